@@ -1,0 +1,1 @@
+"""Measurements: fastloss beside the libraries that people use now. See README.md for the commands."""

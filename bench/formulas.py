@@ -1,0 +1,262 @@
+"""The losses as users of other libraries write them: NumPy with its gradient by hand, and a forward pass for autograd.
+
+Every function takes the inputs and then the loss's own parameters in their order; those that a formula leaves out stand
+at a neutral default. Nothing here needs to be trusted: `peers.agree` compares each with fastloss before it is timed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# -- NumPy: each element's loss and its derivative, in the usual handful of array operations --------------------------
+
+
+def squared_error(p: Any, t: Any) -> Any:
+    e = p - t
+    return e * e, 2 * e
+
+
+def half_squared_error(p: Any, t: Any) -> Any:
+    e = p - t
+    return 0.5 * e * e, e
+
+
+def absolute_error(p: Any, t: Any) -> Any:
+    e = p - t
+    return np.abs(e), np.sign(e)
+
+
+def squared_log_error(p: Any, t: Any) -> Any:
+    d = np.log1p(p) - np.log1p(t)
+    return d * d, 2 * d / (1 + p)
+
+
+def absolute_percentage_error(p: Any, t: Any, epsilon: float) -> Any:
+    e, scale = p - t, np.maximum(np.abs(t), epsilon)
+    return np.abs(e) / scale, np.sign(e) / scale
+
+
+def symmetric_absolute_percentage_error(p: Any, t: Any, *_: float) -> Any:
+    e, scale = p - t, np.abs(p) + np.abs(t)
+    return 2 * np.abs(e) / scale, 2 * (np.sign(e) * scale - np.abs(e) * np.sign(p)) / (scale * scale)
+
+
+def huber(p: Any, t: Any, delta: float) -> Any:
+    e = p - t
+    a = np.abs(e)
+    return np.where(a <= delta, 0.5 * e * e, delta * (a - 0.5 * delta)), np.clip(e, -delta, delta)
+
+
+def smooth_l1(p: Any, t: Any, beta: float) -> Any:
+    e = p - t
+    a = np.abs(e)
+    return np.where(a < beta, 0.5 * e * e / beta, a - 0.5 * beta), np.clip(e / beta, -1, 1)
+
+
+def pseudo_huber(p: Any, t: Any, delta: float) -> Any:
+    e = p - t
+    root = np.sqrt(1 + (e / delta) ** 2)
+    return delta * delta * (root - 1), e / root
+
+
+def log_cosh(p: Any, t: Any) -> Any:
+    e = p - t
+    a = np.abs(e)
+    return a + np.log1p(np.exp(-2 * a)) - float(np.log(2)), np.tanh(e)
+
+
+def quantile(p: Any, t: Any, q: float) -> Any:
+    e = t - p
+    return np.maximum(q * e, (q - 1) * e), np.where(e > 0, p.dtype.type(-q), p.dtype.type(1 - q))
+
+
+def expectile(p: Any, t: Any, q: float) -> Any:
+    e = p - t
+    w = np.where(e > 0, p.dtype.type(1 - q), p.dtype.type(q))
+    return w * e * e, 2 * w * e
+
+
+def epsilon_insensitive(p: Any, t: Any, epsilon: float) -> Any:
+    e = p - t
+    a = np.abs(e)
+    return np.maximum(a - epsilon, 0), np.sign(e) * (a > epsilon)
+
+
+def squared_epsilon_insensitive(p: Any, t: Any, epsilon: float) -> Any:
+    e = p - t
+    excess = np.maximum(np.abs(e) - epsilon, 0)
+    return excess * excess, 2 * np.sign(e) * excess
+
+
+def cauchy(p: Any, t: Any, c: float) -> Any:
+    e = p - t
+    u = (e / c) ** 2
+    return 0.5 * c * c * np.log1p(u), e / (1 + u)
+
+
+def welsch(p: Any, t: Any, c: float) -> Any:
+    e = p - t
+    x = np.exp(-((e / c) ** 2))
+    return 0.5 * c * c * (1 - x), e * x
+
+
+def fair(p: Any, t: Any, c: float) -> Any:
+    e = p - t
+    a = np.abs(e) / c
+    return c * c * (a - np.log1p(a)), e / (1 + a)
+
+
+def poisson(p: Any, t: Any) -> Any:
+    x = np.exp(p)
+    return x - t * p, x - t
+
+
+def poisson_identity(p: Any, t: Any) -> Any:
+    return p - t * np.log(p), 1 - t / p
+
+
+def gamma(p: Any, t: Any) -> Any:
+    x = t * np.exp(-p)
+    return p + x, 1 - x
+
+
+def tweedie(p: Any, t: Any, power: float) -> Any:
+    a, b = np.exp((2 - power) * p), t * np.exp((1 - power) * p)
+    return a / (2 - power) - b / (1 - power), a - b
+
+
+def gamma_identity(p: Any, t: Any) -> Any:
+    return np.log(p) + t / p, (p - t) / (p * p)
+
+
+def tweedie_identity(p: Any, t: Any, power: float) -> Any:
+    shrunk = p ** (1 - power)
+    return p * shrunk / (2 - power) - t * shrunk / (1 - power), shrunk * (1 - t / p)
+
+
+def gaussian_nll(p: Any, t: Any, v: Any) -> Any:
+    e = p - t
+    u = e * e / v
+    return 0.5 * (np.log(v) + u), (e / v, 0.5 * (1 - u) / v)
+
+
+def binary_cross_entropy(p: Any, t: Any, *_: float) -> Any:
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p)), (p - t) / (p * (1 - p))
+
+
+def binary_cross_entropy_with_logits(x: Any, t: Any, *_: float) -> Any:
+    return np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x))), 1 / (1 + np.exp(-x)) - t
+
+
+def logistic(x: Any, t: Any) -> Any:
+    m = t * x
+    return np.log1p(np.exp(-m)), -t / (1 + np.exp(m))
+
+
+def hinge(x: Any, t: Any, *_: float) -> Any:
+    slack = 1 - t * x
+    return np.maximum(slack, 0), -t * (slack > 0)
+
+
+def squared_hinge(x: Any, t: Any, *_: float) -> Any:
+    slack = np.maximum(1 - t * x, 0)
+    return slack * slack, -2 * t * slack
+
+
+def modified_huber(x: Any, t: Any) -> Any:
+    m = t * x
+    slack = np.maximum(1 - m, 0)
+    return np.where(m >= -1, slack * slack, -4 * m), np.where(m >= -1, -2 * t * slack, -4 * t)
+
+
+def exponential(x: Any, t: Any) -> Any:
+    v = np.exp(-t * x)
+    return v, -t * v
+
+
+def perceptron(x: Any, t: Any) -> Any:
+    m = -t * x
+    return np.maximum(m, 0), -t * (m > 0)
+
+
+def binary_focal(x: Any, t: Any, gamma: float, alpha: float) -> Any:
+    p = 1 / (1 + np.exp(-x))
+    b = np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
+    q = p + t - 2 * p * t  # 1 - p_t
+    weight = alpha * t + (1 - alpha) * (1 - t)
+    fade = q**gamma
+    slope = gamma * q ** (gamma - 1) * (1 - 2 * t) * p * (1 - p) * b
+    return weight * fade * b, weight * (slope + fade * (p - t))
+
+
+NUMPY: dict[str, Callable[..., Any]] = {
+    name: f for name, f in list(globals().items()) if callable(f) and getattr(f, "__module__", "") == __name__
+}
+NUMPY["root_mean_squared_error"] = squared_error  # `peers` takes the root of the mean
+NUMPY["root_mean_squared_log_error"] = squared_log_error
+
+
+# -- Forward passes for autograd: `xp` is torch or jax.numpy, `nn` torch.nn.functional or jax.nn ----------------------
+
+FORWARD: dict[str, Callable[..., Any]] = {
+    "squared_error": lambda xp, nn, p, t: (p - t) ** 2,
+    "half_squared_error": lambda xp, nn, p, t: 0.5 * (p - t) ** 2,
+    "absolute_error": lambda xp, nn, p, t: xp.abs(p - t),
+    "squared_log_error": lambda xp, nn, p, t: (xp.log1p(p) - xp.log1p(t)) ** 2,
+    "absolute_percentage_error": lambda xp, nn, p, t, eps: xp.abs((p - t) / xp.clip(xp.abs(t), eps, None)),
+    "symmetric_absolute_percentage_error": lambda xp, nn, p, t, *_: 2 * xp.abs(p - t) / (xp.abs(p) + xp.abs(t)),
+    "huber": lambda xp, nn, p, t, d: _huber(xp, xp.abs(p - t), d),
+    "smooth_l1": lambda xp, nn, p, t, b: _huber(xp, xp.abs(p - t), b) / b,
+    "pseudo_huber": lambda xp, nn, p, t, d: d * d * (xp.sqrt(1 + ((p - t) / d) ** 2) - 1),
+    "log_cosh": lambda xp, nn, p, t: xp.abs(p - t) + nn.softplus(-2 * xp.abs(p - t)) - float(np.log(2)),
+    "quantile": lambda xp, nn, p, t, q: xp.maximum(q * (t - p), (q - 1) * (t - p)),
+    "expectile": lambda xp, nn, p, t, q: xp.where(p > t, 1 - q, q) * (p - t) ** 2,
+    "epsilon_insensitive": lambda xp, nn, p, t, eps: nn.relu(xp.abs(p - t) - eps),
+    "squared_epsilon_insensitive": lambda xp, nn, p, t, eps: nn.relu(xp.abs(p - t) - eps) ** 2,
+    "cauchy": lambda xp, nn, p, t, c: 0.5 * c * c * xp.log1p(((p - t) / c) ** 2),
+    "welsch": lambda xp, nn, p, t, c: 0.5 * c * c * (1 - xp.exp(-(((p - t) / c) ** 2))),
+    "fair": lambda xp, nn, p, t, c: c * c * (xp.abs((p - t) / c) - xp.log1p(xp.abs((p - t) / c))),
+    "poisson": lambda xp, nn, p, t: xp.exp(p) - t * p,
+    "poisson_identity": lambda xp, nn, p, t: p - t * xp.log(p),
+    "gamma": lambda xp, nn, p, t: p + t * xp.exp(-p),
+    "tweedie": lambda xp, nn, p, t, k: xp.exp((2 - k) * p) / (2 - k) - t * xp.exp((1 - k) * p) / (1 - k),
+    "gamma_identity": lambda xp, nn, p, t: xp.log(p) + t / p,
+    "tweedie_identity": lambda xp, nn, p, t, k: p ** (2 - k) / (2 - k) - t * p ** (1 - k) / (1 - k),
+    "gaussian_nll": lambda xp, nn, p, t, v: 0.5 * (xp.log(v) + (p - t) ** 2 / v),
+    "binary_cross_entropy": lambda xp, nn, p, t, *_: -(t * xp.log(p) + (1 - t) * xp.log1p(-p)),
+    "binary_cross_entropy_with_logits": lambda xp, nn, x, t, *_: nn.softplus(x) - x * t,
+    "logistic": lambda xp, nn, x, t: nn.softplus(-t * x),
+    "hinge": lambda xp, nn, x, t, *_: nn.relu(1 - t * x),
+    "squared_hinge": lambda xp, nn, x, t, *_: nn.relu(1 - t * x) ** 2,
+    "modified_huber": lambda xp, nn, x, t: xp.where(t * x >= -1, nn.relu(1 - t * x) ** 2, -4 * t * x),
+    "exponential": lambda xp, nn, x, t: xp.exp(-t * x),
+    "perceptron": lambda xp, nn, x, t: nn.relu(-t * x),
+    "binary_focal": lambda xp, nn, x, t, g, a: (a * t + (1 - a) * (1 - t)) * (nn.softplus(x) - x * t)
+    * (nn.sigmoid(x) * (1 - t) + nn.sigmoid(-x) * t) ** g,
+}  # fmt: skip
+FORWARD["root_mean_squared_error"] = FORWARD["squared_error"]
+FORWARD["root_mean_squared_log_error"] = FORWARD["squared_log_error"]
+
+
+def _huber(xp: Any, a: Any, d: float) -> Any:
+    return xp.where(a <= d, 0.5 * a * a, d * (a - 0.5 * d))
+
+
+# Where torch has a function of its own, its users call that: mean(loss) from (inputs, parameters).
+TORCH: dict[str, Callable[..., Any]] = {
+    "squared_error": lambda F, p, t: F.mse_loss(p, t),
+    "absolute_error": lambda F, p, t: F.l1_loss(p, t),
+    "huber": lambda F, p, t, d: F.huber_loss(p, t, delta=d),
+    "smooth_l1": lambda F, p, t, b: F.smooth_l1_loss(p, t, beta=b),
+    "poisson": lambda F, p, t: F.poisson_nll_loss(p, t),
+    "poisson_identity": lambda F, p, t: F.poisson_nll_loss(p, t, log_input=False, eps=0.0),
+    "gaussian_nll": lambda F, p, t, v: F.gaussian_nll_loss(p, t, v),
+    "binary_cross_entropy": lambda F, p, t, *_: F.binary_cross_entropy(p, t),
+    "binary_cross_entropy_with_logits": lambda F, x, t, *_: F.binary_cross_entropy_with_logits(x, t),
+    "logistic": lambda F, x, t: F.soft_margin_loss(x, t),
+}

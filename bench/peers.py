@@ -1,0 +1,239 @@
+"""The other libraries: one table, loss by loss, of what their users run for a mean loss and its gradient.
+
+Each is measured through the interface that its users have: torch arrays with `requires_grad` and `backward`, JAX arrays
+under `jit(value_and_grad)`, scikit-learn's private but typed `_loss` classes with their output buffers given, NumPy by
+the plain formula. Inputs are converted beforehand, results stay in the library's own type, and a fresh gradient is made
+on every call where the library cannot be told otherwise. Libraries are imported when asked for, and only then.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import formulas
+from .timing import thread_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from fastloss import Loss
+
+    Call = Callable[[], tuple[Any, Any]]
+    Setup = Callable[[Loss, Sequence[NDArray[Any]]], Call]
+
+MODULES = {"numpy": "numpy", "torch": "torch", "torch.compile": "torch", "jax": "jax", "sklearn": "sklearn"}
+LIBRARIES = tuple(MODULES)
+
+# What a peer's loss is multiplied by to be fastloss's: the one place for conventions that differ.
+FACTOR = {("sklearn", "squared_error"): 2.0}
+# scikit-learn returns the gradient of the sum. Its users divide it by n; here they need not, which favours it.
+SUMMED = frozenset({"sklearn"})
+
+
+class Unavailable(Exception):
+    """This peer cannot run this loss here, and why."""
+
+
+def _numpy(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
+    formula, n, constants = formulas.NUMPY[loss.name], inputs[0].size, tuple(loss.values.values())
+
+    def call() -> tuple[Any, Any]:
+        value, grad = formula(*inputs, *constants)
+        for g in grad if isinstance(grad, tuple) else (grad,):
+            g /= n
+        return value.mean(), grad
+
+    def rooted() -> tuple[Any, Any]:
+        value, grad = formula(*inputs, *constants)
+        root = np.sqrt(value.mean())
+        grad /= 2 * n * root
+        return root, grad
+
+    return rooted if loss.rooted else call
+
+
+def _torch_mean(loss: Loss) -> Callable[..., Any]:
+    import torch
+    import torch.nn.functional as functional
+
+    constants = tuple(loss.values.values())
+    if loss.name in formulas.TORCH:
+        own = formulas.TORCH[loss.name]
+        return lambda *x: own(functional, *x, *constants)
+    forward = formulas.FORWARD[loss.name]
+    if loss.rooted:
+        return lambda *x: forward(torch, functional, *x, *constants).mean().sqrt()
+    return lambda *x: forward(torch, functional, *x, *constants).mean()
+
+
+def _backward(loss: Loss, inputs: Sequence[NDArray[Any]], mean: Callable[..., Any]) -> Call:
+    import torch
+
+    torch.set_num_threads(thread_count())
+    tensors = [torch.from_numpy(x) for x in inputs]
+    leaves = [tensors[k].requires_grad_() for k in loss.wrt]
+
+    def call() -> tuple[Any, Any]:
+        for leaf in leaves:
+            leaf.grad = None  # or backward would add to the last one
+        value = mean(*tensors)
+        value.backward()
+        return value, tuple(leaf.grad for leaf in leaves)
+
+    return call
+
+
+def _torch(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
+    return _backward(loss, inputs, _torch_mean(loss))
+
+
+def _torch_compile(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
+    import torch
+
+    # Losses share one code object here, and after eight recompilations torch would silently run eagerly.
+    torch._dynamo.reset()
+    return _backward(loss, inputs, torch.compile(_torch_mean(loss)))
+
+
+def _jax(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
+    import jax
+    import jax.numpy as jnp
+
+    if inputs[0].dtype == np.float64:
+        jax.config.update("jax_enable_x64", True)
+    forward, constants = formulas.FORWARD[loss.name], tuple(loss.values.values())
+
+    def mean(*x: Any) -> Any:
+        value = forward(jnp, jax.nn, *x, *constants).mean()
+        return jnp.sqrt(value) if loss.rooted else value
+
+    compiled = jax.jit(jax.value_and_grad(mean, argnums=loss.wrt))
+    arrays = [jnp.asarray(x) for x in inputs]
+    return lambda: jax.block_until_ready(compiled(*arrays))
+
+
+def _sklearn(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
+    import sklearn._loss.loss as losses
+
+    # Those of fastloss's first parameter, where the class takes one.
+    first = next(iter(loss.values.values()), None)
+    made: dict[str, Callable[[], Any]] = {
+        "squared_error": lambda: losses.HalfSquaredError(),
+        "half_squared_error": lambda: losses.HalfSquaredError(),
+        "absolute_error": lambda: losses.AbsoluteError(),
+        "quantile": lambda: losses.PinballLoss(quantile=first),
+        "huber": lambda: losses.HuberLoss(delta=first),
+        "poisson": lambda: losses.HalfPoissonLoss(),
+        "gamma": lambda: losses.HalfGammaLoss(),
+        "tweedie": lambda: losses.HalfTweedieLoss(power=first),
+        "binary_cross_entropy_with_logits": lambda: losses.HalfBinomialLoss(),
+        "logistic": lambda: losses.HalfBinomialLoss(),
+        "exponential": lambda: losses.ExponentialLoss(),
+    }
+    own = made[loss.name]()
+    pred, target = inputs
+    if loss.name in ("logistic", "exponential"):
+        target = 0.5 * (target + 1)  # its labels are 0 and 1
+    each, grad = np.empty_like(pred), np.empty_like(pred)
+    # A user with few rows asks for one thread: starting more takes longer than the work.
+    threads = thread_count() if pred.size >= 16_384 else 1
+
+    def call() -> tuple[Any, Any]:
+        own.loss_gradient(target, pred, loss_out=each, gradient_out=grad, n_threads=threads)
+        return each.mean(), grad
+
+    return call
+
+
+_SKLEARN = ("squared_error", "half_squared_error", "absolute_error", "quantile", "huber", "poisson", "gamma", "tweedie",
+            "binary_cross_entropy_with_logits", "logistic", "exponential")  # fmt: skip
+
+PEERS: dict[str, dict[str, Setup]] = {
+    name: {
+        **({"numpy": _numpy} if name in formulas.NUMPY else {}),
+        **({"torch": _torch, "torch.compile": _torch_compile, "jax": _jax} if name in formulas.FORWARD else {}),
+        **({"sklearn": _sklearn} if name in _SKLEARN else {}),
+    }
+    for name in formulas.NUMPY.keys() | formulas.FORWARD.keys()
+}
+"""{loss: {library: setup(loss, inputs) -> a callable that returns (value, gradient)}}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A peer that has been found to compute the same thing, or why it is not timed."""
+
+    call: Call | None
+    reason: str = ""
+
+
+def installed(wanted: Sequence[str] = LIBRARIES) -> list[str]:
+    """Which of the libraries are there; says so of the others."""
+    found = []
+    for library in wanted:
+        if importlib.util.find_spec(MODULES[library]) is None:
+            print(f"{library}: not installed, skipped")
+        else:
+            found.append(library)
+    return found
+
+
+def rivals(loss: Loss, inputs: Sequence[NDArray[Any]], libraries: Sequence[str]) -> dict[str, Rival]:
+    """The peers that have this loss, each compared with fastloss on these very inputs before anything is timed."""
+    with np.errstate(all="ignore"):
+        expected = loss.value_and_grad(*inputs, check=False)
+    result = {}
+    for library in libraries:
+        setup = PEERS.get(loss.name, {}).get(library)
+        if setup is None:
+            continue
+        try:
+            call = setup(loss, inputs)
+            difference = disagreement(loss, library, expected, call(), inputs[0].dtype)
+        except Exception as error:  # whatever a foreign library raises: it is reported, and the others go on
+            result[library] = Rival(None, f"n/a: {type(error).__name__}: {(str(error) or '-').splitlines()[0][:100]}")
+        else:
+            result[library] = Rival(None, difference) if difference else Rival(call)
+        if result[library].reason:
+            print(f"{loss.name}, {library}: not timed: {result[library].reason}")
+    return result
+
+
+def disagreement(loss: Loss, library: str, expected: Any, got: Any, dtype: Any) -> str:
+    """How a peer's value and gradient differ from fastloss's by more than rounding; empty where they do not.
+
+    Value: peers add up in the input's type, with an error that grows with the number of elements, and formulas that
+    cancel lose digits: 1e-3 relative in float32, 1e-9 in float64. Gradient: 512 units of the last place, relative
+    to the element and the mean magnitude together, for the same cancellation (`sigmoid(x) - t`). At a kink every
+    library has a convention of its own, and exact ties occur: one element in 100,000 may differ.
+    """
+    factor = FACTOR.get((library, loss.name), 1.0)
+    value, grads = got[0].detach() if hasattr(got[0], "detach") else got[0], _tuple(got[1])
+    value = factor * float(value)
+    rtol = 1e-3 if dtype == np.float32 else 1e-9
+    if not np.isclose(value, float(expected[0]), rtol=rtol, atol=0.0):
+        return f"its value is {value:.9g}, fastloss's {float(expected[0]):.9g}"
+    for mine, grad in zip(_tuple(expected[1]), grads, strict=True):
+        theirs = grad.numpy() if hasattr(grad, "detach") else np.asarray(grad)
+        scale = factor / mine.size if library in SUMMED else factor
+        if theirs.dtype != mine.dtype or theirs.shape != mine.shape:
+            return f"its gradient is {theirs.dtype} {theirs.shape}, fastloss's {mine.dtype} {mine.shape}"
+        size = np.abs(mine) + np.abs(mine).mean(dtype=np.float64).astype(dtype)
+        close = np.abs(theirs * mine.dtype.type(scale) - mine) <= 512 * np.finfo(dtype).eps * size
+        off = ~close  # a NaN is never close
+        if np.count_nonzero(off) > 1e-5 * mine.size:
+            k = int(off.argmax())
+            return (
+                f"{np.mean(off):.2%} of its gradient differs, first [{k}]: {theirs.flat[k] * scale} for {mine.flat[k]}"
+            )
+    return ""
+
+
+def _tuple(x: Any) -> tuple[Any, ...]:
+    return tuple(x) if isinstance(x, (tuple, list)) else (x,)

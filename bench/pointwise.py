@@ -1,0 +1,176 @@
+"""Every pointwise loss beside a bare array subtraction and the other libraries: ``python -m bench.pointwise``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+import fastloss as fl
+
+from . import peers, timing
+from .timing import Timing
+
+# The bars of the design, section 5: against `c = a - b`, and against the libraries.
+BARE = {"arithmetic": 1.10, "transcendental": 1.40}
+FASTER = {"torch": 8.0, "sklearn": 10.0, "torch.compile": 3.0}
+
+GROUPS = {
+    "arithmetic": "arithmetic losses",
+    "transcendental": "transcendental losses",
+    "two passes": "roots of a mean: two passes over the inputs",
+    "several gradients": "losses with several differentiable inputs",
+}
+
+
+def group(loss: fl.Loss) -> str:
+    """What kind of work a loss is, told from its definition: a new one is sorted by existing."""
+    if loss.rooted:
+        return "two passes"
+    if len(loss.inputs) != 2 or len(loss.wrt) != 1:
+        return "several gradients"
+    return "transcendental" if _elementary(loss.jet, set()) - {"sqrt", "fabs", "copysign"} else "arithmetic"
+
+
+def _elementary(function: FunctionType | Callable[..., Any], seen: set[Any]) -> set[str]:
+    """The functions of `math` that a definition or its helpers call."""
+    seen.add(function)
+    names, scope = set(function.__code__.co_names), function.__globals__  # type: ignore[union-attr]
+    found = {n for n in names if hasattr(math, n) and any(scope.get(m) is math for m in names)}
+    for value in (scope.get(n) for n in names):
+        if isinstance(value, FunctionType) and value not in seen:
+            found |= _elementary(value, seen)
+        elif not isinstance(value, ModuleType) and getattr(value, "__module__", "") == "math":
+            found.add(value.__name__)  # type: ignore[union-attr]
+    return found
+
+
+def chosen(names: str | None) -> list[fl.Loss]:
+    """The losses asked for, all of them by default."""
+    if not names:
+        return list(fl.LOSSES.values())
+    unknown = [n for n in names.split(",") if n not in fl.LOSSES and n not in fl.ALIASES]
+    if unknown:
+        raise SystemExit(f"no loss named {', '.join(unknown)}; there are: {', '.join(fl.LOSSES)}")
+    return [fl.LOSSES[fl.ALIASES.get(n, n)] for n in names.split(",")]
+
+
+def measure(loss: fl.Loss, size: int, dtype: Any, libraries: Sequence[str], rounds: int) -> dict[str, Any]:
+    """One loss's record: times of the bare kernels, of fastloss's ways of calling it, of each peer."""
+    arrays = timing.inputs(loss, size, dtype)
+    buffers = tuple(np.zeros_like(arrays[k]) for k in loss.wrt)
+    out = buffers if len(buffers) > 1 else buffers[0]
+    bare = timing.floor(arrays[0], arrays[1], buffers[0])
+    rivals = peers.rivals(loss, arrays, libraries)
+    calls: dict[str, Callable[[], Any]] = {
+        **bare,
+        "out": lambda: loss.value_and_grad(*arrays, out=out),
+        "fresh": lambda: loss.value_and_grad(*arrays),
+    }
+    if loss.checks:
+        calls["unchecked"] = lambda: loss.value_and_grad(*arrays, out=out, check=False)
+    calls |= {name: rival.call for name, rival in rivals.items() if rival.call}
+    times = timing.interleaved(calls, rounds=rounds)
+    return {
+        "loss": loss.name,
+        "group": group(loss),
+        "size": size,
+        "dtype": np.dtype(dtype).name,
+        "times": times,
+        "bandwidth": timing.bandwidth(times, arrays[0].nbytes),
+        "not_timed": {name: rival.reason for name, rival in rivals.items() if rival.reason},
+    }
+
+
+def bars(record: dict[str, Any]) -> list[str]:
+    """Which of the design's bars this loss holds."""
+    times: dict[str, Timing] = record["times"]
+    kind, lines = record["group"], []
+    if kind not in BARE:
+        return []
+    for way, label in (("out", "out="), ("unchecked", "out=, check=False")):
+        if way in times:
+            ratio = times[way].median / times["c = a - b"].median
+            lines.append(f"{label} / bare: {timing.bar(BARE[kind], ratio)}")
+    if kind == "transcendental":
+        for library, limit in FASTER.items():
+            way = "fresh" if library == "torch.compile" else "out"
+            if library in times:
+                ratio = times[library].median / times[way].median
+                lines.append(f"{library} / {way}: {timing.bar(limit, ratio, at_least=True)}")
+    return lines
+
+
+def report(records: Sequence[dict[str, Any]], libraries: Sequence[str]) -> str:
+    """One table per group; ratios are to the bare subtraction for fastloss, to fastloss for its peers."""
+    parts = []
+    for kind, title in GROUPS.items():
+        mine = [r for r in records if r["group"] == kind]
+        if not mine:
+            continue
+        header = [title, "a - b", "out=", "/bare", "unchecked", "/bare", "fresh", "/bare"]
+        rows = []
+        for record in mine:
+            rows.append(_row(record, libraries))
+        for library in libraries:
+            header += [library, "/out=", "/fresh"]
+        parts.append(timing.table(header, rows))
+        verdicts = [(r["loss"], line) for r in mine for line in bars(r)]
+        parts.append(
+            "\n".join(f"  {name}: {line}" for name, line in sorted(verdicts, key=lambda v: "MISSED" not in v[1]))
+        )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _row(record: dict[str, Any], libraries: Sequence[str]) -> list[str]:
+    times: dict[str, Timing] = record["times"]
+    bare = times["c = a - b"].median
+    row = [record["loss"], str(times["c = a - b"])]
+    for way in ("out", "unchecked", "fresh"):
+        row += [str(times[way]), f"{times[way].median / bare:.2f}"] if way in times else ["-", "-"]
+    for library in libraries:
+        if library in times:
+            t = times[library]
+            row += [str(t), f"{t.median / times['out'].median:.1f}", f"{t.median / times['fresh'].median:.1f}"]
+        else:
+            row += ["n/a" if library in record["not_timed"] else "-", "", ""]
+    return row
+
+
+def spread(records: Sequence[dict[str, Any]]) -> str:
+    """The widest interquartile range seen: how far to trust the medians."""
+    wide = [((t.high - t.low) / t.median, r["loss"], name) for r in records for name, t in r["times"].items()]
+    width, loss, name = max(wide)
+    typical = np.median([w for w, *_ in wide])
+    return f"interquartile range / median: {typical:.1%} typical, {width:.0%} widest ({loss}, {name})"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=1 << 25, help="elements (default: 2**25)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument("--losses", help="names, separated by commas (default: all)")
+    parser.add_argument("--peers", default=",".join(peers.LIBRARIES), help="libraries, separated by commas")
+    parser.add_argument("--rounds", type=int, default=9, help="samples of each call")
+    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
+    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
+    options = parser.parse_args(argv)
+    size, rounds = (1 << 12, 2) if options.quick else (options.size, options.rounds)
+    timing.warn_if_busy()
+    libraries = peers.installed([name for name in options.peers.split(",") if name])
+    records = [measure(loss, size, options.dtype, libraries, rounds) for loss in chosen(options.losses)]
+    print(timing.headline(timing.machine()))
+    widths = {name: np.median([r["bandwidth"][name] for r in records]) for name in ("c = a - b", "c = a")}
+    print(", ".join(f"{name}: {gbs:.1f} GB/s" for name, gbs in widths.items()))
+    print(f"value_and_grad of {size} elements, {options.dtype}; {spread(records)}\n")
+    print(report(records, libraries))
+    timing.write_json(options.json, records, what="pointwise")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,65 @@
+"""fastloss: a loss, its gradient and its Hessian in one pass over the arrays that you already have.
+
+>>> import fastloss as fl
+>>> loss, grad = fl.huber.value_and_grad([1.0, 4.0], [0.5, 1.0], delta=1.5)
+>>> loss, grad
+(np.float64(1.75), array([0.25, 0.75]))
+
+Every loss is an attribute of this module (``fl.huber``, ``fl.binary_cross_entropy_with_logits``), an object with four
+verbs: call, ``value_and_grad``, ``grad``, ``grad_and_hess``; see `Loss` for the keywords that all of them take.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import losses
+from .domain import ABOVE_MINUS_ONE, BINARY, NON_NEGATIVE, OPEN_UNIT, POSITIVE, REAL, SIGN, UNIT, Domain
+from .loss import LOSSES, Loss, pointwise
+from .losses import ALIASES
+
+__version__ = "0.1.0"
+
+# Losses are found by name, so that adding one touches no list of exports.
+globals().update(LOSSES)
+globals().update({short: LOSSES[name] for short, name in ALIASES.items()})
+
+__all__ = [
+    "ABOVE_MINUS_ONE",
+    "ALIASES",
+    "BINARY",
+    "LOSSES",
+    "NON_NEGATIVE",
+    "OPEN_UNIT",
+    "POSITIVE",
+    "REAL",
+    "SIGN",
+    "UNIT",
+    "Domain",
+    "Loss",
+    "clear_cache",
+    "get_num_threads",
+    "losses",
+    "pointwise",
+    "set_num_threads",
+    *LOSSES,
+    *ALIASES,
+]
+
+# What only some programs need, and what costs a tenth of importing NumPy to import.
+_LATER = {"clear_cache": "cache", "get_num_threads": "threads", "set_num_threads": "threads"}
+
+if TYPE_CHECKING:
+    from .kernels.cache import clear_cache
+    from .kernels.threads import get_num_threads, set_num_threads
+
+    def __getattr__(name: str) -> Loss: ...
+
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(f".kernels.{_LATER[name]}", __name__), name)

@@ -1,0 +1,68 @@
+"""Where the data is: one adapter per array library, chosen by type and without importing anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from numpy import ndarray
+
+from . import numpy as _numpy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..loss import Loss
+
+# Libraries whose arrays are not NumPy's to convert: silently copying them would move data or drop a gradient.
+_FOREIGN = {"torch": "x.detach().numpy()", "cupy": "cupy.asnumpy(x)", "jax": "numpy.asarray(x)",
+            "jaxlib": "numpy.asarray(x)", "dask": "x.compute()", "tensorflow": "x.numpy()"}  # fmt: skip
+
+
+def evaluate(
+    loss: Loss,
+    want: int,
+    inputs: tuple[Any, ...],
+    weight: Any,
+    reduction: str,
+    normalizer: Any,
+    empty: str,
+    out: Any,
+    backend: str | None,
+    check: bool,
+    parameters: Mapping[str, Any],
+) -> Any:
+    """Run `loss` where its arrays live."""
+    if len(inputs) != len(loss.inputs):
+        inputs, parameters = _by_name(loss, inputs, parameters)
+    for x in inputs:
+        if type(x) is not ndarray:
+            _refuse_foreign(loss, inputs)
+            break
+    return _numpy.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters)
+
+
+def _by_name(loss: Loss, inputs: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Inputs that were passed by name, in their places; what is left are parameters."""
+    rest = dict(given)
+    expected = ", ".join(loss.inputs)
+    if len(inputs) > len(loss.inputs):
+        raise TypeError(f"{loss.name} takes {expected}; got {len(inputs)} arrays. Parameters are passed by name")
+    arranged = list(inputs)
+    for name in loss.inputs[len(inputs) :]:
+        if name not in rest:
+            raise TypeError(f"{loss.name} takes {expected}; {name} is missing")
+        arranged.append(rest.pop(name))
+    return tuple(arranged), rest
+
+
+def _refuse_foreign(loss: Loss, inputs: tuple[Any, ...]) -> None:
+    for name, x in zip(loss.inputs, inputs, strict=True):
+        kind = type(x)
+        library = kind.__module__.partition(".")[0]
+        if library in _FOREIGN:
+            raise TypeError(
+                f"{loss.name}: {name} is a {kind.__module__}.{kind.__qualname__}; "
+                f"arrays of {library} are not supported yet: pass {_FOREIGN[library].replace('x', name, 1)}"
+            )
+        if hasattr(kind, "__cuda_array_interface__"):
+            raise TypeError(f"{loss.name}: {name} is a {kind.__qualname__} in GPU memory, which is not supported yet")

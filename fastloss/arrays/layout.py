@@ -1,0 +1,93 @@
+"""Shapes and memory layouts of NumPy arrays: what broadcasts, what is one run of elements, what overlaps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    Views = tuple[NDArray[Any], ...]
+
+PIECE = 8 * 16_384
+"""Elements that are gathered at a time where no single run exists: eight blocks, so that threads have work, and half a
+megabyte of float32 a stream, so that the gathered copies stay in cache."""
+
+
+def common_shape(loss: str, names: Sequence[str], arrays: Sequence[NDArray[Any]]) -> tuple[int, ...]:
+    """The shape that all arrays broadcast to, by NumPy's rules but for one.
+
+    Shapes that differ only by axes of length 1, such as (n,) and (n, 1), are an error: NumPy would make an n x n
+    table of them, the commonest silent bug of the field.
+    """
+    for i, x in enumerate(arrays):
+        for j, y in enumerate(arrays[:i]):
+            if x.ndim and y.ndim and x.shape != y.shape and _squeezed(x) == _squeezed(y):
+                raise ValueError(
+                    f"{loss}: {names[j]} has shape {y.shape} and {names[i]} has shape {x.shape}: they differ by an "
+                    f"axis of length 1 and would broadcast against each other; reshape one to the other's shape"
+                )
+    try:
+        return np.broadcast_shapes(*(x.shape for x in arrays))
+    except ValueError:
+        shapes = ", ".join(f"{name} {x.shape}" for name, x in zip(names, arrays, strict=False))
+        raise ValueError(f"{loss}: shapes do not broadcast: {shapes}") from None
+
+
+def _squeezed(x: NDArray[Any]) -> tuple[int, ...]:
+    return tuple(n for n in x.shape if n != 1)
+
+
+def runs(
+    arrays: Sequence[NDArray[Any]], shape: tuple[int, ...], written: int
+) -> Iterator[tuple[Views, str, bool]] | list[tuple[Views, str, bool]]:
+    """The arrays as one-dimensional views whose elements stand in one common order; the last `written` are written.
+
+    With each set of views comes its layout, "C" where all are dense, "A" where one has a stride (0 for a broadcast
+    scalar), and whether the views are the arrays' own memory. Nothing is copied where one order makes every array a
+    single run; otherwise pieces are gathered in buffers of a fixed size, and written back.
+    """
+    for x in arrays:
+        if x.shape != shape or not x.flags.c_contiguous:
+            break
+    else:
+        return [(tuple([_stored(x) if x.ndim == 1 else _stored(x).reshape(-1) for x in arrays]), "C", True)]
+    full = [_stored(x) if x.shape == shape else np.broadcast_to(_stored(x), shape) for x in arrays]
+    order = sorted(range(len(shape)), key=lambda axis: -abs(full[0].strides[axis]))
+    try:
+        flat = tuple(x.transpose(order).reshape(-1, copy=False) for x in full)
+    except ValueError:
+        return _pieces(full, written)
+    return [(flat, "C" if all(x.flags.c_contiguous for x in flat) else "A", True)]
+
+
+def _pieces(arrays: list[NDArray[Any]], written: int) -> Iterator[tuple[Views, str, bool]]:
+    modes = [["readonly", "contig"]] * (len(arrays) - written) + [["writeonly", "contig"]] * written
+    flags = ["external_loop", "buffered", "zerosize_ok"]
+    with np.nditer(arrays, flags, modes, order="C", buffersize=PIECE) as pieces:  # type: ignore[call-overload]
+        for views in pieces:
+            yield tuple(views) if isinstance(views, (tuple, list)) else (views,), "C", False
+
+
+def _stored(x: NDArray[Any]) -> NDArray[Any]:
+    """16-bit floats as the 16 bits that a kernel reads."""
+    return x.view(np.uint16) if x.dtype.char in "eE" else x
+
+
+def same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether the two are the very same elements in the same places."""
+    return a is b or (
+        a.ctypes.data == b.ctypes.data and a.shape == b.shape and a.strides == b.strides and a.dtype == b.dtype
+    )
+
+
+def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether the two share an element; where that is too hard to tell, whether their extents do."""
+    try:
+        return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return np.may_share_memory(a, b)

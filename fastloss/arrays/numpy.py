@@ -1,0 +1,187 @@
+"""The NumPy adapter: whatever NumPy can read becomes arrays, is checked, and goes to the CPU kernels.
+
+Nothing is written before everything is checked, and nothing of the arrays' size is allocated but what is returned.
+"""
+
+from __future__ import annotations
+
+from math import inf, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy import ndarray
+
+from ..options import HESS, VALUE, check_options, mean_of_nothing
+from . import layout, quick
+from .sweep import Outputs, Sweep, total
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from ..loss import Loss
+
+_FLOATS = frozenset("fdeE")
+_NUMBERS = frozenset("?bBhHiIlLqQ") | _FLOATS
+
+
+def evaluate(
+    loss: Loss,
+    want: int,
+    inputs: tuple[Any, ...],
+    weight: Any,
+    reduction: str,
+    normalizer: Any,
+    empty: str,
+    out: Any,
+    backend: str | None,
+    check: bool,
+    parameters: Mapping[str, Any],
+) -> Any:
+    """One verb on NumPy arrays, or on anything that becomes one."""
+    if weight is None and normalizer is None and not parameters and empty == "nan":
+        result = quick.evaluate(loss, want, inputs, reduction, out, backend, check)
+        if result is not None:
+            return result
+    check_options(loss, want, reduction, normalizer, empty, backend)
+    arrays = [_array(loss, name, x) for name, x in zip(loss.inputs, inputs, strict=True)]
+    for k in loss.wrt:
+        if arrays[k].dtype.char not in _FLOATS:
+            arrays[k] = arrays[k].astype(np.float64)
+    weights = [] if weight is None else [_array(loss, "weight", weight)]
+    shape = arrays[0].shape
+    for x in (*arrays, *weights):
+        if x.shape != shape:
+            shape = layout.common_shape(loss.name, (*loss.inputs, "weight"), (*arrays, *weights))
+            break
+    each = reduction == "none"
+    sweep = Sweep(loss, arrays, weights, shape, each, backend, parameters)
+    given = None if out is None else _given(sweep, want, out)
+    if check and loss.checks and (given or loss.rooted):
+        sweep.run(0, True, 0.0, 0.0, Outputs())
+
+    denominator = _denominator(sweep, reduction, normalizer)
+    absent = denominator == 0.0
+    value = mean_of_nothing(loss.name, empty) if absent else 0.0
+    if absent:
+        denominator = inf  # every derivative is then exactly 0
+    to = _aimed(sweep, want, given)
+    if loss.rooted:
+        root = sqrt(sweep.run(VALUE, False, 0.0, 0.0, Outputs()) / denominator)
+        if want & ~VALUE:
+            steepness = 1.0 / root if root > 0.0 else 0.0 if root == 0.0 else root
+            sweep.run(want & ~VALUE, False, 0.5 * steepness / denominator, steepness, to)
+        value = value if absent else root
+    else:
+        total = sweep.run(want, check, 1.0 / denominator, 0.0, to)
+        value = value if absent else total / denominator
+    if not parameters:
+        quick.remember(sweep, want, reduction, backend, check, given is not None)
+    return _results(sweep, want, value, to, given)
+
+
+def _array(loss: Loss, name: str, x: Any) -> NDArray[Any]:
+    """`x` as an array of numbers, without a copy where it is one."""
+    if type(x) is not ndarray:
+        if isinstance(x, (np.ma.MaskedArray, np.matrix)):
+            raise TypeError(f"{loss.name}: {name} is a {type(x).__name__}, expected a plain array")
+        try:
+            x = np.asarray(x)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{loss.name}: {name} cannot be read as an array of numbers: {error}") from None
+    if x.dtype.char not in _NUMBERS:
+        raise TypeError(f"{loss.name}: {name} has dtype {x.dtype}, expected real numbers of at most 64 bits")
+    if not x.dtype.isnative:
+        x = x.astype(x.dtype.newbyteorder("="))
+    return x  # type: ignore[no-any-return]
+
+
+def _denominator(sweep: Sweep, reduction: str, normalizer: Any) -> float:
+    if reduction != "mean":
+        return 1.0
+    if normalizer is not None:
+        return float(normalizer)
+    if not sweep.weights:
+        return float(sweep.size)
+    weight = sweep.weights[0]
+    return total(weight, sweep.backend) * (sweep.size / weight.size) if sweep.size else 0.0
+
+
+def _given(sweep: Sweep, want: int, out: Any) -> Outputs:
+    """The caller's `out=`, checked: the right dtype and shape each, and no memory that anything else uses."""
+    loss = sweep.loss
+    own = [(loss.inputs[k], sweep.arrays[k]) for k in loss.wrt]
+    if want == VALUE:
+        if not sweep.each:
+            raise ValueError(f"{loss.name}: out is for reduction='none'; a reduced value is a scalar")
+        given = Outputs(value=(out,))
+        expected: list[tuple[Any, Any, tuple[int, ...], int]] = [(out, sweep.kind, sweep.shape, -1)]
+    else:
+        pair = _several(loss, out, 2, "(grad, hess)") if want & HESS else (out,)
+        names = f"({', '.join(name for name, _ in own)})"
+        parts = [_several(loss, part, len(own), names) if len(own) > 1 else (part,) for part in pair]
+        given = Outputs((), *parts)
+        expected = [(a, x.dtype, x.shape, k) for a, (_, x), k in zip(given.grad, own, loss.wrt, strict=True)]
+        expected += [(a, x.dtype, x.shape, -1) for a, (_, x) in zip(given.hess, own, strict=False)]
+    for i, (a, dtype, shape, partner) in enumerate(expected):
+        if not isinstance(a, ndarray):
+            raise TypeError(f"{loss.name}: out must be a NumPy array, got {type(a).__name__}")
+        if a.dtype != dtype or a.shape != shape:
+            raise ValueError(
+                f"{loss.name}: out has dtype {a.dtype} and shape {a.shape}, expected {np.dtype(dtype)} and {shape}"
+            )
+        if not a.flags.writeable or any(s == 0 < n - 1 for s, n in zip(a.strides, a.shape, strict=True)):
+            raise ValueError(f"{loss.name}: out is read-only, or some of its elements are one and the same")
+        if any(layout.overlap(a, other) for other, *_ in expected[:i]):
+            raise ValueError(f"{loss.name}: the arrays of out overlap each other")
+        for j, x in enumerate((*sweep.arrays, *sweep.weights)):
+            if layout.overlap(a, x) and not (j == partner and layout.same_memory(a, x)):
+                name = (*loss.inputs, "weight")[j]
+                raise ValueError(f"{loss.name}: out overlaps {name}; a gradient may be written over its own input "
+                                 "(the same elements in the same order), and over nothing else")  # fmt: skip
+    return given
+
+
+def _several(loss: Loss, out: Any, count: int, names: str) -> tuple[Any, ...]:
+    if not isinstance(out, (tuple, list)) or len(out) != count:
+        raise TypeError(f"{loss.name}: out must be a tuple of {count} arrays, {names}, got {type(out).__name__}")
+    return tuple(out)
+
+
+def _aimed(sweep: Sweep, want: int, given: Outputs | None) -> Outputs:
+    """Where the kernels write: the caller's arrays, or fresh ones of the common shape."""
+    if given is None or any(a.shape != sweep.shape for part in given for a in part):
+        return sweep.allocate(want)
+    return given
+
+
+def _results(sweep: Sweep, want: int, value: float, to: Outputs, given: Outputs | None) -> Any:
+    """What the verb returns: the value as a number of the compute type, derivatives in the shape of their inputs."""
+    loss = sweep.loss
+    results: list[Any] = []
+    if want & VALUE:
+        results.append(_as_passed(to.value[0]) if sweep.each else sweep.kind(value))
+    for part, mine in ((to.grad, given and given.grad), (to.hess, given and given.hess)):
+        if part:
+            arrays = [_summed(a, sweep.arrays[k].shape) for a, k in zip(part, loss.wrt, strict=True)]
+            if mine:
+                for a, b in zip(arrays, mine, strict=True):
+                    if a is not b:
+                        b[...] = a
+            arrays = list(mine) if mine else [_as_passed(a) for a in arrays]
+            results.append(arrays[0] if len(arrays) == 1 else tuple(arrays))
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def _summed(a: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """A derivative of the common shape as one of its input's: an input that was broadcast has the sum."""
+    if a.shape == shape:
+        return a
+    extra = a.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 < a.shape[extra + i])
+    return np.asarray(a.sum(axis=axes, dtype=np.float64)).reshape(shape).astype(a.dtype)
+
+
+def _as_passed(a: NDArray[Any]) -> Any:
+    return a if a.ndim else a[()]

@@ -1,0 +1,128 @@
+"""One call's arrays on their way through the kernels: in one run where their memory allows it, else piece by piece."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..kernels.plan import Plan
+from ..options import GRAD, HESS, VALUE
+from . import layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ..loss import Loss
+
+    Arrays = Sequence[NDArray[Any]]
+
+
+class Outputs(NamedTuple):
+    """What a sweep writes, each of the common shape: losses, gradients, second derivatives."""
+
+    value: Arrays = ()
+    grad: Arrays = ()
+    hess: Arrays = ()
+
+
+def total(x: NDArray[Any], backend: str | None) -> float:
+    """The sum of an array, by the same kernels: the same bits for any number of threads."""
+    from ..kernels import cpu
+
+    result = 0.0
+    for views, order, _ in layout.runs((x,), x.shape, 0):
+        plan = cpu.sum_plan(x.dtype.char, order)
+        kind = np.float64 if plan.compute == "d" else np.float32
+        ends = (kind(0.0), kind(0.0))
+        size = views[0].size
+        result += cpu.runner(plan, size, backend)(views, (), (), 1.0, 0.0, ends, (), (), (), size)[0]
+    return result
+
+
+class Sweep:
+    """A loss with its inputs and its weights, all of them checked to broadcast to one shape."""
+
+    __slots__ = ("arrays", "backend", "each", "kind", "loss", "parameters", "shape", "size", "types", "weights")
+
+    def __init__(
+        self,
+        loss: Loss,
+        arrays: Arrays,
+        weights: Arrays,
+        shape: tuple[int, ...],
+        each: bool,
+        backend: str | None,
+        parameters: Mapping[str, Any],
+    ) -> None:
+        self.loss = loss
+        self.arrays = arrays
+        self.weights = weights
+        self.shape = shape
+        self.size = prod(shape)
+        self.each = each
+        self.backend = backend
+        self.types = tuple([x.dtype.char for x in arrays])
+        self.kind = np.float64 if self.types[loss.wrt[0]] == "d" else np.float32
+        self.parameters = loss.cast(self.kind, parameters)
+
+    def allocate(self, want: int) -> Outputs:
+        """Fresh arrays for everything that `want` asks for."""
+        value = [np.empty(self.shape, self.kind)] if self.each and want & VALUE else ()
+        grad = [self._like(k) for k in self.loss.wrt] if want & GRAD else ()
+        hess = [self._like(k) for k in self.loss.wrt] if want & HESS else ()
+        return Outputs(value, grad, hess)
+
+    def _like(self, k: int) -> NDArray[Any]:
+        x = self.arrays[k]
+        return np.empty_like(x, subok=False) if x.shape == self.shape else np.empty(self.shape, x.dtype)
+
+    def run(self, want: int, check: bool, scale: float, outer: float, to: Outputs) -> float:
+        """Go through all elements once; the sum of the weighted losses. With `check`, raise for the first bad one."""
+        from ..kernels import cpu
+
+        loss = self.loss
+        inputs = len(self.arrays)
+        data = inputs + len(self.weights)
+        losses = data + len(to.value)
+        grads = losses + len(to.grad)
+        written = (*to.value, *to.grad, *to.hess)
+        inplace = bool(to.grad) and loss.wrt[0] == 0 and layout.same_memory(to.grad[0], self.arrays[0])
+        total, flaws = 0.0, 0
+        for views, order, single in layout.runs((*self.arrays, *self.weights, *written), self.shape, len(written)):
+            plan, size = self.plan(want, check, order, inplace and single), views[0].size
+            part, bad = cpu.runner(plan, size, self.backend)(
+                views[:inputs], views[inputs:data], self.parameters, scale, outer, loss.bounds(self.kind),
+                views[data:losses], views[losses:grads], views[grads:], size,
+            )  # fmt: skip
+            total += part
+            flaws += bad
+        if flaws:
+            self._raise()
+        return total
+
+    def plan(self, want: int, check: bool, order: str, inplace: bool) -> Plan:
+        """Which kernel goes through arrays of this layout."""
+        loss = self.loss
+        weight = self.weights[0].dtype.char if self.weights else ""
+        tests = loss.tests if check else loss.untested
+        each = self.each and bool(want & VALUE)
+        return Plan(
+            loss.jet, loss.order, len(self.parameters), loss.wrt, want, each, self.types, weight, order, inplace,
+            loss.rooted, tests,
+        )  # fmt: skip
+
+    def _raise(self) -> None:
+        """Find the first element outside its domain, and say so."""
+        present = np.broadcast_to(self.weights[0] != 0, self.shape) if self.weights else True
+        for name, domain, x in zip(self.loss.inputs, self.loss.domains, self.arrays, strict=True):
+            bad = np.broadcast_to(domain.violations(x.astype(self.kind)), self.shape) & present
+            if bad.any():
+                where = np.unravel_index(int(bad.argmax()), self.shape)
+                place = f"[{', '.join(str(int(i)) for i in where)}]" if where else ""
+                got = np.broadcast_to(x, self.shape)[where]
+                raise ValueError(f"{self.loss.name}: {name}{place} is {got!s}, expected {domain}")
+        raise AssertionError("a kernel counted a value outside its domain that the check does not find")

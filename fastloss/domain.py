@@ -1,0 +1,118 @@
+"""Named domains: which values an input or a parameter of a loss may take.
+
+A domain is a closed or half-open interval of the real line, or its two end points. It knows how to test
+membership, how to print itself in an error message, how to draw samples for tests, and what a kernel
+compares with. NaN lies in every domain (NaN in, NaN out), and so does an infinite end of an open interval:
+the limit of a formula is a value, not an error.
+"""
+
+from __future__ import annotations
+
+from math import inf, isnan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Domain:
+    """An interval of the real line, or (`ends_only`) just its two end points."""
+
+    __slots__ = ("ends_only", "high", "high_open", "low", "low_open", "name")
+
+    def __init__(
+        self,
+        name: str,
+        low: float = -inf,
+        high: float = inf,
+        *,
+        low_open: bool = False,
+        high_open: bool = False,
+        ends_only: bool = False,
+    ) -> None:
+        self.name = name
+        self.low = low
+        self.high = high
+        self.low_open = low_open
+        self.high_open = high_open
+        self.ends_only = ends_only
+
+    @property
+    def is_real_line(self) -> bool:
+        """Whether there is nothing to check."""
+        return self.low == -inf and self.high == inf and not self.ends_only
+
+    @property
+    def test(self) -> str:
+        """Which comparison a kernel needs: "none", "interval" or "ends"."""
+        return "ends" if self.ends_only else "none" if self.is_real_line else "interval"
+
+    @property
+    def inner_point(self) -> float:
+        """Some member that is no end of an interval."""
+        return self.high if self.ends_only else 0.5 * (max(self.low, -2.0) + min(self.high, 3.0))
+
+    def __contains__(self, x: float) -> bool:
+        if isnan(x):
+            return True
+        if self.ends_only:
+            return x in (self.low, self.high)
+        above = x > self.low or (x == self.low and not self.low_open)
+        below = x < self.high or (x == self.high and (not self.high_open or x == inf))
+        return above and below
+
+    def bounds(self, dtype: Any) -> tuple[float, float]:
+        """The closed interval of `dtype` values that a kernel compares with.
+
+        An open end becomes the next value inside, so that one comparison serves both kinds.
+        """
+        kind = np.dtype(dtype).type
+        low, high = kind(self.low), kind(self.high)
+        if self.low_open and self.low > -inf:
+            low = np.nextafter(low, kind(inf))
+        if self.high_open and self.high < inf:
+            high = np.nextafter(high, kind(-inf))
+        return float(low), float(high)
+
+    def violations(self, x: NDArray[Any]) -> NDArray[np.bool_]:
+        """Where `x` lies outside, element by element."""
+        if self.ends_only:
+            return np.asarray((x != self.low) & (x != self.high) & (x == x))
+        low = x <= self.low if self.low_open else x < self.low
+        high = (x >= self.high) & (x < inf) if self.high_open else x > self.high
+        return np.asarray(low | high)
+
+    def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> NDArray[np.float64]:
+        """Draw test data from inside the domain, of magnitudes that a model meets."""
+        if self.ends_only:
+            return np.where(rng.random(size) < 0.5, self.low, self.high)
+        if self.low > -inf and self.high < inf:
+            return self.low + (self.high - self.low) * rng.uniform(0.01, 0.99, size)
+        if self.low > -inf:
+            return self.low + rng.gamma(2.0, 1.0, size) + 1e-3
+        return rng.normal(0.0, 2.0, size)
+
+    def __str__(self) -> str:
+        if self.ends_only:
+            return f"{self.low:g} or {self.high:g}"
+        if self.is_real_line:
+            return "a real number"
+        if self.high == inf:
+            return f"a number {'greater than' if self.low_open else 'of at least'} {self.low:g}"
+        left, right = "(" if self.low_open else "[", ")" if self.high_open else "]"
+        return f"a number in {left}{self.low:g}, {self.high:g}{right}"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+REAL = Domain("REAL")
+POSITIVE = Domain("POSITIVE", 0.0, low_open=True)
+NON_NEGATIVE = Domain("NON_NEGATIVE", 0.0)
+ABOVE_MINUS_ONE = Domain("ABOVE_MINUS_ONE", -1.0, low_open=True)
+UNIT = Domain("UNIT", 0.0, 1.0)
+OPEN_UNIT = Domain("OPEN_UNIT", 0.0, 1.0, low_open=True, high_open=True)
+BINARY = Domain("BINARY", 0.0, 1.0, ends_only=True)
+SIGN = Domain("SIGN", -1.0, 1.0, ends_only=True)

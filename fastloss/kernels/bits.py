@@ -1,0 +1,194 @@
+"""Scalar operations that Numba has no spelling for, each one LLVM instruction that vectorises.
+
+Numba widens int32 arithmetic to int64 and lowers a conditional expression to a branch; inside a loop that
+must become packed code both are obstacles, so the kernels use these instead of the Python operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic as numba_intrinsic
+
+_INTEGER_OF: dict[Any, Any] = {types.float32: types.int32, types.float64: types.int64}
+_FLOAT_OF: dict[Any, Any] = {types.int32: types.float32, types.int64: types.float64}
+
+
+def intrinsic(function: Callable[..., Any]) -> Callable[..., float]:
+    """Numba's decorator, typed as its callers see the result: without the typing context, of plain numbers."""
+    result: Callable[..., float] = numba_intrinsic(function)
+    return result
+
+
+Emit = Callable[[ir.IRBuilder, Sequence[ir.Value]], ir.Value]
+
+
+def _same_type(result: Any, operands: Sequence[Any], emit: Emit) -> Any:
+    """Signature and code generator of an operation on operands of exactly the type of the result."""
+    if any(operand != result for operand in operands):
+        raise TypeError(f"operands of one type needed, not {operands}")
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        return emit(builder, args)
+
+    return result(*operands), codegen
+
+
+def _call(name: str) -> Emit:
+    """Emit a call of the LLVM intrinsic of that name, whose operands and result have one type."""
+
+    def emit(builder: ir.IRBuilder, args: Sequence[ir.Value]) -> ir.Value:
+        kind = args[0].type
+        function_type = ir.FunctionType(kind, [kind] * len(args))
+        return builder.call(builder.module.declare_intrinsic(name, [kind], function_type), args)
+
+    return emit
+
+
+@intrinsic
+def to_bits(typingctx: Any, x: Any) -> Any:
+    """Bit pattern of a float as the signed integer of its width."""
+    result = _INTEGER_OF[x]
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        return builder.bitcast(args[0], context.get_value_type(result))
+
+    return result(x), codegen
+
+
+@intrinsic
+def from_bits(typingctx: Any, i: Any) -> Any:
+    """Float of the width of an integer and with its bit pattern."""
+    result = _FLOAT_OF[i]
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        return builder.bitcast(args[0], context.get_value_type(result))
+
+    return result(i), codegen
+
+
+@intrinsic
+def to_float(typingctx: Any, i: Any) -> Any:
+    """Float of the width of an integer and, rounded, with its value."""
+    result = _FLOAT_OF[i]
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        return builder.sitofp(args[0], context.get_value_type(result))
+
+    return result(i), codegen
+
+
+@intrinsic
+def add(typingctx: Any, a: Any, b: Any) -> Any:
+    """a + b of integers, wrapping, in their own width."""
+    return _same_type(a, (a, b), lambda builder, args: builder.add(*args))
+
+
+@intrinsic
+def sub(typingctx: Any, a: Any, b: Any) -> Any:
+    """a - b of integers, wrapping, in their own width."""
+    return _same_type(a, (a, b), lambda builder, args: builder.sub(*args))
+
+
+@intrinsic
+def bit_and(typingctx: Any, a: Any, b: Any) -> Any:
+    """Bitwise and of integers of one width."""
+    return _same_type(a, (a, b), lambda builder, args: builder.and_(*args))
+
+
+@intrinsic
+def bit_or(typingctx: Any, a: Any, b: Any) -> Any:
+    """Bitwise or of integers of one width."""
+    return _same_type(a, (a, b), lambda builder, args: builder.or_(*args))
+
+
+@intrinsic
+def bit_xor(typingctx: Any, a: Any, b: Any) -> Any:
+    """Bitwise exclusive or of integers of one width."""
+    return _same_type(a, (a, b), lambda builder, args: builder.xor(*args))
+
+
+@intrinsic
+def shift_left(typingctx: Any, a: Any, count: Any) -> Any:
+    """a << count in the width of a."""
+    return _same_type(a, (a, count), lambda builder, args: builder.shl(*args))
+
+
+@intrinsic
+def shift_right(typingctx: Any, a: Any, count: Any) -> Any:
+    """a >> count with zeros shifted in (AVX2 has no arithmetic shift of 64-bit integers)."""
+    return _same_type(a, (a, count), lambda builder, args: builder.lshr(*args))
+
+
+@intrinsic
+def select(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
+    """a where the condition holds, else b; both are evaluated."""
+    if a != b:
+        raise TypeError(f"select needs values of one type, not {a} and {b}")
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        return builder.select(*args)
+
+    return a(types.boolean, a, b), codegen
+
+
+@intrinsic
+def rint(typingctx: Any, x: Any) -> Any:
+    """Nearest integer, ties to even, as a float."""
+    return _same_type(x, (x,), _call("llvm.rint"))
+
+
+@intrinsic
+def sqrt(typingctx: Any, x: Any) -> Any:
+    """Correctly rounded square root."""
+    return _same_type(x, (x,), _call("llvm.sqrt"))
+
+
+@intrinsic
+def fabs(typingctx: Any, x: Any) -> Any:
+    """Absolute value by clearing the sign bit."""
+    return _same_type(x, (x,), _call("llvm.fabs"))
+
+
+@intrinsic
+def copysign(typingctx: Any, x: Any, y: Any) -> Any:
+    """|x| with the sign bit of y."""
+    return _same_type(x, (x, y), _call("llvm.copysign"))
+
+
+@intrinsic
+def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c with one rounding, for error-free products; a libm call on a CPU without FMA."""
+    return _same_type(a, (a, b, c), _call("llvm.fma"))
+
+
+@intrinsic
+def add_reassoc(typingctx: Any, a: Any, b: Any) -> Any:
+    """a + b that LLVM may reassociate, so that a sum in a loop gets one partial sum per lane."""
+    flags = ("reassoc", "nsz", "contract")
+    return _same_type(a, (a, b), lambda builder, args: builder.fadd(*args, flags=flags))
+
+
+@intrinsic
+def horner(typingctx: Any, x: Any, coefficients: Any) -> Any:
+    """Polynomial at x by Horner's rule, unrolled; coefficients is a constant tuple, lowest order first.
+
+    The multiply-adds carry the contract flag themselves, whatever the flags of the calling function.
+    """
+    if not isinstance(coefficients, types.UniTuple) or coefficients.dtype != x:
+        raise TypeError(f"coefficients must be a tuple of {x}, not {coefficients}")
+    count = coefficients.count
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        point, values = args
+        flags = ("contract",)
+        total = builder.extract_value(values, count - 1)
+        for i in reversed(range(count - 1)):
+            product = builder.fmul(total, point, flags=flags)
+            total = builder.fadd(product, builder.extract_value(values, i), flags=flags)
+        return total
+
+    return x(x, coefficients), codegen

@@ -1,0 +1,101 @@
+"""The pointwise template: one loop over blocks of elements, for any jet, any outputs and any weights.
+
+The free names below are ports: `kernels/bind.py` makes a copy of these functions in which each is a function or a
+constant. Flags are constants too, so that what a kernel does not ask for is not there once it is compiled.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+BLOCK = 16_384
+"""Elements whose sum is one term. Terms are combined in the order of the blocks, so the result has the same bits for
+any number of threads; 64 KiB of float32 a stream stays in the second-level cache."""
+
+STRIP = 1_024
+"""Elements that are summed in the compute type before the sum becomes a float64. A float64 in the loop over float32
+would halve the width of its vectors (binary cross-entropy: 0.74 against 0.55 ns an element); sixteen additions in each
+of 64 lanes lose less than one unit in the last place of the result."""
+
+# Ports.
+prange: Any = range
+jet: Any = None
+real: Any = None
+inputs: Any = None
+share: Any = None
+portion: Any = None
+outside: Any = None
+bend: Any = None
+put_grad: Any = None
+put_hess: Any = None
+add: Any = None
+KEEP = SUM = GRAD = HESS = CHECK = False
+
+
+def strip(
+    data: Any, weight: Any, params: Any, factor: Any, second: Any, bounds: Any, loss: Any, grad: Any, hess: Any,
+    start: int, stop: int,
+) -> Any:  # fmt: skip
+    """The elements from `start` to `stop`: their sum, and whether an input lies outside its domain (0 or 1)."""
+    total = real(0.0)
+    flaws = np.int32(0)
+    # Unsigned, so that no index needs a second look for being negative.
+    for i in range(np.uint64(start), np.uint64(stop)):
+        x = inputs(data, grad, i)
+        s = share(weight, i)
+        value, d1, d2 = jet(*(x + params))
+        if CHECK:
+            flaws = np.int32(flaws | outside(s, x, bounds))
+        if SUM:
+            total = add(total, portion(s, value))
+        if KEEP:
+            loss[0][i] = portion(s, value)
+        if GRAD:
+            put_grad(grad, i, s, factor, d1)
+        if HESS:
+            put_hess(hess, i, s, factor, second, d1, d2)
+    return total, flaws
+
+
+def block(
+    data: Any, weight: Any, params: Any, scale: Any, outer: Any, bounds: Any, loss: Any, grad: Any, hess: Any,
+    start: int, stop: int,
+) -> Any:  # fmt: skip
+    """The same for a block, the sum as a float64."""
+    factor = real(scale)
+    second = real(outer)
+    total = 0.0
+    flaws = 0
+    for low in range(start, stop, STRIP):
+        part, bad = strip(data, weight, params, factor, second, bounds, loss, grad, hess, low, min(stop, low + STRIP))
+        total += np.float64(part)
+        flaws |= bad
+    return total, flaws
+
+
+def total(
+    data: Any, weight: Any, params: Any, scale: Any, outer: Any, bounds: Any, loss: Any, grad: Any, hess: Any, size: int
+) -> Any:  # fmt: skip
+    """All elements: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
+    blocks = (size + BLOCK - 1) // BLOCK
+    sums = np.empty(blocks, np.float64)
+    flaws = np.empty(blocks, np.int64)
+    for b in prange(blocks):
+        start = b * BLOCK
+        sums[b], flaws[b] = block(
+            data, weight, params, scale, outer, bounds, loss, grad, hess, start, min(size, start + BLOCK)
+        )
+    high = low = 0.0
+    count = 0
+    for b in range(blocks):
+        # Two-sum (Knuth, TAOCP 2, 4.2.2): `low` is the rounding error of every addition so far.
+        term = sums[b]
+        new = high + term
+        back = new - high
+        low += (high - (new - back)) + (term - back)
+        high = new
+        count += flaws[b]
+    # An infinite sum has the error term inf - inf.
+    return high + low if low == low else high, count

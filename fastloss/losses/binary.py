@@ -1,0 +1,194 @@
+"""Two classes: losses of probabilities, of logits, and of margins with labels -1 and 1."""
+
+from __future__ import annotations
+
+import math
+
+from ..domain import BINARY, NON_NEGATIVE, POSITIVE, SIGN, UNIT, Domain
+from ..loss import pointwise
+from .special import Jet, exp_neg, log1p_unit, scaled, sigmoids
+
+BALANCE = Domain("BALANCE", -1.0, 1.0)
+"""A share of the positive class; below 0 it says that there is none."""
+
+
+@pointwise(pred=UNIT, target=UNIT, clamp=POSITIVE, floor=POSITIVE)
+def binary_cross_entropy(pred: float, target: float, clamp: float = 100.0, floor: float = 1e-12) -> Jet:
+    """Cross-entropy of probabilities. If you have logits, `binary_cross_entropy_with_logits` is faster and exact.
+
+    -target log(pred) - (1 - target) log(1 - pred); the target is a probability, too. As in torch, a logarithm is at
+    least -`clamp`, so that one certain and wrong prediction does not make the loss infinite. In the derivatives, pred
+    and 1 - pred are at least `floor` (torch bounds their product). A large clamp (1e30) and a small floor (1e-30) give
+    the formula as it stands.
+
+    >>> import fastloss as fl
+    >>> fl.binary_cross_entropy.value_and_grad([0.5, 0.75], [1.0, 0.0])
+    (np.float64(1.0397207708399179), array([-1.,  2.]))
+    >>> fl.binary_cross_entropy.value_and_grad([0.0], [1.0])
+    (np.float64(100.0), array([-1.e+12]))
+    """
+    other = 1.0 - pred
+    absent = 1.0 - target
+    log = math.log(pred)
+    log_other = math.log1p(-pred)
+    log = -clamp if log < -clamp else log
+    log_other = -clamp if log_other < -clamp else log_other
+    p = floor if pred < floor else pred
+    q = floor if other < floor else other
+    held = pred < floor or other < floor
+    # Without the floors the numerator is exactly pred - target, which does not cancel.
+    rise = absent * p - target * q if held else pred - target
+    u = 1.0 / p
+    v = 1.0 / q
+    return -target * log - absent * log_other, rise * u * v, target * u * u + absent * v * v
+
+
+@pointwise(target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT)
+def binary_cross_entropy_with_logits(
+    pred: float, target: float, pos_weight: float = 1.0, label_smoothing: float = 0.0
+) -> Jet:
+    """Cross-entropy of a logit: the loss of binary classifiers and of multi-label networks.
+
+    pos_weight t log(1 + exp(-pred)) + (1 - t) log(1 + exp(pred)), where t = target (1 - s) + s / 2 for
+    s = `label_smoothing`; the target is a probability (0 and 1 for plain labels). `pos_weight` multiplies the
+    positive part as in torch, for soft targets too. No confident prediction loses its digits: nothing is computed as
+    a difference that the formula does not have.
+
+    >>> import fastloss as fl
+    >>> fl.binary_cross_entropy_with_logits.value_and_grad([0.0, 0.0], [1.0, 0.0], pos_weight=3.0)
+    (np.float64(1.3862943611198906), array([-0.75,  0.25]))
+    """
+    # 1 - t would lose what smoothing adds to a target of 1.
+    shift = label_smoothing * (target - 0.5)
+    a = pos_weight * (target - shift)
+    b = (1.0 - target) + shift
+    e = exp_neg(-abs(pred))
+    far = 1.0 / (1.0 + e)
+    near = e * far  # sigmoid(-|pred|)
+    positive = pred > 0.0
+    wrong = b if positive else a
+    slope = wrong - (a + b) * near
+    return scaled(wrong, abs(pred)) + (a + b) * log1p_unit(e), slope if positive else -slope, (a + b) * far * near
+
+
+@pointwise(target=SIGN)
+def logistic(pred: float, target: float) -> Jet:
+    """Logistic loss of a margin: `binary_cross_entropy_with_logits` for labels -1 and 1.
+
+    log(1 + exp(-target pred)): torch's ``soft_margin_loss``, without its overflow.
+
+    >>> import fastloss as fl
+    >>> fl.logistic.value_and_grad([0.0, 0.0], [1.0, -1.0])
+    (np.float64(0.6931471805599453), array([-0.25,  0.25]))
+    """
+    m = target * pred
+    e, up, down = sigmoids(m)
+    return (0.0 if m > 0.0 else -m) + log1p_unit(e), -target * down, up * down
+
+
+@pointwise(target=SIGN)
+def hinge(pred: float, target: float) -> Jet:
+    """Hinge loss of a margin: the linear support vector machine. Labels are -1 and 1.
+
+    max(0, 1 - target pred). On the margin, target pred = 1, the gradient is 0 (torch 2.15 and XGBoost agree;
+    scikit-learn takes the other side).
+
+    >>> import fastloss as fl
+    >>> fl.hinge.value_and_grad([0.5, 2.0], [1.0, -1.0])
+    (np.float64(1.75), array([-0.5,  0.5]))
+    """
+    m = target * pred
+    return 0.0 if m >= 1.0 else 1.0 - m, 0.0 if m >= 1.0 else (-target if m < 1.0 else m), 0.0
+
+
+@pointwise(target=SIGN)
+def squared_hinge(pred: float, target: float) -> Jet:
+    """Squared hinge loss of a margin: a support vector machine with a continuous gradient. Labels are -1 and 1.
+
+    max(0, 1 - target pred)^2. On the margin the second derivative is 0.
+
+    >>> import fastloss as fl
+    >>> fl.squared_hinge.value_and_grad([0.5, 2.0], [1.0, -1.0])
+    (np.float64(4.625), array([-0.5,  3. ]))
+    """
+    m = target * pred
+    short = 0.0 if m >= 1.0 else 1.0 - m
+    return short * short, 0.0 - 2.0 * target * short, 2.0 if m < 1.0 else 0.0
+
+
+@pointwise(target=SIGN)
+def modified_huber(pred: float, target: float) -> Jet:
+    """Squared hinge loss that goes on linearly for margins below -1: robust against wrong labels (Zhang, 2004).
+
+    With m = target pred: max(0, 1 - m)^2 for m >= -1, else -4 m, as in scikit-learn's ``SGDClassifier``. Labels are
+    -1 and 1. The second derivative is 2 at m = -1 and 0 at m = 1.
+
+    >>> import fastloss as fl
+    >>> fl.modified_huber.value_and_grad([0.5, 2.0], [1.0, -1.0])
+    (np.float64(4.125), array([-0.5,  2. ]))
+    """
+    m = target * pred
+    short = 0.0 if m >= 1.0 else 1.0 - m
+    bounded = 2.0 if m < -1.0 else short
+    inner = 2.0 if m < 1.0 else 0.0
+    return -4.0 * m if m < -1.0 else short * short, 0.0 - 2.0 * target * bounded, 0.0 if m < -1.0 else inner
+
+
+@pointwise(target=SIGN)
+def exponential(pred: float, target: float) -> Jet:
+    """Exponential loss of a margin: what AdaBoost minimises. Labels are -1 and 1.
+
+    exp(-target pred).
+
+    >>> import fastloss as fl
+    >>> fl.exponential.value_and_grad([0.0, 0.0], [1.0, -1.0])
+    (np.float64(1.0), array([-0.5,  0.5]))
+    """
+    e = math.exp(-(target * pred))
+    return e, -target * e, e
+
+
+@pointwise(target=SIGN)
+def perceptron(pred: float, target: float) -> Jet:
+    """Perceptron loss of a margin: only wrong predictions count. Labels are -1 and 1.
+
+    max(0, -target pred). At pred = 0 the gradient is 0, so training does not start from all zeros by itself.
+
+    >>> import fastloss as fl
+    >>> fl.perceptron.value_and_grad([0.5, 2.0], [1.0, -1.0])
+    (np.float64(1.0), array([0. , 0.5]))
+    """
+    m = target * pred
+    return 0.0 if m >= 0.0 else -m, 0.0 if m >= 0.0 else (-target if m < 0.0 else m), 0.0
+
+
+@pointwise(target=BINARY, gamma=NON_NEGATIVE, alpha=BALANCE)
+def binary_focal(pred: float, target: float, gamma: float = 2.0, alpha: float = 0.25) -> Jet:
+    """Focal loss of a logit: cross-entropy in which easy examples fade (Lin et al., 2017).
+
+    -a (1 - p)^gamma log(p), where p is the probability that sigmoid(pred) gives to the true label, and a is alpha for
+    the label 1 and 1 - alpha for 0, torchvision's defaults. An alpha below 0 leaves the classes unweighted
+    (torchvision's -1, optax's None). Labels are 0 or 1: for soft ones there are several extensions that disagree, so
+    none is taken. The second derivative is negative where p is small.
+
+    >>> import fastloss as fl
+    >>> fl.binary_focal.value_and_grad([0.0, 0.0], [1.0, 0.0])
+    (np.float64(0.08664339756999316), array([-0.03728585,  0.11185755]))
+    """
+    side = 2.0 * target - 1.0
+    x = side * pred
+    e = exp_neg(-abs(x))
+    inverse = 1.0 / (1.0 + e)
+    right = x > 0.0
+    p = inverse if right else e * inverse
+    q = e * inverse if right else inverse
+    log = log1p_unit(e)
+    surprise = log if right else log - x  # -log(p)
+    doubt = x + log if right else log  # -log(q)
+    # No product of 0 and infinity for gamma = 0 or an infinite logit.
+    fade = math.exp(-gamma * (1e30 if doubt > 1e30 else doubt))
+    even = 1.0 if alpha < 0.0 else (alpha if target > 0.5 else 1.0 - alpha)
+    weight = even * fade
+    ps = p * surprise if surprise < 1e30 else 0.0 * p
+    curve = p * q * (2.0 * gamma + 1.0) - gamma * ps * (q - gamma * p)
+    return weight * surprise, -side * weight * (gamma * ps + q), weight * curve

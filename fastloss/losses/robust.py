@@ -1,0 +1,179 @@
+"""Robust regression: quadratic near the target, and then linear, logarithmic or flat."""
+
+from __future__ import annotations
+
+import math
+
+from ..domain import NON_NEGATIVE, POSITIVE
+from ..loss import pointwise
+from .special import Jet, exp_neg, log1p_unit, minus_log1p, sign
+
+# Beyond this, 1 + w * w is w * w to every digit of float64; below it, w * w is finite in float32.
+_FAR = 1e17
+
+_LN2 = math.log(2.0)
+
+
+@pointwise(delta=POSITIVE)
+def huber(pred: float, target: float, delta: float = 1.0) -> Jet:
+    """Huber's loss: squared error for residuals up to `delta`, absolute error beyond (Huber, 1964).
+
+    With r = pred - target: r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2), as in torch, optax and
+    scikit-learn; the gradient is r, limited to the interval from -delta to delta. At |r| = delta the second
+    derivative is that of the quadratic side, 1.
+
+    >>> import fastloss as fl
+    >>> fl.huber.value_and_grad([1.0, 4.0], [0.5, 1.0], delta=1.5)
+    (np.float64(1.75), array([0.25, 0.75]))
+    """
+    r = pred - target
+    a = abs(r)
+    c = delta if a > delta else a
+    return (
+        c * (a - 0.5 * c),
+        delta if r > delta else (-delta if r < -delta else r),
+        1.0 if a <= delta else 0.0,
+    )
+
+
+@pointwise(beta=NON_NEGATIVE)
+def smooth_l1(pred: float, target: float, beta: float = 1.0) -> Jet:
+    """Smooth absolute error of object detection: `huber` divided by its threshold, so the slope ends at 1.
+
+    With r = pred - target: r^2 / (2 beta) where |r| <= beta, else |r| - beta / 2, as in torch; beta = 0 is the
+    absolute error. At |r| = beta the second derivative is that of the quadratic side.
+
+    >>> import fastloss as fl
+    >>> fl.smooth_l1.value_and_grad([1.0, 4.0], [0.5, 1.0], beta=2.0)
+    (np.float64(1.03125), array([0.125, 0.5  ]))
+    """
+    r = pred - target
+    a = abs(r)
+    inverse = 1.0 / beta if beta > 0.0 else 0.0
+    steep = r * inverse
+    return (
+        a - 0.5 * beta if a > beta else 0.5 * r * steep,
+        1.0 if r > beta else (-1.0 if r < -beta else steep),
+        inverse if a <= beta else 0.0,
+    )
+
+
+@pointwise(delta=POSITIVE)
+def pseudo_huber(pred: float, target: float, delta: float = 1.0) -> Jet:
+    """Smooth version of Huber's loss, with derivatives of every order (Charbonnier et al., 1994).
+
+    delta^2 (sqrt(1 + (r / delta)^2) - 1) for r = pred - target: r^2 / 2 near the target, delta |r| far from it; the
+    scale of `huber` and of XGBoost's ``reg:pseudohubererror``.
+
+    >>> import fastloss as fl
+    >>> fl.pseudo_huber.value_and_grad([1.75, 0.0], [1.0, 0.0])
+    (np.float64(0.125), array([0.3, 0. ]))
+    """
+    r = pred - target
+    a = abs(r)
+    w = a * (1.0 / delta)
+    far = w > _FAR
+    s = math.sqrt(1.0 + w * w)
+    inverse = 1.0 / s
+    return (
+        delta * (a if far else a * (w / (1.0 + s))),
+        delta * sign(r) if far else r * inverse,
+        inverse * inverse * inverse,
+    )
+
+
+@pointwise
+def log_cosh(pred: float, target: float) -> Jet:
+    """Logarithm of the hyperbolic cosine: half the squared error near the target, the absolute error far from it.
+
+    log(cosh(pred - target)), as in Keras, optax and CatBoost; the gradient is tanh(pred - target).
+
+    >>> import fastloss as fl
+    >>> fl.log_cosh.value_and_grad([1.0, 0.0], [0.0, 0.0])
+    (np.float64(0.2168904152415136), array([0.38079708, 0.        ]))
+    """
+    r = pred - target
+    a = abs(r)
+    shrink = math.expm1(-2.0 * a)
+    u = 1.0 + shrink
+    # Near: log(cosh^2) / 2 = log(1 + sinh^2) / 2, where sinh^2 < 1. Far: |r| - log(2) + log(1 + exp(-2 |r|)).
+    near = a < 0.875
+    log = log1p_unit(shrink * shrink / (4.0 * u) if near else u)
+    tanh = -shrink / (2.0 + shrink)
+    # u has lost its digits where it is small.
+    tail = exp_neg(-2.0 * a)
+    return (
+        0.5 * log if near else (a - _LN2) + log,
+        -tanh if r < 0.0 else tanh,
+        4.0 * tail / ((1.0 + tail) * (1.0 + tail)),
+    )
+
+
+@pointwise(c=POSITIVE)
+def cauchy(pred: float, target: float, c: float = 1.0) -> Jet:
+    """Cauchy's (Lorentzian) loss: grows like a logarithm, so gross outliers hardly pull at all.
+
+    c^2 / 2 log(1 + (r / c)^2) for r = pred - target. scipy's ``least_squares`` scales it the same way; kornia's is
+    this with c = sqrt(2). The second derivative is negative for |r| > c.
+
+    >>> import fastloss as fl
+    >>> fl.cauchy.value_and_grad([1.0, 0.0], [0.0, 0.0])
+    (np.float64(0.17328679513998632), array([0.25, 0.  ]))
+    """
+    r = pred - target
+    w = abs(r) * (1.0 / c)
+    far = w > _FAR
+    one = w if far else 1.0 + w * w
+    inverse = 1.0 / one
+    bent = inverse if far else w * inverse
+    log = math.log1p(w if far else w * w)
+    slope = c * bent
+    return (
+        c * c * (log if far else 0.5 * log),
+        -slope if r < 0.0 else slope,
+        -bent * bent if far else ((1.0 - w) * inverse) * ((1.0 + w) * inverse),
+    )
+
+
+@pointwise(c=POSITIVE)
+def welsch(pred: float, target: float, c: float = 1.0) -> Jet:
+    """Welsch's (Leclerc, correntropy) loss: bounded, so gross outliers do not pull at all.
+
+    c^2 / 2 (1 - exp(-(r / c)^2)) for r = pred - target; kornia's is this with c = sqrt(2). The second derivative is
+    negative for |r| > c / sqrt(2).
+
+    >>> import fastloss as fl
+    >>> fl.welsch.value_and_grad([1.0, 0.0], [0.0, 0.0])
+    (np.float64(0.15803013970713942), array([0.18393972, 0.        ]))
+    """
+    r = pred - target
+    w = abs(r) * (1.0 / c)
+    square = w * w
+    e = exp_neg(-square)
+    gone = w > 1e9  # r and w * w may be infinite, and e is 0
+    return (
+        -0.5 * c * c * math.expm1(-square),
+        0.0 if gone else r * e,
+        0.0 if gone else (1.0 - 2.0 * square) * e,
+    )
+
+
+@pointwise(c=POSITIVE)
+def fair(pred: float, target: float, c: float = 1.0) -> Jet:
+    """The "fair" loss: convex, with slopes that approach c slowly (Fair, 1974).
+
+    c^2 (|r| / c - log(1 + |r| / c)) for r = pred - target, LightGBM's and its default c = 1; the gradient is
+    c r / (c + |r|).
+
+    >>> import fastloss as fl
+    >>> fl.fair.value_and_grad([1.0, 0.0], [0.0, 0.0])
+    (np.float64(0.15342640972002736), array([0.25, 0.  ]))
+    """
+    r = pred - target
+    w = abs(r) * (1.0 / c)
+    inverse = 1.0 / (1.0 + w)
+    return (
+        c * c * minus_log1p(w),
+        c * sign(r) if w > 1e20 else r * inverse,
+        inverse * inverse,
+    )

@@ -1,0 +1,47 @@
+"""The keywords that every loss takes: what they may be, and what a reduction divides by."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .loss import Loss
+
+VALUE, GRAD, HESS = 1, 2, 4
+"""What a verb wants: a sum of these."""
+
+REDUCTIONS = ("mean", "sum", "none")
+EMPTY = ("nan", "zero", "raise")
+BACKENDS = (None, "serial", "parallel")
+
+
+def check_options(loss: Loss, want: int, reduction: Any, normalizer: Any, empty: Any, backend: Any) -> None:
+    """Raise one clear error for the first keyword that is not what it may be."""
+    name = loss.name
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    if empty not in EMPTY:
+        raise ValueError(f"{name}: empty must be 'nan', 'zero' or 'raise', got {empty!r}")
+    if backend not in BACKENDS:
+        raise ValueError(f"{name}: backend must be None, 'serial' or 'parallel', got {backend!r}")
+    if want & HESS and loss.order < 2:
+        raise NotImplementedError(f"{name} has no second derivative; use value_and_grad or grad")
+    if loss.rooted and reduction != "mean":
+        raise ValueError(f"{name} is the root of a mean: reduction must be 'mean', got {reduction!r}")
+    if normalizer is not None:
+        if reduction != "mean":
+            raise ValueError(f"{name}: normalizer replaces the denominator of 'mean', but reduction is {reduction!r}")
+        try:
+            number = float(normalizer)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name}: normalizer must be a positive number, got {normalizer!r}") from None
+        if not 0.0 < number < math.inf:
+            raise ValueError(f"{name}: normalizer must be a positive number, got {normalizer!r}")
+
+
+def mean_of_nothing(name: str, empty: str) -> float:
+    """The mean over no elements, as `empty` says."""
+    if empty == "raise":
+        raise ValueError(f"{name}: there is nothing to average (no elements, or weights that sum to 0)")
+    return math.nan if empty == "nan" else 0.0

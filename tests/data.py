@@ -1,0 +1,30 @@
+"""Inputs for any loss: drawn inside its domains, by its own account of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastloss as fl
+
+NAMES = list(fl.LOSSES)
+REPRESENTATIVE = [
+    "huber",  # parameters, no domain
+    "binary_cross_entropy_with_logits",  # a domain, transcendental
+    "hinge",  # a domain of two points
+    "gaussian_nll",  # three inputs, two gradients
+    "root_mean_squared_error",  # two passes
+]
+"""One loss of each kind that the templates and the dispatch treat differently."""
+
+
+def draw(loss: fl.Loss, shape: int | tuple[int, ...], dtype: Any, rng: np.random.Generator) -> list[NDArray[Any]]:
+    """One array per input of the loss."""
+    return [domain.sample(rng, shape).astype(dtype) for domain in loss.domains]
+
+
+def gradients(result: Any) -> tuple[NDArray[Any], ...]:
+    """The derivatives of a verb as a tuple, also where there is one."""
+    return result if isinstance(result, tuple) else (result,)

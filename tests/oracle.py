@@ -1,0 +1,327 @@
+"""Every loss a second time: the value as a textbook writes it, on numbers of as many digits as it takes.
+
+Nothing here knows the library. The formulas are naive on purpose: with enough digits neither cancellation nor overflow
+matters. Derivatives are differences of the value with steps so small that all digits asked for are right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from mpmath import cosh, exp, inf, log, mp, mpf, sqrt
+
+Number = Any
+
+
+class Formula(NamedTuple):
+    """The value of one element, parameters worth testing, and where the derivatives jump."""
+
+    value: Callable[..., Number]
+    points: tuple[dict[str, float], ...]
+    kinks: Callable[..., Sequence[Number]]
+    digits: Callable[..., Number]
+    rooted: bool = False
+
+
+FORMULAS: dict[str, Formula] = {}
+
+
+def formula(
+    *points: dict[str, float],
+    kinks: Callable[..., Sequence[Number]] = lambda target, **p: (),
+    digits: Callable[..., Number] = lambda *inputs, **p: max(map(abs, inputs)),
+) -> Callable[[Callable[..., Number]], Callable[..., Number]]:
+    """Register a value.
+
+    `kinks` gives the predictions at which the first or second derivative does not exist, `digits` the largest exponent
+    x of which exp(-x) is added to a number of ordinary size.
+    """
+
+    def register(value: Callable[..., Number]) -> Callable[..., Number]:
+        FORMULAS[value.__name__] = Formula(value, points or ({},), kinks, digits)
+        return value
+
+    return register
+
+
+def at_target(target: Number, **p: Number) -> Sequence[Number]:
+    return (target,)
+
+
+def tube(width: str) -> Callable[..., Sequence[Number]]:
+    return lambda target, **p: (target - p[width], target + p[width])
+
+
+def margin(*m: int) -> Callable[..., Sequence[Number]]:
+    return lambda target, **p: tuple(target * k for k in m)
+
+
+# -- distances -----------------------------------------------------------------------------------------------------
+
+
+@formula()
+def squared_error(pred, target):
+    return (pred - target) ** 2
+
+
+@formula()
+def half_squared_error(pred, target):
+    return (pred - target) ** 2 / 2
+
+
+@formula(kinks=at_target)
+def absolute_error(pred, target):
+    return abs(pred - target)
+
+
+@formula()
+def squared_log_error(pred, target):
+    return (log(1 + pred) - log(1 + target)) ** 2
+
+
+FORMULAS["root_mean_squared_error"] = FORMULAS["squared_error"]._replace(rooted=True)
+FORMULAS["root_mean_squared_log_error"] = FORMULAS["squared_log_error"]._replace(rooted=True)
+
+
+@formula({"epsilon": 2.0**-52}, {"epsilon": 1.0}, kinks=at_target)
+def absolute_percentage_error(pred, target, epsilon):
+    return abs(pred - target) / max(abs(target), epsilon)
+
+
+@formula(kinks=lambda target: (target, mpf(0)))
+def symmetric_absolute_percentage_error(pred, target):
+    return 2 * abs(pred - target) / (abs(pred) + abs(target)) if pred or target else mpf(0)
+
+
+@formula({"q": 0.5}, {"q": 0.05}, {"q": 0.9}, kinks=at_target)
+def quantile(pred, target, q):
+    return max(q * (target - pred), (q - 1) * (target - pred))
+
+
+@formula({"q": 0.5}, {"q": 0.05}, {"q": 0.9}, kinks=at_target)
+def expectile(pred, target, q):
+    return abs(q - (1 if target < pred else 0)) * (target - pred) ** 2
+
+
+@formula({"epsilon": 0.1}, {"epsilon": 0.0}, {"epsilon": 2.5}, kinks=tube("epsilon"))
+def epsilon_insensitive(pred, target, epsilon):
+    return max(mpf(0), abs(pred - target) - epsilon)
+
+
+@formula({"epsilon": 0.1}, {"epsilon": 0.0}, {"epsilon": 2.5}, kinks=tube("epsilon"))
+def squared_epsilon_insensitive(pred, target, epsilon):
+    return max(mpf(0), abs(pred - target) - epsilon) ** 2
+
+
+# -- robust --------------------------------------------------------------------------------------------------------
+
+
+@formula({"delta": 1.0}, {"delta": 0.3}, {"delta": 7.5}, kinks=tube("delta"))
+def huber(pred, target, delta):
+    r = abs(pred - target)
+    return r**2 / 2 if r <= delta else delta * (r - delta / 2)
+
+
+@formula({"beta": 1.0}, {"beta": 0.3}, {"beta": 7.5}, {"beta": 0.0}, kinks=tube("beta"))
+def smooth_l1(pred, target, beta):
+    r = abs(pred - target)
+    return r**2 / (2 * beta) if r < beta else r - beta / 2
+
+
+@formula({"delta": 1.0}, {"delta": 0.3}, {"delta": 7.5})
+def pseudo_huber(pred, target, delta):
+    return delta**2 * (sqrt(1 + ((pred - target) / delta) ** 2) - 1)
+
+
+@formula()
+def log_cosh(pred, target):
+    return log(cosh(pred - target))
+
+
+@formula({"c": 1.0}, {"c": 0.3}, {"c": 7.5})
+def cauchy(pred, target, c):
+    return c**2 / 2 * log(1 + ((pred - target) / c) ** 2)
+
+
+@formula({"c": 1.0}, {"c": 0.3}, {"c": 7.5}, digits=lambda pred, target, c: ((pred - target) / c) ** 2)
+def welsch(pred, target, c):
+    return c**2 / 2 * (1 - exp(-(((pred - target) / c) ** 2)))
+
+
+@formula({"c": 1.0}, {"c": 0.3}, {"c": 7.5}, kinks=at_target)
+def fair(pred, target, c):
+    r = abs(pred - target) / c
+    return c**2 * (r - log(1 + r))
+
+
+# -- likelihoods ---------------------------------------------------------------------------------------------------
+
+
+@formula()
+def poisson(pred, target):
+    return exp(pred) - target * pred
+
+
+@formula()
+def poisson_identity(pred, target):
+    return pred - target * log(pred)
+
+
+@formula()
+def gamma(pred, target):
+    return pred + target * exp(-pred)
+
+
+@formula()
+def gamma_identity(pred, target):
+    return log(pred) + target / pred
+
+
+@formula({"power": 1.5}, {"power": 1.2}, {"power": 1.9})
+def tweedie(pred, target, power):
+    return exp((2 - power) * pred) / (2 - power) - target * exp((1 - power) * pred) / (1 - power)
+
+
+@formula({"power": 1.5}, {"power": 1.2}, {"power": 1.9})
+def tweedie_identity(pred, target, power):
+    return pred ** (2 - power) / (2 - power) - target * pred ** (1 - power) / (1 - power)
+
+
+@formula()
+def gaussian_nll(pred, target, var):
+    return (log(var) + (pred - target) ** 2 / var) / 2
+
+
+# -- two classes ---------------------------------------------------------------------------------------------------
+
+
+def _bounded_log(x, clamp):
+    return max(log(x), -clamp) if x > 0 else -clamp
+
+
+@formula({"clamp": 100.0, "floor": 1e-12}, {"clamp": 1e30, "floor": 1e-30}, {"clamp": 20.0, "floor": 1e-12})
+def binary_cross_entropy(pred, target, clamp, floor):
+    # The floor is a convention of the derivatives: test_definitions.py holds it against its documentation.
+    return -(target * _bounded_log(pred, clamp) + (1 - target) * _bounded_log(1 - pred, clamp))
+
+
+@formula(
+    {"pos_weight": 1.0, "label_smoothing": 0.0},
+    {"pos_weight": 3.5, "label_smoothing": 0.0},
+    {"pos_weight": 0.25, "label_smoothing": 0.001},
+    {"pos_weight": 1.0, "label_smoothing": 0.2},
+)
+def binary_cross_entropy_with_logits(pred, target, pos_weight, label_smoothing):
+    t = target * (1 - label_smoothing) + label_smoothing / 2
+    return pos_weight * t * log(1 + exp(-pred)) + (1 - t) * log(1 + exp(pred))
+
+
+@formula()
+def logistic(pred, target):
+    return log(1 + exp(-target * pred))
+
+
+@formula(kinks=margin(1))
+def hinge(pred, target):
+    return max(mpf(0), 1 - target * pred)
+
+
+@formula(kinks=margin(1))
+def squared_hinge(pred, target):
+    return max(mpf(0), 1 - target * pred) ** 2
+
+
+@formula(kinks=margin(1, -1))
+def modified_huber(pred, target):
+    m = target * pred
+    return max(mpf(0), 1 - m) ** 2 if m >= -1 else -4 * m
+
+
+@formula()
+def exponential(pred, target):
+    return exp(-target * pred)
+
+
+@formula(kinks=margin(0))
+def perceptron(pred, target):
+    return max(mpf(0), -target * pred)
+
+
+@formula(
+    {"gamma": 2.0, "alpha": 0.25},
+    {"gamma": 0.0, "alpha": 0.75},
+    {"gamma": 0.5, "alpha": -1.0},
+    {"gamma": 5.0, "alpha": 0.25},
+)
+def binary_focal(pred, target, gamma, alpha):
+    p = 1 / (1 + exp(-pred)) if target == 1 else 1 / (1 + exp(pred))
+    weight = 1 if alpha < 0 else (alpha if target == 1 else 1 - alpha)
+    return -weight * (1 - p) ** gamma * log(p)
+
+
+# -- evaluation ----------------------------------------------------------------------------------------------------
+
+_DIGITS = 40
+
+
+def exact(name: str, inputs: Sequence[float], params: dict[str, float], wrt: int = 0) -> tuple[Number, ...]:
+    """Value, first and second derivative with respect to the `wrt`-th input; the derivatives None at a kink."""
+    found = FORMULAS[name]
+    point = [mpf(x) for x in inputs]
+    fixed = {k: mpf(v) for k, v in params.items()}
+    digits, step = _precision(found, point, fixed)
+    with mp.workdps(digits):
+        value = +found.value(*point, **fixed)
+        kinks = found.kinks(*point[1:2], **fixed) if wrt == 0 else ()
+        if any(k == point[wrt] for k in kinks):
+            return value, None, None
+
+        def differences(h: Number) -> tuple[Number, Number]:
+            above, below = list(point), list(point)
+            above[wrt] += h
+            below[wrt] -= h
+            high, low = found.value(*above, **fixed), found.value(*below, **fixed)
+            return (high - low) / (2 * h), (high - 2 * value + low) / h**2
+
+        slopes = differences(step)
+        small = mpf(10) ** -30
+        scale = step / mpf(10) ** -_DIGITS
+        if any(abs(d) <= small + small * abs(value) / scale**k for k, d in enumerate(slopes, 1)):
+            # A derivative of 0 leaves a remainder that depends on the step.
+            finer = differences(step / 1000)
+            slopes = tuple(a if abs(a - b) <= abs(a) * small else mpf(0) for a, b in zip(slopes, finer, strict=True))
+        return value, *slopes
+
+
+def limit(name: str, inputs: Sequence[float], params: dict[str, float]) -> tuple[float | None, ...]:
+    """Value, first and second derivative as the infinite one of the inputs goes there."""
+    near, far = (
+        exact(name, [mpf(10) ** k * (1 if x > 0 else -1) if abs(x) == inf else x for x in inputs], params)
+        for k in (60, 120)
+    )
+    return tuple(_trend(a, b) for a, b in zip(near, far, strict=True))
+
+
+def _trend(near: Number, far: Number) -> float | None:
+    if far is None:
+        return None
+    if abs(far) < 1e-30:
+        return 0.0
+    if abs(far) > 1.5 * abs(near):
+        return float(inf if far > 0 else -inf)
+    return float(far)
+
+
+def _precision(found: Formula, point: list[Number], params: dict[str, Number]) -> tuple[int, Number]:
+    """Digits enough for second differences, and a step far below the smallest scale on the way."""
+    with mp.workdps(400):
+        target = point[1] if len(point) > 1 else mpf(0)
+        marks = (target, mpf(0), mpf(1), mpf(-1), *found.kinks(target, **params))
+        scales = [s for x in point for s in (abs(x), abs(1 - x), abs(1 + x)) if s]
+        scales += [abs(point[0] - k) for k in marks if point[0] != k]
+        small, large = min([*scales, mpf("0.01")]), max([*scales, mpf(1)])
+        down, up = int(-mp.log10(small)) + 1, int(mp.log10(large)) + 1
+        # exp(-x) beside 1 is seen with x / log(10) digits; below exp(-800) it is 0 in any float.
+        hidden = int(min(found.digits(*point, **params), 800) * 0.44)
+    return 2 * (_DIGITS + 10 + down) + 4 * up + hidden + 2 * down + _DIGITS, small * mpf(10) ** -_DIGITS

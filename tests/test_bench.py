@@ -1,0 +1,73 @@
+"""The measurements run: each script once, tiny, without the libraries it compares with. Times are not tested."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastloss as fl
+
+ROOT = Path(__file__).resolve().parents[1]
+FEW = "huber,binary_cross_entropy_with_logits"
+SCRIPTS = {
+    "pointwise": ["--peers", "numpy,sklearn", "--losses", f"{FEW},gaussian_nll,root_mean_squared_error"],
+    "sweep": ["--peers", "numpy", "--losses", FEW],
+    "memory": ["--peers", "numpy", "--losses", "huber"],
+    "startup": ["--peers", "numpy"],
+    "accuracy": ["--losses", FEW],
+}
+
+
+@pytest.fixture(autouse=True)
+def _root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_runs(script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main = importlib.import_module(f"bench.{script}").main
+    arguments = SCRIPTS[script]
+    assert main(["--quick", "--json", str(tmp_path / "records.json"), *arguments]) == 0
+    printed = capsys.readouterr().out
+    names = arguments[-1].split(",") if "--losses" in arguments else ["huber"]
+    assert [name for name in names if name not in printed] == []
+    assert "n/a" not in printed
+    written = json.loads((tmp_path / "records.json").read_text())
+    assert written["machine"]["versions"]["numpy"] == np.__version__
+    assert written["records"]
+
+
+def test_every_loss_is_sorted_and_meets_the_plain_formula() -> None:
+    formulas = importlib.import_module("bench.formulas")
+    groups = importlib.import_module("bench.pointwise")
+    assert set(fl.LOSSES) - set(formulas.NUMPY) == set()
+    assert set(fl.LOSSES) - set(formulas.FORWARD) == set()
+    found = {name: groups.group(loss) for name, loss in fl.LOSSES.items()}
+    assert set(found.values()) <= set(groups.GROUPS)
+    assert found["huber"] == found["pseudo_huber"] == "arithmetic"
+    assert found["binary_cross_entropy_with_logits"] == found["tweedie_identity"] == "transcendental"
+
+
+def test_a_peer_that_computes_something_else_is_not_timed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peers = importlib.import_module("bench.peers")
+    timing = importlib.import_module("bench.timing")
+    arrays = timing.inputs(fl.huber, 100, np.float32)
+    assert peers.rivals(fl.huber, arrays, ["numpy"])["numpy"].call is not None
+    monkeypatch.setitem(peers.formulas.NUMPY, "huber", lambda p, t, delta: ((p - t) ** 2, 2 * (p - t)))
+    assert peers.rivals(fl.huber, arrays, ["numpy"])["numpy"].call is None
+    assert "huber, numpy: not timed: its value is" in capsys.readouterr().out
+    monkeypatch.setitem(peers.formulas.NUMPY, "huber", lambda p, t, delta: (0 * p + fl.huber(p, t), 0 * p))
+    assert "gradient differs" in peers.rivals(fl.huber, arrays, ["numpy"])["numpy"].reason
+
+
+def test_absent_libraries_are_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    peers = importlib.import_module("bench.peers")
+    monkeypatch.setitem(peers.MODULES, "torch", "no_such_library")
+    assert peers.installed(["numpy", "torch"]) == ["numpy"]
+    assert capsys.readouterr().out == "torch: not installed, skipped\n"

@@ -1,0 +1,394 @@
+"""Every definition against its textbook formula: value, derivatives, extremes, kinks, NaN, infinities, style.
+
+The definitions run as plain Python, in float64 and in float32, on correctly rounded elementary functions. What a
+compiler makes of them is for other tests.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+import oracle
+import pytest
+from mpmath import exp, log, mp, mpf
+
+import fastloss as fl
+from fastloss.domain import Domain
+from fastloss.kernels.bind import lift
+
+CASES = [
+    pytest.param(name, params, id=f"{name}-{'-'.join(map(str, params.values()))}")
+    for name in fl.LOSSES
+    for params in (oracle.FORMULAS[name].points if name in oracle.FORMULAS else ({},))
+]
+TYPES = {"float32": np.float32, "float64": np.float64}
+
+# -- how exact -----------------------------------------------------------------------------------------------------
+
+ULPS = 4.0
+"""What a value or derivative may be off, in units in the last place of the exact result."""
+
+
+WIDER = {
+    "binary_cross_entropy_with_logits": (4, 4, 5),  # three factors, two of which have a division behind them
+    "cauchy": (6, 4, 6),  # 1 / c is rounded once more, and squared
+    "fair": (6, 4, 4),
+    "pseudo_huber": (4, 4, 8),  # a cube triples what its base is off
+    "root_mean_squared_log_error": (5, 4, 4),
+    "squared_log_error": (5, 4, 4),  # the square of a logarithm of a quotient
+    "symmetric_absolute_percentage_error": (4, 4, 5),
+    "welsch": (6, 4, 4),
+}
+"""Value, first and second derivative, where it takes more."""
+
+
+def by_terms(name: str, x: Any, t: Any = None, v: Any = None, **p: Any) -> tuple[Any, Any, Any]:
+    """Magnitudes, at least that of the result, that errors are relative to; None is the result's own.
+
+    A sum that can cancel is off by ULPs of its terms, and an exponential multiplies the rounding of its exponent by
+    the exponent.
+    """
+    match name:
+        case "binary_cross_entropy_with_logits":
+            y = t * (1 - p["label_smoothing"]) + p["label_smoothing"] / 2
+            return None, ((1 - y) + p["pos_weight"] * y * exp(-x)) / (1 + exp(-x)), None
+        case "binary_focal":
+            z, g = (x if t == 1 else -x), p["gamma"]
+            a = 1 if p["alpha"] < 0 else (p["alpha"] if t == 1 else 1 - p["alpha"])
+            u, q = 1 / (1 + exp(-z)), 1 / (1 + exp(z))
+            fade = a * q**g * (1 + g * abs(log(q)) / 2)
+            surprise = -log(u) if u else mpf(0)
+            return (
+                fade * surprise,
+                fade * (g * u * surprise + q),
+                fade * u * (q * (2 * g + 1) + g * surprise * (q + g * u)),
+            )
+        case "poisson":
+            return exp(x) + abs(t * x), exp(x) + t, None
+        case "poisson_identity":
+            return x + abs(t * log(x)), None, None
+        case "gamma":
+            return abs(x) + t * exp(-x), 1 + t * exp(-x), None
+        case "gamma_identity":
+            return abs(log(x)) + t / x, None, None
+        case "tweedie":
+            up, down = 2 - p["power"], p["power"] - 1
+            a = exp(up * x) * (1 + abs(up * x) / 2)
+            b = t * exp(-down * x) * (1 + abs(down * x) / 2)
+            return a / up + b / down, a + b, up * a + down * b
+        case "tweedie_identity":
+            return None, None, x ** (-p["power"] - 1) * ((p["power"] - 1) * x + p["power"] * t)
+        case "gaussian_nll":
+            z = (x - t) ** 2 / v
+            return (abs(log(v)) + z) / 2, (None, (1 + z) / v / 2), (None, (z + mpf(0.5)) / v**2)
+        case "squared_log_error" | "root_mean_squared_log_error":
+            return None, None, 2 * (1 + abs(log((1 + x) / (1 + t)))) / (1 + x) ** 2
+        case "epsilon_insensitive":
+            return abs(x - t) + p["epsilon"], None, None
+        case "squared_epsilon_insensitive":
+            r = abs(x - t)
+            return 2 * abs(r - p["epsilon"]) * (r + p["epsilon"]), 2 * (r + p["epsilon"]), None
+        case "log_cosh":
+            r = abs(x - t)
+            return None, None, 4 * exp(-2 * r) * (1 + r)
+        case "cauchy":
+            return None, None, 1 / (1 + ((x - t) / p["c"]) ** 2)
+        case "welsch":
+            z = ((x - t) / p["c"]) ** 2
+            e = exp(-z) * (1 + z)
+            return None, abs(x - t) * e, (1 + 2 * z) * e
+    return None, None, None
+
+
+# -- the definitions as plain Python -------------------------------------------------------------------------------
+
+
+class Elementary:
+    """`math` for NumPy's scalars: NaN and infinity instead of exceptions, float32 rounded once."""
+
+
+def _rounded(function: Any) -> Any:
+    return staticmethod(lambda *x: type(x[0])(function(*map(np.float64, x))))
+
+
+for _name, _function in {
+    "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt, "tanh": np.tanh,
+    "pow": np.power,
+}.items():  # fmt: skip
+    setattr(Elementary, _name, _rounded(_function))
+
+
+@cache
+def plain(name: str, kind: type) -> Any:
+    return lift(fl.LOSSES[name].jet, Elementary, kind, lambda f: f)
+
+
+def jet(name: str, inputs: Any, params: dict[str, float], kind: type, wrt: int = 0) -> tuple[Any, Any, Any]:
+    with np.errstate(all="ignore"):
+        value, d1, d2 = plain(name, kind)(*map(kind, inputs), *(kind(params[n]) for n in fl.LOSSES[name].parameters))
+    return (value, d1[wrt], d2[wrt]) if isinstance(d1, tuple) else (value, d1, d2)
+
+
+# -- where -----------------------------------------------------------------------------------------------------------
+
+
+def extremes(domain: Domain, kind: type) -> list[float]:
+    tiny, wide = (1e-30, 80.0) if kind is np.float32 else (1e-300, 700.0)
+    some = [0.0, 1.0, 0.5, 2.0, 37.0, 1e3, 1e20, tiny, 1e-8, wide, 1.0 - float(np.finfo(kind).epsneg)]
+    return [x for s in some for x in (s, -s)[: 1 if s == 0 else 2] if x in domain]
+
+
+def near(k: float, kind: type) -> list[float]:
+    step = 1e-3 if kind is np.float32 else 1e-7
+    return [k - step * max(1.0, abs(k)), k + step * max(1.0, abs(k))]
+
+
+def points(name: str, params: dict[str, float], kind: type) -> Iterator[tuple[float, ...]]:
+    loss = fl.LOSSES[name]
+    rng = np.random.default_rng(7)
+    samples = [d.sample(rng, 40) for d in loss.domains]
+    usual = [s[:2] for s in samples]
+    found = list(zip(*samples, strict=True))
+    for k, domain in enumerate(loss.domains):
+        for x in extremes(domain, kind):
+            found += [(*u[:k], x, *u[k + 1 :]) for u in zip(*usual, strict=True)]
+    if len(loss.domains) > 1:
+        for y in (*extremes(loss.domains[1], kind), *usual[1]):
+            rest = tuple(u[0] for u in usual[2:])
+            kinks = oracle.FORMULAS[name].kinks(mpf(y), **params)
+            around = [x for k in kinks if abs(k) < 1e6 for x in near(float(k), kind)]
+            found += [(x, y, *rest) for x in (y, *around) if x in loss.domains[0]]
+    for point in found:
+        rounded = tuple(float(kind(x)) for x in point)
+        if all(x in d for x, d in zip(rounded, loss.domains, strict=True)):
+            yield rounded
+
+
+def error(got: Any, exact: Any, scale: Any, kind: type) -> float:
+    """In ULPs of the exact result, or in roundings of `scale` where it is larger."""
+    info = np.finfo(kind)
+    top = mpf(float(info.max))
+    if math.isinf(got):
+        return 0.0 if abs(exact) > top * (1 - ULPS * float(info.eps)) and (got > 0) == (exact > 0) else math.inf
+    unit = mpf(float(np.spacing(kind(min(abs(exact), top)))))
+    if scale is not None:
+        # The intermediate number may be subnormal, with an absolute error.
+        unit = max(unit, mpf(float(info.epsneg)) * scale, 32 * mpf(float(info.smallest_subnormal)))
+    return math.inf if math.isnan(got) else float(abs(mpf(float(got)) - exact) / unit)
+
+
+def errors(name: str, params: dict[str, float], kind: type) -> Iterator[tuple[int, float, str]]:
+    """Order of the derivative, error, and where, for every point."""
+    fixed = {n: float(kind(v)) for n, v in params.items()}
+    for point in points(name, fixed, kind):
+        for k, wrt in enumerate(fl.LOSSES[name].wrt):
+            exact = oracle.exact(name, point, fixed, wrt)
+            got = jet(name, point, fixed, kind, k)
+            with mp.workdps(40):
+                scales = [s[k] if isinstance(s, tuple) else s for s in by_terms(name, *map(mpf, point), **fixed)]
+                for order in range(3):
+                    if exact[order] is not None and not is_held(name, order, point, fixed):
+                        off = error(got[order], exact[order], scales[order], kind)
+                        yield order, off, f"{point}: {got[order]!r} instead of {mp.nstr(exact[order], 20)}"
+
+
+def is_held(name: str, order: int, point: tuple[float, ...], params: dict[str, float]) -> bool:
+    """Whether a documented bound, not the formula, says what the derivative is; `test_probability_bounds` has those."""
+    if name != "binary_cross_entropy" or order == 0:
+        return False
+    clamped = math.exp(-params["clamp"]) if params["clamp"] < 700.0 else 0.0
+    return min(point[0], 1.0 - point[0]) <= max(params["floor"], 1.01 * clamped)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("name", "params"), CASES)
+def test_formula(name: str, params: dict[str, float], dtype: str) -> None:
+    """Value and derivatives are those of the textbook formula in 40 digits."""
+    assert name in oracle.FORMULAS, f"tests/oracle.py has no formula for {name}"
+    assert set(params) == set(fl.LOSSES[name].parameters)
+    bounds = WIDER.get(name, (ULPS,) * 3)
+    wrong = [
+        f"d{k} off by {e:.1f}, {where}" for k, e, where in errors(name, params, TYPES[dtype]) if not e <= bounds[k]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+# -- kinks, NaN, infinities ----------------------------------------------------------------------------------------
+
+KINKS = [
+    # loss, parameters, prediction, target, and value, first and second derivative by the documented rule
+    ("absolute_error", {}, 3.0, 3.0, (0.0, 0.0, 0.0)),
+    ("absolute_percentage_error", {"epsilon": 1.0}, 3.0, 3.0, (0.0, 0.0, 0.0)),
+    ("symmetric_absolute_percentage_error", {}, 3.0, 3.0, (0.0, 0.0, 0.0)),
+    ("symmetric_absolute_percentage_error", {}, 0.0, 0.0, (0.0, 0.0, 0.0)),
+    ("symmetric_absolute_percentage_error", {}, 0.0, 4.0, (2.0, -0.5, 0.0)),
+    ("symmetric_absolute_percentage_error", {}, 0.0, -4.0, (2.0, 0.5, 0.0)),
+    ("quantile", {"q": 0.75}, 3.0, 3.0, (0.0, 0.0, 0.0)),
+    ("expectile", {"q": 0.75}, 3.0, 3.0, (0.0, 0.0, 1.5)),
+    ("epsilon_insensitive", {"epsilon": 0.5}, 3.5, 3.0, (0.0, 0.0, 0.0)),
+    ("epsilon_insensitive", {"epsilon": 0.5}, 2.5, 3.0, (0.0, 0.0, 0.0)),
+    ("squared_epsilon_insensitive", {"epsilon": 0.5}, 3.5, 3.0, (0.0, 0.0, 0.0)),
+    ("huber", {"delta": 0.5}, 3.5, 3.0, (0.125, 0.5, 1.0)),
+    ("huber", {"delta": 0.5}, 2.5, 3.0, (0.125, -0.5, 1.0)),
+    ("smooth_l1", {"beta": 0.5}, 3.5, 3.0, (0.25, 1.0, 2.0)),
+    ("smooth_l1", {"beta": 0.0}, 3.0, 3.0, (0.0, 0.0, 0.0)),
+    ("fair", {"c": 2.0}, 3.0, 3.0, (0.0, 0.0, 1.0)),
+    ("hinge", {}, 1.0, 1.0, (0.0, 0.0, 0.0)),
+    ("hinge", {}, -1.0, -1.0, (0.0, 0.0, 0.0)),
+    ("squared_hinge", {}, 1.0, 1.0, (0.0, 0.0, 0.0)),
+    ("modified_huber", {}, 1.0, 1.0, (0.0, 0.0, 0.0)),
+    ("modified_huber", {}, -1.0, 1.0, (4.0, -4.0, 2.0)),
+    ("perceptron", {}, 0.0, 1.0, (0.0, 0.0, 0.0)),
+]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("name", "params", "pred", "target", "expected"), KINKS)
+def test_kink(name: str, params: dict[str, float], pred: float, target: float, expected: Any, dtype: str) -> None:
+    assert jet(name, (pred, target), params, TYPES[dtype]) == expected
+
+
+def test_every_kink_has_a_rule() -> None:
+    known = {name: f.points[0] for name, f in oracle.FORMULAS.items()}
+    assert {name for name, p in known.items() if f_kinks(name, p)} == {k[0] for k in KINKS}
+
+
+def f_kinks(name: str, params: dict[str, float]) -> bool:
+    return bool(oracle.FORMULAS[name].kinks(mpf(1), **params))
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(
+    ("pred", "target", "expected"),
+    [
+        (0.0, 1.0, (100.0, -1e12, 1e24)),
+        (0.0, 0.0, (0.0, 1.0, 1.0)),
+        (1.0, 1.0, (0.0, -1.0, 1.0)),
+        (1.0, 0.0, (100.0, 1e12, 1e24)),
+    ],
+)
+def test_probability_bounds(pred: float, target: float, expected: Any, dtype: str) -> None:
+    """Logarithms end at -clamp; derivatives take the probabilities to be at least floor."""
+    got = jet("binary_cross_entropy", (pred, target), {"clamp": 100.0, "floor": 1e-12}, TYPES[dtype])
+    assert got == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("name", "params"), CASES)
+def test_nan(name: str, params: dict[str, float], dtype: str) -> None:
+    """NaN in any input makes value and gradient NaN."""
+    loss, kind = fl.LOSSES[name], TYPES[dtype]
+    corners = [[x for x in (0.0, 1.0, -1.0, 0.5, 1e20, math.inf) if x in d] for d in loss.domains]
+    for point in product(*corners):
+        for k in range(len(point)):
+            value, d1, _ = jet(name, (*point[:k], math.nan, *point[k + 1 :]), params, kind)
+            assert math.isnan(value), (point, k)
+            assert math.isnan(d1), (point, k)
+
+
+UNLIMITED = {
+    ("absolute_percentage_error", 1): "infinity over infinity for an infinite target, which no forecast has",
+    ("symmetric_absolute_percentage_error", 1): "the same in its gradient",
+    ("poisson", 1): "an infinite count times a logarithm of 0, where the mean is 1",
+    ("poisson_identity", 1): "the same",
+}
+"""Losses that give NaN for an infinite input (by its number) although the formula has a limit, and why."""
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("name", "params"), CASES)
+def test_infinity(name: str, params: dict[str, float], dtype: str) -> None:
+    """An infinite input gives the limit of the formula."""
+    loss, kind = fl.LOSSES[name], TYPES[dtype]
+    fixed = {n: float(kind(v)) for n, v in params.items()}
+    others = [[x for x in (0.0, 1.0, -1.0, 0.25, 3.0) if x in d] for d in loss.domains]
+    for k, domain in enumerate(loss.domains):
+        for x in (math.inf, -math.inf):
+            if x not in domain:
+                continue
+            for point in product(*others[:k], [x], *others[k + 1 :]):
+                expected = oracle.limit(name, point, fixed)
+                got = jet(name, point, fixed, kind)
+                for order in range(3):
+                    if expected[order] is None:
+                        continue
+                    same = got[order] == pytest.approx(expected[order], rel=1e-6)
+                    lost = math.isnan(got[order]) and (name, k) in UNLIMITED
+                    assert same or lost, (point, order, got[order], expected[order])
+
+
+# -- how definitions are written -------------------------------------------------------------------------------------
+
+ROOT = Path(fl.__file__).parent
+DEFINITIONS = sorted((ROOT / "losses").glob("*.py"))
+ELEMENTARY = {"exp", "expm1", "log", "log1p", "sqrt", "tanh", "pow", "inf"}
+
+
+def functions(code: CodeType, scope: dict[str, Any]) -> Iterator[CodeType]:
+    """The code of a definition and of the helpers that it calls."""
+    yield code
+    for name in code.co_names:
+        if isinstance(helper := scope.get(name), FunctionType):
+            yield from functions(helper.__code__, helper.__globals__)
+
+
+@pytest.mark.parametrize("name", fl.LOSSES)
+def test_constants_are_floats(name: str) -> None:
+    """An integer in an expression turns a float32 loop into a float64 one."""
+    jet = fl.LOSSES[name].jet
+    for code in functions(jet.__code__, jet.__globals__):
+        constants = [c for c in code.co_consts if c is not None and not isinstance(c, str)]
+        assert all(isinstance(c, float) for c in constants), constants
+        unknown = [n for n in code.co_names if isinstance(jet.__globals__.get(n), int)]
+        assert not unknown
+
+
+@pytest.mark.parametrize("path", DEFINITIONS, ids=lambda p: p.stem)
+def test_style(path: Path) -> None:
+    """No branch, no loop, no power operator, no function that loses NaN, nothing of `math` that a kernel lacks."""
+    for function in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)):
+        for node in ast.walk(function):
+            assert not isinstance(node, ast.If | ast.For | ast.While | ast.Pow | ast.Try | ast.Match), function.name
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("min", "max", "round", "pow", "float", "int"), function.name
+            if isinstance(node, ast.Attribute):
+                assert isinstance(node.value, ast.Name), function.name
+                assert node.value.id == "math", function.name
+                assert node.attr in ELEMENTARY, function.name
+
+
+@pytest.mark.parametrize("path", [*DEFINITIONS, ROOT / "loss.py", ROOT / "domain.py"], ids=lambda p: p.stem)
+def test_no_numba(path: Path) -> None:
+    """Definitions say what is computed, not how."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not any("numba" in n or "kernels" in n for n in names)
+
+
+@pytest.mark.parametrize("name", fl.LOSSES)
+def test_documented(name: str) -> None:
+    loss = fl.LOSSES[name]
+    doc = loss.__doc__ or ""
+    assert doc.splitlines()[0].endswith((".", ":")), "one sentence on what the loss is for"
+    assert f">>> fl.{name}" in doc, "an example"
+    assert len(doc.split("\n\n")) >= 3, "a paragraph with the formula and the convention"
+    assert all(parameter in doc for parameter in loss.parameters)
+    assert all(str(domain) != "a real number" for domain in loss.parameters.values())
+
+
+def test_aliases() -> None:
+    assert set(fl.ALIASES.values()) <= set(fl.LOSSES)
+    assert not set(fl.ALIASES) & set(fl.LOSSES)
+
+
+def test_oracle_knows_no_other_loss() -> None:
+    assert set(oracle.FORMULAS) == set(fl.LOSSES)

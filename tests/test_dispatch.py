@@ -1,0 +1,283 @@
+"""What NumPy can hold goes through: layouts, broadcasting, in place, other containers; with no copy that could be spared."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from data import REPRESENTATIVE, draw, gradients
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+import fastloss as fl
+from fastloss.arrays import layout
+
+SHAPE = (60, 40)
+
+
+def layouts(x: Any) -> dict[str, Any]:
+    """The same numbers in every kind of memory."""
+    wide = np.zeros((x.shape[0] * 2, x.shape[1] * 3), x.dtype)
+    wide[::2, 1::3] = x
+    tall = np.zeros((x.shape[0], x.shape[1] + 5), x.dtype)
+    tall[:, 2:-3] = x
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    return {
+        "C": x.copy(),
+        "Fortran": np.asfortranarray(x),
+        "strided": wide[::2, 1::3],
+        "slice": tall[:, 2:-3],
+        "reversed": x[::-1, ::-1].copy()[::-1, ::-1],
+        "read-only": frozen,
+        "big-endian": x.astype(x.dtype.newbyteorder(">")),
+        "unaligned": np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(x.dtype).reshape(x.shape),
+    }
+
+
+@pytest.mark.parametrize("name", ["huber", "gaussian_nll", "root_mean_squared_error"])
+@pytest.mark.parametrize("kind", list(layouts(np.zeros((2, 2)))))
+def test_layouts(name: str, kind: str, rng: np.random.Generator) -> None:
+    loss = fl.LOSSES[name]
+    arrays = draw(loss, SHAPE, "f4", rng)
+    weight = rng.gamma(1.0, 1.0, SHAPE).astype("f4")
+    expected, slopes = loss.value_and_grad(*arrays, weight=weight)
+    for k in range(len(arrays) + 1):
+        mixed = [*arrays, weight]
+        mixed[k] = layouts(mixed[k])[kind]
+        before = mixed[k].copy()
+        value, grad = loss.value_and_grad(*mixed[:-1], weight=mixed[-1])
+        assert_allclose(value, expected, rtol=1e-6)
+        for g, s in zip(gradients(grad), gradients(slopes), strict=True):
+            assert g.shape == SHAPE
+            assert_allclose(g, s, rtol=1e-6, atol=1e-12)
+        assert_array_equal(mixed[k], before)
+
+
+@pytest.mark.parametrize("kind", ["C", "Fortran", "strided", "slice", "reversed"])
+def test_out_of_any_layout(kind: str, rng: np.random.Generator) -> None:
+    pred, target = draw(fl.huber, SHAPE, "f4", rng)
+    expected = fl.huber.grad(pred, target)
+    out = layouts(np.full(SHAPE, np.nan, "f4"))[kind]
+    around = out.base.copy() if out.base is not None else None
+    assert fl.huber.grad(pred, target, out=out) is out
+    assert_allclose(out, expected, rtol=1e-6)
+    if around is not None and kind in ("strided", "slice"):
+        touched = out.base != around
+        touched &= ~np.isnan(around)
+        assert not touched.any()
+
+
+@pytest.mark.parametrize("kind", ["C", "Fortran", "strided", "slice"])
+@pytest.mark.parametrize("verb", ["value_and_grad", "grad_and_hess"])
+def test_in_place(kind: str, verb: str, rng: np.random.Generator) -> None:
+    pred, target = draw(fl.bce_with_logits, SHAPE, "f4", rng)
+    expected = getattr(fl.bce_with_logits, verb)(pred, target)
+    pred = layouts(pred)[kind]
+    out = pred if verb == "value_and_grad" else (pred, np.empty(SHAPE, "f4"))
+    result = getattr(fl.bce_with_logits, verb)(pred, target, out=out)
+    for r, e in zip(result, expected, strict=True):
+        assert_allclose(r, e, rtol=1e-6)
+    assert result[verb == "value_and_grad"] is pred
+
+
+def test_in_place_large_gives_the_same_bits(rng: np.random.Generator) -> None:
+    pred, target = draw(fl.bce_with_logits, 100_000, "f4", rng)
+    value, grad = fl.bce_with_logits.value_and_grad(pred, target)
+    inside, same = fl.bce_with_logits.value_and_grad(pred, target, out=pred)
+    assert same is pred
+    assert inside == value
+    assert_array_equal(pred, grad)
+
+
+def test_both_gradients_in_place(rng: np.random.Generator) -> None:
+    pred, target, var = draw(fl.gaussian_nll, 50_000, "f8", rng)
+    expected = fl.gaussian_nll.grad(pred, target, var)
+    result = fl.gaussian_nll.grad(pred, target, var, out=(pred, var))
+    assert result[0] is pred
+    assert result[1] is var
+    assert_allclose(pred, expected[0], rtol=1e-14)
+    assert_allclose(var, expected[1], rtol=1e-14)
+
+
+BROADCASTS = [((60, 40), (40,), ()), ((60, 40), (60, 1), (60, 1)), ((60, 40), (), (40,)), ((40,), (60, 40), (60, 40)),
+              ((60, 1), (60, 40), (60, 1)), ((), (60, 40), ()), ((3, 1, 5), (4, 1), (3, 4, 5)), ((1,), (7,), (7,))]  # fmt: skip
+
+
+@pytest.mark.parametrize("shapes", BROADCASTS, ids=str)
+def test_broadcasting(shapes: tuple[tuple[int, ...], ...], rng: np.random.Generator) -> None:
+    """Against the arrays broadcast beforehand; an input that is broadcast has the sum as its gradient."""
+    pred, target, weight = (rng.gamma(2.0, 1.0, s) for s in shapes)
+    full = np.broadcast_shapes(*shapes)
+    dense = [np.broadcast_to(x, full).copy() for x in (pred, target, weight)]
+    value, grad = fl.squared_error.value_and_grad(pred, target, weight=weight)
+    expected, wide = fl.squared_error.value_and_grad(*dense[:2], weight=dense[2])
+    assert_allclose(value, expected, rtol=1e-13)
+    pred_shape = np.shape(pred)
+    axes = tuple(range(len(full) - len(pred_shape)))
+    summed = wide.sum(axis=axes)
+    summed = summed.sum(axis=tuple(i for i, n in enumerate(pred_shape) if n == 1 < summed.shape[i]), keepdims=True)
+    assert np.shape(grad) == pred_shape
+    assert_allclose(grad, summed.reshape(pred_shape), rtol=1e-12, atol=1e-15)
+    assert_array_equal(fl.squared_error(pred, target, reduction="none").shape, np.broadcast_shapes(*shapes[:2]))
+
+
+def test_gradient_of_a_broadcast_variance(rng: np.random.Generator) -> None:
+    pred, target, var = draw(fl.gaussian_nll, 300, "f8", rng)
+    d_pred, d_var = fl.gaussian_nll.grad(pred, target, var[0])
+    _, each = fl.gaussian_nll.grad(pred, target, np.full(300, var[0]))
+    assert d_pred.shape == (300,)
+    assert_allclose(d_var, each.sum(), rtol=1e-12)
+    out = (np.empty(300), np.empty(()))
+    assert fl.gaussian_nll.grad(pred, target, np.array(var[0]), out=out)[1] is out[1]
+    assert_allclose(out[1], d_var, rtol=1e-15)
+
+
+def test_containers() -> None:
+    expected = (np.float64(1.75), np.array([0.5, 1.5]))
+    pred, target = [1.0, 4.0], [0.0, 1.0]
+    for wrap in (list, tuple, np.array, pd.Series, pl.Series, lambda x: pd.DataFrame({"a": x})["a"].astype("Float64")):
+        value, grad = fl.huber.value_and_grad(wrap(pred), wrap(target), delta=3.0)
+        assert value == 2.5
+        assert type(grad) is np.ndarray
+        assert_array_equal(grad, expected[1])
+    assert fl.huber(3, 1) == 1.5
+    value, grad = fl.huber.value_and_grad(np.float32(3), 1)
+    assert (value, grad) == (1.5, 1.0)
+    assert type(value) is type(grad) is np.float32
+    assert fl.huber.value_and_grad(target=[0.0, 1.0], pred=[1.0, 4.0], delta=3.0)[0] == 2.5
+
+
+def test_memory_mapped(tmp_path: Path, rng: np.random.Generator) -> None:
+    pred, target = draw(fl.huber, 1000, "f4", rng)
+    np.save(tmp_path / "pred.npy", pred)
+    mapped = np.load(tmp_path / "pred.npy", mmap_mode="r")
+    out = np.lib.format.open_memmap(tmp_path / "grad.npy", mode="w+", dtype="f4", shape=(1000,))
+    value, grad = fl.huber.value_and_grad(mapped, target, out=out)
+    assert grad is out
+    expected, slope = fl.huber.value_and_grad(pred, target)
+    assert value == expected
+    out.flush()
+    assert_array_equal(np.load(tmp_path / "grad.npy"), slope)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 5), (5, 0)])
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_empty(name: str, shape: tuple[int, ...]) -> None:
+    loss = fl.LOSSES[name]
+    arrays = [np.empty(shape, "f4") for _ in loss.inputs]
+    value, grad = loss.value_and_grad(*arrays)
+    assert np.isnan(value)
+    assert all(g.shape == shape for g in gradients(grad))
+
+
+@pytest.mark.parametrize("given_out", [False, True])
+def test_allocates_the_gradient_and_nothing_else(given_out: bool, rng: np.random.Generator) -> None:
+    n = 2**20
+    pred, target = draw(fl.bce_with_logits, n, "f4", rng)
+    weight = rng.random(n).astype("f4")
+    out = np.empty(n, "f4") if given_out else None
+    fl.bce_with_logits.value_and_grad(pred, target, weight=weight, out=out)
+    tracemalloc.start()
+    fl.bce_with_logits.value_and_grad(pred, target, weight=weight, out=out)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.02 * pred.nbytes + (0 if given_out else pred.nbytes)
+
+
+def test_runs_are_views() -> None:
+    """Arrays with one common order are not copied, whatever that order is."""
+    x = np.arange(24.0).reshape(2, 3, 4)
+    for arrays, expected in [
+        ((x, x), "C"),
+        ((x.T, x.T), "C"),
+        ((x.transpose(1, 0, 2), x.transpose(1, 0, 2)), "C"),
+        ((x, np.float64(2)), "A"),
+        ((x[0, :, 0], x[1, :, 0]), "A"),
+    ]:
+        arrays = tuple(np.asarray(a) for a in arrays)
+        ((views, order, single),) = layout.runs(arrays, arrays[0].shape, 0)
+        assert (order, single) == (expected, True)
+        assert all(np.shares_memory(v, a) for v, a in zip(views, arrays, strict=True))
+
+
+def test_import_loads_no_array_library() -> None:
+    code = (
+        "import sys, fastloss; print([m for m in ('numba', 'torch', 'pandas', 'polars', 'scipy', 'sklearn', 'jax',"
+        " 'cupy', 'ml_dtypes', 'llvmlite') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_losses_are_values() -> None:
+    robust = fl.huber.bind(delta=2.0)
+    assert repr(robust) == "huber(delta=2.0)"
+    assert robust([3.0], [0.0]) == fl.huber([3.0], [0.0], delta=2.0) == 4.0
+    assert fl.huber([3.0], [0.0]) == 2.5
+    assert pickle.loads(pickle.dumps(robust)) == robust != fl.huber
+    assert pickle.loads(pickle.dumps(fl.rmse)) == fl.rmse
+    assert len({robust, fl.huber, fl.huber.bind()}) == 2
+    assert fl.mse is fl.squared_error
+
+
+def test_a_recipe_does_not_outlive_its_options() -> None:
+    """The short way for common calls must not answer for a call that differs in any option."""
+    pred, target = np.array([3.0, 1.0]), np.array([0.0, 0.0])
+    assert fl.huber(pred, target) == 1.5
+    assert fl.huber(pred, target) == 1.5
+    assert fl.huber(pred, target, delta=3.0) == 2.5
+    assert fl.huber(pred, target, reduction="sum") == 3.0
+    assert fl.huber(pred, target, normalizer=4.0) == 0.75
+    assert fl.huber(pred, target, weight=[1.0, 0.0]) == 2.5
+    assert_array_equal(fl.huber(pred, target, reduction="none"), [2.5, 0.5])
+    assert fl.huber(pred.astype("f4"), target).dtype == np.float32
+    assert fl.huber(pred[:0], target[:0], empty="zero") == 0.0
+
+
+@pytest.mark.skipif("not __import__('sys').platform.startswith('linux')", reason="lazily allocated zero pages")
+def test_more_than_2_to_the_31_elements() -> None:
+    """int8 targets over one page: a broadcast scalar would not count, so the prediction is 2 GiB of float16 zeros."""
+    n = 2**31 + 5
+    pred = np.zeros(n, np.float16)  # 4 GiB of untouched pages
+    value = fl.absolute_error(pred, np.int8(1), reduction="sum")
+    assert value == n
+
+
+@st.composite
+def memories(draw: Any) -> tuple[Any, ...]:
+    """Three arrays of one random shape, each cut out of a larger one with random order, steps and offsets."""
+    shape = tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=4)))
+    arrays = []
+    for _ in range(3):
+        steps = [draw(st.sampled_from([1, 1, 2, -1, -3])) for _ in shape]
+        order = draw(st.permutations(range(len(shape))))
+        room = np.zeros([abs(steps[k]) * shape[k] + 1 for k in order], draw(st.sampled_from(["f4", "f8", "f2"])))
+        view = room.transpose(np.argsort(order))
+        view = view[tuple(slice(None, None, s) for s in steps)][tuple(slice(n) for n in shape)]
+        view[...] = draw(st.integers(-3, 3)) + np.arange(view.size).reshape(shape) % 5
+        arrays.append(view)
+    return tuple(arrays)
+
+
+@settings(deadline=None, max_examples=150)
+@given(memories())
+def test_any_memory(arrays: tuple[Any, ...]) -> None:
+    pred, target, weight = arrays
+    weight = np.abs(weight)
+    value, grad = fl.squared_error.value_and_grad(pred, target, weight=weight, reduction="sum")
+    r = pred.astype("f8") - target.astype("f8")
+    assert_allclose(value, (weight.astype("f8") * r * r).sum(), rtol=1e-6)
+    assert_allclose(grad.astype("f8"), 2.0 * weight * r, rtol=1e-3 if pred.dtype == "f2" else 1e-6)
+    out = np.full_like(pred, 7)
+    fl.squared_error.grad(pred, target, weight=weight, reduction="sum", out=out)
+    assert_array_equal(out, grad)

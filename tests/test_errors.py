@@ -1,0 +1,179 @@
+"""One clear error for each bad call, which names the argument; and nothing written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastloss as fl
+
+P = np.array([0.5, 2.0, -1.0], "f4")
+T = np.array([0.0, 1.0, 1.0], "f4")
+PM = np.array([-1.0, 1.0, 1.0], "f4")
+
+
+def bad(at: int, value: float) -> Any:
+    x = T.copy()
+    x[at] = value
+    return x
+
+
+CASES: list[tuple[str, Any, type[Exception], str]] = [
+    # shapes
+    ("column", lambda **k: fl.mse.value_and_grad(P, T[:, None], **k), ValueError,
+     r"squared_error: pred has shape \(3,\) and target has shape \(3, 1\): they differ by an axis of length 1"),
+    ("weight column", lambda **k: fl.mse.value_and_grad(P, T, weight=T[:, None], **k), ValueError,
+     r"pred has shape \(3,\) and weight has shape \(3, 1\)"),
+    ("mismatch", lambda **k: fl.mse.value_and_grad(P, T[:2], **k), ValueError,
+     r"squared_error: shapes do not broadcast: pred \(3,\), target \(2,\)"),
+    # types
+    ("complex", lambda **k: fl.mse.value_and_grad(P, T.astype("c8"), **k), TypeError, "target has dtype complex64"),
+    ("object", lambda **k: fl.mse.value_and_grad(P, np.array([1, None, 2]), **k), TypeError, "target has dtype object"),
+    ("string", lambda **k: fl.mse.value_and_grad(P, ["a", "b", "c"], **k), TypeError, "target has dtype"),
+    ("date", lambda **k: fl.mse.value_and_grad(P, np.zeros(3, "M8[s]"), **k), TypeError, "target has dtype datetime64"),
+    ("long double", lambda **k: fl.mse.value_and_grad(P.astype("g"), T, **k), TypeError, "pred has dtype"),
+    ("ragged", lambda **k: fl.mse.value_and_grad(P, [[1.0], [1.0, 2.0]], **k), TypeError, "target cannot be read"),
+    ("masked", lambda **k: fl.mse.value_and_grad(P, np.ma.array(T), **k), TypeError, "target is a MaskedArray"),
+    ("none", lambda **k: fl.mse.value_and_grad(P, None, **k), TypeError, "target has dtype object"),
+    # domains
+    ("unit", lambda **k: fl.bce_with_logits.value_and_grad(P, bad(2, 1.5), **k), ValueError,
+     r"binary_cross_entropy_with_logits: target\[2\] is 1.5, expected a number in \[0, 1\]"),
+    ("sign", lambda **k: fl.hinge.value_and_grad(P, T, **k), ValueError,
+     r"hinge: target\[0\] is 0.0, expected -1 or 1"),
+    ("positive", lambda **k: fl.gamma.value_and_grad(P, T, **k), ValueError, r"gamma: target\[0\] is 0.0, expected a"),
+    ("second input", lambda **k: fl.gaussian_nll.value_and_grad(P, T, bad(1, -2.0) + np.array([1, 0, 0], "f4"), **k), ValueError,
+     r"gaussian_nll: var\[1\] is -2.0, expected a number greater than 0"),
+    ("weighted", lambda **k: fl.bce_with_logits.value_and_grad(P, bad(2, 1.5), weight=T, **k), ValueError,
+     r"target\[2\] is 1.5"),
+    ("root", lambda **k: fl.rmsle.value_and_grad(P - 1, T, **k), ValueError, r"pred\[2\] is -2.0"),
+    # parameters
+    ("delta zero", lambda **k: fl.huber.value_and_grad(P, T, delta=0.0, **k), ValueError,
+     "huber: delta must be a number greater than 0, got 0.0"),
+    ("delta negative", lambda **k: fl.huber.value_and_grad(P, T, delta=-1, **k), ValueError, "delta must be"),
+    ("delta nan", lambda **k: fl.huber.value_and_grad(P, T, delta=float("nan"), **k), ValueError, "delta must be"),
+    ("delta array", lambda **k: fl.huber.value_and_grad(P, T, delta=T, **k), TypeError, "delta must be"),
+    ("delta string", lambda **k: fl.huber.value_and_grad(P, T, delta="big", **k), TypeError, "got 'big'"),
+    ("unknown", lambda **k: fl.huber.value_and_grad(P, T, detla=1.0, **k), TypeError,
+     "huber has no argument 'detla'; its own parameters: delta"),
+    ("bind", lambda **k: fl.huber.bind(delta=0.0).value_and_grad(P, T, **k), ValueError, "delta must be"),
+    # options
+    ("reduction", lambda **k: fl.mse.value_and_grad(P, T, reduction="avg", **k), ValueError,
+     "reduction must be 'mean', 'sum' or 'none', got 'avg'"),
+    ("reduction list", lambda **k: fl.mse.value_and_grad(P, T, reduction=["mean"], **k), (ValueError, TypeError), "reduction"),
+    ("empty", lambda **k: fl.mse.value_and_grad(P, T, empty="skip", **k), ValueError, "empty must be"),
+    ("backend", lambda **k: fl.mse.value_and_grad(P, T, backend="gpu", **k), ValueError, "backend must be"),
+    ("normalizer", lambda **k: fl.mse.value_and_grad(P, T, normalizer=0.0, **k), ValueError, "normalizer must be a positive"),
+    ("normalizer nan", lambda **k: fl.mse.value_and_grad(P, T, normalizer=float("nan"), **k), ValueError, "normalizer"),
+    ("normalizer text", lambda **k: fl.mse.value_and_grad(P, T, normalizer="n", **k), TypeError, "normalizer"),
+    ("normalizer sum", lambda **k: fl.mse.value_and_grad(P, T, normalizer=2.0, reduction="sum", **k), ValueError,
+     "normalizer replaces the denominator of 'mean', but reduction is 'sum'"),
+    ("root sum", lambda **k: fl.rmse.value_and_grad(P, T, reduction="sum", **k), ValueError, "is the root of a mean"),
+    # how many
+    ("one input", lambda **k: fl.mse.value_and_grad(P, **k), TypeError, "target is missing"),
+    ("three inputs", lambda **k: fl.mse.value_and_grad(P, T, T, **k), TypeError, "got 3 arrays"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "message"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_one_clear_error(call: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
+    out = np.full(3, 7.0, P.dtype)
+    two = (out, out.copy())
+    with pytest.raises(error, match=message):
+        call(out=two if "gaussian" in message else out)
+    assert (out == 7.0).all()
+    assert (two[1] == 7.0).all()
+
+
+def test_out() -> None:
+    good = np.empty_like(P)
+    memory = np.zeros(6, "f4")
+    pred, target = memory[1:4], T
+    frozen = np.empty_like(P)
+    frozen.flags.writeable = False
+    weight = np.ones(3, "f4")
+    hess = np.empty_like(P)
+    calls: list[tuple[Any, str]] = [
+        (lambda: fl.mse.grad(P, T, out=[1, 2, 3]), "out must be a NumPy array, got list"),
+        (lambda: fl.mse.grad(P, T, out=np.empty(3)), "out has dtype float64 and shape"),
+        (lambda: fl.mse.grad(P, T, out=np.empty(4, "f4")), r"shape \(4,\), expected float32 and \(3,\)"),
+        (lambda: fl.mse.grad(P, T, out=frozen), "out is read-only"),
+        (lambda: fl.mse.grad(P, T, out=np.broadcast_to(np.float32(0), 3)), "out is read-only, or some of its elements"),
+        (lambda: fl.mse.grad(pred, target, out=memory[2:5]), "out overlaps pred"),
+        (lambda: fl.mse.grad(P, pred, out=memory[0:3]), "out overlaps target"),
+        (lambda: fl.mse.grad(P, pred, out=pred), "out overlaps target"),
+        (lambda: fl.mse.grad(P, T, weight=weight, out=weight), "out overlaps weight"),
+        (lambda: fl.mse.grad(pred, pred, out=pred), "out overlaps target"),
+        (lambda: fl.mse.grad(pred, target, out=pred[::-1]), "out overlaps pred"),
+        (lambda: fl.mse.grad_and_hess(P, T, out=good), r"out must be a tuple of 2 arrays, \(grad, hess\)"),
+        (lambda: fl.mse.grad_and_hess(P, T, out=(good, good)), "the arrays of out overlap each other"),
+        (lambda: fl.mse.grad_and_hess(pred, T, out=(good, pred)), "out overlaps pred"),
+        (lambda: fl.gaussian_nll.grad(P, T, P + 2, out=good), r"out must be a tuple of 2 arrays, \(pred, var\)"),
+        (lambda: fl.mse(P, T, out=good), "out is for reduction='none'"),
+        (lambda: fl.mse(P, T, reduction="none", out=P), "out overlaps pred"),
+    ]
+    for call, message in calls:
+        before = memory.copy(), weight.copy(), P.copy()
+        with pytest.raises((ValueError, TypeError), match=message):
+            pytest.fail(f"no error: {message}, got {call()}")
+        for a, b in zip((memory, weight, P), before, strict=True):
+            assert (a == b).all()
+    result = fl.mse.grad_and_hess(P, T, out=(good, hess))
+    assert result[0] is good
+    assert result[1] is hess
+
+
+def test_check_false_evaluates_the_formula() -> None:
+    value, grad = fl.hinge.value_and_grad(P, T, check=False)
+    assert np.isfinite(value)
+    assert np.isfinite(grad).all()
+
+
+def test_arrays_of_other_libraries_are_not_taken_silently() -> None:
+    class Tensor:
+        pass
+
+    Tensor.__module__ = "torch"
+    with pytest.raises(TypeError, match=r"pred is a torch\..*Tensor; arrays of torch are not supported yet: pass pred"):
+        fl.mse(Tensor(), T)
+
+    class OnGpu:
+        __cuda_array_interface__ = None
+
+    with pytest.raises(TypeError, match="target is a .*OnGpu in GPU memory"):
+        fl.mse(P, OnGpu())
+
+
+def test_no_second_derivative() -> None:
+    @fl.pointwise
+    def first_order_only(pred: float, target: float) -> tuple[float, float]:
+        r = pred - target
+        return r * r, 2.0 * r
+
+    with pytest.raises(NotImplementedError, match="first_order_only has no second derivative"):
+        first_order_only.grad_and_hess(P, T)
+    assert first_order_only.grad(P, T).tolist() == fl.mse.grad(P, T).tolist()
+
+
+def test_definitions_are_checked() -> None:
+    with pytest.raises(TypeError, match=r"one to three inputs and then parameters with defaults"):
+
+        @fl.pointwise
+        def no_inputs(scale: float = 1.0) -> tuple[float, float]:
+            return scale, scale
+
+    with pytest.raises(TypeError, match=r"domains given for \['detla'\]"):
+
+        @fl.pointwise(detla=fl.POSITIVE)
+        def misspelt(pred: float, target: float, delta: float = 1.0) -> tuple[float, float]:
+            return delta, delta
+
+    factor = 2.0
+    with pytest.raises(TypeError, match="refers to factor of the function around it"):
+
+        @fl.pointwise
+        def closure(pred: float, target: float) -> tuple[float, float]:
+            return factor * pred, factor

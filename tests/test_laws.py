@@ -1,0 +1,167 @@
+"""What must hold for every loss, whatever its formula."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from data import NAMES, REPRESENTATIVE, draw, gradients
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+import fastloss as fl
+from fastloss.kernels.pointwise import BLOCK
+
+# Two sums of the same float64 terms in another order, or with another factor.
+ROUNDING = 1e-6
+
+
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_weight_two_is_twice(name: str, rng: np.random.Generator) -> None:
+    loss = fl.LOSSES[name]
+    arrays = draw(loss, 100, "f8", rng)
+    twice = [np.concatenate([x, x[:40]]) for x in arrays]
+    weight = np.where(np.arange(100) < 40, 2.0, 1.0)
+    value, grad = loss.value_and_grad(*arrays, weight=weight)
+    expected, doubled = loss.value_and_grad(*twice)
+    assert_allclose(value, expected, rtol=1e-13)
+    for g, d in zip(gradients(grad), gradients(doubled), strict=True):
+        both = d[:100].copy()
+        both[:40] += d[100:]
+        assert_allclose(g, both, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_weight_zero_is_absent(name: str, reduction: str, rng: np.random.Generator) -> None:
+    """Also where the absent element is NaN, infinite, or outside its domain."""
+    loss = fl.LOSSES[name]
+    if loss.rooted and reduction != "mean":
+        return
+    arrays = draw(loss, 100, "f4", rng)
+    keep = rng.random(100) < 0.6
+    weight = np.where(keep, rng.gamma(1.0, 1.0, 100), 0.0).astype("f4")
+    spoiled = [np.where(keep, x, rng.choice(np.array([np.nan, np.inf, -7.0], "f4"), 100)) for x in arrays]
+    value, grad = loss.value_and_grad(*spoiled, weight=weight, reduction=reduction)
+    expected, present = loss.value_and_grad(*(x[keep] for x in arrays), weight=weight[keep], reduction=reduction)
+    assert_allclose(value[keep] if reduction == "none" else value, expected, rtol=ROUNDING)
+    for g, p in zip(gradients(grad), gradients(present), strict=True):
+        assert_allclose(g[keep], p, rtol=ROUNDING)
+        assert_array_equal(g[~keep], 0.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sum_of_none_is_sum(name: str, rng: np.random.Generator) -> None:
+    loss = fl.LOSSES[name]
+    arrays = draw(loss, 500, "f8", rng)
+    if loss.rooted:
+        return
+    each, gradient_of_sum = loss.value_and_grad(*arrays, reduction="none")
+    total, grad = loss.value_and_grad(*arrays, reduction="sum")
+    mean, scaled = loss.value_and_grad(*arrays)
+    assert_allclose(each.sum(), total, rtol=1e-12, atol=1e-12)
+    assert_allclose(total / 500, mean, rtol=1e-15)
+    for a, b, c in zip(gradients(gradient_of_sum), gradients(grad), gradients(scaled), strict=True):
+        assert_array_equal(a, b)
+        assert_allclose(b / 500, c, rtol=1e-15, atol=0)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if fl.LOSSES[n].rooted])
+def test_root(name: str, rng: np.random.Generator) -> None:
+    """Against the mean that it is the root of, by the chain rule written out."""
+    loss = fl.LOSSES[name]
+    inner = next(other for other in fl.LOSSES.values() if other.jet is loss.jet and not other.rooted)
+    arrays = draw(loss, 300, "f8", rng)
+    weight = rng.gamma(1.0, 1.0, 300)
+    mean, slope = inner.value_and_grad(*arrays, weight=weight)
+    _, curvature = inner.grad_and_hess(*arrays, weight=weight)
+    root = np.sqrt(mean)
+    value, grad = loss.value_and_grad(*arrays, weight=weight)
+    _, hess = loss.grad_and_hess(*arrays, weight=weight)
+    assert_allclose(value, root, rtol=1e-15)
+    assert_allclose(grad, slope / (2 * root), rtol=1e-13)
+    assert_allclose(hess, curvature / (2 * root) - slope**2 / (4 * root**3), rtol=1e-12, atol=1e-18)
+    perfect, flat = loss.value_and_grad(arrays[0], arrays[0])
+    assert perfect == 0.0
+    assert_array_equal(flat, 0.0)
+
+
+@pytest.mark.parametrize("verb", ["value_and_grad", "grad_and_hess"])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2"])
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_same_bits_for_any_number_of_threads(name: str, dtype: str, verb: str, rng: np.random.Generator) -> None:
+    loss = fl.LOSSES[name]
+    for size in (1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 123):
+        arrays = draw(loss, size, dtype, rng)
+        weight = rng.gamma(1.0, 1.0, size).astype(dtype)
+        serial = getattr(loss, verb)(*arrays, weight=weight, backend="serial")
+        for threads in (1, 2, None):
+            fl.set_num_threads(threads)
+            parallel = getattr(loss, verb)(*arrays, weight=weight, backend="parallel")
+            fl.set_num_threads(None)
+            for s, p in zip(gradients(serial), gradients(parallel), strict=True):
+                for a, b in zip(gradients(s), gradients(p), strict=True):
+                    assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_verbs_agree(name: str, rng: np.random.Generator) -> None:
+    loss = fl.LOSSES[name]
+    arrays = draw(loss, 1000, "f4", rng)
+    value, grad = loss.value_and_grad(*arrays)
+    assert_allclose(loss(*arrays), value, rtol=1e-7)
+    also, _ = loss.grad_and_hess(*arrays)
+    for g, a, o in zip(gradients(grad), gradients(also), gradients(loss.grad(*arrays)), strict=True):
+        assert_allclose(a, g, rtol=ROUNDING, atol=1e-9)
+        assert_allclose(o, g, rtol=ROUNDING, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nan_in_nan_out(name: str, rng: np.random.Generator) -> None:
+    """In the value, in its own gradient, and nowhere else; checked inputs included."""
+    loss = fl.LOSSES[name]
+    for k in range(len(loss.inputs)):
+        arrays = draw(loss, 67, "f4", rng)
+        arrays[k][33] = np.nan
+        value, grad = loss.value_and_grad(*arrays)
+        assert np.isnan(value)
+        for g in gradients(grad):
+            assert np.isnan(g[33])
+            assert loss.rooted or not np.isnan(np.delete(g, 33)).any()
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    values=st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=40),
+    normalizer=st.floats(0.01, 1e6),
+    data=st.data(),
+)
+def test_normalizer_divides(values: list[float], normalizer: float, data: Any) -> None:
+    pred = np.array(values)
+    weight = np.array(data.draw(st.lists(st.floats(0, 10), min_size=len(values), max_size=len(values))))
+    total, grad = fl.huber.value_and_grad(pred, 0.0, weight=weight, reduction="sum")
+    value, scaled = fl.huber.value_and_grad(pred, 0.0, weight=weight, normalizer=normalizer)
+    assert_allclose(value, total / normalizer, rtol=1e-14)
+    assert_allclose(scaled, grad / normalizer, rtol=1e-14)
+
+
+@pytest.mark.parametrize("weight", [None, np.zeros(4, "f4")])
+def test_mean_of_nothing(weight: Any) -> None:
+    pred = np.ones(0 if weight is None else 4, "f4")
+    value, grad = fl.huber.value_and_grad(pred, pred, weight=weight)
+    assert np.isnan(value)
+    assert_array_equal(grad, np.zeros_like(pred))
+    assert fl.huber(pred, pred, weight=weight, empty="zero") == 0.0
+    assert fl.huber(pred, pred, weight=weight, reduction="sum") == 0.0
+    assert fl.huber(pred, pred, weight=weight, normalizer=3.0) == 0.0
+    out = np.full_like(pred, 7.0)
+    with pytest.raises(ValueError, match="nothing to average"):
+        fl.huber.value_and_grad(pred, pred, weight=weight, empty="raise", out=out)
+    assert_array_equal(out, 7.0)
+
+
+def test_sum_is_accumulated_in_float64() -> None:
+    ones = np.ones(2**25, "f4")
+    assert fl.absolute_error(ones, 0.0, reduction="sum") == 2**25

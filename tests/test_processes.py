@@ -1,0 +1,129 @@
+"""Real losses from many threads and processes at once, each case in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from procs import finish, run, start
+
+SETUP = """
+import multiprocessing as mp, os, sys, threading
+import numpy as np
+import fastloss as fl
+
+n = 5 * 16_384 + 7
+pred = np.linspace(-3, 3, n, dtype="f4")
+target = (np.arange(n) % 2).astype("f4")
+
+def work(i=0):
+    value, grad = fl.bce_with_logits.value_and_grad(pred, target, backend="parallel" if i % 2 else None)
+    return float(value), grad.tobytes()
+"""
+
+MAIN = """
+if __name__ == "__main__":
+    expected = fl.bce_with_logits.value_and_grad(pred, target, backend="serial")
+    expected = float(expected[0]), expected[1].tobytes()
+"""
+
+CASES = {
+    "threads": """
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(4) as pool:
+        assert all(r == expected for r in pool.map(work, range(40)))
+""",
+    "fork pool": """
+    assert work(1) == expected
+    with mp.get_context("fork").Pool(3) as pool:
+        assert all(r == expected for r in pool.map(work, range(12)))
+    assert work(1) == expected
+""",
+    "spawn pool": """
+    assert work(1) == expected
+    with mp.get_context("spawn").Pool(2) as pool:
+        assert all(r == expected for r in pool.map(work, range(6)))
+""",
+    "losses travel to processes": """
+    robust = fl.huber.bind(delta=2.0)
+    with mp.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(robust, ([5.0], [0.0])) == 8.0
+""",
+}
+
+
+@pytest.mark.parametrize("layer", [None, "omp", "workqueue"])
+@pytest.mark.parametrize("case", list(CASES))
+def test_at_once(case: str, layer: str | None, tmp_path: Path) -> None:
+    if layer and not case.endswith(("threads", "fork pool")):
+        pytest.skip("the layer matters where a process's threads are shared or inherited")
+    script = SETUP + MAIN + CASES[case] + "    print('done')\n"
+    assert "done" in run(
+        script, tmp_path, timeout=120, NUMBA_THREADING_LAYER=layer, FASTLOSS_CACHE_DIR=str(tmp_path / "c")
+    )
+
+
+def test_five_threads_give_the_bits_of_one(tmp_path: Path) -> None:
+    script = (
+        SETUP
+        + """
+import numba
+expected = None
+for loss in (fl.huber, fl.log_cosh, fl.bce_with_logits):
+    serial = loss.value_and_grad(pred, target, backend="serial")
+    for threads in (1, 2, 5):
+        numba.set_num_threads(threads)
+        value, grad = loss.value_and_grad(pred, target, backend="parallel")
+        assert numba.get_num_threads() == threads
+        assert value == serial[0] and grad.tobytes() == serial[1].tobytes()
+print("done", numba.threading_layer())
+"""
+    )
+    assert "done" in run(script, tmp_path, NUMBA_NUM_THREADS="5", timeout=120)
+
+
+def test_eight_processes_on_a_cold_cache(tmp_path: Path) -> None:
+    script = SETUP + MAIN + "    assert work(1) == expected\n    print('done')\n"
+    folders = [tmp_path / str(i) for i in range(8)]
+    for folder in folders:
+        folder.mkdir()
+    env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache")}
+    running = [start(script, folder, **env) for folder in folders]
+    assert all("done" in finish(process, timeout=300) for process in running)
+
+
+def test_second_process_compiles_nothing(tmp_path: Path) -> None:
+    script = (
+        SETUP
+        + """
+from fastloss.kernels import cpu
+hits = []
+original = cpu.disk.jit
+def counted(*args, **kwargs):
+    kernel = original(*args, **kwargs)
+    hits.append((sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values())))
+    return kernel
+cpu.disk.jit = counted
+work(0); work(1)
+fl.huber.grad_and_hess(pred, target, weight=target)
+fl.gaussian_nll.grad(pred, target, np.ones(n, "f4"), reduction="none")
+print(hits)
+"""
+    )
+    env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache")}
+    first, second = run(script, tmp_path, **env), run(script, tmp_path, **env)
+    assert "(0, 1)" in first
+    assert "(1, 0)" not in first
+    assert second == first.replace("(0, 1)", "(1, 0)")
+
+
+def test_an_edit_recompiles(tmp_path: Path) -> None:
+    """Of the definition, of a function that it calls, or of a constant."""
+    module = "import math, fastloss as fl\nFACTOR = {0}\ndef helper(x):\n    return {1} * x\n@fl.pointwise\n" \
+             "def mine(pred, target):\n    return FACTOR * helper(pred) + {2} * target, 1.0, 0.0\n"  # fmt: skip
+    env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    for constants, expected in [((2.0, 3.0, 1.0), 7.0), ((4.0, 3.0, 1.0), 13.0), ((2.0, 5.0, 1.0), 11.0),
+                                ((2.0, 3.0, 6.0), 12.0), ((2.0, 3.0, 1.0), 7.0)]:  # fmt: skip
+        (tmp_path / "losses_of_mine.py").write_text(module.format(*constants))
+        script = "import losses_of_mine as m; print(m.mine([1.0], [1.0]))"
+        assert float(run(script, tmp_path, **env)) == expected

@@ -1,0 +1,290 @@
+"""Parallel kernels run where that is safe, and their serial twins everywhere else."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import procs
+import pytest
+
+from fastloss.kernels import threads
+
+LAYERS = ("tbb", "omp", "workqueue")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+PRESENT = """
+from fastloss.kernels import threads
+pool = threads.launch()
+print(pool.layer if pool else "none")
+"""
+
+CONCURRENT = """
+import threading, time
+import toy, numba
+from fastloss.kernels import threads
+
+inside, most = [], 0
+class Pair(toy.Pair):
+    def run_parallel(self, *args):
+        global most
+        inside.append(1)
+        most = max(most, len(inside))
+        time.sleep(1e-4)                # so that they do meet
+        super().run_parallel(*args)
+        inside.pop()
+
+barrier, pairs, failed = threading.Barrier(4), [], []
+
+def work():
+    try:
+        barrier.wait()
+        pair = Pair()               # compiled by all four at once
+        barrier.wait()
+        pair.check(200)
+        pairs.append(pair)
+        numba.set_num_threads(3)
+        pair.check(50)
+        assert numba.get_num_threads() == 3
+    except BaseException as error:
+        failed.append(error)
+
+workers = [threading.Thread(target=work) for _ in range(4)]
+for w in workers: w.start()
+for w in workers: w.join()
+assert not failed, failed
+parallel, serial = sum(p.parallel for p in pairs), sum(p.serial for p in pairs)
+assert parallel + serial == 1000 and parallel > 0, (parallel, serial)
+assert LAYER == "workqueue" or serial == 0, serial
+assert (most == 1) == (LAYER == "workqueue"), most
+assert threads._pool.layer == LAYER
+assert numba.get_num_threads() == 4
+"""
+
+FORKS = """
+import multiprocessing, os, sys, threading, time
+import toy
+from fastloss.kernels import threads
+
+pair = toy.Pair()
+assert pair.check(3) == (3, 0)
+
+def serial_here(_=None):
+    before = pair.parallel
+    assert threads.get_num_threads() == 1 and not threads.allowed()
+    pair.check(20)
+    others = [threading.Thread(target=pair.check, args=(20,)) for _ in range(2)]
+    for t in others: t.start()
+    for t in others: t.join()
+    return pair.parallel == before
+
+def child(generations=1):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            fine = serial_here()
+            if generations > 1:
+                child(generations - 1)
+            os._exit(0 if fine else 3)
+        except BaseException as error:
+            print(error, flush=True)
+            os._exit(4)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code == 0, code
+
+child(generations=2)
+with multiprocessing.get_context("fork").Pool(2) as workers:
+    assert workers.map(serial_here, range(4)) == [True] * 4
+thread = threading.Thread(target=child); thread.start(); thread.join()
+
+stop = threading.Event()                # forked while another thread is in the kernel
+def busy():
+    while not stop.is_set(): pair.check()
+thread = threading.Thread(target=busy); thread.start()
+time.sleep(0.1); child(); child()
+stop.set(); thread.join()
+
+before = pair.parallel
+pair.check(3)
+assert pair.parallel == before + 3      # the parent goes on as it was
+"""
+
+FORK_FIRST = """
+import os
+from fastloss.kernels import threads
+import toy
+
+pid = os.fork()
+if pid == 0:
+    parallel, serial = toy.Pair().check(4)
+    os._exit(10 if parallel == 4 else 20 if serial == 4 else 1)
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+assert code == (20 if LAYER == "omp" else 10), code
+assert toy.Pair().check() == (1, 0)
+"""
+
+LIMITS = """
+import numba, threading
+from fastloss.kernels import threads
+
+seen = []
+def parallel(*args): seen.append(numba.get_num_threads()); return "parallel"
+def serial(*args): return "serial"
+def call(): return threads.run_parallel(parallel, serial)
+
+assert threads.get_num_threads() == 4
+assert call() == "parallel" and seen.pop() == 4
+threads.set_num_threads(2)
+assert threads.get_num_threads() == 2
+assert call() == "parallel" and seen.pop() == 2 and numba.get_num_threads() == 4
+threads.set_num_threads(99)             # a cap, not a demand
+assert threads.get_num_threads() == 4 and call() == "parallel" and seen.pop() == 4
+numba.set_num_threads(3)
+assert threads.get_num_threads() == 3 and call() == "parallel" and seen.pop() == 3
+threads.set_num_threads(2)
+def fails(): raise KeyboardInterrupt
+for _ in range(2):
+    try: threads.run_parallel(fails, serial)
+    except KeyboardInterrupt: pass
+    else: raise AssertionError
+    assert numba.get_num_threads() == 3
+assert call() == "parallel" and seen.pop() == 2     # the lock of workqueue is free again
+threads.set_num_threads(1)
+assert call() == "serial" and threads.get_num_threads() == 1 and not threads.allowed()
+threads.set_num_threads(None)
+numba.set_num_threads(1)
+assert call() == "serial" and threads.get_num_threads() == 1
+numba.set_num_threads(4)
+
+def nested():
+    answers = []
+    t = threading.Thread(target=lambda: answers.append(call())); t.start(); t.join()
+    return answers[0]
+busy = threads.run_parallel(nested, serial)
+assert busy == ("serial" if LAYER == "workqueue" else "parallel"), busy
+"""
+
+NO_NUMBA = """
+import sys
+from fastloss.kernels import threads
+assert threads.get_num_threads() == 1 and not threads.allowed()
+assert threads.run_parallel(None, lambda a: a, 5) == 5
+threads.set_num_threads(1)
+assert threads.get_num_threads() == 1
+assert "numba" not in sys.modules
+"""
+
+TORCH = """
+import torch
+torch.set_num_threads(5)
+import toy, numba
+from fastloss.kernels import threads
+assert torch.get_num_threads() == 5     # importing starts nothing
+pair = toy.Pair()
+assert pair.check(3) == (3, 0) and torch.get_num_threads() == 5
+threads.set_num_threads(2)
+pair.check(3)
+assert torch.get_num_threads() == 5
+torch.ones(1 << 20).exp().sum()
+assert pair.check(3) == (9, 0) and threads._pool.layer == LAYER
+"""
+
+SPAWN = """
+import multiprocessing
+import toy
+def work(_):
+    return toy.Pair().check(5)
+if __name__ == "__main__":
+    toy.Pair().check()
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        assert pool.map(work, range(2)) == [(5, 0)] * 2
+"""
+
+
+@pytest.fixture(scope="session", params=LAYERS)
+def layer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    name = str(request.param)
+    found = procs.run(PRESENT, tmp_path_factory.mktemp("layer"), NUMBA_THREADING_LAYER=name).strip()
+    if found != name:
+        assert name != "workqueue"  # that one comes with Numba
+        pytest.skip(f"Numba finds no {name} here")
+    return name
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A cache the scripts share, so that most of them only load their kernels."""
+    return str(tmp_path_factory.mktemp("kernels"))
+
+
+def run(script: str, folder: Path, layer: str, kernels: str) -> None:
+    text = f"LAYER = {layer!r}\n{script}"
+    procs.run(text, folder, NUMBA_THREADING_LAYER=layer, FASTLOSS_CACHE_DIR=kernels)
+
+
+def test_first_calls_of_four_threads_at_once(layer: str, tmp_path: Path) -> None:
+    run(CONCURRENT, tmp_path, layer, "off")
+
+
+@needs_fork
+def test_children_forked_after_use_are_serial(layer: str, tmp_path: Path, kernels: str) -> None:
+    run(FORKS, tmp_path, layer, kernels)
+
+
+@needs_fork
+def test_children_forked_before_use(layer: str, tmp_path: Path, kernels: str) -> None:
+    run(FORK_FIRST, tmp_path, layer, kernels)
+
+
+def test_number_of_threads_is_honoured_and_restored(layer: str, tmp_path: Path, kernels: str) -> None:
+    run(LIMITS, tmp_path, layer, kernels)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no torch")
+def test_torch_keeps_its_threads(layer: str, tmp_path: Path, kernels: str) -> None:
+    run(TORCH, tmp_path, layer, kernels)
+
+
+def test_spawned_workers_are_parallel(tmp_path: Path, kernels: str) -> None:
+    procs.run(SPAWN, tmp_path, FASTLOSS_CACHE_DIR=kernels)
+
+
+def test_switched_off_by_the_environment(tmp_path: Path) -> None:
+    procs.run(NO_NUMBA, tmp_path, FASTLOSS_NUM_THREADS="1")
+
+
+@pytest.mark.parametrize("text", ["0", "-2", "two", "1.5"])
+def test_malformed_environment_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_cap_known", False)
+    monkeypatch.setattr(threads, "_cap", None)
+    monkeypatch.setenv("FASTLOSS_NUM_THREADS", text)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=f"FASTLOSS_NUM_THREADS must be .*'{text}'"):
+            threads.get_num_threads()
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2", True, [3]])
+def test_bad_numbers_are_refused(n: object) -> None:
+    before = threads._cap
+    with pytest.raises(ValueError, match="^n must be"):
+        threads.set_num_threads(n)  # type: ignore[arg-type]
+    assert threads._cap == before
+
+
+def test_preload_survives_a_broken_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NUMBA_THREADING_LAYER", raising=False)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    threads.preload()
+    for name in ("lib/libtbb.so.12", "lib/libtbb.12.dylib", "Library/bin/tbb12.dll"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"no library")
+    threads.preload()
+
+
+def test_tbb_of_the_wheel_is_found(tmp_path: Path) -> None:
+    if not Path(sys.prefix, "lib", "libtbb.so.12").is_file():
+        pytest.skip("no tbb wheel here")
+    assert procs.run(PRESENT, tmp_path).strip() == "tbb"

@@ -1,0 +1,63 @@
+"""The loops that LLVM made: packed instructions and no call, for every loss. One scalar call costs a factor of 20."""
+
+from __future__ import annotations
+
+import platform
+import re
+from functools import partial
+
+import pytest
+from data import NAMES
+
+import fastloss as fl
+from fastloss.kernels import cpu
+from fastloss.kernels.plan import Plan
+from fastloss.options import GRAD, VALUE
+
+PACKED = {
+    "x86_64": {"f": r"\bv(f\w+|mul|add|sub|max|min|and\w*|xor)ps\b.*%[yz]mm", "d": r"\bv(f\w+|mul|add|sub|max|min|and\w*|xor)pd\b.*%[yz]mm"},
+    "aarch64": {"f": r"\bf(mla|mul|add|sub)\b.*v\d+\.4s", "d": r"\bf(mla|mul|add|sub)\b.*v\d+\.2d"},
+}  # fmt: skip
+PACKED["AMD64"], PACKED["arm64"] = PACKED["x86_64"], PACKED["aarch64"]
+
+RUNTIME = re.compile(r"NRT_|numba_|nrt|_?Py[A-Z_]|strip|block|total")
+"""What a kernel may call: Numba's memory and the template's own functions."""
+
+
+@pytest.mark.skipif(platform.machine() not in PACKED, reason="its assembly is not known here")
+@pytest.mark.parametrize("compute", ["f", "d"])
+@pytest.mark.parametrize("name", NAMES)
+def test_packed_and_no_call(name: str, compute: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Numba keeps no assembly of a kernel that it finds on disk.
+    monkeypatch.setattr(cpu.disk, "jit", partial(cpu.disk.jit, cache=False))
+    loss = fl.LOSSES[name]
+    plan = Plan(
+        loss.jet, loss.order, len(loss.parameters), loss.wrt, VALUE | GRAD, False, (compute,) * len(loss.inputs), "",
+        "C", False, False, loss.tests,
+    )  # fmt: skip
+    (assembly,) = cpu.compiled.__wrapped__(plan, False).inspect_asm().values()
+    packed = re.findall(PACKED[platform.machine()][compute], assembly)
+    assert len(packed) >= 4
+    called = re.findall(r"(?m)^\s*(?:callq?|bl|jmp)\s+\**([A-Za-z_]\S*)", assembly)
+    absolute = re.findall(r"(?m)^\s*movabsq\s+\$([A-Za-z_]\w*)", assembly)
+    foreign = [f for f in called + absolute if not RUNTIME.search(f)]
+    assert not foreign
+
+
+def test_the_test_can_fail() -> None:
+    """A logarithm from the C library is a call, and nothing is packed."""
+    import math
+
+    import numba
+    import numpy as np
+
+    @numba.njit(error_model="numpy")
+    def scalar(x, out):
+        for i in range(x.size):
+            out[i] = math.lgamma(x[i])
+
+    scalar(np.ones(3), np.ones(3))
+    (assembly,) = scalar.inspect_asm().values()
+    assert re.search(r"lgamma", assembly)
+    machine = platform.machine()
+    assert machine not in PACKED or not re.findall(PACKED[machine]["d"], assembly)
