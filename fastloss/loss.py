@@ -88,6 +88,7 @@ class Loss:
         self._values = _checked(self.name, self.parameters, dict(zip(names[split:], defaults, strict=True)))
         self._cast: dict[Any, tuple[Any, ...]] = {}
         self._bounds: dict[Any, tuple[Any, ...]] = {}
+        self._twins: dict[Any, Loss] = {}
         self.recipes: dict[Any, Any] = {}
         self.tests = tuple(d.test for d in self.domains)
         self.untested = ("none",) * split
@@ -178,8 +179,9 @@ class Loss:
         """
         twin = object.__new__(Loss)
         twin.__dict__.update(self.__dict__)
-        twin._values = self._with(parameters)
+        twin._values = _checked(self.name, self.parameters, {**self.values, **parameters})
         twin._cast = {}
+        twin._twins = {}
         twin.recipes = {}
         return twin
 
@@ -188,10 +190,20 @@ class Loss:
         """The parameters in force."""
         return dict(zip(self.parameters, self._values, strict=True))
 
-    def cast(self, kind: Any, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+    def having(self, parameters: Mapping[str, Any]) -> Loss:
+        """`bind`, remembering the last few: a call with the same parameters finds what the last one prepared."""
+        key = tuple(parameters.items())
+        try:
+            return self._twins[key]
+        except (KeyError, TypeError):  # or something that cannot be looked up
+            twin = self.bind(**parameters)
+        if len(self._twins) >= 32:
+            self._twins.clear()
+        self._twins[tuple((n, twin.values[n]) for n in parameters)] = twin
+        return twin
+
+    def cast(self, kind: Any) -> tuple[Any, ...]:
         """The parameters as a kernel takes them: a tuple of numbers of the compute type."""
-        if parameters:
-            return tuple(map(kind, self._with(parameters)))
         try:
             return self._cast[kind]
         except KeyError:
@@ -203,9 +215,6 @@ class Loss:
         if kind not in self._bounds:
             self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
         return self._bounds[kind]
-
-    def _with(self, parameters: Mapping[str, Any]) -> tuple[float, ...]:
-        return _checked(self.name, self.parameters, {**self.values, **parameters})
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())})"

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
 
-from . import numpy as _numpy
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -16,6 +14,17 @@ if TYPE_CHECKING:
 # Libraries whose arrays are not NumPy's to convert: silently copying them would move data or drop a gradient.
 _FOREIGN = {"torch": "x.detach().numpy()", "cupy": "cupy.asnumpy(x)", "jax": "numpy.asarray(x)",
             "jaxlib": "numpy.asarray(x)", "dask": "x.compute()", "tensorflow": "x.numpy()"}  # fmt: skip
+
+_numpy: Any = None
+
+
+def _load() -> Any:
+    """The NumPy adapter, loaded by the first call: a program that only names a loss need not wait for it."""
+    global _numpy
+    from . import numpy
+
+    _numpy = numpy
+    return numpy
 
 
 def evaluate(
@@ -34,11 +43,14 @@ def evaluate(
     """Run `loss` where its arrays live."""
     if len(inputs) != len(loss.inputs):
         inputs, parameters = _by_name(loss, inputs, parameters)
+    if parameters:
+        loss = loss.having(parameters)
     for x in inputs:
         if type(x) is not ndarray:
             _refuse_foreign(loss, inputs)
             break
-    return _numpy.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters)
+    adapter = _numpy or _load()
+    return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
 
 
 def _by_name(loss: Loss, inputs: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -16,8 +16,6 @@ from . import layout, quick
 from .sweep import Outputs, Sweep, total
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from ..loss import Loss
@@ -37,11 +35,10 @@ def evaluate(
     out: Any,
     backend: str | None,
     check: bool,
-    parameters: Mapping[str, Any],
 ) -> Any:
     """One verb on NumPy arrays, or on anything that becomes one."""
-    if weight is None and normalizer is None and not parameters and empty == "nan":
-        result = quick.evaluate(loss, want, inputs, reduction, out, backend, check)
+    if normalizer is None and empty == "nan":
+        result = quick.evaluate(loss, want, inputs, weight, reduction, out, backend, check)
         if result is not None:
             return result
     check_options(loss, want, reduction, normalizer, empty, backend)
@@ -56,7 +53,7 @@ def evaluate(
             shape = layout.common_shape(loss.name, (*loss.inputs, "weight"), (*arrays, *weights))
             break
     each = reduction == "none"
-    sweep = Sweep(loss, arrays, weights, shape, each, backend, parameters)
+    sweep = Sweep(loss, arrays, weights, shape, each, backend)
     given = None if out is None else _given(sweep, want, out)
     if check and loss.checks and (given or loss.rooted):
         sweep.run(0, True, 0.0, 0.0, Outputs())
@@ -76,7 +73,7 @@ def evaluate(
     else:
         total = sweep.run(want, check, 1.0 / denominator, 0.0, to)
         value = value if absent else total / denominator
-    if not parameters:
+    if normalizer is None:
         quick.remember(sweep, want, reduction, backend, check, given is not None)
     return _results(sweep, want, value, to, given)
 

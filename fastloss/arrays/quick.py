@@ -1,4 +1,4 @@
-"""The common case in as few steps as Python allows: dense arrays of one shape, no weights.
+"""The common case in as few steps as Python allows: dense arrays of one shape.
 
 A call on eight numbers is all overhead, so what was decided by the first call (options, types, kernel) is kept and
 looked up by them. Anything unusual, and every error, goes the long way.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy import empty_like, may_share_memory, ndarray
 
-from ..kernels.plan import PARALLEL_FROM
+from ..kernels.plan import PARALLEL_FROM, sum_plan
 from ..options import GRAD, HESS, VALUE
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 
 class Recipe(NamedTuple):
-    """A kernel for dense arrays, one that only checks them, and what they are called with."""
+    """The kernel for a kind of call; one that only checks, one that adds up weights; and what they are given."""
 
     kernel: Any
     checker: Any
+    adder: Any
     checks: bool
     kind: Any
     parameters: tuple[Any, ...]
@@ -34,29 +35,35 @@ def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check
     """Keep what a call of this kind needs, once the long way has found nothing wrong with it."""
     from ..kernels import cpu
 
-    loss = sweep.loss
-    if len(loss.wrt) > 1 or loss.rooted or sweep.each or sweep.weights or not sweep.size:
+    loss, size = sweep.loss, sweep.size
+    arrays = (*sweep.arrays, *sweep.weights)
+    if len(loss.wrt) > 1 or loss.rooted or sweep.each or not size or any(x.dtype.char in "eE" for x in arrays):
         return
-    if any(t in "eE" for t in sweep.types):
-        return
-    check_inputs = check and loss.checks
-    kernel = cpu.runner(sweep.plan(want, check_inputs, "C", False), sweep.size, backend)
-    check_only = sweep.plan(0, True, "C", False)
-    checker = cpu.runner(check_only, sweep.size, backend) if check_inputs and given else None
-    recipe = Recipe(
-        kernel, checker, check_inputs, sweep.kind, sweep.parameters, loss.bounds(sweep.kind), reduction == "mean"
-    )
-    types = [x.dtype for x in sweep.arrays]
-    loss.recipes[(want, reduction, backend, check, sweep.size < PARALLEL_FROM, *types)] = recipe
+    checks = check and loss.checks
+    mean = reduction == "mean"
+    checker = cpu.runner(sweep.plan(0, True, "C", False), size, backend) if checks and given else None
+    adder = cpu.runner(sum_plan(sweep.weights[0].dtype.char, "C"), size, backend) if sweep.weights and mean else None
+    kernel = cpu.runner(sweep.plan(want, checks, "C", False), size, backend)
+    recipe = Recipe(kernel, checker, adder, checks, sweep.kind, sweep.parameters, loss.bounds(sweep.kind), mean)
+    types = [x.dtype for x in arrays]
+    loss.recipes[(want, reduction, backend, check, size < PARALLEL_FROM, *types)] = recipe
 
 
 def evaluate(
-    loss: Loss, want: int, inputs: tuple[Any, ...], reduction: str, out: Any, backend: str | None, check: bool
+    loss: Loss,
+    want: int,
+    inputs: tuple[Any, ...],
+    weight: Any,
+    reduction: str,
+    out: Any,
+    backend: str | None,
+    check: bool,
 ) -> Any:
     """The verb's result, or None where the call is not of the common kind."""
     first = inputs[0]
+    arrays = inputs if weight is None else (*inputs, weight)
     types = []
-    for x in inputs:
+    for x in arrays:
         if type(x) is not ndarray or x.shape != first.shape or not x.flags.c_contiguous:
             return None
         types.append(x.dtype)
@@ -65,40 +72,46 @@ def evaluate(
         recipe = loss.recipes.get((want, reduction, backend, check, size < PARALLEL_FROM, *types))
     except TypeError:  # an option that cannot be looked up cannot be right either
         return None
-    if recipe is None or not size or not first.ndim:
+    if recipe is None or not size or not first.ndim or (out is not None and not _usable(out, arrays, want, recipe)):
         return None
-    kernel, checker, checks, kind, parameters, bounds, mean = recipe
-    if out is None:
-        out = empty_like(first) if want & GRAD else None
-    elif not _usable(out, inputs, want):
-        return None
-    elif checks:
-        if checker is None:
-            return None
-        flat = tuple([x.reshape(-1) for x in inputs])
-        if checker(flat, (), parameters, 0.0, 0.0, bounds, (), (), (), size)[1]:
-            return None
-    grad = [out] if want & GRAD else []
-    hess = [empty_like(first)] if want & HESS else []
+    kernel, checker, adder, checks, kind, parameters, bounds, mean = recipe
     if first.ndim != 1:
-        inputs = tuple([x.reshape(-1) for x in inputs])
-        grad = [x.reshape(-1) for x in grad]
-        hess = [x.reshape(-1) for x in hess]
-    scale = 1.0 / size if mean else 1.0
-    total, flaws = kernel(inputs, (), parameters, scale, 0.0, bounds, (), tuple(grad), tuple(hess), size)
+        arrays = tuple([x.reshape(-1) for x in arrays])
+    data, weights = (arrays, ()) if weight is None else (arrays[:-1], arrays[-1:])
+    if checks and out is not None and checker(data, weights, parameters, 0.0, 0.0, bounds, (), (), (), size)[1]:
+        return None
+    denominator = size if mean else 1.0
+    if adder is not None:
+        denominator = adder(weights, (), (), 1.0, 0.0, bounds[:2], (), (), (), size)[0]
+        if denominator == 0.0:
+            return None
+    grad = hess = None
+    if want & GRAD:
+        grad = empty_like(first) if out is None else out
+    if want & HESS:
+        hess = empty_like(first)
+    total, flaws = kernel(
+        data, weights, parameters, 1.0 / denominator, 0.0, bounds, (), _flat(grad), _flat(hess), size
+    )  # fmt: skip
     if flaws:
         return None
-    if want == VALUE | GRAD:
-        return kind(total / size if mean else total), out
+    if want == VALUE:
+        return kind(total / denominator)
     if want == GRAD:
-        return out
-    return kind(total / size if mean else total) if want == VALUE else (out, hess[0].reshape(first.shape))
+        return grad
+    return (grad, hess) if want & HESS else (kind(total / denominator), grad)
 
 
-def _usable(out: Any, inputs: tuple[Any, ...], want: int) -> bool:
+def _flat(a: Any) -> tuple[Any, ...]:
+    return () if a is None else (a if a.ndim == 1 else a.reshape(-1),)
+
+
+def _usable(out: Any, arrays: tuple[Any, ...], want: int, recipe: Recipe) -> bool:
     """Whether a gradient can be written there without a second look."""
-    first = inputs[0]
+    first = arrays[0]
     if type(out) is not ndarray or out.shape != first.shape or out.dtype != first.dtype or want & HESS:
         return False
     flags = out.flags
-    return flags.c_contiguous and flags.writeable and not any(may_share_memory(out, x) for x in inputs)
+    if not want & GRAD or not flags.c_contiguous or not flags.writeable or (recipe.checks and recipe.checker is None):
+        return False
+    return not any([may_share_memory(out, x) for x in arrays])  # noqa: C419, a generator takes twice as long

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..kernels.plan import Plan
+from ..kernels.plan import Plan, sum_plan
 from ..options import GRAD, HESS, VALUE
 from . import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -35,7 +35,7 @@ def total(x: NDArray[Any], backend: str | None) -> float:
 
     result = 0.0
     for views, order, _ in layout.runs((x,), x.shape, 0):
-        plan = cpu.sum_plan(x.dtype.char, order)
+        plan = sum_plan(x.dtype.char, order)
         kind = np.float64 if plan.compute == "d" else np.float32
         ends = (kind(0.0), kind(0.0))
         size = views[0].size
@@ -56,7 +56,6 @@ class Sweep:
         shape: tuple[int, ...],
         each: bool,
         backend: str | None,
-        parameters: Mapping[str, Any],
     ) -> None:
         self.loss = loss
         self.arrays = arrays
@@ -67,7 +66,7 @@ class Sweep:
         self.backend = backend
         self.types = tuple([x.dtype.char for x in arrays])
         self.kind = np.float64 if self.types[loss.wrt[0]] == "d" else np.float32
-        self.parameters = loss.cast(self.kind, parameters)
+        self.parameters = loss.cast(self.kind)
 
     def allocate(self, want: int) -> Outputs:
         """Fresh arrays for everything that `want` asks for."""

@@ -80,11 +80,12 @@ def lift(function: Any, elementary: Any, kind: Any, jit: Callable[[Any], Any]) -
     return jit(copy(function))
 
 
-def named(function: Any, name: str, *key: Any) -> Any:
-    """`function` under a name that holds a hash of `key` and of the kernels' sources."""
+def named(name: str, key: Any, function: Any) -> Any:
+    """A copy of `function` under a name that holds a hash of `key` and of the kernels' sources."""
     digest = hashlib.sha256(repr((_package(), key)).encode()).hexdigest()[:16]
-    function.__qualname__ = f"{name}.{function.__name__}.{digest}"
-    return function
+    copy = _rebuilt(function, function.__code__, function.__globals__)
+    copy.__qualname__ = f"{name}.{function.__name__}.{digest}"
+    return copy
 
 
 def content(function: Any) -> str:

@@ -18,7 +18,7 @@ import sys
 import threading
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import cache as once
 from hashlib import sha256
@@ -35,17 +35,28 @@ _lock = threading.RLock()  # held while compiling, and over a fork
 _over_fork = ExitStack()
 
 
-def jit(fn: FunctionType, signature: Any, *, cache: bool = True, **options: Any) -> Any:
-    """Compile `fn` for `signature` alone, or load it from disk.
+def jit(
+    fn: FunctionType,
+    signature: Any,
+    complete: Callable[[], FunctionType] | None = None,
+    *,
+    cache: bool = True,
+    **options: Any,
+) -> Any:
+    """Load `fn` for `signature` alone from disk, or compile it: itself, or what `complete` makes of it.
 
     ``fn.__qualname__`` must name its content, ports and `options` included: Numba's key holds none
-    of them. Errors of the compilation come through as Numba raises them.
+    of them. A kernel on disk is found by the name and the bytecode, which an incomplete function
+    shares with the complete one. Errors of the compilation come through as Numba raises them.
     """
     with _lock:
         if options.get("parallel"):
             threads.launch()
-        for attempt in range(3):  # as found on disk, after a repair, without the disk
-            kernel, files = _dispatcher(fn, options, cache and attempt < 2)
+        for attempt in range(4):  # as found on disk, complete, after a repair, without the disk
+            kernel, files = _dispatcher(fn, options, cache and attempt < 3)
+            if complete is not None and (files is None or not files.paths()):
+                fn, complete = complete(), None
+                kernel, files = _dispatcher(fn, options, cache)
             if kernel is fn:  # NUMBA_DISABLE_JIT
                 return kernel
             try:
@@ -53,10 +64,13 @@ def jit(fn: FunctionType, signature: Any, *, cache: bool = True, **options: Any)
             except Exception:
                 if kernel.overloads:
                     break  # compiled; only the saving failed, of a full disk perhaps
+                if complete is not None:
+                    fn, complete = complete(), None
                 # Numba counts a miss between its looking on disk and its compiling.
-                if files is None or kernel.stats.cache_misses:
+                elif files is None or kernel.stats.cache_misses:
                     raise
-                files.remove()
+                if files is not None:
+                    files.remove()
             else:
                 if files is not None and kernel.stats.cache_misses:
                     files.seal()
