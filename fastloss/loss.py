@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, overload
 
 from .arrays import evaluate
-from .domain import REAL, Domain
+from .definition import Definition
 from .options import GRAD, HESS, VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .domain import Domain
+
 LOSSES: dict[str, Loss] = {}
 """Every loss that this library defines, by name, in the order of definition."""
 
 
-class Loss:
+class Loss(Definition):
     """A loss function of arrays: its value, its gradient and its second derivative in one pass.
 
     Every verb takes the inputs in the order of the definition (``pred, target`` for most losses), the loss's own
@@ -48,58 +48,6 @@ class Loss:
     derivatives come back in the input's dtype and their values in float32; integers, booleans, lists and scalars
     in float64. Values are summed in float64. The dtype of ``pred`` decides; other inputs are read in it.
     """
-
-    def __init__(
-        self,
-        jet: Callable[..., Any],
-        *,
-        wrt: tuple[str, ...] | None = None,
-        rooted: bool = False,
-        name: str | None = None,
-        doc: str | None = None,
-        domains: Mapping[str, Domain],
-    ) -> None:
-        code, defaults = jet.__code__, jet.__defaults__ or ()
-        names = code.co_varnames[: code.co_argcount]
-        split = len(names) - len(defaults)
-        if code.co_flags & 0x0C or code.co_kwonlyargcount or not 1 <= split <= 3:
-            raise TypeError(
-                f"{jet.__name__}: a pointwise loss takes one to three inputs and then parameters with defaults, "
-                f"got ({', '.join(names)})"
-            )
-        if code.co_freevars:
-            raise TypeError(
-                f"{jet.__name__} refers to {', '.join(code.co_freevars)} of the function around it; "
-                "a loss may refer to its arguments and to names of its module"
-            )
-        modules = [n for n in code.co_names if isinstance(jet.__globals__.get(n), ModuleType)]
-        if any(jet.__globals__[n] is not math for n in modules):
-            raise TypeError(f"{jet.__name__} uses {', '.join(modules)}; a loss may use the module math and no other")
-        unknown = set(domains) - set(names)
-        if unknown:
-            raise TypeError(f"{jet.__name__}: domains given for {sorted(unknown)}, which are not among {names}")
-        self.name = name or jet.__name__
-        self.jet = jet
-        self.inputs = names[:split]
-        self.wrt = tuple(names.index(n) for n in (wrt or names[:1]))
-        self.parameters = {n: domains.get(n, REAL) for n in names[split:]}
-        self.domains = tuple(domains.get(n, REAL) for n in self.inputs)
-        self.rooted = rooted
-        self._values = _checked(self.name, self.parameters, dict(zip(names[split:], defaults, strict=True)))
-        self._cast: dict[Any, tuple[Any, ...]] = {}
-        self._bounds: dict[Any, tuple[Any, ...]] = {}
-        self._twins: dict[Any, Loss] = {}
-        self.recipes: dict[Any, Any] = {}
-        self.tests = tuple(d.test for d in self.domains)
-        self.untested = ("none",) * split
-        self.checks = self.tests != self.untested
-        self.order = len(jet(*(d.inner_point for d in self.domains), *self._values)) - 1
-        self.__doc__ = doc or jet.__doc__
-        # As a function has them, so that help(), doctest and pickle find the definition.
-        self.__wrapped__ = jet
-        self.__module__ = jet.__module__
-
-    # -- the four verbs ------------------------------------------------------------------------------------------
 
     def __call__(
         self,
@@ -168,86 +116,9 @@ class Loss:
         result = evaluate(self, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters)
         return result  # type: ignore[no-any-return]
 
-    # -- parameters ----------------------------------------------------------------------------------------------
-
-    def bind(self, **parameters: Any) -> Loss:
-        """The same loss with other default parameters.
-
-        >>> import fastloss as fl
-        >>> fl.huber.bind(delta=2.0)
-        huber(delta=2.0)
-        """
-        twin = object.__new__(Loss)
-        twin.__dict__.update(self.__dict__)
-        twin._values = _checked(self.name, self.parameters, {**self.values, **parameters})
-        twin._cast = {}
-        twin._twins = {}
-        twin.recipes = {}
-        return twin
-
-    @property
-    def values(self) -> dict[str, float]:
-        """The parameters in force."""
-        return dict(zip(self.parameters, self._values, strict=True))
-
-    def having(self, parameters: Mapping[str, Any]) -> Loss:
-        """`bind`, remembering the last few: a call with the same parameters finds what the last one prepared."""
-        key = tuple(parameters.items())
-        try:
-            return self._twins[key]
-        except (KeyError, TypeError):  # or something that cannot be looked up
-            twin = self.bind(**parameters)
-        if len(self._twins) >= 32:
-            self._twins.clear()
-        self._twins[tuple((n, twin.values[n]) for n in parameters)] = twin
-        return twin
-
-    def cast(self, kind: Any) -> tuple[Any, ...]:
-        """The parameters as a kernel takes them: a tuple of numbers of the compute type."""
-        try:
-            return self._cast[kind]
-        except KeyError:
-            self._cast[kind] = tuple(map(kind, self._values))
-            return self._cast[kind]
-
-    def bounds(self, kind: Any) -> tuple[Any, ...]:
-        """The ends of each input's domain, as a kernel compares with them."""
-        if kind not in self._bounds:
-            self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
-        return self._bounds[kind]
-
-    def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())})"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Loss):
-            return NotImplemented
-        return (self.name, self.jet, self._values) == (other.name, other.jet, other._values)
-
-    def __hash__(self) -> int:
-        return hash((self.name, self._values))
-
     def __reduce__(self) -> Any:
         # By name, as functions are pickled: the definition is found again where it was written.
         return _restore, (self.jet.__module__, self.name, self.values)
-
-
-def _checked(name: str, domains: Mapping[str, Domain], given: Mapping[str, Any]) -> tuple[float, ...]:
-    unknown = [n for n in given if n not in domains]
-    if unknown:
-        takes = ", ".join(domains) or "no parameters"
-        raise TypeError(f"{name} has no argument {unknown[0]!r}; its own parameters: {takes}")
-    values = []
-    for n, domain in domains.items():
-        value = given[n]
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise TypeError(f"{name}: {n} must be {domain}, got {value!r}") from None
-        if math.isnan(number) or math.isinf(number) or number not in domain:
-            raise ValueError(f"{name}: {n} must be {domain}, got {value!r}")
-        values.append(number)
-    return tuple(values)
 
 
 def _restore(module: str, name: str, values: Mapping[str, float]) -> Loss:

@@ -6,17 +6,18 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .loss import Loss
+    from .definition import Definition
 
 VALUE, GRAD, HESS = 1, 2, 4
 """What a verb wants: a sum of these."""
 
+KEYWORDS = ("weight", "reduction", "normalizer", "empty", "out", "backend", "check")
 REDUCTIONS = ("mean", "sum", "none")
 EMPTY = ("nan", "zero", "raise")
 BACKENDS = (None, "serial", "parallel")
 
 
-def check_options(loss: Loss, want: int, reduction: Any, normalizer: Any, empty: Any, backend: Any) -> None:
+def check_options(loss: Definition, want: int, reduction: Any, normalizer: Any, empty: Any, backend: Any) -> None:
     """Raise one clear error for the first keyword that is not what it may be."""
     name = loss.name
     if reduction not in REDUCTIONS:

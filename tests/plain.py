@@ -18,6 +18,12 @@ class Plain:
 
     add = staticmethod(ports.plain_add)
 
+    def access(self) -> Any:
+        written = ("value", "grad0", "grad1", "hess0", "hess1")
+        return {"read": ports.plain_read, "reread": ports.plain_read} | {
+            f"write_{name}": ports.plain_write for name in written
+        }
+
     def real(self, compute: str) -> Any:
         return float
 

@@ -165,7 +165,7 @@ def test_definitions_are_checked() -> None:
         def no_inputs(scale: float = 1.0) -> tuple[float, float]:
             return scale, scale
 
-    with pytest.raises(TypeError, match=r"domains given for \['detla'\]"):
+    with pytest.raises(TypeError, match="the decorator names detla, its arguments are pred, target, delta"):
 
         @fl.pointwise(detla=fl.POSITIVE)
         def misspelt(pred: float, target: float, delta: float = 1.0) -> tuple[float, float]:
@@ -177,3 +177,21 @@ def test_definitions_are_checked() -> None:
         @fl.pointwise
         def closure(pred: float, target: float) -> tuple[float, float]:
             return factor * pred, factor
+
+    with pytest.raises(TypeError, match="'weight' is a keyword of every loss"):
+
+        @fl.pointwise
+        def clash(pred: float, target: float, weight: float = 1.0) -> tuple[float, float]:
+            return weight, weight
+
+    with pytest.raises(TypeError, match=r"must return \(value, d1, d2\) or \(value, d1\), got 3.5"):
+
+        @fl.pointwise
+        def value_only(pred: float, target: float) -> float:
+            return 3.5
+
+    with pytest.raises(TypeError, match="has 2 gradients, so d1 and d2 must be tuples of 2"):
+
+        @fl.pointwise(wrt=("pred", "var"))
+        def one_gradient(pred: float, target: float, var: float) -> tuple[float, float]:
+            return 1.0, 2.0

@@ -29,7 +29,9 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [ROOT / "loss.py", ROOT / "domain.py", *(ROOT / "losses").glob("*.py")], ids=str)
+@pytest.mark.parametrize(
+    "path", [ROOT / "loss.py", ROOT / "definition.py", ROOT / "domain.py", *(ROOT / "losses").glob("*.py")], ids=str
+)
 def test_definitions_never_import_numba(path: Path) -> None:
     assert not {m for m in imports(path) if m.partition(".")[0] in ("numba", "llvmlite") or "kernels" in m}
 
@@ -53,7 +55,7 @@ def test_only_the_plan_knows_the_variants(path: Path) -> None:
     assert seen <= chosen
 
 
-LEVELS = ["domain", "options", "kernels", "arrays", "loss", "losses", "demo", "warmup", "cli"]
+LEVELS = ["domain", "options", "definition", "kernels", "arrays", "loss", "losses", "demo", "warmup", "cli"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

@@ -9,7 +9,7 @@ from numpy import ndarray
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..loss import Loss
+    from ..definition import Definition
 
 # Libraries whose arrays are not NumPy's to convert: silently copying them would move data or drop a gradient.
 _FOREIGN = {"torch": "x.detach().numpy()", "cupy": "cupy.asnumpy(x)", "jax": "numpy.asarray(x)",
@@ -28,7 +28,7 @@ def _load() -> Any:
 
 
 def evaluate(
-    loss: Loss,
+    loss: Definition,
     want: int,
     inputs: tuple[Any, ...],
     weight: Any,
@@ -53,7 +53,9 @@ def evaluate(
     return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
 
 
-def _by_name(loss: Loss, inputs: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _by_name(
+    loss: Definition, inputs: tuple[Any, ...], given: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Inputs that were passed by name, in their places; what is left are parameters."""
     rest = dict(given)
     expected = ", ".join(loss.inputs)
@@ -67,7 +69,7 @@ def _by_name(loss: Loss, inputs: tuple[Any, ...], given: Mapping[str, Any]) -> t
     return tuple(arranged), rest
 
 
-def _refuse_foreign(loss: Loss, inputs: tuple[Any, ...]) -> None:
+def _refuse_foreign(loss: Definition, inputs: tuple[Any, ...]) -> None:
     for name, x in zip(loss.inputs, inputs, strict=True):
         kind = type(x)
         library = kind.__module__.partition(".")[0]

@@ -18,14 +18,14 @@ from .sweep import Outputs, Sweep, total
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..loss import Loss
+    from ..definition import Definition
 
 _FLOATS = frozenset("fdeE")
 _NUMBERS = frozenset("?bBhHiIlLqQ") | _FLOATS
 
 
 def evaluate(
-    loss: Loss,
+    loss: Definition,
     want: int,
     inputs: tuple[Any, ...],
     weight: Any,
@@ -78,7 +78,7 @@ def evaluate(
     return _results(sweep, want, value, to, given)
 
 
-def _array(loss: Loss, name: str, x: Any) -> NDArray[Any]:
+def _array(loss: Definition, name: str, x: Any) -> NDArray[Any]:
     """`x` as an array of numbers, without a copy where it is one."""
     if type(x) is not ndarray:
         if isinstance(x, (np.ma.MaskedArray, np.matrix)):
@@ -133,14 +133,14 @@ def _given(sweep: Sweep, want: int, out: Any) -> Outputs:
         if any(layout.overlap(a, other) for other, *_ in expected[:i]):
             raise ValueError(f"{loss.name}: the arrays of out overlap each other")
         for j, x in enumerate((*sweep.arrays, *sweep.weights)):
-            if layout.overlap(a, x) and not (j == partner and layout.same_memory(a, x)):
+            if layout.overlap(a, x) and not (j == partner == 0 and layout.same_memory(a, x)):
                 name = (*loss.inputs, "weight")[j]
-                raise ValueError(f"{loss.name}: out overlaps {name}; a gradient may be written over its own input "
-                                 "(the same elements in the same order), and over nothing else")  # fmt: skip
+                raise ValueError(f"{loss.name}: out overlaps {name}; the gradient of {loss.inputs[0]} may be written "
+                                 f"over {loss.inputs[0]} itself, and nothing over anything else")  # fmt: skip
     return given
 
 
-def _several(loss: Loss, out: Any, count: int, names: str) -> tuple[Any, ...]:
+def _several(loss: Definition, out: Any, count: int, names: str) -> tuple[Any, ...]:
     if not isinstance(out, (tuple, list)) or len(out) != count:
         raise TypeError(f"{loss.name}: out must be a tuple of {count} arrays, {names}, got {type(out).__name__}")
     return tuple(out)
@@ -150,7 +150,7 @@ def _aimed(sweep: Sweep, want: int, given: Outputs | None) -> Outputs:
     """Where the kernels write: the caller's arrays, or fresh ones of the common shape."""
     if given is None or any(a.shape != sweep.shape for part in given for a in part):
         return sweep.allocate(want)
-    return given
+    return given if given.value else given._replace(value=sweep.allocate(want & VALUE).value)
 
 
 def _results(sweep: Sweep, want: int, value: float, to: Outputs, given: Outputs | None) -> Any:

@@ -14,7 +14,7 @@ from ..kernels.plan import PARALLEL_FROM, sum_plan
 from ..options import GRAD, HESS, VALUE
 
 if TYPE_CHECKING:
-    from ..loss import Loss
+    from ..definition import Definition
     from .sweep import Sweep
 
 
@@ -50,7 +50,7 @@ def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check
 
 
 def evaluate(
-    loss: Loss,
+    loss: Definition,
     want: int,
     inputs: tuple[Any, ...],
     weight: Any,

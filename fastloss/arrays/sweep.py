@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..loss import Loss
+    from ..definition import Definition
 
     Arrays = Sequence[NDArray[Any]]
 
@@ -50,7 +50,7 @@ class Sweep:
 
     def __init__(
         self,
-        loss: Loss,
+        loss: Definition,
         arrays: Arrays,
         weights: Arrays,
         shape: tuple[int, ...],

@@ -10,7 +10,7 @@ from ..options import GRAD, HESS, VALUE
 from . import ports as p
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 HALF, BRAIN = "e", "E"
 """The type characters of float16 and bfloat16: stored as 16 bits, computed in float32."""
@@ -72,6 +72,9 @@ class Target(Protocol):
     def jet(self, jet: Callable[..., Any], compute: str) -> Any:
         """A definition, ready to be called from a kernel."""
 
+    def access(self) -> Mapping[str, Any]:
+        """How elements are read and written: `read`, `reread`, `write_value` and one `write_` for each derivative."""
+
     def decode(self, stored: str) -> Any:
         """From an element as it is stored to a number of the compute type."""
 
@@ -94,6 +97,7 @@ def ports(plan: Plan, target: Target) -> dict[str, Any]:
     arity = len(plan.types)
     jet = target.jet(plan.jet, plan.compute)
     chosen = {
+        **target.access(),
         "real": target.real(plan.compute),
         "add": target.add,
         "jet": jet if plan.order == 2 else p.raised,

@@ -30,6 +30,7 @@ outside: Any = None
 bend: Any = None
 put_grad: Any = None
 put_hess: Any = None
+write_value: Any = None
 add: Any = None
 KEEP = SUM = GRAD = HESS = CHECK = False
 
@@ -51,7 +52,7 @@ def strip(
         if SUM:
             total = add(total, portion(s, value))
         if KEEP:
-            loss[0][i] = portion(s, value)
+            write_value(loss[0], i, portion(s, value))
         if GRAD:
             put_grad(grad, i, s, factor, d1)
         if HESS:

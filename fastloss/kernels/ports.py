@@ -12,6 +12,12 @@ import numpy as np
 
 # Ports of the ports: how the elements of each input are read, tested and written.
 real: Any = None
+read: Any = None
+reread: Any = None
+write_grad0: Any = None
+write_grad1: Any = None
+write_hess0: Any = None
+write_hess1: Any = None
 short_jet: Any = None
 decode0: Any = None
 decode1: Any = None
@@ -30,31 +36,30 @@ bend: Any = None
 
 
 def inputs1(data: Any, grad: Any, i: int) -> Any:
-    return (decode0(data[0][i]),)
+    return (decode0(read(data[0], i)),)
 
 
 def inputs2(data: Any, grad: Any, i: int) -> Any:
-    return decode0(data[0][i]), decode1(data[1][i])
+    return decode0(read(data[0], i)), decode1(read(data[1], i))
 
 
 def inputs3(data: Any, grad: Any, i: int) -> Any:
-    return decode0(data[0][i]), decode1(data[1][i]), decode2(data[2][i])
+    return decode0(read(data[0], i)), decode1(read(data[1], i)), decode2(read(data[2], i))
 
 
-# In place, the first input is read through the gradient's own array: two arguments for one array make LLVM's overlap
-# test fail, and the loop then runs one element at a time.
+# In place, the first input is the gradient's own array, and read as such.
 
 
 def inplace1(data: Any, grad: Any, i: int) -> Any:
-    return (decode0(grad[0][i]),)
+    return (decode0(reread(grad[0], i)),)
 
 
 def inplace2(data: Any, grad: Any, i: int) -> Any:
-    return decode0(grad[0][i]), decode1(data[1][i])
+    return decode0(reread(grad[0], i)), decode1(read(data[1], i))
 
 
 def inplace3(data: Any, grad: Any, i: int) -> Any:
-    return decode0(grad[0][i]), decode1(data[1][i]), decode2(data[2][i])
+    return decode0(reread(grad[0], i)), decode1(read(data[1], i)), decode2(read(data[2], i))
 
 
 def native(x: Any) -> Any:
@@ -69,7 +74,7 @@ def unweighted(weight: Any, i: int) -> Any:
 
 
 def weighted(weight: Any, i: int) -> Any:
-    return decode_weight(weight[0][i])
+    return decode_weight(read(weight[0], i))
 
 
 def whole(s: Any, x: Any) -> Any:
@@ -113,21 +118,21 @@ def outside3(s: Any, x: Any, b: Any) -> Any:
 
 
 def grad1(grad: Any, i: int, s: Any, factor: Any, d1: Any) -> None:
-    grad[0][i] = save0(portion(s, factor * d1))
+    write_grad0(grad[0], i, save0(portion(s, factor * d1)))
 
 
 def grad2(grad: Any, i: int, s: Any, factor: Any, d1: Any) -> None:
-    grad[0][i] = save0(portion(s, factor * d1[0]))
-    grad[1][i] = save1(portion(s, factor * d1[1]))
+    write_grad0(grad[0], i, save0(portion(s, factor * d1[0])))
+    write_grad1(grad[1], i, save1(portion(s, factor * d1[1])))
 
 
 def hess1(hess: Any, i: int, s: Any, factor: Any, second: Any, d1: Any, d2: Any) -> None:
-    hess[0][i] = save0(bend(portion(s, factor * d2), portion(s, factor * d1), second))
+    write_hess0(hess[0], i, save0(bend(portion(s, factor * d2), portion(s, factor * d1), second)))
 
 
 def hess2(hess: Any, i: int, s: Any, factor: Any, second: Any, d1: Any, d2: Any) -> None:
-    hess[0][i] = save0(bend(portion(s, factor * d2[0]), portion(s, factor * d1[0]), second))
-    hess[1][i] = save1(bend(portion(s, factor * d2[1]), portion(s, factor * d1[1]), second))
+    write_hess0(hess[0], i, save0(bend(portion(s, factor * d2[0]), portion(s, factor * d1[0]), second)))
+    write_hess1(hess[1], i, save1(bend(portion(s, factor * d2[1]), portion(s, factor * d1[1]), second)))
 
 
 def straight(h: Any, g: Any, second: Any) -> Any:
@@ -151,6 +156,14 @@ def keep(x: Any) -> Any:
 
 def plain_add(a: Any, b: Any) -> Any:
     return a + b
+
+
+def plain_read(a: Any, i: int) -> Any:
+    return a[i]
+
+
+def plain_write(a: Any, i: int, x: Any) -> None:
+    a[i] = x
 
 
 def itself(x: Any) -> Any:

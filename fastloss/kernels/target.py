@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numba as _numba
 import numpy as np
 
-from . import bits, halves, pointwise, vecmath32, vecmath64
+from . import access, bits, halves, pointwise, vecmath32, vecmath64
 from .bind import bind, lift
 from .plan import BRAIN, HALF, OPTIONS, Plan, ports
 from .ports import keep, native
@@ -44,6 +44,11 @@ class Cpu:
     def jet(self, jet: Callable[..., Any], compute: str) -> Any:
         """The definition on vectorised elementary functions, its numbers of the compute type."""
         return _lifted(jet, compute)
+
+    def access(self) -> dict[str, Any]:
+        """With the promise that outputs overlap nothing."""
+        names = ("read", "reread", "write_value", "write_grad0", "write_grad1", "write_hess0", "write_hess1")
+        return {name: getattr(access, name) for name in names}
 
     def decode(self, stored: str) -> Any:
         """16-bit floats arrive as their bits."""

@@ -1,0 +1,167 @@
+"""What a loss is, apart from arrays: its function of one element, its inputs, its parameters and their domains."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Self
+
+from .domain import REAL, Domain
+from .options import KEYWORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Definition:
+    """A jet (value, first and second derivative of one element) and all that the kernels and the checks ask of it."""
+
+    def __init__(
+        self,
+        jet: Callable[..., Any],
+        *,
+        wrt: tuple[str, ...] | None = None,
+        rooted: bool = False,
+        name: str | None = None,
+        doc: str | None = None,
+        domains: Mapping[str, Domain],
+    ) -> None:
+        defaults = jet.__defaults__ or ()
+        names = jet.__code__.co_varnames[: jet.__code__.co_argcount]
+        split = len(names) - len(defaults)
+        _check_signature(jet, names, split, (*domains, *(wrt or ())))
+        self.name = name or jet.__name__
+        self.jet = jet
+        self.inputs = names[:split]
+        self.wrt = tuple(names.index(n) for n in (wrt or names[:1]))
+        self.parameters = {n: domains.get(n, REAL) for n in names[split:]}
+        self.domains = tuple(domains.get(n, REAL) for n in self.inputs)
+        self.rooted = rooted
+        self.tests = tuple(d.test for d in self.domains)
+        self.untested = ("none",) * split
+        self.checks = self.tests != self.untested
+        self._values = _checked(self.name, self.parameters, dict(zip(names[split:], defaults, strict=True)))
+        self.order = _order(jet, [d.inner_point for d in self.domains], self._values, len(self.wrt))
+        self._bounds: dict[Any, tuple[Any, ...]] = {}
+        self._forget()
+        # As a function has them, so that help(), doctest and pickle find the definition.
+        self.__doc__ = doc or jet.__doc__
+        self.__wrapped__ = jet
+        self.__module__ = jet.__module__
+
+    def _forget(self) -> None:
+        """Start without what earlier calls prepared."""
+        self._cast: dict[Any, tuple[Any, ...]] = {}
+        self._twins: dict[Any, Self] = {}
+        self.recipes: dict[Any, Any] = {}
+
+    def bind(self, **parameters: Any) -> Self:
+        """The same loss with other default parameters.
+
+        >>> import fastloss as fl
+        >>> fl.huber.bind(delta=2.0)
+        huber(delta=2.0)
+        """
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._values = _checked(self.name, self.parameters, {**self.values, **parameters})
+        twin._forget()
+        return twin
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The parameters in force."""
+        return dict(zip(self.parameters, self._values, strict=True))
+
+    def having(self, parameters: Mapping[str, Any]) -> Self:
+        """`bind`, remembering the last few: a call with the same parameters finds what the last one prepared."""
+        key = tuple(parameters.items())
+        try:
+            return self._twins[key]
+        except (KeyError, TypeError):  # or something that cannot be looked up
+            twin = self.bind(**parameters)
+        if len(self._twins) >= 32:
+            self._twins.clear()
+        self._twins[tuple((n, twin.values[n]) for n in parameters)] = twin
+        return twin
+
+    def cast(self, kind: Any) -> tuple[Any, ...]:
+        """The parameters as a kernel takes them: a tuple of numbers of the compute type."""
+        try:
+            return self._cast[kind]
+        except KeyError:
+            self._cast[kind] = tuple(map(kind, self._values))
+            return self._cast[kind]
+
+    def bounds(self, kind: Any) -> tuple[Any, ...]:
+        """The ends of each input's domain, as a kernel compares with them."""
+        if kind not in self._bounds:
+            self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
+        return self._bounds[kind]
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Definition):
+            return NotImplemented
+        return (self.name, self.jet, self._values) == (other.name, other.jet, other._values)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self._values))
+
+
+def _check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int, mentioned: tuple[str, ...]) -> None:
+    """Raise one clear error for a function that cannot be a loss."""
+    code = jet.__code__
+    if code.co_flags & 0x0C or code.co_kwonlyargcount or not 1 <= split <= 3:
+        raise TypeError(
+            f"{jet.__name__}: a pointwise loss takes one to three inputs and then parameters with defaults, "
+            f"got ({', '.join(names)})"
+        )
+    taken = [n for n in names if n in KEYWORDS]
+    if taken:
+        raise TypeError(f"{jet.__name__}: {taken[0]!r} is a keyword of every loss; call the argument something else")
+    if code.co_freevars:
+        raise TypeError(
+            f"{jet.__name__} refers to {', '.join(code.co_freevars)} of the function around it; "
+            "a loss may refer to its arguments and to names of its module"
+        )
+    modules = [n for n in code.co_names if isinstance(jet.__globals__.get(n), ModuleType)]
+    if any(jet.__globals__[n] is not math for n in modules):
+        raise TypeError(f"{jet.__name__} uses {', '.join(modules)}; a loss may use the module math and no other")
+    unknown = sorted(set(mentioned) - set(names))
+    if unknown:
+        raise TypeError(
+            f"{jet.__name__}: the decorator names {', '.join(unknown)}, its arguments are {', '.join(names)}"
+        )
+
+
+def _order(jet: Callable[..., Any], point: list[float], values: tuple[float, ...], gradients: int) -> int:
+    """How many derivatives the function returns, seen at some point inside its domains."""
+    result = jet(*point, *values)
+    if not isinstance(result, tuple) or len(result) not in (2, 3):
+        raise TypeError(f"{jet.__name__} must return (value, d1, d2) or (value, d1), got {result!r}")
+    if gradients > 1 and any(not isinstance(d, tuple) or len(d) != gradients for d in result[1:]):
+        raise TypeError(
+            f"{jet.__name__} has {gradients} gradients, so d1 and d2 must be tuples of {gradients}, got {result!r}"
+        )
+    return len(result) - 1
+
+
+def _checked(name: str, domains: Mapping[str, Domain], given: Mapping[str, Any]) -> tuple[float, ...]:
+    unknown = [n for n in given if n not in domains]
+    if unknown:
+        takes = ", ".join(domains) or "no parameters"
+        raise TypeError(f"{name} has no argument {unknown[0]!r}; its own parameters: {takes}")
+    values = []
+    for n, domain in domains.items():
+        value = given[n]
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name}: {n} must be {domain}, got {value!r}") from None
+        if math.isnan(number) or math.isinf(number) or number not in domain:
+            raise ValueError(f"{name}: {n} must be {domain}, got {value!r}")
+        values.append(number)
+    return tuple(values)
