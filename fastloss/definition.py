@@ -6,11 +6,19 @@ import math
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from .domain import REAL, Domain
 from .options import KEYWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+ELEMENTARY = frozenset(
+    ["exp", "expm1", "log", "log1p", "tanh", "pow", "sqrt", "fabs", "copysign", "pi", "e", "tau", "inf", "nan"]
+)
+"""What of `math` a definition may use: what every target computes, vectorised, and constants."""
 
 
 class Definition:
@@ -34,6 +42,8 @@ class Definition:
         self.jet = jet
         self.inputs = names[:split]
         self.wrt = tuple(names.index(n) for n in (wrt or names[:1]))
+        if not set(self.wrt) <= set(range(split)) or len(set(self.wrt)) != len(self.wrt) or len(self.wrt) > 2:
+            raise TypeError(f"{jet.__name__}: wrt must name one or two of {', '.join(self.inputs)}, got {wrt!r}")
         self.parameters = {n: domains.get(n, REAL) for n in names[split:]}
         self.domains = tuple(domains.get(n, REAL) for n in self.inputs)
         self.rooted = rooted
@@ -90,14 +100,22 @@ class Definition:
         try:
             return self._cast[kind]
         except KeyError:
-            self._cast[kind] = tuple(map(kind, self._values))
-            return self._cast[kind]
+            values = tuple(kind(v) if abs(v) < np.finfo(kind).max else kind(np.inf) for v in self._values)
+            _checked(self.name, self.parameters, dict(zip(self.parameters, values, strict=True)), kind.__name__)
+            self._cast[kind] = values
+            return values
 
     def bounds(self, kind: Any) -> tuple[Any, ...]:
         """The ends of each input's domain, as a kernel compares with them."""
         if kind not in self._bounds:
             self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
         return self._bounds[kind]
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self  # it never changes
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())})"
@@ -130,11 +148,27 @@ def _check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int
     modules = [n for n in code.co_names if isinstance(jet.__globals__.get(n), ModuleType)]
     if any(jet.__globals__[n] is not math for n in modules):
         raise TypeError(f"{jet.__name__} uses {', '.join(modules)}; a loss may use the module math and no other")
+    _check_body(jet)
     unknown = sorted(set(mentioned) - set(names))
     if unknown:
         raise TypeError(
             f"{jet.__name__}: the decorator names {', '.join(unknown)}, its arguments are {', '.join(names)}"
         )
+
+
+def _check_body(jet: Callable[..., Any]) -> None:
+    """Raise for what no kernel could do, while the function is still before its author's eyes."""
+    used = {n for n in jet.__code__.co_names if hasattr(math, n)} - jet.__globals__.keys()
+    foreign = sorted(used - ELEMENTARY) if "math" in jet.__code__.co_names else []
+    if foreign:
+        raise TypeError(
+            f"{jet.__name__} uses math.{foreign[0]}; there are {', '.join(f'math.{n}' for n in sorted(ELEMENTARY))}"
+        )
+    if not str(jet.__module__).startswith(__package__ + "."):  # our own definitions are read by tests; `dis` takes 5 ms
+        import dis
+
+        if any(i.opname == "BINARY_OP" and i.argrepr.startswith("**") for i in dis.get_instructions(jet)):
+            raise TypeError(f"{jet.__name__} uses **, which becomes a slow call; multiply, or use math.pow")
 
 
 def _order(jet: Callable[..., Any], point: list[float], values: tuple[float, ...], gradients: int) -> int:
@@ -149,7 +183,7 @@ def _order(jet: Callable[..., Any], point: list[float], values: tuple[float, ...
     return len(result) - 1
 
 
-def _checked(name: str, domains: Mapping[str, Domain], given: Mapping[str, Any]) -> tuple[float, ...]:
+def _checked(name: str, domains: Mapping[str, Domain], given: Mapping[str, Any], kind: str = "") -> tuple[float, ...]:
     unknown = [n for n in given if n not in domains]
     if unknown:
         takes = ", ".join(domains) or "no parameters"
@@ -158,10 +192,10 @@ def _checked(name: str, domains: Mapping[str, Domain], given: Mapping[str, Any])
     for n, domain in domains.items():
         value = given[n]
         try:
-            number = float(value)
+            number = float("not a number" if isinstance(value, (str, bytes)) else value)
         except (TypeError, ValueError):
             raise TypeError(f"{name}: {n} must be {domain}, got {value!r}") from None
         if math.isnan(number) or math.isinf(number) or number not in domain:
-            raise ValueError(f"{name}: {n} must be {domain}, got {value!r}")
+            raise ValueError(f"{name}: {n} must be {domain}, got {value!r}{f' in {kind}' if kind else ''}")
         values.append(number)
     return tuple(values)

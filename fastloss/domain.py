@@ -32,6 +32,8 @@ class Domain:
         high_open: bool = False,
         ends_only: bool = False,
     ) -> None:
+        if not low < high:
+            raise ValueError(f"{name}: a domain's low end must be below its high end, got {low:g} and {high:g}")
         self.name = name
         self.low = low
         self.high = high
@@ -52,7 +54,11 @@ class Domain:
     @property
     def inner_point(self) -> float:
         """Some member that is no end of an interval."""
-        return self.high if self.ends_only else 0.5 * (max(self.low, -2.0) + min(self.high, 3.0))
+        if self.ends_only:
+            return self.high
+        low = self.low if self.low > -inf else min(self.high, 2.0) - 4.0
+        high = self.high if self.high < inf else max(low, -1.0) + 4.0
+        return 0.5 * (low + high)
 
     def __contains__(self, x: float) -> bool:
         if isnan(x):
@@ -81,7 +87,7 @@ class Domain:
         if self.ends_only:
             return np.asarray((x != self.low) & (x != self.high) & (x == x))
         low = x <= self.low if self.low_open else x < self.low
-        high = (x >= self.high) & (x < inf) if self.high_open else x > self.high
+        high = x >= self.high if self.high_open and self.high < inf else x > self.high
         return np.asarray(low | high)
 
     def sample(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> NDArray[np.float64]:
@@ -92,6 +98,8 @@ class Domain:
             return self.low + (self.high - self.low) * rng.uniform(0.01, 0.99, size)
         if self.low > -inf:
             return self.low + rng.gamma(2.0, 1.0, size) + 1e-3
+        if self.high < inf:
+            return self.high - rng.gamma(2.0, 1.0, size) - 1e-3
         return rng.normal(0.0, 2.0, size)
 
     def __str__(self) -> str:
@@ -99,6 +107,8 @@ class Domain:
             return f"{self.low:g} or {self.high:g}"
         if self.is_real_line:
             return "a real number"
+        if self.low == -inf:
+            return f"a number {'less than' if self.high_open else 'of at most'} {self.high:g}"
         if self.high == inf:
             return f"a number {'greater than' if self.low_open else 'of at least'} {self.low:g}"
         left, right = "(" if self.low_open else "[", ")" if self.high_open else "]"

@@ -25,8 +25,8 @@ class Loss(Definition):
     parameters by name, and these keywords:
 
     weight : array, optional
-        Weight of each element; broadcast to the shape of the inputs. An element of weight 0 is absent: its value
-        does not matter, not even a NaN, and its gradient is exactly 0.
+        Weight of each element, at least 0; broadcast to the shape of the inputs. An element of weight 0 is absent:
+        its value does not matter, not even a NaN, and its gradient is exactly 0.
     reduction : {"mean", "sum", "none"}
         ``"mean"`` divides by the sum of the weights (the number of elements where there are none); ``"none"`` gives
         each element's weighted loss. Derivatives are those of the reduced value; with ``"none"``, of the sum.
@@ -46,7 +46,8 @@ class Loss(Definition):
 
     float32 and float64 are computed as they are; float16 and bfloat16 (``ml_dtypes``) in float32, their
     derivatives come back in the input's dtype and their values in float32; integers, booleans, lists and scalars
-    in float64. Values are summed in float64. The dtype of ``pred`` decides; other inputs are read in it.
+    in float64. Values are summed in strips of 1,024 in the type of the arithmetic, the strips' sums in float64. The
+    dtype of ``pred`` decides; other inputs, weights and parameters are read in it.
     """
 
     def __call__(
@@ -142,8 +143,9 @@ def pointwise(
 
     The function takes one to three inputs (no defaults), then its parameters (with defaults), and returns
     ``(value, d1, d2)``, or ``(value, d1)`` where there is no second derivative; the derivatives are with respect to
-    the first input. It may use ``math``, arithmetic, conditional expressions, module constants and other such
-    functions; numbers are written as floats. Domains of inputs and parameters go into the decorator.
+    the first input. It may use arithmetic, conditional expressions, the functions of ``math`` that are in
+    `fastloss.definition.ELEMENTARY`, constants, and other such functions of its module. Domains of inputs and
+    parameters go into the decorator.
 
     Several differentiable inputs are named by ``wrt=("pred", "var")``; ``d1`` and ``d2`` are then tuples.
 
@@ -169,7 +171,7 @@ def root_mean(loss: Loss, name: str, doc: str) -> Loss:
 
 
 def _register(loss: Loss) -> Loss:
-    if loss.jet.__module__.startswith(__package__ + "."):
+    if str(loss.jet.__module__).startswith(__package__ + "."):
         if loss.name in LOSSES:
             raise ValueError(f"a loss named {loss.name!r} is defined twice")
         LOSSES[loss.name] = loss

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from math import exp
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -195,3 +198,91 @@ def test_definitions_are_checked() -> None:
         @fl.pointwise(wrt=("pred", "var"))
         def one_gradient(pred: float, target: float, var: float) -> tuple[float, float]:
             return 1.0, 2.0
+
+    with pytest.raises(TypeError, match=r"uses math\.sin; there are math\.copysign, math\.e,"):
+
+        @fl.pointwise
+        def sine(pred: float, target: float) -> tuple[float, float]:
+            return math.sin(pred), 1.0
+
+    with pytest.raises(TypeError, match=r"uses \*\*, which becomes a slow call; multiply"):
+
+        @fl.pointwise
+        def power(pred: float, target: float) -> tuple[float, float]:
+            return pred**2, 2.0 * pred
+
+    with pytest.raises(TypeError, match="wrt must name one or two of pred, target"):
+
+        @fl.pointwise(wrt=("scale",))
+        def parameter(pred: float, target: float, scale: float = 1.0) -> tuple[float, float]:
+            return scale, scale
+
+
+TABLE = np.ones(3)
+
+
+@fl.pointwise
+def with_table(pred: float, target: float) -> tuple[float, float]:
+    return TABLE[0], 1.0
+
+
+@fl.pointwise
+def with_integers(pred: float, target: float) -> tuple[float, float, float]:
+    r = pred - target
+    return r * r / 2, r, 1
+
+
+def log(x: float) -> float:
+    """Not the logarithm: a helper of the user's that happens to have its name."""
+    return math.log(x + 1.0) * SCALE[0]
+
+
+SCALE = (2.0, 3.0)
+
+
+@fl.pointwise
+def with_own_log(pred: float, target: float) -> tuple[float, float]:
+    return log(pred) + exp(target) * math.pi, 1.0
+
+
+def test_what_a_definition_may_refer_to() -> None:
+    with pytest.raises(
+        TypeError, match=r"with_table refers to a ndarray .*numbers, tuples of numbers, the module math"
+    ):
+        with_table(P, T)
+    for dtype in ("f4", "f8"):
+        pred, target = np.array([3.0], dtype), np.array([0.5], dtype)
+        assert with_integers.value_and_grad(pred, target) == (3.125, np.array([2.5]))
+        expected = 2.0 * math.log(4.0) + math.exp(0.5) * math.pi
+        assert abs(with_own_log(pred, target) - expected) < 1e-6
+
+
+def test_what_a_first_look_misses() -> None:
+    """Each of these once gave a wrong number."""
+    with pytest.raises(TypeError, match="target has dtype uint1"):
+        fl.mse(np.zeros(8), np.ones(8, ml_dtypes.uint1))
+    with pytest.raises(ValueError, match=r"the second derivative needs pred in the full shape \(4,\)"):
+        fl.rmse.grad_and_hess(0.5, [0.0, 1.0, 3.0, 7.0])
+    with pytest.raises(ValueError, match="c must be a number greater than 0, got .* in float32"):
+        fl.cauchy(P, T, c=1e-50)
+    with pytest.raises(ValueError, match="out is read-only, or some of its elements are one and the same"):
+        windows = np.lib.stride_tricks.sliding_window_view(np.zeros(6), 3, writeable=True)
+        fl.mse.grad(np.zeros((4, 3)), 0.0, out=windows)
+    tensor = type("Tensor", (), {"__module__": "torch"})
+    with pytest.raises(TypeError, match="weight is a torch"):
+        fl.mse(P, T, weight=tensor())
+    assert np.isnan(fl.rmse([1.0, 2.0], [0.0, 0.0], weight=[-1.0, 0.5]))
+    assert fl.mse.grad(np.float16(0.5), np.zeros(10**6, np.float16)) == 1.0
+    half = fl.gaussian_nll.grad(np.zeros(10**5, np.float16), np.float16(1), np.float16(3))[1]
+    assert half == np.float16(1 / 9)
+    assert half.dtype == np.float16
+
+
+def test_threads_come_back_after_they_were_off() -> None:
+    loss, x = fl.huber.bind(), np.ones(70_000, "f4")
+    fl.set_num_threads(1)
+    loss(x, x)
+    fl.set_num_threads(None)
+    assert not loss.recipes
+    loss(x, x)
+    assert loss.recipes

@@ -118,12 +118,55 @@ print(hits)
 
 
 def test_an_edit_recompiles(tmp_path: Path) -> None:
-    """Of the definition, of a function that it calls, or of a constant."""
-    module = "import math, fastloss as fl\nFACTOR = {0}\ndef helper(x):\n    return {1} * x\n@fl.pointwise\n" \
-             "def mine(pred, target):\n    return FACTOR * helper(pred) + {2} * target, 1.0, 0.0\n"  # fmt: skip
+    """Of the definition, of a function that it calls, of that one's default, of a constant, alone or in a tuple."""
+    module = """
+import math, fastloss as fl
+FACTOR = {0}
+PAIR = (0.0, {1})
+def helper(x, k={2}):
+    return {3} * x * k
+@fl.pointwise
+def mine(pred, target):
+    return FACTOR * helper(pred) + {4} * target + PAIR[1], 1.0, 0.0
+"""
     env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
-    for constants, expected in [((2.0, 3.0, 1.0), 7.0), ((4.0, 3.0, 1.0), 13.0), ((2.0, 5.0, 1.0), 11.0),
-                                ((2.0, 3.0, 6.0), 12.0), ((2.0, 3.0, 1.0), 7.0)]:  # fmt: skip
+    first = [2.0, 0.0, 1.0, 3.0, 1.0]
+    for k, value, expected in [(0, 2.0, 7.0), (0, 4.0, 13.0), (1, 5.0, 12.0), (2, 2.0, 13.0), (3, 5.0, 11.0),
+                               (4, 6.0, 12.0), (0, 2.0, 7.0)]:  # fmt: skip
+        constants = [value if i == k else x for i, x in enumerate(first)]
         (tmp_path / "losses_of_mine.py").write_text(module.format(*constants))
         script = "import losses_of_mine as m; print(m.mine([1.0], [1.0]))"
         assert float(run(script, tmp_path, **env)) == expected
+
+
+def test_a_constant_that_changes_between_two_kernels_is_not_stored_under_a_false_name(tmp_path: Path) -> None:
+    module = (
+        "import fastloss as fl\nFACTOR = {}\n@fl.pointwise\ndef mine(pred, target):\n    return FACTOR * pred, FACTOR\n"
+    )
+    env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    (tmp_path / "losses_of_mine.py").write_text(module.format(2.0))
+    run("import losses_of_mine as m; m.mine([1.0], [1.0]); m.FACTOR = 3.0; m.mine.grad([1.0], [1.0])", tmp_path, **env)
+    (tmp_path / "losses_of_mine.py").write_text(module.format(3.0))
+    script = "import losses_of_mine as m; print(m.mine([1.0], [1.0]) + m.mine.grad([1.0], [1.0])[0])"
+    assert float(run(script, tmp_path, **env)) == 6.0
+
+
+def test_threads_that_fork_at_once(tmp_path: Path) -> None:
+    script = (
+        SETUP
+        + """
+work(1)
+def forks():
+    for _ in range(20):
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+threads = [threading.Thread(target=forks) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+work(1)
+print("done")
+"""
+    )
+    assert "done" in run(script, tmp_path, FASTLOSS_CACHE_DIR=str(tmp_path / "cache"))

@@ -45,9 +45,9 @@ def evaluate(
         inputs, parameters = _by_name(loss, inputs, parameters)
     if parameters:
         loss = loss.having(parameters)
-    for x in inputs:
+    for x in inputs if weight is None else (*inputs, weight):
         if type(x) is not ndarray:
-            _refuse_foreign(loss, inputs)
+            _refuse_foreign(loss, (*inputs, weight))
             break
     adapter = _numpy or _load()
     return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
@@ -70,7 +70,7 @@ def _by_name(
 
 
 def _refuse_foreign(loss: Definition, inputs: tuple[Any, ...]) -> None:
-    for name, x in zip(loss.inputs, inputs, strict=True):
+    for name, x in zip((*loss.inputs, "weight"), inputs, strict=True):
         kind = type(x)
         library = kind.__module__.partition(".")[0]
         if library in _FOREIGN:

@@ -85,6 +85,16 @@ def same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
     )
 
 
+def overlaps_itself(a: NDArray[Any]) -> bool:
+    """Whether two of its elements may share memory: an axis whose steps do not lead past the axes inside it."""
+    extent = a.itemsize
+    for step, length in sorted((abs(s), n) for s, n in zip(a.strides, a.shape, strict=True) if n > 1):
+        if step < extent:
+            return True
+        extent += step * (length - 1)
+    return False
+
+
 def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
     """Whether the two share an element; where that is too hard to tell, whether their extents do."""
     try:

@@ -5,7 +5,7 @@ Nothing is written before everything is checked, and nothing of the arrays' size
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from math import inf, nan, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,7 +53,14 @@ def evaluate(
             shape = layout.common_shape(loss.name, (*loss.inputs, "weight"), (*arrays, *weights))
             break
     each = reduction == "none"
-    sweep = Sweep(loss, arrays, weights, shape, each, backend)
+    dtypes = [x.dtype for x in arrays]
+    for k in loss.wrt:
+        if arrays[k].shape != shape and want & ~VALUE:
+            if loss.rooted and want & HESS:
+                raise ValueError(f"{loss.name}: the second derivative needs {loss.inputs[k]} in the full shape {shape}")
+            if arrays[k].dtype.itemsize < 4:  # its derivative is a sum, of terms that are not rounded to 16 bits
+                arrays[k] = arrays[k].astype(np.float32)
+    sweep = Sweep(loss, arrays, weights, shape, each, backend, dtypes)
     given = None if out is None else _given(sweep, want, out)
     if check and loss.checks and (given or loss.rooted):
         sweep.run(0, True, 0.0, 0.0, Outputs())
@@ -65,7 +72,8 @@ def evaluate(
         denominator = inf  # every derivative is then exactly 0
     to = _aimed(sweep, want, given)
     if loss.rooted:
-        root = sqrt(sweep.run(VALUE, False, 0.0, 0.0, Outputs()) / denominator)
+        mean = sweep.run(VALUE, False, 0.0, 0.0, Outputs()) / denominator
+        root = sqrt(mean) if mean >= 0.0 else nan  # of negative weights
         if want & ~VALUE:
             steepness = 1.0 / root if root > 0.0 else 0.0 if root == 0.0 else root
             sweep.run(want & ~VALUE, False, 0.5 * steepness / denominator, steepness, to)
@@ -73,7 +81,7 @@ def evaluate(
     else:
         total = sweep.run(want, check, 1.0 / denominator, 0.0, to)
         value = value if absent else total / denominator
-    if normalizer is None:
+    if normalizer is None and sweep.dense:
         quick.remember(sweep, want, reduction, backend, check, given is not None)
     return _results(sweep, want, value, to, given)
 
@@ -87,7 +95,9 @@ def _array(loss: Definition, name: str, x: Any) -> NDArray[Any]:
             x = np.asarray(x)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{loss.name}: {name} cannot be read as an array of numbers: {error}") from None
-    if x.dtype.char not in _NUMBERS:
+    # By more than the type character: an extension's one-byte integer has float16's.
+    known = x.dtype.isbuiltin != 2 or x.dtype.name == "bfloat16"
+    if x.dtype.char not in _NUMBERS or not known:
         raise TypeError(f"{loss.name}: {name} has dtype {x.dtype}, expected real numbers of at most 64 bits")
     if not x.dtype.isnative:
         x = x.astype(x.dtype.newbyteorder("="))
@@ -108,7 +118,7 @@ def _denominator(sweep: Sweep, reduction: str, normalizer: Any) -> float:
 def _given(sweep: Sweep, want: int, out: Any) -> Outputs:
     """The caller's `out=`, checked: the right dtype and shape each, and no memory that anything else uses."""
     loss = sweep.loss
-    own = [(loss.inputs[k], sweep.arrays[k]) for k in loss.wrt]
+    own = [(loss.inputs[k], sweep.dtypes[k], sweep.arrays[k].shape) for k in loss.wrt]
     if want == VALUE:
         if not sweep.each:
             raise ValueError(f"{loss.name}: out is for reduction='none'; a reduced value is a scalar")
@@ -116,19 +126,19 @@ def _given(sweep: Sweep, want: int, out: Any) -> Outputs:
         expected: list[tuple[Any, Any, tuple[int, ...], int]] = [(out, sweep.kind, sweep.shape, -1)]
     else:
         pair = _several(loss, out, 2, "(grad, hess)") if want & HESS else (out,)
-        names = f"({', '.join(name for name, _ in own)})"
+        names = f"({', '.join(name for name, *_ in own)})"
         parts = [_several(loss, part, len(own), names) if len(own) > 1 else (part,) for part in pair]
         given = Outputs((), *parts)
-        expected = [(a, x.dtype, x.shape, k) for a, (_, x), k in zip(given.grad, own, loss.wrt, strict=True)]
-        expected += [(a, x.dtype, x.shape, -1) for a, (_, x) in zip(given.hess, own, strict=False)]
+        expected = [(a, dtype, shape, k) for a, (_, dtype, shape), k in zip(given.grad, own, loss.wrt, strict=True)]
+        expected += [(a, dtype, shape, -1) for a, (_, dtype, shape) in zip(given.hess, own, strict=False)]
     for i, (a, dtype, shape, partner) in enumerate(expected):
-        if not isinstance(a, ndarray):
+        if type(a) not in (ndarray, np.memmap):
             raise TypeError(f"{loss.name}: out must be a NumPy array, got {type(a).__name__}")
         if a.dtype != dtype or a.shape != shape:
             raise ValueError(
                 f"{loss.name}: out has dtype {a.dtype} and shape {a.shape}, expected {np.dtype(dtype)} and {shape}"
             )
-        if not a.flags.writeable or any(s == 0 < n - 1 for s, n in zip(a.strides, a.shape, strict=True)):
+        if not a.flags.writeable or layout.overlaps_itself(a):
             raise ValueError(f"{loss.name}: out is read-only, or some of its elements are one and the same")
         if any(layout.overlap(a, other) for other, *_ in expected[:i]):
             raise ValueError(f"{loss.name}: the arrays of out overlap each other")
@@ -161,7 +171,7 @@ def _results(sweep: Sweep, want: int, value: float, to: Outputs, given: Outputs 
         results.append(_as_passed(to.value[0]) if sweep.each else sweep.kind(value))
     for part, mine in ((to.grad, given and given.grad), (to.hess, given and given.hess)):
         if part:
-            arrays = [_summed(a, sweep.arrays[k].shape) for a, k in zip(part, loss.wrt, strict=True)]
+            arrays = [_summed(a, sweep.arrays[k].shape, sweep.dtypes[k]) for a, k in zip(part, loss.wrt, strict=True)]
             if mine:
                 for a, b in zip(arrays, mine, strict=True):
                     if a is not b:
@@ -171,13 +181,13 @@ def _results(sweep: Sweep, want: int, value: float, to: Outputs, given: Outputs 
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def _summed(a: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+def _summed(a: NDArray[Any], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     """A derivative of the common shape as one of its input's: an input that was broadcast has the sum."""
     if a.shape == shape:
         return a
     extra = a.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 < a.shape[extra + i])
-    return np.asarray(a.sum(axis=axes, dtype=np.float64)).reshape(shape).astype(a.dtype)
+    return np.asarray(a.sum(axis=axes, dtype=np.float64)).reshape(shape).astype(dtype)
 
 
 def _as_passed(a: NDArray[Any]) -> Any:

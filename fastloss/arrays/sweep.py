@@ -46,7 +46,20 @@ def total(x: NDArray[Any], backend: str | None) -> float:
 class Sweep:
     """A loss with its inputs and its weights, all of them checked to broadcast to one shape."""
 
-    __slots__ = ("arrays", "backend", "each", "kind", "loss", "parameters", "shape", "size", "types", "weights")
+    __slots__ = (
+        "arrays",
+        "backend",
+        "dense",
+        "dtypes",
+        "each",
+        "kind",
+        "loss",
+        "parameters",
+        "shape",
+        "size",
+        "types",
+        "weights",
+    )
 
     def __init__(
         self,
@@ -56,8 +69,11 @@ class Sweep:
         shape: tuple[int, ...],
         each: bool,
         backend: str | None,
+        dtypes: Sequence[Any],
     ) -> None:
         self.loss = loss
+        self.dtypes = dtypes
+        self.dense = False
         self.arrays = arrays
         self.weights = weights
         self.shape = shape
@@ -90,6 +106,7 @@ class Sweep:
         grads = losses + len(to.grad)
         written = (*to.value, *to.grad, *to.hess)
         inplace = bool(to.grad) and loss.wrt[0] == 0 and layout.same_memory(to.grad[0], self.arrays[0])
+        self.dense = not inplace
         total, flaws = 0.0, 0
         for views, order, single in layout.runs((*self.arrays, *self.weights, *written), self.shape, len(written)):
             plan, size = self.plan(want, check, order, inplace and single), views[0].size
@@ -97,6 +114,7 @@ class Sweep:
                 views[:inputs], views[inputs:data], self.parameters, scale, outer, loss.bounds(self.kind),
                 views[data:losses], views[losses:grads], views[grads:], size,
             )  # fmt: skip
+            self.dense &= single and order == "C" and self.arrays[0].flags.c_contiguous
             total += part
             flaws += bad
         if flaws:

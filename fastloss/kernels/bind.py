@@ -7,11 +7,14 @@ process finds the kernel again, and no process is served a stale one.
 
 from __future__ import annotations
 
+import dis
 import hashlib
+import itertools
 import math
+import reprlib
 from functools import cache
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,29 +56,36 @@ def bind(function: Any, ports: Mapping[str, Any], jit: Callable[[Any], Any]) -> 
 
 
 def lift(function: Any, elementary: Any, kind: Any, jit: Callable[[Any], Any]) -> Any:
-    """A definition for one target: its `math` replaced by `elementary`, its floats by `kind`, its helpers alike.
+    """A definition for one target: its `math` replaced by `elementary`, its numbers by `kind`, its helpers alike.
 
-    A Python float in a float32 kernel is a float64, and one of them turns the whole loop into double precision. Where
-    `elementary` has a function of a helper's name, that one is taken.
+    A Python float in a float32 kernel is a float64, and one of them turns the whole loop into double precision; an
+    integer does the same. A helper marked as elementary is replaced by the target's own function of that name.
     """
     done: dict[FunctionType, Any] = {}
 
     def complete(value: Any) -> Any:
         if value is math:
             return elementary
-        if isinstance(value, (float, tuple)):
-            return _retyped(value, kind)
+        if getattr(value, "__module__", None) == "math":  # from math import exp
+            return getattr(elementary, value.__name__)
         if not isinstance(value, FunctionType):
-            return value
+            return _retyped(value, kind)
         if value not in done:
-            own = getattr(elementary, value.__name__, None)
+            own = getattr(elementary, value.__name__, None) if getattr(value, "elementary", False) else None
+            done[value] = None
             done[value] = jit(copy(value)) if own is None else own
+        if done[value] is None:
+            raise TypeError(f"{value.__name__} calls itself; a loss is one expression for each element")
         return done[value]
 
     def copy(fn: FunctionType) -> FunctionType:
         free = {name: complete(fn.__globals__[name]) for name in _names(fn.__code__) if name in fn.__globals__}
-        code = fn.__code__.replace(co_consts=tuple(_retyped(c, kind) for c in fn.__code__.co_consts))
-        return _rebuilt(fn, code, {**fn.__globals__, **free})
+        kept = _indices(fn.__code__)
+        constants = tuple(c if type(c) is int and c in kept else _retyped(c, kind) for c in fn.__code__.co_consts)
+        code = fn.__code__.replace(co_consts=constants)
+        new = _rebuilt(fn, code, {**fn.__globals__, **free})
+        new.__defaults__ = _retyped(fn.__defaults__, kind)
+        return new
 
     return jit(copy(function))
 
@@ -89,24 +99,41 @@ def named(name: str, key: Any, function: Any) -> Any:
 
 
 def content(function: Any) -> str:
-    """A hash of what a definition computes: its bytecode, its constants and everything that it refers to."""
+    """A hash of what a definition computes: its bytecode, its constants and everything that it refers to.
+
+    What cannot be hashed cannot be referred to: only numbers, tuples of them, `math` and plain functions.
+    """
     seen: dict[FunctionType, str] = {}
 
     def describe(value: Any) -> str:
         if isinstance(value, FunctionType):
             if value not in seen:
-                seen[value] = value.__qualname__
-                seen[value] = of_code(value.__code__, value.__globals__)
+                seen[value] = value.__qualname__  # while it is being described, for one that calls itself
+                cells = [describe(cell.cell_contents) for cell in value.__closure__ or ()]
+                defaults = [describe(v) for v in value.__defaults__ or ()]
+                seen[value] = digest(of_code(value.__code__, value), cells, defaults)
             return seen[value]
-        if isinstance(value, ModuleType):
-            return value.__name__
-        return f"{type(value).__qualname__} {value!r}"
+        if isinstance(value, tuple):
+            return repr([describe(v) for v in value])
+        if value is None or isinstance(value, (bool, int, float)):
+            return f"{type(value).__name__} {value!r}"
+        if value is math or getattr(value, "__module__", None) in ("math", "builtins"):
+            return f"{value.__name__}"
+        if isinstance(value, CodeType):
+            return repr((value.co_code, value.co_names, [describe(c) for c in value.co_consts]))
+        raise TypeError(
+            f"{function.__name__} refers to a {type(value).__name__} ({reprlib.repr(value)}); a loss may refer to "
+            "numbers, tuples of numbers, the module math, and functions of which the same holds"
+        )
 
-    def of_code(code: CodeType, scope: Mapping[str, Any]) -> str:
-        free = [(n, describe(scope[n])) for n in sorted(_names(code)) if n in scope]
-        constants = [of_code(c, scope) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
-        text = repr((code.co_code, code.co_names, code.co_varnames, constants, free))
-        return hashlib.sha256(text.encode()).hexdigest()
+    def of_code(code: CodeType, fn: FunctionType) -> str:
+        free = [(n, describe(fn.__globals__[n])) for n in sorted(_names(code)) if n in fn.__globals__]
+        # The first constant is the docstring, or None.
+        constants = [c if isinstance(c, str) else describe(c) for c in code.co_consts]
+        return repr((code.co_code, code.co_names, code.co_varnames, constants, free))
+
+    def digest(*parts: Any) -> str:
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     return describe(function)
 
@@ -117,16 +144,25 @@ def _rebuilt(fn: FunctionType, code: CodeType, scope: dict[str, Any]) -> Functio
     return new
 
 
-def _names(code: CodeType) -> set[str]:
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= _names(constant)
-    return names
+@cache
+def _names(code: CodeType) -> frozenset[str]:
+    """The globals that a function loads; its attributes' names are not among them."""
+    names = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return frozenset(names.union(*(_names(c) for c in code.co_consts if isinstance(c, CodeType))))
+
+
+def _indices(code: CodeType) -> set[Any]:
+    """The constants by which a function takes something out of a tuple."""
+    pairs = itertools.pairwise(dis.get_instructions(code))
+    return {a.argval for a, b in pairs if a.opname.startswith("LOAD_") and (b.opname, b.argrepr) in _SUBSCRIPTS}
+
+
+_SUBSCRIPTS = {("BINARY_SUBSCR", ""), ("BINARY_OP", "[]")}
+"""Before Python 3.14, and since."""
 
 
 def _retyped(constant: Any, kind: Any) -> Any:
-    if isinstance(constant, float):
+    if isinstance(constant, (int, float)) and not isinstance(constant, bool):
         return kind(constant)
     if isinstance(constant, tuple):
         return tuple(_retyped(c, kind) for c in constant)

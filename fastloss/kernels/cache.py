@@ -19,7 +19,7 @@ import threading
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import cache as once
 from hashlib import sha256
 from pathlib import Path
@@ -32,7 +32,7 @@ VARIABLE = "FASTLOSS_CACHE_DIR"
 NOTHING = sha256().hexdigest()
 
 _lock = threading.RLock()  # held while compiling, and over a fork
-_over_fork = ExitStack()
+_held: Any = None
 
 
 def jit(
@@ -241,12 +241,22 @@ def _before_fork() -> None:
     # A child forked amid a compilation in another thread would wait for ever for that thread's locks.
     # LLVM's is needed besides ours: the thread disposes of what it built after it has let go of ours
     # (2 of 3 children hung). It is private, for want of another way to reach it.
-    _over_fork.enter_context(_lock)
+    global _held
+    _lock.acquire()
     ffi: Any = sys.modules.get("llvmlite.binding.ffi")
     llvm: Any = getattr(getattr(ffi, "lib", None), "_lock", None)
     if hasattr(llvm, "__enter__"):
-        _over_fork.enter_context(llvm)
+        llvm.__enter__()
+        _held = llvm  # nobody else's fork can come between: it waits for ours
+
+
+def _after_fork() -> None:
+    global _held
+    llvm, _held = _held, None
+    if llvm is not None:
+        llvm.__exit__(None, None, None)
+    _lock.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_over_fork.close, after_in_child=_over_fork.close)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -12,7 +12,7 @@ import numba as _numba
 import numpy as np
 
 from . import access, bits, halves, pointwise, vecmath32, vecmath64
-from .bind import bind, lift
+from .bind import bind, content, lift
 from .plan import BRAIN, HALF, OPTIONS, Plan, ports
 from .ports import keep, native
 
@@ -43,7 +43,7 @@ class Cpu:
 
     def jet(self, jet: Callable[..., Any], compute: str) -> Any:
         """The definition on vectorised elementary functions, its numbers of the compute type."""
-        return _lifted(jet, compute)
+        return _lifted(jet, compute, content(jet))
 
     def access(self) -> dict[str, Any]:
         """With the promise that outputs overlap nothing."""
@@ -60,7 +60,8 @@ class Cpu:
 
 
 @cache
-def _lifted(jet: Callable[..., Any], compute: str) -> Any:
+def _lifted(jet: Callable[..., Any], compute: str, content: str) -> Any:
+    # By content too: a constant of a notebook may change between two kernels of one loss.
     if compute == "d":
         return lift(jet, vecmath64, float, jit)
     return lift(jet, vecmath32, np.float32, jit)

@@ -7,13 +7,14 @@ An error of 1 ULP is the distance of neighbouring floats at the exact result, su
 
 from __future__ import annotations
 
+import math as _math
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-from fastloss.kernels import bits
-from fastloss.kernels.coefficients import (
+from . import bits
+from .coefficients import (
     CUBIC_HI_64,
     CUBIC_LO_64,
     EXP2_64,
@@ -32,6 +33,9 @@ from fastloss.kernels.coefficients import (
 # Inlined by LLVM whatever their size, or the loops over them would not vectorise.
 _inlined = njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
 _inlined_as_written = njit(error_model="numpy", forceinline=True)
+
+# The constants of `math`.
+pi, e, tau, inf, nan = (np.float64(c) for c in (_math.pi, _math.e, _math.tau, _math.inf, _math.nan))
 
 _ZERO = np.float64(0.0)
 _QUARTER = np.float64(0.25)

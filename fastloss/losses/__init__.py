@@ -9,7 +9,6 @@ __all__ = ["ALIASES", "binary", "likelihood", "regression", "robust"]
 ALIASES = {
     "bce": "binary_cross_entropy",
     "bce_with_logits": "binary_cross_entropy_with_logits",
-    "charbonnier": "pseudo_huber",
     "focal": "binary_focal",
     "gaussian_negative_log_likelihood": "gaussian_nll",
     "l1": "absolute_error",

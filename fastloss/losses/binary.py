@@ -91,7 +91,7 @@ def hinge(pred: float, target: float) -> Jet:
     """Hinge loss of a margin: the linear support vector machine. Labels are -1 and 1.
 
     max(0, 1 - target pred). On the margin, target pred = 1, the gradient is 0 (torch 2.15 and XGBoost agree;
-    scikit-learn takes the other side).
+    scikit-learn, and torch up to 2.13, take the other side).
 
     >>> import fastloss as fl
     >>> fl.hinge.value_and_grad([0.5, 2.0], [1.0, -1.0])

@@ -1,6 +1,6 @@
 """Functions of one element that definitions share: plain Python, which each target compiles with its own `math`.
 
-A target that has a faster function of the same name takes that one (the CPU has `exp_neg` and `log1p_unit`).
+A target that has a faster function takes its own in place of those that are marked as elementary.
 Conditional expressions become selects, so both sides are computed; NaN takes the side that keeps it.
 """
 
@@ -40,6 +40,11 @@ def sigmoids(x: float) -> Jet:
 def scaled(coefficient: float, x: float) -> float:
     """coefficient * x, but 0 for a coefficient of 0 even where x is infinite: an absent term."""
     return coefficient * x if coefficient != 0.0 else 0.0
+
+
+# What a target may have its own function for; no other name of anybody's is ever replaced.
+for _function in (exp_neg, log1p_unit):
+    setattr(_function, "elementary", True)  # noqa: B010, a function has no such attribute for mypy
 
 
 def minus_log1p(t: float) -> float:
