@@ -265,8 +265,8 @@ def test_what_a_first_look_misses() -> None:
         fl.rmse.grad_and_hess(0.5, [0.0, 1.0, 3.0, 7.0])
     with pytest.raises(ValueError, match="c must be a number greater than 0, got .* in float32"):
         fl.cauchy(P, T, c=1e-50)
+    windows = np.lib.stride_tricks.sliding_window_view(np.zeros(6), 3, writeable=True)
     with pytest.raises(ValueError, match="out is read-only, or some of its elements are one and the same"):
-        windows = np.lib.stride_tricks.sliding_window_view(np.zeros(6), 3, writeable=True)
         fl.mse.grad(np.zeros((4, 3)), 0.0, out=windows)
     tensor = type("Tensor", (), {"__module__": "torch"})
     with pytest.raises(TypeError, match="weight is a torch"):

@@ -62,7 +62,8 @@ def evaluate(
                 arrays[k] = arrays[k].astype(np.float32)
     sweep = Sweep(loss, arrays, weights, shape, each, backend, dtypes)
     given = None if out is None else _given(sweep, want, out)
-    if check and loss.checks and (given or loss.rooted):
+    first = check and loss.checks and (given is not None or loss.rooted)
+    if first:
         sweep.run(0, True, 0.0, 0.0, Outputs())
 
     denominator = _denominator(sweep, reduction, normalizer)
@@ -79,7 +80,7 @@ def evaluate(
             sweep.run(want & ~VALUE, False, 0.5 * steepness / denominator, steepness, to)
         value = value if absent else root
     else:
-        total = sweep.run(want, check, 1.0 / denominator, 0.0, to)
+        total = sweep.run(want, check and not first, 1.0 / denominator, 0.0, to)
         value = value if absent else total / denominator
     if normalizer is None and sweep.dense:
         quick.remember(sweep, want, reduction, backend, check, given is not None)

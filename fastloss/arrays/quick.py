@@ -24,7 +24,6 @@ class Recipe(NamedTuple):
     kernel: Any
     checker: Any
     adder: Any
-    checks: bool
     kind: Any
     parameters: tuple[Any, ...]
     bounds: tuple[Any, ...]
@@ -38,20 +37,17 @@ def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check
     loss, size = sweep.loss, sweep.size
     arrays = (*sweep.arrays, *sweep.weights)
     types = [x.dtype for x in arrays]
-    key = (want, reduction, backend, check, size < PARALLEL_FROM, *types)
-    known = loss.recipes.get(key)
+    key = (want, reduction, backend, check, given, size < PARALLEL_FROM, *types)
     if loss.wrt != (0,) or loss.rooted or sweep.each or not size or any(t.char in "eE" for t in types):
-        return
-    if known is not None and (not given or not known.checks or known.checker is not None):
         return
     if backend != "serial" and size >= PARALLEL_FROM and threads.launch() is None:
         return  # threads are off for now, and may come back
-    checks = check and loss.checks
+    first = check and given and loss.checks
     mean = reduction == "mean"
-    checker = cpu.runner(sweep.plan(0, True, "C", False), size, backend) if checks and given else None
+    checker = cpu.runner(sweep.plan(0, True, "C", False), size, backend) if first else None
     adder = cpu.runner(sum_plan(sweep.weights[0].dtype.char, "C"), size, backend) if sweep.weights and mean else None
-    kernel = cpu.runner(sweep.plan(want, checks, "C", False), size, backend)
-    recipe = Recipe(kernel, checker, adder, checks, sweep.kind, sweep.parameters, loss.bounds(sweep.kind), mean)
+    kernel = cpu.runner(sweep.plan(want, check and not first, "C", False), size, backend)
+    recipe = Recipe(kernel, checker, adder, sweep.kind, sweep.parameters, loss.bounds(sweep.kind), mean)
     loss.recipes[key] = recipe
 
 
@@ -75,16 +71,16 @@ def evaluate(
         types.append(x.dtype)
     size = first.size
     try:
-        recipe = loss.recipes.get((want, reduction, backend, check, size < PARALLEL_FROM, *types))
+        recipe = loss.recipes.get((want, reduction, backend, check, out is not None, size < PARALLEL_FROM, *types))
     except TypeError:  # an option that cannot be looked up cannot be right either
         return None
-    if recipe is None or not size or not first.ndim or (out is not None and not _usable(out, arrays, want, recipe)):
+    if recipe is None or not size or not first.ndim or (out is not None and not _usable(out, arrays, want)):
         return None
-    kernel, checker, adder, checks, kind, parameters, bounds, mean = recipe
+    kernel, checker, adder, kind, parameters, bounds, mean = recipe
     if first.ndim != 1:
         arrays = tuple([x.reshape(-1) for x in arrays])
     data, weights = (arrays, ()) if weight is None else (arrays[:-1], arrays[-1:])
-    if checks and out is not None and checker(data, weights, parameters, 0.0, 0.0, bounds, (), (), (), size)[1]:
+    if checker is not None and checker(data, weights, parameters, 0.0, 0.0, bounds, (), (), (), size)[1]:
         return None
     denominator = size if mean else 1.0
     if adder is not None:
@@ -112,12 +108,12 @@ def _flat(a: Any) -> tuple[Any, ...]:
     return () if a is None else (a if a.ndim == 1 else a.reshape(-1),)
 
 
-def _usable(out: Any, arrays: tuple[Any, ...], want: int, recipe: Recipe) -> bool:
+def _usable(out: Any, arrays: tuple[Any, ...], want: int) -> bool:
     """Whether a gradient can be written there without a second look."""
     first = arrays[0]
     if type(out) is not ndarray or out.shape != first.shape or out.dtype != first.dtype or want & HESS:
         return False
     flags = out.flags
-    if not want & GRAD or not flags.c_contiguous or not flags.writeable or (recipe.checks and recipe.checker is None):
+    if not want & GRAD or not flags.c_contiguous or not flags.writeable:
         return False
     return not any([may_share_memory(out, x) for x in arrays])  # noqa: C419, a generator takes twice as long
