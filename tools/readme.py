@@ -1,18 +1,26 @@
-"""Write the README's table of losses from the registry: `python tools/readme.py`, or `--check` to compare."""
+"""Write the README's tables: losses from the registry, times from `bench/results`. `--check` only compares."""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
 
 import fastloss as fl
 
-README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- losses: tools/readme.py -->", "<!-- end of losses -->"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+COLUMNS = {
+    "numpy": "NumPy",
+    "torch": "torch",
+    "torch.compile": "torch.compile",
+    "jax": "JAX jit",
+    "sklearn": "scikit-learn",
+}
 
 
-def table() -> str:
+def losses() -> str:
     """One row a loss: its names, its inputs and parameters, what it is for."""
     rows = ["| loss | short names | arguments | what it is for |", "|---|---|---|---|"]
     for loss in fl.LOSSES.values():
@@ -23,13 +31,44 @@ def table() -> str:
     return "\n".join(rows)
 
 
+def speed() -> str:
+    """One row a loss: milliseconds of a value and gradient, and times as many for the other libraries."""
+    found = json.loads((ROOT / "bench/results/pointwise.json").read_text("utf-8"))
+    machine, records = found["machine"], found["records"]
+    header = ["loss", "ms", "to `a - b`", "`check=False`", *(f"{name}, times" for name in COLUMNS.values())]
+    rows = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
+    for record in records:
+        times = {name: t["median"] for name, t in record["times"].items()}
+        bare, mine = times["c = a - b"], times["out"]
+        free = f"{times['unchecked'] / bare:.2f}" if "unchecked" in times else "-"
+        others = [f"{times[name] / mine:.1f}" if name in times else "-" for name in COLUMNS]
+        rows.append(
+            "| " + " | ".join([record["loss"], f"{1e3 * mine:.1f}", f"{mine / bare:.2f}", free, *others]) + " |"
+        )
+    place = (
+        f"`value_and_grad` of {records[0]['size']:,} {records[0]['dtype']} into a given array; {machine['cpu']}, "
+        f"{machine['cores']} cores, {machine['date'][:10]}; torch {machine['versions']['torch']}, JAX "
+        f"{machine['versions']['jax']}, scikit-learn {machine['versions']['scikit-learn']}, Numba "
+        f'{machine["versions"]["numba"]}. "To `a - b`" is the time beside a bare '
+        "parallel `c = a - b` of the same arrays."
+    )
+    return place + "\n\n" + "\n".join(rows)
+
+
+TABLES = {"losses": losses, "speed": speed}
+
+
 def written(text: str) -> str:
-    """`text` with the table as it should be."""
-    return re.sub(f"(?s){re.escape(BEGIN)}.*{re.escape(END)}", lambda _: f"{BEGIN}\n\n{table()}\n\n{END}", text)
+    """`text` with the tables as they should be."""
+    for name, table in TABLES.items():
+        begin, end = f"<!-- {name}: tools/readme.py -->", f"<!-- end of {name} -->"
+        content = f"{begin}\n\n{table()}\n\n{end}"
+        text = re.sub(f"(?s){re.escape(begin)}.*{re.escape(end)}", lambda _, c=content: c, text)
+    return text
 
 
 def main() -> int:
-    """Rewrite the table; with `--check`, only say whether it is up to date."""
+    """Rewrite the tables; with `--check`, only say whether they are up to date."""
     old = README.read_text("utf-8")
     new = written(old)
     if "--check" in sys.argv[1:]:
