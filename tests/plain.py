@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,12 @@ from fastloss.kernels.plan import ports as completed
 class Plain:
     """Every number a Python float (a float64), whatever the arrays hold."""
 
-    add = staticmethod(ports.plain_add)
+    add = staticmethod(operator.add)
 
     def access(self) -> Any:
         written = ("value", "grad0", "grad1", "hess0", "hess1")
-        return {"read": ports.plain_read, "reread": ports.plain_read} | {
-            f"write_{name}": ports.plain_write for name in written
+        return {"read": operator.getitem, "reread": operator.getitem} | {
+            f"write_{name}": operator.setitem for name in written
         }
 
     def real(self, compute: str) -> Any:

@@ -162,6 +162,7 @@ def test_mean_of_nothing(weight: Any) -> None:
     assert_array_equal(out, 7.0)
 
 
-def test_sum_is_accumulated_in_float64() -> None:
+def test_a_large_sum_does_not_stall() -> None:
+    """A float32 total would stop at 2^24."""
     ones = np.ones(2**25, "f4")
     assert fl.absolute_error(ones, 0.0, reduction="sum") == 2**25

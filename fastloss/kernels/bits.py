@@ -106,12 +106,6 @@ def bit_or(typingctx: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def bit_xor(typingctx: Any, a: Any, b: Any) -> Any:
-    """Bitwise exclusive or of integers of one width."""
-    return _same_type(a, (a, b), lambda builder, args: builder.xor(*args))
-
-
-@intrinsic
 def shift_left(typingctx: Any, a: Any, count: Any) -> Any:
     """a << count in the width of a."""
     return _same_type(a, (a, count), lambda builder, args: builder.shl(*args))

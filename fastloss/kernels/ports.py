@@ -1,6 +1,6 @@
 """What the pointwise template is completed with: plain functions of one element, in which no loss is known.
 
-A port that reads or writes an input of its own (`load0`, `save1`, `test2`) is completed in turn. All of it is
+A port that reads or writes an input of its own (`decode0`, `save1`, `test2`) is completed in turn. All of it is
 ordinary Python, so that the tests can run a bound template without a compiler.
 """
 
@@ -152,18 +152,6 @@ def raised(*point: Any) -> Any:
 
 def keep(x: Any) -> Any:
     return x
-
-
-def plain_add(a: Any, b: Any) -> Any:
-    return a + b
-
-
-def plain_read(a: Any, i: int) -> Any:
-    return a[i]
-
-
-def plain_write(a: Any, i: int, x: Any) -> None:
-    a[i] = x
 
 
 def itself(x: Any) -> Any:
