@@ -52,7 +52,7 @@ def _elementary(function: FunctionType | Callable[..., Any], seen: set[Any]) -> 
 def chosen(names: str | None) -> list[fl.Loss]:
     """The losses asked for, all of them by default."""
     if not names:
-        return list(fl.LOSSES.values())
+        return [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
     unknown = [n for n in names.split(",") if n not in fl.LOSSES and n not in fl.ALIASES]
     if unknown:
         raise SystemExit(f"no loss named {', '.join(unknown)}; there are: {', '.join(fl.LOSSES)}")

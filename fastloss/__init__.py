@@ -15,8 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import losses
 from .domain import ABOVE_MINUS_ONE, BINARY, NON_NEGATIVE, OPEN_UNIT, POSITIVE, REAL, SIGN, UNIT, Domain
+from .functions import log_softmax, logsumexp, softmax
+from .linear import linear_cross_entropy
 from .loss import LOSSES, Loss, pointwise
 from .losses import ALIASES
+from .options import RowStats
+from .rowloss import RowLoss, rowwise
+from .topk import topk_distillation
 
 __version__ = "0.1.0"
 
@@ -37,11 +42,19 @@ __all__ = [
     "UNIT",
     "Domain",
     "Loss",
+    "RowLoss",
+    "RowStats",
+    "rowwise",
     "clear_cache",
     "get_num_threads",
+    "linear_cross_entropy",
+    "log_softmax",
+    "logsumexp",
     "losses",
     "pointwise",
     "set_num_threads",
+    "softmax",
+    "topk_distillation",
     *LOSSES,
     *ALIASES,
 ]

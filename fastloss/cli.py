@@ -64,8 +64,9 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser(
         "demo", help="train on real data, and time fused passes against NumPy",
-        description="Train a classifier and a robust regression on data that come with scikit-learn, beside its own "
-        "estimators; then time the fused passes against plain NumPy formulas. No network, about a minute at most.",
+        description="Train a classifier, a small network that learns from a larger one, and a robust regression on "
+        "data that come with scikit-learn; then time the fused passes against plain NumPy formulas. Nothing is "
+        "downloaded; about a minute where the kernels have yet to be compiled.",
     )  # fmt: skip
     demo.add_argument("--all", action="store_true", help="time every loss that has a NumPy formula, not a selection")
     demo.add_argument("--quick", action="store_true", help=argparse.SUPPRESS)  # for tests: see demo.run
@@ -132,7 +133,8 @@ def _losses(args: argparse.Namespace) -> int:
         if row["summary"]:
             print(f"    {row['summary']}")
         for name, parameter in row["parameters"].items():
-            print(f"    {name} = {parameter['default']:g}: {parameter['domain']}")
+            default = "off" if parameter["default"] is None else format(parameter["default"], "g")
+            print(f"    {name} = {default}: {parameter['domain']}")
     return OK
 
 

@@ -21,7 +21,89 @@ ELEMENTARY = frozenset(
 """What of `math` a definition may use: what every target computes, vectorised, and constants."""
 
 
-class Definition:
+class Parametrised:
+    """A name and parameters in force; other values of them make a twin."""
+
+    def __init__(self, name: str, parameters: Mapping[str, Domain], defaults: Mapping[str, Any]) -> None:
+        self.name = name
+        self.parameters = dict(parameters)
+        self.optional = frozenset(n for n, value in defaults.items() if value is None)
+        self._values = self._checked(defaults)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Start without what earlier calls prepared."""
+        self._cast: dict[Any, tuple[Any, ...]] = {}
+        self._twins: dict[Any, Self] = {}
+        self.recipes: dict[Any, Any] = {}
+
+    def _checked(self, given: Mapping[str, Any], kind: str = "") -> tuple[Any, ...]:
+        return _checked(self.name, self.parameters, given, self.optional, kind)
+
+    def bind(self, **parameters: Any) -> Self:
+        """The same loss with other default parameters.
+
+        >>> import fastloss as fl
+        >>> fl.huber.bind(delta=2.0)
+        huber(delta=2.0)
+        """
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._values = self._checked({**self.values, **parameters})
+        twin._forget()
+        return twin
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters in force; None for one that is off."""
+        return dict(zip(self.parameters, self._values, strict=True))
+
+    def having(self, parameters: Mapping[str, Any]) -> Self:
+        """`bind`, remembering the last few: a call with the same parameters finds what the last one prepared."""
+        key = tuple(parameters.items())
+        try:
+            return self._twins[key]
+        except (KeyError, TypeError):  # or something that cannot be looked up
+            twin = self.bind(**parameters)
+        if len(self._twins) >= 32:
+            self._twins.clear()
+        self._twins[tuple((n, twin.values[n]) for n in parameters)] = twin
+        return twin
+
+    def cast(self, kind: Any) -> tuple[Any, ...]:
+        """The parameters as a kernel takes them: a tuple of numbers of the compute type, and None."""
+        try:
+            return self._cast[kind]
+        except KeyError:
+            values = tuple(v if v is None else _as_kind(v, kind) for v in self._values)
+            self._checked(dict(zip(self.parameters, values, strict=True)), kind.__name__)
+            self._cast[kind] = values
+            return values
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self  # it never changes
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())})"
+
+    @property
+    def identity(self) -> Any:
+        """What makes two of one name and one set of parameters the same."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Parametrised):
+            return NotImplemented
+        return (self.name, self.identity, self._values) == (other.name, other.identity, other._values)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self._values))
+
+
+class Definition(Parametrised):
     """A jet (value, first and second derivative of one element) and all that the kernels and the checks ask of it."""
 
     def __init__(
@@ -38,95 +120,38 @@ class Definition:
         names = jet.__code__.co_varnames[: jet.__code__.co_argcount]
         split = len(names) - len(defaults)
         _check_signature(jet, names, split, (*domains, *(wrt or ())))
-        self.name = name or jet.__name__
         self.jet = jet
         self.inputs = names[:split]
         self.wrt = tuple(names.index(n) for n in (wrt or names[:1]))
         if not set(self.wrt) <= set(range(split)) or len(set(self.wrt)) != len(self.wrt) or len(self.wrt) > 2:
             raise TypeError(f"{jet.__name__}: wrt must name one or two of {', '.join(self.inputs)}, got {wrt!r}")
-        self.parameters = {n: domains.get(n, REAL) for n in names[split:]}
+        super().__init__(
+            name or jet.__name__,
+            {n: domains.get(n, REAL) for n in names[split:]},
+            dict(zip(names[split:], defaults, strict=True)),
+        )
         self.domains = tuple(domains.get(n, REAL) for n in self.inputs)
         self.rooted = rooted
         self.tests = tuple(d.test for d in self.domains)
         self.untested = ("none",) * split
         self.checks = self.tests != self.untested
-        self._values = _checked(self.name, self.parameters, dict(zip(names[split:], defaults, strict=True)))
         self.order = _order(jet, [d.inner_point for d in self.domains], self._values, len(self.wrt))
         self._bounds: dict[Any, tuple[Any, ...]] = {}
-        self._forget()
         # As a function has them, so that help(), doctest and pickle find the definition.
         self.__doc__ = doc or jet.__doc__
         self.__wrapped__ = jet
         self.__module__ = jet.__module__
 
-    def _forget(self) -> None:
-        """Start without what earlier calls prepared."""
-        self._cast: dict[Any, tuple[Any, ...]] = {}
-        self._twins: dict[Any, Self] = {}
-        self.recipes: dict[Any, Any] = {}
-
-    def bind(self, **parameters: Any) -> Self:
-        """The same loss with other default parameters.
-
-        >>> import fastloss as fl
-        >>> fl.huber.bind(delta=2.0)
-        huber(delta=2.0)
-        """
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._values = _checked(self.name, self.parameters, {**self.values, **parameters})
-        twin._forget()
-        return twin
-
     @property
-    def values(self) -> dict[str, float]:
-        """The parameters in force."""
-        return dict(zip(self.parameters, self._values, strict=True))
-
-    def having(self, parameters: Mapping[str, Any]) -> Self:
-        """`bind`, remembering the last few: a call with the same parameters finds what the last one prepared."""
-        key = tuple(parameters.items())
-        try:
-            return self._twins[key]
-        except (KeyError, TypeError):  # or something that cannot be looked up
-            twin = self.bind(**parameters)
-        if len(self._twins) >= 32:
-            self._twins.clear()
-        self._twins[tuple((n, twin.values[n]) for n in parameters)] = twin
-        return twin
-
-    def cast(self, kind: Any) -> tuple[Any, ...]:
-        """The parameters as a kernel takes them: a tuple of numbers of the compute type."""
-        try:
-            return self._cast[kind]
-        except KeyError:
-            values = tuple(kind(v) if abs(v) < np.finfo(kind).max else kind(np.inf) for v in self._values)
-            _checked(self.name, self.parameters, dict(zip(self.parameters, values, strict=True)), kind.__name__)
-            self._cast[kind] = values
-            return values
+    def identity(self) -> Any:
+        """Its function."""
+        return self.jet
 
     def bounds(self, kind: Any) -> tuple[Any, ...]:
         """The ends of each input's domain, as a kernel compares with them."""
         if kind not in self._bounds:
             self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
         return self._bounds[kind]
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Self:
-        return self  # it never changes
-
-    def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())})"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Definition):
-            return NotImplemented
-        return (self.name, self.jet, self._values) == (other.name, other.jet, other._values)
-
-    def __hash__(self) -> int:
-        return hash((self.name, self._values))
 
 
 def _check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int, mentioned: tuple[str, ...]) -> None:
@@ -137,9 +162,20 @@ def _check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int
             f"{jet.__name__}: a pointwise loss takes one to three inputs and then parameters with defaults, "
             f"got ({', '.join(names)})"
         )
-    taken = [n for n in names if n in KEYWORDS]
+    check_function(jet, jet.__name__)
+    unknown = sorted(set(mentioned) - set(names))
+    if unknown:
+        raise TypeError(
+            f"{jet.__name__}: the decorator names {', '.join(unknown)}, its arguments are {', '.join(names)}"
+        )
+
+
+def check_function(jet: Callable[..., Any], loss: str, keywords: tuple[str, ...] = KEYWORDS) -> None:
+    """Raise one clear error for a function of `loss` that no kernel could be made of."""
+    code = jet.__code__
+    taken = [n for n in code.co_varnames[: code.co_argcount] if n in keywords]
     if taken:
-        raise TypeError(f"{jet.__name__}: {taken[0]!r} is a keyword of every loss; call the argument something else")
+        raise TypeError(f"{loss}: {taken[0]!r} is a keyword of every loss; call the argument something else")
     if code.co_freevars:
         raise TypeError(
             f"{jet.__name__} refers to {', '.join(code.co_freevars)} of the function around it; "
@@ -149,11 +185,6 @@ def _check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int
     if any(jet.__globals__[n] is not math for n in modules):
         raise TypeError(f"{jet.__name__} uses {', '.join(modules)}; a loss may use the module math and no other")
     _check_body(jet)
-    unknown = sorted(set(mentioned) - set(names))
-    if unknown:
-        raise TypeError(
-            f"{jet.__name__}: the decorator names {', '.join(unknown)}, its arguments are {', '.join(names)}"
-        )
 
 
 def _check_body(jet: Callable[..., Any]) -> None:
@@ -183,14 +214,23 @@ def _order(jet: Callable[..., Any], point: list[float], values: tuple[float, ...
     return len(result) - 1
 
 
-def _checked(name: str, domains: Mapping[str, Domain], given: Mapping[str, Any], kind: str = "") -> tuple[float, ...]:
+def _as_kind(value: float, kind: Any) -> Any:
+    return kind(value) if abs(value) < np.finfo(kind).max else kind(np.inf)
+
+
+def _checked(
+    name: str, domains: Mapping[str, Domain], given: Mapping[str, Any], optional: frozenset[str], kind: str
+) -> tuple[Any, ...]:
     unknown = [n for n in given if n not in domains]
     if unknown:
         takes = ", ".join(domains) or "no parameters"
         raise TypeError(f"{name} has no argument {unknown[0]!r}; its own parameters: {takes}")
-    values = []
+    values: list[float | None] = []
     for n, domain in domains.items():
         value = given[n]
+        if value is None and n in optional:
+            values.append(None)
+            continue
         try:
             number = float("not a number" if isinstance(value, (str, bytes)) else value)
         except (TypeError, ValueError):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .arrays import evaluate
-from .definition import Definition
+from .definition import Definition, Parametrised
 from .options import GRAD, HESS, VALUE
 
 if TYPE_CHECKING:
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from .domain import Domain
 
-LOSSES: dict[str, Loss] = {}
+L = TypeVar("L", bound=Parametrised)
+
+LOSSES: dict[str, Any] = {}
 """Every loss that this library defines, by name, in the order of definition."""
 
 
@@ -123,11 +125,12 @@ class Loss(Definition):
 
 
 def _restore(module: str, name: str, values: Mapping[str, float]) -> Loss:
-    loss = LOSSES.get(name)
+    loss: Any = LOSSES.get(name)
     if loss is None or loss.jet.__module__ != module:
         __import__(module)
         loss = getattr(sys.modules[module], name)
-    return loss.bind(**values) if values != loss.values else loss
+    restored: Loss = loss.bind(**values) if values != loss.values else loss
+    return restored
 
 
 @overload
@@ -159,7 +162,7 @@ def pointwise(
     """
 
     def make(function: Callable[..., Any]) -> Loss:
-        return _register(Loss(function, wrt=wrt, domains=domains))
+        return register(Loss(function, wrt=wrt, domains=domains))
 
     return make if jet is None else make(jet)
 
@@ -167,11 +170,12 @@ def pointwise(
 def root_mean(loss: Loss, name: str, doc: str) -> Loss:
     """The square root of the weighted mean of `loss`: a loss of the whole array, computed in two passes."""
     domains = {**dict(zip(loss.inputs, loss.domains, strict=True)), **loss.parameters}
-    return _register(Loss(loss.jet, rooted=True, name=name, doc=doc, domains=domains))
+    return register(Loss(loss.jet, rooted=True, name=name, doc=doc, domains=domains))
 
 
-def _register(loss: Loss) -> Loss:
-    if str(loss.jet.__module__).startswith(__package__ + "."):
+def register(loss: L) -> L:
+    """Enter a loss of this library into the registry; a user's own stays the user's."""
+    if str(loss.__module__).startswith(__package__ + "."):
         if loss.name in LOSSES:
             raise ValueError(f"a loss named {loss.name!r} is defined twice")
         LOSSES[loss.name] = loss

@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .definition import Definition
+    from .program import Program
 
 VALUE, GRAD, HESS = 1, 2, 4
 """What a verb wants: a sum of these."""
 
 KEYWORDS = ("weight", "reduction", "normalizer", "empty", "out", "backend", "check")
+ROW_KEYWORDS = (*KEYWORDS, "axis", "class_weight", "ignore_index", "label_smoothing", "return_stats")
 REDUCTIONS = ("mean", "sum", "none")
 EMPTY = ("nan", "zero", "raise")
 BACKENDS = (None, "serial", "parallel")
 
 
-def check_options(loss: Definition, want: int, reduction: Any, normalizer: Any, empty: Any, backend: Any) -> None:
+class RowStats(NamedTuple):
+    """What `return_stats=True` adds, a number for each row; NaN (and -1, False) where the row is absent."""
+
+    logsumexp: Any
+    """Logarithm of the sum of the exponentials of the scores, as the loss sees them."""
+    entropy: Any
+    """Entropy of the softmax, in nats."""
+    argmax: Any
+    """Index of the largest score; the first of several."""
+    correct: Any
+    """Whether that is the label; None where there are no labels."""
+
+
+class Options(NamedTuple):
+    """A verb of a row loss and its keywords."""
+
+    want: int
+    axis: int
+    weight: Any
+    class_weight: Any
+    ignore_index: Any
+    label_smoothing: Any
+    reduction: str
+    normalizer: Any
+    empty: str
+    out: Any
+    stats: bool
+    backend: str | None
+    check: bool
+
+
+def check_options(
+    loss: Definition | Program, want: int, reduction: Any, normalizer: Any, empty: Any, backend: Any
+) -> None:
     """Raise one clear error for the first keyword that is not what it may be."""
     name = loss.name
     if reduction not in REDUCTIONS:

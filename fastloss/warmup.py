@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import textwrap
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from .loss import LOSSES
+from .loss import LOSSES, Loss
+from .rowloss import RowLoss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from .loss import Loss
 
 Unit = tuple[str, str]
 """A loss and a dtype, by name."""
@@ -60,18 +60,34 @@ def compile_one(name: str, dtype: str) -> str:
     if dtype == "bfloat16":
         from ml_dtypes import bfloat16 as kind
     loss = LOSSES[name]
-    inputs = [np.full(4, domain.inner_point).astype(kind) for domain in loss.domains]
+    inputs = _inputs(loss, kind)
     try:
         for verb in VERBS[: None if loss.order >= 2 else -1]:
             for weight in (None, np.ones(4).astype(kind)):
-                for backend in ("serial", "parallel"):
-                    _call_twice(loss, verb, inputs, {"weight": weight, "backend": backend})
+                for backend, arrays in product(("serial", "parallel"), inputs):
+                    _call_twice(loss, verb, arrays, {"weight": weight, "backend": backend})
     except Exception as error:
         return textwrap.shorten(f"{type(error).__name__}: {error}", 300)
     return ""
 
 
-def _call_twice(loss: Loss, verb: str, inputs: list[Any], options: dict[str, Any]) -> None:
+def _inputs(loss: Loss | RowLoss, kind: Any) -> list[list[Any]]:
+    """Arguments of the ordinary calls: four numbers each; rows short and long, with labels and with a dense target."""
+    import numpy as np
+
+    if isinstance(loss, Loss):
+        return [[np.full(4, domain.inner_point).astype(kind) for domain in loss.domains]]
+    calls: list[list[Any]] = []
+    for classes in (10, 1000):
+        scores: list[Any] = [np.full((4, classes), domain.inner_point).astype(kind) for domain in loss.domains]
+        if loss.target in ("labels", "both"):
+            calls.append([*scores[:-1], np.zeros(4, np.int64)])
+        if loss.target != "labels":
+            calls.append(scores)
+    return calls
+
+
+def _call_twice(loss: Loss | RowLoss, verb: str, inputs: list[Any], options: dict[str, Any]) -> None:
     """A first call as a fresh process makes it, and another that writes into the first one's results.
 
     `bind` gives a loss that remembers no earlier call: a first call with `out=` may need other kernels than a later.

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 import fastloss as fl
 
-NAMES = list(fl.LOSSES)
+NAMES = [name for name, loss in fl.LOSSES.items() if isinstance(loss, fl.Loss)]
+ROWS = [name for name, loss in fl.LOSSES.items() if isinstance(loss, fl.RowLoss)]
 REPRESENTATIVE = [
     "huber",  # parameters, no domain
     "binary_cross_entropy_with_logits",  # a domain, transcendental

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from fastloss.kernels import pointwise, ports
+from fastloss.kernels import access, pointwise, ports, rowplan
 from fastloss.kernels.bind import bind, lift
 from fastloss.kernels.plan import Plan
 from fastloss.kernels.plan import ports as completed
@@ -36,6 +37,77 @@ class Plain:
 
     def encode(self, stored: str) -> Any:
         return ports.keep
+
+    def row_access(self) -> Any:
+        kinds = {
+            "read": operator.getitem,
+            "reread": operator.getitem,
+            "write": operator.setitem,
+            "get": get,
+            "prefetch": lambda array, index: None,
+            "put": put,
+        }
+        found = {n: kinds[n.partition("_")[0]] for n in vars(access) if n.partition("_")[0] in kinds}
+        return found | {"select": lambda c, a, b: a if c else b, "masked": lambda: None, "apart": lambda: None} | {
+            "turn_scores0": turn_in, "turn_scores1": turn_in, "turn_inplace": turn_in, "turn_masses": turn_in,
+            "turn_grad": turn_out, "turn_hess": turn_out,
+        }  # fmt: skip
+
+    def tuples(self, plan: Any) -> Any:
+        sizes = plan.sizes
+        return {
+            "add": operator.add,
+            "add_all": lambda a, b: tuple(map(operator.add, a, b)),
+            "add_wide": lambda a, b: tuple(map(operator.add, a, b)),
+            "add_difference": lambda a, b, c: tuple(
+                x if y == z else x + (y - z) for x, y, z in zip(a, b, c, strict=True)
+            ),
+            "narrow": lambda a, like: a,
+            "climb": lambda state, values: tuple(map(larger, state, values)),
+            "top": lambda state: state,
+            "larger_all": lambda a, b: tuple(map(larger, a, b)),
+            "all_but_last": lambda a: a[:-1],
+            "ZEROS": (0.0,) * plan.sums,
+            "MORE": (0.0,) * sizes.more,
+            "WIDE": (0.0,) * plan.sums,
+            "WIDE_MORE": (0.0,) * sizes.more,
+            "BOTTOM": (-math.inf,) * sizes.peaks,
+            "LOWEST": (-math.inf,) * sizes.peaks,
+            "COEFS": (0.0,) * sizes.coefficients,
+            "SETTLED": (0.0,) * sizes.settled,
+            "UNKNOWN": (math.nan,) * 2,
+            "new": np.empty,
+            "new_wide": np.empty,
+        }
+
+
+def larger(a: float, b: float) -> float:
+    return a if a > b else b
+
+
+def get(array: Any, index: int, step: int, like: Any) -> Any:
+    return tuple(array[int(index) + k * step] for k in range(len(like)))
+
+
+def put(array: Any, index: int, step: int, values: Any) -> None:
+    for k, value in enumerate(values):
+        array[int(index) + k * step] = value
+
+
+def turn_in(source: Any, start: int, step: int, count: int, tile: Any, place: int, lanes: int) -> None:
+    for r, k in product(range(8), range(int(count))):
+        tile[int(place) + k * int(lanes) + r] = source[int(start) + r * int(step) + k]
+
+
+def turn_out(tile: Any, place: int, lanes: int, aim: Any, start: int, step: int, count: int) -> None:
+    for r, k in product(range(8), range(int(count))):
+        aim[int(start) + r * int(step) + k] = tile[int(place) + k * int(lanes) + r]
+
+
+def run_rows(plan: Any, *args: Any) -> Any:
+    """What the kernel of a row plan does, as plain Python."""
+    with np.errstate(all="ignore"):
+        return bind(plan.template, {**rowplan.ports(plan, Plain()), "prange": range}, lambda f: f)(*args)
 
 
 def run(plan: Plan, *args: Any) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data import NAMES
 
 import fastloss as fl
 
@@ -19,6 +20,16 @@ SCRIPTS = {
     "memory": ["--peers", "numpy", "--losses", "huber"],
     "startup": ["--peers", "numpy"],
     "accuracy": ["--losses", FEW],
+    "rows": ["--peers", "numpy,sklearn", "--classes", "10,1000"],
+    "distillation": ["--peers", "", "--classes", "10,1000"],
+    "linear": ["--peers", ""],
+}
+# What those that take no losses must print.
+PRINTED = {
+    "startup": ["huber"],
+    "rows": ["float32, 1000 classes", "bfloat16, 1000 classes", "10 classes", "numpy", "sklearn"],
+    "distillation": ["10 classes", "1000 classes: out= / bare"],
+    "linear": ["products, 64 rows at once", "chunk=16", "plain", "peak of one call"],
 }
 
 
@@ -33,7 +44,7 @@ def test_runs(script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     arguments = SCRIPTS[script]
     assert main(["--quick", "--json", str(tmp_path / "records.json"), *arguments]) == 0
     printed = capsys.readouterr().out
-    names = arguments[-1].split(",") if "--losses" in arguments else ["huber"]
+    names = PRINTED[script] if script in PRINTED else arguments[-1].split(",")
     assert [name for name in names if name not in printed] == []
     assert "n/a" not in printed
     written = json.loads((tmp_path / "records.json").read_text())
@@ -44,9 +55,9 @@ def test_runs(script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 def test_every_loss_is_sorted_and_meets_the_plain_formula() -> None:
     formulas = importlib.import_module("bench.formulas")
     groups = importlib.import_module("bench.pointwise")
-    assert set(fl.LOSSES) - set(formulas.NUMPY) == set()
-    assert set(fl.LOSSES) - set(formulas.FORWARD) == set()
-    found = {name: groups.group(loss) for name, loss in fl.LOSSES.items()}
+    assert set(NAMES) - set(formulas.NUMPY) == set()
+    assert set(NAMES) - set(formulas.FORWARD) == set()
+    found = {name: groups.group(loss) for name, loss in fl.LOSSES.items() if name in NAMES}
     assert set(found.values()) <= set(groups.GROUPS)
     assert found["huber"] == found["pseudo_huber"] == "arithmetic"
     assert found["binary_cross_entropy_with_logits"] == found["tweedie_identity"] == "transcendental"
@@ -64,6 +75,25 @@ def test_a_peer_that_computes_something_else_is_not_timed(
     assert "huber, numpy: not timed: its value is" in capsys.readouterr().out
     monkeypatch.setitem(peers.formulas.NUMPY, "huber", lambda p, t, delta: (0 * p + fl.huber(p, t), 0 * p))
     assert "gradient differs" in peers.rivals(fl.huber, arrays, ["numpy"])["numpy"].reason
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_row_peer_that_computes_something_else_is_not_timed(dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = importlib.import_module("bench.rows")
+    logits, labels = rows.logits(20, 50, dtype), rows.labels(20, 50)
+    value, grad = fl.cross_entropy.value_and_grad(logits, labels)
+    wrong = {
+        "numpy": lambda: lambda: (value, grad),
+        "value": lambda: lambda: (1.1 * value, grad),
+        "grad": lambda: lambda: (value, 1.5 * grad.astype(np.float32)),
+        "sklearn": lambda: lambda: (value, 20 * grad.astype(np.float32)),
+        "nan": lambda: lambda: (value, np.full_like(grad, np.nan)),
+    }
+    found = rows.rivals("50 classes", wrong, (value, grad), dtype, summed=20)
+    assert [name for name, rival in found.items() if rival.call] == ["numpy", "sklearn"]
+    printed = capsys.readouterr().out
+    assert "50 classes, value: not timed: its value is" in printed
+    assert "50 classes, grad: not timed: " in printed and "of its gradient differs" in printed
 
 
 def test_absent_libraries_are_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,7 +165,7 @@ def test_cache(own_cache, capsys):
 
 @pytest.mark.parametrize(("package", "name"), [("sklearn", "scikit-learn"), ("scipy", "SciPy")])
 def test_demo_without_its_extra(package, name, monkeypatch, capsys):
-    for module in [m for m in sys.modules if m == "fastloss.demo" or m.partition(".")[0] == package]:
+    for module in [m for m in sys.modules if m.startswith("fastloss.demo") or m.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.delattr(fastloss, "demo", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
@@ -219,9 +219,20 @@ def test_demo():
     rows = demo.stdout.splitlines()
     assert max(map(len, rows)) <= 100
 
-    own, reference = (_figures(rows, start) for start in ("fastloss, SciPy  ", "scikit-learn, OneVsRest"))
-    assert own[0] > 0.93
-    assert own[0] > reference[0] - 0.02
+    # The two minimise the same convex function: at most a borderline image or two differ.
+    own, reference = (_figures(rows, start) for start in ("fastloss, SciPy  ", "scikit-learn, LogisticRegression"))
+    assert own[0] > 0.95
+    assert abs(own[0] - reference[0]) < 0.005
+
+    # A linear model of all the images reaches 0.96 or 0.97, one of a hundred 0.89; guessing would be 0.1.
+    teacher, alone, taught = (
+        _figures(rows, start)
+        for start in ("teacher of 1347", "student of 100 images, labels alone", "student of 100 images, labels and")
+    )
+    assert teacher[0] > 0.96
+    assert 0.8 < alone[0] < teacher[0]
+    # Over a hundred runs the gain was 0.06, and never negative. A soft part without effect would leave them equal.
+    assert alone[0] + 0.02 < taught[0] < teacher[0]
 
     own, reference, least = (
         _figures(rows, start)
@@ -232,7 +243,7 @@ def test_demo():
         assert mine < 0.5 * squares
 
     timed = [row.split()[0] for row in rows if "MiB" in row]
-    assert len(timed) == 3
+    assert timed == ["squared_error", "huber", "cross_entropy"]
     assert "DIFFER" not in demo.stdout
 
 
@@ -243,7 +254,7 @@ def _figures(rows: list[str], start: str) -> list[float]:
 
 
 def test_every_formula_of_the_demo_is_its_loss():
-    from fastloss import demo
+    from fastloss.demo import table
 
-    assert set(demo.FORMULAS) <= set(fastloss.LOSSES)
-    assert set(demo.SELECTION) <= set(demo.FORMULAS)
+    assert set(table.FORMULAS) <= set(fastloss.LOSSES)
+    assert set(table.SELECTION) <= set(table.FORMULAS)

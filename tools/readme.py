@@ -25,9 +25,10 @@ def losses() -> str:
     rows = ["| loss | short names | arguments | what it is for |", "|---|---|---|---|"]
     for loss in fl.LOSSES.values():
         short = ", ".join(f"`{a}`" for a, name in fl.ALIASES.items() if name == loss.name)
-        arguments = ", ".join([*loss.inputs, *(f"{n}={v:g}" for n, v in loss.values.items())])
+        values = (f"{n}={v}" if v is None else f"{n}={v:g}" for n, v in loss.values.items())
+        arguments = ", ".join([*loss.inputs, *values])
         summary = (loss.__doc__ or "").strip().split("\n")[0].rstrip(".")
-        rows.append(f"| `{loss.name}` | {short} | {arguments} | {summary} |")
+        rows.append(f"| `{loss.name}` | {short} | {arguments} | {summary.replace('|', chr(92) + '|')} |")
     return "\n".join(rows)
 
 
@@ -55,7 +56,27 @@ def speed() -> str:
     return place + "\n\n" + "\n".join(rows)
 
 
-TABLES = {"losses": losses, "speed": speed}
+def row_speed() -> str:
+    """One row a number of classes and a dtype: the same for `cross_entropy`, beside a copy of the logits."""
+    found = json.loads((ROOT / "bench/results/rows.json").read_text("utf-8"))
+    records = found["records"]
+    header = ["classes", "dtype", "ms", "to a copy", *(f"{name}, times" for name in COLUMNS.values())]
+    rows = ["| " + " | ".join(header) + " |", "|---:|---" + "|---:" * (len(header) - 2) + "|"]
+    for record in records:
+        times = {name: t["median"] for name, t in record["times"].items()}
+        bare, mine = times["c = a"], times["out"]
+        others = [f"{times[name] / mine:.1f}" if name in times else "-" for name in COLUMNS]
+        cells = [f"{record['classes']:,}", record["dtype"], f"{1e3 * mine:.1f}", f"{mine / bare:.2f}", *others]
+        rows.append("| " + " | ".join(cells) + " |")
+    place = (
+        f"`cross_entropy.value_and_grad` of about {records[0]['rows'] * records[0]['classes']:,} logits with labels "
+        f'into a given array, on the same machine, {found["machine"]["date"][:10]}. "To a copy" is the time beside a '
+        "bare parallel copy of the logits."
+    )
+    return place + "\n\n" + "\n".join(rows)
+
+
+TABLES = {"losses": losses, "speed": speed, "row speed": row_speed}
 
 
 def written(text: str) -> str:

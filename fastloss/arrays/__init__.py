@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..definition import Definition
+    from ..options import Options
+    from ..program import Program
 
 # Libraries whose arrays are not NumPy's to convert: silently copying them would move data or drop a gradient.
 _FOREIGN = {"torch": "x.detach().numpy()", "cupy": "cupy.asnumpy(x)", "jax": "numpy.asarray(x)",
@@ -47,14 +49,26 @@ def evaluate(
         loss = loss.having(parameters)
     for x in inputs if weight is None else (*inputs, weight):
         if type(x) is not ndarray:
-            _refuse_foreign(loss, (*inputs, weight))
+            refuse_foreign(loss, (*inputs, weight), (*loss.inputs, "weight"))
             break
     adapter = _numpy or _load()
     return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
 
 
+def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, parameters: Mapping[str, Any]) -> Any:
+    """Run a row loss where its arrays live."""
+    if len(inputs) != len(loss.inputs):
+        inputs, parameters = _by_name(loss, inputs, parameters)
+    if parameters:
+        loss = loss.having(parameters)
+    refuse_foreign(loss, (*inputs, options.weight, options.class_weight), (*loss.inputs, "weight", "class_weight"))
+    from . import rows
+
+    return rows.evaluate(loss, inputs, options)
+
+
 def _by_name(
-    loss: Definition, inputs: tuple[Any, ...], given: Mapping[str, Any]
+    loss: Definition | Program, inputs: tuple[Any, ...], given: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Inputs that were passed by name, in their places; what is left are parameters."""
     rest = dict(given)
@@ -69,8 +83,9 @@ def _by_name(
     return tuple(arranged), rest
 
 
-def _refuse_foreign(loss: Definition, inputs: tuple[Any, ...]) -> None:
-    for name, x in zip((*loss.inputs, "weight"), inputs, strict=True):
+def refuse_foreign(loss: Definition | Program, inputs: tuple[Any, ...], names: tuple[str, ...]) -> None:
+    """Raise for the first input that is some other library's array."""
+    for name, x in zip(names, inputs, strict=True):
         kind = type(x)
         library = kind.__module__.partition(".")[0]
         if library in _FOREIGN:

@@ -55,8 +55,8 @@ def runs(
         if x.shape != shape or not x.flags.c_contiguous:
             break
     else:
-        return [(tuple([_stored(x) if x.ndim == 1 else _stored(x).reshape(-1) for x in arrays]), "C", True)]
-    full = [_stored(x) if x.shape == shape else np.broadcast_to(_stored(x), shape) for x in arrays]
+        return [(tuple([stored(x) if x.ndim == 1 else stored(x).reshape(-1) for x in arrays]), "C", True)]
+    full = [stored(x) if x.shape == shape else np.broadcast_to(stored(x), shape) for x in arrays]
     order = sorted(range(len(shape)), key=lambda axis: -abs(full[0].strides[axis]))
     try:
         flat = tuple(x.transpose(order).reshape(-1, copy=False) for x in full)
@@ -73,7 +73,7 @@ def _pieces(arrays: list[NDArray[Any]], written: int) -> Iterator[tuple[Views, s
             yield tuple(views) if isinstance(views, (tuple, list)) else (views,), "C", False
 
 
-def _stored(x: NDArray[Any]) -> NDArray[Any]:
+def stored(x: NDArray[Any]) -> NDArray[Any]:
     """16-bit floats as the 16 bits that a kernel reads."""
     return x.view(np.uint16) if x.dtype.char in "eE" else x
 
@@ -87,6 +87,8 @@ def same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 def overlaps_itself(a: NDArray[Any]) -> bool:
     """Whether two of its elements may share memory: an axis whose steps do not lead past the axes inside it."""
+    if not a.size:
+        return False
     extent = a.itemsize
     for step, length in sorted((abs(s), n) for s, n in zip(a.strides, a.shape, strict=True) if n > 1):
         if step < extent:
@@ -95,9 +97,30 @@ def overlaps_itself(a: NDArray[Any]) -> bool:
     return False
 
 
+def check_output(
+    loss: str, a: Any, dtype: Any, shape: tuple[int, ...], others: Sequence[Any], what: str = "out"
+) -> None:
+    """Raise unless `a` is an array of this dtype and shape that can be written to, and overlaps none of `others`."""
+    if type(a) not in (np.ndarray, np.memmap):
+        raise TypeError(f"{loss}: {what} must be a NumPy array, got {type(a).__name__}")
+    if a.dtype != dtype or a.shape != shape:
+        raise ValueError(
+            f"{loss}: {what} has dtype {a.dtype} and shape {a.shape}, expected {np.dtype(dtype)} and {shape}"
+        )
+    if not a.flags.writeable or overlaps_itself(a):
+        raise ValueError(f"{loss}: {what} is read-only, or some of its elements are one and the same")
+    if any(overlap(a, other) for other in others):
+        raise ValueError(f"{loss}: the arrays of {what} overlap each other")
+
+
 def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
     """Whether the two share an element; where that is too hard to tell, whether their extents do."""
     try:
         return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return np.may_share_memory(a, b)
+
+
+def place(where: tuple[Any, ...]) -> str:
+    """An element's indices as one writes them."""
+    return f"[{', '.join(str(int(i)) for i in where)}]" if where else ""

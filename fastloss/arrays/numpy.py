@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..definition import Definition
+    from ..program import Program
 
-_FLOATS = frozenset("fdeE")
-_NUMBERS = frozenset("?bBhHiIlLqQ") | _FLOATS
+FLOATS = frozenset("fdeE")
+_NUMBERS = frozenset("?bBhHiIlLqQ") | FLOATS
 
 
 def evaluate(
@@ -42,11 +43,11 @@ def evaluate(
         if result is not None:
             return result
     check_options(loss, want, reduction, normalizer, empty, backend)
-    arrays = [_array(loss, name, x) for name, x in zip(loss.inputs, inputs, strict=True)]
+    arrays = [read_array(loss, name, x) for name, x in zip(loss.inputs, inputs, strict=True)]
     for k in loss.wrt:
-        if arrays[k].dtype.char not in _FLOATS:
+        if arrays[k].dtype.char not in FLOATS:
             arrays[k] = arrays[k].astype(np.float64)
-    weights = [] if weight is None else [_array(loss, "weight", weight)]
+    weights = [] if weight is None else [read_array(loss, "weight", weight)]
     shape = arrays[0].shape
     for x in (*arrays, *weights):
         if x.shape != shape:
@@ -87,7 +88,7 @@ def evaluate(
     return _results(sweep, want, value, to, given)
 
 
-def _array(loss: Definition, name: str, x: Any) -> NDArray[Any]:
+def read_array(loss: Definition | Program, name: str, x: Any) -> NDArray[Any]:
     """`x` as an array of numbers, without a copy where it is one."""
     if type(x) is not ndarray:
         if isinstance(x, (np.ma.MaskedArray, np.matrix)):
@@ -133,16 +134,7 @@ def _given(sweep: Sweep, want: int, out: Any) -> Outputs:
         expected = [(a, dtype, shape, k) for a, (_, dtype, shape), k in zip(given.grad, own, loss.wrt, strict=True)]
         expected += [(a, dtype, shape, -1) for a, (_, dtype, shape) in zip(given.hess, own, strict=False)]
     for i, (a, dtype, shape, partner) in enumerate(expected):
-        if type(a) not in (ndarray, np.memmap):
-            raise TypeError(f"{loss.name}: out must be a NumPy array, got {type(a).__name__}")
-        if a.dtype != dtype or a.shape != shape:
-            raise ValueError(
-                f"{loss.name}: out has dtype {a.dtype} and shape {a.shape}, expected {np.dtype(dtype)} and {shape}"
-            )
-        if not a.flags.writeable or layout.overlaps_itself(a):
-            raise ValueError(f"{loss.name}: out is read-only, or some of its elements are one and the same")
-        if any(layout.overlap(a, other) for other, *_ in expected[:i]):
-            raise ValueError(f"{loss.name}: the arrays of out overlap each other")
+        layout.check_output(loss.name, a, dtype, shape, [other for other, *_ in expected[:i]])
         for j, x in enumerate((*sweep.arrays, *sweep.weights)):
             if layout.overlap(a, x) and not (j == partner == 0 and layout.same_memory(a, x)):
                 name = (*loss.inputs, "weight")[j]

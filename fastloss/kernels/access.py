@@ -17,10 +17,14 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 INPUTS = "inputs"
-OUTPUTS = ("value", "grad0", "grad1", "hess0", "hess1")
+LANES = ("label", "share", "mass", "maxima", "sums", "more", "wide", "wide_more", "coefs", "loss")
+OUTPUTS = (
+    "value", "grad0", "grad1", "hess0", "hess1", "kept0", "kept1", "kept2", "stats0", "stats1", "stats2", *LANES
+)  # fmt: skip
 
 
-def _in_scope(builder: ir.IRBuilder, instruction: Any, scope: str) -> None:
+def in_scope(builder: ir.IRBuilder, instruction: Any, scope: str) -> None:
+    """Promise that nothing of another scope overlaps what this instruction reads or writes."""
     module = builder.module
     domain = module.add_metadata([ir.MetaDataString(module, "fastloss")])
     scopes = {s: module.add_metadata([ir.MetaDataString(module, s), domain]) for s in (INPUTS, *OUTPUTS)}
@@ -28,7 +32,8 @@ def _in_scope(builder: ir.IRBuilder, instruction: Any, scope: str) -> None:
     instruction.set_metadata("noalias", module.add_metadata([s for name, s in scopes.items() if name != scope]))
 
 
-def _pointer(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, index: Any) -> Any:
+def pointer(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, index: Any) -> Any:
+    """The address of an element, the index taken as it is."""
     struct = context.make_array(kind)(context, builder, array)
     item: Any = cgutils.get_item_pointer  # untyped
     return item(context, builder, kind, struct, [index], wraparound=False)
@@ -39,8 +44,8 @@ def _reader(scope: str) -> Callable[..., Any]:
         """The element of an array at an index, as it is stored."""
 
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-            stored = builder.load(_pointer(context, builder, array, *args))
-            _in_scope(builder, stored, scope)
+            stored = builder.load(pointer(context, builder, array, *args))
+            in_scope(builder, stored, scope)
             return context.data_model_manager[array.dtype].from_data(builder, stored)
 
         return array.dtype(array, index), codegen
@@ -54,7 +59,7 @@ def _writer(scope: str) -> Callable[..., Any]:
 
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             data = context.data_model_manager[array.dtype].as_data(builder, args[2])
-            _in_scope(builder, builder.store(data, _pointer(context, builder, array, *args[:2])), scope)
+            in_scope(builder, builder.store(data, pointer(context, builder, array, *args[:2])), scope)
             return context.get_dummy_value()
 
         return types.void(array, index, array.dtype), codegen
@@ -62,8 +67,77 @@ def _writer(scope: str) -> Callable[..., Any]:
     return intrinsic(write)
 
 
+def _getter(scope: str) -> Callable[..., Any]:
+    def get(typingctx: Any, array: Any, index: Any, step: Any, like: Any) -> Any:
+        """A tuple, of the type of `like`, of the elements at index, index + step, ..."""
+
+        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            parts = []
+            for place in _places(context, builder, signature, args, like.count):
+                parts.append(builder.load(pointer(context, builder, array, args[0], place)))
+                in_scope(builder, parts[-1], scope)
+            return context.make_tuple(builder, like, parts)
+
+        return like(array, index, step, like), codegen
+
+    return intrinsic(get)
+
+
+def _putter(scope: str) -> Callable[..., Any]:
+    def put(typingctx: Any, array: Any, index: Any, step: Any, values: Any) -> Any:
+        """Store the elements of a tuple at index, index + step, ..."""
+
+        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            for k, place in enumerate(_places(context, builder, signature, args, values.count)):
+                address = pointer(context, builder, array, args[0], place)
+                in_scope(builder, builder.store(builder.extract_value(args[3], k), address), scope)
+            return context.get_dummy_value()
+
+        return types.void(array, index, step, values), codegen
+
+    return intrinsic(put)
+
+
+def _places(context: Any, builder: ir.IRBuilder, signature: Any, args: Any, count: int) -> list[Any]:
+    step = context.cast(builder, args[2], signature.args[2], signature.args[1])
+    places = [args[1]]
+    for _ in range(count - 1):
+        places.append(builder.add(places[-1], step))
+    return places[:count]
+
+
+def _prefetcher(writing: int) -> Callable[..., Any]:
+    def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
+        """Ask for the cache line of an element; one beyond the array's end does no harm."""
+
+        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            address = builder.bitcast(pointer(context, builder, array, *args), ir.PointerType(ir.IntType(8)))
+            word = ir.IntType(32)
+            function = builder.module.globals.get("llvm.prefetch.p0")
+            if function is None:
+                kind = ir.FunctionType(ir.VoidType(), [address.type, word, word, word])
+                function = ir.Function(builder.module, kind, "llvm.prefetch.p0")
+            builder.call(function, [address, word(writing), word(2), word(1)])
+            return context.get_dummy_value()
+
+        return types.void(array, index), codegen
+
+    return intrinsic(prefetch)
+
+
 read = _reader(INPUTS)
 reread = _reader(OUTPUTS[1])
 """A prediction that its own gradient is about to replace."""
 
-write_value, write_grad0, write_grad1, write_hess0, write_hess1 = (_writer(scope) for scope in OUTPUTS)
+write_value, write_grad0, write_grad1, write_hess0, write_hess1 = (_writer(scope) for scope in OUTPUTS[:5])
+write_kept0, write_kept1, write_kept2 = (_writer(scope) for scope in OUTPUTS[5:8])
+write_stats0, write_stats1, write_stats2 = (_writer(scope) for scope in OUTPUTS[8:11])
+reread_kept0, reread_kept1, reread_kept2 = (_reader(scope) for scope in OUTPUTS[5:8])
+
+get_maxima, get_sums, get_more, get_wide, get_wide_more, get_coefs = (_getter(scope) for scope in LANES[3:9])
+put_maxima, put_sums, put_more, put_wide, put_wide_more, put_coefs = (_putter(scope) for scope in LANES[3:9])
+read_label, read_share, read_mass, read_loss = (_reader(scope) for scope in (*LANES[:3], LANES[9]))
+write_label, write_share, write_mass, write_loss = (_writer(scope) for scope in (*LANES[:3], LANES[9]))
+"""What a tile of rows is described by, a number for each lane."""
+
+prefetch_read, prefetch_write = _prefetcher(0), _prefetcher(1)

@@ -167,6 +167,12 @@ def add_reassoc(typingctx: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
+def add_as_written(typingctx: Any, a: Any, b: Any) -> Any:
+    """a + b that LLVM may neither move nor fuse with a product."""
+    return _same_type(a, (a, b), lambda builder, args: builder.fadd(*args))
+
+
+@intrinsic
 def horner(typingctx: Any, x: Any, coefficients: Any) -> Any:
     """Polynomial at x by Horner's rule, unrolled; coefficients is a constant tuple, lowest order first.
 

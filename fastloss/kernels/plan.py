@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..options import GRAD, HESS, VALUE
+from . import pointwise
 from . import ports as p
 
 if TYPE_CHECKING:
@@ -55,6 +56,21 @@ class Plan(NamedTuple):
         """The type of the arithmetic."""
         return compute_type(self.types[self.wrt[0]])
 
+    @property
+    def template(self) -> Callable[..., Any]:
+        """The function that is completed."""
+        return pointwise.total
+
+    @property
+    def name(self) -> str:
+        """What the kernel is called on disk."""
+        return self.jet.__name__
+
+    @property
+    def definition(self) -> tuple[Callable[..., Any], ...]:
+        """The functions that it is completed with; the rest of the plan says how."""
+        return (self.jet,)
+
 
 def compute_type(stored: str) -> str:
     """float32 for floats of up to 32 bits, float64 for everything else."""
@@ -89,7 +105,7 @@ _INPUTS = {
 _OUTSIDE = {1: p.outside1, 2: p.outside2, 3: p.outside3}
 _GRAD = {1: p.grad1, 2: p.grad2}
 _HESS = {1: p.hess1, 2: p.hess2}
-_TESTS = {"none": p.anywhere, "interval": p.off_interval, "ends": p.off_ends}
+TESTS = {"none": p.anywhere, "interval": p.off_interval, "ends": p.off_ends}
 
 
 def ports(plan: Plan, target: Target) -> dict[str, Any]:
@@ -117,7 +133,7 @@ def ports(plan: Plan, target: Target) -> dict[str, Any]:
     }
     for k, stored in enumerate(plan.types):
         chosen[f"decode{k}"] = target.decode(stored)
-        chosen[f"test{k}"] = _TESTS[plan.tests[k]]
+        chosen[f"test{k}"] = TESTS[plan.tests[k]]
     for k, index in enumerate(plan.wrt):
         chosen[f"save{k}"] = target.encode(plan.types[index])
     if plan.weight:

@@ -88,9 +88,14 @@ def total(
         sums[b], flaws[b] = block(
             data, weight, params, scale, outer, bounds, loss, grad, hess, start, min(size, start + BLOCK)
         )
+    return combined(sums, flaws)
+
+
+def combined(sums: Any, flaws: Any) -> Any:
+    """The sum of the blocks' sums in their order, and the number of flaws."""
     high = low = 0.0
     count = 0
-    for b in range(blocks):
+    for b in range(sums.size):
         # Two-sum (Knuth, TAOCP 2, 4.2.2): `low` is the rounding error of every addition so far.
         term = sums[b]
         new = high + term

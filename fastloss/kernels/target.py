@@ -11,25 +11,41 @@ from typing import TYPE_CHECKING, Any
 import numba as _numba
 import numpy as np
 
-from . import access, bits, halves, pointwise, vecmath32, vecmath64
+from . import access, bits, blocks, halves, lanes, pointwise, rowplan, rowports, rows, tuples, vecmath32, vecmath64
 from .bind import bind, content, lift
 from .plan import BRAIN, HALF, OPTIONS, Plan, ports
 from .ports import keep, native
+from .rowplan import RowPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 numba: Any = _numba  # half of it is typed
 
-# What only kernels call needs no entry from Python: making one is half of the compilation.
-_inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
+# What only kernels call needs no entry from Python (making one is half of the compilation), and no count of references:
+# counting is atomic, and all threads would do it on one counter for every row. What allocates has to count.
+_inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **OPTIONS)
 # A call that LLVM finds too long to inline would keep its loop from being vectorised: thirty times slower.
-_inlined = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **OPTIONS)
+_inlined = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True, **OPTIONS)
+_allocating = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **OPTIONS)
+
+
+def _new32(size: int) -> Any:
+    return np.empty(size, np.float32)
+
+
+def _new64(size: int) -> Any:
+    return np.empty(size, np.float64)
+
+
+LOOPS = (pointwise.strip, pointwise.block, pointwise.combined, rows.stretch, lanes.stretch)
+ROOMS = (_new32, _new64, rowports.room0, rowports.room1, rowports.room2, rowports.room3)
+_kinds = {f.__code__: _inner for f in LOOPS} | {f.__code__: _allocating for f in ROOMS}
 
 
 def jit(function: Any) -> Any:
-    """Compile a part of a kernel: the template's own loops as they are, what they call inline."""
-    return (_inner if function.__module__ == pointwise.__name__ else _inlined)(function)
+    """Compile a part of a kernel: the templates' own loops as they are, what they call inline."""
+    return _kinds.get(function.__code__, _inlined)(function)
 
 
 class Cpu:
@@ -50,6 +66,50 @@ class Cpu:
         names = ("read", "reread", "write_value", "write_grad0", "write_grad1", "write_hess0", "write_hess1")
         return {name: getattr(access, name) for name in names}
 
+    def row_access(self) -> dict[str, Any]:
+        """The same for rows."""
+        names = [
+            n for n in vars(access) if n.partition("_")[0] in ("read", "reread", "write", "get", "put", "prefetch")
+        ]
+        turns = {name: turn for name, turn in vars(blocks).items() if name.startswith("turn_")}
+        return (
+            turns
+            | {name: getattr(access, name) for name in names}
+            | {"select": bits.select, "masked": tuples.masked, "apart": tuples.apart}
+        )
+
+    def tuples(self, plan: RowPlan) -> dict[str, Any]:
+        """Sums in the compute type, maxima as patterns of bits."""
+        kind, word = (np.float64, np.int64) if plan.compute == "d" else (np.float32, np.int32)
+        sizes, ends = plan.sizes, np.iinfo(word)
+        return {
+            "add": bits.add_as_written,
+            **{
+                name: getattr(tuples, name)
+                for name in (
+                    "add_all",
+                    "add_wide",
+                    "add_difference",
+                    "narrow",
+                    "climb",
+                    "top",
+                    "larger_all",
+                    "all_but_last",
+                )
+            },
+            "ZEROS": (kind(0.0),) * plan.sums,
+            "MORE": (kind(0.0),) * sizes.more,
+            "WIDE": (np.float64(0.0),) * plan.sums,
+            "WIDE_MORE": (np.float64(0.0),) * sizes.more,
+            "BOTTOM": (word(ends.min), word(ends.max)) * sizes.peaks,
+            "LOWEST": (kind(-np.inf),) * sizes.peaks,
+            "COEFS": (kind(0.0),) * sizes.coefficients,
+            "SETTLED": (kind(0.0),) * sizes.settled,
+            "UNKNOWN": (kind(np.nan),) * 2,
+            "new_wide": _new64,
+            "new": _new64 if plan.compute == "d" else _new32,
+        }
+
     def decode(self, stored: str) -> Any:
         """16-bit floats arrive as their bits."""
         return {HALF: halves.decode_half, BRAIN: halves.decode_brain}.get(stored, native)
@@ -67,6 +127,7 @@ def _lifted(jet: Callable[..., Any], compute: str, content: str) -> Any:
     return lift(jet, vecmath32, np.float32, jit)
 
 
-def complete(plan: Plan) -> Any:
+def complete(plan: Plan | RowPlan) -> Any:
     """The template with all of its ports plugged in, as a plain function that Numba can compile."""
-    return bind(pointwise.total, {**ports(plan, Cpu()), "prange": numba.prange}, jit)
+    chosen = rowplan.ports(plan, Cpu()) if isinstance(plan, RowPlan) else ports(plan, Cpu())
+    return bind(plan.template, {**chosen, "prange": numba.prange}, jit)

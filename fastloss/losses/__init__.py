@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from . import binary, likelihood, regression, robust
+from . import binary, distillation, divergence, emphasis, likelihood, margins, multiclass, regression, robust, soft
 
-__all__ = ["ALIASES", "binary", "likelihood", "regression", "robust"]
+__all__ = [
+    "ALIASES",
+    "binary",
+    "distillation",
+    "divergence",
+    "emphasis",
+    "likelihood",
+    "margins",
+    "multiclass",
+    "regression",
+    "robust",
+    "soft",
+]
 
 ALIASES = {
     "bce": "binary_cross_entropy",
     "bce_with_logits": "binary_cross_entropy_with_logits",
+    "cce": "categorical_cross_entropy",
+    "crammer_singer": "multiclass_hinge",
     "focal": "binary_focal",
     "gaussian_negative_log_likelihood": "gaussian_nll",
+    "gce": "generalized_cross_entropy",
+    "jensen_shannon": "js_divergence",
+    "jsd": "js_divergence",
+    "kl_div": "kl_divergence_log",
+    "kld": "kl_divergence",
+    "knowledge_distillation": "distillation",
     "l1": "absolute_error",
     "logcosh": "log_cosh",
     "lorentzian": "cauchy",
@@ -18,11 +38,20 @@ ALIASES = {
     "mape": "absolute_percentage_error",
     "mse": "squared_error",
     "msle": "squared_log_error",
+    "multi_margin": "multiclass_hinge_sum",
+    "multilabel_cross_entropy": "multilabel_soft_margin",
+    "nll": "negative_log_likelihood",
     "pinball": "quantile",
+    "poly": "poly_cross_entropy",
     "rmse": "root_mean_squared_error",
     "rmsle": "root_mean_squared_log_error",
     "sigmoid_cross_entropy": "binary_cross_entropy_with_logits",
     "smape": "symmetric_absolute_percentage_error",
     "soft_margin": "logistic",
+    "softmax_cross_entropy": "cross_entropy",
+    "softmax_focal": "multiclass_focal",
+    "sparse_categorical_cross_entropy": "categorical_cross_entropy",
+    "tvd": "total_variation",
+    "weston_watkins": "multiclass_hinge_sum",
 }
 """The usual short names of losses. There is no "l2": to some it is the squared error, to others half of it."""

@@ -1,0 +1,97 @@
+"""Distillation beside a bare pass over both logits and torch's usual two losses: ``python -m bench.distillation``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import fastloss as fl
+
+from . import peers, rows, timing
+from .pointwise import spread
+
+PASS = 1.5  # the bar, against `c = a - b` on the two arrays of logits
+TEMPERATURE, ALPHA = 2.0, 0.5
+PEERS = ("torch", "torch.compile")
+
+
+def _forward(pred: Any, teacher: Any, target: Any) -> Any:
+    """What torch's users write: two losses, each with a softmax of its own."""
+    from torch.nn import functional as f
+
+    soft = f.kl_div(f.log_softmax(pred / TEMPERATURE, 1), f.softmax(teacher / TEMPERATURE, 1), reduction="batchmean")
+    return (1 - ALPHA) * TEMPERATURE * TEMPERATURE * soft + ALPHA * f.cross_entropy(pred, target)
+
+
+def _torch(library: str, pred: Any, teacher: Any, target: Any) -> rows.Call:
+    forward = rows.compiled(_forward) if library == "torch.compile" else _forward
+    return rows.backward(forward, [rows.tensor(x) for x in (pred, teacher, target)])
+
+
+def measure(classes: int, elements: int, dtype: str, libraries: Sequence[str], rounds: int) -> dict[str, Any]:
+    """Every call with this number of classes, in turns."""
+    loss, n = fl.distillation, max(2, elements // classes)
+    pred, teacher = (rows.logits(n, classes, dtype, seed) for seed in (1, 2))
+    target, out, constants = rows.labels(n, classes), np.zeros_like(pred), {"temperature": TEMPERATURE, "alpha": ALPHA}
+    expected = loss.value_and_grad(pred, teacher, target, **constants)
+    setups = {name: (lambda name=name: _torch(name, pred, teacher, target)) for name in libraries}
+    found = rows.rivals(f"{classes} classes, {dtype}", setups, expected, dtype)
+    calls: dict[str, Callable[[], Any]] = {
+        # Two arrays read and one written, as `c = a + b`.
+        "c = a - b": timing.floor(pred.ravel(), teacher.ravel(), out.ravel())["c = a - b"],
+        "out": lambda: loss.value_and_grad(pred, teacher, target, **constants, out=out),
+        "fresh": lambda: loss.value_and_grad(pred, teacher, target, **constants),
+    }
+    calls |= {name: rival.call for name, rival in found.items() if rival.call}
+    times = timing.interleaved(calls, rounds=rounds)
+    return {
+        "loss": loss.name, "classes": classes, "rows": n, "dtype": dtype, "times": times,
+        "bandwidth": {"c = a - b": 3 * pred.nbytes / times["c = a - b"].median / 1e9},
+        "not_timed": {name: rival.reason for name, rival in found.items() if rival.reason},
+    }  # fmt: skip
+
+
+def report(records: Sequence[dict[str, Any]], libraries: Sequence[str]) -> str:
+    """The table, and the bar for each number of classes."""
+    header = [records[0]["dtype"], "rows", "GB/s", "a - b", "out=", "/bare", "fresh", "/bare"]
+    for library in libraries:
+        header += [library, "/out=", "/fresh"]
+    lines, held = [], []
+    for r in records:
+        numbers = rows.cells(r, "c = a - b", ("out", "fresh"), libraries)
+        title, ratio = f"{r['classes']} classes", r["times"]["out"].median / r["times"]["c = a - b"].median
+        lines.append([title, str(r["rows"]), f"{r['bandwidth']['c = a - b']:.1f}", *numbers])
+        held.append((title, [f"out= / bare: {timing.bar(PASS, ratio)}"]))
+    return timing.table(header, lines) + "\n" + rows.verdicts(held)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--classes", default="1000,32000", help="numbers of classes, separated by commas")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument("--elements", type=int, default=1 << 25, help="logits of each model (default: 2**25)")
+    parser.add_argument("--peers", default=",".join(PEERS), help="libraries, separated by commas")
+    parser.add_argument("--rounds", type=int, default=9, help="samples of each call")
+    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
+    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
+    options = parser.parse_args(argv)
+    elements, rounds = (1 << 12, 2) if options.quick else (options.elements, options.rounds)
+    timing.warn_if_busy()
+    libraries = peers.installed([name for name in options.peers.split(",") if name])
+    sizes = [int(k) for k in options.classes.split(",")]
+    records = [measure(k, elements, options.dtype, libraries, rounds) for k in sizes]
+    print(timing.headline(timing.machine()))
+    print(
+        f"distillation.value_and_grad, temperature {TEMPERATURE:g}, alpha {ALPHA:g}, {elements} logits of each model;"
+    )
+    print(spread(records) + "\n")
+    print(report(records, libraries))
+    timing.write_json(options.json, records, what="distillation", temperature=TEMPERATURE, alpha=ALPHA)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

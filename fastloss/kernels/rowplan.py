@@ -1,0 +1,256 @@
+"""`RowPlan`: which row kernel a call needs, and what completes its template. No other module knows the variants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from ..options import GRAD, HESS, VALUE
+from ..program import Functions, Sizes
+from . import laneports as q
+from . import lanes, rows
+from . import ports as p
+from . import rowports as r
+from .plan import TESTS, Target, compute_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+LONG = 129
+"""Classes from which a row is long: it is gone through by itself, its elements in the lanes of vectors."""
+
+
+LONG_HALF = 49
+"""The same for 16-bit floats, which are not brought into tiles by squares."""
+
+FEW = 6
+"""Classes below which squares do not pay: most of each would be empty."""
+
+
+class RowPlan(NamedTuple):
+    """Everything that makes one compiled row kernel differ from another; types are NumPy type characters."""
+
+    functions: Functions
+    sizes: Sizes
+    given: tuple[bool, ...]
+    """Which parameters are numbers; the others are None."""
+    want: int
+    each: bool
+    types: tuple[str, ...]
+    """Of the scores."""
+    target: str
+    """"none", "labels" or "dense"."""
+    target_type: str
+    smooth: bool
+    classes: bool
+    weight: str
+    ignore: bool
+    inplace: bool
+    stats: bool
+    tests: tuple[str, ...]
+    turned: bool = False
+    """Whether tiles are brought in by squares: where the elements of a row lie side by side."""
+    inside: tuple[float, ...] = (0.0,)
+    """A number inside the domain of each input."""
+    entry: str = "rows"
+    """Which template: "rows" for long ones, "lanes" for many at a time, "census" for labels alone."""
+
+    @property
+    def compute(self) -> str:
+        """The type of the arithmetic."""
+        return compute_type(self.types[0])
+
+    @property
+    def template(self) -> Callable[..., Any]:
+        """The function that is completed."""
+        templates: dict[str, Callable[..., Any]]
+        templates = {"rows": rows.total, "lanes": lanes.total, "census": rows.census}
+        return templates[self.entry]
+
+    @property
+    def name(self) -> str:
+        """What the kernel is called on disk."""
+        return self.functions.fold.__qualname__.partition(".")[0] if self.entry != "census" else self.entry
+
+    @property
+    def definition(self) -> tuple[Callable[..., Any], ...]:
+        """The functions that it is completed with; the rest of the plan says how."""
+        return tuple(f for f in self.functions if f is not None)
+
+    @property
+    def direct(self) -> bool:
+        """Whether what is kept of an element goes where its gradient will be."""
+        return (
+            self.entry == "rows" and self.sizes.kept == 1 and bool(self.want & GRAD) and self.types[0] == self.compute
+        )
+
+    @property
+    def sums(self) -> int:
+        """How many sums there are in the first pass."""
+        return self.sizes.sums + self.stats
+
+    @property
+    def twice(self) -> bool:
+        """Whether there is a second sum."""
+        return self.functions.second is not None
+
+    @property
+    def kept(self) -> int:
+        """How many arrays of a row's length, or of a tile's, are needed on the side."""
+        if self.entry == "lanes":
+            return max(self.sizes.scores, self.sizes.kept, 2 if self.want & HESS else 1)
+        return self.sizes.kept if (self.want & GRAD or self.twice) and not self.direct else 0
+
+
+class RowTarget(Target, Protocol):
+    """What a row plan must know of the machinery besides."""
+
+    def tuples(self, plan: RowPlan) -> Mapping[str, Any]:
+        """Sums and maxima of tuples, and what they start from."""
+
+    def row_access(self) -> Mapping[str, Any]:
+        """How elements are read and written, those on the side too, and `select`."""
+
+
+def census_plan(plan: RowPlan) -> RowPlan:
+    """The plan that looks at the labels of another; the same for all losses."""
+    return RowPlan(
+        _NONE, Sizes(1, 0, 1, 0, 0, 1, 0, 0, False), (), 0, False, (plan.compute,), "labels", plan.target_type, False,
+        plan.classes, plan.weight, plan.ignore, False, False, ("none",), False, (0.0,), "census",
+    )  # fmt: skip
+
+
+_NONE = Functions(p.keep, p.keep, p.keep)
+
+_SCORES = {(1, False): r.scores1, (2, False): r.scores2, (1, True): r.inplace1, (2, True): r.inplace2}
+_KEEP = (r.keep0, r.keep1, r.keep2, r.keep3)
+_RECALL = (r.recall0, r.recall1, r.recall2, r.recall3)
+_ROOM = (r.room0, r.room1, r.room2, r.room3)
+_SHARE = {
+    (False, False): r.share_alike, (False, True): r.share_kept,
+    (True, False): r.share_weighted, (True, True): r.share_weighted_kept,
+}  # fmt: skip
+_OUTSIDE = {(1, False): r.outside1, (1, True): r.outside1_dense, (2, False): r.outside2, (2, True): r.outside2_dense}
+
+
+def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
+    """The template's free names for this plan, on this target."""
+    f, sizes, compute = plan.functions, plan.sizes, plan.compute
+    lifted = {name: target.jet(fn, compute) for name, fn in f._asdict().items() if fn is not None}
+    labels, dense = plan.target == "labels", plan.target == "dense"
+    chosen = {
+        **target.row_access(),
+        **target.tuples(plan),
+        **_masses(plan),
+        "real": target.real(compute),
+        "fold": lifted["fold"],
+        "finish": lifted["finish"],
+        "settle": lifted.get("settle"),
+        "second": lifted.get("second"),
+        "stats": lifted.get("stats"),
+        "note": lifted.get("note"),
+        "folds": r.folds_noting if plan.stats else r.folds,
+        "finishes": r.finishes_noted if plan.stats else r.finishes,
+        "statistics": r.statistics,
+        "put_top": r.put_top,
+        "peak": lifted.get("peak"),
+        "peaks": _peaks(plan),
+        "slope": lifted["grad"] if sizes.order == 2 else r.first_slope,
+        "slope1": lifted["grad"],
+        "places": r.places,
+        "along": r.along,
+        "scores": _SCORES[sizes.scores, plan.inplace],
+        "class_share": r.class_share if plan.classes else r.class_share_alike,
+        "label_of": r.label_of if labels else r.no_label,
+        "share": _SHARE[bool(plan.weight), plan.ignore],
+        "portion": p.whole if not plan.weight else p.absent_if_zero,
+        "keep": r.keep_there if plan.direct else _KEEP[plan.kept],
+        "recall": r.recall_there if plan.direct else _RECALL[plan.kept],
+        "room": _ROOM[plan.kept],
+        "outside": _OUTSIDE[sizes.scores, dense],
+        "put_grad": r.put_grad,
+        "put_hess": r.put_hess,
+        "put_stats": r.put_stats,
+        "decode0": target.decode(plan.types[0]),
+        "test0": TESTS[plan.tests[0]],
+        "save": target.encode(plan.types[0]),
+        "SUM": bool(plan.want & VALUE) and not plan.each,
+        "KEEP": bool(plan.want & VALUE) and plan.each,
+        "GRAD": bool(plan.want & GRAD),
+        "HESS": bool(plan.want & HESS),
+        "CHECK": any(test != "none" for test in plan.tests),
+        "LABELS": labels,
+        "PEAK": sizes.peaks > 0,
+        "SIGHTED": sizes.sighted,
+        # Not in place: there the row ahead is memory that the loop writes to, as far as LLVM knows.
+        "AHEAD": sizes.peaks > 0 and not sizes.sighted and not plan.inplace,
+        "TWICE": plan.twice,
+        "STATS": plan.stats,
+    }
+    if plan.entry == "lanes":
+        chosen |= _lanes(plan)
+    if sizes.scores > 1:
+        chosen |= {"decode1": target.decode(plan.types[1]), "test1": TESTS[plan.tests[1]]}
+    if dense:
+        chosen |= {"decode_target": target.decode(plan.target_type), "test_target": TESTS[plan.tests[-1]]}
+    if plan.weight:
+        chosen["decode_weight"] = target.decode(plan.weight)
+    return chosen
+
+
+_BRING = {(2, False): q.bring_pair, (1, True): q.bring_dense, (2, True): q.bring_all}
+_LANE_OUTSIDE = {
+    (1, False): q.lane_outside1, (1, True): q.lane_outside1_dense,
+    (2, False): q.lane_outside2, (2, True): q.lane_outside2_dense,
+}  # fmt: skip
+
+
+def _lanes(plan: RowPlan) -> dict[str, Any]:
+    """What is different where a tile of rows is gone through at a time."""
+    sizes, dense = plan.sizes, plan.target == "dense"
+    turn, compute = plan.turned, plan.compute
+    first = q.bring_again if plan.inplace else q.bring_first
+    raw: Any = q.lane_no_mass if plan.target == "none" else q.lane_label_mass
+    if dense:
+        raw = q.lane_smooth_dense_mass if plan.smooth else q.lane_dense_mass
+    curved = bool(plan.want & HESS)
+    return {
+        "first_scores": first,
+        "TURN_FIRST": turn and plan.types[0] == compute,
+        "TURN_SECOND": turn and plan.types[-1] == compute,
+        "TURN_MASS": turn and plan.target_type == compute,
+        "bring": first if (sizes.scores, dense) == (1, False) else _BRING[sizes.scores, dense],
+        "fetch": _RECALL[sizes.scores],
+        "keep": _KEEP[sizes.kept],
+        "recall": _RECALL[sizes.kept],
+        "drop": q.drop2 if curved else q.drop1,
+        "carry": q.carry_pair if curved else q.carry_grad,
+        "mass": q.lane_class_mass if plan.classes else raw,
+        "lane_raw": raw,
+        "outside": _LANE_OUTSIDE[sizes.scores, dense],
+        "portion": p.absent_if_zero,
+        "DENSE": dense,
+        "SIDE": 8 if compute == "d" else 16,
+        "inner0": plan.inside[0],
+        "inner1": plan.inside[min(1, sizes.scores - 1)],
+        "inner_target": plan.inside[-1],
+    }
+
+
+def _peaks(plan: RowPlan) -> Any:
+    if not plan.sizes.peaks:
+        return r.no_peaks
+    if plan.sizes.sighted:
+        return r.peaks_sighted
+    return r.peaks_several if plan.sizes.peaks > 1 else r.peaks_blind
+
+
+def _masses(plan: RowPlan) -> dict[str, Any]:
+    if plan.target == "dense":
+        raw: Any = r.smooth_dense_mass if plan.smooth else r.dense_mass
+    else:
+        raw = r.smoothed if plan.smooth else r.no_mass
+    return {
+        "mass": r.class_mass if plan.classes and raw is not r.no_mass else raw,
+        "raw": raw,
+        "label_mass": r.class_label_mass if plan.classes else r.label_mass,
+    }

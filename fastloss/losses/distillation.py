@@ -1,0 +1,242 @@
+"""A student learns a teacher's distributions and the labels, in one pass over both; without labels see `soft`.
+
+Q is the softmax of the student's logits divided by the temperature T, P that of the teacher's. With `scale_t2` the
+divergence counts T^2 times, so that its gradient does not fade with the temperature (Hinton et al., 2015).
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..domain import BINARY, OPEN_UNIT, POSITIVE, UNIT
+from ..rowloss import rowwise
+from .soft import forward, heights, mixed, reverse, skewed, towards, weights
+from .softmax import Ends, Row, Slope, among, below, finish_softmax, grad_softmax, missing
+from .special import exp_neg, scaled
+
+INPUTS = ("pred", "teacher", "target")
+
+
+@rowwise(inputs=INPUTS, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
+class distillation:
+    """Knowledge distillation: cross-entropy with the target, and KL divergence from a teacher's distribution.
+
+    alpha CE(pred, target) + (1 - alpha) T^2 KL(P || Q), without T^2 for ``scale_t2=0`` (Liger). The cross-entropy is
+    that of `cross_entropy`, at temperature 1: labels or masses, smoothed or not. Class weights weigh it alone. For the
+    divergence alone there is `soft_distillation`, for a teacher's probabilities `distillation_from_probabilities`.
+
+    >>> import fastloss as fl
+    >>> fl.distillation.value_and_grad([[0.0, 0.0]], [[2.0, -2.0]], [0], temperature=2.0, alpha=0.5)
+    (np.float64(1.002200241225448), array([[-0.63079708,  0.63079708]]))
+    """
+
+    def peak(z: float, y: float, temperature: float, alpha: float, scale_t2: float) -> tuple[float, float]:
+        return z, y
+
+    def fold(
+        z: float, y: float, t: float, ms: float, mt: float, temperature: float = 2.0, alpha: float = 0.5,
+        scale_t2: float = 1.0,
+    ) -> Row:  # fmt: skip
+        x, v, w = heights(z, y, ms, mt, temperature)
+        a, b, e = exp_neg(v), exp_neg(w), exp_neg(x)
+        top, best = z == ms, y == mt
+        return (
+            0.0 if top else e,
+            1.0 if top else 0.0,
+            scaled(t, -x),
+            t,
+            0.0 if top else a,
+            0.0 if best else b,
+            1.0 if best else 0.0,
+            scaled(b, w - v),
+        ), (a, b, e)
+
+    def finish(
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
+        lean: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> Ends:  # fmt: skip
+        ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
+        oa, ob = among(ms, ra, ties), among(mt, rb, best)
+        ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + ob)
+        whole, soft, curve = weights(temperature, alpha, scale_t2)
+        value = scaled(alpha, ce) + scaled(whole, forward(lean, oa, ob, ib))
+        return value, (others, inverse, mass, oa, ia, ib, (ob - oa) * ia * ib, soft, curve)
+
+    def grad(
+        a: float, b: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
+        ib: float, gap: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> Slope:  # fmt: skip
+        h1, h2 = grad_softmax(e, t, others, inverse, mass)
+        d1 = soft * towards(a, b, ia, ib, gap)
+        return alpha * h1 + d1, alpha * h2 + curve * (a * ia) * missing(a, oa, ia)
+
+
+@rowwise(inputs=INPUTS, teacher=UNIT, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
+class distillation_from_probabilities:
+    """`distillation` of which the teacher's part is given as probabilities, at the temperature that they were taken at.
+
+    alpha CE(pred, target) + (1 - alpha) T^2 sum(teacher log(teacher / Q)), without T^2 for ``scale_t2=0``;
+    `temperature` is that of the student's softmax Q. The teacher's rows are taken as they are, also where they do not
+    sum to 1.
+
+    >>> import fastloss as fl
+    >>> fl.distillation_from_probabilities([[0.0, 0.0]], [[0.75, 0.25]], [0], temperature=2.0, alpha=0.5)
+    np.float64(0.6081976621622467)
+    """
+
+    def peak(z: float, y: float, temperature: float, alpha: float, scale_t2: float) -> float:
+        return z
+
+    def fold(
+        z: float, y: float, t: float, m: float, temperature: float = 2.0, alpha: float = 0.5, scale_t2: float = 1.0
+    ) -> Row:
+        x = below(z, m)
+        v = x * (1.0 / temperature)
+        a, e = exp_neg(v), exp_neg(x)
+        top = z == m
+        return (
+            0.0 if top else e,
+            1.0 if top else 0.0,
+            scaled(t, -x),
+            t,
+            0.0 if top else a,
+            scaled(y, math.log(y) - v),
+            y,
+        ), (a, y, e)
+
+    def finish(
+        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, whole: float,
+        temperature: float, alpha: float, scale_t2: float,
+    ) -> Ends:  # fmt: skip
+        ce, others, inverse = finish_softmax(m, rest, ties, tx, mass)
+        kl, oa, ia = finish_softmax(m, ra, ties, lean, whole)
+        scale, soft, curve = weights(temperature, alpha, scale_t2)
+        return scaled(alpha, ce) + scaled(scale, kl), (others, inverse, mass, oa, ia, whole, soft, curve)
+
+    def grad(
+        a: float, y: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
+        whole: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> Slope:  # fmt: skip
+        h1, h2 = grad_softmax(e, t, others, inverse, mass)
+        s1, s2 = grad_softmax(a, y, oa, ia, whole)
+        return alpha * h1 + soft * s1, alpha * h2 + curve * s2
+
+
+@rowwise(inputs=INPUTS, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
+class reverse_distillation:
+    """Distillation by the reverse KL divergence: the student picks modes of its teacher, and need not cover them all.
+
+    alpha CE(pred, target) + (1 - alpha) T^2 KL(Q || P), without T^2 for ``scale_t2=0``: MiniLLM's divergence. Where the
+    teacher excludes a class (-inf) that the student does not, it is infinite, and has no gradient.
+
+    >>> import fastloss as fl
+    >>> fl.reverse_distillation.value_and_grad([[0.0, 0.0]], [[2.0, -2.0]], [0], temperature=2.0, alpha=0.5)
+    (np.float64(1.214135251246027), array([[-0.75,  0.75]]))
+    """
+
+    def peak(z: float, y: float, temperature: float, alpha: float, scale_t2: float) -> tuple[float, float]:
+        return z, y
+
+    def fold(
+        z: float, y: float, t: float, ms: float, mt: float, temperature: float = 2.0, alpha: float = 0.5,
+        scale_t2: float = 1.0,
+    ) -> Row:  # fmt: skip
+        x, v, w = heights(z, y, ms, mt, temperature)
+        a, b, e = exp_neg(v), exp_neg(w), exp_neg(x)
+        top, best = z == ms, y == mt
+        lead = 0.0 if a == 0.0 else v - w
+        return (
+            0.0 if top else e,
+            1.0 if top else 0.0,
+            scaled(t, -x),
+            t,
+            0.0 if top else a,
+            0.0 if best else b,
+            1.0 if best else 0.0,
+            a * lead,
+        ), (a, lead, e)
+
+    def finish(
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
+        lean: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> Ends:  # fmt: skip
+        ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
+        oa, ob = among(ms, ra, ties), among(mt, rb, best)
+        ia = 1.0 / (1.0 + oa)
+        whole, soft, curve = weights(temperature, alpha, scale_t2)
+        value = scaled(alpha, ce) + scaled(whole, forward(lean, ob, oa, ia))
+        return value, (others, inverse, mass, oa, ia, lean * ia, soft, curve)
+
+    def grad(
+        a: float, lead: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
+        mean: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> Slope:  # fmt: skip
+        h1, h2 = grad_softmax(e, t, others, inverse, mass)
+        s1, s2 = reverse(a, lead, oa, ia, mean)
+        return alpha * h1 + soft * s1, alpha * h2 + curve * s2
+
+
+@rowwise(inputs=INPUTS, beta=OPEN_UNIT, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
+class js_distillation:
+    """Distillation by the Jensen-Shannon divergence: between the forward KL divergence and the reverse one, bounded.
+
+    alpha CE(pred, target) + (1 - alpha) T^2 (beta KL(P || M) + (1 - beta) KL(Q || M)), M = beta P + (1 - beta) Q,
+    without T^2 for ``scale_t2=0``: the generalised divergence of GKD (Agarwal et al., 2024). It goes to 0 for a `beta`
+    near 0 or 1, where GKD and Liger take `distillation` and `reverse_distillation`.
+
+    >>> import fastloss as fl
+    >>> fl.js_distillation([[0.0, 0.0]], [[2.0, -2.0]], [0], beta=0.5, temperature=2.0, alpha=0.5)
+    np.float64(0.5256553832760011)
+    """
+
+    def peak(z: float, y: float, beta: float, temperature: float, alpha: float, scale_t2: float) -> tuple[float, float]:
+        return z, y
+
+    def fold(
+        z: float, y: float, t: float, ms: float, mt: float, beta: float = 0.5, temperature: float = 2.0,
+        alpha: float = 0.5, scale_t2: float = 1.0,
+    ) -> Row:  # fmt: skip
+        x, v, w = heights(z, y, ms, mt, temperature)
+        a, b, e = exp_neg(v), exp_neg(w), exp_neg(x)
+        top, best = z == ms, y == mt
+        return (
+            0.0 if top else e,
+            1.0 if top else 0.0,
+            scaled(t, -x),
+            t,
+            0.0 if top else a,
+            0.0 if best else b,
+            1.0 if best else 0.0,
+        ), (a, b, e)
+
+    def settle(
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
+        beta: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> tuple[float, float]:  # fmt: skip
+        return 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
+
+    def second(
+        a: float, b: float, e: float, t: float, ia: float, ib: float, beta: float, temperature: float, alpha: float,
+        scale_t2: float,
+    ) -> tuple[float, ...]:  # fmt: skip
+        return mixed(a * ia, b * ib, beta)
+
+    def finish(
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
+        js: float, mean: float, square: float, beta: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> Ends:  # fmt: skip
+        ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
+        oa = among(ms, ra, ties)
+        ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
+        whole, soft, curve = weights(temperature, alpha, scale_t2)
+        value = scaled(alpha, ce) + scaled(whole, js)
+        return value, (others, inverse, mass, oa, ia, ib, mean, square, soft, curve)
+
+    def grad(
+        a: float, b: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
+        ib: float, mean: float, square: float, soft: float, curve: float, beta: float, temperature: float,
+        alpha: float, scale_t2: float,
+    ) -> Slope:  # fmt: skip
+        h1, h2 = grad_softmax(e, t, others, inverse, mass)
+        s1, s2 = skewed(a * ia, b * ib, missing(a, oa, ia), mean, square, beta)
+        return alpha * h1 + soft * s1, alpha * h2 + curve * s2

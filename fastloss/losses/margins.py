@@ -1,0 +1,132 @@
+"""Several classes, one score each: hinge losses, and several labels at a time."""
+
+from __future__ import annotations
+
+from ..domain import NON_NEGATIVE, UNIT, Domain
+from ..rowloss import rowwise
+from .softmax import Ends, Row, Slope
+from .special import INF, exp_neg, log1p_unit, scaled
+
+ONE_OR_TWO = Domain("ONE_OR_TWO", 1.0, 2.0, ends_only=True)
+
+
+@rowwise(targets="labels", smooth=False, margin=NON_NEGATIVE)
+class multiclass_hinge:
+    """Hinge loss of several classes, of the best wrong one: the support vector machine of Crammer and Singer (2001).
+
+    max(0, margin + max over the other classes(pred) - pred at the label), as in scikit-learn's ``hinge_loss`` and
+    ``LinearSVC``. Several best wrong classes share the gradient equally. On the margin it is 0.
+
+    >>> import fastloss as fl
+    >>> fl.multiclass_hinge.value_and_grad([[1.0, 0.5, 0.0], [3.0, 0.0, 0.0]], [0, 0])
+    (np.float64(0.25), array([[-0.5,  0.5,  0. ],
+           [ 0. ,  0. ,  0. ]]))
+    """
+
+    def peak(s: float, t: float, margin: float) -> float:
+        return s if t == 0.0 else -INF
+
+    def fold(s: float, t: float, m: float, margin: float = 1.0) -> Row:
+        wrong = t == 0.0
+        own = 0.0 if wrong else s
+        best = 1.0 if s == m else 0.0
+        # The maximum may have passed over a NaN.
+        return (own if s == s else s, t, best if wrong else 0.0), (s,)
+
+    def finish(m: float, own: float, mass: float, ties: float, margin: float) -> Ends:
+        gap = margin + (m - own)
+        lost = 0.0 if gap == gap else gap
+        pull = mass if gap > 0.0 else lost
+        push = pull / (1.0 if ties == 0.0 else ties)
+        return scaled(mass, 0.0 if gap <= 0.0 else gap), (m, pull, push, lost)
+
+    def grad(s: float, t: float, m: float, pull: float, push: float, lost: float, margin: float) -> Slope:
+        wrong = push if s == m else lost
+        return wrong if t == 0.0 else 0.0 - pull, 0.0
+
+
+def _shortfall(s: float, own: float, margin: float, power: float) -> tuple[float, float, float]:
+    """What a wrong class adds, and its derivatives."""
+    short = margin + (s - own)
+    short = 0.0 if short <= 0.0 else short
+    active = 1.0 if short > 0.0 else short
+    linear = power == 1.0
+    return short if linear else short * short, active if linear else 2.0 * short, 0.0 if linear else 2.0 * active
+
+
+@rowwise(targets="labels", smooth=False, margin=NON_NEGATIVE, power=ONE_OR_TWO)
+class multiclass_hinge_sum:
+    """Hinge loss of several classes, of all wrong ones: Weston and Watkins (1999), torch's ``multi_margin_loss``.
+
+    sum over the other classes of max(0, margin + pred - pred at the label)^power / K, K being the number of classes and
+    `power` 1 or 2. On the margin gradient and second derivative are 0.
+
+    >>> import fastloss as fl
+    >>> fl.multiclass_hinge_sum.value_and_grad([[1.0, 0.5], [3.0, 0.0]], [0, 0])
+    (np.float64(0.125), array([[-0.25,  0.25],
+           [ 0.  ,  0.  ]]))
+    """
+
+    def fold(s: float, t: float, margin: float = 1.0, power: float = 1.0) -> Row:
+        own = 0.0 if t == 0.0 else s
+        return (own if s == s else s, t, 1.0), (s,)
+
+    def settle(own: float, mass: float, classes: float, margin: float, power: float) -> tuple[float]:
+        return (own,)
+
+    def second(s: float, t: float, own: float, margin: float, power: float) -> tuple[float, ...]:
+        # The label is among those that score as the label does, which are counted.
+        value, slope, curve = _shortfall(s, own, margin, power)
+        same = s == own
+        return 0.0 if same else value, 0.0 if same else slope, 0.0 if same else curve, 1.0 if same else 0.0
+
+    def finish(
+        own: float, mass: float, classes: float, value: float, slope: float, curve: float, same: float, margin: float,
+        power: float,
+    ) -> Ends:  # fmt: skip
+        each, steep, bent = _shortfall(0.0, 0.0, margin, power)
+        equal = same - 1.0
+        share = mass / classes
+        return scaled(share, value + equal * each), (
+            own,
+            share,
+            share * (slope + equal * steep),
+            share * (curve + equal * bent),
+        )
+
+    def grad(
+        s: float, t: float, own: float, share: float, slope: float, curve: float, margin: float, power: float
+    ) -> Slope:
+        _, steep, bent = _shortfall(s, own, margin, power)
+        return share * steep if t == 0.0 else 0.0 - slope, share * bent if t == 0.0 else curve
+
+
+@rowwise(targets="none", smooth=False, target=UNIT)
+class multilabel_soft_margin:
+    """Binary cross-entropy of each class's logit, averaged over the classes: several labels at a time.
+
+    -sum(t log(sigmoid(pred)) + (1 - t) log(sigmoid(-pred))) / K, t being the target, a probability for each class, and
+    K the number of classes, as in torch; the mean over all elements, with weights for elements and not for rows, is
+    `binary_cross_entropy_with_logits`.
+
+    >>> import fastloss as fl
+    >>> fl.multilabel_soft_margin.value_and_grad([[0.0, 0.0]], [[1.0, 0.0]])
+    (np.float64(0.6931471805599453), array([[-0.25,  0.25]]))
+    """
+
+    def fold(z: float, y: float, t: float) -> Row:
+        e = exp_neg(-abs(z))
+        far = 1.0 / (1.0 + e)
+        near = e * far  # sigmoid(-|z|)
+        positive = z > 0.0
+        wrong = 1.0 - y if positive else y
+        slope = wrong - near
+        value = scaled(wrong, abs(z)) + log1p_unit(e)
+        return (value, 1.0), (slope if positive else -slope, far * near)
+
+    def finish(total: float, classes: float) -> Ends:
+        share = 1.0 / classes
+        return total * share, (share,)
+
+    def grad(slope: float, curve: float, t: float, share: float) -> Slope:
+        return slope * share, curve * share

@@ -1,0 +1,196 @@
+"""Several classes, one score each: cross-entropy and its relatives, of logits, probabilities and log-probabilities."""
+
+from __future__ import annotations
+
+import math
+
+from ..domain import NON_NEGATIVE, POSITIVE, UNIT
+from ..rowloss import rowwise
+from .softmax import (
+    Ends,
+    Row,
+    Slope,
+    finish_softmax,
+    fold_softmax,
+    grad_softmax,
+    missing,
+    note_entropy,
+    softmax_stats,
+)
+from .special import exp_neg, scaled
+
+
+def _with_z_loss(
+    m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float
+) -> tuple[float, tuple[float, float, float, float]]:
+    value, others, inverse = finish_softmax(m, rest, ties, tx, mass)
+    lse = m + math.log1p(others)
+    # A product of 0 and an infinite pull would be NaN.
+    pull = 1e30 if lse > 1e30 else lse
+    return value + scaled(z_loss, lse * lse), (others, inverse, mass, 2.0 * z_loss * pull)
+
+
+def _pulled(e: float, t: float, others: float, inverse: float, mass: float, pull: float, z_loss: float) -> Slope:
+    p = e * inverse
+    q = missing(e, others, inverse)
+    return p * (mass - t + pull) - scaled(t, q), (mass + pull) * p * q + 2.0 * z_loss * p * p
+
+
+@rowwise(z_loss=NON_NEGATIVE, softcap=POSITIVE)
+class cross_entropy:
+    """Cross-entropy of logits: the loss of classifiers and of language models.
+
+    lse sum(t) - sum(t pred) + z_loss lse^2, where lse is the logarithm of the sum of the exponentials of the row. The
+    target is a label, or a mass t for each class, which need not sum to 1; label smoothing and class weights as in
+    torch. `z_loss` keeps lse near 0 (PaLM uses 1e-4). With `softcap` the logits are first brought into (-c, c), by
+    c tanh(pred / c), as in Gemma 2.
+
+    No confident prediction loses its digits, right or wrong. A class of mass 0 may have the logit -inf: it is masked.
+    A row of nothing but -inf has no softmax: its loss and its gradient are NaN. An infinite logit gives the limit.
+
+    >>> import fastloss as fl
+    >>> fl.cross_entropy.value_and_grad([[0.0, 0.0], [3.0, 3.0]], [0, 1])
+    (np.float64(0.6931471805599453), array([[-0.25,  0.25],
+           [ 0.25, -0.25]]))
+    >>> fl.cross_entropy([[100.0, 0.0]], [0])
+    np.float64(3.720075976020836e-44)
+    """
+
+    def peak(z: float, z_loss: float, softcap: None) -> float:
+        return z
+
+    def fold(z: float, t: float, m: float, z_loss: float = 0.0, softcap: None = None) -> Row:
+        return fold_softmax(z, t, m)
+
+    def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: None) -> Ends:
+        return _with_z_loss(m, rest, ties, tx, mass, z_loss)
+
+    def grad(
+        e: float, t: float, others: float, inverse: float, mass: float, pull: float, z_loss: float, softcap: None
+    ) -> Slope:
+        return _pulled(e, t, others, inverse, mass, pull, z_loss)
+
+    def note(z: float, m: float, z_loss: float, softcap: None) -> float:
+        return note_entropy(z, m)
+
+    def stats(
+        m: float, rest: float, ties: float, tx: float, mass: float, note: float, z_loss: float, softcap: None
+    ) -> Slope:
+        return softmax_stats(m, rest, ties, note)
+
+    class softcap:
+        """What is different with capped logits."""
+
+        def fold(z: float, t: float, m: float, z_loss: float, softcap: float) -> Row:
+            a = z * (1.0 / softcap)
+            x = softcap * math.tanh(a) - softcap * math.tanh(m * (1.0 / softcap))
+            top = z == m
+            x = 0.0 if top else (0.0 if x > 0.0 else x)
+            e = exp_neg(x)
+            u = exp_neg(-(abs(a) + abs(a)))
+            return (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), t), (e, u if z > 0.0 else -u)
+
+        def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: float) -> Ends:
+            capped = softcap * math.tanh(m * (1.0 / softcap))
+            return _with_z_loss(capped, rest, ties, tx, mass, z_loss)
+
+        def grad(
+            e: float, u: float, t: float, others: float, inverse: float, mass: float, pull: float, z_loss: float,
+            softcap: float,
+        ) -> Slope:  # fmt: skip
+            d1, d2 = _pulled(e, t, others, inverse, mass, pull, z_loss)
+            far = abs(u)
+            half = 1.0 / (1.0 + far)
+            chain = 4.0 * far * half * half  # 1 - tanh^2
+            tanh = (1.0 - far) * half
+            bend = 2.0 * chain * tanh * (1.0 / softcap)
+            return d1 * chain, d2 * chain * chain + d1 * (bend if u < 0.0 else -bend)
+
+        def note(z: float, m: float, z_loss: float, softcap: float) -> float:
+            return note_entropy(softcap * math.tanh(z / softcap), softcap * math.tanh(m / softcap))
+
+        def stats(
+            m: float, rest: float, ties: float, tx: float, mass: float, note: float, z_loss: float, softcap: float
+        ) -> Slope:
+            return softmax_stats(softcap * math.tanh(m / softcap), rest, ties, note)
+
+
+@rowwise(pred=UNIT, clamp=POSITIVE, floor=POSITIVE)
+class categorical_cross_entropy:
+    """Cross-entropy of probabilities. If you have logits, `cross_entropy` is faster and exact.
+
+    -sum(t log(pred)), t being the label's or the target's mass of each class. The probabilities of a row are taken as
+    they are (Keras divides them by their sum first). As in `binary_cross_entropy`, a logarithm is at least -`clamp`,
+    and in the derivatives pred is at least `floor`.
+
+    >>> import fastloss as fl
+    >>> fl.categorical_cross_entropy.value_and_grad([[0.5, 0.5], [0.75, 0.25]], [0, 1])
+    (np.float64(1.0397207708399179), array([[-1.,  0.],
+           [ 0., -2.]]))
+    >>> fl.categorical_cross_entropy.value_and_grad([[0.0, 1.0]], [0])
+    (np.float64(100.0), array([[-1.e+12,  0.e+00]]))
+    """
+
+    def fold(p: float, t: float, clamp: float = 100.0, floor: float = 1e-12) -> Row:
+        log = math.log(p)
+        log = -clamp if log < -clamp else log
+        return (0.0 * p if t == 0.0 else -t * log,), (p,)
+
+    def finish(total: float, clamp: float, floor: float) -> Ends:
+        return total, ()
+
+    def grad(p: float, t: float, clamp: float, floor: float) -> Slope:
+        slope = t / (floor if p < floor else p)
+        return 0.0 * p if t == 0.0 else -slope, 0.0 if t == 0.0 else slope / (floor if p < floor else p)
+
+
+@rowwise()
+class negative_log_likelihood:
+    """Negative log-likelihood of log-probabilities, such as a log-softmax or a mixture gives: torch's ``nll_loss``.
+
+    -sum(t pred), t being the label's or the target's mass of each class: a class without mass is not looked at. From
+    logits, `cross_entropy` is one pass and exact.
+
+    >>> import fastloss as fl
+    >>> fl.negative_log_likelihood.value_and_grad([[-0.5, -1.0], [-0.25, -1.5]], [0, 1])
+    (np.float64(1.0), array([[-0.5,  0. ],
+           [ 0. , -0.5]]))
+    """
+
+    def fold(z: float, t: float) -> Row:
+        return (scaled(t, -z),), ()
+
+    def finish(total: float) -> Ends:
+        return total, (total if total != total else 0.0,)
+
+    def grad(t: float, lost: float) -> Slope:
+        return lost - t, 0.0
+
+
+@rowwise(targets="dense", smooth=False, target=NON_NEGATIVE)
+class listwise_softmax:
+    """Cross-entropy of a list's scores and its items' relevances: listwise learning to rank, a row for each query.
+
+    -sum(target log(softmax(pred))): relevances are at least 0 and are not brought to a sum of 1, so a query counts by
+    the relevance in it, and one without any has loss and gradient 0. This is TF-Ranking's ``softmax_loss``; ListNet
+    takes the softmax of the relevances first, which is `soft_distillation` with ``temperature=1``. Pad short lists
+    with scores of -inf and relevances of 0.
+
+    >>> import fastloss as fl
+    >>> fl.listwise_softmax.value_and_grad([[0.0, 0.0], [1.0, 1.0]], [[1.0, 0.0], [0.0, 0.0]])
+    (np.float64(0.34657359027997264), array([[-0.25,  0.25],
+           [ 0.  ,  0.  ]]))
+    """
+
+    def peak(z: float) -> float:
+        return z
+
+    def fold(z: float, t: float, m: float) -> Row:
+        return fold_softmax(z, t, m)
+
+    def finish(m: float, rest: float, ties: float, tx: float, mass: float) -> Ends:
+        value, others, inverse = finish_softmax(m, rest, ties, tx, mass)
+        return value, (others, inverse, mass)
+
+    def grad(e: float, t: float, others: float, inverse: float, mass: float) -> Slope:
+        return grad_softmax(e, t, others, inverse, mass)

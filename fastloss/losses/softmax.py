@@ -1,0 +1,69 @@
+"""What the losses of a softmax share: an exponential for each score, sums of them, none of them 1 minus another.
+
+With m the largest score of a row and e = exp(z - m), the scores of which e is exactly 1 are counted, not added: the sum
+of the exponentials is 1 + `others`, and a row whose top is all but certain keeps every digit of its small remainder.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .special import INF, exp_neg, scaled
+
+Row = tuple[tuple[float, ...], tuple[float, ...]]
+"""What `fold` returns: terms of the row's sums, and what is kept of the element."""
+
+Ends = tuple[float, tuple[float, ...]]
+"""What `finish` returns: the loss, and coefficients of the derivatives."""
+
+Slope = tuple[float, float]
+"""What `grad` returns: first and second derivative."""
+
+
+def below(z: float, m: float) -> float:
+    """z - m, exactly 0 at the top, also where that is infinite."""
+    return 0.0 if z == m else z - m
+
+
+def among(m: float, rest: float, ties: float) -> float:
+    """`others` of the sum of the exponentials below the top, and the number at the top; NaN where all are -inf."""
+    return m - m if m == -INF else rest + (ties - 1.0)
+
+
+def missing(e: float, others: float, inverse: float) -> float:
+    """1 minus the softmax."""
+    return (others if e == 1.0 else 1.0 + others - e) * inverse
+
+
+def fold_softmax(z: float, t: float, m: float) -> Row:
+    """Sums for a cross-entropy: of exponentials below the top, of tops, of distances to the top by mass, of masses."""
+    x = below(z, m)
+    e = exp_neg(x)
+    top = z == m
+    return (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), t), (e,)
+
+
+def finish_softmax(m: float, rest: float, ties: float, tx: float, mass: float) -> tuple[float, float, float]:
+    """The cross-entropy; `others` and the inverse of the sum."""
+    others = among(m, rest, ties)
+    return scaled(mass, math.log1p(others)) + tx, others, 1.0 / (1.0 + others)
+
+
+def grad_softmax(e: float, t: float, others: float, inverse: float, mass: float) -> Slope:
+    """Derivatives of the cross-entropy: mass p - t without cancellation, mass p (1 - p)."""
+    p = e * inverse
+    q = missing(e, others, inverse)
+    return p * (mass - t) - scaled(t, q), mass * p * q
+
+
+def note_entropy(z: float, m: float) -> float:
+    """Distances to the top, weighted by the exponentials: what the entropy needs besides."""
+    x = below(z, m)
+    return scaled(exp_neg(x), x)
+
+
+def softmax_stats(m: float, rest: float, ties: float, note: float) -> Slope:
+    """Logarithm of the sum of the exponentials, and entropy of the softmax."""
+    others = among(m, rest, ties)
+    log = math.log1p(others)
+    return m + log, log - note / (1.0 + others)

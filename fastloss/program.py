@@ -1,0 +1,175 @@
+"""What a loss of a row of scores is, apart from arrays: sums over the row of functions of one element."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from .definition import Parametrised, check_function
+from .domain import REAL, Domain
+from .options import ROW_KEYWORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Function = Callable[..., Any]
+
+TARGETS = ("none", "labels", "dense", "both")
+
+
+class Functions(NamedTuple):
+    """A row program. `x` are the scores of one element, `t` its target mass, `p` all parameters.
+
+    ============================  ====================================================================================
+    ``peak(*x, *p)``              what the row's maximum ``m`` is taken of: a number or a tuple; ``peak(*x, t, *p)``
+    ``fold(*x, t, *m, *p)``       terms that are summed over the row to ``s``; values that are kept for what follows
+    ``settle(*m, *s, *p)``        numbers ``c`` of the row, for a second sum
+    ``second(*kept, t, *c, *p)``  terms of that second sum ``s``, which join the first
+    ``finish(*m, *s, *p)``        the row's loss; numbers ``c`` for its gradient
+    ``grad(*kept, t, *c, *p)``    derivative with respect to the first score, or that and the second derivative
+    ``note(*x, *m, *p)``          one more term, summed where statistics are asked for
+    ``stats(*m, *s, n, *p)``      of its sum ``n``: the logarithm of the row's normaliser, and its entropy
+    ============================  ====================================================================================
+    """
+
+    fold: Function
+    finish: Function
+    grad: Function
+    peak: Function | None = None
+    settle: Function | None = None
+    second: Function | None = None
+    note: Function | None = None
+    stats: Function | None = None
+
+
+class Sizes(NamedTuple):
+    """How many numbers a program's functions take and return."""
+
+    scores: int
+    peaks: int
+    sums: int
+    """Of the first pass; those of the second come after them."""
+    more: int
+    kept: int
+    order: int
+    coefficients: int
+    settled: int
+    """Numbers for the second sum."""
+    sighted: bool
+    """Whether `peak` looks at the target."""
+
+
+class Program(Parametrised):
+    """A row program with the names of its inputs, their domains, and the kind of target that it takes."""
+
+    rooted = False
+
+    def __init__(
+        self,
+        name: str,
+        inputs: tuple[str, ...],
+        target: str,
+        smooth: bool,
+        functions: Functions,
+        domains: Mapping[str, Domain],
+        variants: Mapping[str, Functions],
+        doc: str | None,
+        module: str,
+    ) -> None:
+        names, split, defaults = _signature(functions.fold)
+        for f in {f for each in (functions, *variants.values()) for f in each if f is not None}:
+            check_function(f, name, ROW_KEYWORDS)
+        if target not in TARGETS:
+            raise TypeError(f"{name}: targets must be one of {', '.join(TARGETS)}, got {target!r}")
+        unknown = sorted(set(domains) - set(names[split:]) - set(inputs))
+        if unknown:
+            raise TypeError(f"{name}: the decorator names {', '.join(unknown)}, which is no input and no parameter")
+        self.__wrapped__ = functions.fold  # where doctest looks for the source
+        self.inputs = inputs
+        self.target = target
+        self.smooth = smooth
+        self.scores = len(inputs) - (target != "none")
+        self.domains = tuple(domains.get(n, REAL) for n in inputs)
+        self.tests = tuple(d.test for d in self.domains)
+        self.checks = any(test != "none" for test in self.tests)
+        self.inside = tuple(d.inner_point for d in self.domains)
+        self._bounds: dict[Any, tuple[Any, ...]] = {}
+        self._base = functions
+        self._variants = dict(variants)
+        super().__init__(name, {n: domains.get(n, REAL) for n in names[split:]}, defaults)
+        if set(self._variants) - self.optional:
+            raise TypeError(f"{name}: a variant is for a parameter whose default is None")
+        self.__doc__ = doc
+        self.__module__ = module
+
+    def called(self, name: str, inputs: tuple[str, ...]) -> Self:
+        """The same loss under other names, in what its errors say."""
+        twin = self.bind()
+        twin.name, twin.inputs = name, inputs
+        return twin
+
+    def _forget(self) -> None:
+        super()._forget()
+        given = [n for n, value in self.values.items() if value is not None and n in self._variants]
+        if len(given) > 1:
+            raise ValueError(f"{self.name}: {' and '.join(given)} cannot be given together")
+        self.functions = self._variants[given[0]] if given else self._base
+        self.sizes = _sizes(self.name, self.functions, self.scores, self.inside, self._values)
+        self.order = self.sizes.order
+
+    @property
+    def identity(self) -> Any:
+        """Its functions."""
+        return self.functions
+
+    def bounds(self, kind: Any) -> tuple[Any, ...]:
+        """The ends of each input's domain, as a kernel compares with them."""
+        if kind not in self._bounds:
+            self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
+        return self._bounds[kind]
+
+
+def _signature(fold: Function) -> tuple[tuple[str, ...], int, dict[str, Any]]:
+    names = fold.__code__.co_varnames[: fold.__code__.co_argcount]
+    defaults = fold.__defaults__ or ()
+    split = len(names) - len(defaults)
+    return names, split, dict(zip(names[split:], defaults, strict=True))
+
+
+def _tuple(x: Any) -> tuple[Any, ...]:
+    return x if isinstance(x, tuple) else (x,)
+
+
+def _sizes(name: str, f: Functions, scores: int, point: tuple[float, ...], p: tuple[Any, ...]) -> Sizes:
+    """Run the program on one element, and count."""
+    x, t = point[:scores], (point[scores] if len(point) > scores else 1.0)
+    sighted = f.peak is not None and f.peak.__code__.co_argcount == scores + 1 + len(p)
+    settled: tuple[Any, ...] = ()
+    more: tuple[Any, ...] = ()
+    if (f.settle is None) != (f.second is None) or (f.note is None) != (f.stats is None):
+        raise TypeError(f"{name}: settle and second come together, and so do note and stats")
+    try:
+        m = () if f.peak is None else _tuple(f.peak(*x, *((t,) if sighted else ()), *p))
+        sums, kept = (_several(v) for v in f.fold(*x, t, *m, *p))
+        if f.settle is not None and f.second is not None:
+            settled = _several(f.settle(*m, *sums, *p))
+            more = _several(f.second(*kept, t, *settled, *p))
+        _, c = f.finish(*m, *sums, *more, *p)
+        derivatives = _tuple(f.grad(*kept, t, *_several(c), *p))
+        if f.stats is not None and f.note is not None:
+            f.stats(*m, *sums, f.note(*x, *m, *p), *p)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name}: its functions do not fit together on one element: {error}") from error
+    for what, count, low, high in (
+        ("scores", scores, 1, 2), ("numbers from peak", len(m), int(f.peak is not None), 8),
+        ("terms from fold", len(sums), 1, 8), ("values that fold keeps", len(kept), 0, 3),
+        ("terms from second", len(more), int(f.second is not None), 8), ("derivatives", len(derivatives), 1, 2),
+    ):  # fmt: skip
+        if not low <= count <= high:
+            raise TypeError(f"{name}: it has {count} {what}, expected {low} to {high}")
+    return Sizes(scores, len(m), len(sums), len(more), len(kept), len(derivatives), len(c), len(settled), sighted)
+
+
+def _several(x: Any) -> tuple[Any, ...]:
+    if not isinstance(x, tuple):
+        raise TypeError(f"a tuple of numbers was expected, got {x!r}")
+    return x

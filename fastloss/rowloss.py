@@ -1,0 +1,222 @@
+"""`RowLoss`: a loss of rows of scores, with the verbs of `Loss`; the decorator that makes one of a row program."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .arrays import evaluate_rows
+from .loss import LOSSES, register
+from .options import GRAD, HESS, VALUE, Options
+from .program import Functions, Program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .domain import Domain
+
+
+class RowLoss(Program):
+    """A loss of rows of scores, one score for each class: value, gradient and diagonal of the Hessian in one pass.
+
+    Every verb takes the inputs in the order of the definition (``pred, target`` for most losses), the loss's own
+    parameters by name, and these keywords:
+
+    axis : int
+        The axis of the classes; the others are the batch. Each row along it is one sample.
+    weight : array, optional
+        Weight of each row, at least 0; broadcast to the shape of the batch. A row of weight 0 is absent: its scores do
+        not matter, not even a NaN, and its gradient is exactly 0.
+    class_weight : array of length K, optional
+        Multiplies each class's target mass (and so the loss of a row with that label).
+    ignore_index : int, optional
+        Rows with this label are absent.
+    label_smoothing : float
+        Between 0 and 1: the target becomes ``(1 - s) target + s / K``.
+    reduction : {"mean", "sum", "none"}
+        ``"mean"`` divides by the sum of the weights of the rows that are present; with labels, a row's weight includes
+        its label's class weight (as in torch). ``"none"`` gives each row's weighted loss. Derivatives are those of the
+        reduced value; with ``"none"``, of the sum.
+    normalizer : float, optional
+        Your own denominator for ``reduction="mean"``, positive: for gradient accumulation and ragged batches.
+    empty : {"nan", "zero", "raise"}
+        What the mean of nothing is (no rows, or all of them absent).
+    out : array, or tuple of arrays, optional
+        Where the derivatives go: the dtype and shape of the scores. It may be the scores' array itself; any other
+        overlap is an error. ``grad_and_hess`` takes ``(grad, hess)``; the call itself takes the array for
+        ``reduction="none"``.
+    return_stats : bool
+        Whether to add a `RowStats` to the results.
+    backend : {"serial", "parallel"}, optional
+        Forces one way of running; by default the type and the size of the arrays decide.
+    check : bool
+        Whether values outside an input's domain are looked for. Labels are always checked.
+
+    Labels are an integer array of the batch's shape, of any integer dtype; a dense target has the shape of the scores:
+    one-hot, or any masses. float32 and float64 are computed as they are, float16 and bfloat16 in float32; sums over a
+    row in strips of 2,048 in the type of the arithmetic, and from there on in float64.
+    """
+
+    def __call__(
+        self,
+        *inputs: Any,
+        axis: int = -1,
+        weight: Any = None,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        normalizer: float | None = None,
+        empty: str = "nan",
+        out: Any = None,
+        return_stats: bool = False,
+        backend: str | None = None,
+        check: bool = True,
+        **parameters: Any,
+    ) -> Any:
+        """The value: a scalar, or one number per row with ``reduction="none"``."""
+        options = Options(
+            VALUE, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
+            return_stats, backend, check,
+        )  # fmt: skip
+        return evaluate_rows(self, inputs, options, parameters)
+
+    def value_and_grad(
+        self,
+        *inputs: Any,
+        axis: int = -1,
+        weight: Any = None,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        normalizer: float | None = None,
+        empty: str = "nan",
+        out: Any = None,
+        return_stats: bool = False,
+        backend: str | None = None,
+        check: bool = True,
+        **parameters: Any,
+    ) -> Any:
+        """The value and its gradient with respect to the scores."""
+        options = Options(
+            VALUE | GRAD, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
+            return_stats, backend, check,
+        )  # fmt: skip
+        return evaluate_rows(self, inputs, options, parameters)
+
+    def grad(
+        self,
+        *inputs: Any,
+        axis: int = -1,
+        weight: Any = None,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        normalizer: float | None = None,
+        empty: str = "nan",
+        out: Any = None,
+        return_stats: bool = False,
+        backend: str | None = None,
+        check: bool = True,
+        **parameters: Any,
+    ) -> Any:
+        """The gradient with respect to the scores."""
+        options = Options(
+            GRAD, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
+            return_stats, backend, check,
+        )  # fmt: skip
+        return evaluate_rows(self, inputs, options, parameters)
+
+    def grad_and_hess(
+        self,
+        *inputs: Any,
+        axis: int = -1,
+        weight: Any = None,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+        normalizer: float | None = None,
+        empty: str = "nan",
+        out: Any = None,
+        return_stats: bool = False,
+        backend: str | None = None,
+        check: bool = True,
+        **parameters: Any,
+    ) -> Any:
+        """The gradient and the diagonal of the Hessian: what boosting asks for.
+
+        The second derivative is the true one almost everywhere, never a bound or a stand-in.
+        """
+        options = Options(
+            GRAD | HESS, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
+            return_stats, backend, check,
+        )  # fmt: skip
+        return evaluate_rows(self, inputs, options, parameters)
+
+    def __reduce__(self) -> Any:
+        # By name, as functions are pickled: the definition is found again where it was written.
+        return _restore, (self.__module__, self.name, self.values)
+
+
+def _restore(module: str, name: str, values: Mapping[str, Any]) -> RowLoss:
+    loss: Any = LOSSES.get(name)
+    if loss is None or loss.__module__ != module:
+        __import__(module)
+        loss = getattr(sys.modules[module], name)
+    restored: RowLoss = loss.bind(**values) if values != loss.values else loss
+    return restored
+
+
+def rowwise(
+    *, inputs: tuple[str, ...] = ("pred", "target"), targets: str = "both", smooth: bool = True, **domains: Domain
+) -> Callable[[type], RowLoss]:
+    """Make a loss of rows of a class that is used as a namespace of functions of one element.
+
+    `fastloss.program.Functions` says what they are; parameters and their defaults stand in the signature of ``fold``,
+    in the order in which all the functions take them, last. `inputs` names the scores and, last, the target;
+    `targets` says which kinds it may be: ``"labels"``, ``"dense"``, ``"both"`` or ``"none"`` (then it is not among the
+    inputs). With ``smooth=False`` there is no label smoothing.
+
+    A parameter whose default is None is off unless it is given. What is different where it is given stands in a class
+    of the parameter's name inside.
+
+    >>> import math
+    >>> import fastloss as fl
+    >>> @fl.rowwise(targets="dense", smooth=False)
+    ... class brier:
+    ...     '''Squared distance of the scores and the target.'''
+    ...     def fold(p, t):
+    ...         return ((p - t) * (p - t),), (p,)
+    ...     def finish(total):
+    ...         return total, ()
+    ...     def grad(p, t):
+    ...         return 2.0 * (p - t), 2.0
+    >>> brier.value_and_grad([[0.25, 0.75]], [[0.0, 1.0]])
+    (np.float64(0.125), array([[ 0.5, -0.5]]))
+    """
+
+    def make(space: type) -> RowLoss:
+        name, doc, module = space.__name__, space.__doc__, space.__module__
+        loss = RowLoss(name, inputs, targets, smooth, _functions(space, {}), domains, _variants(space), doc, module)
+        return register(loss)
+
+    return make
+
+
+def _functions(space: type, base: Mapping[str, Any]) -> Functions:
+    own = {n: f for n, f in vars(space).items() if not n.startswith("__") and not isinstance(f, type)}
+    unknown = sorted(set(own) - set(Functions._fields))
+    if unknown:
+        raise TypeError(f"{space.__name__}: a row program has {', '.join(Functions._fields)}, and no {unknown[0]}")
+    missing = [n for n in ("fold", "finish", "grad") if n not in own and n not in base]
+    if missing:
+        raise TypeError(f"{space.__name__}: a row program needs a function {missing[0]}")
+    return Functions(**{**base, **own})
+
+
+def _variants(space: type) -> dict[str, Functions]:
+    base = _functions(space, {})._asdict()
+    return {n: _functions(c, base) for n, c in vars(space).items() if isinstance(c, type) and not n.startswith("__")}

@@ -1,0 +1,292 @@
+"""Every row loss against its textbook formula: value and derivatives, as plain Python and as compiled kernels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+from types import CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+import pytest
+import row_oracle as oracle
+from row_cases import LOSSES, Case, cases
+from row_slack import faults
+from test_definitions import TYPES, Elementary
+
+from fastloss.kernels.bind import lift
+
+CASES = [
+    pytest.param(name, params, id=f"{name}-{'-'.join(map(str, params.values()))}")
+    for name in LOSSES
+    for params in (oracle.FORMULAS[name].points if name in oracle.FORMULAS else ({},))
+]
+ULPS = 4.0
+"""What a value or derivative may be off, in units in the last place of the result or of `magnitudes`."""
+
+WIDER: dict[str, tuple[float, float, float]] = {
+    "js_divergence": (5, 6, 4),  # two logarithms; that of 1 - beta, of a beta near 1
+    "multiclass_focal": (4, 4, 8),  # a subnormal probability times gamma and its logarithm
+}
+"""Value, first and second derivative, where it takes more."""
+
+
+# -- plain Python ------------------------------------------------------------------------------------------------------
+
+
+@cache
+def plain(functions: Any, kind: type) -> Any:
+    return functions._replace(
+        **{n: lift(f, Elementary, kind, lambda g: g) for n, f in functions._asdict().items() if f is not None}
+    )
+
+
+def highest(values: Any, kind: type) -> Any:
+    """As the kernels take it: a NaN may be passed over."""
+    return kind(max((v for v in values if v == v), default=math.nan))
+
+
+def run(name: str, params: dict[str, Any], kind: type, scores: Any, masses: Any) -> tuple[Any, Any, Any]:
+    """A row: loss, gradient, second derivatives, as the kernels do it, with sums rounded once."""
+    loss = LOSSES[name].bind(**params)
+    f, sizes = plain(loss.functions, kind), loss.sizes
+    p = tuple(v if v is None else kind(v) for v in loss.values.values())
+    columns = list(zip(*([kind(x) for x in row] for row in scores), strict=True))
+    t = [kind(0.0)] * len(columns) if masses is None else [kind(x) for x in masses]
+
+    def total(terms: Any) -> Any:
+        return tuple(kind(np.sum(np.array(c, np.float64))) for c in zip(*terms, strict=True))
+
+    with np.errstate(all="ignore"):
+        m: Any = ()
+        if sizes.peaks:
+            peaks = [f.peak(*x, *((u,) if sizes.sighted else ()), *p) for x, u in zip(columns, t, strict=True)]
+            peaks = [v if isinstance(v, tuple) else (v,) for v in peaks]
+            m = tuple(highest(c, kind) for c in zip(*peaks, strict=True))
+        folded = [f.fold(*x, u, *m, *p) for x, u in zip(columns, t, strict=True)]
+        sums = total([terms for terms, _ in folded])
+        if f.second is not None:
+            c = f.settle(*m, *sums, *p)
+            sums += total([f.second(*kept, u, *c, *p) for (_, kept), u in zip(folded, t, strict=True)])
+        value, c = f.finish(*m, *sums, *p)
+        slopes = [f.grad(*kept, u, *c, *p) for (_, kept), u in zip(folded, t, strict=True)]
+    return value, [d[0] for d in slopes], [d[1] for d in slopes]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("name", "params"), CASES)
+def test_formula(name: str, params: dict[str, Any], dtype: str) -> None:
+    """Value and derivatives are those of the textbook formula."""
+    assert name in oracle.FORMULAS, f"tests/row_oracle.py has no formula for {name}"
+    kind, bounds = TYPES[dtype], WIDER.get(name, (ULPS,) * 3)
+    fixed = {n: v if v is None else float(kind(v)) for n, v in params.items()}
+    wrong = []
+    for case in cases(name, kind):
+        got = run(name, fixed, kind, case.scores, case.masses)
+        wrong += [f"d{k} off by {e:.1f}, {w}" for k, e, w in faults(name, fixed, kind, case, got) if not e <= bounds[k]]
+    assert not wrong, f"{len(wrong)}\n" + "\n".join(wrong[:20])
+
+
+# -- NaN, infinities, conventions --------------------------------------------------------------------------------------
+
+
+def usual(name: str, size: int = 3) -> tuple[list[list[float]], list[float] | None]:
+    """Scores inside their domains, and masses."""
+    loss, rng = LOSSES[name], np.random.default_rng(2)
+    scores = [list(d.sample(rng, size)) for d in loss.domains[: loss.scores]]
+    if loss.target == "none" and oracle.FORMULAS[name].scores == "probabilities":
+        scores[1] = list(rng.dirichlet(np.ones(size)))
+    t = None if loss.target == "none" else [1.0] + [0.0] * (size - 1)
+    return scores, t
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("name", "params"), CASES)
+def test_nan(name: str, params: dict[str, Any], dtype: str) -> None:
+    """NaN in any score, of either sign, makes the loss NaN, and its own derivative."""
+    if name == "negative_log_likelihood":
+        pytest.skip("does not look at classes without mass")
+    kind = TYPES[dtype]
+    for sign in (1.0, -1.0):
+        for k in range(3):
+            for which in range(LOSSES[name].scores):
+                scores, t = usual(name)
+                scores[which][k] = math.copysign(math.nan, sign)
+                if which and params.get("alpha") == 1.0:
+                    continue  # the teacher counts nothing
+                value, d1, _ = run(name, params, kind, scores, t)
+                assert math.isnan(value), (k, which)
+                assert math.isnan(d1[k]), (k, which)
+    counts = params.get("alpha", 1.0) > 0.0
+    if counts and not oracle.FORMULAS[name].labels and LOSSES[name].target != "none":
+        scores, t = usual(name)
+        value, d1, _ = run(name, params, kind, scores, [math.nan, 0.0, 0.0])
+        assert math.isnan(value)
+        assert math.isnan(d1[0])
+
+
+NAN, INF = math.nan, math.inf
+LIMITS: list[tuple[str, dict[str, Any], list[list[float]], list[float] | None, float, list[float]]] = [
+    # loss, parameters, scores, masses, and value and gradient
+    ("cross_entropy", {}, [[-INF, -INF]], [1, 0], NAN, [NAN, NAN]),
+    ("cross_entropy", {}, [[INF, 0.0]], [1, 0], 0.0, [0.0, 0.0]),
+    ("cross_entropy", {}, [[INF, 0.0]], [0, 1], INF, [1.0, -1.0]),
+    ("cross_entropy", {}, [[0.0, -INF]], [0, 1], INF, [1.0, -1.0]),
+    ("cross_entropy", {}, [[0.0, -INF]], [1, 0], 0.0, [0.0, 0.0]),
+    ("cross_entropy", {}, [[5.0]], [1], 0.0, [0.0]),
+    ("cross_entropy", {"softcap": 3.0}, [[INF, 0.0]], [1, 0], math.log1p(math.exp(-3)), [0.0, 1 / (1 + math.exp(3))]),
+    ("multiclass_focal", {}, [[-INF, -INF]], [1, 0], NAN, [NAN, NAN]),
+    ("multiclass_focal", {}, [[INF, 0.0]], [1, 0], 0.0, [0.0, 0.0]),
+    ("multiclass_focal", {}, [[INF, 0.0]], [0, 1], INF, [1.0, -1.0]),
+    ("multiclass_focal", {}, [[5.0]], [1], 0.0, [0.0]),
+    ("generalized_cross_entropy", {"q": 0.5}, [[INF, 0.0]], [0, 1], 2.0, [0.0, 0.0]),
+    ("poly_cross_entropy", {}, [[INF, 0.0]], [0, 1], INF, [1.0, -1.0]),
+    ("listwise_softmax", {}, [[1.0, 2.0]], [0, 0], 0.0, [0.0, 0.0]),
+    ("categorical_cross_entropy", {}, [[0.0, 1.0]], [1, 0], 100.0, [-1e12, 0.0]),
+    ("negative_log_likelihood", {}, [[NAN, -1.0]], [0, 1], 1.0, [0.0, -1.0]),
+    ("negative_log_likelihood", {}, [[-INF, -1.0]], [0, 1], 1.0, [0.0, -1.0]),
+    ("negative_log_likelihood", {}, [[NAN, -1.0]], [1, 0], NAN, [NAN, NAN]),
+    ("multiclass_hinge", {}, [[5.0]], [1], 0.0, [0.0]),
+    ("multiclass_hinge", {}, [[1.0, 0.0, -3.0]], [1, 0, 0], 0.0, [0.0, 0.0, 0.0]),
+    ("multiclass_hinge", {}, [[1.0, 2.0, 2.0]], [1, 0, 0], 2.0, [-1.0, 0.5, 0.5]),
+    ("multiclass_hinge", {}, [[1.0, INF, 2.0]], [1, 0, 0], INF, [-1.0, 1.0, 0.0]),
+    ("multiclass_hinge", {}, [[1.0, -INF]], [1, 0], 0.0, [0.0, 0.0]),
+    ("multiclass_hinge_sum", {}, [[5.0]], [1], 0.0, [0.0]),
+    ("multiclass_hinge_sum", {}, [[1.0, 0.0]], [1, 0], 0.0, [0.0, 0.0]),
+    ("multiclass_hinge_sum", {}, [[1.0, 1.0]], [1, 0], 0.5, [-0.5, 0.5]),
+    ("multiclass_hinge_sum", {}, [[INF, 1.0]], [1, 0], 0.0, [0.0, 0.0]),
+    ("multiclass_hinge_sum", {}, [[1.0, -INF]], [1, 0], 0.0, [0.0, 0.0]),
+    ("multilabel_soft_margin", {}, [[INF, -INF], [1.0, 0.0]], None, 0.0, [0.0, 0.0]),
+    ("multilabel_soft_margin", {}, [[INF, -INF], [0.0, 0.0]], None, INF, [0.5, 0.0]),
+    ("kl_divergence", {}, [[0.3, 0.7], [0.3, 0.7]], None, 0.0, [-1.0, -1.0]),
+    ("kl_divergence", {}, [[0.0, 1.0], [0.0, 1.0]], None, 0.0, [0.0, -1.0]),
+    ("kl_divergence", {}, [[0.0, 1.0], [0.5, 0.5]], None, INF, [-INF, -0.5]),
+    ("kl_divergence_log", {}, [[-INF, -1.0], [0.0, 1.0]], None, 1.0, [0.0, -1.0]),
+    ("kl_divergence_log", {}, [[-INF, 0.0], [1.0, 0.0]], None, INF, [-1.0, 0.0]),
+    ("kl_divergence_log_target", {}, [[-INF, -1.0], [-INF, 0.0]], None, 1.0, [0.0, -1.0]),
+    ("js_divergence", {}, [[0.0, 1.0], [0.0, 1.0]], None, 0.0, [0.5 * math.log(2), 0.0]),
+    ("js_divergence", {}, [[0.0, 1.0], [1.0, 0.0]], None, math.log(2), [-INF, 0.5 * math.log(2)]),
+    ("total_variation", {}, [[0.3, 0.7], [0.3, 0.7]], None, 0.0, [0.0, 0.0]),
+    ("cosine_distance", {}, [[0.0, 0.0], [1.0, 2.0]], None, 1.0, [0.0, 0.0]),
+    ("cosine_distance", {}, [[1.0, 2.0], [0.0, 0.0]], None, 1.0, [0.0, 0.0]),
+    ("soft_distillation", {}, [[0.5, -2.0], [1.5, -1.0]], None, 0.0, [0.0, 0.0]),
+    ("soft_distillation", {}, [[0.0, -INF], [0.0, -INF]], None, 0.0, [0.0, 0.0]),
+    ("soft_distillation", {}, [[0.0, -INF], [0.0, 0.0]], None, INF, [1.0, -1.0]),
+    ("soft_distillation", {}, [[-INF, -INF], [0.0, 0.0]], None, NAN, [NAN, NAN]),
+    ("soft_distillation", {}, [[0.0, 0.0], [-INF, -INF]], None, NAN, [NAN, NAN]),
+    ("soft_reverse_distillation", {}, [[0.0, -INF], [0.0, 0.0]], None, 4 * math.log(2), [0.0, 0.0]),
+    ("soft_js_distillation", {}, [[0.0, -INF], [0.0, -INF]], None, 0.0, [0.0, 0.0]),
+    ("soft_js_distillation", {}, [[0.0, -INF], [-INF, 0.0]], None, 4 * math.log(2), [0.0, 0.0]),
+    ("distillation", {"alpha": 0.0}, [[0.0, -INF], [0.0, -INF]], [0, 1], 0.0, [0.0, 0.0]),
+]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("name", "params", "scores", "masses", "value", "grad"), LIMITS)
+def test_limit(name: str, params: Any, scores: Any, masses: Any, value: float, grad: Any, dtype: str) -> None:
+    got = run(name, params, TYPES[dtype], scores, masses)
+    assert got[0] == pytest.approx(value, rel=1e-6, nan_ok=True)
+    assert got[1] == pytest.approx(grad, rel=1e-6, abs=1e-6, nan_ok=True)
+
+
+def test_every_loss_of_distributions_is_none_of_itself() -> None:
+    rng = np.random.default_rng(3)
+    for name in ("kl_divergence", "js_divergence", "total_variation", "soft_distillation", "soft_reverse_distillation",
+                 "soft_js_distillation", "cosine_distance"):  # fmt: skip
+        for kind in TYPES.values():
+            p = rng.dirichlet(np.ones(9)).astype(kind)
+            assert run(name, {}, kind, [p, p], None)[0] == 0.0, name
+
+
+# -- compiled ----------------------------------------------------------------------------------------------------------
+
+
+def batches(name: str, kind: type, only: int | None = None) -> Iterator[tuple[list[Case], Any, Any, float]]:
+    """The rows of one number of classes and one kind of target, as arrays."""
+    groups: dict[Any, list[Case]] = {}
+    for case in cases(name, kind):
+        width = len(case.scores[0])
+        if only in (None, width):
+            groups.setdefault((width, case.label is None, case.smoothing), []).append(case)
+    for (_, dense, smoothing), group in groups.items():
+        scores = [np.array(rows, kind) for rows in zip(*(c.scores for c in group), strict=True)]
+        target = np.array([c.masses if dense else c.label for c in group]) if group[0].masses is not None else None
+        yield group, scores, target.astype(kind) if target is not None and dense else target, smoothing
+
+
+def check_compiled(
+    name: str, params: dict[str, Any], kind: type, dense: bool, smoothed: bool, only: int | None
+) -> None:
+    loss, bounds = LOSSES[name], COMPILED.get(name, WIDER.get(name, (ULPS,) * 3))
+    fixed = {n: v if v is None else float(kind(v)) for n, v in params.items()}
+    wrong = []
+    for group, scores, target, smoothing in batches(name, kind, only):
+        inputs = [*scores, *([] if target is None else [target])]
+        if target is not None and ((group[0].label is None) != dense or (smoothing > 0) != smoothed):
+            continue
+        options = {**fixed, **({"label_smoothing": smoothing} if smoothing else {})}
+        value = loss(*inputs, reduction="none", **options)
+        grad, hess = loss.grad_and_hess(*inputs, reduction="sum", **options)
+        for i, case in enumerate(group):
+            got = value[i], grad[i], hess[i]
+            wrong += [
+                f"d{k} off by {e:.1f}, {w}" for k, e, w in faults(name, fixed, kind, case, got) if not e <= bounds[k]
+            ]
+    assert not wrong, f"{len(wrong)}\n" + "\n".join(wrong[:20])
+
+
+COMPILED: dict[str, tuple[float, float, float]] = {
+    "multiclass_hinge_sum": (4, 6, 4),  # the label's slope is a sum of 70 terms, added one after another
+}
+"""Bounds where vectorised functions, within 1.5 units and not 0.5, take more."""
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("name", "params"), CASES)
+def test_compiled(name: str, params: dict[str, Any], dtype: str) -> None:
+    """One kind of target; the others share all functions of the loss with it."""
+    check_compiled(name, params, TYPES[dtype], LOSSES[name].target == "dense", False, None)
+
+
+@pytest.mark.parametrize(("dense", "smoothed"), [(True, False), (False, True)])
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", ["cross_entropy", "poly_cross_entropy", "distillation"])
+def test_compiled_targets(name: str, dtype: str, dense: bool, smoothed: bool) -> None:
+    check_compiled(name, oracle.FORMULAS[name].points[0], TYPES[dtype], dense, smoothed, 7)
+
+
+# -- how definitions are written -----------------------------------------------------------------------------------------
+
+
+def codes(code: CodeType, scope: dict[str, Any]) -> Iterator[CodeType]:
+    yield code
+    for name in code.co_names:
+        if isinstance(helper := scope.get(name), FunctionType):
+            yield from codes(helper.__code__, helper.__globals__)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_constants_are_floats(name: str) -> None:
+    """An integer in an expression turns a float32 loop into a float64 one."""
+    base = LOSSES[name]
+    for functions in (base._base, *base._variants.values()):
+        for f in filter(None, functions):
+            for code in codes(f.__code__, f.__globals__):
+                constants = [c for c in code.co_consts if c not in (None, ()) and not isinstance(c, str)]
+                assert all(isinstance(c, float) for c in constants), (f.__qualname__, constants)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_documented(name: str) -> None:
+    loss = LOSSES[name]
+    doc = loss.__doc__ or ""
+    assert doc.splitlines()[0].endswith((".", ":")), "one sentence on what the loss is for"
+    assert f">>> fl.{name}" in doc, "an example"
+    assert len(doc.split("\n\n")) >= 3, "a paragraph with the formula and the convention"
+    assert all(parameter in doc for parameter in loss.parameters)
+    assert all(str(domain) != "a real number" for domain in loss.parameters.values())
+
+
+def test_oracle_knows_no_other_loss() -> None:
+    assert set(oracle.FORMULAS) == set(LOSSES)

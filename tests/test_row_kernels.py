@@ -1,0 +1,302 @@
+"""Cross-entropy against the textbook in NumPy: sizes, types, options, axes, memory; and what its kernels share with others'."""
+
+from __future__ import annotations
+
+import operator
+from itertools import combinations, product
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from data import ROWS
+from numpy.testing import assert_allclose, assert_array_equal
+
+import fastloss as fl
+
+BRAIN = ml_dtypes.bfloat16
+# The elementary functions are within 2 units in the last place of the compute type, an exponential adds its argument's
+# rounding times the argument (here at most 20), and a row sums strips of 2,048 terms.
+TOLERANCE = {"f8": 2e-14, "f4": 1e-5}
+
+CLASSES = [1, 2, 5, 6, 16, 17, 64, 100, 128, 129, 200, 2048 + 70]
+SIZES = [1, 3, 63, 64, 65, 200]
+KINDS = [3, 20, 150]
+"""Classes for each way of going through rows: lanes, squares, row by row."""
+EACH_KIND = [
+    "cross_entropy",
+    "multiclass_hinge",  # a maximum that depends on the label
+    "multiclass_hinge_sum",  # a second sum
+    "kl_divergence",  # two scores, no maximum, a domain
+    "soft_distillation",  # two maxima
+]
+"""One loss of each kind that the templates treat differently."""
+
+
+def reference(
+    z: Any, target: Any, weight: Any = None, class_weight: Any = None, ignore_index: Any = None,
+    label_smoothing: float = 0.0, reduction: str = "mean", normalizer: Any = None,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """Value, gradient, second derivative of rows, in float64."""
+    z = z.astype(np.float64)
+    n, k = z.shape
+    w = np.broadcast_to(1.0 if weight is None else weight, n).astype(np.float64)
+    c = np.ones(k) if class_weight is None else np.asarray(class_weight, np.float64)
+    if target.ndim == 1:
+        w = w if ignore_index is None else np.where(target == ignore_index, 0.0, w)
+        y = np.where(w != 0.0, target, 0).astype(np.int64)
+        mass, present = np.eye(k)[y], (w * c[y]).sum()
+    else:
+        mass, present = target.astype(np.float64), w.sum()
+    mass = c * ((1.0 - label_smoothing) * mass + label_smoothing / k)
+    top = z.max(axis=1, keepdims=True)
+    lse = top + np.log(np.exp(z - top).sum(axis=1, keepdims=True))
+    p = np.exp(z - lse)
+    each = w * (mass * (lse - z)).sum(axis=1)
+    whole, rows = mass.sum(axis=1, keepdims=True), w[:, None]
+    d = 1.0 if reduction != "mean" else present if normalizer is None else normalizer
+    value = each if reduction == "none" else each.sum() / d
+    return value, rows * (whole * p - mass) / d, rows * whole * p * (1.0 - p) / d
+
+
+def scores(shape: Any, dtype: Any, rng: np.random.Generator) -> Any:
+    return rng.normal(0.0, 3.0, shape).astype(dtype)
+
+
+def targets(kind: str, n: int, k: int, dtype: Any, rng: np.random.Generator) -> Any:
+    return rng.integers(0, k, n) if kind == "labels" else rng.dirichlet(np.ones(k), n).astype(dtype)
+
+
+def draw(loss: fl.RowLoss, n: int, k: int, dtype: Any, rng: np.random.Generator, kind: str = "") -> list[Any]:
+    """The inputs of any row loss: numbers in their domains, a distribution for a target, or what target it takes."""
+    arrays = [domain.sample(rng, (n, k)).astype(dtype) for domain in loss.domains]
+    if loss.inputs[-1] == "target":
+        kind = kind or {"both": "labels", "none": "dense"}.get(loss.target, loss.target)
+        arrays[-1] = targets(kind, n, k, dtype, rng)
+    return arrays
+
+
+def close(actual: Any, expected: Any, tolerance: float) -> None:
+    scale = np.abs(np.asarray(expected)).max(initial=0.0)
+    assert_allclose(np.asarray(actual).astype(np.float64), expected, rtol=tolerance, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("kind", ["labels", "dense"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("k", CLASSES)
+def test_sizes(k: int, dtype: str, kind: str, rng: np.random.Generator) -> None:
+    for n in SIZES:
+        z, t = scores((n, k), dtype, rng), targets(kind, n, k, dtype, rng)
+        value, grad = fl.cross_entropy.value_and_grad(z, t)
+        expected, slope, _ = reference(z, t)
+        assert value.dtype == grad.dtype == z.dtype
+        close(value, expected, TOLERANCE[dtype])
+        close(grad, slope, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind"), [("value_and_grad", "labels"), ("value_and_grad", "dense"), ("grad_and_hess", "labels")]
+)
+@pytest.mark.parametrize("dtype", ["f2", BRAIN], ids=str)
+@pytest.mark.parametrize("k", [1, 5, 6, 17, 128, 129, 2118])
+def test_sixteen_bits(k: int, dtype: Any, verb: str, kind: str, rng: np.random.Generator) -> None:
+    """Arithmetic in float32, derivatives rounded once; the last bit may differ, since float32 goes by squares or tiles."""
+    unit = 2.0**-10 if dtype == "f2" else 2.0**-7
+    for n in (3, 64, 65):
+        z, t = scores((n, k), dtype, rng), targets(kind, n, k, "f4", rng)
+        found, wide = getattr(fl.cross_entropy, verb)(z, t), getattr(fl.cross_entropy, verb)(z.astype("f4"), t)
+        for a, b in zip(found, wide, strict=True):
+            assert a.dtype == (np.float32 if a.ndim == 0 else z.dtype)
+            tolerance = (TOLERANCE["f4"], 0.0) if a.ndim == 0 else (unit, 2.0**-24)
+            assert_allclose(a.astype("f4"), b, *tolerance)
+
+
+OPTIONS: dict[str, list[Any]] = {
+    "verb": ["__call__", "value_and_grad", "grad", "grad_and_hess"],
+    "reduction": ["mean", "sum", "none", "normalizer"],
+    "k": KINDS,
+    "kind": ["labels", "dense"],
+    "label_smoothing": [0.0, 0.1, 1.0],
+    "class_weight": [False, True],
+    "weight": [None, "f4", "f8", "?", "u1"],
+    "ignore_index": [None, -100, 1],
+    "backend": ["serial", "parallel"],
+    "out": [False, True],
+}
+
+
+def pairwise(levels: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Few choices of which every two options meet in every two of their values."""
+    names, rng = list(levels), np.random.default_rng(1)
+    pairs = combinations(names, 2)
+    missing = {(a, x, b, y) for a, b in pairs for x, y in product(range(len(levels[a])), range(len(levels[b])))}
+    chosen = []
+    while missing:
+        trials = [{n: int(rng.integers(len(v))) for n, v in levels.items()} for _ in range(60)]
+        met = [{p for p in missing if t[p[0]] == p[1] and t[p[2]] == p[3]} for t in trials]
+        best = max(range(len(trials)), key=lambda i: len(met[i]))
+        missing -= met[best]
+        if met[best]:
+            chosen.append({n: levels[n][i] for n, i in trials[best].items()})
+    return chosen
+
+
+@pytest.mark.parametrize("case", pairwise(OPTIONS), ids=lambda c: "-".join(map(str, c.values())))
+def test_options(case: dict[str, Any], rng: np.random.Generator) -> None:
+    n, k, verb, dense = 130, case["k"], case["verb"], case["kind"] == "dense"
+    z, t = scores((n, k), "f4", rng), targets(case["kind"], n, k, "f4", rng)
+    kind, weight, classes, ignore = case["weight"], None, None, None if dense else case["ignore_index"]
+    if kind is not None:
+        weight = (rng.gamma(1.0, 1.0, n) if "f" in kind else rng.integers(0, 2, n)).astype(kind)
+    if ignore is not None:
+        t[::5] = ignore
+    if case["class_weight"]:
+        classes = rng.gamma(1.0, 1.0, k).astype("f4")
+        classes[2] = 0.0
+    mean = case["reduction"] == "normalizer"
+    options = {"weight": weight, "class_weight": classes, "ignore_index": ignore, "label_smoothing": case["label_smoothing"],
+               "reduction": "mean" if mean else case["reduction"], "normalizer": 7.0 if mean else None}  # fmt: skip
+    value, grad, hess = reference(z, t, **options)
+    expected = {"__call__": [value], "value_and_grad": [value, grad], "grad": [grad], "grad_and_hess": [grad, hess]}[
+        verb
+    ]
+    outs: list[Any] = []
+    if case["out"]:
+        outs = [np.empty(e.shape, "f4") for e in expected if np.ndim(e) == 2 or (verb == "__call__" and np.ndim(e))]
+    given = None if not outs else outs[0] if len(outs) == 1 else tuple(outs)
+    result = getattr(fl.cross_entropy, verb)(z, t, backend=case["backend"], out=given, **options)
+    found = result if isinstance(result, tuple) else (result,)
+    for a, e in zip(found, expected, strict=True):
+        assert a.dtype == np.float32
+        close(a, e, TOLERANCE["f4"])
+    assert all(a is b for a, b in zip(found[::-1], outs[::-1], strict=False))
+
+
+STORED = [*product(["labels", "dense"], ["i1", "i2", "i4", "u1", "u2", "u4", "u8"], [3]), *product(["labels", "dense"], ["i1", "u8"], [150])]  # fmt: skip
+STORED += [("dense", "f8", 150), ("dense", "f2", 20), ("dense", BRAIN, 3), ("dense", "?", 20)]
+
+
+@pytest.mark.parametrize(("kind", "stored", "k"), STORED, ids=str)
+def test_types_of_targets(kind: str, stored: Any, k: int, rng: np.random.Generator) -> None:
+    z, t = (
+        scores((70, k), "f4", rng),
+        rng.integers(0, min(k, 128), 70) if kind == "labels" else rng.integers(0, 2, (70, k)),
+    )
+    expected, slope, _ = reference(z, t)
+    value, grad = fl.cross_entropy.value_and_grad(z, t.astype(stored))
+    close(value, expected, TOLERANCE["f4"])
+    close(grad, slope, TOLERANCE["f4"])
+
+
+SHAPES = [(7,), (150,), (70, 9), (9, 140), (3, 130, 5), (4, 5, 6), (2, 3, 4, 5), (2, 5, 4, 131)]
+
+
+@pytest.mark.parametrize("kind", ["labels", "dense"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_axes(shape: tuple[int, ...], kind: str, rng: np.random.Generator) -> None:
+    """Against the axis moved to the end, as rows."""
+    z = scores(shape, "f8", rng)
+    for axis in range(-z.ndim, z.ndim):
+        k = shape[axis]
+        moved = np.moveaxis(z, axis, -1)
+        batch = moved.shape[:-1]
+        flat, weight = targets(kind, moved.size // k, k, "f8", rng), rng.gamma(1.0, 1.0, batch)
+        t = flat.reshape(batch) if kind == "labels" else np.moveaxis(flat.reshape(moved.shape), -1, axis)
+        expected, grad, hess = reference(moved.reshape(-1, k), flat, weight.reshape(-1))
+        value, slope = fl.cross_entropy.value_and_grad(z, t, axis=axis, weight=weight)
+        also, bend = fl.cross_entropy.grad_and_hess(z, t, axis=axis, weight=weight)
+        close(value, expected, TOLERANCE["f8"])
+        for a, e in ((slope, grad), (also, grad), (bend, hess)):
+            close(np.moveaxis(a, axis, -1), e.reshape(moved.shape), TOLERANCE["f8"])
+        each = fl.cross_entropy(z, t, axis=axis, weight=weight, reduction="none")
+        assert each.shape == batch
+        close(each.sum() / weight.sum(), value, TOLERANCE["f8"])
+
+
+@pytest.mark.parametrize("shape", [(6, 1), (1, 5), (1, 1), (5,), ()], ids=str)
+def test_weights_broadcast_over_the_batch(shape: tuple[int, ...], rng: np.random.Generator) -> None:
+    z, t, weight = scores((6, 5, 4), "f8", rng), rng.integers(0, 4, (6, 5)), rng.gamma(1.0, 1.0, shape)
+    value, grad = fl.cross_entropy.value_and_grad(z, t, weight=weight)
+    expected, slope, _ = reference(z.reshape(30, 4), t.reshape(30), np.broadcast_to(weight, (6, 5)).reshape(30))
+    close(value, expected, TOLERANCE["f8"])
+    close(grad.reshape(30, 4), slope, TOLERANCE["f8"])
+
+
+@pytest.mark.parametrize("k", [3, 21, 131])
+@pytest.mark.parametrize("name", ROWS)
+def test_every_loss_in_float32(name: str, k: int, rng: np.random.Generator) -> None:
+    """Against float64, for numbers that both can hold."""
+    loss = fl.LOSSES[name]
+    arrays = draw(loss, 66, k, "f4", rng)
+    wide = [x.astype("f8") if x.dtype == np.float32 else x for x in arrays]
+    value, grad = loss.value_and_grad(*arrays)
+    expected, slope = loss.value_and_grad(*wide, weight=np.ones(66))
+    assert value.dtype == grad.dtype == np.float32
+    close(value, expected, TOLERANCE["f4"])
+    close(grad, slope, TOLERANCE["f4"])
+
+
+@pytest.mark.parametrize("k", KINDS)
+@pytest.mark.parametrize("name", [n for n in ROWS if fl.LOSSES[n].target == "both"])
+def test_labels_are_masses(name: str, k: int, rng: np.random.Generator) -> None:
+    """With one class's mass a row, in every kind of target."""
+    loss = fl.LOSSES[name]
+    *rows, labels = draw(loss, 66, k, "f8", rng, "labels")
+    options = [{}]
+    if name == "cross_entropy":
+        options += [{"label_smoothing": 0.25}, {"class_weight": rng.gamma(1.0, 1.0, k)},
+                    {"label_smoothing": 0.25, "class_weight": rng.gamma(1.0, 1.0, k)}]  # fmt: skip
+    for some in options:
+        results = [
+            loss.value_and_grad(*rows, t, weight=np.ones(66), reduction="sum", **some)
+            for t in (labels, np.eye(k)[labels])
+        ]
+        for a, b in zip(*results, strict=True):
+            close(a, b, TOLERANCE["f8"])
+
+
+@pytest.mark.parametrize("k", KINDS)
+def test_statistics(k: int, rng: np.random.Generator) -> None:
+    z, t = scores((130, k), "f8", rng), rng.integers(0, k, 130)
+    t[::4] = -1
+    z[7, :] = 0.5  # the first of several is the largest
+    z[9, 1] = np.nan
+    value, stats = fl.cross_entropy(z, t, ignore_index=-1, return_stats=True)
+    assert np.isnan(value)
+    there = (t != -1) & (np.arange(130) != 9)
+    lse = np.log(np.exp(z).sum(axis=1))
+    p = np.exp(z - lse[:, None])
+    with np.errstate(invalid="ignore"):
+        close(stats.logsumexp[there], lse[there], TOLERANCE["f8"])
+        close(stats.entropy[there], -(p * np.log(p)).sum(axis=1)[there], 10 * TOLERANCE["f8"])
+    assert np.isnan(stats.logsumexp[~there]).all()
+    assert_array_equal(stats.argmax, np.where(there, z.argmax(axis=1), -1))
+    assert_array_equal(stats.correct, there & (z.argmax(axis=1) == t))
+
+
+def logsumexp(x: Any) -> Any:
+    top = x.max(-1, keepdims=True)
+    return top + np.log(np.exp(x - top).sum(-1, keepdims=True))
+
+
+FUNCTIONS = {
+    "softmax": lambda x: np.exp(x - logsumexp(x)),
+    "log_softmax": lambda x: x - logsumexp(x),
+    "logsumexp": lambda x: logsumexp(x)[..., 0],
+}
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name: str, dtype: str, rng: np.random.Generator) -> None:
+    call = operator.attrgetter(name)(fl)
+    for k, temperature in product(CLASSES, (1.0, 0.5)):
+        x = scores((65, k), dtype, rng)
+        expected = FUNCTIONS[name](x.astype("f8") / temperature)
+        result = call(x, temperature=temperature)
+        assert result.dtype == x.dtype
+        close(result, expected, TOLERANCE[dtype])
+        close(call(x.T, axis=0, temperature=temperature), expected.T, TOLERANCE[dtype])
+        if name != "logsumexp":
+            assert call(x, out=x, temperature=temperature) is x
+            close(x, expected, TOLERANCE[dtype])

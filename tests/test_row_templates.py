@@ -1,0 +1,40 @@
+"""The row templates as compiled against the same templates run as plain Python, for every row loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plain
+import pytest
+from data import ROWS
+from numpy.testing import assert_allclose
+
+import fastloss as fl
+from fastloss.kernels import cpu
+
+# float64, and elementary functions that are within 2 units in the last place.
+ROUNDING = 1e-12
+
+
+def sample(loss: fl.RowLoss, shape: tuple[int, int], labels: bool, rng: np.random.Generator) -> list[Any]:
+    """Scores inside their domains; labels, or a dense target whose rows sum to 1."""
+    arrays = [domain.sample(rng, shape) for domain in loss.domains]
+    if loss.target != "none":
+        arrays[-1] = rng.integers(0, shape[1], shape[0]) if labels else rng.dirichlet(np.ones(shape[1]), shape[0])
+    return arrays
+
+
+@pytest.mark.parametrize("classes", [21, 131], ids=["lanes", "rows"])
+@pytest.mark.parametrize("name", ROWS)
+def test_compiled_is_plain(name: str, classes: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """66 rows: a full tile, which goes through squares, and the beginning of another, which does not."""
+    loss = fl.LOSSES[name]
+    arrays = sample(loss, (66, classes), loss.target in ("labels", "both"), rng)
+    weight = np.where(rng.random(66) < 0.2, 0.0, rng.random(66))
+    verb = "grad_and_hess" if loss.order > 1 else "value_and_grad"
+    found = getattr(loss, verb)(*arrays, weight=weight, backend="serial")
+    monkeypatch.setattr(cpu, "row_runner", lambda plan, size, backend: lambda *args: plain.run_rows(plan, *args, 1))
+    expected = getattr(loss, verb)(*arrays, weight=weight, backend="serial")
+    for a, b in zip(found, expected, strict=True):
+        assert_allclose(a, b, rtol=ROUNDING, atol=ROUNDING * np.abs(np.asarray(b)).max())
