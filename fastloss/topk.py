@@ -52,8 +52,8 @@ class TopKDistillation:
         """The value.
 
         >>> import fastloss as fl
-        >>> fl.topk_distillation([[0.0, 0.0, 0.0]], [[2]], [[np.log(0.9)]], [2], temperature=1.0, alpha=0.0)
-        np.float64(0.8939265967153104)
+        >>> fl.topk_distillation([[0.0, 0.0, 0.0]], [[2]], [[np.log(0.9)]], [2], temperature=1.0, alpha=0.0).round(6)
+        np.float64(0.893927)
         """
         return self._run(VALUE, pred, indices, log_probabilities, target, **keywords)[0]
 

@@ -92,6 +92,36 @@ def test_eight_processes_on_a_cold_cache(tmp_path: Path) -> None:
     assert all("done" in finish(process, timeout=300) for process in running)
 
 
+@pytest.mark.parametrize("backend", ["serial", "parallel"])
+def test_kernels_of_two_processes_do_not_mix(backend: str, tmp_path: Path) -> None:
+    """Alike in all but a number, they come to one process from disk: each must keep the functions it was made with."""
+    script = """
+import sys
+import numpy as np, fastloss as fl
+@fl.rowwise(targets="dense", smooth=False)
+class once:
+    def fold(p, t): return ((p - t) * (p - t),), (p,)
+    def finish(total): return total, ()
+    def grad(p, t): return 2.0 * (p - t), 2.0
+@fl.rowwise(targets="dense", smooth=False)
+class twice:
+    def fold(p, t): return (2.0 * (p - t) * (p - t),), (p,)
+    def finish(total): return total, ()
+    def grad(p, t): return 4.0 * (p - t), 4.0
+@fl.pointwise
+def flat(p, t):
+    return (p - t) * (p - t), 2.0 * (p - t), 2.0
+@fl.pointwise
+def steep(p, t):
+    return 2.0 * (p - t) * (p - t), 4.0 * (p - t), 4.0
+"""
+    env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache")}
+    show = "x, t = np.ones((70_000, 3)), np.zeros((70_000, 3))\n"
+    show += f"print(*[loss.value_and_grad(x, t, backend='{backend}')[0] for loss in losses])\n"
+    for losses, expected in (("once, flat", "3.0 1.0"), ("twice, steep", "6.0 2.0"), ("once, twice, flat, steep", "3.0 6.0 1.0 2.0")):
+        assert expected in run(script + f"losses = {losses}\n" + show, tmp_path, **env)
+
+
 def test_second_process_compiles_nothing(tmp_path: Path) -> None:
     script = (
         SETUP

@@ -150,8 +150,12 @@ class RowSweep:
             return 0.0
         scores = [self._by_class(x) for x in self.scores]
         written = [self._by_class(a, output=True) for a in (*grads, *hesses)]
-        # By the elements, not by the extents: pred and out may be alternating columns of one array.
-        inplace = bool(grads) and same_memory(grads[0], self.scores[0])
+        # By the elements, not by the extents: pred and out may be alternating columns of one array. And neither copied.
+        inplace = (
+            bool(grads)
+            and same_memory(grads[0], self.scores[0])
+            and np.may_share_memory(written[0].memory, scores[0].memory)
+        )
         target = self._by_row(self.target) if self.labels else self._by_class(self.target)
         weight = self._by_row(self.weight)
         dense = [target] if target is not None and not self.labels else []

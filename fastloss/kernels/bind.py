@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import math
 import reprlib
+import secrets
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -41,7 +42,10 @@ def bind(function: Any, ports: Mapping[str, Any], jit: Callable[[Any], Any]) -> 
         free = completed(value)
         key = (value, jit, *((name, type(port), port) for name, port in sorted(free.items())))
         if key not in _bound:
-            _bound[key] = jit(_rebuilt(value, value.__code__, {**value.__globals__, **free}))
+            copy = _rebuilt(value, value.__code__, {**value.__globals__, **free})
+            # On disk, kernels of several processes meet, whose copies of one function must not be taken for each other.
+            copy.__qualname__ = f"{value.__qualname__}.{secrets.token_hex(8)}"
+            _bound[key] = jit(copy)
         return _bound[key]
 
     def completed(fn: FunctionType) -> dict[str, Any]:

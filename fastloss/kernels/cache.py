@@ -12,7 +12,9 @@ A cache only saves time: no failure of it may reach the caller, and no compile e
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
+import secrets
 import stat
 import sys
 import threading
@@ -60,6 +62,7 @@ def jit(
             if kernel is fn:  # NUMBA_DISABLE_JIT
                 return kernel
             try:
+                _number_apart()
                 kernel.compile(signature)
             except Exception:
                 if kernel.overloads:
@@ -77,6 +80,18 @@ def jit(
                 break
         kernel.disable_compile()
         return kernel
+
+
+def _number_apart() -> None:
+    """Number functions from where no other process does.
+
+    What a kernel calls goes to disk with it, under a name that differs from another kernel's by Numba's count of this
+    process's functions alone. Of two kernels from two processes that had counted alike, the linker took the functions
+    of the one for those of the other: wrong results, where both were loaded from disk.
+    """
+    from numba.core.bytecode import FunctionIdentity
+
+    FunctionIdentity._unique_ids = itertools.count(secrets.randbits(48) << 12)
 
 
 @once

@@ -1,0 +1,103 @@
+"""`CudaRowPlan`: which row kernel a call on the GPU needs, and what completes its template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...options import GRAD, HESS, VALUE
+from .. import ports as p
+from .. import rowplan
+from .. import rowports as r
+from . import ports as c
+from . import rowports as q
+from . import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+THREADS = 256
+
+PACKETS = 4
+"""Packets that a thread holds at most: 16 float32, as many as leave room for the program among 64 registers."""
+
+
+class CudaRowPlan(NamedTuple):
+    """A row plan, with what it depends on besides where it runs on a GPU."""
+
+    plan: rowplan.RowPlan
+    group: int
+    """Threads of a row: those of a warp or of a block."""
+    packets: int
+    """What each of them holds at a time."""
+    width: int
+    """Elements of a packet: 1 where rows do not begin at multiples of its bytes."""
+    held: bool
+    """Whether a whole row is held."""
+    found: bool
+    """Whether an earlier kernel has left on the device what derivatives are multiplied with."""
+
+
+def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> CudaRowPlan:
+    """The plan for rows of so many classes, whose packets are `aligned` in memory or not."""
+    width = {"d": 2, "f": 4}.get(plan.types[0], 8) if aligned else 1
+    most = PACKETS * 4 // max(1, width) if width > 1 else PACKETS
+    group = rows.WARP if classes <= rows.WARP * width * most else THREADS
+    packets = 1
+    while packets < most and group * width * packets < classes:
+        packets *= 2
+    return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found)
+
+
+_NEW = {1: q.row_data1, 2: q.row_data2}
+_TAKE = {
+    (1, False): q.take_row1, (2, False): q.take_row2, (1, True): q.take_row1_dense, (2, True): q.take_row2_dense
+}  # fmt: skip
+
+
+def ports(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
+    """The template's free names for this plan."""
+    base, width = plan.plan, plan.width
+    sizes, dense, labels = base.sizes, base.target == "dense", base.target == "labels"
+    chosen = rowplan.ports(base, target)
+    raw: Any = q.label_mass if labels else q.dense_mass if dense else q.no_mass
+    grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
+    warps = plan.group // rows.WARP
+    most = max(sizes.peaks, base.sums, sizes.more, 1)
+    return chosen | {
+        "THREADS": THREADS,
+        "GROUP": plan.group,
+        "WARPS": warps,
+        "ROOM": warps * most,
+        "PACKETS": plan.packets,
+        "WIDTH": width,
+        "HOLD": width * plan.packets,
+        "HELD": plan.held,
+        "KIND": target.kind(base.compute),
+        "VALUE": bool(base.want & VALUE),
+        "mass": q.class_mass if base.classes else raw,
+        "unweighed": raw,
+        "dense": r.smooth_dense_mass if base.smooth else r.dense_mass,
+        "portion": p.absent_if_zero,
+        "new_data": _NEW[sizes.scores],
+        "new_target": q.row_target if dense else q.row_nothing,
+        "new_slope": q.row_slope if grad else q.row_nothing,
+        "new_curve": q.row_slope if hess else q.row_nothing,
+        "load": q.load_chunk,
+        "take_row": _TAKE[sizes.scores, dense],
+        "store_slope": q.store_packet,
+        "store_curve": q.store_packet,
+        "factor_of": c.factor_found if plan.found else c.factor_given,
+        "data_type0": target.kind(base.types[0]),
+        "data_type1": target.kind(base.types[-1]),
+        "target_type": target.kind(base.target_type or "q"),
+        "slope_type": target.kind(base.types[0]),
+        "take_data0": target.moves(base.types[0], width)[0],
+        "take_data1": target.moves(base.types[-1], width)[0],
+        "take_target": target.moves(base.target_type or "q", width)[0],
+        "give_slope": target.moves(base.types[0], width)[1],
+    }
+
+
+def template(plan: CudaRowPlan) -> Any:
+    """The function that is completed."""
+    return rows.census if plan.plan.entry == "census" else rows.total

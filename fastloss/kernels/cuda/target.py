@@ -1,0 +1,212 @@
+"""What makes a kernel of a plan for the GPU: numba-cuda as a compiler to PTX, and NVIDIA's linker. No driver is needed."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numba
+import numpy as np
+from numba import cuda, types  # type: ignore[attr-defined]
+
+from ...options import GRAD, HESS, VALUE
+from ..bind import bind, content, lift
+from ..plan import BRAIN, HALF
+from ..ports import keep, native
+from . import device, math32, math64, rowports
+from .plan import AnyPlan, CombinePlan, ports, template
+from .pointwise import BLOCKS, THREADS
+from .ports import data1, data2, data3, one_by_one, one_by_one_back, slopes1, slopes2, values, weights
+from .rowplan import CudaRowPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..rowplan import RowPlan
+
+_DECODE = {HALF: device.decode_half, BRAIN: device.decode_brain}
+_ENCODE = {HALF: device.encode_half, BRAIN: device.encode_brain}
+
+
+def stored_type(stored: str) -> Any:
+    """An element as a kernel sees it: 16-bit floats and booleans as their bits."""
+    return {HALF: types.uint16, BRAIN: types.uint16, "?": types.uint8}.get(stored) or numba.from_dtype(np.dtype(stored))
+
+
+class Cuda:
+    """What `plan.ports` asks of a target, for numba-cuda."""
+
+    add = staticmethod(lambda a, b: a + b)
+
+    def real(self, compute: str) -> Any:
+        """Numba's own type, which can be called in compiled code."""
+        return types.float64 if compute == "d" else types.float32
+
+    def jet(self, jet: Callable[..., Any], compute: str) -> Any:
+        """The definition on libdevice's functions, its numbers of the compute type."""
+        return _lifted(jet, compute, content(jet))
+
+    def access(self) -> dict[str, Any]:
+        """Of a thread's own arrays."""
+        written = ("value", "grad0", "grad1", "hess0", "hess1")
+        return {"read": _get, "reread": _get, **{f"write_{name}": _set for name in written}}
+
+    def decode(self, stored: str) -> Any:
+        """By the instruction for it."""
+        return _DECODE.get(stored, native)
+
+    def encode(self, stored: str) -> Any:
+        """By the instruction for it; Numba converts the others as it stores them."""
+        return _ENCODE.get(stored, keep)
+
+    def kind(self, stored: str) -> Any:
+        """The type of an element as it is stored."""
+        return stored_type(stored)
+
+    def moves(self, stored: str, width: int) -> tuple[Any, Any]:
+        """Whole packets where they are at least 4 bytes."""
+        if device.packed(width, stored_type(stored).bitwidth // 8):
+            return device.loader(width), device.storer(width)
+        return one_by_one, one_by_one_back
+
+    def row_access(self) -> dict[str, Any]:
+        """Of a thread's own arrays, and of single numbers in memory."""
+        written = ("grad0", "hess0", "value", "stats0", "stats1", "stats2")
+        return {"read": _get, "reread": _get, **{f"write_{name}": _set for name in written}}
+
+    def tuples(self, plan: RowPlan) -> dict[str, Any]:
+        """Sums and maxima, and how threads exchange them."""
+        kind = np.float64 if plan.compute == "d" else np.float32
+        names = ("add_all", "larger_all", "exchanged", "stash", "fetch", "all_but_last")
+        return {name: getattr(device, name) for name in names} | {
+            "ZEROS": (kind(0.0),) * plan.sums,
+            "MORE": (kind(0.0),) * plan.sizes.more,
+            "LOWEST": (kind(-np.inf),) * plan.sizes.peaks,
+            "NOWHERE": (kind(-np.inf),),
+            "UNKNOWN": (kind(np.nan),) * 2,
+        }
+
+    def elementary(self) -> Any:
+        """Libdevice's."""
+        return math64
+
+
+def _get(array: Any, i: int) -> Any:
+    return array[i]
+
+
+def _set(array: Any, i: int, x: Any) -> None:
+    array[i] = x
+
+
+ROOMS = (
+    data1, data2, data3, weights, values, slopes1, slopes2,
+    rowports.row_data1, rowports.row_data2, rowports.row_target, rowports.row_slope,
+)  # fmt: skip
+_kinds = {f.__code__: device.inlined for f in ROOMS}
+
+
+def jit(function: Any) -> Any:
+    """Compile a part of a kernel."""
+    return _kinds.get(function.__code__, device.called)(function)
+
+
+@cache
+def _lifted(jet: Callable[..., Any], compute: str, content: str) -> Any:
+    if compute == "d":
+        return lift(jet, math64, float, jit)
+    return lift(jet, math32, np.float32, jit)
+
+
+def complete(plan: AnyPlan) -> Any:
+    """The template with all of its ports plugged in, as a plain function."""
+    return bind(template(plan), ports(plan, Cuda()), jit)
+
+
+def signature(plan: AnyPlan) -> tuple[Any, ...]:
+    """Types of the kernel's arguments: pointers, numbers and tuples of them."""
+    if isinstance(plan, CudaRowPlan):
+        return _row_signature(plan)
+    if isinstance(plan, CombinePlan):
+        compute = stored_type(plan.compute)
+        divisor = types.CPointer(types.float64) if plan.found else types.float64
+        result = types.CPointer(types.float64 if plan.kind == "weighed" else compute)
+        return (
+            types.CPointer(stored_type(plan.sums)), types.int64, types.Tuple([divisor]), types.float64, result, types.CPointer(compute)
+        )  # fmt: skip
+    base, compute = plan.plan, stored_type(plan.plan.compute)
+    slopes = _pointers([base.types[k] for k in base.wrt])
+    empty = types.Tuple([])
+    return (
+        _pointers(base.types),
+        _pointers(base.weight),
+        types.UniTuple(compute, base.parameters),
+        empty if plan.found else types.UniTuple(compute, 2),
+        types.Tuple([types.CPointer(compute)] * plan.found),
+        types.UniTuple(compute, 2 * len(base.types)),
+        _pointers(base.compute if base.each else ""),
+        slopes if base.want & GRAD else empty,
+        slopes if base.want & HESS else empty,
+        types.CPointer(compute),
+        types.CPointer(types.int32),
+        types.int64,
+    )
+
+
+def _row_signature(plan: CudaRowPlan) -> tuple[Any, ...]:
+    base, compute = plan.plan, stored_type(plan.plan.compute)
+    empty = types.Tuple([])
+    classes = _pointers(base.compute * base.classes)
+    flaws, sizes = types.CPointer(types.int32), (types.int64, types.int64)
+    if base.entry == "census":
+        sums = types.CPointer(compute)
+        return _pointers(base.target_type), _pointers(base.weight), classes, types.int64, sums, flaws, *sizes
+    slope = _pointers(base.types[0])
+    return (
+        _pointers(base.types),
+        _pointers(base.target_type),
+        _pointers(base.weight),
+        classes,
+        types.UniTuple(compute, len(base.given)),
+        types.UniTuple(compute, 3),
+        empty if plan.found else types.UniTuple(compute, 2),
+        types.Tuple([types.CPointer(compute)] * plan.found),
+        types.int64,
+        types.UniTuple(compute, 2 * len(base.tests)),
+        _pointers(base.compute * bool(base.want & VALUE)),
+        _pointers((base.compute, base.compute, "q") if base.stats else ""),
+        slope if base.want & GRAD else empty,
+        slope if base.want & HESS else empty,
+        flaws,
+        *sizes,
+    )
+
+
+def _pointers(stored: Any) -> Any:
+    return types.Tuple([types.CPointer(stored_type(s)) for s in stored])
+
+
+class Binary(NamedTuple):
+    """A kernel as machine code."""
+
+    code: bytes
+    entry: str
+    """Its name."""
+    ptx: str
+    log: str
+    """What the assembler says of registers and memory."""
+
+
+def compiled(plan: AnyPlan, capability: tuple[int, int]) -> Binary:
+    """The kernel of a plan for a compute capability."""
+    from cuda.core import Linker, LinkerOptions, ObjectCode
+
+    with device.capability(capability):
+        ptx, _ = cuda.compile_ptx(complete(plan), signature(plan), cc=capability, launch_bounds=(THREADS, BLOCKS))
+    entry = re.search(r"\.entry\s+([\w$]+)", ptx)
+    assert entry is not None
+    options = LinkerOptions(arch="sm_{}{}".format(*capability), ptxas_options=["-v"])
+    linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=options)
+    code = linker.link("cubin").code
+    return Binary(bytes(code), entry.group(1), ptx, linker.get_info_log().strip("\0"))

@@ -1,0 +1,147 @@
+"""Every CUDA kernel compiled for two architectures, without a GPU: registers, memory, widths of accesses, precision.
+
+That a kernel passes says nothing of its speed; that one fails says that it cannot be fast.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import cuda, types
+
+import fastloss as fl
+from fastloss.kernels.cuda import pointwise, target
+from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan, width_of
+from fastloss.kernels.cuda.target import Binary, compiled
+from fastloss.kernels.plan import Plan, sum_plan
+from fastloss.options import GRAD, HESS, VALUE
+
+LOSSES = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
+CAPABILITIES = [(8, 0), (9, 0)]
+REGISTERS = 65_536 // (pointwise.THREADS * pointwise.BLOCKS)
+"""At most: those of a multiprocessor, by the threads that it must be able to hold."""
+
+
+def plan(loss: Any, types: tuple[str, ...], want: int, weight: str = "", each: bool = False, found: bool = False,
+         width: int | None = None) -> CudaPlan:  # fmt: skip
+    base = Plan(
+        loss.jet, loss.order, len(loss.parameters), loss.wrt, want, each, types, weight, "C", False, loss.rooted,
+        loss.tests,
+    )  # fmt: skip
+    return CudaPlan(base, width or width_of(base), found)
+
+
+def text(binary: Binary) -> str:
+    return binary.ptx[binary.ptx.index(".entry") :]
+
+
+def faults(binary: Binary, single: bool, wide: bool) -> list[str]:
+    """What the gate has against a kernel."""
+    found, body = [], text(binary)
+    registers = re.search(r"Used (\d+) registers", binary.log)
+    memory = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", binary.log)
+    if registers is None or memory is None:
+        return [f"the assembler's report is not understood: {binary.log}"]
+    if int(registers[1]) > REGISTERS:
+        found.append(f"{registers[1]} registers")
+    if any(map(int, memory.groups())):
+        found.append(memory[0])
+    if single and ".f64" in body:
+        found.append(f"{body.count('.f64')} instructions of double precision")
+    if re.search(r"\bcall\b", body):
+        found.append("a call")
+    if wide and not (re.search(r"ld\.global\.v[24]", body) and re.search(r"st\.global\.v[24]", body)):
+        found.append("no accesses of 16 bytes")
+    return found
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=str)
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda x: x.name)
+def test_every_loss(loss: Any, capability: tuple[int, int]) -> None:
+    want = VALUE | GRAD | (HESS if loss.order == 2 else 0)
+    binary = compiled(plan(loss, ("f",) * len(loss.inputs), want), capability)
+    assert faults(binary, True, True) == []
+    assert binary.code.startswith(b"\x7fELF")
+
+
+DTYPES = [("d", "d"), ("f", "f"), ("e", "e"), ("E", "E"), ("f", "?"), ("E", "l"), ("f", "d"), ("f", "b")]
+
+
+@pytest.mark.parametrize("weight", ["", "f", "E"])
+@pytest.mark.parametrize("stored", DTYPES, ids="".join)
+def test_dtypes(stored: tuple[str, str], weight: str) -> None:
+    loss = fl.binary_cross_entropy_with_logits
+    binary = compiled(plan(loss, stored, VALUE | GRAD, weight, found=bool(weight)), (9, 0))
+    # A target of 64 bits is converted to the compute type, which takes no arithmetic of double precision but that.
+    assert faults(binary, stored[0] != "d" and "d" not in stored, True) == []
+
+
+@pytest.mark.parametrize("each", [False, True])
+@pytest.mark.parametrize("want", [VALUE, GRAD, VALUE | GRAD, GRAD | HESS])
+@pytest.mark.parametrize("width", [1, 4])
+def test_outputs(want: int, each: bool, width: int) -> None:
+    how = plan(fl.huber, ("f", "f"), want, each=each and bool(want & VALUE), width=width)
+    assert faults(compiled(how, (9, 0)), True, width == 4 and (each or bool(want & GRAD))) == []
+
+
+@pytest.mark.parametrize("found", [False, True])
+@pytest.mark.parametrize("kind", ["weighed", "averaged", "rooted"])
+@pytest.mark.parametrize("compute", "fd")
+def test_combining(compute: str, kind: str, found: bool) -> None:
+    assert faults(compiled(CombinePlan(compute, compute, kind, found), (9, 0)), False, False) == []
+
+
+def test_sums_of_weights() -> None:
+    for stored in "fdeE?l":
+        assert faults(compiled(CudaPlan(sum_plan(stored, "C"), 4, False), (9, 0)), False, False) == []
+
+
+def test_arguments_are_what_the_launcher_packs() -> None:
+    binary = compiled(plan(fl.huber, ("f", "f"), VALUE | GRAD, "f"), (9, 0))
+    head = text(binary)[: text(binary).index("{")]
+    # Three inputs, delta, the scale and a root's, the bounds, a gradient, sums, flaws, size.
+    kinds = ["u64"] * 3 + ["f32"] * (1 + 2 + 4) + ["u64"] * 4
+    assert re.findall(r"\.param \.(\w+)", head) == kinds
+
+
+# -- the gate finds what it is for -------------------------------------------------------------------------------------
+
+
+@cache
+def judged(name: str) -> Binary:
+    p = types.CPointer(types.float32)
+    functions: dict[str, Any] = {"precise": precise, "large": large, "narrow": narrow}
+    original = target.complete, target.signature
+    target.complete, target.signature = (lambda _: functions[name]), (lambda _: (p, p, types.int64))
+    try:
+        return compiled(CombinePlan("f", "f", "averaged", False), (9, 0))
+    finally:
+        target.complete, target.signature = original
+
+
+def precise(x: Any, y: Any, n: int) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        y[i] = x[i] * 0.1
+
+
+def large(x: Any, y: Any, n: int) -> None:
+    own = cuda.local.array(300, np.float32)
+    for k in range(300):
+        own[k] = x[k * n]
+    y[0] = own[n]
+
+
+def narrow(x: Any, y: Any, n: int) -> None:
+    i = cuda.grid(1)
+    if i < n:
+        y[i] = x[i]
+
+
+@pytest.mark.parametrize(("name", "fault"), [("precise", "double precision"), ("large", "stack frame"), ("narrow", "no accesses of 16")])
+def test_the_gate_finds(name: str, fault: str) -> None:
+    assert any(fault in found for found in faults(judged(name), True, True))

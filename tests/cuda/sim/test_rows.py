@@ -1,0 +1,188 @@
+"""Every loss of rows in the CUDA simulator, against the CPU's kernels: groups of threads, packets, chunks, ports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from simulated import census, rows
+
+import fastloss as fl
+from fastloss.kernels.cuda import pointwise, rowplan
+from fastloss.kernels.cuda import rows as template
+from fastloss.kernels.rowplan import RowPlan, census_plan
+from fastloss.options import GRAD, HESS, VALUE
+
+LOSSES = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
+TYPES = {"f4": np.float32, "f8": np.float64, "f2": np.float16, "bf16": ml_dtypes.bfloat16}
+TOLERANCE = {"f4": 1e-5, "f8": 1e-13, "f2": 2e-3, "bf16": 1e-2}
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy's functions, at infinities
+N = 5  # rows: one more than a block of warps has
+
+
+@pytest.fixture(autouse=True)
+def _few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warps of 4 threads, blocks of 16: a simulated thread takes a tenth of a millisecond and more."""
+    monkeypatch.setattr(template, "WARP", 4)
+    monkeypatch.setattr(rowplan, "THREADS", 16)
+    monkeypatch.setattr(pointwise, "THREADS", 16)
+    monkeypatch.setattr(pointwise, "TILE", 64)
+    monkeypatch.setattr(template, "TILE", 64)
+
+
+LOGS = {"negative_log_likelihood", "kl_divergence_log", "kl_divergence_log_target"}
+"""Losses whose first scores are log-probabilities; those of the last one's second, too."""
+
+
+def scores_of(loss: Any, k: int, kind: Any, rng: np.random.Generator) -> tuple[Any, ...]:
+    found = []
+    for i, domain in enumerate(loss.domains[: loss.scores]):
+        x = rng.dirichlet(np.ones(k), N) if i or not domain.is_real_line or loss.name in LOGS else rng.normal(size=(N, k))
+        if loss.name in LOGS and (not i or loss.name == "kl_divergence_log_target"):
+            x = np.log(x)
+        found.append(x.astype(kind))
+    return tuple(found)
+
+
+def target_of(loss: Any, k: int, kind: Any, dense: bool, rng: np.random.Generator) -> Any:
+    if loss.target == "none":
+        return None
+    if not dense:
+        return rng.integers(0, k, N)
+    return (np.eye(k)[rng.integers(0, k, N)] if loss.name == "multilabel_soft_margin" else rng.dirichlet(np.ones(k), N)).astype(kind)
+
+
+def plan(loss: Any, scores: Any, target: Any, want: int, aligned: bool = True, smooth: bool = False, classes: bool = False,
+         weight: Any = None, ignore: bool = False, stats: bool = False, found: bool = False) -> Any:  # fmt: skip
+    kind = "none" if target is None else "dense" if target.ndim == 2 else "labels"
+    base = RowPlan(
+        loss.functions, loss.sizes, tuple(v is not None for v in loss.values.values()), want, False,
+        tuple(x.dtype.char for x in scores), kind, "" if target is None else target.dtype.char, smooth, classes,
+        "" if weight is None else weight.dtype.char, ignore, False, stats,
+        loss.tests[: loss.scores + (kind == "dense")], False, loss.inside, "rows",
+    )  # fmt: skip
+    return rowplan.fitted(base, scores[0].shape[1], aligned, found)
+
+
+def agree(found: Any, expected: Any, dtype: str) -> None:
+    a, b = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    scale = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+    assert_allclose(a, b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * scale)
+
+
+def check(loss: Any, k: int, dtype: str, dense: bool, rng: np.random.Generator, aligned: bool = True, **options: Any) -> Any:
+    """One loss, its losses of rows and derivatives, against the CPU's."""
+    kind = TYPES[dtype]
+    scores = scores_of(loss, k, kind, rng)
+    target = target_of(loss, k, kind, dense, rng)
+    inputs = [*scores, *([] if target is None else [target])]
+    order = HESS if loss.order == 2 else 0
+    real = np.float64 if dtype == "f8" else np.float32
+    how = plan(loss, scores, target, VALUE | GRAD | order, aligned)
+    losses, _, grads, hesses, flawed = rows(how, scores, target, loss, (real(1 / N), real(0)))
+    assert not flawed
+    agree(losses[0], loss(*inputs, reduction="none"), dtype)
+    agree(grads[0], loss.grad(*inputs), dtype)
+    if order:
+        agree(hesses[0], loss.grad_and_hess(*inputs)[1], dtype)
+    return how
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda x: x.name)
+def test_every_loss(loss: Any, rng: np.random.Generator) -> None:
+    how = check(loss, 12, "f4", loss.target == "dense", rng)
+    assert (how.group, how.width, how.held) == (4, 4, True)
+
+
+SHAPES = {1: (4, 1), 3: (4, 1), 7: (4, 2), 60: (4, 4), 100: (16, 2), 256: (16, 4), 300: (16, 4)}
+"""Threads of a row and packets of each, by the number of classes."""
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "js_divergence", "distillation", "multiclass_hinge"])
+@pytest.mark.parametrize("k", [1, 7, 60, 100, 300])
+def test_classes(name: str, k: int, rng: np.random.Generator) -> None:
+    loss = fl.LOSSES[name]
+    if k == 1 and name == "multiclass_hinge":
+        k = 2
+    aligned = k % 4 == 0
+    how = check(loss, k, "f4", loss.target == "dense", rng, aligned)
+    assert how.held == (k < 300)
+    assert how.width == (4 if aligned else 1)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_dtypes(dtype: str, dense: bool, rng: np.random.Generator) -> None:
+    check(fl.cross_entropy, 24, dtype, dense, rng)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("k", [8, 300])
+def test_every_port_at_once(k: int, dense: bool, rng: np.random.Generator) -> None:
+    loss = fl.cross_entropy
+    scores, target = scores_of(loss, k, np.float64, rng), target_of(loss, k, np.float64, dense, rng)
+    weight, classes = np.array([1.0, 0.0, 2.0, 0.5, 3.0]), rng.random(k)
+    scores[0][1] = np.nan
+    options: dict[str, Any] = {"weight": weight, "class_weight": classes, "label_smoothing": 0.2}
+    if not dense:
+        target[3] = -100
+        options["ignore_index"] = -100
+    how = plan(loss, scores, target, VALUE | GRAD, True, True, True, weight, not dense, True, True)
+    sums, flawed = census(how._replace(plan=census_plan(how.plan)), None if dense else target, weight, None if dense else classes, -100, N, k)
+    assert not flawed
+    value, grad, stats = loss.value_and_grad(scores[0], target, return_stats=True, **options)
+    slopes = (np.array([1.0 / sums.sum(), 0.0]),)
+    losses, facts, grads, _, flawed = rows(
+        how, scores, target, loss, (), weight=weight, classes=classes, smoothing=0.2, ignore=-100, slopes=slopes
+    )
+    assert not flawed
+    agree(losses[0].sum() / sums.sum(), value, "f8")
+    agree(grads[0], grad, "f8")
+    assert_array_equal(grads[0][1], 0.0)
+    for got, expected in zip(facts, stats[:3], strict=True):
+        agree(got, expected, "f8")
+
+
+@pytest.mark.parametrize("wrong", [-1, 12, 2**40])
+def test_wrong_labels_are_found_and_read_nothing(wrong: int, rng: np.random.Generator) -> None:
+    loss = fl.cross_entropy
+    scores, target = scores_of(loss, 12, np.float32, rng), target_of(loss, 12, np.float32, False, rng)
+    good = rows(plan(loss, scores, target, 3), scores, target, loss, (np.float32(1), np.float32(0)))
+    target[2] = wrong
+    losses, _, grads, _, flawed = rows(plan(loss, scores, target, 3), scores, target, loss, (np.float32(1), np.float32(0)))
+    assert flawed
+    assert_array_equal(grads[0][2], 0.0)
+    kept = np.arange(N) != 2
+    assert_array_equal(losses[0][kept], good[0][0][kept])
+    assert_array_equal(grads[0][kept], good[2][0][kept])
+    how = plan(loss, scores, target, 3)
+    assert census(how._replace(plan=census_plan(how.plan)), target, None, None, 0, N, 12)[1]
+
+
+def test_values_outside_a_domain_are_found(rng: np.random.Generator) -> None:
+    loss = fl.categorical_cross_entropy
+    scores, target = scores_of(loss, 12, np.float64, rng), target_of(loss, 12, np.float64, True, rng)
+    for place in ((0, 0), (4, 11)):
+        for array in (scores[0], target):
+            before, array[place] = array[place], 1.5
+            assert rows(plan(loss, scores, target, 1), scores, target, loss, (1.0, 0.0))[4]
+            array[place] = before
+    assert not rows(plan(loss, scores, target, 1), scores, target, loss, (1.0, 0.0))[4]
+
+
+@pytest.mark.parametrize("k", [12, 100, 300])
+def test_extremes_and_the_same_bits(k: int, rng: np.random.Generator) -> None:
+    loss = fl.cross_entropy
+    scores, target = scores_of(loss, k, np.float32, rng), target_of(loss, k, np.float32, False, rng)
+    scores[0][0] = -1e4
+    scores[0][1] = np.where(np.arange(k) == target[1], 1e4, -np.inf)
+    scores[0][2] = 0.0
+    one = (np.float32(1), np.float32(0))
+    first, second = (rows(plan(loss, scores, target, 3), scores, target, loss, one) for _ in range(2))
+    agree(first[0][0], loss(scores[0], target, reduction="none"), "f4")
+    agree(first[2][0], loss.grad(scores[0], target, reduction="sum"), "f4")
+    assert first[0][0].tobytes() == second[0][0].tobytes()
+    assert first[2][0].tobytes() == second[2][0].tobytes()
