@@ -118,7 +118,11 @@ def steep(p, t):
     env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache")}
     show = "x, t = np.ones((70_000, 3)), np.zeros((70_000, 3))\n"
     show += f"print(*[loss.value_and_grad(x, t, backend='{backend}')[0] for loss in losses])\n"
-    for losses, expected in (("once, flat", "3.0 1.0"), ("twice, steep", "6.0 2.0"), ("once, twice, flat, steep", "3.0 6.0 1.0 2.0")):
+    for losses, expected in (
+        ("once, flat", "3.0 1.0"),
+        ("twice, steep", "6.0 2.0"),
+        ("once, twice, flat, steep", "3.0 6.0 1.0 2.0"),
+    ):
         assert expected in run(script + f"losses = {losses}\n" + show, tmp_path, **env)
 
 

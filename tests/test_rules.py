@@ -36,7 +36,9 @@ def test_definitions_never_import_numba(path: Path) -> None:
     assert not {m for m in imports(path) if m.partition(".")[0] in ("numba", "llvmlite") or "kernels" in m}
 
 
-@pytest.mark.parametrize("path", [p for folder in ("kernels", "arrays") for p in (ROOT / folder).glob("*.py")], ids=str)
+@pytest.mark.parametrize(
+    "path", [p for folder in ("kernels", "arrays") for p in (ROOT / folder).rglob("*.py")], ids=str
+)
 def test_templates_know_no_loss(path: Path) -> None:
     """Neither by name nor by import, nor by so much as a comment."""
     assert not {m for m in imports(path) if m.startswith("fastloss.losses")}
@@ -56,7 +58,7 @@ def test_only_the_plan_knows_the_variants(path: Path) -> None:
 
 
 LEVELS = [
-    "domain", "options", "definition", "program", "kernels", "arrays", "loss", "rowloss", "losses", "functions", "linear", "demo", "warmup", "cli",
+    "domain", "options", "definition", "program", "kernels", "arrays", "loss", "rowloss", "losses", "functions", "chunks", "linear", "topk", "demo", "warmup", "cli",
 ]  # fmt: skip
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
-asked = any("cuda" in argument for argument in sys.argv[1:])
-simulating = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
-collect_ignore = [] if asked else ["sim", "gate"]
-if asked:
-    collect_ignore.append("gate" if simulating else "sim")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if collection_path.parent != HERE or not collection_path.is_dir():
+        return None
+    asked = any("cuda" in argument for argument in config.args)
+    simulating = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
+    return not asked or collection_path.name != ("sim" if simulating else "gate")

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from llvmlite import ir
-from numba import cuda, types  # type: ignore[attr-defined]
+from numba import cuda, types
 from numba.cuda import dispatcher
 from numba.cuda.extending import intrinsic
 

@@ -1,4 +1,4 @@
-"""`CudaPlan`: which kernel a call on the GPU needs, and what completes its template. No other module knows the variants."""
+"""`CudaPlan`: which kernel a call on the GPU needs, and what completes its template; nobody else knows the variants."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ...options import GRAD, HESS
 from ..plan import Plan
-from ..rowplan import RowTarget
 from ..plan import ports as common
+from ..rowplan import RowTarget
 from . import pointwise, rowplan
 from . import ports as c
 from .rowplan import CudaRowPlan
@@ -77,6 +77,13 @@ def template(plan: AnyPlan) -> Any:
     if isinstance(plan, CudaRowPlan):
         return rowplan.template(plan)
     return pointwise.total if isinstance(plan, CudaPlan) else pointwise.combine
+
+
+def bounds(plan: AnyPlan) -> tuple[int, int]:
+    """Threads of a block, and blocks that a multiprocessor must be able to hold."""
+    if isinstance(plan, CudaRowPlan):
+        return rowplan.THREADS, rowplan.BLOCKS
+    return pointwise.THREADS, pointwise.BLOCKS
 
 
 def ports(plan: AnyPlan, target: CudaTarget) -> Mapping[str, Any]:

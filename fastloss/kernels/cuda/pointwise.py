@@ -49,7 +49,7 @@ SUM = CHECK = False
 
 def total(
     data: Any, weight: Any, params: Any, scale: Any, slopes: Any, bounds: Any, loss: Any, grad: Any, hess: Any,
-    sums: Any, flaws: Any, size: int,
+    sums: Any, flaws: Any, size: Any,
 ) -> None:  # fmt: skip
     """All elements: the sum of each tile, and 1 in `flaws[0]` if a value lies outside its domain."""
     thread = np.int64(cuda.threadIdx.x)
@@ -91,7 +91,7 @@ def total(
             sums[cuda.blockIdx.x] = shared[0]
 
 
-def halve(shared: Any, thread: int) -> None:
+def halve(shared: Any, thread: Any) -> None:
     """Add up what the threads of a block have, by halves: it ends in the first place."""
     cuda.syncthreads()
     half = THREADS // 2

@@ -143,7 +143,7 @@ def one_by_one_back(array: Any, i: int, own: Any) -> None:
         array[i + k] = own[k]
 
 
-# -- what derivatives are multiplied with, and a root's second one besides: from the host, or left by a kernel before ------
+# -- what derivatives are multiplied with, and a root's second one besides: from the host, or left by a kernel ---------
 
 
 def factor_given(scale: Any, slopes: Any) -> Any:

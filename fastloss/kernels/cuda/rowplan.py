@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 THREADS = 256
 
-PACKETS = 4
-"""Packets that a thread holds at most: 16 float32, as many as leave room for the program among 64 registers."""
+BLOCKS = 3
+"""Blocks that a multiprocessor must be able to hold, with 80 registers a thread: what each thread holds of its row
+makes up for there being fewer of them."""
+
+HOLD = 16
+"""Numbers that a thread holds at most of its row, of all arrays together: as many as leave room for the program."""
 
 
 class CudaRowPlan(NamedTuple):
@@ -40,7 +44,8 @@ class CudaRowPlan(NamedTuple):
 def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> CudaRowPlan:
     """The plan for rows of so many classes, whose packets are `aligned` in memory or not."""
     width = {"d": 2, "f": 4}.get(plan.types[0], 8) if aligned else 1
-    most = PACKETS * 4 // max(1, width) if width > 1 else PACKETS
+    streams = plan.sizes.scores + (plan.target == "dense")
+    most = max(1, HOLD // (streams * (4 if plan.compute == "d" else 1) * width)) if aligned else 4
     group = rows.WARP if classes <= rows.WARP * width * most else THREADS
     packets = 1
     while packets < most and group * width * packets < classes:

@@ -71,10 +71,10 @@ WIDTH: Any = None
 HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = STATS = LABELS = False
 
 
-# -- what the threads of a group come to together, each of them the same ------------------------------------------------
+# -- what the threads of a group come to together, each of them the same -----------------------------------------------
 
 
-def together_sum(a: Any, shared: Any, thread: int) -> Any:
+def together_sum(a: Any, shared: Any, thread: Any) -> Any:
     """The sums of all threads' tuples."""
     step = min(GROUP, WARP) // 2
     while step:
@@ -91,7 +91,7 @@ def together_sum(a: Any, shared: Any, thread: int) -> Any:
     return a
 
 
-def together_largest(a: Any, shared: Any, thread: int) -> Any:
+def together_largest(a: Any, shared: Any, thread: Any) -> Any:
     """The largest of all threads' tuples, element by element."""
     step = min(GROUP, WARP) // 2
     while step:
@@ -176,7 +176,7 @@ def refolded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any) -> An
 
 
 def sloped(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, s: Any, factor: Any, grad: Any, hess: Any,
-           there: bool) -> None:  # fmt: skip
+           there: Any) -> None:  # fmt: skip
     """Write the derivatives."""
     for low in range(0, row[4], GROUP * WIDTH * PACKETS):
         if not HELD:
@@ -202,7 +202,7 @@ def sloped(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, s: Any,
 
 def total(
     data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: Any, slopes: Any, ignore: int,
-    bounds: Any, loss: Any, facts: Any, grad: Any, hess: Any, flaws: Any, rows: int, width: int,
+    bounds: Any, loss: Any, facts: Any, grad: Any, hess: Any, flaws: Any, rows: Any, width: Any,
 ) -> None:  # fmt: skip
     """All rows: their losses, statistics and derivatives, and 1 in `flaws[0]` where a label or a value is wrong."""
     thread = np.int64(cuda.threadIdx.x)
@@ -250,7 +250,7 @@ def total(
         sloped(own, fixed, classes, row, m, c, s, factor, grad, hess, there)
 
 
-def census(target: Any, weight: Any, classes: Any, ignore: int, sums: Any, flaws: Any, rows: int, width: int) -> None:
+def census(target: Any, weight: Any, classes: Any, ignore: int, sums: Any, flaws: Any, rows: Any, width: Any) -> None:
     """The weights of the rows that are present, added up tile by tile; 1 in `flaws[0]` where a label is no class."""
     thread = np.int64(cuda.threadIdx.x)
     sum = real(0.0)

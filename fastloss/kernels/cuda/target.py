@@ -1,4 +1,4 @@
-"""What makes a kernel of a plan for the GPU: numba-cuda as a compiler to PTX, and NVIDIA's linker. No driver is needed."""
+"""What makes a kernel of a plan for the GPU: numba-cuda as a compiler to PTX, and NVIDIA's linker. No driver."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
 import numpy as np
-from numba import cuda, types  # type: ignore[attr-defined]
+from numba import cuda, types
 
 from ...options import GRAD, HESS, VALUE
 from ..bind import bind, content, lift
 from ..plan import BRAIN, HALF
 from ..ports import keep, native
 from . import device, math32, math64, rowports
-from .plan import AnyPlan, CombinePlan, ports, template
-from .pointwise import BLOCKS, THREADS
+from .plan import AnyPlan, CombinePlan, bounds, ports, template
 from .ports import data1, data2, data3, one_by_one, one_by_one_back, slopes1, slopes2, values, weights
 from .rowplan import CudaRowPlan
 
@@ -132,9 +131,8 @@ def signature(plan: AnyPlan) -> tuple[Any, ...]:
         compute = stored_type(plan.compute)
         divisor = types.CPointer(types.float64) if plan.found else types.float64
         result = types.CPointer(types.float64 if plan.kind == "weighed" else compute)
-        return (
-            types.CPointer(stored_type(plan.sums)), types.int64, types.Tuple([divisor]), types.float64, result, types.CPointer(compute)
-        )  # fmt: skip
+        sums, slopes = types.CPointer(stored_type(plan.sums)), types.CPointer(compute)
+        return sums, types.int64, types.Tuple([divisor]), types.float64, result, slopes
     base, compute = plan.plan, stored_type(plan.plan.compute)
     slopes = _pointers([base.types[k] for k in base.wrt])
     empty = types.Tuple([])
@@ -203,7 +201,7 @@ def compiled(plan: AnyPlan, capability: tuple[int, int]) -> Binary:
     from cuda.core import Linker, LinkerOptions, ObjectCode
 
     with device.capability(capability):
-        ptx, _ = cuda.compile_ptx(complete(plan), signature(plan), cc=capability, launch_bounds=(THREADS, BLOCKS))
+        ptx, _ = cuda.compile_ptx(complete(plan), signature(plan), cc=capability, launch_bounds=bounds(plan))
     entry = re.search(r"\.entry\s+([\w$]+)", ptx)
     assert entry is not None
     options = LinkerOptions(arch="sm_{}{}".format(*capability), ptxas_options=["-v"])

@@ -14,16 +14,18 @@ import pytest
 from numba import cuda, types
 
 import fastloss as fl
-from fastloss.kernels.cuda import pointwise, target
+from fastloss.kernels.cuda import target
 from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan, width_of
+from fastloss.kernels.cuda.rowplan import CudaRowPlan, fitted
 from fastloss.kernels.cuda.target import Binary, compiled
 from fastloss.kernels.plan import Plan, sum_plan
+from fastloss.kernels.rowplan import RowPlan, census_plan
 from fastloss.options import GRAD, HESS, VALUE
 
 LOSSES = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
 CAPABILITIES = [(8, 0), (9, 0)]
-REGISTERS = 65_536 // (pointwise.THREADS * pointwise.BLOCKS)
-"""At most: those of a multiprocessor, by the threads that it must be able to hold."""
+REGISTERS = 65_536
+"""Of a multiprocessor; to be shared by the threads that it must be able to hold."""
 
 
 def plan(loss: Any, types: tuple[str, ...], want: int, weight: str = "", each: bool = False, found: bool = False,
@@ -39,14 +41,15 @@ def text(binary: Binary) -> str:
     return binary.ptx[binary.ptx.index(".entry") :]
 
 
-def faults(binary: Binary, single: bool, wide: bool) -> list[str]:
+def faults(binary: Binary, single: bool, wide: bool, most: tuple[int, int] = (256, 4)) -> list[str]:
     """What the gate has against a kernel."""
     found, body = [], text(binary)
     registers = re.search(r"Used (\d+) registers", binary.log)
     memory = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", binary.log)
     if registers is None or memory is None:
         return [f"the assembler's report is not understood: {binary.log}"]
-    if int(registers[1]) > REGISTERS:
+    threads, blocks = most
+    if int(registers[1]) > REGISTERS // (threads * blocks):
         found.append(f"{registers[1]} registers")
     if any(map(int, memory.groups())):
         found.append(memory[0])
@@ -66,6 +69,51 @@ def test_every_loss(loss: Any, capability: tuple[int, int]) -> None:
     binary = compiled(plan(loss, ("f",) * len(loss.inputs), want), capability)
     assert faults(binary, True, True) == []
     assert binary.code.startswith(b"\x7fELF")
+
+
+ROWS_MOST = (256, 3)
+ROWS = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
+
+
+def row_plan(
+    loss: Any, stored: str, classes: int, want: int = VALUE | GRAD, target: str = "", **ports: Any
+) -> CudaRowPlan:
+    kind = target or ("labels" if loss.target == "both" else loss.target)
+    given: dict[str, Any] = {
+        "smooth": False, "weighed": False, "weight": "", "ignore": False, "stats": False, **ports
+    }  # fmt: skip
+    base = RowPlan(
+        loss.functions, loss.sizes, tuple(v is not None for v in loss.values.values()), want, False,
+        (stored,) * loss.scores, kind, {"none": "", "labels": "q", "dense": stored}[kind], given["smooth"],
+        given["weighed"], given["weight"], given["ignore"], False, given["stats"],
+        loss.tests[: loss.scores + (kind == "dense")], False, loss.inside, "rows",
+    )  # fmt: skip
+    return fitted(base, classes, classes % 8 == 0, False)
+
+
+@pytest.mark.parametrize("classes", [10, 128, 1_000, 128_256])
+@pytest.mark.parametrize("loss", ROWS, ids=lambda x: x.name)
+def test_every_loss_of_rows(loss: Any, classes: int) -> None:
+    assert faults(compiled(row_plan(loss, "f", classes), (9, 0)), True, classes > 10, ROWS_MOST) == []
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=str)
+@pytest.mark.parametrize("stored", "fdeE")
+@pytest.mark.parametrize("target", ["labels", "dense"])
+def test_rows_of_every_dtype(stored: str, target: str, capability: tuple[int, int]) -> None:
+    for classes in (128, 32_000):
+        how = row_plan(fl.cross_entropy, stored, classes, target=target)
+        assert faults(compiled(how, capability), stored != "d", True, ROWS_MOST) == []
+
+
+@pytest.mark.parametrize("classes", [10, 32_000])
+@pytest.mark.parametrize("want", [VALUE, GRAD, GRAD | HESS])
+def test_every_port_of_rows_at_once(want: int, classes: int) -> None:
+    ports = {"smooth": True, "weighed": True, "weight": "f", "ignore": True, "stats": True}
+    how = row_plan(fl.cross_entropy, "f", classes, want, **ports)
+    assert faults(compiled(how, (9, 0)), True, False, ROWS_MOST) == []
+    looking = how._replace(plan=census_plan(how.plan))
+    assert faults(compiled(looking, (9, 0)), True, False, ROWS_MOST) == []
 
 
 DTYPES = [("d", "d"), ("f", "f"), ("e", "e"), ("E", "E"), ("f", "?"), ("E", "l"), ("f", "d"), ("f", "b")]
@@ -142,6 +190,8 @@ def narrow(x: Any, y: Any, n: int) -> None:
         y[i] = x[i]
 
 
-@pytest.mark.parametrize(("name", "fault"), [("precise", "double precision"), ("large", "stack frame"), ("narrow", "no accesses of 16")])
+@pytest.mark.parametrize(
+    ("name", "fault"), [("precise", "double precision"), ("large", "stack frame"), ("narrow", "no accesses of 16")]
+)
 def test_the_gate_finds(name: str, fault: str) -> None:
     assert any(fault in found for found in faults(judged(name), True, True))

@@ -44,7 +44,9 @@ class Simulated:
 
     def access(self) -> Any:
         written = ("value", "grad0", "grad1", "hess0", "hess1")
-        return {"read": operator.getitem, "reread": operator.getitem} | {f"write_{n}": operator.setitem for n in written}
+        return {"read": operator.getitem, "reread": operator.getitem} | {
+            f"write_{n}": operator.setitem for n in written
+        }
 
     def decode(self, stored: str) -> Any:
         return {"e": decode_half, "E": decode_brain}.get(stored, common.native)
@@ -60,7 +62,9 @@ class Simulated:
 
     def row_access(self) -> Any:
         written = ("grad0", "hess0", "value", "stats0", "stats1", "stats2")
-        return {"read": operator.getitem, "reread": operator.getitem} | {f"write_{n}": operator.setitem for n in written}
+        return {"read": operator.getitem, "reread": operator.getitem} | {
+            f"write_{n}": operator.setitem for n in written
+        }
 
     def tuples(self, plan: Any) -> Any:
         kind = self.real(plan.compute)
@@ -137,7 +141,9 @@ def stored(x: Any) -> Any:
     return x.view(np.uint16) if x.dtype.char in "eE" else x.view(np.uint8) if x.dtype.char == "?" else x
 
 
-def total(plan: Any, data: Any, weight: Any, loss: Any, scale: Any, slopes: Any = ()) -> tuple[Any, Any, Any, Any, bool]:
+def total(
+    plan: Any, data: Any, weight: Any, loss: Any, scale: Any, slopes: Any = ()
+) -> tuple[Any, Any, Any, Any, bool]:
     """What one launch leaves: tiles' sums, losses, gradients, second derivatives, and whether a value is outside."""
     base, size = plan.plan, len(data[0])
     kind = np.float64 if base.compute == "d" else np.float32

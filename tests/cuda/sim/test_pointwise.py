@@ -35,7 +35,9 @@ def inputs(loss: Any, size: int, kind: Any, rng: np.random.Generator) -> tuple[A
     return tuple(domain.sample(rng, size).astype(kind) for domain in loss.domains)
 
 
-def plan(loss: Any, data: Any, weight: Any, want: int, each: bool, width: int | None = None, found: bool = False) -> Any:
+def plan(
+    loss: Any, data: Any, weight: Any, want: int, each: bool, width: int | None = None, found: bool = False
+) -> Any:
     base = Plan(
         loss.jet, loss.order, len(loss.parameters), loss.wrt, want, each, tuple(x.dtype.char for x in data),
         weight[0].dtype.char if weight else "", "C", False, loss.rooted, loss.tests,
@@ -55,7 +57,9 @@ def agree(found: Any, expected: Any, dtype: str) -> None:
 def test_every_loss(loss: Any, rng: np.random.Generator) -> None:
     data = inputs(loss, SIZE, np.float32, rng)
     want = VALUE | GRAD | (HESS if loss.order == 2 else 0)
-    sums, _, grads, hesses, flawed = total(plan(loss, data, (), want, False), data, (), loss, (np.float32(1 / SIZE), np.float32(0)))
+    sums, _, grads, hesses, flawed = total(
+        plan(loss, data, (), want, False), data, (), loss, (np.float32(1 / SIZE), np.float32(0))
+    )
     assert not flawed
     value, grad = loss.value_and_grad(*data)
     result, _ = combine(CombinePlan("f", "f", "averaged", False), sums, (float(SIZE),))
@@ -75,7 +79,9 @@ def test_dtypes_weights_and_packets(dtype: str, each: bool, width: int | None, r
     weight = (rng.integers(0, 3, SIZE).astype("f4"),)
     data[0][weight[0] == 0] = np.nan
     how = plan(loss, data, weight, VALUE | GRAD, each, width, found=True)
-    weights, _, _, _, _ = total(CudaPlan(sum_plan("f", "C"), 4, False), weight, (), _Sum, (np.float32(1), np.float32(0)))
+    weights, _, _, _, _ = total(
+        CudaPlan(sum_plan("f", "C"), 4, False), weight, (), _Sum, (np.float32(1), np.float32(0))
+    )
     divisor, slopes = combine(CombinePlan("f", how.plan.compute, "weighed", False), weights, (0.0,))
     assert divisor[0] == weight[0].sum()
     sums, losses, grads, _, _ = total(how, data, weight, loss, (), (slopes,))
@@ -83,7 +89,11 @@ def test_dtypes_weights_and_packets(dtype: str, each: bool, width: int | None, r
     if each:
         agree(losses, [loss(*data, weight=weight[0], reduction="none")], dtype)
     else:
-        agree(combine(CombinePlan(how.plan.compute, how.plan.compute, "averaged", True), sums, (divisor,))[0], [value], dtype)
+        agree(
+            combine(CombinePlan(how.plan.compute, how.plan.compute, "averaged", True), sums, (divisor,))[0],
+            [value],
+            dtype,
+        )
     agree(grads, [grad], dtype)
     assert_array_equal(np.asarray(grads[0], "f4")[weight[0] == 0], 0.0)
 
