@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,17 +23,15 @@ class Chunks:
         """`inputs` stand for all rows: those that are not there yet as a number broadcast to their shape."""
         from .arrays import rows
 
-        self._evaluate = rows.evaluate
+        self._rows = rows
         self.loss = loss
         self.sweep: RowSweep = rows.gathered(loss, inputs, options, weight)
         self.divisor = rows.denominator(self.sweep, options, True)
         self.nothing = mean_of_nothing(loss.name, options.empty) if self.divisor == 0.0 else 0.0
-        if options.reduction == "mean":
-            mean = 0.0 < self.divisor < inf
-            options = options._replace(
-                reduction="mean" if mean else "sum", normalizer=self.divisor if mean else None, empty="nan"
-            )
-        self.options = options
+        self.options = options._replace(empty="nan")
+        present = self.sweep.present().reshape(-1)
+        self.present = None if present.all() else present
+        """Which rows are; None for all."""
         batch = self.sweep.batch
         target = np.asarray(self.sweep.target)
         self.target = target.reshape(self.sweep.rows, *target.shape[len(batch) :])
@@ -44,14 +41,15 @@ class Chunks:
 
     def add(self, part: slice, scores: tuple[NDArray[Any], ...], out: NDArray[Any] | None) -> None:
         """Evaluate the rows in `part`, whose scores these are; the gradient goes to `out`."""
-        weight = None if self.weight is None else self.weight[part]
-        options = self.options._replace(weight=weight, out=out)
-        found = self._evaluate(self.loss, (*scores, self.target[part]), options)
+        options = self.options._replace(weight=None if self.weight is None else self.weight[part])
+        sweep = self._rows.gathered(self.loss, (*scores, self.target[part]), options)
+        given = None if out is None else self._rows.given_outputs(sweep, options.want, out)
+        found = self._rows.run(sweep, options, given, self.divisor)
         self._values.append(found[0] if options.want & GRAD else found)
 
     def value(self) -> Any:
         """Of all rows, reduced."""
         if self.options.reduction == "none":
             values = np.concatenate(self._values) if self._values else np.empty(0, self.sweep.kind)
-            return values.reshape(self.sweep.batch)
+            return values.reshape(self.sweep.batch)[()]
         return self.sweep.kind(self.nothing if self.divisor == 0.0 else np.sum(self._values, dtype=np.float64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class LinearLoss:
     bias : array of shape (K,), optional
     chunk : int, optional
         Rows whose logits are held at once; by default as many as have 2^23 logits, and at least 64. It bounds the
-        memory: nothing of the size of all the logits is allocated.
+        memory: nothing of the size of all the logits is allocated (a dense target of no single run of rows is copied).
     sample_weight : array, optional
         Weight of each row (``weight`` is the layer's).
 
@@ -97,9 +98,10 @@ class LinearLoss:
         check: bool = True,
         **parameters: Any,
     ) -> Any:
-        given = {"hidden": hidden, "weight": weight, "labels": labels, "bias": bias, "sample_weight": sample_weight}
+        given = {"hidden": hidden, "weight": weight, "labels": labels, "bias": bias, "sample_weight": sample_weight,
+                 "class_weight": class_weight}  # fmt: skip
         refuse_foreign(self.loss, tuple(given.values()), tuple(given))
-        layer = _Layer(self.name, hidden, weight, bias)
+        layer = _Layer(self.loss, hidden, weight, bias)
         loss = self.loss.having(parameters) if parameters else self.loss
         options = Options(
             VALUE | GRAD if derive else VALUE, -1, sample_weight, class_weight, ignore_index, label_smoothing,
@@ -113,28 +115,31 @@ class LinearLoss:
             logits = layer.logits(part)
             chunks.add(part, (logits,), logits if derive else None)
             if derive:
-                layer.add(part, logits)
+                layer.add(part, logits, None if chunks.present is None else chunks.present[part])
         return chunks.value(), layer.gradients() if derive else None
 
 
 class _Layer:
     """The linear layer: its logits chunk by chunk, and the gradients that come of theirs."""
 
-    def __init__(self, name: str, hidden: Any, weight: Any, bias: Any) -> None:
-        hidden, weight = _matrix(name, "hidden", hidden), _matrix(name, "weight", weight)
+    def __init__(self, loss: RowLoss, hidden: Any, weight: Any, bias: Any) -> None:
+        from .arrays.rows import read_scores
+
+        name = loss.name
+        hidden, weight = read_scores(loss, "hidden", hidden), read_scores(loss, "weight", weight)
         if hidden.ndim < 1 or weight.ndim != 2 or hidden.shape[-1] != weight.shape[1]:
             raise ValueError(f"{name}: hidden has shape {hidden.shape} and weight {weight.shape}, expected (..., d) "
                              "and (K, d)")  # fmt: skip
-        self.kind: Any = np.float64 if np.float64 in (hidden.dtype, weight.dtype) else np.float32
+        self.kind: Any = np.float64 if "d" in (hidden.dtype.char, weight.dtype.char) else np.float32
         self.kinds = [hidden.dtype, weight.dtype]
         self.batch, self.ndim, self.classes = hidden.shape[:-1], hidden.ndim, len(weight)
         self.shapes = [hidden.shape, weight.shape]
-        self.hidden = hidden.reshape(-1, hidden.shape[-1]).astype(self.kind, copy=False)
+        self.rows = prod(self.batch)
+        self.hidden = hidden.reshape(self.rows, hidden.shape[-1]).astype(self.kind, copy=False)
         self.weight = weight.astype(self.kind, copy=False)
-        self.rows = len(self.hidden)
         self.bias = None
         if bias is not None:
-            bias = _matrix(name, "bias", bias)
+            bias = read_scores(loss, "bias", bias)
             if bias.shape != (self.classes,):
                 raise ValueError(f"{name}: bias has shape {bias.shape}, expected ({self.classes},)")
             self.bias = bias.astype(self.kind, copy=False)
@@ -153,10 +158,12 @@ class _Layer:
             logits += self.bias
         return logits
 
-    def add(self, part: slice, grad: NDArray[Any]) -> None:
-        """The gradient of a chunk's logits to those of the inputs."""
+    def add(self, part: slice, grad: NDArray[Any], present: NDArray[Any] | None) -> None:
+        """The gradient of a chunk's logits to those of the inputs; what an absent row reads does not matter."""
         first = not self._sums
         hidden = self.hidden[part]
+        if present is not None:
+            hidden = np.where(present[:, None], hidden, hidden.dtype.type(0))
         if first:
             bias = [] if self.bias is None else [np.zeros_like(self.bias)]
             self._sums = [np.empty_like(self.hidden), np.empty_like(self.weight), *bias]
@@ -175,13 +182,6 @@ class _Layer:
         sums = self._sums or [np.zeros_like(x) for x in inputs]
         shapes = [*self.shapes, *([] if self.bias is None else [self.bias.shape])]
         return tuple(g.reshape(s).astype(k, copy=False) for g, s, k in zip(sums, shapes, self.kinds, strict=True))
-
-
-def _matrix(name: str, argument: str, x: Any) -> NDArray[Any]:
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
-        raise TypeError(f"{name}: {argument} has dtype {array.dtype}, expected real numbers")
-    return array if array.dtype.kind == "f" or array.dtype.name == "bfloat16" else array.astype(np.float64)
 
 
 def _chunk(name: str, chunk: Any, layer: _Layer) -> int:

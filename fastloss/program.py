@@ -147,6 +147,8 @@ def _sizes(name: str, f: Functions, scores: int, point: tuple[float, ...], p: tu
     more: tuple[Any, ...] = ()
     if (f.settle is None) != (f.second is None) or (f.note is None) != (f.stats is None):
         raise TypeError(f"{name}: settle and second come together, and so do note and stats")
+    if f.settle is not None and f.note is not None:
+        raise TypeError(f"{name}: a program with a second sum has no statistics")
     try:
         m = () if f.peak is None else _tuple(f.peak(*x, *((t,) if sighted else ()), *p))
         sums, kept = (_several(v) for v in f.fold(*x, t, *m, *p))
@@ -157,7 +159,7 @@ def _sizes(name: str, f: Functions, scores: int, point: tuple[float, ...], p: tu
         derivatives = _tuple(f.grad(*kept, t, *_several(c), *p))
         if f.stats is not None and f.note is not None:
             f.stats(*m, *sums, f.note(*x, *m, *p), *p)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise TypeError(f"{name}: its functions do not fit together on one element: {error}") from error
     for what, count, low, high in (
         ("scores", scores, 1, 2), ("numbers from peak", len(m), int(f.peak is not None), 8),

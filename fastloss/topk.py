@@ -34,7 +34,8 @@ class TopKDistillation:
     target : integer array of shape (...), or a dense target of shape (..., K)
 
     All keywords but `axis` and `return_stats` are those of the row losses, with the parameters of
-    `distillation_from_probabilities`. Beside the gradient, 2^20 numbers are held at once, not the teacher's (..., K).
+    `distillation_from_probabilities`. Beside the gradient, 2^20 numbers are held at once, not the teacher's (..., K);
+    arrays that are no one run of rows, such as a slice of a sequence's positions, are copied.
     """
 
     def __init__(self) -> None:
@@ -73,17 +74,20 @@ class TopKDistillation:
         reduction: str = "mean", normalizer: float | None = None, empty: str = "nan", out: Any = None,
         backend: str | None = None, check: bool = True, **parameters: Any,
     ) -> Any:  # fmt: skip
-        from .arrays.numpy import read_array
-        from .arrays.rows import given_outputs
+        from .arrays.layout import overlap
+        from .arrays.rows import given_outputs, read_scores
 
-        given = {"pred": pred, "indices": indices, "log_probabilities": logs, "target": target, "weight": weight}
+        given = {"pred": pred, "indices": indices, "log_probabilities": logs, "target": target, "weight": weight,
+                 "class_weight": class_weight}  # fmt: skip
         refuse_foreign(self.loss, tuple(given.values()), tuple(given))
         loss = self.loss.having(parameters) if parameters else self.loss
         options = Options(
             want, -1, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, None, False,
             backend, check,
         )  # fmt: skip
-        pred = read_array(loss, "pred", pred)
+        if out is not None and not want & GRAD:
+            raise ValueError(f"{self.name}: out is for the gradient, which the call itself does not compute")
+        pred = read_scores(loss, "pred", pred)
         teacher = np.broadcast_to(np.zeros((), np.float64 if pred.dtype.char == "d" else np.float32), pred.shape)
         chunks = Chunks(loss, (pred, teacher, target), options)
         scores = chunks.sweep.scores[0]
@@ -91,6 +95,8 @@ class TopKDistillation:
         grad = None
         if want & GRAD:
             grad = np.empty_like(scores, subok=False) if out is None else given_outputs(chunks.sweep, GRAD, out)[1][0]
+        if grad is not None and any(overlap(grad, x) for x in (known.indices, known.logs)):
+            raise ValueError(f"{self.name}: out overlaps the teacher; the gradient may be written over pred itself")
         step = max(1, CHUNK // scores.shape[-1])
         room = np.zeros((min(step, len(known.indices)), scores.shape[-1]), teacher.dtype)
         flat = scores.reshape(-1, scores.shape[-1])
@@ -120,8 +126,8 @@ class _Known:
             raise ValueError(f"{name}: log_probabilities has shape {logs.shape}, expected {indices.shape}")
         self.batch, width = shape[:-1], indices.shape[-1]
         self.present = chunks.sweep.present().reshape(-1, 1)
-        self.indices = indices.reshape(-1, width)
-        self.logs = logs.reshape(-1, width)
+        self.indices = indices.reshape(len(self.present), width)
+        self.logs = logs.reshape(len(self.present), width)
         bad = ((self.indices < 0) | (self.indices >= shape[-1])) & self.present
         if bad.any():
             raise ValueError(f"{name}: indices{self._place(bad)} is {self.indices[bad][0]}, but there are {shape[-1]} "
@@ -131,7 +137,7 @@ class _Known:
         if twice.any():
             raise ValueError(f"{name}: indices{self._place(twice.any(axis=1))} name class {order[:, 1:][twice][0]} "
                              "more than once")  # fmt: skip
-        bad = ~(self.logs <= 0) & self.present
+        bad = (self.logs > 0) & self.present
         if check and bad.any():
             raise ValueError(
                 f"{name}: log_probabilities{self._place(bad)} is {self.logs[bad][0]}, expected a number of at most 0"

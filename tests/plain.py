@@ -82,7 +82,7 @@ class Plain:
 
 
 def larger(a: float, b: float) -> float:
-    return a if a > b else b
+    return a if a > b or a != a else b
 
 
 def get(array: Any, index: int, step: int, like: Any) -> Any:

@@ -97,6 +97,25 @@ def test_dense_targets(options: dict[str, Any], chunk: int | None, rng: np.rando
     agree(LINEAR.value_and_grad(hidden, weight, target, bias=bias, chunk=chunk, **options), expected, TOLERANCE["f8"])
 
 
+@pytest.mark.parametrize("options", [{"sample_weight": np.where(np.arange(N) % 2, 1.0, -1.0)[1:], "empty": "zero"}, {"sample_weight": -np.arange(1.0, N)},
+                                     {"class_weight": np.eye(K)[0], "label_smoothing": 0.1, "empty": "zero"}], ids=lambda o: "-".join(o))  # fmt: skip
+def test_weights_that_cancel(options: dict[str, Any], rng: np.random.Generator) -> None:
+    """The row loss's conventions hold: a sum of 0 is the mean of nothing, a negative one divides like any other."""
+    hidden, weight, _, _ = layer(rng)
+    hidden, labels = hidden[1:], np.ones(N - 1, int)
+    agree(
+        LINEAR.value_and_grad(hidden, weight, labels, chunk=4, **options),
+        plain(hidden, weight, labels, **options),
+        TOLERANCE["f8"],
+    )
+
+
+def test_float64_in_any_byte_order(rng: np.random.Generator) -> None:
+    hidden, weight, labels, _ = layer(rng)
+    found = LINEAR.value_and_grad(hidden.astype(">f8"), weight.astype(">f8"), labels)
+    agree(found, plain(hidden, weight, labels), TOLERANCE["f8"])
+
+
 @pytest.mark.parametrize("batch", [(1,), (4, 6), (2, 3, 4), (0,), (3, 0)], ids=str)
 def test_batches(batch: tuple[int, ...], rng: np.random.Generator) -> None:
     hidden, weight, labels, bias = layer(rng, batch=batch)
@@ -124,6 +143,13 @@ def test_rows_that_are_absent(rng: np.random.Generator) -> None:
     assert_allclose(value, expected, rtol=TOLERANCE["f8"])
     assert_array_equal(grads[0][1::2], 0.0)
     agree((value, (grads[0][::2], grads[1])), (expected, slopes), TOLERANCE["f8"])
+    odd = np.arange(N) % 2 == 1
+    for rest in (np.nan, np.inf):
+        read = hidden.copy()
+        read[odd] = rest
+        for keep in ({"ignore_index": -100}, {"sample_weight": np.where(odd, 0.0, 1.0)}):
+            with np.errstate(invalid="ignore"):
+                agree(LINEAR.value_and_grad(read, weight, labels, chunk=4, **keep), (value, grads), TOLERANCE["f8"])
     for options in ({"ignore_index": -100}, {"sample_weight": np.zeros(N)}):
         value, grads = LINEAR.value_and_grad(hidden, weight, np.full(N, -100), **options)
         assert np.isnan(value)
@@ -226,6 +252,8 @@ def test_errors(rng: np.random.Generator) -> None:
         (lambda: LINEAR(hidden.reshape(1, N, D), weight, wrong.reshape(1, N)), r"labels\[0, 20\] is 7"),
         (lambda: LINEAR(hidden, weight, labels, sample_weight=np.ones(5)), r"linear_cross_entropy: shapes do not broadcast: the batch of logits \(23,\), sample_weight \(5,\)"),
         (lambda: LINEAR(hidden, weight, labels, sample_weight=np.ones((N, 1))), r"sample_weight has shape \(23, 1\): they differ by an axis of length 1"),
+        (lambda: LINEAR(hidden.astype("g"), weight, labels), "hidden has dtype"),
+        (lambda: LINEAR(np.ma.array(hidden), weight, labels), "hidden is a MaskedArray"),
         (lambda: LINEAR(hidden, weight, labels, class_weight=np.ones(3)), r"class_weight has shape \(3,\), expected \(7,\)"),
         (lambda: LINEAR(hidden, weight, labels, class_weight=-np.ones(K)), r"class_weight\[0\] is -1"),
         (lambda: LINEAR(hidden, weight, labels, reduction="avg"), "reduction must be 'mean', 'sum' or 'none', got 'avg'"),

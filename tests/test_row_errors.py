@@ -184,6 +184,7 @@ def test_out() -> None:
         (lambda: CE.grad(X, Y, weight=memory[5:7], out=pred), "out overlaps weight"),
         (lambda: KL.grad(dense, D, out=(dense, dense)), "out must be a NumPy array, got tuple"),
         (lambda: KL.grad(D, dense, out=dense), "out overlaps target"),
+        (lambda: CE.grad(X, Y, class_weight=pred[1], out=pred), "out overlaps class_weight"),
         (lambda: fl.distillation.grad(X, pred, Y, out=pred), "out overlaps teacher"),
         (lambda: CE.grad_and_hess(X, Y, out=good), r"out must be a tuple of 2 arrays, \(grad, hess\)"),
         (lambda: CE.grad_and_hess(X, Y, out=(good,)), r"out must be a tuple of 2 arrays"),
@@ -317,6 +318,16 @@ MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"inputs": ("a", "b", "c", "target")}, "tried: .*"),
     ({"settle": finish}, {}, "tried: settle and second come together"),
     ({"stats": finish}, {}, "tried: settle and second come together, and so do note and stats"),
+    (
+        {"settle": finish, "second": fold, "note": finish, "stats": finish},
+        {},
+        "tried: a program with a second sum has no statistics",
+    ),
+    (
+        {"fold": lambda p, t, scale=1.0: ((1.0 / (p - p),), (p,))},
+        {},
+        "tried: its functions do not fit together on one element",
+    ),
     ({"scale": type("scale", (), {})}, {}, "tried: a variant is for a parameter whose default is None"),
 ]
 

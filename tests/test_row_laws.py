@@ -142,6 +142,18 @@ def test_nan_in_nan_out(name: str, k: int, rng: np.random.Generator) -> None:
             assert not np.isnan(np.delete(grad, row, axis=0)).any()
 
 
+@pytest.mark.parametrize("k", KINDS)
+def test_a_nan_among_zeros(k: int) -> None:
+    """A maximum must not forget it, and what is scaled by the maximum would then be 0."""
+    x, y = np.zeros((2, k), "f4"), np.ones((2, k), "f4")
+    x[0, 0] = np.nan
+    for pair in ((x, y), (y, x)):
+        each, grad = fl.cosine_distance.value_and_grad(*pair, reduction="none")
+        assert np.isnan(each[0])
+        assert not np.isnan(each[1])
+        assert np.isnan(grad[0]).any()
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("label", [0, 1])
 @pytest.mark.parametrize("k", KINDS)

@@ -80,6 +80,16 @@ def test_absent_rows_may_hold_anything(rng: np.random.Generator) -> None:
         assert_array_equal(grad[0], 0.0)
 
 
+def test_integers_lists_and_no_class_at_all(rng: np.random.Generator) -> None:
+    _, indices, logs, labels, _ = batch(rng)
+    whole = rng.integers(-3, 3, (N, K))
+    for pred in (whole, whole.tolist()):
+        assert_array_equal(TOPK.grad(pred, indices, logs, labels), TOPK.grad(whole.astype("f8"), indices, logs, labels))
+    none = TOPK(whole, indices[:, :0], logs[:, :0], labels, alpha=1.0)
+    assert_allclose(none, fl.cross_entropy(whole, labels), rtol=1e-14)
+    assert np.isnan(TOPK(whole, indices, np.where(indices >= 0, np.nan, 0.0), labels))
+
+
 def test_never_holds_the_teacher(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topk, "CHUNK", 1 << 14)
     n, classes = 2_000, 1_000
@@ -108,6 +118,10 @@ def test_errors(rng: np.random.Generator) -> None:
         (lambda: TOPK(pred, indices, logs[:, :2], labels), r"log_probabilities has shape \(11, 2\), expected \(11, 3\)"),
         (lambda: TOPK(pred, indices, logs, labels + K), r"target\[0\] is \d+, but there are 7 classes"),
         (lambda: TOPK(pred, indices, logs, labels, temperature=0.0), "temperature must be"),
+        (lambda: TOPK.grad(pred, far, logs, labels, out=pred), "indices"),
+        (lambda: TOPK.grad(pred, indices, logs, labels + K, out=pred), "but there are 7 classes"),
+        (lambda: TOPK.grad(pred, indices, pred[:, :TOP], labels, out=pred, check=False), "out overlaps the teacher"),
+        (lambda: TOPK(pred, indices, logs, labels, reduction="none", out=pred[:, 0]), "out is for the gradient"),
         (lambda: TOPK.grad(pred, indices, logs, labels, out=pred[0]), "topk_distillation: out has dtype"),
         (lambda: TOPK(pred, indices, tensor, labels), r"log_probabilities is a torch\.Tensor"),
     ):  # fmt: skip

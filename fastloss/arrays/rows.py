@@ -26,9 +26,15 @@ def evaluate(loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
         if result is not None:
             return result
     sweep = gathered(loss, inputs, options)
-    kind = sweep.kind
     given = None if options.out is None else given_outputs(sweep, want, options.out)
-    divisor = denominator(sweep, options, given is not None)
+    result = run(sweep, options, given, denominator(sweep, options, given is not None))
+    rowquick.remember(sweep, options)
+    return result
+
+
+def run(sweep: RowSweep, options: Options, given: Any, divisor: float) -> Any:
+    """One verb of gathered arrays: results go to `given` ones, or to fresh ones; `divisor` is that of the reduction."""
+    loss, want, kind = sweep.loss, options.want, sweep.kind
     absent = divisor == 0.0
     value = mean_of_nothing(loss.name, options.empty) if absent else 0.0
     if options.check and loss.checks and given is not None:
@@ -41,7 +47,6 @@ def evaluate(loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
     total = sweep.run(want, options.check and given is None, scale, facts, losses, grads, hesses)
     if not absent:
         value = total / divisor
-    rowquick.remember(sweep, options)
     results: list[Any] = []
     if want & VALUE:
         results.append(_passed(losses[0]) if sweep.each else kind(value))
@@ -56,9 +61,7 @@ def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: s
     check_options(loss, options.want, options.reduction, options.normalizer, options.empty, options.backend)
     if options.stats and loss.functions.stats is None:
         raise ValueError(f"{loss.name} has no statistics to return; those of the softmax have, cross_entropy first")
-    pred = read_array(loss, loss.inputs[0], inputs[0])
-    if pred.dtype.char not in FLOATS:
-        pred = pred.astype(np.float64)
+    pred = read_scores(loss, loss.inputs[0], inputs[0])
     axis = _axis(loss, pred, options.axis)
     kind: Any = np.float64 if pred.dtype.char == "d" else np.float32
     scores = [
@@ -72,6 +75,12 @@ def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: s
         _class_weight(loss, options.class_weight, pred.shape[axis], kind), _smoothing(loss, options.label_smoothing),
         _ignored(loss, options.ignore_index, target, labels), options.reduction == "none", options.backend, kind,
     )  # fmt: skip
+
+
+def read_scores(loss: Program, name: str, x: Any) -> NDArray[Any]:
+    """Scores as an array of floats: integers and lists of them in float64."""
+    array = read_array(loss, name, x)
+    return array if array.dtype.char in FLOATS else array.astype(np.float64)
 
 
 def denominator(sweep: RowSweep, options: Options, given: bool) -> float:
@@ -201,7 +210,8 @@ def given_outputs(sweep: RowSweep, want: int, out: Any) -> tuple[tuple[Any, ...]
         if not isinstance(arrays, (tuple, list)) or len(arrays) != count:
             raise TypeError(f"{loss.name}: out must be a tuple of 2 arrays, (grad, hess), got {type(out).__name__}")
     inputs = [*zip(loss.inputs, sweep.scores, strict=False)]
-    inputs += [(n, x) for n, x in ((loss.inputs[-1], sweep.target), ("weight", sweep.weight)) if x is not None]
+    others = (loss.inputs[-1], sweep.target), ("weight", sweep.weight), ("class_weight", *(sweep.classes or (None,)))
+    inputs += [(n, x) for n, x in others if x is not None]
     for i, a in enumerate(arrays):
         layout.check_output(loss.name, a, dtype, shape, arrays[:i])
         for j, (name, x) in enumerate(inputs):

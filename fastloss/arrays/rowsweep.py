@@ -71,6 +71,10 @@ def _step(shape: tuple[int, ...], strides: tuple[int, ...]) -> int | None:
     return step
 
 
+MANY = 256
+"""Rows from which long rows whose elements lie apart are made tiles of, not copied: a tile holds 64 of them."""
+
+
 class RowSweep:
     """A row loss with its inputs, all of them checked to fit each other."""
 
@@ -108,9 +112,10 @@ class RowSweep:
         self.split = axis if inner >= SPREAD else 0
         self.shape = (outer, inner, shape[axis]) if inner >= SPREAD else (1, outer * inner, shape[axis])
         self.rows = outer * inner
-        # Elements of a row that lie apart are no long row's business.
+        # Elements of a row that lie apart are no long row's business, unless a tile would be mostly empty.
         long = LONG if scores[0].itemsize > 2 else LONG_HALF
-        self.lanes = shape[axis] < long or scores[0].strides[axis] != scores[0].itemsize
+        apart = scores[0].strides[axis] != scores[0].itemsize
+        self.lanes = shape[axis] < long or (apart and self.rows >= MANY)
 
     def allocate(self, want: int) -> tuple[Arrays, Arrays, Arrays]:
         """Fresh arrays for the derivatives that `want` asks for."""

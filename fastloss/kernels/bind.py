@@ -40,7 +40,7 @@ def bind(function: Any, ports: Mapping[str, Any], jit: Callable[[Any], Any]) -> 
         if not isinstance(value, FunctionType):
             return value
         free = completed(value)
-        key = (value, jit, *((name, type(port), port) for name, port in sorted(free.items())))
+        key = (value, jit, *((name, type(port), _told(port), port) for name, port in sorted(free.items())))
         if key not in _bound:
             copy = _rebuilt(value, value.__code__, {**value.__globals__, **free})
             # On disk, kernels of several processes meet, whose copies of one function must not be taken for each other.
@@ -57,6 +57,11 @@ def bind(function: Any, ports: Mapping[str, Any], jit: Callable[[Any], Any]) -> 
         return free
 
     return _rebuilt(function, function.__code__, {**function.__globals__, **completed(function)})
+
+
+def _told(port: Any) -> str:
+    """What equality does not tell apart: numbers of several types in a tuple, zeros of both signs."""
+    return "" if callable(port) else repr(port)
 
 
 def lift(function: Any, elementary: Any, kind: Any, jit: Callable[[Any], Any]) -> Any:

@@ -91,13 +91,18 @@ def all_but_last(typingctx: Any, a: Any) -> Any:
     return result(a), codegen
 
 
+def _larger(builder: Any, x: Any, y: Any) -> Any:
+    kept = builder.or_(builder.fcmp_ordered(">", x, y), builder.fcmp_unordered("uno", x, x))
+    return builder.select(kept, x, y)
+
+
 @intrinsic
 def larger_all(typingctx: Any, a: Any, b: Any) -> Any:
-    """The larger of two tuples' elements; where one is NaN, the second."""
+    """The larger of two tuples' elements; NaN where one of them is."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pairs = zip(*(_parts(builder, x, a.count) for x in args), strict=True)
-        return _each(context, builder, a, [builder.select(builder.fcmp_ordered(">", x, y), x, y) for x, y in pairs])
+        return _each(context, builder, a, [_larger(builder, x, y) for x, y in pairs])
 
     return (a(a, b), codegen) if a == b else None
 

@@ -150,9 +150,14 @@ def _pairwise(make: Any) -> Any:
     return intrinsic(both)
 
 
+def _larger(builder: Any, x: Any, y: Any) -> Any:
+    kept = builder.or_(builder.fcmp_ordered(">", x, y), builder.fcmp_unordered("uno", x, x))
+    return builder.select(kept, x, y)
+
+
 add_all = _pairwise(lambda builder, x, y: builder.fadd(x, y))
-larger_all = _pairwise(lambda builder, x, y: builder.select(builder.fcmp_ordered(">", x, y), x, y))
-"""The sums, and the larger ones; where one is NaN, the second."""
+larger_all = _pairwise(lambda builder, x, y: _larger(builder, x, y))
+"""The sums, and the larger ones; NaN where one of them is, so that all threads come to the same."""
 
 
 @intrinsic
@@ -171,7 +176,7 @@ def exchanged(typingctx: Any, a: Any, step: Any) -> Any:
             for h in range(halves):
                 shift = ir.Constant(bits.type, 32 * h)
                 half = builder.trunc(builder.lshr(bits, shift), word) if halves > 1 else bits
-                half = builder.call(assembly, [half, builder.trunc(args[1], word)])
+                half = builder.call(assembly, [half, builder.trunc(args[1], word)], attrs=("convergent",))
                 full = builder.zext(half, bits.type) if halves > 1 else half
                 result = builder.or_(result, builder.shl(full, shift))
             parts.append(builder.bitcast(result, kind))
@@ -239,7 +244,11 @@ def called(function: Any) -> Any:
 
 @contextmanager
 def capability(number: tuple[int, int]) -> Iterator[None]:
-    """Compile parts for a compute capability: numba-cuda asks the current device, and there need not be one."""
+    """Compile parts for a compute capability: numba-cuda asks the current device, and there need not be one.
+
+    For the whole process, as long as it lasts: whoever compiles kernels of their own in another thread waits for it,
+    or compiles for this capability.
+    """
     with _lock:
         before = dispatcher.get_current_device
         dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=number)

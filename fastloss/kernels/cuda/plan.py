@@ -1,4 +1,4 @@
-"""`CudaPlan`: which kernel a call on the GPU needs, and what completes its template; nobody else knows the variants."""
+"""`CudaPlan`: which kernel a call on the GPU needs, and what completes its template."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from .rowplan import CudaRowPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-PACKET = 16
-"""Bytes of the gradient that a thread moves at a time."""
 
 
 class CudaPlan(NamedTuple):
@@ -94,7 +91,8 @@ def ports(plan: AnyPlan, target: CudaTarget) -> Mapping[str, Any]:
 
 
 def _ports(plan: CudaPlan, target: CudaTarget) -> Mapping[str, Any]:
-    base, width = plan.plan, plan.width
+    # A packet is in the thread's own arrays before anything of it is written: in place is nothing special.
+    base, width = plan.plan._replace(inplace=False), plan.width
     chosen = common(base, target)
     weighted, each = bool(base.weight), chosen["KEEP"]
     arity = len(base.types)

@@ -2,7 +2,7 @@
 
 A packet is brought into arrays of the thread's own, which are registers once it is compiled, gone through by the same
 `strip` as on the CPU, and carried back. Tiles are of one size and their sums are added in one order: the result has
-the same bits on every run and every device.
+the same bits on every run.
 """
 
 from __future__ import annotations

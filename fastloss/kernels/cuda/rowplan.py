@@ -8,21 +8,22 @@ from ...options import GRAD, HESS, VALUE
 from .. import ports as p
 from .. import rowplan
 from .. import rowports as r
+from . import pointwise, rows
 from . import ports as c
 from . import rowports as q
-from . import rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-THREADS = 256
+THREADS = pointwise.THREADS
 
 BLOCKS = 3
 """Blocks that a multiprocessor must be able to hold, with 80 registers a thread: what each thread holds of its row
 makes up for there being fewer of them."""
 
 HOLD = 16
-"""Numbers that a thread holds at most of its row, of all arrays together: as many as leave room for the program."""
+"""Numbers that a thread holds of its row, of all arrays together, where one packet of each is not more already: as many
+as leave room for the program."""
 
 
 class CudaRowPlan(NamedTuple):
@@ -50,6 +51,8 @@ def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> C
     packets = 1
     while packets < most and group * width * packets < classes:
         packets *= 2
+    # Each thread has its packets before it writes over them: in place is nothing special.
+    plan = plan._replace(inplace=False, turned=False, entry="rows")
     return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found)
 
 

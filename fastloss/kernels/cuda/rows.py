@@ -1,8 +1,9 @@
 """The row template for CUDA: a group of threads for each row, a warp for short rows, a block for long ones.
 
 A row that fits into the registers of its group is read once; a longer one in chunks, once for each pass, which the
-second time come from a cache. No row is too long, and none spills: chunks are of one size. Threads add up by exchanging
-partners, in an order that depends on nothing: the same bits on every run and every device.
+second time come from a cache. No row is too long, and none spills: chunks are of one size. (The argmax is exact below
+2^24 classes in float32.) Threads add up by exchanging partners, in an order that depends on nothing: the same bits on
+every run.
 
 `own` are the thread's own (data, target, -, gradient, second derivative), arranged as `kernels/rowports.py` expects;
 `row` are (memory of data, memory of target, first element of the row, label, width, lane).
@@ -207,7 +208,7 @@ def total(
     """All rows: their losses, statistics and derivatives, and 1 in `flaws[0]` where a label or a value is wrong."""
     thread = np.int64(cuda.threadIdx.x)
     number = np.int64(cuda.blockIdx.x) * np.int64(THREADS // GROUP) + thread // np.int64(GROUP)
-    # All threads of a block meet at its barriers: those beyond the last row go along with it, and write nothing.
+    # Warps exchange what they have as a whole: those beyond the last row go along with it, and write nothing.
     there = number < rows
     number = min(number, rows - np.int64(1))
     at = (number, number, number, number, number, number)
@@ -230,7 +231,8 @@ def total(
     sums = together_sum(sums, shared, thread)
     if CHECK and s != real(0.0):
         bad = np.int32(bad | flaw)
-    if bad != np.int32(0):
+    # A warp beyond the last row looks at one that another may have written over.
+    if there and bad != np.int32(0):
         flaws[0] = np.int32(1)
     if TWICE:
         settled = settle(*(m + sums + params))

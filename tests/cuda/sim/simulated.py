@@ -70,7 +70,7 @@ class Simulated:
         kind = self.real(plan.compute)
         return {
             "add_all": lambda a, b: tuple(map(operator.add, a, b)),
-            "larger_all": lambda a, b: tuple(x if x > y else y for x, y in zip(a, b, strict=True)),
+            "larger_all": lambda a, b: tuple(x if x > y or x != x else y for x, y in zip(a, b, strict=True)),
             "all_but_last": lambda a: a[:-1],
             "exchanged": exchanged,
             "stash": stash,
