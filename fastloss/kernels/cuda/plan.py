@@ -79,7 +79,7 @@ def template(plan: AnyPlan) -> Any:
 def bounds(plan: AnyPlan) -> tuple[int, int]:
     """Threads of a block, and blocks that a multiprocessor must be able to hold."""
     if isinstance(plan, CudaRowPlan):
-        return rowplan.THREADS, rowplan.BLOCKS
+        return plan.bounds
     return pointwise.THREADS, pointwise.BLOCKS
 
 

@@ -19,7 +19,7 @@ THREADS = pointwise.THREADS
 
 BLOCKS = 3
 """Blocks that a multiprocessor must be able to hold, with 80 registers a thread: what each thread holds of its row
-makes up for there being fewer of them."""
+makes up for there being fewer of them. Programs of two scores, and float64, take up to 128, which leaves two."""
 
 HOLD = 16
 """Numbers that a thread holds of its row, of all arrays together, where one packet of each is not more already: as many
@@ -40,6 +40,12 @@ class CudaRowPlan(NamedTuple):
     """Whether a whole row is held."""
     found: bool
     """Whether an earlier kernel has left on the device what derivatives are multiplied with."""
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Threads of a block, and blocks that a multiprocessor must be able to hold."""
+        large = self.plan.sizes.scores > 1 or self.plan.compute == "d"
+        return THREADS, BLOCKS - 1 if large else BLOCKS
 
 
 def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> CudaRowPlan:

@@ -1,4 +1,4 @@
-"""Every CUDA kernel compiled for two architectures, without a GPU: registers, memory, widths of accesses, precision.
+"""Every loss's CUDA kernel compiled, without a GPU: registers, memory, widths of accesses, precision.
 
 That a kernel passes says nothing of its speed; that one fails says that it cannot be fast.
 """
@@ -51,13 +51,14 @@ def faults(binary: Binary, single: bool, wide: bool, most: tuple[int, int] = (25
     threads, blocks = most
     if int(registers[1]) > REGISTERS // (threads * blocks):
         found.append(f"{registers[1]} registers")
-    if any(map(int, memory.groups())):
+    # In float64 a loop over a packet may be too long to be unrolled: the packet then stays in (cached) memory.
+    if any(map(int, memory.groups()[not single :])):
         found.append(memory[0])
     if single and ".f64" in body:
         found.append(f"{body.count('.f64')} instructions of double precision")
     if re.search(r"\bcall\b", body):
         found.append("a call")
-    if wide and not (re.search(r"ld\.global\.v[24]", body) and re.search(r"st\.global\.v[24]", body)):
+    if wide and not (re.search(r"ld\.global\.(v4|v2\.u64)", body) and re.search(r"st\.global\.(v4|v2\.u64)", body)):
         found.append("no accesses of 16 bytes")
     return found
 
@@ -71,7 +72,6 @@ def test_every_loss(loss: Any, capability: tuple[int, int]) -> None:
     assert binary.code.startswith(b"\x7fELF")
 
 
-ROWS_MOST = (256, 3)
 ROWS = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
 
 
@@ -91,19 +91,23 @@ def row_plan(
     return fitted(base, classes, classes % 8 == 0, False)
 
 
-@pytest.mark.parametrize("classes", [10, 128, 1_000, 128_256])
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=str)
+@pytest.mark.parametrize("classes", [10, 1_000, 128_256])
 @pytest.mark.parametrize("loss", ROWS, ids=lambda x: x.name)
-def test_every_loss_of_rows(loss: Any, classes: int) -> None:
-    assert faults(compiled(row_plan(loss, "f", classes), (9, 0)), True, classes > 10, ROWS_MOST) == []
+def test_every_loss_of_rows(loss: Any, classes: int, capability: tuple[int, int]) -> None:
+    want = VALUE | GRAD | (HESS if loss.order == 2 else 0)
+    how = row_plan(loss, "f", classes, want)
+    assert faults(compiled(how, capability), True, classes > 10, how.bounds) == []
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids=str)
 @pytest.mark.parametrize("stored", "fdeE")
 @pytest.mark.parametrize("target", ["labels", "dense"])
-def test_rows_of_every_dtype(stored: str, target: str, capability: tuple[int, int]) -> None:
+@pytest.mark.parametrize("name", ["cross_entropy", "distillation", "js_distillation"])
+def test_rows_of_every_dtype(name: str, stored: str, target: str, capability: tuple[int, int]) -> None:
     for classes in (128, 32_000):
-        how = row_plan(fl.cross_entropy, stored, classes, target=target)
-        assert faults(compiled(how, capability), stored != "d", True, ROWS_MOST) == []
+        how = row_plan(fl.LOSSES[name], stored, classes, target=target)
+        assert faults(compiled(how, capability), stored != "d", True, how.bounds) == []
 
 
 @pytest.mark.parametrize("classes", [10, 32_000])
@@ -111,9 +115,9 @@ def test_rows_of_every_dtype(stored: str, target: str, capability: tuple[int, in
 def test_every_port_of_rows_at_once(want: int, classes: int) -> None:
     ports = {"smooth": True, "weighed": True, "weight": "f", "ignore": True, "stats": True}
     how = row_plan(fl.cross_entropy, "f", classes, want, **ports)
-    assert faults(compiled(how, (9, 0)), True, False, ROWS_MOST) == []
+    assert faults(compiled(how, (9, 0)), True, False, how.bounds) == []
     looking = how._replace(plan=census_plan(how.plan))
-    assert faults(compiled(looking, (9, 0)), True, False, ROWS_MOST) == []
+    assert faults(compiled(looking, (9, 0)), True, False, how.bounds) == []
 
 
 DTYPES = [("d", "d"), ("f", "f"), ("e", "e"), ("E", "E"), ("f", "?"), ("E", "l"), ("f", "d"), ("f", "b")]

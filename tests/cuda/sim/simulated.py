@@ -171,7 +171,7 @@ def combine(plan: Any, sums: Any, given: Any, nothing: float = math.nan) -> tupl
 
 
 def rows(plan: Any, scores: Any, target: Any, loss: Any, scale: Any, *, weight: Any = None, classes: Any = None,
-         smoothing: float = 0.0, ignore: int = 0, slopes: Any = ()) -> tuple[Any, ...]:  # fmt: skip
+         smoothing: float = 0.0, ignore: int = 0, slopes: Any = (), over: Any = None) -> tuple[Any, ...]:  # fmt: skip
     """What one launch of a row kernel leaves: losses, statistics, derivatives, and whether anything is wrong."""
     base, (n, width) = plan.plan, scores[0].shape
     kind = np.float64 if base.compute == "d" else np.float32
@@ -184,12 +184,19 @@ def rows(plan: Any, scores: Any, target: Any, loss: Any, scale: Any, *, weight: 
     mix = tuple(kind(v) for v in (smoothing / width, 1.0 - smoothing, 1.0 - smoothing + smoothing / width))
     params = tuple(kind(np.nan) if v is None else v for v in loss.cast(kind))
     blocks = -(-n // (rowplan.THREADS // plan.group))
+    data, slope = (tuple(stored(x).reshape(-1) for x in arrays) for arrays in (scores, grads))
+    if over is not None:
+        # An array of the device's: of a host's the simulator makes a copy for each argument.
+        shared = cuda.to_device(stored(over).reshape(-1))
+        data, slope, grads = (shared,), (shared,), (over,)
     kernel(plan)[blocks, rowplan.THREADS](
-        tuple(stored(x).reshape(-1) for x in scores), () if target is None else (stored(target).reshape(-1),),
+        data, () if target is None else (stored(target).reshape(-1),),
         () if weight is None else (weight,), () if classes is None else (classes.astype(kind),), params, mix, scale,
         slopes, ignore, loss.bounds(kind)[: 2 * len(base.tests)], value, facts,
-        tuple(stored(g).reshape(-1) for g in grads), tuple(stored(h).reshape(-1) for h in hesses), flaws, n, width,
+        slope, tuple(stored(h).reshape(-1) for h in hesses), flaws, n, width,
     )  # fmt: skip
+    if over is not None:
+        over[...] = shared.copy_to_host().reshape(over.shape)
     return value, facts, grads, hesses, bool(flaws[0])
 
 

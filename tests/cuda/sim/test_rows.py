@@ -158,18 +158,34 @@ def test_every_port_at_once(k: int, dense: bool, rng: np.random.Generator) -> No
 def test_wrong_labels_are_found_and_read_nothing(wrong: int, rng: np.random.Generator) -> None:
     loss = fl.cross_entropy
     scores, target = scores_of(loss, 12, np.float32, rng), target_of(loss, 12, np.float32, False, rng)
-    good = rows(plan(loss, scores, target, 3), scores, target, loss, (np.float32(1), np.float32(0)))
+    classes, one = rng.random(12), (np.float32(1), np.float32(0))
+    how = plan(loss, scores, target, 3, classes=True)
+    good = rows(how, scores, target, loss, one, classes=classes)
     target[2] = wrong
-    losses, _, grads, _, flawed = rows(
-        plan(loss, scores, target, 3), scores, target, loss, (np.float32(1), np.float32(0))
-    )
+    losses, _, grads, _, flawed = rows(how, scores, target, loss, one, classes=classes)
     assert flawed
     assert_array_equal(grads[0][2], 0.0)
     kept = np.arange(N) != 2
     assert_array_equal(losses[0][kept], good[0][0][kept])
     assert_array_equal(grads[0][kept], good[2][0][kept])
-    how = plan(loss, scores, target, 3)
-    assert census(how._replace(plan=census_plan(how.plan)), target, None, None, 0, N, 12)[1]
+    assert census(how._replace(plan=census_plan(how.plan)), target, None, classes, 0, N, 12)[1]
+
+
+@pytest.mark.parametrize("k", [12, 300])
+def test_over_the_scores(k: int, rng: np.random.Generator) -> None:
+    """A plan for in place, for short rows of the CPU: what is different there makes no difference here."""
+    loss = fl.cross_entropy
+    scores, target = scores_of(loss, k, np.float32, rng), target_of(loss, k, np.float32, False, rng)
+    how, one = plan(loss, scores, target, 3), (np.float32(1), np.float32(0))
+    apart = rows(how, scores, target, loss, one)
+    same = rowplan.fitted(how.plan._replace(inplace=True, entry="lanes", turned=True), k, True, False)
+    assert same == how
+    over = scores[0].copy()
+    losses, _, grads, _, flawed = rows(same, (over,), target, loss, one, over=over)
+    assert not flawed
+    assert grads[0] is over
+    assert_array_equal(over, apart[2][0])
+    assert_array_equal(losses[0], apart[0][0])
 
 
 def test_values_outside_a_domain_are_found(rng: np.random.Generator) -> None:
