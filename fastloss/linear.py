@@ -132,7 +132,7 @@ class _Layer:
                              "and (K, d)")  # fmt: skip
         self.kind: Any = np.float64 if "d" in (hidden.dtype.char, weight.dtype.char) else np.float32
         self.kinds = [hidden.dtype, weight.dtype]
-        self.batch, self.ndim, self.classes = hidden.shape[:-1], hidden.ndim, len(weight)
+        self.batch, self.classes = hidden.shape[:-1], len(weight)
         self.shapes = [hidden.shape, weight.shape]
         self.rows = prod(self.batch)
         self.hidden = hidden.reshape(self.rows, hidden.shape[-1]).astype(self.kind, copy=False)

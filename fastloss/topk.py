@@ -121,7 +121,8 @@ class _Known:
         if indices.dtype.kind not in "iu":
             raise TypeError(f"{name}: indices has dtype {indices.dtype}, expected integers")
         if indices.ndim != len(shape) or indices.shape[:-1] != shape[:-1]:
-            raise ValueError(f"{name}: indices has shape {indices.shape}, expected {(*shape[:-1], 'k')}")
+            raise ValueError(f"{name}: indices has shape {indices.shape}, "
+                             f"expected ({', '.join([*map(str, shape[:-1]), 'k'])})")  # fmt: skip
         if logs.shape != indices.shape:
             raise ValueError(f"{name}: log_probabilities has shape {logs.shape}, expected {indices.shape}")
         self.batch, width = shape[:-1], indices.shape[-1]

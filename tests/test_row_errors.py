@@ -288,6 +288,10 @@ def empty(p: float, t: float, scale: float = 1.0) -> Any:
     return (), (p,)
 
 
+def three(a: float, b: float, c: float, t: float, scale: float = 1.0) -> Any:
+    return (a - t,), (a,)
+
+
 def hoarding(p: float, t: float, scale: float = 1.0) -> Any:
     return (p - t,), (p, p, p, p)
 
@@ -315,7 +319,7 @@ MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         "tried: it has 4 values that fold keeps, expected 0 to 3",
     ),
     ({"grad": lambda p, t, scale: (p, p, p)}, {}, "tried: it has 3 derivatives, expected 1 to 2"),
-    ({}, {"inputs": ("a", "b", "c", "target")}, "tried: .*"),
+    ({"fold": three}, {"inputs": ("a", "b", "c", "target")}, "tried: it has 3 scores, expected 1 to 2"),
     ({"settle": finish}, {}, "tried: settle and second come together"),
     ({"stats": finish}, {}, "tried: settle and second come together, and so do note and stats"),
     (

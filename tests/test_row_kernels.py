@@ -188,7 +188,7 @@ def test_types_of_targets(kind: str, stored: Any, k: int, rng: np.random.Generat
     close(grad, slope, TOLERANCE["f4"])
 
 
-SHAPES = [(7,), (150,), (70, 9), (9, 140), (3, 130, 5), (4, 5, 6), (2, 3, 4, 5), (2, 5, 4, 131)]
+SHAPES = [(7,), (150,), (130, 300), (70, 9), (9, 140), (3, 130, 5), (4, 5, 6), (2, 3, 4, 5), (2, 5, 4, 131)]
 
 
 @pytest.mark.parametrize("kind", ["labels", "dense"])

@@ -114,7 +114,7 @@ def test_errors(rng: np.random.Generator) -> None:
         (lambda: TOPK(pred, twice, logs, labels), rf"indices\[5\] name class {twice[5, 0]} more than once"),
         (lambda: TOPK(pred, indices, positive, labels), r"log_probabilities\[6, 0\] is 0\.5, expected a number of at most 0"),
         (lambda: TOPK(pred, indices * 1.0, logs, labels), "indices has dtype float64, expected integers"),
-        (lambda: TOPK(pred, indices[:4], logs, labels), r"indices has shape \(4, 3\), expected \(11, 'k'\)"),
+        (lambda: TOPK(pred, indices[:4], logs, labels), r"indices has shape \(4, 3\), expected \(11, k\)"),
         (lambda: TOPK(pred, indices, logs[:, :2], labels), r"log_probabilities has shape \(11, 2\), expected \(11, 3\)"),
         (lambda: TOPK(pred, indices, logs, labels + K), r"target\[0\] is \d+, but there are 7 classes"),
         (lambda: TOPK(pred, indices, logs, labels, temperature=0.0), "temperature must be"),

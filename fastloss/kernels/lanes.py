@@ -82,7 +82,7 @@ WIDE_MORE: Any = None
 COEFS: Any = None
 SETTLED: Any = None
 UNKNOWN: Any = None
-KEEP = SUM = GRAD = HESS = CHECK = PEAK = TWICE = STATS = DENSE = LABELS = False
+KEEP = SUM = GRAD = CHECK = PEAK = TWICE = STATS = DENSE = LABELS = False
 
 
 # -- runs down the classes, all lanes of a class after another ---------------------------------------------------------

@@ -27,7 +27,6 @@ inputs: Any = None
 share: Any = None
 portion: Any = None
 outside: Any = None
-bend: Any = None
 put_grad: Any = None
 put_hess: Any = None
 write_value: Any = None

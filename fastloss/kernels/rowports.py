@@ -26,7 +26,6 @@ reread_kept0: Any = None
 reread_kept1: Any = None
 reread_kept2: Any = None
 new: Any = None
-select: Any = None
 decode0: Any = None
 decode1: Any = None
 decode_target: Any = None

@@ -7,7 +7,6 @@ from typing import Any
 from numba import cuda
 
 # Ports of the ports: types of elements as they are stored, and what moves packets of them.
-real: Any = None
 WIDTH: Any = None
 data_type0: Any = None
 data_type1: Any = None

@@ -75,11 +75,21 @@ HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = STATS = LABELS = False
 # -- what the threads of a group come to together, each of them the same -----------------------------------------------
 
 
-def together_sum(a: Any, shared: Any, thread: Any) -> Any:
-    """The sums of all threads' tuples."""
+def summed(a: Any, b: Any) -> Any:
+    """The sums of two tuples' elements."""
+    return add_all(a, b)
+
+
+def largest(a: Any, b: Any) -> Any:
+    """The larger of two tuples' elements."""
+    return larger_all(a, b)
+
+
+def together(join: Any, a: Any, shared: Any, thread: Any) -> Any:
+    """All threads' tuples, joined two by two."""
     step = min(GROUP, WARP) // 2
     while step:
-        a = add_all(a, exchanged(a, step))
+        a = join(a, exchanged(a, step))
         step //= 2
     if GROUP > WARP:
         if thread % WARP == 0:
@@ -87,24 +97,7 @@ def together_sum(a: Any, shared: Any, thread: Any) -> Any:
         cuda.syncthreads()
         a = fetch(shared, 0, WARPS, a)
         for w in range(1, WARPS):
-            a = add_all(a, fetch(shared, w, WARPS, a))
-        cuda.syncthreads()
-    return a
-
-
-def together_largest(a: Any, shared: Any, thread: Any) -> Any:
-    """The largest of all threads' tuples, element by element."""
-    step = min(GROUP, WARP) // 2
-    while step:
-        a = larger_all(a, exchanged(a, step))
-        step //= 2
-    if GROUP > WARP:
-        if thread % WARP == 0:
-            stash(shared, thread // WARP, WARPS, a)
-        cuda.syncthreads()
-        a = fetch(shared, 0, WARPS, a)
-        for w in range(1, WARPS):
-            a = larger_all(a, fetch(shared, w, WARPS, a))
+            a = join(a, fetch(shared, w, WARPS, a))
         cuda.syncthreads()
     return a
 
@@ -226,9 +219,9 @@ def total(
     row = (data, target, number * width, label, width, lane)
     m = LOWEST
     if PEAK:
-        m = together_largest(climbed(own, fixed, classes, row), shared, thread)
+        m = together(largest, climbed(own, fixed, classes, row), shared, thread)
     sums, flaw = folded(own, fixed, classes, row, m)
-    sums = together_sum(sums, shared, thread)
+    sums = together(summed, sums, shared, thread)
     if CHECK and s != real(0.0):
         bad = np.int32(bad | flaw)
     # A warp beyond the last row looks at one that another may have written over.
@@ -236,14 +229,14 @@ def total(
         flaws[0] = np.int32(1)
     if TWICE:
         settled = settle(*(m + sums + params))
-        more = together_sum(refolded(own, fixed, classes, row, m, settled), shared, thread)
+        more = together(summed, refolded(own, fixed, classes, row, m, settled), shared, thread)
         value, c = finishes(m, sums + more, params)
     else:
         value, c = finishes(m, sums, params)
     if VALUE and there and lane == 0:
         write_value(loss[0], number, portion(s, value))
     if STATS:
-        best = together_largest(topmost(own, fixed, row, m), shared, thread)
+        best = together(largest, topmost(own, fixed, row, m), shared, thread)
         if there and lane == 0:
             here = s != real(0.0)
             put_stats(facts, number, statistics(m, sums, params) if here else UNKNOWN)

@@ -136,15 +136,13 @@ def test_values_outside_a_domain_are_found(where: int, rng: np.random.Generator)
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 63, 64, 65])
-def test_sizes_and_the_same_bits(size: int, rng: np.random.Generator) -> None:
+def test_sizes(size: int, rng: np.random.Generator) -> None:
     loss = fl.huber
     data = inputs(loss, size, np.float32, rng)
     one = np.float32(1)
     wide, narrow = (total(plan(loss, data, (), 3, False, width), data, (), loss, (one, one)) for width in (4, 1))
     agree([wide[0].sum()], [loss(*data, reduction="sum")], "f4")
     assert_array_equal(wide[2][0], narrow[2][0])
-    again = total(plan(loss, data, (), 3, False, 4), data, (), loss, (one, one))
-    assert wide[0].tobytes() == again[0].tobytes()
 
 
 @pytest.mark.parametrize(("nothing", "expected"), [(np.nan, np.nan), (0.0, 0.0)])

@@ -201,15 +201,14 @@ def test_values_outside_a_domain_are_found(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("k", [12, 100, 300])
-def test_extremes_and_the_same_bits(k: int, rng: np.random.Generator) -> None:
+def test_extremes(k: int, rng: np.random.Generator) -> None:
     loss = fl.cross_entropy
     scores, target = scores_of(loss, k, np.float32, rng), target_of(loss, k, np.float32, False, rng)
     scores[0][0] = -1e4
     scores[0][1] = np.where(np.arange(k) == target[1], 1e4, -np.inf)
     scores[0][2] = 0.0
     one = (np.float32(1), np.float32(0))
-    first, second = (rows(plan(loss, scores, target, 3), scores, target, loss, one) for _ in range(2))
-    agree(first[0][0], loss(scores[0], target, reduction="none"), "f4")
-    agree(first[2][0], loss.grad(scores[0], target, reduction="sum"), "f4")
-    assert first[0][0].tobytes() == second[0][0].tobytes()
-    assert first[2][0].tobytes() == second[2][0].tobytes()
+    losses, _, grads, _, flawed = rows(plan(loss, scores, target, 3), scores, target, loss, one)
+    assert not flawed
+    agree(losses[0], loss(scores[0], target, reduction="none"), "f4")
+    agree(grads[0], loss.grad(scores[0], target, reduction="sum"), "f4")
