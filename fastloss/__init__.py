@@ -54,16 +54,19 @@ __all__ = [
     "pointwise",
     "set_num_threads",
     "softmax",
+    "synchronize",
     "topk_distillation",
     *LOSSES,
     *ALIASES,
 ]
 
 # What only some programs need, and what costs a tenth of importing NumPy to import.
-_LATER = {"clear_cache": "cache", "get_num_threads": "threads", "set_num_threads": "threads"}
+_LATER = {"clear_cache": "cache", "get_num_threads": "threads", "set_num_threads": "threads",
+          "synchronize": "cuda.launch"}  # fmt: skip
 
 if TYPE_CHECKING:
     from .kernels.cache import clear_cache
+    from .kernels.cuda.launch import synchronize
     from .kernels.threads import get_num_threads, set_num_threads
 
     def __getattr__(name: str) -> Loss: ...

@@ -40,16 +40,19 @@ class Loss(Definition):
         Where the derivatives go: the dtype and shape of the input that they belong to. It may be ``pred`` itself;
         any other overlap is an error. ``grad_and_hess`` takes ``(grad, hess)``; the call itself takes the array
         for ``reduction="none"``.
-    backend : {"serial", "parallel"}, optional
-        Forces one way of running; by default the type and the size of the arrays decide.
-    check : bool
+    backend : {"serial", "parallel", "cuda"}, optional
+        Forces one way of running; by default the type and the size of the arrays decide. Data is never moved for it.
+    check : bool, optional
         Whether values outside an input's domain are looked for (one more reading of that input where ``out`` is
-        given, next to nothing otherwise). With ``False`` the formula is evaluated as it stands.
+        given, next to nothing otherwise). With ``False`` the formula is evaluated as it stands. By default they are;
+        on a GPU, where looking means waiting, what is found is then raised by a later call, or by
+        `fastloss.synchronize`, and with ``True`` at once.
 
     float32 and float64 are computed as they are; float16 and bfloat16 (``ml_dtypes``) in float32, their
     derivatives come back in the input's dtype and their values in float32; integers, booleans, lists and scalars
-    in float64. Values are summed in strips of 1,024 in the type of the arithmetic, the strips' sums in float64. The
-    dtype of ``pred`` decides; other inputs, weights and parameters are read in it.
+    in float64. Arrays on a GPU (CuPy's, torch's, Numba's) give arrays there, a scalar value one of no axes, and nothing
+    waits for the device. Values are summed in strips of 1,024 in the type of the arithmetic, the strips' sums in
+    float64. The dtype of ``pred`` decides; other inputs, weights and parameters are read in it.
     """
 
     def __call__(
@@ -61,7 +64,7 @@ class Loss(Definition):
         empty: str = "nan",
         out: Any = None,
         backend: str | None = None,
-        check: bool = True,
+        check: bool | None = None,
         **parameters: Any,
     ) -> Any:
         """The value: a scalar, or one number per element with ``reduction="none"``."""
@@ -76,7 +79,7 @@ class Loss(Definition):
         empty: str = "nan",
         out: Any = None,
         backend: str | None = None,
-        check: bool = True,
+        check: bool | None = None,
         **parameters: Any,
     ) -> tuple[Any, Any]:
         """The value and its gradient (a tuple of gradients where several inputs are differentiable)."""
@@ -93,7 +96,7 @@ class Loss(Definition):
         empty: str = "nan",
         out: Any = None,
         backend: str | None = None,
-        check: bool = True,
+        check: bool | None = None,
         **parameters: Any,
     ) -> Any:
         """The gradient with respect to the prediction (a tuple where several inputs are differentiable)."""
@@ -108,7 +111,7 @@ class Loss(Definition):
         empty: str = "nan",
         out: Any = None,
         backend: str | None = None,
-        check: bool = True,
+        check: bool | None = None,
         **parameters: Any,
     ) -> tuple[Any, Any]:
         """The gradient and the diagonal of the Hessian: what Newton's method and boosting ask for.

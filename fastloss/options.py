@@ -17,6 +17,7 @@ ROW_KEYWORDS = (*KEYWORDS, "axis", "class_weight", "ignore_index", "label_smooth
 REDUCTIONS = ("mean", "sum", "none")
 EMPTY = ("nan", "zero", "raise")
 BACKENDS = (None, "serial", "parallel")
+GPU_BACKENDS = (None, "cuda")
 
 
 class RowStats(NamedTuple):
@@ -47,11 +48,17 @@ class Options(NamedTuple):
     out: Any
     stats: bool
     backend: str | None
-    check: bool
+    check: bool | None
 
 
 def check_options(
-    loss: Definition | Program, want: int, reduction: Any, normalizer: Any, empty: Any, backend: Any
+    loss: Definition | Program,
+    want: int,
+    reduction: Any,
+    normalizer: Any,
+    empty: Any,
+    backend: Any,
+    backends: tuple[Any, ...] = BACKENDS,
 ) -> None:
     """Raise one clear error for the first keyword that is not what it may be."""
     name = loss.name
@@ -59,8 +66,9 @@ def check_options(
         raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     if empty not in EMPTY:
         raise ValueError(f"{name}: empty must be 'nan', 'zero' or 'raise', got {empty!r}")
-    if backend not in BACKENDS:
-        raise ValueError(f"{name}: backend must be None, 'serial' or 'parallel', got {backend!r}")
+    if backend not in backends:
+        on, last = ("a GPU", "'cuda'") if backends is GPU_BACKENDS else ("the host", "'serial' or 'parallel'")
+        raise ValueError(f"{name}: backend must be None, {last} for arrays on {on}, got {backend!r}")
     if want & HESS and loss.order < 2:
         raise NotImplementedError(f"{name} has no second derivative; use value_and_grad or grad")
     if loss.rooted and reduction != "mean":

@@ -47,10 +47,12 @@ class RowLoss(Program):
         ``reduction="none"``.
     return_stats : bool
         Whether to add a `RowStats` to the results.
-    backend : {"serial", "parallel"}, optional
-        Forces one way of running; by default the type and the size of the arrays decide.
-    check : bool
-        Whether values outside an input's domain are looked for. Labels are always checked.
+    backend : {"serial", "parallel", "cuda"}, optional
+        Forces one way of running; by default the type and the size of the arrays decide. Data is never moved for it.
+    check : bool, optional
+        Whether values outside an input's domain are looked for. Labels are always checked: on a GPU, where looking
+        means waiting, a row whose label is no class counts as absent, and a later call raises, or
+        `fastloss.synchronize`; with ``True`` this one does, before anything is written.
 
     Labels are an integer array of the batch's shape, of any integer dtype; a dense target has the shape of the scores:
     one-hot, or any masses. float32 and float64 are computed as they are, float16 and bfloat16 in float32; sums over a
@@ -71,7 +73,7 @@ class RowLoss(Program):
         out: Any = None,
         return_stats: bool = False,
         backend: str | None = None,
-        check: bool = True,
+        check: bool | None = None,
         **parameters: Any,
     ) -> Any:
         """The value: a scalar, or one number per row with ``reduction="none"``."""
@@ -95,7 +97,7 @@ class RowLoss(Program):
         out: Any = None,
         return_stats: bool = False,
         backend: str | None = None,
-        check: bool = True,
+        check: bool | None = None,
         **parameters: Any,
     ) -> Any:
         """The value and its gradient with respect to the scores."""
@@ -119,7 +121,7 @@ class RowLoss(Program):
         out: Any = None,
         return_stats: bool = False,
         backend: str | None = None,
-        check: bool = True,
+        check: bool | None = None,
         **parameters: Any,
     ) -> Any:
         """The gradient with respect to the scores."""
@@ -143,7 +145,7 @@ class RowLoss(Program):
         out: Any = None,
         return_stats: bool = False,
         backend: str | None = None,
-        check: bool = True,
+        check: bool | None = None,
         **parameters: Any,
     ) -> Any:
         """The gradient and the diagonal of the Hessian: what boosting asks for.

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from ..definition import Definition
     from ..options import Options
     from ..program import Program
+    from .gpu.buffers import Face
 
 # Libraries whose arrays are not NumPy's to convert: silently copying them would move data or drop a gradient.
 _FOREIGN = {"torch": "x.detach().numpy()", "cupy": "cupy.asnumpy(x)", "jax": "numpy.asarray(x)",
             "jaxlib": "numpy.asarray(x)", "dask": "x.compute()", "tensorflow": "x.numpy()"}  # fmt: skip
+
+_WITH_GPU = frozenset({"torch", "cupy", "numba", "numba_cuda"})
+"""Packages some of whose arrays are on a GPU; `gpu` has a face for each."""
 
 _numpy: Any = None
 
@@ -39,7 +43,7 @@ def evaluate(
     empty: str,
     out: Any,
     backend: str | None,
-    check: bool,
+    check: bool | None,
     parameters: Mapping[str, Any],
 ) -> Any:
     """Run `loss` where its arrays live."""
@@ -49,10 +53,18 @@ def evaluate(
         loss = loss.having(parameters)
     for x in inputs if weight is None else (*inputs, weight):
         if type(x) is not ndarray:
-            refuse_foreign(loss, (*inputs, weight), (*loss.inputs, "weight"))
+            arrays = (*inputs, weight)
+            face = on_gpu(arrays)
+            if face is not None:
+                from .gpu import pointwise
+
+                return pointwise.evaluate(
+                    face, loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check
+                )
+            refuse_foreign(loss, arrays, (*loss.inputs, "weight"))
             break
     adapter = _numpy or _load()
-    return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
+    return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check is not False)
 
 
 def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, parameters: Mapping[str, Any]) -> Any:
@@ -61,7 +73,13 @@ def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, para
         inputs, parameters = _by_name(loss, inputs, parameters)
     if parameters:
         loss = loss.having(parameters)
-    refuse_foreign(loss, (*inputs, options.weight, options.class_weight), (*loss.inputs, "weight", "class_weight"))
+    arrays = (*inputs, options.weight, options.class_weight)
+    face = on_gpu(arrays)
+    if face is not None:
+        from .gpu import rows as gpu_rows
+
+        return gpu_rows.evaluate(face, loss, inputs, options)
+    refuse_foreign(loss, arrays, (*loss.inputs, "weight", "class_weight"))
     from . import rows
 
     return rows.evaluate(loss, inputs, options)
@@ -83,6 +101,20 @@ def _by_name(
     return tuple(arranged), rest
 
 
+def on_gpu(arrays: tuple[Any, ...]) -> Face | None:
+    """The library of the first of the arrays that is in a GPU's memory."""
+    for x in arrays:
+        if type(x) is not ndarray and x is not None:
+            package = type(x).__module__.partition(".")[0]
+            if package in _WITH_GPU:
+                from .gpu import face
+
+                found = face(package)
+                if found is not None and found.owns(x):
+                    return found
+    return None
+
+
 def refuse_foreign(loss: Definition | Program, inputs: tuple[Any, ...], names: tuple[str, ...]) -> None:
     """Raise for the first input that is some other library's array."""
     for name, x in zip(names, inputs, strict=True):
@@ -94,4 +126,5 @@ def refuse_foreign(loss: Definition | Program, inputs: tuple[Any, ...], names: t
                 f"arrays of {library} are not supported yet: pass {_FOREIGN[library].replace('x', name, 1)}"
             )
         if hasattr(kind, "__cuda_array_interface__"):
-            raise TypeError(f"{loss.name}: {name} is a {kind.__qualname__} in GPU memory, which is not supported yet")
+            raise TypeError(f"{loss.name}: {name} is a {kind.__module__}.{kind.__qualname__} in GPU memory, which is "
+                            f"not supported: pass cupy.asarray({name})")  # fmt: skip

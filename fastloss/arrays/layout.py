@@ -18,7 +18,7 @@ PIECE = 8 * 16_384
 megabyte of float32 a stream, so that the gathered copies stay in cache."""
 
 
-def common_shape(loss: str, names: Sequence[str], arrays: Sequence[NDArray[Any]]) -> tuple[int, ...]:
+def common_shape(loss: str, names: Sequence[str], arrays: Sequence[Any]) -> tuple[int, ...]:
     """The shape that all arrays broadcast to, by NumPy's rules but for one.
 
     Shapes that differ only by axes of length 1, such as (n,) and (n, 1), are an error: NumPy would make an n x n
@@ -111,6 +111,13 @@ def check_output(
         raise ValueError(f"{loss}: {what} is read-only, or some of its elements are one and the same")
     if any(overlap(a, other) for other in others):
         raise ValueError(f"{loss}: the arrays of {what} overlap each other")
+
+
+def several(loss: str, out: Any, count: int, names: str) -> tuple[Any, ...]:
+    """The arrays of `out=` where a verb has several results."""
+    if not isinstance(out, (tuple, list)) or len(out) != count:
+        raise TypeError(f"{loss}: out must be a tuple of {count} arrays, {names}, got {type(out).__name__}")
+    return tuple(out)
 
 
 def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:

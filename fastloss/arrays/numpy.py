@@ -127,9 +127,9 @@ def _given(sweep: Sweep, want: int, out: Any) -> Outputs:
         given = Outputs(value=(out,))
         expected: list[tuple[Any, Any, tuple[int, ...], int]] = [(out, sweep.kind, sweep.shape, -1)]
     else:
-        pair = _several(loss, out, 2, "(grad, hess)") if want & HESS else (out,)
+        pair = layout.several(loss.name, out, 2, "(grad, hess)") if want & HESS else (out,)
         names = f"({', '.join(name for name, *_ in own)})"
-        parts = [_several(loss, part, len(own), names) if len(own) > 1 else (part,) for part in pair]
+        parts = [layout.several(loss.name, part, len(own), names) if len(own) > 1 else (part,) for part in pair]
         given = Outputs((), *parts)
         expected = [(a, dtype, shape, k) for a, (_, dtype, shape), k in zip(given.grad, own, loss.wrt, strict=True)]
         expected += [(a, dtype, shape, -1) for a, (_, dtype, shape) in zip(given.hess, own, strict=False)]
@@ -141,12 +141,6 @@ def _given(sweep: Sweep, want: int, out: Any) -> Outputs:
                 raise ValueError(f"{loss.name}: out overlaps {name}; the gradient of {loss.inputs[0]} may be written "
                                  f"over {loss.inputs[0]} itself, and nothing over anything else")  # fmt: skip
     return given
-
-
-def _several(loss: Definition, out: Any, count: int, names: str) -> tuple[Any, ...]:
-    if not isinstance(out, (tuple, list)) or len(out) != count:
-        raise TypeError(f"{loss.name}: out must be a tuple of {count} arrays, {names}, got {type(out).__name__}")
-    return tuple(out)
 
 
 def _aimed(sweep: Sweep, want: int, given: Outputs | None) -> Outputs:

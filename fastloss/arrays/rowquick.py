@@ -68,7 +68,9 @@ def remember(sweep: RowSweep, o: Options) -> None:
     if o.backend != "serial" and pred.size >= PARALLEL_FROM and threads.launch() is None:
         return
     classes = pred.shape[-1]
-    plan = sweep.plan(o.want, o.check and loss.checks, False, False, sweep.each and bool(o.want & VALUE), True)
+    plan = sweep.plan(
+        o.want, o.check is not False and loss.checks, False, False, sweep.each and bool(o.want & VALUE), True
+    )
     steps = array([[0, classes, 1], [0, 0, 0], [0, 1, 0] if sweep.labels else [0, classes, 1], [0, 0, 0],
                    [0, classes, 1], [0, classes, 1]], int64)  # fmt: skip
     mix = sweep.mix()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+HERE = Path(__file__).parent
+
 _EMPTY = (None, False, range)
 """What a port is before it is plugged in; `range` stands for its parallel twin."""
 
@@ -101,7 +103,7 @@ def lift(function: Any, elementary: Any, kind: Any, jit: Callable[[Any], Any]) -
 
 def named(name: str, key: Any, function: Any) -> Any:
     """A copy of `function` under a name that holds a hash of `key` and of the kernels' sources."""
-    digest = hashlib.sha256(repr((_package(), key)).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(repr((sources(), key)).encode()).hexdigest()[:16]
     copy = _rebuilt(function, function.__code__, function.__globals__)
     copy.__qualname__ = f"{name}.{function.__name__}.{digest}"
     return copy
@@ -179,7 +181,7 @@ def _retyped(constant: Any, kind: Any) -> Any:
 
 
 @cache
-def _package() -> str:
+def sources(folder: Path = HERE) -> str:
     """A hash of the kernels' sources and of the compiler's version: any edit here recompiles everything.
 
     Definitions are not in it, `content` sees to each of them.
@@ -188,6 +190,6 @@ def _package() -> str:
     import numba
 
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(folder.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -112,6 +112,12 @@ def directory() -> Path | None:
     return None if problem else path
 
 
+def folder() -> Path | None:
+    """Where machine code may be kept, of whatever kind; ``None`` if nowhere is safe."""
+    root = directory()
+    return None if root is None or _problem(root / "kernels") else root / "kernels"
+
+
 def size() -> int:
     """Bytes on disk taken by compiled kernels."""
     return sum(length for _, length in _stored())
@@ -173,19 +179,19 @@ class _Files(NamedTuple):
 def _dispatcher(fn: FunctionType, options: dict[str, Any], cache: bool) -> tuple[Any, _Files | None]:
     import numba
 
-    kernel, root = numba.njit(**options)(fn), directory() if cache else None
-    if root is None or kernel is fn or _problem(root / "kernels"):
+    kernel, root = numba.njit(**options)(fn), folder() if cache else None
+    if root is None or kernel is fn:
         return kernel, None
     # Numba looks at its settings when caching is switched on for a function, and only then.
     config: Any = numba.config
-    folder = root / "kernels" / _machine()
+    place = root / _machine()
     users = config.CACHE_DIR, getattr(config, "CACHE_LOCATOR_CLASSES", "")
-    config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = str(folder), "UserProvidedCacheLocator"
+    config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = str(place), "UserProvidedCacheLocator"
     try:
         kernel.enable_caching()
         name = fn.__qualname__.replace("<", "").replace(">", "")
         files = _Files(Path(kernel.stats.cache_path), f"{Path(fn.__code__.co_filename).stem}.{name}-")
-        usable = folder in files.folder.parents  # an older Numba may have chosen a place of its own
+        usable = place in files.folder.parents  # an older Numba may have chosen a place of its own
     except Exception:  # no source file, or the directory has gone: Numba's classes for this vary
         usable = False
     finally:
@@ -243,11 +249,11 @@ def _problem(path: Path) -> str:
 
 
 def _stored() -> Iterator[tuple[Path, int]]:
-    root = directory()
-    if root is not None and not _problem(root / "kernels"):
-        for folder, _, names in os.walk(root / "kernels"):  # never follows links
-            for path in (Path(folder, name) for name in names):
-                if path.suffix in (".nbi", ".nbc", ".sha256") or ".tmp." in path.name:
+    root = folder()
+    if root is not None:
+        for where, _, names in os.walk(root):  # never follows links
+            for path in (Path(where, name) for name in names):
+                if path.suffix in (".nbi", ".nbc", ".sha256", ".cubin") or ".tmp." in path.name:
                     with suppress(OSError):
                         yield path, path.lstat().st_size
 

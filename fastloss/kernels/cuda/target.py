@@ -10,14 +10,13 @@ import numba
 import numpy as np
 from numba import cuda, types
 
-from ...options import GRAD, HESS, VALUE
 from ..bind import bind, content, lift
 from ..plan import BRAIN, HALF
 from ..ports import keep, native
 from . import device, math32, math64, rowports
-from .plan import AnyPlan, CombinePlan, bounds, ports, template
+from .arguments import arguments
+from .plan import AnyPlan, bounds, ports, template
 from .ports import data1, data2, data3, one_by_one, one_by_one_back, slopes1, slopes2, values, weights
-from .rowplan import CudaRowPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,65 +123,14 @@ def complete(plan: AnyPlan) -> Any:
 
 
 def signature(plan: AnyPlan) -> tuple[Any, ...]:
-    """Types of the kernel's arguments: pointers, numbers and tuples of them."""
-    if isinstance(plan, CudaRowPlan):
-        return _row_signature(plan)
-    if isinstance(plan, CombinePlan):
-        compute = stored_type(plan.compute)
-        divisor = types.CPointer(types.float64) if plan.found else types.float64
-        result = types.CPointer(types.float64 if plan.kind == "weighed" else compute)
-        sums, slopes = types.CPointer(stored_type(plan.sums)), types.CPointer(compute)
-        return sums, types.int64, types.Tuple([divisor]), types.float64, result, slopes
-    base, compute = plan.plan, stored_type(plan.plan.compute)
-    slopes = _pointers([base.types[k] for k in base.wrt])
-    empty = types.Tuple([])
-    return (
-        _pointers(base.types),
-        _pointers(base.weight),
-        types.UniTuple(compute, base.parameters),
-        empty if plan.found else types.UniTuple(compute, 2),
-        types.Tuple([types.CPointer(compute)] * plan.found),
-        types.UniTuple(compute, 2 * len(base.types)),
-        _pointers(base.compute if base.each else ""),
-        slopes if base.want & GRAD else empty,
-        slopes if base.want & HESS else empty,
-        types.CPointer(compute),
-        types.CPointer(types.int32),
-        types.int64,
-    )
+    """Types of the kernel's arguments, as Numba has them."""
+    return tuple(map(_type, arguments(plan)))
 
 
-def _row_signature(plan: CudaRowPlan) -> tuple[Any, ...]:
-    base, compute = plan.plan, stored_type(plan.plan.compute)
-    empty = types.Tuple([])
-    classes = _pointers(base.compute * base.classes)
-    flaws, sizes = types.CPointer(types.int32), (types.int64, types.int64)
-    if base.entry == "census":
-        sums = types.CPointer(compute)
-        return _pointers(base.target_type), _pointers(base.weight), classes, types.int64, sums, flaws, *sizes
-    slope = _pointers(base.types[0])
-    return (
-        _pointers(base.types),
-        _pointers(base.target_type),
-        _pointers(base.weight),
-        classes,
-        types.UniTuple(compute, len(base.given)),
-        types.UniTuple(compute, 3),
-        empty if plan.found else types.UniTuple(compute, 2),
-        types.Tuple([types.CPointer(compute)] * plan.found),
-        types.int64,
-        types.UniTuple(compute, 2 * len(base.tests)),
-        _pointers(base.compute * bool(base.want & VALUE)),
-        _pointers((base.compute, base.compute, "q") if base.stats else ""),
-        slope if base.want & GRAD else empty,
-        slope if base.want & HESS else empty,
-        flaws,
-        *sizes,
-    )
-
-
-def _pointers(stored: Any) -> Any:
-    return types.Tuple([types.CPointer(stored_type(s)) for s in stored])
+def _type(argument: Any) -> Any:
+    if isinstance(argument, tuple):
+        return types.Tuple(tuple(map(_type, argument)))
+    return types.CPointer(stored_type(argument[1])) if argument[0] == "*" else stored_type(argument)
 
 
 class Binary(NamedTuple):

@@ -15,6 +15,7 @@ from numba import cuda, types
 
 import fastloss as fl
 from fastloss.kernels.cuda import target
+from fastloss.kernels.cuda.arguments import arguments, flat
 from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan, width_of
 from fastloss.kernels.cuda.rowplan import CudaRowPlan, fitted
 from fastloss.kernels.cuda.target import Binary, compiled
@@ -152,12 +153,23 @@ def test_sums_of_weights() -> None:
         assert faults(compiled(CudaPlan(sum_plan(stored, "C"), 4, False), (9, 0)), False, False) == []
 
 
+def parameters(binary: Binary) -> list[str]:
+    """Types of a kernel's parameters, as the assembler has them."""
+    return re.findall(r"\.param \.(\w+)", text(binary)[: text(binary).index("{")])
+
+
 def test_arguments_are_what_the_launcher_packs() -> None:
     binary = compiled(plan(fl.huber, ("f", "f"), VALUE | GRAD, "f"), (9, 0))
-    head = text(binary)[: text(binary).index("{")]
     # Three inputs, delta, the scale and a root's, the bounds, a gradient, sums, flaws, size.
-    kinds = ["u64"] * 3 + ["f32"] * (1 + 2 + 4) + ["u64"] * 4
-    assert re.findall(r"\.param \.(\w+)", head) == kinds
+    assert parameters(binary) == ["u64"] * 3 + ["f32"] * (1 + 2 + 4) + ["u64"] * 4
+
+
+def test_arguments_of_rows() -> None:
+    ports = {"smooth": True, "weighed": True, "weight": "f", "ignore": True, "stats": True}
+    how = row_plan(fl.cross_entropy, "f", 32_000, VALUE | GRAD, **ports)
+    for each in (how, how._replace(plan=census_plan(how.plan)), CombinePlan("f", "d", "averaged", True)):
+        kinds = {"f": "f32", "d": "f64"}
+        assert parameters(compiled(each, (9, 0))) == [kinds.get(a, "u64") for a in flat(arguments(each))]
 
 
 # -- the gate finds what it is for -------------------------------------------------------------------------------------

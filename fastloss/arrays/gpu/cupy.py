@@ -1,0 +1,88 @@
+"""CuPy's arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cupy
+import numpy as np
+
+from .buffers import Buffer, char_of, dtype_of
+
+NAME = "cupy"
+
+
+def owns(x: Any) -> bool:
+    """All of CuPy's arrays are on a GPU."""
+    return isinstance(x, cupy.ndarray)
+
+
+def refused(x: Any) -> str:
+    """Any of them can be taken."""
+    return ""
+
+
+def buffer(x: Any) -> Buffer:
+    """Where it is."""
+    return Buffer(x, x.data.ptr, x.shape, x.strides, char_of(x.dtype), x.device.id)
+
+
+def stream(device: int) -> int:
+    """The thread's current stream on that device."""
+    with cupy.cuda.Device(device):
+        current = cupy.cuda.get_current_stream()
+    if getattr(current, "device_id", -1) not in (-1, device):
+        raise ValueError(f"CuPy's current stream is of cuda:{current.device_id}, but the arrays are on cuda:{device}")
+    return int(current.ptr)
+
+
+def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
+    """Of CuPy's pool."""
+    with cupy.cuda.Device(device):
+        return cupy.empty(shape, dtype_of(char))
+
+
+def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any:
+    """Of one number."""
+    with cupy.cuda.Device(device):
+        return cupy.full(shape, number, dtype_of(char))
+
+
+def dense(x: Any, shape: tuple[int, ...]) -> Any:
+    """A copy where the memory is not dense."""
+    with x.device:
+        return cupy.ascontiguousarray(cupy.broadcast_to(x, shape))
+
+
+def cast(x: Any, char: str) -> Any:
+    """In another type."""
+    with x.device:
+        return x.astype(dtype_of(char))
+
+
+def assign(to: Any, x: Any) -> None:
+    """Copy."""
+    with to.device:
+        to[...] = x
+
+
+def moved(x: Any, source: int, destination: int) -> Any:
+    """A view."""
+    return cupy.moveaxis(x, source, destination)
+
+
+def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> Any:
+    """In float64."""
+    with x.device:
+        return x.sum(axis=axes, dtype=np.float64).reshape(shape).astype(dtype_of(char))
+
+
+def hits(top: Any, labels: Any) -> Any:
+    """Where the label is the largest score's."""
+    with top.device:
+        return (top == labels) & (top >= 0)
+
+
+def host(x: Any) -> Any:
+    """A copy."""
+    return cupy.asnumpy(x)

@@ -1,0 +1,90 @@
+"""What a row loss's arrays and numbers must be, wherever the arrays live: axes, shapes, smoothing, labels to ignore."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import layout
+
+if TYPE_CHECKING:
+    from ..program import Program
+
+    Shape = tuple[int, ...]
+
+
+def axis_of(loss: Program, shape: Shape, axis: Any) -> int:
+    """The axis of the classes, counted from the front."""
+    try:
+        number = axis.__index__()
+    except AttributeError:
+        raise TypeError(f"{loss.name}: axis must be a whole number, got {axis!r}") from None
+    if not -len(shape) <= number < len(shape):
+        raise ValueError(f"{loss.name}: axis {axis} is out of range for {loss.inputs[0]} of shape {shape}")
+    if shape[number] == 0:
+        raise ValueError(f"{loss.name}: {loss.inputs[0]} of shape {shape} has no classes along axis {axis}")
+    return int(number) % len(shape)
+
+
+def are_labels(loss: Program, shape: Shape, dtype: Any, scores: Shape, axis: int) -> bool:
+    """Whether a target is of labels of the batch's shape; else it is dense, of the scores' shape."""
+    name, batch = loss.inputs[-1], scores[:axis] + scores[axis + 1 :]
+    forms = []
+    if loss.target != "dense":
+        forms.append(f"integer labels of shape {batch}")
+        if shape == batch:
+            if dtype.kind not in "iu":
+                raise TypeError(f"{loss.name}: {name} has dtype {dtype}, expected integer labels")
+            return True
+    if loss.target != "labels":
+        forms.append(f"an array of the shape of {loss.inputs[0]}, {scores}")
+        if shape == scores:
+            return False
+    raise ValueError(f"{loss.name}: {name} has shape {shape}, expected {', or '.join(forms)}")
+
+
+def check_weight(loss: Program, name: str, weight: Any, scores: Shape, axis: int) -> None:
+    """Raise unless the rows' weights broadcast to the batch."""
+    batch = scores[:axis] + scores[axis + 1 :]
+    rows = np.broadcast_to(np.False_, batch)
+    if layout.common_shape(loss.name, (f"the batch of {loss.inputs[0]}", name), (rows, weight)) != batch:
+        raise ValueError(f"{loss.name}: {name} has shape {weight.shape}, expected one that broadcasts to {batch}, "
+                         f"the batch of {loss.inputs[0]}")  # fmt: skip
+
+
+def check_class_weight(loss: Program, shape: Shape, classes: int) -> None:
+    """Raise unless there is a weight for each class."""
+    if loss.target == "none":
+        raise ValueError(f"{loss.name} takes no class_weight")
+    if shape != (classes,):
+        raise ValueError(f"{loss.name}: class_weight has shape {shape}, expected ({classes},), one for each class")
+
+
+def smoothing(loss: Program, s: Any) -> float:
+    """How much of a target goes to all classes alike."""
+    try:
+        number = float("" if isinstance(s, str) else s)
+    except (TypeError, ValueError):
+        raise TypeError(f"{loss.name}: label_smoothing must be a number in [0, 1], got {s!r}") from None
+    if not 0.0 <= number <= 1.0:
+        raise ValueError(f"{loss.name}: label_smoothing must be a number in [0, 1], got {s!r}")
+    if number and not loss.smooth:
+        raise ValueError(f"{loss.name} has no label smoothing, got label_smoothing={s!r}")
+    return number
+
+
+def ignored(loss: Program, index: Any, labels: bool, target: Shape | None) -> int | None:
+    """The label of rows that are absent."""
+    if index is None:
+        return None
+    if not labels:
+        raise ValueError(f"{loss.name}: ignore_index is for integer labels"
+                         + ("" if target is None else f", but {loss.inputs[-1]} has shape {target}"))  # fmt: skip
+    try:
+        number = int(index.__index__())
+    except AttributeError:
+        raise TypeError(f"{loss.name}: ignore_index must be a whole number or None, got {index!r}") from None
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{loss.name}: ignore_index must be a 64-bit integer, got {index!r}")
+    return number

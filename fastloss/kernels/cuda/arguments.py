@@ -1,0 +1,89 @@
+"""What each kernel is called with, for the compiler and for what launches it: the same list read twice.
+
+A number is written as its type character, a pointer to stored elements as `*` and theirs; tuples are flattened, as the
+compiler flattens them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...options import GRAD, HESS, VALUE
+from .plan import AnyPlan, CombinePlan
+from .rowplan import CudaRowPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+FLAW = "*i"
+"""Where a kernel leaves 1 if a label or a value is wrong."""
+
+
+def arguments(plan: AnyPlan) -> tuple[Any, ...]:
+    """Types of the kernel's arguments."""
+    if isinstance(plan, CudaRowPlan):
+        return _census(plan) if plan.plan.entry == "census" else _rows(plan)
+    if isinstance(plan, CombinePlan):
+        # sums, count, divisor, what the mean of nothing is, value, what derivatives are multiplied with
+        result = "*d" if plan.kind == "weighed" else "*" + plan.compute
+        return "*" + plan.sums, "q", ("*d" if plan.found else "d",), "d", result, "*" + plan.compute
+    base, compute = plan.plan, plan.plan.compute
+    slopes = pointers(base.types[k] for k in base.wrt)
+    return (
+        pointers(base.types),
+        pointers(base.weight),
+        (compute,) * base.parameters,
+        () if plan.found else (compute,) * 2,
+        pointers(compute * plan.found),
+        (compute,) * 2 * len(base.types),
+        pointers(compute * base.each),
+        slopes if base.want & GRAD else (),
+        slopes if base.want & HESS else (),
+        "*" + compute,
+        FLAW,
+        "q",
+    )
+
+
+def _rows(plan: CudaRowPlan) -> tuple[Any, ...]:
+    base, compute = plan.plan, plan.plan.compute
+    slope = pointers(base.types[0])
+    return (
+        pointers(base.types),
+        pointers(base.target_type),
+        pointers(base.weight),
+        pointers(compute * base.classes),
+        (compute,) * len(base.given),
+        (compute,) * 3,
+        () if plan.found else (compute,) * 2,
+        pointers(compute * plan.found),
+        "q",
+        (compute,) * 2 * len(base.tests),
+        pointers(compute * bool(base.want & VALUE)),
+        pointers((compute, compute, "q") if base.stats else ""),
+        slope if base.want & GRAD else (),
+        slope if base.want & HESS else (),
+        FLAW,
+        "q",
+        "q",
+    )
+
+
+def _census(plan: CudaRowPlan) -> tuple[Any, ...]:
+    base, compute = plan.plan, plan.plan.compute
+    classes = pointers(compute * base.classes)
+    return pointers(base.target_type), pointers(base.weight), classes, "q", "*" + compute, FLAW, "q", "q"
+
+
+def pointers(stored: Iterable[str]) -> tuple[str, ...]:
+    """Pointers to elements of these types."""
+    return tuple("*" + s for s in stored)
+
+
+def flat(nested: Any) -> Iterator[Any]:
+    """What a tuple of tuples holds, in order."""
+    for x in nested:
+        if isinstance(x, tuple):
+            yield from flat(x)
+        else:
+            yield x

@@ -1,0 +1,259 @@
+"""Launching: kernels brought onto their devices once, and called with plain addresses. The one module that knows the
+driver.
+
+Nothing here waits for a device but what says so. What a kernel finds wrong it writes into memory that the host reads
+without asking anybody: the next call sees it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import threading
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from .arguments import arguments, flat
+from .plan import AnyPlan, bounds
+from .store import machine_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SLOTS = 1024
+"""Losses that can have been called on GPUs; those beyond share the last place."""
+
+GRID = 2**31 - 1
+"""Blocks of one launch."""
+
+
+class Kernel:
+    """A kernel on its device."""
+
+    def __init__(self, handle: Any, plan: AnyPlan, driver: Driver) -> None:
+        kinds = "".join("Q" if kind[0] == "*" else kind for kind in flat(arguments(plan)))
+        self._handle, self._driver = handle, driver
+        self._threads = bounds(plan)[0]
+        self._struct = struct.Struct("@" + kinds)
+        # Where each argument stands: after as much as aligns it.
+        self._offsets = [struct.calcsize(f"@{kinds[:k]}0{kind}") for k, kind in enumerate(kinds)]
+        self._local = threading.local()
+
+    def __call__(self, blocks: int, stream: int, args: tuple[Any, ...]) -> None:
+        """Put it on a stream."""
+        try:
+            room, table = self._local.room
+        except AttributeError:
+            room, table = self._local.room = self._room()
+        self._struct.pack_into(room, 0, *flat(args))
+        # The driver has copied the arguments when it returns.
+        self._driver.launch(self._handle, blocks, self._threads, stream, ctypes.addressof(table))
+
+    def _room(self) -> tuple[Any, Any]:
+        """Memory for a thread's arguments, and the table of their addresses."""
+        room = ctypes.create_string_buffer(self._struct.size)
+        start = ctypes.addressof(room)
+        return room, (ctypes.c_void_p * len(self._offsets))(*(start + offset for offset in self._offsets))
+
+
+class Driver:
+    """What is needed of CUDA's driver; every call raises for what it returns."""
+
+    def __init__(self, cuda: Any) -> None:
+        self._cuda = cuda
+        self._contexts: dict[int, Any] = {}
+        self._do(cuda.cuInit(0))
+
+    def _do(self, result: Any) -> Any:
+        error, *values = result
+        if int(error):
+            _, name = self._cuda.cuGetErrorName(error)
+            text = name.decode() if isinstance(name, bytes) else str(error)
+            hint = ""
+            if text == "CUDA_ERROR_INVALID_HANDLE":
+                hint = ": a stream of another device, or one that has been destroyed?"
+            raise RuntimeError(f"CUDA's driver says {text}{hint}")
+        return values[0] if values else None
+
+    def capability(self, device: int) -> tuple[int, int]:
+        """Its compute capability."""
+        kind, found = self._cuda.CUdevice_attribute, self._do(self._cuda.cuDeviceGet(device))
+        major, minor = (
+            self._do(self._cuda.cuDeviceGetAttribute(a, found))
+            for a in (
+                kind.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
+                kind.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
+            )
+        )
+        return int(major), int(minor)
+
+    @contextmanager
+    def current(self, device: int) -> Iterator[None]:
+        """Make a device the current one, and then the one that was current before."""
+        context = self._contexts.get(device)
+        if context is None:
+            # The primary context is the one that the array libraries share. Never released: it is theirs.
+            found = self._do(self._cuda.cuDeviceGet(device))
+            context = self._contexts[device] = self._do(self._cuda.cuDevicePrimaryCtxRetain(found))
+        if int(self._do(self._cuda.cuCtxGetCurrent())) == int(context):
+            yield
+            return
+        self._do(self._cuda.cuCtxPushCurrent(context))
+        try:
+            yield
+        finally:
+            self._do(self._cuda.cuCtxPopCurrent())
+
+    def load(self, code: bytes, entry: str) -> Any:
+        """A kernel of machine code, for the current device."""
+        library = self._do(self._cuda.cuLibraryLoadData(code, [], [], 0, [], [], 0))
+        kernel = self._do(self._cuda.cuLibraryGetKernel(library, entry.encode()))
+        # Now, and not at the first launch, which may be one that a graph captures.
+        return self._do(self._cuda.cuKernelGetFunction(kernel))
+
+    def launch(self, handle: Any, blocks: int, threads: int, stream: int, table: int) -> None:
+        """Put a kernel on a stream."""
+        self._do(self._cuda.cuLaunchKernel(handle, blocks, 1, 1, threads, 1, 1, 0, stream, table, 0))
+
+    def capturing(self, stream: int) -> bool:
+        """Whether a graph is being captured from a stream."""
+        return int(self._do(self._cuda.cuStreamIsCapturing(stream))) != 0
+
+    def shared(self, size: int) -> int:
+        """Zeroed host memory that every device can write to."""
+        flags = self._cuda.CU_MEMHOSTALLOC_PORTABLE | self._cuda.CU_MEMHOSTALLOC_DEVICEMAP
+        address = int(self._do(self._cuda.cuMemHostAlloc(size, flags)))
+        ctypes.memset(address, 0, size)
+        return address
+
+    def wait(self, stream: int) -> None:
+        """Until a stream's work is done."""
+        self._do(self._cuda.cuStreamSynchronize(stream))
+
+    def wait_for_all(self) -> None:
+        """Until the work of every device that was used is done."""
+        for device in list(self._contexts):
+            with self.current(device):
+                self._do(self._cuda.cuCtxSynchronize())
+
+
+class Flags:
+    """A number for each loss that was called, where a kernel leaves 1 for what it finds wrong."""
+
+    def __init__(self, address: int) -> None:
+        self.address = address
+        self._names: list[str] = []
+        self._lock = threading.Lock()
+        self._numbers = (ctypes.c_int32 * SLOTS).from_address(address)
+        self._bytes = memoryview(self._numbers).cast("B")
+
+    def slot(self, name: str) -> int:
+        """The address of a loss's number."""
+        with self._lock:
+            if name not in self._names and len(self._names) < SLOTS:
+                self._names.append(name)
+            return self.address + 4 * (self._names.index(name) if name in self._names else SLOTS - 1)
+
+    def take(self, slot: int) -> bool:
+        """Whether something was found wrong, which is then forgotten."""
+        number = self._numbers[(slot - self.address) // 4]
+        self._numbers[(slot - self.address) // 4] = 0
+        return number != 0
+
+    def raise_pending(self) -> None:
+        """Raise for what an earlier call has found wrong."""
+        used = 4 * len(self._names)
+        if any(self._bytes[:used]):
+            with self._lock:
+                found = [name for k, name in enumerate(self._names) if self._numbers[k]]
+                ctypes.memset(self.address, 0, 4 * SLOTS)
+            raise ValueError(
+                f"{', '.join(found)}: a label of an earlier call on the GPU was no class, or a value outside its "
+                "domain; rows with such labels have counted as absent. check=True finds the place"
+            )
+
+
+class Gpu:
+    """All devices: their kernels, and what they have found wrong."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        self._kernels: dict[Any, Kernel] = {}
+        self._lock = threading.Lock()
+        self._flags: Flags | None = None
+
+    def flags(self, device: int) -> Flags:
+        """Where kernels leave what they find."""
+        if self._flags is None:
+            with self._lock, self.driver.current(device):
+                self._flags = self._flags or Flags(self.driver.shared(4 * SLOTS))
+        return self._flags
+
+    def raise_pending(self) -> None:
+        """Raise for what an earlier call has found wrong, as far as devices have come."""
+        if self._flags is not None:
+            self._flags.raise_pending()
+
+    def run(self, plan: AnyPlan, device: int, stream: int, blocks: int, args: tuple[Any, ...]) -> None:
+        """Put a kernel on a stream of a device."""
+        if blocks > GRID:
+            raise ValueError(f"{blocks} blocks are more than a launch has ({GRID}): too many rows")
+        kernel = self._kernels.get((plan, device))
+        with self.driver.current(device):
+            if kernel is None:
+                kernel = self._loaded(plan, device, stream)
+            kernel(blocks, stream, args)
+
+    def wait(self, device: int, stream: int) -> None:
+        """Until a stream's work is done."""
+        with self.driver.current(device):
+            self.driver.wait(stream)
+
+    def synchronize(self) -> None:
+        """Until all work is done; raises for what it found wrong."""
+        self.driver.wait_for_all()
+        self.raise_pending()
+
+    def _loaded(self, plan: AnyPlan, device: int, stream: int) -> Kernel:
+        if self.driver.capturing(stream):
+            raise RuntimeError(
+                "a graph is being captured, and this call needs a kernel that is not loaded yet: make the same call "
+                "once before capturing"
+            )
+        with self._lock:
+            if (plan, device) not in self._kernels:
+                code, entry = machine_code(plan, self.driver.capability(device), _compiled)
+                self._kernels[plan, device] = Kernel(self.driver.load(code, entry), plan, self.driver)
+        return self._kernels[plan, device]
+
+
+def _compiled(plan: AnyPlan, capability: tuple[int, int]) -> tuple[bytes, str]:
+    from .target import compiled
+
+    binary = compiled(plan, capability)
+    return binary.code, binary.entry
+
+
+@cache
+def gpu() -> Gpu:
+    """The devices of this machine; one clear error where there are none."""
+    try:
+        from cuda.bindings import driver
+    except ImportError as error:
+        raise RuntimeError(
+            f"arrays on a GPU need fastloss[cuda13] or fastloss[cuda12], whichever CUDA you have: {error}"
+        ) from None
+    try:
+        return Gpu(Driver(driver))
+    except RuntimeError as error:
+        raise RuntimeError(f"arrays on a GPU need NVIDIA's driver: {error}") from None
+
+
+def synchronize() -> None:
+    """Wait for the GPUs, and raise for what an earlier call found wrong there: a label that is no class, say.
+
+    The verbs do not wait: on a GPU they return as soon as their kernels are launched, and what these find wrong is
+    raised by a later verb, or here. ``check=True`` looks before a verb writes anything, and says where it is.
+    """
+    gpu().synchronize()

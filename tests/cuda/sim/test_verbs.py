@@ -1,0 +1,324 @@
+"""The verbs on arrays of a pretended GPU, its kernels in the simulator, against the same calls on the host."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import hosted
+import ml_dtypes
+import numpy as np
+import pytest
+from hosted import Hosted, Pretended
+from numpy.testing import assert_allclose, assert_array_equal
+
+import fastloss as fl
+from fastloss.arrays import gpu as faces
+from fastloss.kernels.cuda import launch, pointwise, rowplan
+from fastloss.kernels.cuda import rows as template
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+TOLERANCE = {"f": 1e-5, "d": 1e-13, "e": 2e-3, "E": 2e-2}
+POINTWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
+ROWWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
+
+
+@pytest.fixture(autouse=True)
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Warps of 4 threads, blocks of 16, tiles of 64: a simulated thread takes a tenth of a millisecond."""
+    for module, name, value in (
+        (template, "WARP", 4), (template, "TILE", 64), (rowplan, "THREADS", 16), (pointwise, "THREADS", 16),
+        (pointwise, "TILE", 64),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    hosted._memory.clear()
+    pretended = Pretended()
+    monkeypatch.setattr(faces, "face", lambda package: hosted)
+    monkeypatch.setattr(launch, "gpu", lambda: pretended)
+    return pretended
+
+
+def to_gpu(x: Any) -> Any:
+    return Hosted(x) if isinstance(x, np.ndarray) else x
+
+
+def agree(found: Any, expected: Any, tolerance: float | None = None) -> None:
+    """The same structure, types and shapes, and all but the same numbers."""
+    if isinstance(expected, tuple):
+        assert isinstance(found, tuple) and len(found) == len(expected)
+        for a, b in zip(found, expected, strict=True):
+            agree(a, b, tolerance)
+        return
+    assert isinstance(found, Hosted)
+    a, b = found.array, np.asarray(expected)
+    assert (a.dtype, a.shape) == (b.dtype, b.shape)
+    limit = tolerance or TOLERANCE.get(b.dtype.char, 0.0)
+    scale = np.max(np.abs(b.astype("f8")), initial=0.0, where=np.isfinite(b.astype("f8")))
+    assert_allclose(a.astype("f8"), b.astype("f8"), rtol=limit, atol=limit * scale)
+
+
+def both(call: Any, *inputs: Any, tolerance: float | None = None, **options: Any) -> Any:
+    """The same call on the GPU and on the host."""
+    found = call(*map(to_gpu, inputs), **{k: to_gpu(v) for k, v in options.items()})
+    agree(found, call(*inputs, **options), tolerance)
+    return found
+
+
+def sampled(loss: Any, shape: Any, kind: Any, rng: np.random.Generator) -> tuple[Any, ...]:
+    n = int(np.prod(shape))
+    return tuple(domain.sample(rng, n).astype(kind).reshape(shape) for domain in loss.domains)
+
+
+@pytest.mark.parametrize("loss", POINTWISE, ids=lambda x: x.name)
+def test_every_pointwise_loss(loss: Any, gpu: Any, rng: np.random.Generator) -> None:
+    data = sampled(loss, (70,), "f4", rng)
+    both(loss.value_and_grad, *data)
+    if loss.order == 2:
+        both(loss.grad_and_hess, *data)
+    assert gpu.waits == 0
+    assert {place[1:] for place in gpu.launches} == {(0, 7)}
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "f2", "bf16"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_reductions_weights_and_dtypes(kind: str, reduction: str, weighted: bool, rng: np.random.Generator) -> None:
+    dtype = ml_dtypes.bfloat16 if kind == "bf16" else kind
+    x, y = rng.normal(size=(7, 11)).astype(dtype), rng.normal(size=(7, 11)).astype(dtype)
+    weight = rng.integers(0, 3, (7, 11)).astype("f4") if weighted else None
+    if weight is not None:
+        x[weight == 0] = np.nan
+    both(fl.huber.value_and_grad, x, y, weight=weight, reduction=reduction, delta=0.7)
+    if kind == "f4":
+        for verb in (fl.huber, fl.huber.grad, fl.huber.grad_and_hess):
+            both(verb, x, y, weight=weight, reduction=reduction, delta=0.7)
+
+
+def test_broadcasting(rng: np.random.Generator) -> None:
+    x, y, row = rng.normal(size=(5, 8)), rng.normal(size=(5, 8)), rng.normal(size=8)
+    both(fl.mse.value_and_grad, x, row)
+    both(fl.mse.value_and_grad, row, x)  # pred is broadcast: its gradient is a sum
+    both(fl.mse.value_and_grad, row.astype("f2"), x.astype("f2"))
+    both(fl.mse.value_and_grad, x, 0.5)
+    both(fl.mse.value_and_grad, x.astype("f4"), y.astype("f4"), weight=2.0)
+    both(fl.mse.value_and_grad, x, y, weight=rng.random(8))
+    both(fl.mse.value_and_grad, x.T, y.T)
+    both(fl.mse.value_and_grad, x[::2, 1:], y[::2, 1:])
+    both(fl.mse.value_and_grad, x[:, 1:].astype("f4"), y[:, 1:])
+    both(fl.mse.value_and_grad, np.arange(6), np.arange(6)[::-1])
+
+
+@pytest.mark.parametrize("empty", ["nan", "zero"])
+def test_the_mean_of_nothing(empty: str) -> None:
+    nothing, x = np.empty((0, 3)), np.array([1.0, np.nan])
+    both(fl.mse.value_and_grad, nothing, nothing, empty=empty)
+    both(fl.mse.value_and_grad, nothing, nothing, reduction="sum")
+    both(fl.mse.value_and_grad, x, x, weight=np.zeros(2), empty=empty)
+    both(fl.rmse.value_and_grad, x, x, weight=np.zeros(2), empty=empty)
+    both(fl.cross_entropy.value_and_grad, np.ones((2, 3)), np.array([-1, -1]), ignore_index=-1, empty=empty)
+    both(fl.cross_entropy.value_and_grad, nothing, np.empty(0, int), empty=empty)
+
+
+def test_the_mean_of_nothing_raises_when_asked_to(gpu: Any) -> None:
+    x = np.array([1.0, 2.0])
+    both(fl.mse, x, x, weight=x, empty="raise")
+    with pytest.raises(ValueError, match="nothing to average"):
+        fl.mse(Hosted(x), Hosted(x), weight=Hosted(np.zeros(2)), empty="raise")
+    with pytest.raises(ValueError, match="nothing to average"):
+        fl.cross_entropy(Hosted(np.ones((2, 3))), Hosted(np.array([-1, -1])), ignore_index=-1, empty="raise")
+
+
+def test_out_and_in_place(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(4, 9)).astype("f4"), rng.normal(size=(4, 9)).astype("f4")
+    value, grad = fl.huber.value_and_grad(x, y)
+    g = Hosted(np.full_like(x, np.nan))
+    got = fl.huber.value_and_grad(Hosted(x), Hosted(y), out=g)
+    assert got[1] is g
+    agree(got, (value, grad))
+    strided = Hosted(np.full((9, 4), np.nan, "f4").T)
+    assert fl.huber.grad(Hosted(x), Hosted(y), out=strided) is strided
+    agree(strided, grad)
+    over = Hosted(x.copy())
+    assert fl.huber.grad(over, Hosted(y), out=over) is over
+    agree(over, grad)
+    pair = Hosted(np.empty_like(x)), Hosted(np.empty_like(x))
+    assert fl.huber.grad_and_hess(Hosted(x), Hosted(y), out=pair) == pair
+    agree(pair, fl.huber.grad_and_hess(x, y))
+    each = Hosted(np.empty_like(x))
+    assert fl.huber(Hosted(x), Hosted(y), reduction="none", out=each) is each
+    agree(each, fl.huber(x, y, reduction="none"))
+
+
+def row_data(loss: Any, k: int, kind: Any, rng: np.random.Generator, n: int = 5) -> tuple[Any, ...]:
+    scores = [
+        rng.dirichlet(np.ones(k), n) if i or not d.is_real_line else rng.normal(size=(n, k))
+        for i, d in enumerate(loss.domains[: loss.scores])
+    ]
+    if loss.name in ("negative_log_likelihood", "kl_divergence_log", "kl_divergence_log_target"):
+        scores = [np.log(rng.dirichlet(np.ones(k), n)), *scores[1:]]
+    if loss.name == "kl_divergence_log_target":
+        scores[1] = np.log(scores[1])
+    data = [x.astype(kind) for x in scores]
+    if loss.target == "none":
+        return tuple(data)
+    dense = np.eye(k)[rng.integers(0, k, n)].astype(kind)
+    return (*data, dense if loss.target == "dense" else rng.integers(0, k, n))
+
+
+@pytest.mark.parametrize("loss", ROWWISE, ids=lambda x: x.name)
+def test_every_loss_of_rows(loss: Any, gpu: Any, rng: np.random.Generator) -> None:
+    data = row_data(loss, 12, "f4", rng)
+    both(loss.value_and_grad, *data)
+    if loss.order == 2:
+        both(loss.grad_and_hess, *data, reduction="none")
+    assert gpu.waits == 0
+
+
+@pytest.mark.parametrize(("kind", "reduction"), [("f4", "mean"), ("f8", "sum"), ("f2", "none"), ("bf16", "mean")])
+@pytest.mark.parametrize("dense", [False, True])
+def test_ports_of_rows(kind: str, dense: bool, reduction: str, rng: np.random.Generator) -> None:
+    dtype = ml_dtypes.bfloat16 if kind == "bf16" else kind
+    x, labels = rng.normal(size=(2, 3, 8)).astype(dtype), rng.integers(0, 8, (2, 3))
+    target = rng.dirichlet(np.ones(8), (2, 3)).astype(dtype) if dense else labels
+    weight = rng.random((2, 3)).astype("f4")
+    weight[1, 1] = 0.0
+    x[1, 1] = np.nan
+    options: dict[str, Any] = {"weight": weight, "class_weight": rng.random(8), "label_smoothing": 0.1}
+    if not dense:
+        labels[0, 2] = -7
+        options["ignore_index"] = -7
+    both(fl.cross_entropy.value_and_grad, x, target, reduction=reduction, **options)
+    if kind == "f4":
+        both(fl.cross_entropy, x[0, :2], target[0, :2], weight=0.5)
+        both(fl.cross_entropy.value_and_grad, x, target, normalizer=3.0, **options)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_axes(axis: int, rng: np.random.Generator) -> None:
+    x = np.moveaxis(rng.normal(size=(3, 4, 6)), -1, axis)
+    labels = rng.integers(0, 6, (3, 4))
+    both(fl.cross_entropy.value_and_grad, x, labels, axis=axis)
+    both(fl.cross_entropy.value_and_grad, x, np.abs(x), axis=axis, weight=rng.random((3, 4)))
+    out = Hosted(np.empty_like(x))
+    assert fl.cross_entropy.grad(Hosted(x), Hosted(labels), axis=axis, out=out) is out
+    agree(out, fl.cross_entropy.grad(x, labels, axis=axis))
+    over = Hosted(x.copy())
+    assert fl.cross_entropy.grad(over, Hosted(labels), axis=axis, out=over) is over
+    agree(over, fl.cross_entropy.grad(x, labels, axis=axis))
+
+
+def test_statistics(rng: np.random.Generator) -> None:
+    x, labels = rng.normal(size=(6, 5)).astype("f4"), rng.integers(0, 5, 6)
+    found = fl.cross_entropy(Hosted(x), Hosted(labels), return_stats=True)
+    expected = fl.cross_entropy(x, labels, return_stats=True)
+    agree(tuple(found[1][:3]), tuple(expected[1][:3]))
+    assert_array_equal(found[1].correct.array, expected[1].correct)
+
+
+def test_functions(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(4, 7)).astype("f4")
+    for function in (fl.softmax, fl.log_softmax, fl.logsumexp):
+        both(function, x, temperature=2.0)
+
+
+def test_many_rows_are_added_up_in_tiles(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
+    from fastloss.arrays.gpu import rows
+
+    monkeypatch.setattr(rows, "DIRECT", 100)
+    x, labels = rng.normal(size=(150, 4)).astype("f4"), rng.integers(0, 4, 150)
+    both(fl.cross_entropy, x, labels)
+
+
+# -- what is wrong -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["", "out", "weight"])
+def test_check_looks_at_once_and_says_where(given: str, gpu: Any) -> None:
+    x, labels = np.ones((4, 3)), np.array([0, 1, 3, 2])
+    options = {"weight": np.ones(4)} if given == "weight" else {}
+    out = Hosted(np.full((4, 3), 5.0)) if given == "out" else None
+    with pytest.raises(ValueError, match=r"target\[2\] is 3, but there are 3 classes \(0 to 2\)"):
+        fl.cross_entropy.grad(
+            Hosted(x), Hosted(labels), check=True, out=out, **{k: to_gpu(v) for k, v in options.items()}
+        )
+    if out is not None:
+        assert_array_equal(out.array, 5.0)
+    with pytest.raises(ValueError, match=r"target\[1\] is 2.0, expected"):
+        fl.bce_with_logits.grad(Hosted(np.ones(3)), Hosted(np.array([0.0, 2.0, 1.0])), check=True)
+    assert gpu.waits == 2
+    both(fl.bce_with_logits.grad, np.ones(3), np.array([0.0, 0.5, 1.0]), check=True)
+    both(fl.cross_entropy.grad, x, np.array([0, 1, 2, 2]), check=True)
+
+
+def test_without_check_the_next_call_says_so(gpu: Any, rng: np.random.Generator) -> None:
+    x, labels = rng.normal(size=(4, 3)), np.array([0, 1, 3, 2])
+    value, grad = fl.cross_entropy.value_and_grad(Hosted(x), Hosted(labels), reduction="sum")
+    present = labels < 3
+    agree(value, fl.cross_entropy(x[present], labels[present], reduction="sum"))
+    assert_array_equal(grad.array[2], 0.0)
+    assert gpu.waits == 0
+    with pytest.raises(ValueError, match="cross_entropy: a label of an earlier call on the GPU"):
+        fl.mse(Hosted(x), Hosted(x))
+    both(fl.mse, x, x)  # said once
+    fl.bce_with_logits(Hosted(x), Hosted(x))
+    with pytest.raises(ValueError, match="binary_cross_entropy_with_logits: a label of an earlier call"):
+        fl.synchronize()
+    fl.bce_with_logits(Hosted(x), Hosted(x), check=False)
+    fl.synchronize()
+    gone = fl.cross_entropy(Hosted(x), Hosted(labels), reduction="none", ignore_index=3)
+    assert_array_equal(gone.array[2], 0.0)
+    fl.synchronize()
+
+
+X, Y, L = np.ones((4, 3)), np.zeros((4, 3)), np.zeros(4, int)
+WRONG: list[tuple[Any, type[Exception], str]] = [
+    (lambda: fl.mse(Hosted(X), Y), TypeError, "target is a numpy.ndarray that is not"),
+    (lambda: fl.mse(X, Hosted(Y)), TypeError, "target is an array of hosted on a GPU, but pred is a numpy.ndarray"),
+    (lambda: fl.mse(Hosted(X), Hosted(Y), weight=[1.0]), TypeError, "weight is a list that is not"),
+    (lambda: fl.mse(Hosted(X), Hosted(Y, 1)), ValueError, "pred is on cuda:0, but target is on cuda:1"),
+    (lambda: fl.mse(Hosted(X, 1), Hosted(Y, 1), weight=Hosted(X)), ValueError, "but weight is on cuda:0"),
+    (lambda: fl.mse(Hosted(X.astype("c8")), Hosted(Y)), TypeError, "pred has dtype complex64, expected real"),
+    (lambda: fl.mse(Hosted(X[:, 0]), Hosted(X[:, :1])), ValueError, "differ by an axis of length 1"),
+    (lambda: fl.mse(Hosted(X), Hosted(Y[:, :2])), ValueError, "do not broadcast"),
+    (lambda: fl.mse(2.0, Hosted(Y)), TypeError, "pred must be an array"),
+    (lambda: fl.mse(Hosted(X), Hosted(Y), backend="parallel"), ValueError, "None, 'cuda' for arrays on a GPU"),
+    (lambda: fl.mse(X, Y, backend="cuda"), ValueError, "'serial' or 'parallel' for arrays on the host"),
+    (lambda: fl.cross_entropy(X, L, backend="cuda"), ValueError, "for arrays on the host"),
+    (lambda: fl.mse(Hosted(X), Hosted(Y), out=Hosted(X)), ValueError, "out is for reduction='none'"),
+    (lambda: fl.mse.grad(Hosted(X), Hosted(Y), out=X), TypeError, "out must be an array of hosted"),
+    (lambda: fl.mse.grad(Hosted(X), Hosted(Y), out=Hosted(X[:2])), ValueError, r"shape \(2, 3\)"),
+    (lambda: fl.mse.grad(Hosted(X), Hosted(Y), out=Hosted(Y)), ValueError, "out overlaps target"),
+    (lambda: fl.mse.grad(Hosted(X), Hosted(Y), out=Hosted(X.astype("f4"))), ValueError, "dtype float32"),
+    (lambda: fl.mse.grad(Hosted(X), Hosted(Y), out=Hosted(np.empty((4, 3)), 1)), ValueError, "cuda:1, expected"),
+    (lambda: fl.mse.grad_and_hess(Hosted(X), Hosted(Y), out=Hosted(X)), TypeError, "a tuple of 2 arrays"),
+    (lambda: fl.mse.grad_and_hess(Hosted(X), Hosted(Y), out=(Hosted(X), Hosted(X))), ValueError, "overlap each other"),
+    (lambda: fl.absolute_error(Hosted(X), Hosted(Y), reduction="all"), ValueError, "reduction must be"),
+    (lambda: fl.cross_entropy(Hosted(X), L), TypeError, "but target is a numpy.ndarray"),
+    (lambda: fl.cross_entropy(Hosted(X), Hosted(L * 1.0)), TypeError, "expected integer labels"),
+    (lambda: fl.cross_entropy(Hosted(X), Hosted(L[:2])), ValueError, "expected integer labels of shape"),
+    (lambda: fl.cross_entropy(Hosted(X), Hosted(L), axis=2), ValueError, "axis 2 is out of range"),
+    (lambda: fl.cross_entropy(Hosted(X), 1), TypeError, "target must be an array of hosted, got int"),
+    (lambda: fl.cross_entropy(Hosted(X), Hosted(L), class_weight=[1.0] * 3), TypeError, "class_weight is a list"),
+    (lambda: fl.cross_entropy(Hosted(X), Hosted(L), class_weight=Hosted(np.ones(2))), ValueError, r"expected \(3,\)"),
+    (lambda: fl.cross_entropy(Hosted(X), Hosted(L), weight=Hosted(np.ones(3))), ValueError, "weight"),
+    (lambda: fl.cross_entropy.grad(Hosted(X), Hosted(L), out=Hosted(X)[:2]), TypeError, "subscriptable"),
+    (lambda: fl.kl_divergence(Hosted(X), Hosted(X[:2])), ValueError, r"target has shape \(2, 3\)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", range(len(WRONG)))
+def test_errors(case: int, gpu: Any) -> None:
+    call, kind, text = WRONG[case]
+    hosted._memory.extend([X, Y, L])
+    with pytest.raises(kind, match=text):
+        call()
+    assert gpu.launches == []
+
+
+def test_concurrent_shapes_and_streams_keep_apart(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.arange(6.0)
+    for device, stream in itertools.product((0, 1), (7, 9)):
+        monkeypatch.setattr(hosted, "stream", lambda d, s=stream: s + d)
+        gpu.launches.clear()
+        assert fl.mse(Hosted(x, device), Hosted(x, device)).device == device
+        assert {place[1:] for place in gpu.launches} == {(device, stream + device)}
