@@ -100,7 +100,7 @@ def test_sizes(k: int, dtype: str, kind: str, rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("dtype", ["f2", BRAIN], ids=str)
 @pytest.mark.parametrize("k", [1, 5, 6, 17, 128, 129, 2118])
 def test_sixteen_bits(k: int, dtype: Any, verb: str, kind: str, rng: np.random.Generator) -> None:
-    """Arithmetic in float32, derivatives rounded once; the last bit may differ, since float32 goes by squares or tiles."""
+    """Arithmetic in float32, derivatives rounded once; the last bit may differ, for each kernel is compiled by itself."""
     unit = 2.0**-10 if dtype == "f2" else 2.0**-7
     for n in (3, 64, 65):
         z, t = scores((n, k), dtype, rng), targets(kind, n, k, "f4", rng)
@@ -109,6 +109,20 @@ def test_sixteen_bits(k: int, dtype: Any, verb: str, kind: str, rng: np.random.G
             assert a.dtype == (np.float32 if a.ndim == 0 else z.dtype)
             tolerance = (TOLERANCE["f4"], 0.0) if a.ndim == 0 else (unit, 2.0**-24)
             assert_allclose(a.astype("f4"), b, *tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["f2", BRAIN], ids=str)
+def test_sixteen_bits_of_every_input(dtype: Any, rng: np.random.Generator) -> None:
+    """Squares of a teacher, of masses, of scores that their gradient replaces; special numbers among them."""
+    z, y, t = scores((65, 17), dtype, rng), scores((65, 17), dtype, rng), targets("dense", 65, 17, dtype, rng)
+    z[3, 1], z[4, 16], y[5, 2], t[6, 0] = np.nan, -np.inf, 6e-8, 6e-8
+    for loss, arrays in ((fl.soft_distillation, (z, y)), (fl.cross_entropy, (z, t))):
+        grad, hess = loss.grad_and_hess(*arrays)
+        slope, curve = loss.grad_and_hess(*(x.astype("f4") for x in arrays))
+        place = z.copy()
+        assert loss.grad(place, arrays[1], out=place) is place
+        for a, b in ((grad, slope), (hess, curve), (place, slope)):
+            assert_allclose(a.astype("f4"), b, 2.0**-10 if dtype == "f2" else 2.0**-7, 2.0**-24)
 
 
 OPTIONS: dict[str, list[Any]] = {

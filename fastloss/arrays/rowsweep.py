@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..kernels.rowplan import FEW, LONG, LONG_HALF, RowPlan, census_plan
+from ..kernels.rowplan import FEW, LONG, RowPlan, census_plan
 from ..options import GRAD, HESS
 from .layout import place, same_memory, stored
 from .sweep import total
@@ -113,9 +113,8 @@ class RowSweep:
         self.shape = (outer, inner, shape[axis]) if inner >= SPREAD else (1, outer * inner, shape[axis])
         self.rows = outer * inner
         # Elements of a row that lie apart are no long row's business, unless a tile would be mostly empty.
-        long = LONG if scores[0].itemsize > 2 else LONG_HALF
         apart = scores[0].strides[axis] != scores[0].itemsize
-        self.lanes = shape[axis] < long or (apart and self.rows >= MANY)
+        self.lanes = shape[axis] < LONG or (apart and self.rows >= MANY)
 
     def allocate(self, want: int) -> tuple[Arrays, Arrays, Arrays]:
         """Fresh arrays for the derivatives that `want` asks for."""

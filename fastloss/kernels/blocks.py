@@ -1,7 +1,8 @@
 """Square blocks of elements, turned: from rows that lie side by side to lanes, and back.
 
 As many rows as a vector of 64 bytes has elements are turned in registers: 0.1 ns an element, one by one 0.3. Where a
-row has fewer elements left, only those are read and written.
+row has fewer elements left, only those are read and written. 16-bit floats lie in the tile as their bits, each in the
+lower half of a float32.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from numba.extending import intrinsic
 
 from .access import in_scope, pointer
 
-_SIDE = {types.float32: 16, types.float64: 8}
-"""Elements of a vector, by type."""
+_SIDE = {types.float32: 16, types.float64: 8, types.uint16: 16}
+"""Elements of a vector of the tile, by the type of the array."""
+
+_NAMES = {types.float32: "f32", types.float64: "f64", types.uint16: "i16"}
 
 
 def _mask(builder: Any, count: Any, side: int) -> Any:
@@ -44,9 +47,9 @@ def _turned(builder: Any, rows: list[Any]) -> list[Any]:
     return rows
 
 
-def _masked(builder: Any, name: str, vector: Any, *args: Any) -> Any:
+def _masked(builder: Any, name: str, kind: Any, vector: Any, *args: Any) -> Any:
     """A load or a store of the elements of a vector that a mask chooses."""
-    full = f"llvm.masked.{name}.v{vector.count}{'f32' if vector.element == ir.FloatType() else 'f64'}.p0"
+    full = f"llvm.masked.{name}.v{vector.count}{_NAMES[kind]}.p0"
     result = vector if name == "load" else ir.VoidType()
     function = builder.module.globals.get(full)
     if function is None:
@@ -58,25 +61,43 @@ def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any, vect
     return builder.bitcast(pointer(context, builder, kind, array, index), vector.as_pointer())
 
 
+def _vector(context: Any, kind: Any, side: int) -> Any:
+    return ir.VectorType(context.get_value_type(kind), side)
+
+
+def _widened(builder: Any, bits: Any, vector: Any) -> Any:
+    """The bits of 16-bit floats as the tile has them; other elements as they are."""
+    if bits.type == vector:
+        return bits
+    return builder.bitcast(builder.zext(bits, ir.VectorType(ir.IntType(32), vector.count)), vector)
+
+
+def _narrowed(builder: Any, row: Any, vector: Any) -> Any:
+    """What `_widened` has made of elements, back."""
+    if row.type == vector:
+        return row
+    return builder.trunc(builder.bitcast(row, ir.VectorType(ir.IntType(32), vector.count)), vector)
+
+
 def _turner_in(inputs: str, tile: str) -> Any:
     def turn(typingctx: Any, source: Any, start: Any, step: Any, count: Any, aim: Any, place: Any, lanes: Any) -> Any:
         """`count` elements of each row of a square, from `start` on and `step` apart, into columns of a tile."""
         side, size = _SIDE[source.dtype], source.dtype.bitwidth // 8
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            vector = ir.VectorType(context.get_value_type(source.dtype), side)
+            vector, lane = _vector(context, source.dtype, side), _vector(context, aim.dtype, side)
             mask, align = _mask(builder, args[3], side), ir.Constant(ir.IntType(32), size)
             rows, index = [], args[1]
             for _ in range(side):
                 address = _address(context, builder, source, args[0], index, vector)
-                load = _masked(builder, "load", vector, address, align, mask, ir.Constant(vector, None))
+                load = _masked(builder, "load", source.dtype, vector, address, align, mask, ir.Constant(vector, None))
                 in_scope(builder, load, inputs)
-                rows.append(load)
+                rows.append(_widened(builder, load, lane))
                 index = builder.add(index, args[2])
             index = args[5]
             for column in _turned(builder, rows):
-                address = _address(context, builder, aim, args[4], index, vector)
-                in_scope(builder, builder.store(column, address, align=size), tile)
+                address = _address(context, builder, aim, args[4], index, lane)
+                in_scope(builder, builder.store(column, address, align=aim.dtype.bitwidth // 8), tile)
                 index = builder.add(index, args[6])
             return context.get_dummy_value()
 
@@ -91,18 +112,19 @@ def _turner_out(tile: str, outputs: str) -> Any:
         side, size = _SIDE[aim.dtype], aim.dtype.bitwidth // 8
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            vector = ir.VectorType(context.get_value_type(aim.dtype), side)
+            vector, lane = _vector(context, aim.dtype, side), _vector(context, source.dtype, side)
             mask, align = _mask(builder, args[6], side), ir.Constant(ir.IntType(32), size)
             columns, index = [], args[1]
             for _ in range(side):
-                address = _address(context, builder, source, args[0], index, vector)
-                columns.append(builder.load(address, align=size))
+                address = _address(context, builder, source, args[0], index, lane)
+                columns.append(builder.load(address, align=source.dtype.bitwidth // 8))
                 in_scope(builder, columns[-1], tile)
                 index = builder.add(index, args[2])
             index = args[4]
             for row in _turned(builder, columns):
                 address = _address(context, builder, aim, args[3], index, vector)
-                in_scope(builder, _masked(builder, "store", vector, row, address, align, mask), outputs)
+                few = _narrowed(builder, row, vector)
+                in_scope(builder, _masked(builder, "store", aim.dtype, vector, few, address, align, mask), outputs)
                 index = builder.add(index, args[5])
             return context.get_dummy_value()
 

@@ -38,6 +38,9 @@ turn_grad: Any = None
 turn_hess: Any = None
 SIDE: Any = None
 TURN_FIRST = TURN_SECOND = TURN_MASS = False
+BITS_FIRST = BITS_SECOND = BITS_MASS = False
+bits_of: Any = None
+of_bits: Any = None
 prefetch_read: Any = None
 prefetch_write: Any = None
 lane_raw: Any = None
@@ -120,6 +123,29 @@ def turn_curve(arrays: Any, lanes: Any, start: int, across: int, count: int, pla
     turn_hess(arrays[5][1], place, np.uint64(LANES), arrays[4][0], start, across, count)
 
 
+# The same in the tile, where squares leave and find 16-bit floats as their bits.
+
+
+def unpack_first(arrays: Any, lanes: Any, place: int) -> None:
+    write_kept0(arrays[5][0], place, decode0(bits_of(reread_kept0(arrays[5][0], place))))
+
+
+def unpack_second(arrays: Any, lanes: Any, place: int) -> None:
+    write_kept1(arrays[5][1], place, decode1(bits_of(reread_kept1(arrays[5][1], place))))
+
+
+def unpack_mass(arrays: Any, lanes: Any, place: int) -> None:
+    write_mass(lanes[2], place, decode_target(bits_of(read_mass(lanes[2], place))))
+
+
+def pack_slope(arrays: Any, lanes: Any, place: int) -> None:
+    write_kept0(arrays[5][0], place, of_bits(np.int32(save(reread_kept0(arrays[5][0], place)))))
+
+
+def pack_curve(arrays: Any, lanes: Any, place: int) -> None:
+    write_kept1(arrays[5][1], place, of_bits(np.int32(save(reread_kept1(arrays[5][1], place)))))
+
+
 # -- all of a tile. `step` is what lies between (outer rows, rows, classes) --------------------------------------------
 
 
@@ -148,8 +174,13 @@ def squares(turn: Any, arrays: Any, lanes: Any, start: int, step: Any, width: in
                  np.uint64(min(SIDE, width - k)), np.uint64(k * LANES + r))  # fmt: skip
 
 
-# -- into the tile, and out of it: by squares where the elements of a row lie side by side, and are of the compute type.
-# What the next tile needs is asked for ahead.
+def everywhere(change: Any, arrays: Any, lanes: Any, width: int) -> None:
+    for i in range(np.uint64(LANES * width)):
+        change(arrays, lanes, i)
+
+
+# -- into the tile, and out of it: by squares where the elements of a row lie side by side, and are of the compute type
+# or of 16 bits. What the next tile needs is asked for ahead.
 
 
 def bring_first(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: int) -> None:
@@ -158,6 +189,8 @@ def bring_first(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count:
         for i in range(0, LANES * width, SIDE):
             prefetch_read(arrays[0][0], after + np.uint64(i))
         squares(turn_first, arrays, lanes, at[0], steps[0], width)
+        if BITS_FIRST:
+            everywhere(unpack_first, arrays, lanes, width)
     else:
         into(take_first, give_first, inner0, arrays, lanes, at[0], steps[0], width, count)
 
@@ -165,6 +198,8 @@ def bring_first(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count:
 def bring_again(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: int) -> None:
     if TURN_FIRST and count == LANES:
         squares(turn_again, arrays, lanes, at[4], steps[4], width)
+        if BITS_FIRST:
+            everywhere(unpack_first, arrays, lanes, width)
     else:
         into(take_inplace, give_first, inner0, arrays, lanes, at[4], steps[4], width, count)
 
@@ -172,6 +207,8 @@ def bring_again(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count:
 def bring_second(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: int) -> None:
     if TURN_SECOND and count == LANES:
         squares(turn_second, arrays, lanes, at[1], steps[1], width)
+        if BITS_SECOND:
+            everywhere(unpack_second, arrays, lanes, width)
     else:
         into(take_second, give_second, inner1, arrays, lanes, at[1], steps[1], width, count)
 
@@ -179,6 +216,8 @@ def bring_second(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count
 def bring_mass(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: int) -> None:
     if TURN_MASS and count == LANES:
         squares(turn_mass, arrays, lanes, at[2], steps[2], width)
+        if BITS_MASS:
+            everywhere(unpack_mass, arrays, lanes, width)
     else:
         into(take_mass, give_mass, inner_target, arrays, lanes, at[2], steps[2], width, count)
 
@@ -188,6 +227,8 @@ def carry_grad(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: 
         after = at[4] + np.uint64(LANES * steps[4, 1])
         for i in range(0, LANES * width, SIDE):
             prefetch_write(arrays[3][0], after + np.uint64(i))
+        if BITS_FIRST:
+            everywhere(pack_slope, arrays, lanes, width)
         squares(turn_slope, arrays, lanes, at[4], steps[4], width)
     else:
         out_of(take_grad, give_grad, arrays, at[4], steps[4], width, count)
@@ -195,6 +236,8 @@ def carry_grad(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: 
 
 def carry_hess(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: int) -> None:
     if TURN_FIRST and count == LANES:
+        if BITS_FIRST:
+            everywhere(pack_curve, arrays, lanes, width)
         squares(turn_curve, arrays, lanes, at[5], steps[5], width)
     else:
         out_of(take_hess, give_hess, arrays, at[5], steps[5], width, count)

@@ -10,17 +10,13 @@ from . import laneports as q
 from . import lanes, rows
 from . import ports as p
 from . import rowports as r
-from .plan import TESTS, Target, compute_type
+from .plan import BRAIN, HALF, TESTS, Target, compute_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LONG = 129
 """Classes from which a row is long: it is gone through by itself, its elements in the lanes of vectors."""
-
-
-LONG_HALF = 49
-"""The same for 16-bit floats, which are not brought into tiles by squares."""
 
 FEW = 6
 """Classes below which squares do not pay: most of each would be empty."""
@@ -215,9 +211,12 @@ def _lanes(plan: RowPlan) -> dict[str, Any]:
     curved = bool(plan.want & HESS)
     return {
         "first_scores": first,
-        "TURN_FIRST": turn and plan.types[0] == compute,
-        "TURN_SECOND": turn and plan.types[-1] == compute,
-        "TURN_MASS": turn and plan.target_type == compute,
+        "TURN_FIRST": turn and _turns(plan.types[0], compute),
+        "TURN_SECOND": turn and _turns(plan.types[-1], compute),
+        "TURN_MASS": turn and _turns(plan.target_type, compute),
+        "BITS_FIRST": plan.types[0] in (HALF, BRAIN),
+        "BITS_SECOND": plan.types[-1] in (HALF, BRAIN),
+        "BITS_MASS": plan.target_type in (HALF, BRAIN),
         "bring": first if (sizes.scores, dense) == (1, False) else _BRING[sizes.scores, dense],
         "fetch": _RECALL[sizes.scores],
         "keep": _KEEP[sizes.kept],
@@ -234,6 +233,11 @@ def _lanes(plan: RowPlan) -> dict[str, Any]:
         "inner1": plan.inside[min(1, sizes.scores - 1)],
         "inner_target": plan.inside[-1],
     }
+
+
+def _turns(stored: str, compute: str) -> bool:
+    """Whether squares take elements of this type: those of the compute type, and halves of float32."""
+    return stored == compute or (compute == "f" and stored in (HALF, BRAIN))
 
 
 def _peaks(plan: RowPlan) -> Any:

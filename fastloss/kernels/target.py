@@ -75,7 +75,8 @@ class Cpu:
         return (
             turns
             | {name: getattr(access, name) for name in names}
-            | {"select": bits.select, "masked": tuples.masked, "apart": tuples.apart}
+            | {"select": bits.select, "bits_of": bits.to_bits, "of_bits": bits.from_bits}
+            | {"masked": tuples.masked, "apart": tuples.apart}
         )
 
     def tuples(self, plan: RowPlan) -> dict[str, Any]:
