@@ -10,7 +10,7 @@ import numpy as np
 
 import fastloss as fl
 
-from . import peers, rows, timing
+from . import peers, row_peers, rows, timing
 from .pointwise import spread
 
 PASS = 1.5  # the bar, against `c = a - b` on the two arrays of logits
@@ -26,9 +26,9 @@ def _forward(pred: Any, teacher: Any, target: Any) -> Any:
     return (1 - ALPHA) * TEMPERATURE * TEMPERATURE * soft + ALPHA * f.cross_entropy(pred, target)
 
 
-def _torch(library: str, pred: Any, teacher: Any, target: Any) -> rows.Call:
-    forward = rows.compiled(_forward) if library == "torch.compile" else _forward
-    return rows.backward(forward, [rows.tensor(x) for x in (pred, teacher, target)])
+def _torch(library: str, pred: Any, teacher: Any, target: Any) -> row_peers.Call:
+    forward = row_peers.compiled(_forward) if library == "torch.compile" else _forward
+    return row_peers.backward(forward, [row_peers.tensor(x) for x in (pred, teacher, target)])
 
 
 def measure(classes: int, elements: int, dtype: str, libraries: Sequence[str], rounds: int) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def measure(classes: int, elements: int, dtype: str, libraries: Sequence[str], r
     target, out, constants = rows.labels(n, classes), np.zeros_like(pred), {"temperature": TEMPERATURE, "alpha": ALPHA}
     expected = loss.value_and_grad(pred, teacher, target, **constants)
     setups = {name: (lambda name=name: _torch(name, pred, teacher, target)) for name in libraries}
-    found = rows.rivals(f"{classes} classes, {dtype}", setups, expected, dtype)
+    found = row_peers.rivals(f"{classes} classes, {dtype}", setups, expected, dtype)
     calls: dict[str, Callable[[], Any]] = {
         # Two arrays read and one written, as `c = a + b`.
         "c = a - b": timing.floor(pred.ravel(), teacher.ravel(), out.ravel())["c = a - b"],

@@ -245,18 +245,3 @@ FORWARD["root_mean_squared_log_error"] = FORWARD["squared_log_error"]
 
 def _huber(xp: Any, a: Any, d: float) -> Any:
     return xp.where(a <= d, 0.5 * a * a, d * (a - 0.5 * d))
-
-
-# Where torch has a function of its own, its users call that: mean(loss) from (inputs, parameters).
-TORCH: dict[str, Callable[..., Any]] = {
-    "squared_error": lambda F, p, t: F.mse_loss(p, t),
-    "absolute_error": lambda F, p, t: F.l1_loss(p, t),
-    "huber": lambda F, p, t, d: F.huber_loss(p, t, delta=d),
-    "smooth_l1": lambda F, p, t, b: F.smooth_l1_loss(p, t, beta=b),
-    "poisson": lambda F, p, t: F.poisson_nll_loss(p, t),
-    "poisson_identity": lambda F, p, t: F.poisson_nll_loss(p, t, log_input=False, eps=0.0),
-    "gaussian_nll": lambda F, p, t, v: F.gaussian_nll_loss(p, t, v),
-    "binary_cross_entropy": lambda F, p, t, *_: F.binary_cross_entropy(p, t),
-    "binary_cross_entropy_with_logits": lambda F, x, t, *_: F.binary_cross_entropy_with_logits(x, t),
-    "logistic": lambda F, x, t: F.soft_margin_loss(x, t),
-}

@@ -17,7 +17,7 @@ import numpy as np
 
 import fastloss as fl
 
-from . import memory, peers, rows, timing
+from . import memory, peers, row_peers, rows, timing
 from .pointwise import spread
 
 PRODUCTS = 1.15  # the bar, against the three products
@@ -43,7 +43,7 @@ def plain(hidden: Any, weight: Any, target: Any) -> tuple[Any, Any]:
 
 def by_hand(hidden: Any, weight: Any, target: Any) -> tuple[Any, Any]:
     """What all are compared with: no part of fastloss."""
-    value, grad = rows.PEERS["numpy"](hidden @ weight.T, target)()
+    value, grad = row_peers.PEERS["numpy"](hidden @ weight.T, target)()
     return value, (grad @ weight, grad.T @ hidden)
 
 
@@ -64,14 +64,14 @@ def products(hidden: Any, weight: Any, chunk: int) -> Callable[[], None]:
     return call
 
 
-def torch(hidden: Any, weight: Any, target: Any) -> rows.Call:
+def torch(hidden: Any, weight: Any, target: Any) -> row_peers.Call:
     from torch.nn import functional as f
 
-    tensors = [rows.tensor(x) for x in (hidden, weight, target)]
-    return rows.backward(lambda h, w, y: f.cross_entropy(f.linear(h, w), y), tensors, leaves=2)
+    tensors = [row_peers.tensor(x) for x in (hidden, weight, target)]
+    return row_peers.backward(lambda h, w, y: f.cross_entropy(f.linear(h, w), y), tensors, leaves=2)
 
 
-def case(name: str, arrays: tuple[Any, Any, Any]) -> rows.Call:
+def case(name: str, arrays: tuple[Any, Any, Any]) -> row_peers.Call:
     """A call by its name: ``fastloss``, ``chunk=256``, ``plain``, ``torch``."""
     if name == "torch":
         return torch(*arrays)
@@ -90,7 +90,7 @@ def measure(shape: Shape, chunks: Sequence[int], libraries: Sequence[str], round
     expected = by_hand(*arrays)
     cases = ["fastloss", *(f"chunk={k}" for k in chunks), "plain", *libraries]
     setups = {name: (lambda name=name: case(name, arrays)) for name in cases}
-    found = rows.rivals("linear_cross_entropy", setups, expected, "float32")
+    found = row_peers.rivals("linear_cross_entropy", setups, expected, "float32")
     del expected
     calls: dict[str, Callable[[], Any]] = {f"products {k}": products(*arrays[:2], k) for k in (n, *chunks) if k <= n}
     calls |= {name: rival.call for name, rival in found.items() if rival.call}

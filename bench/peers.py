@@ -1,9 +1,10 @@
 """The other libraries: one table, loss by loss, of what their users run for a mean loss and its gradient.
 
 Each is measured through the interface that its users have: torch arrays with `requires_grad` and `backward`, JAX arrays
-under `jit(value_and_grad)`, scikit-learn's private but typed `_loss` classes with their output buffers given, NumPy by
-the plain formula. Inputs are converted beforehand, results stay in the library's own type, and a fresh gradient is made
-on every call where the library cannot be told otherwise. Libraries are imported when asked for, and only then.
+under `jit(value_and_grad)` with the plain formula or optax's function, scikit-learn's private but typed `_loss` classes
+and numexpr's `evaluate` with their output buffers given, NumPy and SciPy by the formula and its derivative. Inputs are
+converted beforehand, results stay in the library's own type, and a fresh gradient is made on every call where the
+library cannot be told otherwise. Libraries are imported when asked for, and only then.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import formulas
+from . import expressions, formulas
 from .timing import thread_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,21 +28,25 @@ if TYPE_CHECKING:
     Call = Callable[[], tuple[Any, Any]]
     Setup = Callable[[Loss, Sequence[NDArray[Any]]], Call]
 
-MODULES = {"numpy": "numpy", "torch": "torch", "torch.compile": "torch", "jax": "jax", "sklearn": "sklearn"}
+MODULES = {"numpy": "numpy", "numexpr": "numexpr", "scipy": "scipy", "torch": "torch", "torch.compile": "torch",
+           "jax": "jax", "optax": "optax", "sklearn": "sklearn"}  # fmt: skip
 LIBRARIES = tuple(MODULES)
 
 # What a peer's loss is multiplied by to be fastloss's: the one place for conventions that differ.
 FACTOR = {("sklearn", "squared_error"): 2.0}
 # scikit-learn returns the gradient of the sum. Its users divide it by n; here they need not, which favours it.
 SUMMED = frozenset({"sklearn"})
+# These write into buffers that they are given and meet fastloss with `out=`; the others make theirs, and so does it.
+BUFFERED = frozenset({"sklearn", "numexpr"})
 
 
 class Unavailable(Exception):
     """This peer cannot run this loss here, and why."""
 
 
-def _numpy(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
-    formula, n, constants = formulas.NUMPY[loss.name], inputs[0].size, tuple(loss.values.values())
+def _by_hand(loss: Loss, inputs: Sequence[NDArray[Any]], formula: Callable[..., Any]) -> Call:
+    """The mean and its gradient from a formula for each element and its derivatives."""
+    n, constants = inputs[0].size, tuple(loss.values.values())
 
     def call() -> tuple[Any, Any]:
         value, grad = formula(*inputs, *constants)
@@ -58,13 +63,47 @@ def _numpy(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
     return rooted if loss.rooted else call
 
 
+def _numpy(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
+    return _by_hand(loss, inputs, formulas.NUMPY[loss.name])
+
+
+def _scipy(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
+    from scipy import special
+
+    formula = expressions.SCIPY[loss.name]
+    return _by_hand(loss, inputs, lambda *x: formula(special, *x))
+
+
+def _numexpr(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
+    """Expressions into given buffers. The mean is NumPy's: numexpr's own sum runs on one thread, at half the speed."""
+    import numexpr
+
+    numexpr.set_num_threads(thread_count())
+    value, *grads = expressions.NUMEXPR[loss.name]
+    kind, n = inputs[0].dtype.type, inputs[0].size
+    names = dict(zip("xyz", inputs, strict=False)) | {"n": kind(n), "c": kind(np.log(2))}
+    names |= {name: kind(v) for name, v in zip("ab", loss.values.values(), strict=False)}
+    each, buffers = np.zeros_like(inputs[0]), tuple(np.zeros_like(inputs[k]) for k in loss.wrt)
+
+    def call() -> tuple[Any, Any]:
+        mean = numexpr.evaluate(value, names, {}, out=each).mean()
+        if loss.rooted:
+            mean = np.sqrt(mean)
+            names["n"] = kind(2 * n * mean)
+        for grad, buffer in zip(grads, buffers, strict=True):
+            numexpr.evaluate(f"({grad})/n", names, {}, out=buffer)
+        return mean, buffers
+
+    return call
+
+
 def _torch_mean(loss: Loss) -> Callable[..., Any]:
     import torch
     import torch.nn.functional as functional
 
     constants = tuple(loss.values.values())
-    if loss.name in formulas.TORCH:
-        own = formulas.TORCH[loss.name]
+    if loss.name in expressions.TORCH:
+        own = expressions.TORCH[loss.name]
         return lambda *x: own(functional, *x, *constants)
     forward = formulas.FORWARD[loss.name]
     if loss.rooted:
@@ -101,21 +140,35 @@ def _torch_compile(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
     return _backward(loss, inputs, torch.compile(_torch_mean(loss)))
 
 
-def _jax(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
+def _jitted(loss: Loss, inputs: Sequence[NDArray[Any]], each: Callable[..., Any]) -> Call:
     import jax
     import jax.numpy as jnp
 
     if inputs[0].dtype == np.float64:
         jax.config.update("jax_enable_x64", True)
-    forward, constants = formulas.FORWARD[loss.name], tuple(loss.values.values())
+    constants = tuple(loss.values.values())
 
     def mean(*x: Any) -> Any:
-        value = forward(jnp, jax.nn, *x, *constants).mean()
+        value = each(*x, *constants).mean()
         return jnp.sqrt(value) if loss.rooted else value
 
     compiled = jax.jit(jax.value_and_grad(mean, argnums=loss.wrt))
     arrays = [jnp.asarray(x) for x in inputs]
     return lambda: jax.block_until_ready(compiled(*arrays))
+
+
+def _jax(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
+    import jax
+
+    forward = formulas.FORWARD[loss.name]
+    return _jitted(loss, inputs, lambda *x: forward(jax.numpy, jax.nn, *x))
+
+
+def _optax(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
+    from optax import losses
+
+    own = expressions.OPTAX[loss.name]
+    return _jitted(loss, inputs, lambda *x: own(losses, *x))
 
 
 def _sklearn(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
@@ -154,12 +207,19 @@ def _sklearn(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
 _SKLEARN = ("squared_error", "half_squared_error", "absolute_error", "quantile", "huber", "poisson", "gamma", "tweedie",
             "binary_cross_entropy_with_logits", "logistic", "exponential")  # fmt: skip
 
+_SETUPS: dict[str, tuple[Setup, Container[str]]] = {
+    "numpy": (_numpy, formulas.NUMPY),
+    "numexpr": (_numexpr, expressions.NUMEXPR),
+    "scipy": (_scipy, expressions.SCIPY),
+    "torch": (_torch, formulas.FORWARD),
+    "torch.compile": (_torch_compile, formulas.FORWARD),
+    "jax": (_jax, formulas.FORWARD),
+    "optax": (_optax, expressions.OPTAX),
+    "sklearn": (_sklearn, _SKLEARN),
+}
+
 PEERS: dict[str, dict[str, Setup]] = {
-    name: {
-        **({"numpy": _numpy} if name in formulas.NUMPY else {}),
-        **({"torch": _torch, "torch.compile": _torch_compile, "jax": _jax} if name in formulas.FORWARD else {}),
-        **({"sklearn": _sklearn} if name in _SKLEARN else {}),
-    }
+    name: {library: setup for library, (setup, known) in _SETUPS.items() if name in known}
     for name in formulas.NUMPY.keys() | formulas.FORWARD.keys()
 }
 """{loss: {library: setup(loss, inputs) -> a callable that returns (value, gradient)}}."""

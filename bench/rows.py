@@ -11,19 +11,13 @@ import numpy as np
 import fastloss as fl
 
 from . import peers, timing
-from .peers import Rival
 from .pointwise import spread
+from .row_peers import LACK_BFLOAT16, PEERS, rivals
 from .timing import Timing
 
 # The bars of the design, section 5: against a copy of the logits, and against the libraries. From COUNTED classes on.
 COPY, FASTER, COUNTED = 1.5, {"torch": 6.0, "torch.compile": 3.0, "jax": 3.0}, 1000
 DTYPES = ("float32", "float64", "bfloat16")
-# How far a peer may be off: relative for the value; for the gradient, of the element and the mean magnitude together,
-# and a unit of the largest, where softmax - 1 cancels. torch rounds the logarithm of the softmax to bfloat16 and
-# exponentiates that: at -16 half a unit of the last place is 3% of the probability, and it is rounded more than once.
-CLOSE = {"float32": (1e-4, 1e-4, 2.0**-23), "float64": (1e-9, 1e-9, 2.0**-52), "bfloat16": (2e-2, 0.1, 2.0**-7)}
-
-Call = Callable[[], tuple[Any, Any]]
 
 
 def of_dtype(name: str) -> np.dtype[Any]:
@@ -44,151 +38,6 @@ def logits(rows: int, classes: int, dtype: str, seed: int = 20261121) -> Any:
 
 def labels(rows: int, classes: int) -> Any:
     return np.random.default_rng(1).integers(0, classes, rows, dtype=np.int64)
-
-
-# -- The other libraries ----------------------------------------------------------------------------------------------
-
-
-def tensor(x: Any) -> Any:
-    """The array's memory as a torch tensor. torch does not know the bfloat16 of ml_dtypes, only its bits."""
-    import torch
-
-    torch.set_num_threads(timing.thread_count())
-    half = x.dtype.name == "bfloat16"
-    return torch.from_numpy(x.view(np.int16)).view(torch.bfloat16) if half else torch.from_numpy(x)
-
-
-def backward(forward: Callable[..., Any], inputs: Sequence[Any], leaves: int = 1) -> Call:
-    """A torch loss and its gradients with respect to the first `leaves` inputs, made anew at every call."""
-    wanted = [x.requires_grad_() for x in inputs[:leaves]]
-
-    def call() -> tuple[Any, Any]:
-        for leaf in wanted:
-            leaf.grad = None  # or backward would add to the last one
-        value = forward(*inputs)
-        value.backward()
-        return value, tuple(leaf.grad for leaf in wanted)
-
-    return call
-
-
-def compiled(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """By torch.compile, for these shapes: with another shape's code it would be told of dynamic ones."""
-    import torch
-
-    torch._dynamo.reset()
-    return torch.compile(forward)  # type: ignore[no-any-return]
-
-
-def _numpy(z: Any, y: Any) -> Call:
-    n = len(y)
-    rows = np.arange(n)
-
-    def call() -> tuple[Any, Any]:
-        x = z - z.max(axis=1, keepdims=True)
-        picked = x[rows, y]
-        np.exp(x, out=x)
-        total = x.sum(axis=1, keepdims=True)
-        value = (np.log(total[:, 0]) - picked).mean()
-        x /= total
-        x[rows, y] -= 1
-        x /= n
-        return value, x
-
-    return call
-
-
-def _torch(z: Any, y: Any) -> Call:
-    from torch.nn import functional
-
-    return backward(functional.cross_entropy, [tensor(z), tensor(y)])
-
-
-def _torch_compile(z: Any, y: Any) -> Call:
-    from torch.nn import functional
-
-    return backward(compiled(lambda z, y: functional.cross_entropy(z, y)), [tensor(z), tensor(y)])
-
-
-def _jax(z: Any, y: Any) -> Call:
-    import jax
-    import jax.numpy as jnp
-
-    if z.dtype == np.float64:
-        jax.config.update("jax_enable_x64", True)
-
-    def mean(z: Any, y: Any) -> Any:  # optax.softmax_cross_entropy_with_integer_labels
-        x = z - jax.lax.stop_gradient(z.max(axis=-1, keepdims=True))
-        picked = jnp.take_along_axis(x, y[:, None], axis=-1)[:, 0]
-        return (jnp.log(jnp.sum(jnp.exp(x), axis=-1)) - picked).mean()
-
-    run = jax.jit(jax.value_and_grad(mean))
-    arrays = jnp.asarray(z), jnp.asarray(y.astype(np.int32))
-    return lambda: jax.block_until_ready(run(*arrays))
-
-
-def _sklearn(z: Any, y: Any) -> Call:
-    """Rows of classes in C order, as scikit-learn's linear models have them, and labels of the logits' dtype."""
-    from sklearn._loss.loss import HalfMultinomialLoss
-
-    own = HalfMultinomialLoss(n_classes=z.shape[1])
-    target, each, grad = y.astype(z.dtype), np.empty(len(y), z.dtype), np.empty_like(z)
-    threads = timing.thread_count() if z.size >= 16_384 else 1
-
-    def call() -> tuple[Any, Any]:
-        own.loss_gradient(target, z, loss_out=each, gradient_out=grad, n_threads=threads)
-        return each.mean(), grad
-
-    return call
-
-
-PEERS = {"numpy": _numpy, "torch": _torch, "torch.compile": _torch_compile, "jax": _jax, "sklearn": _sklearn}
-LACK_BFLOAT16 = frozenset({"numpy", "sklearn"})
-
-
-def rivals(
-    title: str, setups: Mapping[str, Callable[[], Call]], expected: tuple[Any, Any], dtype: str, summed: int = 0
-) -> dict[str, Rival]:
-    """Each peer compared with fastloss on these very inputs, before anything is timed.
-
-    scikit-learn's gradient is that of the sum of `summed` rows. It need not divide, which favours it.
-    """
-    result = {}
-    for library, setup in setups.items():
-        try:
-            call = setup()
-            difference = disagreement(expected, call(), dtype, summed if library in peers.SUMMED else 1)
-        except Exception as error:  # whatever a foreign library raises: it is reported, and the others go on
-            result[library] = Rival(None, f"n/a: {type(error).__name__}: {(str(error) or '-').splitlines()[0][:100]}")
-        else:
-            result[library] = Rival(None, difference) if difference else Rival(call)
-        if result[library].reason:
-            print(f"{title}, {library}: not timed: {result[library].reason}")
-    return result
-
-
-def disagreement(expected: tuple[Any, Any], got: tuple[Any, Any], dtype: str, divisor: int = 1) -> str:
-    """How a peer's value and gradients differ from fastloss's by more than `CLOSE`; empty where they do not."""
-    (rtol, gtol, unit), mine = CLOSE[dtype], float(expected[0])
-    value = float(got[0].detach() if hasattr(got[0], "detach") else got[0])
-    if not np.isclose(value, mine, rtol=rtol, atol=0.0):
-        return f"its value is {value:.9g}, fastloss's {mine:.9g}"
-    for own, grad in zip(peers._tuple(expected[1]), peers._tuple(got[1]), strict=True):
-        theirs = grad.float().numpy() if str(getattr(grad, "dtype", "")) == "torch.bfloat16" else np.asarray(grad)
-        if theirs.shape != own.shape:
-            return f"its gradient is of shape {theirs.shape}, fastloss's {own.shape}"
-        wide = np.float64 if dtype == "float64" else np.float32
-        a, b = own.astype(wide, copy=False), theirs.astype(wide, copy=False) / wide(divisor)
-        size = np.abs(a)
-        allowed = wide(gtol) * (size + wide(size.mean(dtype=np.float64))) + wide(unit) * size.max()
-        far = ~(np.abs(b - a) <= allowed)  # a NaN is never close
-        if far.any():
-            k = int(far.argmax())
-            return f"{far.mean():.2%} of its gradient differs, first [{k}]: {b.flat[k]:.9g} for {a.flat[k]:.9g}"
-    return ""
-
-
-# -- The measurement --------------------------------------------------------------------------------------------------
 
 
 def measure(classes: int, elements: int, dtype: str, libraries: Sequence[str], rounds: int) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from .pointwise import chosen
 COUNTED = ("numpy", "torch", "sklearn", "torch.compile")
 DEFAULT = ("numpy", "torch", "jax", "sklearn")
 
-# scikit-learn is given its output buffers, so it meets fastloss with `out=`; the others make theirs, and so does it.
-WAY = {"sklearn": "out"}
+
+def way(library: str) -> str:
+    """How fastloss is called beside this library: in the same way."""
+    return "out" if library in peers.BUFFERED else "fresh"
 
 
 def sizes(largest: int, step: int) -> list[int]:
@@ -42,7 +44,7 @@ def measure(loss: fl.Loss, size: int, dtype: Any, libraries: Sequence[str], roun
         **{name: rival.call for name, rival in rivals.items() if rival.call},
     }
     times = timing.interleaved(calls, rounds=rounds)
-    faster = [name for name in COUNTED if name in times and times[name].median < times[WAY.get(name, "fresh")].median]
+    faster = [name for name in COUNTED if name in times and times[name].median < times[way(name)].median]
     return {"loss": loss.name, "size": size, "dtype": np.dtype(dtype).name, "times": times, "faster": faster}
 
 
@@ -54,7 +56,7 @@ def report(records: Sequence[dict[str, Any]], libraries: Sequence[str]) -> str:
         row = [str(record["size"]), str(times["fresh"]), str(times["out"])]
         for library in libraries:
             if library in times:
-                ratio = times[library].median / times[WAY.get(library, "fresh")].median
+                ratio = times[library].median / times[way(library)].median
                 row += [str(times[library]), f"{ratio:.2f}"]
             else:
                 row += ["-", ""]

@@ -31,8 +31,8 @@ SAMPLE = 2e-3
 PAUSE = 0.01
 """Seconds between two calls' samples."""
 
-PACKAGES = ("fastloss", "numpy", "numba", "llvmlite", "tbb", "ml_dtypes", "scipy", "scikit-learn", "torch", "jax",
-            "jaxlib")  # fmt: skip
+PACKAGES = ("fastloss", "numpy", "numba", "llvmlite", "tbb", "ml_dtypes", "numexpr", "scipy", "scikit-learn", "torch",
+            "jax", "jaxlib", "optax")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

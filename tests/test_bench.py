@@ -63,6 +63,20 @@ def test_every_loss_is_sorted_and_meets_the_plain_formula() -> None:
     assert found["binary_cross_entropy_with_logits"] == found["tweedie_identity"] == "transcendental"
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_peer_that_is_here_agrees(dtype: type) -> None:
+    peers, timing = (importlib.import_module(f"bench.{name}") for name in ("peers", "timing"))
+    # torch.compile takes seconds a loss, and is torch.
+    here = [name for name in peers.installed() if name != "torch.compile"]
+    assert {"numpy", "scipy", "sklearn"} <= set(here)
+    told = {}
+    for name in NAMES:
+        found = peers.rivals(fl.LOSSES[name], timing.inputs(fl.LOSSES[name], 1000, dtype), here)
+        assert "numpy" in found
+        told |= {(name, library): rival.reason for library, rival in found.items() if rival.reason}
+    assert told == {}
+
+
 def test_a_peer_that_computes_something_else_is_not_timed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,7 +93,7 @@ def test_a_peer_that_computes_something_else_is_not_timed(
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_row_peer_that_computes_something_else_is_not_timed(dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = importlib.import_module("bench.rows")
+    rows, row_peers = (importlib.import_module(f"bench.{name}") for name in ("rows", "row_peers"))
     logits, labels = rows.logits(20, 50, dtype), rows.labels(20, 50)
     value, grad = fl.cross_entropy.value_and_grad(logits, labels)
     wrong = {
@@ -89,7 +103,7 @@ def test_a_row_peer_that_computes_something_else_is_not_timed(dtype: str, capsys
         "sklearn": lambda: lambda: (value, 20 * grad.astype(np.float32)),
         "nan": lambda: lambda: (value, np.full_like(grad, np.nan)),
     }
-    found = rows.rivals("50 classes", wrong, (value, grad), dtype, summed=20)
+    found = row_peers.rivals("50 classes", wrong, (value, grad), dtype, summed=20)
     assert [name for name, rival in found.items() if rival.call] == ["numpy", "sklearn"]
     printed = capsys.readouterr().out
     assert "50 classes, value: not timed: its value is" in printed
