@@ -1,8 +1,8 @@
-"""For pytest-benchmark: ``pytest bench --benchmark-only``. A group is one loss and one size, so that verbs, backends and
-peers stand beside each other; names stay the same from run to run, for ``--benchmark-compare``.
+"""For pytest-benchmark: ``pytest bench --benchmark-only``.
 
-``FASTLOSS_BENCH_SIZE`` is the number of elements. Continuous integration runs each case once, tiny, with
-``--benchmark-disable``. No package, or asv would look for benchmarks here.
+A group is one loss and one size: its verbs and its peers stand beside each other. Names stay the same from run to run,
+for ``--benchmark-compare``. ``FASTLOSS_BENCH_SIZE`` is the number of elements; continuous integration runs each case
+once, tiny, with ``--benchmark-disable``. No package, or asv would look for benchmarks here.
 """
 
 from __future__ import annotations
