@@ -229,6 +229,10 @@ class Gpu:
 
 
 def _compiled(plan: AnyPlan, capability: tuple[int, int]) -> tuple[bytes, str]:
+    import numpy as np
+
+    if np.lib.NumpyVersion(np.__version__) >= "2.5.0":
+        raise RuntimeError(f"numba-cuda compiles nothing with NumPy 2.5 or later, and this is {np.__version__}")
     from .target import compiled
 
     binary = compiled(plan, capability)
@@ -238,12 +242,15 @@ def _compiled(plan: AnyPlan, capability: tuple[int, int]) -> tuple[bytes, str]:
 @cache
 def gpu() -> Gpu:
     """The devices of this machine; one clear error where there are none."""
+    from numba import cuda
+
+    extras = "arrays on a GPU need fastloss[cuda13] or fastloss[cuda12], whichever CUDA you have"
+    if "numba_cuda" not in str(cuda.__file__):  # Numba's own has been given up
+        raise RuntimeError(f"{extras}: numba-cuda is not installed")
     try:
         from cuda.bindings import driver
     except ImportError as error:
-        raise RuntimeError(
-            f"arrays on a GPU need fastloss[cuda13] or fastloss[cuda12], whichever CUDA you have: {error}"
-        ) from None
+        raise RuntimeError(f"{extras}: {error}") from None
     try:
         return Gpu(Driver(driver))
     except RuntimeError as error:

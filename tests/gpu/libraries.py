@@ -1,0 +1,79 @@
+"""The array libraries that are installed, each with what the tests need of it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+BRAIN = np.dtype(ml_dtypes.bfloat16)
+
+
+class Torch:
+    def __init__(self) -> None:
+        import torch
+
+        self.torch = torch
+
+    def put(self, x: Any) -> Any:
+        if x.dtype == BRAIN:
+            return self.torch.from_numpy(x.view(np.int16).copy()).cuda().view(self.torch.bfloat16)
+        return self.torch.from_numpy(np.array(x)).cuda()
+
+    def get(self, x: Any) -> Any:
+        return x.double().cpu().numpy() if x.is_floating_point() else x.cpu().numpy()
+
+    @contextmanager
+    def stream(self) -> Any:
+        stream = self.torch.cuda.Stream()
+        with self.torch.cuda.stream(stream):
+            yield stream.cuda_stream
+        stream.synchronize()
+
+
+class Cupy:
+    def __init__(self) -> None:
+        import cupy
+
+        self.cupy = cupy
+
+    def put(self, x: Any) -> Any:
+        return self.cupy.asarray(x)
+
+    def get(self, x: Any) -> Any:
+        host = self.cupy.asnumpy(x)
+        return host.astype("f8") if host.dtype.kind in "fV" else host
+
+    @contextmanager
+    def stream(self) -> Any:
+        stream = self.cupy.cuda.Stream(non_blocking=True)
+        with stream:
+            yield stream.ptr
+        stream.synchronize()
+
+
+class Numba:
+    def __init__(self) -> None:
+        from numba import cuda
+
+        self.cuda = cuda
+
+    def put(self, x: Any) -> Any:
+        return self.cuda.to_device(np.ascontiguousarray(x))
+
+    def get(self, x: Any) -> Any:
+        host = x.copy_to_host()
+        return host.astype("f8") if host.dtype.kind in "fV" else host
+
+
+def installed() -> dict[str, Any]:
+    """By name."""
+    found = {}
+    for kind in (Torch, Cupy, Numba):
+        try:
+            found[kind.__name__.lower()] = kind()
+        except ImportError:
+            continue
+    return found

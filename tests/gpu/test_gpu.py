@@ -1,0 +1,188 @@
+"""Every loss on a GPU, in each array library, against the CPU in float64; streams, graphs, determinism, sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from libraries import installed
+from numpy.testing import assert_allclose, assert_array_equal
+
+import fastloss as fl
+
+LIBRARIES = installed()
+TYPES = {"f4": np.float32, "f8": np.float64, "f2": np.float16, "bf16": ml_dtypes.bfloat16}
+# Of the largest: what inputs that were rounded to the type, and a gradient that is, leave.
+TOLERANCE = {"f4": 1e-5, "f8": 1e-12, "f2": 4e-3, "bf16": 3e-2}
+POINTWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
+ROWWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
+
+
+@pytest.fixture(params=LIBRARIES or ["none"])
+def library(request: pytest.FixtureRequest) -> Any:
+    assert LIBRARIES, "no library with arrays on a GPU is installed: torch, cupy or numba-cuda"
+    return LIBRARIES[request.param]
+
+
+def agree(library: Any, found: Any, expected: Any, dtype: str) -> None:
+    if isinstance(expected, tuple):
+        for a, b in zip(found, expected, strict=True):
+            agree(library, a, b, dtype)
+        return
+    b = np.asarray(expected, "f8")
+    a = library.get(found)
+    assert a.shape == b.shape
+    scale = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
+    assert_allclose(a, b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * scale)
+
+
+def in_float64(x: Any) -> Any:
+    return x.astype("f8") if x.dtype.kind in "fV" else x
+
+
+def both(library: Any, verb: Any, data: Any, dtype: str, **options: Any) -> None:
+    found = verb(*map(library.put, data), **options)
+    agree(library, found, verb(*map(in_float64, data), **options), dtype)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("loss", POINTWISE, ids=lambda x: x.name)
+def test_every_pointwise_loss(loss: Any, dtype: str, library: Any, rng: np.random.Generator) -> None:
+    data = [d.sample(rng, 100_003).astype(TYPES[dtype]) for d in loss.domains]
+    both(library, loss.value_and_grad, data, dtype, check=False)
+    if not loss.rooted:
+        both(library, loss, data, dtype, reduction="none", check=False)
+    if loss.order == 2:
+        both(library, loss.grad_and_hess, data, dtype, check=False)
+    fl.synchronize()
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("k", [10, 1_000, 1_001, 40_000])
+@pytest.mark.parametrize("loss", ROWWISE, ids=lambda x: x.name)
+def test_every_loss_of_rows(loss: Any, k: int, dtype: str, library: Any, rng: np.random.Generator) -> None:
+    n, data = 37, []
+    for i, d in enumerate(loss.domains[: loss.scores]):
+        logs = loss.name in ("negative_log_likelihood", "kl_divergence_log", "kl_divergence_log_target")
+        x = rng.dirichlet(np.ones(k), n) + 1e-7 if i or logs or not d.is_real_line else rng.normal(size=(n, k))
+        data.append(np.log(x) if logs and (not i or loss.name.endswith("log_target")) else x)
+    data = [x.astype(TYPES[dtype]) for x in data]
+    labels = rng.integers(0, k, n)
+    if loss.target == "dense":
+        data.append(np.eye(k, dtype="f4")[labels].astype(TYPES[dtype]))
+    elif loss.target != "none":
+        data.append(labels)
+    both(library, loss.value_and_grad, data, dtype, check=False)
+    fl.synchronize()
+
+
+@pytest.mark.parametrize("k", [3, 100, 5_000])
+def test_ports_of_rows(k: int, library: Any, rng: np.random.Generator) -> None:
+    x, labels = rng.normal(size=(1_000, k)).astype("f4"), rng.integers(0, k, 1_000)
+    weight, classes = rng.random(1_000).astype("f4"), rng.random(k).astype("f4")
+    labels[::7], weight[::5] = -100, 0.0
+    x[::5] = np.nan
+    options = {"weight": weight, "class_weight": classes}
+    found = fl.cross_entropy.value_and_grad(
+        library.put(x), library.put(labels), label_smoothing=0.1, ignore_index=-100,
+        **{name: library.put(v) for name, v in options.items()},
+    )  # fmt: skip
+    expected = fl.cross_entropy.value_and_grad(
+        x.astype("f8"), labels, label_smoothing=0.1, ignore_index=-100, **options
+    )
+    agree(library, found, expected, "f4")
+
+
+@pytest.mark.parametrize("verb", ["value_and_grad", "grad_and_hess"])
+def test_the_same_bits_every_time(verb: str, library: Any, rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=3_000_017).astype("f4"), rng.normal(size=3_000_017).astype("f4")
+    logits, labels = rng.normal(size=(999, 3_001)).astype("f4"), rng.integers(0, 3_001, 999)
+    for loss, data in ((fl.huber, (x, y)), (fl.cross_entropy, (logits, labels))):
+        data = tuple(map(library.put, data))
+        first = [library.get(a) for a in getattr(loss, verb)(*data)]
+        for _ in range(5):
+            for a, b in zip(getattr(loss, verb)(*data), first, strict=True):
+                assert_array_equal(library.get(a), b)
+
+
+def test_in_place_and_out(library: Any, rng: np.random.Generator) -> None:
+    for k in (10, 1_000, 20_000):
+        x, labels = rng.normal(size=(64, k)).astype("f4"), rng.integers(0, k, 64)
+        over, out = library.put(x), library.put(np.full_like(x, np.nan))
+        expected = fl.cross_entropy.grad(x.astype("f8"), labels)
+        assert fl.cross_entropy.grad(library.put(x), library.put(labels), out=out) is out
+        assert fl.cross_entropy.grad(over, library.put(labels), out=over) is over
+        agree(library, out, expected, "f4")
+        agree(library, over, expected, "f4")
+
+
+def test_labels_out_of_range_poison_nothing(library: Any, rng: np.random.Generator) -> None:
+    x, labels = rng.normal(size=(50, 11)), rng.integers(0, 11, 50)
+    labels[17] = 2**40
+    grad = fl.cross_entropy.grad(library.put(x), library.put(labels), reduction="sum")
+    assert_array_equal(library.get(grad)[17], 0.0)
+    with pytest.raises(ValueError, match="cross_entropy: a label of an earlier call"):
+        fl.synchronize()
+    with pytest.raises(ValueError, match=r"target\[17\] is 1099511627776, but there are 11 classes"):
+        fl.cross_entropy(library.put(x), library.put(labels), check=True)
+    both(library, fl.cross_entropy.grad, (x, labels % 11), "f8")
+    fl.synchronize()
+
+
+@pytest.mark.parametrize("name", [n for n in LIBRARIES if n != "numba"])
+def test_the_callers_stream(name: str, rng: np.random.Generator) -> None:
+    library = LIBRARIES[name]
+    x, y = rng.normal(size=1 << 20), rng.normal(size=1 << 20)
+    expected = fl.mse.value_and_grad(x, y)
+    with library.stream():
+        # Work that the loss must wait for, on this stream alone.
+        a, b = library.put(x), library.put(y)
+        for _ in range(20):
+            a = a * 2.0 / 2.0
+        found = fl.mse.value_and_grad(a, b)
+    agree(library, found, expected, "f8")
+
+
+@pytest.mark.skipif("torch" not in LIBRARIES, reason="graphs are captured by torch")
+def test_graphs(rng: np.random.Generator) -> None:
+    torch = LIBRARIES["torch"].torch
+    x = torch.randn(64, 1_000, device="cuda")
+    labels = torch.randint(0, 1_000, (64,), device="cuda")
+    weight = torch.rand(64, device="cuda")
+    fl.cross_entropy.value_and_grad(x, labels, weight=weight)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        found = fl.cross_entropy.value_and_grad(x, labels, weight=weight)
+    for _ in range(2):
+        x.normal_()
+        labels.random_(0, 1_000)
+        graph.replay()
+        expected = fl.cross_entropy.value_and_grad(
+            x.double().cpu().numpy(), labels.cpu().numpy(), weight=weight.double().cpu().numpy()
+        )
+        agree(LIBRARIES["torch"], found, expected, "f4")
+
+
+def test_more_elements_than_32_bits_count(library: Any) -> None:
+    n = 2**31 + 5
+    x = library.put(np.zeros(n, np.float16))
+    y = np.zeros(n, np.float16)
+    y[-1] = 4.0
+    value, grad = fl.mse.value_and_grad(x, library.put(y), reduction="sum")
+    assert library.get(value) == 16.0
+    last = library.get(grad[n - 3 :])
+    assert_array_equal(last, [0.0, 0.0, -8.0])
+
+
+def test_memory_is_the_gradient_and_little_else() -> None:
+    if "torch" not in LIBRARIES:
+        pytest.skip("torch counts memory")
+    torch = LIBRARIES["torch"].torch
+    x, y = torch.randn(1 << 24, device="cuda"), torch.randn(1 << 24, device="cuda")
+    fl.huber.value_and_grad(x, y)
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    fl.huber.value_and_grad(x, y)
+    assert torch.cuda.max_memory_allocated() - before < 1.01 * (4 << 24)

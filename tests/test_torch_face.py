@@ -1,0 +1,70 @@
+"""What the GPU's adapter asks of torch, asked of tensors in host memory: only where they live is different."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+torch = pytest.importorskip("torch")
+CHARS = {"float32": "f", "float64": "d", "float16": "e", "bfloat16": "E", "bool": "?", "int8": "b", "uint8": "B",
+         "int16": "h", "int32": "i", "int64": "q"}  # fmt: skip
+
+
+@pytest.fixture
+def face() -> Any:
+    from fastloss.arrays import gpu
+
+    return gpu.face("torch")
+
+
+@pytest.mark.parametrize("name", CHARS)
+def test_buffers_say_where_a_tensor_is(name: str, face: Any) -> None:
+    x = torch.zeros(4, 6, dtype=getattr(torch, name))[1:, ::2]
+    found = face.buffer(x)
+    size = x.element_size()
+    assert found[1:5] == (x.data_ptr(), (3, 3), (6 * size, 2 * size), CHARS[name])
+    assert found.dtype.itemsize == size
+    assert not found.dense
+    assert face.buffer(x.contiguous()).dense
+    assert face.buffer(torch.zeros(0, 3)[:, :2]).dense
+    assert not face.buffer(torch.zeros(3).expand(2, 3)).dense
+
+
+def test_what_no_kernel_reads_is_known_by_no_character(face: Any) -> None:
+    assert face.buffer(torch.zeros(2, dtype=torch.complex64)).char == ""
+
+
+def test_only_tensors_on_a_gpu_are_its_own(face: Any) -> None:
+    assert not face.owns(torch.zeros(2))
+    assert not face.owns(np.zeros(2))
+
+
+def test_a_gradient_that_would_be_lost_is_refused(face: Any) -> None:
+    x = torch.zeros(2, requires_grad=True)
+    assert "requires grad" in face.refused(x)
+    assert face.refused(x.detach()) == ""
+    with torch.no_grad():
+        assert face.refused(x) == ""
+    assert "layout" in face.refused(torch.zeros(2).to_sparse())
+
+
+def test_conversions(face: Any) -> None:
+    x = torch.arange(6.0).reshape(2, 3)
+    wide = face.dense(x[:, :1], (2, 3))
+    assert wide.is_contiguous()
+    assert_array_equal(wide.numpy(), [[0, 0, 0], [3, 3, 3]])
+    assert face.dense(x, (2, 3)).data_ptr() == x.data_ptr()
+    assert face.cast(x, "E").dtype is torch.bfloat16
+    assert_array_equal(face.host(face.cast(x, "E")), x.numpy())
+    assert face.moved(x, 0, 1).shape == (3, 2)
+    total = face.add_up(x.half(), (0,), (1, 3), "e")
+    assert (total.dtype, tuple(total.shape)) == (torch.float16, (1, 3))
+    assert_array_equal(total.numpy(), [[3, 5, 7]])
+    to = torch.empty(3, 2).T
+    face.assign(to, x)
+    assert_array_equal(to.numpy(), x.numpy())
+    hits = face.hits(torch.tensor([0, -1, 2]), torch.tensor([0, -1, 1]))
+    assert_array_equal(hits.numpy(), [True, False, False])
