@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _FOREIGN = {"torch": "x.detach().numpy()", "cupy": "cupy.asnumpy(x)", "jax": "numpy.asarray(x)",
             "jaxlib": "numpy.asarray(x)", "dask": "x.compute()", "tensorflow": "x.numpy()"}  # fmt: skip
 
-_WITH_GPU = frozenset({"torch", "cupy", "numba", "numba_cuda"})
-"""Packages some of whose arrays are on a GPU; `gpu` has a face for each."""
+_FACES = {"torch": "torch", "cupy": "cupy", "numba": "numba", "numba_cuda": "numba"}
+"""Packages some of whose arrays are on a GPU, and the module in `gpu` that knows what can be done with them."""
 
 _numpy: Any = None
 
@@ -105,11 +105,11 @@ def on_gpu(arrays: tuple[Any, ...]) -> Face | None:
     """The library of the first of the arrays that is in a GPU's memory."""
     for x in arrays:
         if type(x) is not ndarray and x is not None:
-            package = type(x).__module__.partition(".")[0]
-            if package in _WITH_GPU:
+            name = _FACES.get(type(x).__module__.partition(".")[0])
+            if name is not None:
                 from .gpu import face
 
-                found = face(package)
+                found = face(name)
                 if found is not None and found.owns(x):
                     return found
     return None

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
     Views = tuple[NDArray[Any], ...]
 
+FLOATS = frozenset("fdeE")
+"""NumPy's type characters of floats; `E` is that of bfloat16."""
+
+NUMBERS = frozenset("?bBhHiIlLqQ") | FLOATS
+"""Those of what kernels read."""
+
 PIECE = 8 * 16_384
 """Elements that are gathered at a time where no single run exists: eight blocks, so that threads have work, and half a
 megabyte of float32 a stream, so that the gathered copies stay in cache."""

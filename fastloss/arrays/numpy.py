@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from ..definition import Definition
     from ..program import Program
 
-FLOATS = frozenset("fdeE")
-_NUMBERS = frozenset("?bBhHiIlLqQ") | FLOATS
-
 
 def evaluate(
     loss: Definition,
@@ -45,7 +42,7 @@ def evaluate(
     check_options(loss, want, reduction, normalizer, empty, backend)
     arrays = [read_array(loss, name, x) for name, x in zip(loss.inputs, inputs, strict=True)]
     for k in loss.wrt:
-        if arrays[k].dtype.char not in FLOATS:
+        if arrays[k].dtype.char not in layout.FLOATS:
             arrays[k] = arrays[k].astype(np.float64)
     weights = [] if weight is None else [read_array(loss, "weight", weight)]
     shape = arrays[0].shape
@@ -99,7 +96,7 @@ def read_array(loss: Definition | Program, name: str, x: Any) -> NDArray[Any]:
             raise TypeError(f"{loss.name}: {name} cannot be read as an array of numbers: {error}") from None
     # By more than the type character: an extension's one-byte integer has float16's.
     known = x.dtype.isbuiltin != 2 or x.dtype.name == "bfloat16"
-    if x.dtype.char not in _NUMBERS or not known:
+    if x.dtype.char not in layout.NUMBERS or not known:
         raise TypeError(f"{loss.name}: {name} has dtype {x.dtype}, expected real numbers of at most 64 bits")
     if not x.dtype.isnative:
         x = x.astype(x.dtype.newbyteorder("="))

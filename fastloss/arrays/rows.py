@@ -9,7 +9,7 @@ import numpy as np
 
 from ..options import GRAD, HESS, VALUE, Options, RowStats, check_options, mean_of_nothing
 from . import layout, rowquick, rowshapes
-from .numpy import FLOATS, read_array
+from .numpy import read_array
 from .rowsweep import RowSweep, wrong_label
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: s
 def read_scores(loss: Program, name: str, x: Any) -> NDArray[Any]:
     """Scores as an array of floats: integers and lists of them in float64."""
     array = read_array(loss, name, x)
-    return array if array.dtype.char in FLOATS else array.astype(np.float64)
+    return array if array.dtype.char in layout.FLOATS else array.astype(np.float64)
 
 
 def denominator(sweep: RowSweep, options: Options, given: bool) -> float:

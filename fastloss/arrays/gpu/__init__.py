@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 @cache
-def face(package: str) -> Face | None:
-    """What can be done with arrays whose type is defined in such a package; None where it only bears the name."""
+def face(name: str) -> Face | None:
+    """What can be done with a library's arrays; None where a package only bears its name."""
     try:
-        found: Any = import_module(f"{__name__}.{package.partition('_')[0]}")
+        found: Any = import_module(f"{__name__}.{name}")
     except ImportError:
         return None
     return found  # type: ignore[no-any-return]

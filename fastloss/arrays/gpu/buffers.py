@@ -10,16 +10,13 @@ import numpy as np
 from .. import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ...definition import Definition
     from ...kernels.cuda.launch import Gpu
     from ...program import Program
 
     Shape = tuple[int, ...]
-
-NUMBERS = frozenset("?bBhHiIlLqQfdeE")
-FLOATS = frozenset("fdeE")
 
 
 class _Brain:
@@ -35,7 +32,7 @@ def char_of(dtype: Any) -> str:
     """The character of a type of NumPy's; '' for one that no kernel reads. There is one for each integer."""
     if dtype.name == "bfloat16":
         return "E"
-    known = dtype.isbuiltin == 1 and dtype.isnative and dtype.char in NUMBERS
+    known = dtype.isbuiltin == 1 and dtype.isnative and dtype.char in layout.NUMBERS
     return {"l": "q" if dtype.itemsize == 8 else "i", "L": "Q" if dtype.itemsize == 8 else "I"}.get(
         dtype.char, dtype.char if known else ""
     )
@@ -48,6 +45,11 @@ def dtype_of(char: str) -> Any:
     import ml_dtypes
 
     return np.dtype(ml_dtypes.bfloat16)
+
+
+def type_of(char: str) -> Any:
+    """A type, as far as errors tell it: without anything that may not be installed."""
+    return _Brain() if char == "E" else np.dtype(char)
 
 
 class Buffer(NamedTuple):
@@ -75,7 +77,7 @@ class Buffer(NamedTuple):
     @property
     def dtype(self) -> Any:
         """Its type, as far as errors tell it."""
-        return _Brain() if self.char == "E" else np.dtype(self.char)
+        return type_of(self.char)
 
     @property
     def dense(self) -> bool:
@@ -152,21 +154,28 @@ class Work:
     def __init__(self, face: Face, gpu: Gpu, device: int, name: str) -> None:
         self.face, self.gpu, self.device = face, gpu, device
         self.stream = face.stream(device)
-        self.flags = gpu.flags(device)
-        self.flag = self.flags.slot(name)
+        self.flag = gpu.flags(device).slot(name)
 
     def empty(self, shape: Shape, char: str) -> Buffer:
         """A fresh array."""
         return self.face.buffer(self.face.empty(shape, char, self.device))
 
+    def filled(self, number: Any, shape: Shape, char: str) -> Buffer:
+        """A fresh array of one number."""
+        return self.face.buffer(self.face.filled(float(number), shape, char, self.device))
+
     def run(self, plan: Any, blocks: int, *args: Any) -> None:
         """Launch a kernel."""
         self.gpu.run(plan, self.device, self.stream, blocks, args)
 
-    def flawed(self) -> bool:
-        """Wait for what was launched; whether it found something wrong."""
+    def wait(self) -> None:
+        """Until what was launched is done."""
         self.gpu.wait(self.device, self.stream)
-        return self.flags.take(self.flag)
+
+    def flawed(self) -> bool:
+        """Whether what was launched found something wrong."""
+        self.wait()
+        return self.gpu.flags(self.device).take(self.flag)
 
 
 def read(face: Face, loss: Definition | Program, names: Sequence[str], arrays: Sequence[Any]) -> list[Any]:
@@ -186,7 +195,7 @@ def read(face: Face, loss: Definition | Program, names: Sequence[str], arrays: S
         if why:
             raise TypeError(f"{loss.name}: {name} {why}")
         buffer = face.buffer(x)
-        if buffer.char not in NUMBERS or not buffer.char:
+        if buffer.char not in layout.NUMBERS:
             raise TypeError(f"{loss.name}: {name} has dtype {x.dtype}, expected real numbers of at most 64 bits")
         first = first or (name, buffer)
         if buffer.device != first[1].device:
@@ -201,10 +210,8 @@ def in_type(face: Face, x: Buffer, char: str) -> Buffer:
     return x if x.char == char else face.buffer(face.cast(x.array, char))
 
 
-def in_shape(face: Face, x: Any, shape: Shape, char: str, device: int) -> Buffer:
-    """The same in the full shape, in C order; a number takes the type that is given."""
-    if not isinstance(x, Buffer):
-        return face.buffer(face.filled(float(x), shape, char, device))
+def dense(face: Face, x: Buffer, shape: Shape) -> Buffer:
+    """The same in the full shape, in C order."""
     return x if x.shape == shape and x.dense else face.buffer(face.dense(x.array, shape))
 
 
@@ -213,54 +220,6 @@ def aligned(*buffers: Buffer) -> bool:
     return not any([b.address % 16 for b in buffers])  # noqa: C419, a generator takes twice as long
 
 
-def check_output(
-    face: Face, loss: Definition | Program, a: Any, expected: tuple[str, Shape, int], inputs: dict[str, Any],
-    others: Sequence[Buffer], over: str,
-) -> Buffer:  # fmt: skip
-    """One array of `out=`, checked; `expected` are its type, its shape and its device.
-
-    It may be the very memory of the input that is named `over`, and may overlap nothing else.
-    """
-    char, shape, device = expected
-    if not face.owns(a):
-        raise TypeError(f"{loss.name}: out must be an array of {face.NAME} on a GPU, got {type(a).__name__}")
-    found: Buffer = read(face, loss, ["out"], [a])[0]
-    if (found.char, found.shape, found.device) != expected:
-        raise ValueError(
-            f"{loss.name}: out has dtype {found.dtype}, shape {found.shape} and device cuda:{found.device}, expected "
-            f"{_Brain() if char == 'E' else np.dtype(char)}, {shape} and cuda:{device}"
-        )
-    mine = found.phantom()
-    if layout.overlaps_itself(mine):
-        raise ValueError(f"{loss.name}: some of the elements of out are one and the same")
-    if any(layout.overlap(mine, other.phantom()) for other in others):
-        raise ValueError(f"{loss.name}: the arrays of out overlap each other")
-    for name, x in inputs.items():
-        same = name == over and (x.address, x.shape, x.strides) == (found.address, found.shape, found.strides)
-        if not same and layout.overlap(mine, x.phantom()):
-            raise ValueError(f"{loss.name}: out overlaps {name}; the gradient of {loss.inputs[0]} may be written "
-                             f"over {loss.inputs[0]} itself, and nothing over anything else")  # fmt: skip
-    return found
-
-
-def scratch(work: Work, blocks: int) -> Scratch:
-    """Room for what kernels leave for each other."""
-    room = work.empty((32 + 8 * blocks,), "B")
-    return Scratch(room, room.address, room.address + 16, room.address + 32)
-
-
-class Scratch(NamedTuple):
-    """Addresses, and the memory that they are in."""
-
-    room: Buffer
-    divisor: int
-    """What the sum is divided by, in float64."""
-    slopes: int
-    """What derivatives are multiplied with, and a root's second one."""
-    sums: int
-    """Those of the tiles."""
-
-
-def host_twin(face: Face, x: Any) -> Any:
-    """A buffer's elements in NumPy's, a number as it is."""
-    return face.host(x.array) if isinstance(x, Buffer) else x
+def addresses(buffers: Iterable[Buffer | None]) -> tuple[int, ...]:
+    """Those of the arrays that there are."""
+    return tuple([x.address for x in buffers if x is not None])

@@ -143,17 +143,17 @@ class Flags:
 
     def __init__(self, address: int) -> None:
         self.address = address
-        self._names: list[str] = []
+        self._slots: dict[str, int] = {}
         self._lock = threading.Lock()
         self._numbers = (ctypes.c_int32 * SLOTS).from_address(address)
         self._bytes = memoryview(self._numbers).cast("B")
 
     def slot(self, name: str) -> int:
         """The address of a loss's number."""
-        with self._lock:
-            if name not in self._names and len(self._names) < SLOTS:
-                self._names.append(name)
-            return self.address + 4 * (self._names.index(name) if name in self._names else SLOTS - 1)
+        if name not in self._slots:
+            with self._lock:
+                self._slots.setdefault(name, min(len(self._slots), SLOTS - 1))
+        return self.address + 4 * self._slots[name]
 
     def take(self, slot: int) -> bool:
         """Whether something was found wrong, which is then forgotten."""
@@ -163,10 +163,9 @@ class Flags:
 
     def raise_pending(self) -> None:
         """Raise for what an earlier call has found wrong."""
-        used = 4 * len(self._names)
-        if any(self._bytes[:used]):
+        if any(self._bytes[: 4 * len(self._slots)]):
             with self._lock:
-                found = [name for k, name in enumerate(self._names) if self._numbers[k]]
+                found = [name for name, slot in self._slots.items() if self._numbers[slot]]
                 ctypes.memset(self.address, 0, 4 * SLOTS)
             raise ValueError(
                 f"{', '.join(found)}: a label of an earlier call on the GPU was no class, or a value outside its "

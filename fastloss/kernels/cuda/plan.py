@@ -61,11 +61,6 @@ _PUT = {0: c.store_nothing, 1: c.put1, 2: c.put2}
 _CONCLUDED = {"weighed": c.weighed, "averaged": c.averaged, "rooted": c.rooted}
 
 
-def width_of(plan: Plan) -> int:
-    """Elements of a packet where every address allows it."""
-    return {"d": 2, "f": 4}.get(plan.types[plan.wrt[0]], 8)
-
-
 AnyPlan = CudaPlan | CombinePlan | CudaRowPlan
 
 

@@ -48,9 +48,14 @@ class CudaRowPlan(NamedTuple):
         return THREADS, BLOCKS - 1 if large else BLOCKS
 
 
+def width_of(stored: str) -> int:
+    """Elements of a packet of 16 bytes."""
+    return {"d": 2, "f": 4}.get(stored, 8)
+
+
 def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> CudaRowPlan:
     """The plan for rows of so many classes, whose packets are `aligned` in memory or not."""
-    width = {"d": 2, "f": 4}.get(plan.types[0], 8) if aligned else 1
+    width = width_of(plan.types[0]) if aligned else 1
     streams = plan.sizes.scores + (plan.target == "dense")
     most = max(1, HOLD // (streams * (4 if plan.compute == "d" else 1) * width)) if aligned else 4
     group = rows.WARP if classes <= rows.WARP * width * most else THREADS

@@ -16,8 +16,8 @@ from numba import cuda, types
 import fastloss as fl
 from fastloss.kernels.cuda import target
 from fastloss.kernels.cuda.arguments import arguments, flat
-from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan, width_of
-from fastloss.kernels.cuda.rowplan import CudaRowPlan, fitted
+from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan
+from fastloss.kernels.cuda.rowplan import CudaRowPlan, fitted, width_of
 from fastloss.kernels.cuda.target import Binary, compiled
 from fastloss.kernels.plan import Plan, sum_plan
 from fastloss.kernels.rowplan import RowPlan, census_plan
@@ -35,7 +35,7 @@ def plan(loss: Any, types: tuple[str, ...], want: int, weight: str = "", each: b
         loss.jet, loss.order, len(loss.parameters), loss.wrt, want, each, types, weight, "C", False, loss.rooted,
         loss.tests,
     )  # fmt: skip
-    return CudaPlan(base, width or width_of(base), found)
+    return CudaPlan(base, width or width_of(base.types[base.wrt[0]]), found)
 
 
 def text(binary: Binary) -> str:

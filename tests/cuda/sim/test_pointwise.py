@@ -12,7 +12,8 @@ from simulated import combine, total
 
 import fastloss as fl
 from fastloss.kernels.cuda import pointwise
-from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan, width_of
+from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan
+from fastloss.kernels.cuda.rowplan import width_of
 from fastloss.kernels.plan import Plan, sum_plan
 from fastloss.options import GRAD, HESS, VALUE
 
@@ -42,7 +43,7 @@ def plan(
         loss.jet, loss.order, len(loss.parameters), loss.wrt, want, each, tuple(x.dtype.char for x in data),
         weight[0].dtype.char if weight else "", "C", False, loss.rooted, loss.tests,
     )  # fmt: skip
-    return CudaPlan(base, width or width_of(base), found)
+    return CudaPlan(base, width or width_of(base.types[base.wrt[0]]), found)
 
 
 def agree(found: Any, expected: Any, dtype: str) -> None:
