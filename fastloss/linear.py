@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import refuse_foreign
+from .arrays import on_gpu, refuse_foreign
 from .chunks import Chunks
 from .loss import LOSSES
 from .options import GRAD, VALUE, Options
@@ -48,6 +48,9 @@ class LinearLoss:
     ``ignore_index``, ``label_smoothing``, and its own parameters. float32 and float64 are computed as they are,
     anything smaller in float32. The products are NumPy's, so their last bits may depend on BLAS, its threads and the
     chunk; what the loss makes of the logits has the same bits for any number of threads.
+
+    On a GPU all arrays are torch's or all are CuPy's, whose products are taken, and a chunk has 2^26 logits. 16-bit
+    floats stay what they are there: logits and their gradient are rounded to 16 bits, and chunks add up in float32.
     """
 
     def __init__(self, loss: RowLoss) -> None:
@@ -95,19 +98,25 @@ class LinearLoss:
         normalizer: float | None = None,
         empty: str = "nan",
         backend: str | None = None,
-        check: bool = True,
+        check: bool | None = None,
         **parameters: Any,
     ) -> Any:
         given = {"hidden": hidden, "weight": weight, "labels": labels, "bias": bias, "sample_weight": sample_weight,
                  "class_weight": class_weight}  # fmt: skip
-        refuse_foreign(self.loss, tuple(given.values()), tuple(given))
-        layer = _Layer(self.loss, hidden, weight, bias)
         loss = self.loss.having(parameters) if parameters else self.loss
         options = Options(
             VALUE | GRAD if derive else VALUE, -1, sample_weight, class_weight, ignore_index, label_smoothing,
             reduction, normalizer, empty, None, False, backend, check,
         )  # fmt: skip
-        step = _chunk(self.name, chunk, layer)
+        step = None if chunk is None else _chunk(self.name, chunk)
+        face = on_gpu(tuple(given.values()))
+        if face is not None:
+            from .arrays.gpu import linear
+
+            return linear.evaluate(face, loss, given, options, step)
+        refuse_foreign(loss, tuple(given.values()), tuple(given))
+        layer = _Layer(loss, hidden, weight, bias)
+        step = step or max(ROWS, CHUNK // max(1, layer.classes))
         frame = np.broadcast_to(np.zeros((), layer.kind), (*layer.batch, layer.classes))
         chunks = Chunks(loss, (frame, labels), options, "sample_weight")
         for low in range(0, layer.rows, step):
@@ -124,12 +133,11 @@ class _Layer:
 
     def __init__(self, loss: RowLoss, hidden: Any, weight: Any, bias: Any) -> None:
         from .arrays.rows import read_scores
+        from .arrays.rowshapes import check_layer
 
-        name = loss.name
         hidden, weight = read_scores(loss, "hidden", hidden), read_scores(loss, "weight", weight)
-        if hidden.ndim < 1 or weight.ndim != 2 or hidden.shape[-1] != weight.shape[1]:
-            raise ValueError(f"{name}: hidden has shape {hidden.shape} and weight {weight.shape}, expected (..., d) "
-                             "and (K, d)")  # fmt: skip
+        bias = None if bias is None else read_scores(loss, "bias", bias)
+        check_layer(loss, hidden.shape, weight.shape, None if bias is None else bias.shape)
         self.kind: Any = np.float64 if "d" in (hidden.dtype.char, weight.dtype.char) else np.float32
         self.kinds = [hidden.dtype, weight.dtype]
         self.batch, self.classes = hidden.shape[:-1], len(weight)
@@ -139,9 +147,6 @@ class _Layer:
         self.weight = weight.astype(self.kind, copy=False)
         self.bias = None
         if bias is not None:
-            bias = read_scores(loss, "bias", bias)
-            if bias.shape != (self.classes,):
-                raise ValueError(f"{name}: bias has shape {bias.shape}, expected ({self.classes},)")
             self.bias = bias.astype(self.kind, copy=False)
             self.kinds.append(bias.dtype)
         self._room = np.empty((0, self.classes), self.kind)
@@ -184,9 +189,7 @@ class _Layer:
         return tuple(g.reshape(s).astype(k, copy=False) for g, s, k in zip(sums, shapes, self.kinds, strict=True))
 
 
-def _chunk(name: str, chunk: Any, layer: _Layer) -> int:
-    if chunk is None:
-        return max(ROWS, CHUNK // max(1, layer.classes))
+def _chunk(name: str, chunk: Any) -> int:
     try:
         rows = int(chunk.__index__())
     except AttributeError:

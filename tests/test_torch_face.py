@@ -66,5 +66,13 @@ def test_conversions(face: Any) -> None:
     to = torch.empty(3, 2).T
     face.assign(to, x)
     assert_array_equal(to.numpy(), x.numpy())
+    room = torch.ones(2, 2)
+    face.product(x, x.T, room)
+    assert_array_equal(room.numpy(), [[5, 14], [14, 50]])
+    face.add_product(x, x.T, room)
+    face.add_product(x.bfloat16(), x.T.bfloat16(), room)
+    assert_array_equal(room.numpy(), [[15, 42], [42, 150]])
+    kept = face.kept(torch.full((2, 2), torch.nan), torch.tensor([True, False]))
+    assert_array_equal(kept.numpy(), [[np.nan, np.nan], [0, 0]])
     hits = face.hits(torch.tensor([0, -1, 2]), torch.tensor([0, -1, 1]))
     assert_array_equal(hits.numpy(), [True, False, False])

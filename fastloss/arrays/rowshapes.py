@@ -61,6 +61,14 @@ def check_class_weight(loss: Program, shape: Shape, classes: int) -> None:
         raise ValueError(f"{loss.name}: class_weight has shape {shape}, expected ({classes},), one for each class")
 
 
+def check_layer(loss: Program, hidden: Shape, weight: Shape, bias: Shape | None) -> None:
+    """Raise unless the arrays are those of one linear layer."""
+    if not hidden or len(weight) != 2 or hidden[-1] != weight[1]:
+        raise ValueError(f"{loss.name}: hidden has shape {hidden} and weight {weight}, expected (..., d) and (K, d)")
+    if bias is not None and bias != weight[:1]:
+        raise ValueError(f"{loss.name}: bias has shape {bias}, expected {weight[:1]}")
+
+
 def smoothing(loss: Program, s: Any) -> float:
     """How much of a target goes to all classes alike."""
     try:

@@ -26,6 +26,13 @@ def library(request: pytest.FixtureRequest) -> Any:
     return LIBRARIES[request.param]
 
 
+@pytest.fixture
+def torch() -> Any:
+    """It captures graphs, and counts memory."""
+    assert "torch" in LIBRARIES, "this test needs torch"
+    return LIBRARIES["torch"].torch
+
+
 def agree(library: Any, found: Any, expected: Any, dtype: str) -> None:
     if isinstance(expected, tuple):
         for a, b in zip(found, expected, strict=True):
@@ -95,6 +102,30 @@ def test_ports_of_rows(k: int, library: Any, rng: np.random.Generator) -> None:
     agree(library, found, expected, "f4")
 
 
+@pytest.mark.parametrize("name", [n for n in LIBRARIES if n != "numba"])
+@pytest.mark.parametrize(("dtype", "chunk"), [("f4", None), ("f4", 100), ("f8", 7), ("f2", None), ("bf16", 100)])
+def test_linear_cross_entropy(name: str, dtype: str, chunk: int | None, rng: np.random.Generator) -> None:
+    if name == "cupy" and dtype == "bf16":
+        return  # which it does not multiply
+    library, n, d, k = LIBRARIES[name], 300, 64, 1_000
+    layer = [rng.normal(size=s).astype(TYPES[dtype]) for s in ((n, d), (k, d), (k,))]
+    labels, samples = rng.integers(0, k, n), rng.integers(0, 3, n).astype("f4")
+    labels[::7] = -100
+    hidden, weight, bias = map(library.put, layer)
+    found = fl.linear_cross_entropy.value_and_grad(
+        hidden, weight, library.put(labels), bias=bias, chunk=chunk, ignore_index=-100,
+        sample_weight=library.put(samples),
+    )  # fmt: skip
+    hidden, weight, bias = map(in_float64, layer)
+    expected = fl.linear_cross_entropy.value_and_grad(
+        hidden, weight, labels, bias=bias, ignore_index=-100, sample_weight=samples
+    )
+    # Products of 64 numbers, where float32's may be TF32's; 16-bit logits of magnitude 8 are off by 1/256 or 1/32.
+    for a, b in zip((found[0], *found[1]), (expected[0], *expected[1]), strict=True):
+        limit = {"f4": 1e-3, "f8": 1e-12, "f2": 1e-2, "bf16": 1e-1}[dtype]
+        assert_allclose(library.get(a), b, rtol=limit, atol=limit * np.abs(b).max())
+
+
 @pytest.mark.parametrize("verb", ["value_and_grad", "grad_and_hess"])
 def test_the_same_bits_every_time(verb: str, library: Any, rng: np.random.Generator) -> None:
     x, y = rng.normal(size=3_000_017).astype("f4"), rng.normal(size=3_000_017).astype("f4")
@@ -145,9 +176,7 @@ def test_the_callers_stream(name: str, rng: np.random.Generator) -> None:
     agree(library, found, expected, "f8")
 
 
-@pytest.mark.skipif("torch" not in LIBRARIES, reason="graphs are captured by torch")
-def test_graphs(rng: np.random.Generator) -> None:
-    torch = LIBRARIES["torch"].torch
+def test_graphs(torch: Any, rng: np.random.Generator) -> None:
     x = torch.randn(64, 1_000, device="cuda")
     labels = torch.randint(0, 1_000, (64,), device="cuda")
     weight = torch.rand(64, device="cuda")
@@ -176,10 +205,7 @@ def test_more_elements_than_32_bits_count(library: Any) -> None:
     assert_array_equal(last, [0.0, 0.0, -8.0])
 
 
-def test_memory_is_the_gradient_and_little_else() -> None:
-    if "torch" not in LIBRARIES:
-        pytest.skip("torch counts memory")
-    torch = LIBRARIES["torch"].torch
+def test_memory_is_the_gradient_and_little_else(torch: Any) -> None:
     x, y = torch.randn(1 << 24, device="cuda"), torch.randn(1 << 24, device="cuda")
     fl.huber.value_and_grad(x, y)
     torch.cuda.reset_peak_memory_stats()

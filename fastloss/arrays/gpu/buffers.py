@@ -64,6 +64,12 @@ class Buffer(NamedTuple):
     """NumPy's type character; `E` for bfloat16."""
     device: int
 
+    @staticmethod
+    def nowhere(shape: Shape, char: str, device: int) -> Buffer:
+        """What stands for a dense array that does not exist: only its shape and type are looked at."""
+        size = type_of(char).itemsize
+        return Buffer(None, 0, shape, tuple([size * prod(shape[k + 1 :]) for k in range(len(shape))]), char, device)
+
     @property
     def ndim(self) -> int:
         """How many axes it has."""
@@ -141,6 +147,15 @@ class Face(Protocol):
     def add_up(self, x: Any, axes: Shape, shape: Shape, char: str) -> Any:
         """The sum over axes in float64, in another shape and type."""
 
+    def product(self, a: Any, b: Any, to: Any) -> None:
+        """Write the matrix product of `a` and `b`, of one type, into `to`, of the same."""
+
+    def add_product(self, a: Any, b: Any, to: Any) -> None:
+        """Add the matrix product to `to`, which may be of a wider type."""
+
+    def kept(self, x: Any, rows: Any) -> Any:
+        """A copy of a matrix with 0 in those rows where `rows` is false."""
+
     def hits(self, top: Any, labels: Any) -> Any:
         """Where the two agree; None if the library cannot say."""
 
@@ -213,6 +228,14 @@ def in_type(face: Face, x: Buffer, char: str) -> Buffer:
 def dense(face: Face, x: Buffer, shape: Shape) -> Buffer:
     """The same in the full shape, in C order."""
     return x if x.shape == shape and x.dense else face.buffer(face.dense(x.array, shape))
+
+
+def some_rows(x: Buffer | None, low: int, high: int, rows: int) -> Buffer | None:
+    """Those from `low` to `high` of a dense array of so many rows, for a kernel: `array` is still the whole one."""
+    if x is None:
+        return None
+    row = x.size // rows
+    return x._replace(address=x.address + low * row * x.dtype.itemsize, shape=(high - low, row))
 
 
 def aligned(*buffers: Buffer) -> bool:

@@ -77,6 +77,24 @@ def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> 
         return x.sum(axis=axes, dtype=np.float64).reshape(shape).astype(dtype_of(char))
 
 
+def product(a: Any, b: Any, to: Any) -> None:
+    """By cuBLAS."""
+    with to.device:
+        cupy.matmul(a, b, out=to)
+
+
+def add_product(a: Any, b: Any, to: Any) -> None:
+    """With the product in between."""
+    with to.device:
+        to += cupy.matmul(a, b)
+
+
+def kept(x: Any, rows: Any) -> Any:
+    """A copy."""
+    with x.device:
+        return cupy.where(rows[:, None], x, x.dtype.type(0))
+
+
 def hits(top: Any, labels: Any) -> Any:
     """Where the label is the largest score's."""
     with top.device:

@@ -74,6 +74,21 @@ def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> 
     raise NotImplementedError("Numba's device arrays are not added up on a GPU: give pred in the full shape")
 
 
+def product(a: Any, b: Any, to: Any) -> None:
+    """Not possible."""
+    raise NotImplementedError("Numba has no matrix products on a GPU: pass cupy.asarray(hidden) and so on")
+
+
+def add_product(a: Any, b: Any, to: Any) -> None:
+    """Not possible."""
+    product(a, b, to)
+
+
+def kept(x: Any, rows: Any) -> Any:
+    """Not possible: `product` has said so."""
+    return x
+
+
 def hits(top: Any, labels: Any) -> Any:
     """Not possible."""
     return None

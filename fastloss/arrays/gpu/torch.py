@@ -84,6 +84,24 @@ def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> 
     return x.sum(dim=axes, dtype=torch.float64).reshape(shape).to(_TYPES[char])
 
 
+def product(a: Any, b: Any, to: Any) -> None:
+    """By cuBLAS."""
+    torch.matmul(a.detach(), b.detach(), out=to)
+
+
+def add_product(a: Any, b: Any, to: Any) -> None:
+    """In one go where the types are the same."""
+    if a.dtype == to.dtype:
+        to.addmm_(a.detach(), b.detach())
+    else:
+        to += a.detach() @ b.detach()
+
+
+def kept(x: Any, rows: Any) -> Any:
+    """A copy."""
+    return x.detach().masked_fill(~rows[:, None], 0.0)
+
+
 def hits(top: Any, labels: Any) -> Any:
     """Where the label is the largest score's."""
     return (top == labels) & (top >= 0)

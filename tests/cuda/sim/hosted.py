@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
+from numpy.testing import assert_allclose
 from simulated import KINDS, kernel
 
 from fastloss.arrays.gpu.buffers import Buffer, char_of, dtype_of
@@ -27,6 +28,32 @@ class Hosted:
     @property
     def dtype(self) -> Any:
         return self.array.dtype
+
+    def __getitem__(self, key: Any) -> Hosted:
+        return Hosted(self.array[key], self.device)
+
+    def __iadd__(self, other: Hosted) -> Hosted:
+        self.array += other.array
+        return self
+
+    def __ne__(self, other: object) -> Any:
+        return Hosted(self.array != other, self.device)
+
+    def __and__(self, other: Hosted) -> Hosted:
+        return Hosted(self.array & other.array, self.device)
+
+    __hash__ = object.__hash__
+
+    def reshape(self, *shape: Any) -> Hosted:
+        return Hosted(self.array.reshape(*shape), self.device)
+
+    @property
+    def T(self) -> Hosted:
+        return Hosted(self.array.T, self.device)
+
+    @property
+    def shape(self) -> Any:
+        return self.array.shape
 
 
 Hosted.__module__ = "cupy"  # by which it is found
@@ -81,6 +108,20 @@ def add_up(x: Hosted, axes: Any, shape: Any, char: str) -> Hosted:
     return Hosted(x.array.sum(axis=axes, dtype=np.float64).reshape(shape).astype(dtype_of(char)), x.device)
 
 
+def product(a: Hosted, b: Hosted, to: Hosted) -> None:
+    assert a.dtype == b.dtype == to.dtype  # as torch wants it
+    to.array[...] = a.array @ b.array
+
+
+def add_product(a: Hosted, b: Hosted, to: Hosted) -> None:
+    assert a.dtype == b.dtype
+    to.array += (a.array @ b.array).astype(to.dtype)
+
+
+def kept(x: Hosted, rows: Hosted) -> Hosted:
+    return Hosted(np.where(rows.array[:, None], x.array, x.dtype.type(0)), x.device)
+
+
 def hits(top: Hosted, labels: Hosted) -> Hosted:
     return Hosted((top.array == labels.array) & (top.array >= 0), top.device)
 
@@ -128,3 +169,32 @@ def _resolved(kind: Any, given: Any) -> Any:
             return FakeCUDAArray(np.frombuffer(raw, stored))
     assert given == 0 or not any(m.size for m in _memory if m.ctypes.data == given), "an address of nothing"
     return FakeCUDAArray(np.empty(0, stored))
+
+
+TOLERANCE = {"f": 1e-5, "d": 1e-13, "e": 2e-3, "E": 2e-2}
+
+
+def to_gpu(x: Any) -> Any:
+    return Hosted(x) if isinstance(x, np.ndarray) else x
+
+
+def agree(found: Any, expected: Any, tolerance: float | None = None) -> None:
+    """The same structure, types and shapes, and all but the same numbers."""
+    if isinstance(expected, tuple):
+        assert isinstance(found, tuple) and len(found) == len(expected)
+        for a, b in zip(found, expected, strict=True):
+            agree(a, b, tolerance)
+        return
+    assert isinstance(found, Hosted)
+    a, b = found.array, np.asarray(expected)
+    assert (a.dtype, a.shape) == (b.dtype, b.shape)
+    limit = tolerance or TOLERANCE.get(b.dtype.char, 0.0)
+    scale = np.max(np.abs(b.astype("f8")), initial=0.0, where=np.isfinite(b.astype("f8")))
+    assert_allclose(a.astype("f8"), b.astype("f8"), rtol=limit, atol=limit * scale)
+
+
+def both(call: Any, *inputs: Any, tolerance: float | None = None, **options: Any) -> Any:
+    """The same call on the GPU and on the host."""
+    found = call(*map(to_gpu, inputs), **{k: to_gpu(v) for k, v in options.items()})
+    agree(found, call(*inputs, **options), tolerance)
+    return found

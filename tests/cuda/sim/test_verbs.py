@@ -9,59 +9,14 @@ import hosted
 import ml_dtypes
 import numpy as np
 import pytest
-from hosted import Hosted, Pretended
-from numpy.testing import assert_allclose, assert_array_equal
+from hosted import Hosted, agree, both, to_gpu
+from numpy.testing import assert_array_equal
 
 import fastloss as fl
-from fastloss.arrays import gpu as faces
-from fastloss.kernels.cuda import launch, pointwise, rowplan
-from fastloss.kernels.cuda import rows as template
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
-TOLERANCE = {"f": 1e-5, "d": 1e-13, "e": 2e-3, "E": 2e-2}
+pytestmark = [pytest.mark.usefixtures("gpu"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 POINTWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
 ROWWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
-
-
-@pytest.fixture(autouse=True)
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Warps of 4 threads, blocks of 16, tiles of 64: a simulated thread takes a tenth of a millisecond."""
-    for module, name, value in (
-        (template, "WARP", 4), (template, "TILE", 64), (rowplan, "THREADS", 16), (pointwise, "THREADS", 16),
-        (pointwise, "TILE", 64),
-    ):  # fmt: skip
-        monkeypatch.setattr(module, name, value)
-    hosted._memory.clear()
-    pretended = Pretended()
-    monkeypatch.setattr(faces, "face", lambda package: hosted)
-    monkeypatch.setattr(launch, "gpu", lambda: pretended)
-    return pretended
-
-
-def to_gpu(x: Any) -> Any:
-    return Hosted(x) if isinstance(x, np.ndarray) else x
-
-
-def agree(found: Any, expected: Any, tolerance: float | None = None) -> None:
-    """The same structure, types and shapes, and all but the same numbers."""
-    if isinstance(expected, tuple):
-        assert isinstance(found, tuple) and len(found) == len(expected)
-        for a, b in zip(found, expected, strict=True):
-            agree(a, b, tolerance)
-        return
-    assert isinstance(found, Hosted)
-    a, b = found.array, np.asarray(expected)
-    assert (a.dtype, a.shape) == (b.dtype, b.shape)
-    limit = tolerance or TOLERANCE.get(b.dtype.char, 0.0)
-    scale = np.max(np.abs(b.astype("f8")), initial=0.0, where=np.isfinite(b.astype("f8")))
-    assert_allclose(a.astype("f8"), b.astype("f8"), rtol=limit, atol=limit * scale)
-
-
-def both(call: Any, *inputs: Any, tolerance: float | None = None, **options: Any) -> Any:
-    """The same call on the GPU and on the host."""
-    found = call(*map(to_gpu, inputs), **{k: to_gpu(v) for k, v in options.items()})
-    agree(found, call(*inputs, **options), tolerance)
-    return found
 
 
 def sampled(loss: Any, shape: Any, kind: Any, rng: np.random.Generator) -> tuple[Any, ...]:
