@@ -311,25 +311,61 @@ def test_threshold_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
         assert from_environment("FASTLOSS_PARALLEL_FROM", 7) == 7
 
 
+SHORT = [
+    *product(["hinge"], ["__call__", "value_and_grad", "grad", "grad_and_hess"], ["mean", "sum", "none"]),
+    ("root_mean_squared_log_error", "value_and_grad", "mean"),
+    ("root_mean_squared_error", "grad_and_hess", "mean"),
+    ("gaussian_nll", "value_and_grad", "mean"),
+    ("gaussian_nll", "value_and_grad", "none"),
+]
+
+
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("verb", ["__call__", "value_and_grad", "grad", "grad_and_hess"])
-@pytest.mark.parametrize("name", ["huber", "hinge"])
+@pytest.mark.parametrize(("name", "verb", "reduction"), SHORT)
 def test_short_way_and_long_way_agree(
     name: str, verb: str, reduction: str, weighted: bool, rng: np.random.Generator
 ) -> None:
     """A loss that remembers no call goes the long way; the same call again goes the short one."""
-    for shape, dtype, with_out, check in product([(40,), (5, 8)], ["f4", "f8"], [False, True], [False, True]):
+    count = len(fl.LOSSES[name].wrt)
+    ways = ["fresh"] if verb == "__call__" else ["fresh", "apart", "over"]
+    for (shape, dtype), way, check in product([((40,), "f4"), ((5, 8), "f8")], ways, [False, True]):
         loss = fl.LOSSES[name].bind()
-        arrays = draw(loss, shape, dtype, rng)
+        drawn = draw(loss, shape, dtype, rng)
         weight = rng.gamma(1.0, 1.0, shape).astype(dtype) if weighted else None
         results = []
         for _ in range(3):
-            out = np.empty(shape, dtype) if with_out and verb in ("grad", "value_and_grad") else None
+            arrays = [x.copy() for x in drawn]
+            mine = [np.empty(shape, dtype) for _ in range(count * (1 + (verb == "grad_and_hess")))]
+            if way == "over":
+                mine[0] = arrays[0]
+            parts = [tuple(mine[:count]), tuple(mine[count:])] if count > 1 else mine
+            out = None if way == "fresh" else tuple(parts) if verb == "grad_and_hess" else parts[0]
             result = getattr(loss, verb)(*arrays, weight=weight, reduction=reduction, check=check, out=out)
-            results.append([np.array(a) for a in gradients(result)])
-            assert out is None or gradients(result)[-1] is out
+            found = [a for part in gradients(result) for a in gradients(part)]
+            results.append([np.array(a) for a in found])
+            assert out is None or all(a is b for a, b in zip(found[-len(mine) :], mine, strict=True))
+        assert loss.recipes
         for other in results[1:]:
             for a, b in zip(results[0], other, strict=True):
                 assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
-        assert bool(loss.recipes) == (reduction != "none")
+
+
+def test_the_short_way_takes_no_memory_that_the_long_one_refuses() -> None:
+    loss = fl.huber.bind()
+    x, y, g, h = (np.ones(8) for _ in range(4))
+    memory = np.ones(24)
+    frozen = np.ones(8)
+    frozen.flags.writeable = False
+    loss.grad(x, y, out=g)
+    loss.grad(x, y, out=x)
+    loss.grad_and_hess(x, y, out=(g, h))
+    wrong = [
+        (loss.grad, y), (loss.grad, np.ones(8, "f4")), (loss.grad, np.ones(9)), (loss.grad, frozen), (loss.grad, (g,)), (loss.grad_and_hess, (g, g)), (loss.grad_and_hess, (g, x)),
+        (loss.grad_and_hess, (memory[:8], memory[7:15])), (loss.grad_and_hess, (g,)), (loss.grad_and_hess, g),
+    ]  # fmt: skip
+    for verb, out in wrong:
+        with pytest.raises((TypeError, ValueError), match="out"):
+            verb(x, y, out=out)
+    assert loss.grad(x, y, out=memory[::3]) is not None
+    with pytest.raises(ValueError, match="out overlaps pred"):
+        loss.grad(memory[:8], y, out=memory[4:12])

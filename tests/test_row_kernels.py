@@ -314,3 +314,62 @@ def test_functions(name: str, dtype: str, rng: np.random.Generator) -> None:
         if name != "logsumexp":
             assert call(x, out=x, temperature=temperature) is x
             close(x, expected, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize(
+    ("name", "verb", "reduction"),
+    [
+        ("cross_entropy", "value_and_grad", "mean"),
+        ("cross_entropy", "grad_and_hess", "none"),
+        ("cross_entropy", "__call__", "none"),
+        ("distillation", "value_and_grad", "mean"),
+        ("kl_divergence", "value_and_grad", "none"),
+    ],
+)
+def test_short_way_and_long_way_agree(name: str, verb: str, reduction: str, rng: np.random.Generator) -> None:
+    """A loss that remembers no call goes the long way; the same call again goes the short one."""
+    drawn = draw(fl.LOSSES[name], 5, 7, "f4", rng)
+    choices: list[dict[str, Any]] = [{}, {"ignore_index": int(drawn[-1][1])}] if name == "cross_entropy" else [{}]
+    for options, way in product(choices, ["fresh"] if verb == "__call__" else ["fresh", "apart", "over"]):
+        loss = fl.LOSSES[name].bind()
+        results = []
+        for _ in range(3):
+            arrays = [x.copy() for x in drawn]
+            mine = [arrays[0] if way == "over" else np.empty_like(arrays[0]), np.empty_like(arrays[0])]
+            out = None if way == "fresh" else tuple(mine) if verb == "grad_and_hess" else mine[0]
+            result = getattr(loss, verb)(*arrays, reduction=reduction, out=out, **options)
+            results.append([np.array(a) for a in (result if isinstance(result, tuple) else (result,))])
+            assert out is None or result[verb == "value_and_grad"] is mine[0]
+        assert loss.recipes
+        for other in results[1:]:
+            for a, b in zip(results[0], other, strict=True):
+                assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+
+
+def test_the_short_way_finds_what_is_wrong(rng: np.random.Generator) -> None:
+    x, labels = rng.normal(size=(4, 3)), np.array([0, 1, 2, 0])
+    loss, out = fl.cross_entropy.bind(), np.full((4, 3), 7.0)
+    for _ in range(2):
+        loss.grad(x, labels, out=out)
+        loss.grad(x, labels, ignore_index=1)
+    out[:] = 7.0
+    with pytest.raises(ValueError, match=r"target\[2\] is 3, but there are 3 classes"):
+        loss.grad(x, labels + (labels == 2), out=out)
+    assert_array_equal(out, 7.0)
+    with pytest.raises(ValueError, match=r"target\[2\] is 3, but there are 3 classes"):
+        loss.grad(x, labels + (labels == 2), ignore_index=1)
+    with pytest.raises(TypeError, match=r"ignore_index must be a whole number or None, got 1\.0"):
+        loss.grad(x, labels, ignore_index=1.0)
+    assert np.isnan(loss(x, np.ones(4, int), ignore_index=1))
+    for wrong in (x.astype("f4"), x[:3], (out,), labels):
+        with pytest.raises((TypeError, ValueError), match="out"):
+            loss.grad(x, labels, out=wrong)
+    masses = fl.kl_divergence.bind()
+    p, q = rng.dirichlet(np.ones(3), (2, 4))
+    for _ in range(2):
+        masses.grad(p, q, out=out)
+    q[1, 2] = -0.5
+    before = out.copy()
+    with pytest.raises(ValueError, match=r"target\[1, 2\] is -0.5, expected"):
+        masses.grad(p, q, out=out)
+    assert_array_equal(out, before)

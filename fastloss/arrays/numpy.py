@@ -5,7 +5,7 @@ Nothing is written before everything is checked, and nothing of the arrays' size
 
 from __future__ import annotations
 
-from math import inf, nan, sqrt
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from ..options import HESS, VALUE, check_options, mean_of_nothing
 from . import layout, quick
-from .sweep import Outputs, Sweep, total
+from .sweep import Outputs, Sweep, rooted, total
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,9 +72,8 @@ def evaluate(
     to = _aimed(sweep, want, given)
     if loss.rooted:
         mean = sweep.run(VALUE, False, 0.0, 0.0, Outputs()) / denominator
-        root = sqrt(mean) if mean >= 0.0 else nan  # of negative weights
+        root, steepness = rooted(mean)
         if want & ~VALUE:
-            steepness = 1.0 / root if root > 0.0 else 0.0 if root == 0.0 else root
             sweep.run(want & ~VALUE, False, 0.5 * steepness / denominator, steepness, to)
         value = value if absent else root
     else:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numpy import empty_like, may_share_memory, ndarray
+from numpy import empty, empty_like, may_share_memory, ndarray
 
 from ..kernels.plan import PARALLEL_FROM, sum_plan
 from ..options import GRAD, HESS, VALUE
+from .sweep import rooted
 
 if TYPE_CHECKING:
     from ..definition import Definition
@@ -19,15 +20,21 @@ if TYPE_CHECKING:
 
 
 class Recipe(NamedTuple):
-    """The kernel for a kind of call; one that only checks, one that adds up weights; and what they are given."""
+    """Kernels for a kind of call, and what they are given."""
 
     kernel: Any
+    slopes: Any
+    """The one of the derivatives, where they need the value first; else None."""
     checker: Any
+    """One that only checks; None where there is nothing to check, or where the kernel checks on its way."""
     adder: Any
+    """One that adds up weights."""
     kind: Any
     parameters: tuple[Any, ...]
     bounds: tuple[Any, ...]
+    wrt: tuple[int, ...]
     mean: bool
+    each: bool
 
 
 def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check: bool, given: bool) -> None:
@@ -37,18 +44,26 @@ def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check
     loss, size = sweep.loss, sweep.size
     arrays = (*sweep.arrays, *sweep.weights)
     types = [x.dtype for x in arrays]
-    key = (want, reduction, backend, check, given, size < PARALLEL_FROM, *types)
-    if loss.wrt != (0,) or loss.rooted or sweep.each or not size or any(t.char in "eE" for t in types):
+    if not size or any(t.char in "eE" for t in types):
         return
     if backend != "serial" and size >= PARALLEL_FROM and threads.launch() is None:
         return  # threads are off for now, and may come back
-    first = check and given and loss.checks
-    mean = reduction == "mean"
+    over = sweep.inplace
+    first = check and loss.checks and (given or loss.rooted)
+    mean, each = reduction == "mean", sweep.each and bool(want & VALUE)
     checker = cpu.runner(sweep.plan(0, True, "C", False), size, backend) if first else None
     adder = cpu.runner(sum_plan(sweep.weights[0].dtype.char, "C"), size, backend) if sweep.weights and mean else None
-    kernel = cpu.runner(sweep.plan(want, check and not first, "C", False), size, backend)
-    recipe = Recipe(kernel, checker, adder, sweep.kind, sweep.parameters, loss.bounds(sweep.kind), mean)
-    loss.recipes[key] = recipe
+    slopes = None
+    if loss.rooted:
+        kernel = cpu.runner(sweep.plan(VALUE, False, "C", False), size, backend)
+        if want & ~VALUE:
+            slopes = cpu.runner(sweep.plan(want & ~VALUE, False, "C", over), size, backend)
+    else:
+        kernel = cpu.runner(sweep.plan(want, check and not first, "C", over), size, backend)
+    way = 0 if not given else 2 if over else 1
+    loss.recipes[want, reduction, backend, check, way, size < PARALLEL_FROM, *types] = Recipe(
+        kernel, slopes, checker, adder, sweep.kind, sweep.parameters, loss.bounds(sweep.kind), loss.wrt, mean, each
+    )
 
 
 def evaluate(
@@ -69,17 +84,27 @@ def evaluate(
         if type(x) is not ndarray or x.shape != first.shape or not x.flags.c_contiguous:
             return None
         types.append(x.dtype)
-    size = first.size
+    size, given, way = first.size, (), 0
+    if out is not None:
+        given = out if type(out) is tuple else (out,)
+        way = 2 if given and given[0] is first else 1
     try:
-        recipe = loss.recipes.get((want, reduction, backend, check, out is not None, size < PARALLEL_FROM, *types))
+        recipe = loss.recipes.get((want, reduction, backend, check, way, size < PARALLEL_FROM, *types))
     except TypeError:  # an option that cannot be looked up cannot be right either
         return None
-    if recipe is None or not size or not first.ndim or (out is not None and not _usable(out, arrays, want)):
+    if recipe is None or not size or not first.ndim:
         return None
-    kernel, checker, adder, kind, parameters, bounds, mean = recipe
-    if first.ndim != 1:
-        arrays = tuple([x.reshape(-1) for x in arrays])
-    data, weights = (arrays, ()) if weight is None else (arrays[:-1], arrays[-1:])
+    if way and not _fit(out, given, [inputs[k] for k in recipe.wrt], arrays, want):
+        return None
+    return _run(recipe, loss.rooted, want, arrays, weight is not None, given)
+
+
+def _run(recipe: Recipe, root: bool, want: int, arrays: tuple[Any, ...], weighted: bool, given: tuple[Any, ...]) -> Any:
+    kernel, slopes, checker, adder, kind, parameters, bounds, wrt, mean, each = recipe
+    first = arrays[0]
+    size = first.size
+    flat = arrays if first.ndim == 1 else tuple([x.reshape(-1) for x in arrays])
+    data, weights = (flat[:-1], flat[-1:]) if weighted else (flat, ())
     if checker is not None and checker(data, weights, parameters, 0.0, 0.0, bounds, (), (), (), size)[1]:
         return None
     denominator = size if mean else 1.0
@@ -87,33 +112,61 @@ def evaluate(
         denominator = adder(weights, (), (), 1.0, 0.0, bounds[:2], (), (), (), size)[0]
         if denominator == 0.0:
             return None
-    grad = hess = None
-    if want & GRAD:
-        grad = empty_like(first) if out is None else out
+    grads: tuple[Any, ...] = ()
+    hesses: tuple[Any, ...] = ()
+    losses: tuple[Any, ...] = ()
+    if given:
+        grads, hesses = given[: len(wrt)], given[len(wrt) :]
+    elif want & GRAD:
+        grads = (empty_like(first),) if wrt == (0,) else tuple([empty_like(arrays[k]) for k in wrt])
+        if want & HESS:
+            hesses = tuple([empty_like(a) for a in grads])
+    if each:
+        losses = (empty(first.shape, kind),)
+    to = (losses, grads, hesses) if first.ndim == 1 else (_flat(losses), _flat(grads), _flat(hesses))
+    if slopes is None:
+        total, flaws = kernel(data, weights, parameters, 1.0 / denominator, 0.0, bounds, *to, size)
+        if flaws:
+            return None
+        value = rooted(total / denominator)[0] if root else total / denominator
+    else:
+        total = kernel(data, weights, parameters, 0.0, 0.0, bounds, (), (), (), size)[0]
+        value, steepness = rooted(total / denominator)
+        slopes(data, weights, parameters, 0.5 * steepness / denominator, steepness, bounds, *to, size)
+    if want != GRAD and not want & HESS:
+        result = losses[0] if each else kind(value)
+        if want == VALUE:
+            return result
+        return result, grads[0] if len(grads) == 1 else grads
+    slope = grads[0] if len(grads) == 1 else grads
+    return slope if want == GRAD else (slope, hesses[0] if len(hesses) == 1 else hesses)
+
+
+def _flat(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([a.reshape(-1) for a in arrays])
+
+
+def _fit(out: Any, given: tuple[Any, ...], own: list[Any], arrays: tuple[Any, ...], want: int) -> bool:
+    """Whether the derivatives can be written there without a second look."""
+    count = len(own)
     if want & HESS:
-        hess = empty_like(first)
-    total, flaws = kernel(
-        data, weights, parameters, 1.0 / denominator, 0.0, bounds, (), _flat(grad), _flat(hess), size
-    )  # fmt: skip
-    if flaws:
-        return None
-    if want == VALUE:
-        return kind(total / denominator)
-    if want == GRAD:
-        return grad
-    return (grad, hess) if want & HESS else (kind(total / denominator), grad)
-
-
-def _flat(a: Any) -> tuple[Any, ...]:
-    return () if a is None else (a if a.ndim == 1 else a.reshape(-1),)
-
-
-def _usable(out: Any, arrays: tuple[Any, ...], want: int) -> bool:
-    """Whether a gradient can be written there without a second look."""
-    first = arrays[0]
-    if type(out) is not ndarray or out.shape != first.shape or out.dtype != first.dtype or want & HESS:
+        if count > 1 or len(given) != 2 or type(out) is not tuple:
+            return False
+        own = [*own, *own]
+    elif want == VALUE or len(given) != count or (count == 1) == (type(out) is tuple):
         return False
-    flags = out.flags
-    if not want & GRAD or not flags.c_contiguous or not flags.writeable:
-        return False
-    return not any([may_share_memory(out, x) for x in arrays])  # noqa: C419, a generator takes twice as long
+    return usable(given, own, arrays)
+
+
+def usable(given: tuple[Any, ...], own: list[Any], arrays: tuple[Any, ...]) -> bool:
+    """Whether arrays are as those in `own`, and share no memory: but for the first, which may be the first of all."""
+    for k, a in enumerate(given):
+        if type(a) is not ndarray or a.shape != own[k].shape or a.dtype != own[k].dtype:
+            return False
+        flags = a.flags
+        if not flags.c_contiguous or not flags.writeable:
+            return False
+        for x in arrays:
+            if may_share_memory(a, x) and not (k == 0 and a is x is arrays[0]):
+                return False
+    return len(given) == 1 or not may_share_memory(*given)

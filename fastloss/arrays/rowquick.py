@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy import array, empty, empty_like, int64, ndarray
 
 from ..kernels.plan import PARALLEL_FROM
+from ..kernels.rowplan import census_plan
 from ..options import GRAD, HESS, VALUE
+from .quick import usable
 
 if TYPE_CHECKING:
     from ..options import Options
@@ -27,26 +29,35 @@ class Recipe(NamedTuple):
     """The kernel for a kind of call, and what it is given."""
 
     kernel: Any
+    census: Any
+    """The one that looks at the labels first, where they must be right before anything is written, or decide a mean."""
+    checker: Any
+    """The same for values outside their domain."""
     kind: Any
     parameters: tuple[Any, ...]
     mix: tuple[Any, ...]
     bounds: tuple[Any, ...]
     steps: Any
+    steps_of_labels: Any
 
 
-def _key(pred: Any, target: Any, o: Options) -> Any:
-    smoothing = o.label_smoothing
+def _key(inputs: tuple[Any, ...], o: Options, way: int) -> Any:
+    pred = inputs[0]
     return (
-        o.want, o.reduction, o.backend, o.check, smoothing, pred.shape[-1], target.ndim < pred.ndim,
-        pred.size < PARALLEL_FROM, pred.dtype, target.dtype,
+        o.want, o.reduction, o.backend, o.check, o.label_smoothing, o.ignore_index, type(o.ignore_index), way,
+        pred.shape[-1], inputs[-1].ndim < pred.ndim, pred.size < PARALLEL_FROM, *[x.dtype for x in inputs],
     )  # fmt: skip
+
+
+def _way(pred: Any, out: Any, want: int) -> int:
+    """Whether derivatives go to given arrays (1), and the first of them over `pred` (2)."""
+    return 2 if out is pred or (want & HESS and type(out) is tuple and len(out) and out[0] is pred) else 1
 
 
 def _common(o: Options) -> bool:
     """Whether nothing was asked for that needs another look at the rows."""
     return (
-        o.weight is None and o.class_weight is None and o.ignore_index is None and o.normalizer is None
-        and o.out is None and not o.stats and o.empty == "nan"
+        o.weight is None and o.class_weight is None and o.normalizer is None and not o.stats and o.empty == "nan"
     )  # fmt: skip
 
 
@@ -55,63 +66,89 @@ def remember(sweep: RowSweep, o: Options) -> None:
     from ..kernels import cpu, threads
 
     loss, pred, target = sweep.loss, sweep.scores[0], sweep.target
-    if (
-        target is None
-        or len(sweep.scores) > 1
-        or not _common(o)
-        or sweep.axis != pred.ndim - 1
-        or pred.dtype.char in "eE"
-    ):
+    if not _common(o) or sweep.axis != pred.ndim - 1 or not sweep.rows:
         return
-    if not (pred.flags.c_contiguous and target.flags.c_contiguous and sweep.rows and target.dtype.char not in "eE"):
+    inputs = tuple(sweep.scores) if target is None else (*sweep.scores, target)
+    if not all(x.flags.c_contiguous and x.dtype.char not in "eE" for x in inputs):
         return
     if o.backend != "serial" and pred.size >= PARALLEL_FROM and threads.launch() is None:
         return
-    classes = pred.shape[-1]
-    plan = sweep.plan(
-        o.want, o.check is not False and loss.checks, False, False, sweep.each and bool(o.want & VALUE), True
-    )
-    steps = array([[0, classes, 1], [0, 0, 0], [0, 1, 0] if sweep.labels else [0, classes, 1], [0, 0, 0],
-                   [0, classes, 1], [0, classes, 1]], int64)  # fmt: skip
-    mix = sweep.mix()
-    bounds = loss.bounds(sweep.kind)[: 2 * len(plan.tests)]
-    kernel = cpu.row_runner(plan, pred.size, o.backend)
+    way = 0 if o.out is None else _way(pred, o.out, o.want)
+    classes, each = pred.shape[-1], sweep.each and bool(o.want & VALUE)
+    check = o.check is not False and loss.checks
+    plan = sweep.plan(o.want, check and not way, way == 2, False, each, True)
+    # Between outer rows, rows, classes; as `rowsweep` arranges them, and of arrays that are not there whatever it be:
+    # scores, other scores, target, weights, gradient, second derivative.
+    row, label, none = [0, classes, 1], [0, 1, 0], [0, 0, 0]
+    steps = [row, row, label if sweep.labels else row, none, row, row]
+    first = sweep.labels and (way or (o.ignore_index is not None and o.reduction == "mean"))
+    checker = cpu.row_runner(sweep.plan(0, True, False, False, False, True), pred.size, o.backend) if check else None
+    recipe = Recipe(
+        cpu.row_runner(plan, pred.size, o.backend),
+        cpu.row_runner(census_plan(plan), sweep.rows, o.backend) if first else None, checker if way else None,
+        sweep.kind, loss.cast(sweep.kind), sweep.mix(), loss.bounds(sweep.kind)[: 2 * len(plan.tests)],
+        array(steps, int64), array([none, none, label, none, none, none], int64),
+    )  # fmt: skip
     if len(loss.recipes) >= MANY:
         loss.recipes.clear()
-    loss.recipes[_key(pred, target, o)] = Recipe(kernel, sweep.kind, loss.cast(sweep.kind), mix, bounds, steps)
+    loss.recipes[_key(inputs, o, way)] = recipe
 
 
 def evaluate(loss: Program, inputs: tuple[Any, ...], o: Options) -> Any:
     """The verb's result, or None where the call is not of the common kind."""
-    pred, target = inputs
-    if type(pred) is not ndarray or type(target) is not ndarray or not _common(o):
+    pred = inputs[0]
+    if type(pred) is not ndarray or not _common(o):
         return None
-    ndim, shape = pred.ndim, pred.shape
-    if (
-        not pred.flags.c_contiguous
-        or not target.flags.c_contiguous
-        or (o.axis != -1 and o.axis != ndim - 1)
-        or not ndim
-    ):
+    ndim, shape, out, want, scores = pred.ndim, pred.shape, o.out, o.want, loss.scores
+    if not ndim or not pred.size or (o.axis != -1 and o.axis != ndim - 1):
         return None
-    if target.shape != (shape if target.ndim == ndim else shape[:-1]):
-        return None
+    for x in inputs:
+        if type(x) is not ndarray or not x.flags.c_contiguous:
+            return None
+        if x.shape != shape and (x.shape != shape[:-1] or x is not inputs[-1] or len(inputs) == scores):
+            return None
     try:
-        recipe = loss.recipes.get(_key(pred, target, o))
+        recipe = loss.recipes.get(_key(inputs, o, 0 if out is None else _way(pred, out, want)))
     except TypeError:
         return None
-    classes = shape[-1]
-    if recipe is None or not pred.size:
+    if recipe is None:
         return None
-    rows = pred.size // classes
-    each, want = o.reduction == "none", o.want
-    denominator = rows if o.reduction == "mean" else 1.0
-    grad = empty_like(pred) if want & GRAD else None
-    hess = empty_like(pred) if want & HESS else None
-    losses = empty(shape[:-1], recipe.kind) if each and want & VALUE else None
-    total, flaws = recipe.kernel(
-        (pred.reshape(-1),), (target.reshape(-1),), (), (), recipe.parameters, recipe.mix, 1.0 / denominator, 0,
-        recipe.bounds, _flat(losses), (), _flat(grad), _flat(hess), recipe.steps, (1, rows, classes),
+    given = () if out is None else out if want & HESS else (out,)
+    if out is not None and (want == VALUE or not _fit(given, pred, inputs, want)):
+        return None
+    return _run(recipe, o, inputs, scores, given)
+
+
+def _run(recipe: Recipe, o: Options, inputs: tuple[Any, ...], scores: int, given: tuple[Any, ...]) -> Any:
+    kernel, census, checker, kind, parameters, mix, bounds, steps, steps_of_labels = recipe
+    want, pred = o.want, inputs[0]
+    shape = pred.shape
+    flat = tuple([x.reshape(-1) for x in inputs])
+    data, target, classes = flat[:scores], flat[scores:], shape[-1]
+    rows, ignore = pred.size // classes, o.ignore_index or 0
+    denominator: float = rows
+    if census is not None:
+        denominator, wrong = census(target, (), (), ignore, steps_of_labels, (1, rows, classes))
+        if wrong or not denominator:
+            return None
+    if (
+        checker is not None
+        and checker(
+            data, target, (), (), parameters, mix, 0.0, ignore, bounds, (), (), (), (), steps, (1, rows, classes)
+        )[1]
+    ):
+        return None
+    if o.reduction != "mean":
+        denominator = 1.0
+    grad = hess = None
+    if want & GRAD:
+        grad = given[0] if given else empty_like(pred)
+    if want & HESS:
+        hess = given[1] if given else empty_like(pred)
+    losses = empty(shape[:-1], kind) if want & VALUE and o.reduction == "none" else None
+    total, flaws = kernel(
+        data, target, (), (), parameters, mix, 1.0 / denominator, ignore, bounds, _flat(losses), (), _flat(grad),
+        _flat(hess), steps, (1, rows, classes),
     )  # fmt: skip
     if flaws:
         return None
@@ -119,8 +156,14 @@ def evaluate(loss: Program, inputs: tuple[Any, ...], o: Options) -> Any:
         return grad
     if want & HESS:
         return grad, hess
-    value = recipe.kind(total / denominator) if losses is None else losses if losses.ndim else losses[()]
+    value = kind(total / denominator) if losses is None else losses if losses.ndim else losses[()]
     return (value, grad) if want & GRAD else value
+
+
+def _fit(given: Any, pred: Any, inputs: tuple[Any, ...], want: int) -> bool:
+    """Whether the derivatives can be written there without a second look."""
+    count = 2 if want & HESS else 1
+    return type(given) is tuple and len(given) == count and usable(given, [pred] * count, inputs)
 
 
 def _flat(a: Any) -> tuple[Any, ...]:

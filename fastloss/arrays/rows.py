@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 def evaluate(loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
     """One verb of a row loss."""
     want = options.want
-    if len(inputs) == 2 and loss.target != "none":
-        result = rowquick.evaluate(loss, inputs, options)
-        if result is not None:
-            return result
+    result = rowquick.evaluate(loss, inputs, options)
+    if result is not None:
+        return result
     sweep = gathered(loss, inputs, options)
     given = None if options.out is None else given_outputs(sweep, want, options.out)
     result = run(sweep, options, given, denominator(sweep, options, given is not None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import nan, prod, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from ..definition import Definition
 
     Arrays = Sequence[NDArray[Any]]
+
+
+def rooted(mean: float) -> tuple[float, float]:
+    """The root of a mean of losses, and 1 divided by it: 0 where there is no slope."""
+    root = sqrt(mean) if mean >= 0.0 else nan  # of negative weights
+    return root, 1.0 / root if root > 0.0 else 0.0 if root == 0.0 else root
 
 
 class Outputs(NamedTuple):
@@ -52,6 +58,7 @@ class Sweep:
         "dense",
         "dtypes",
         "each",
+        "inplace",
         "kind",
         "loss",
         "parameters",
@@ -73,7 +80,7 @@ class Sweep:
     ) -> None:
         self.loss = loss
         self.dtypes = dtypes
-        self.dense = False
+        self.dense = self.inplace = False
         self.arrays = arrays
         self.weights = weights
         self.shape = shape
@@ -105,11 +112,11 @@ class Sweep:
         losses = data + len(to.value)
         grads = losses + len(to.grad)
         written = (*to.value, *to.grad, *to.hess)
-        inplace = bool(to.grad) and loss.wrt[0] == 0 and layout.same_memory(to.grad[0], self.arrays[0])
-        self.dense = not inplace
+        self.inplace = bool(to.grad) and loss.wrt[0] == 0 and layout.same_memory(to.grad[0], self.arrays[0])
+        self.dense = True
         total, flaws = 0.0, 0
         for views, order, single in layout.runs((*self.arrays, *self.weights, *written), self.shape, len(written)):
-            plan, size = self.plan(want, check, order, inplace and single), views[0].size
+            plan, size = self.plan(want, check, order, self.inplace and single), views[0].size
             part, bad = cpu.runner(plan, size, self.backend)(
                 views[:inputs], views[inputs:data], self.parameters, scale, outer, loss.bounds(self.kind),
                 views[data:losses], views[losses:grads], views[grads:], size,
