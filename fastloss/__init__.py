@@ -20,7 +20,7 @@ from .linear import linear_cross_entropy
 from .loss import LOSSES, Loss, pointwise
 from .losses import ALIASES
 from .options import RowStats
-from .rowloss import RowLoss, rowwise
+from .rowloss import RowLoss, pairwise, rowwise
 from .topk import topk_distillation
 
 __version__ = "0.1.0"
@@ -51,6 +51,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "losses",
+    "pairwise",
     "pointwise",
     "set_num_threads",
     "softmax",

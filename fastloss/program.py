@@ -1,4 +1,4 @@
-"""What a loss of a row of scores is, apart from arrays: sums over the row of functions of one element."""
+"""What a loss of a row of scores is, apart from arrays: sums over the row of functions of one element, or of a pair."""
 
 from __future__ import annotations
 
@@ -40,6 +40,52 @@ class Functions(NamedTuple):
     note: Function | None = None
     stats: Function | None = None
 
+    @property
+    def first(self) -> Function:
+        """The function in whose signature the parameters and their defaults stand."""
+        return self.fold
+
+    def sizes(self, name: str, scores: int, point: tuple[float, ...], p: tuple[Any, ...]) -> Sizes:
+        """Run the program on one element, and count."""
+        return _sizes(name, self, scores, point, p)
+
+
+class Pair(NamedTuple):
+    """A pair program: a sum over all pairs of a row's scores of which one should be ahead of the other.
+
+    ============================  ====================================================================================
+    ``pair(d, *p)``               value, first and second derivative of a function of the difference of a pair's scores,
+                                  that with the larger target minus the other; or the first two of them
+    ``share(classes, pairs, *p)`` what the row's sum is multiplied by, from the numbers of its classes and its pairs
+    ============================  ====================================================================================
+    """
+
+    pair: Function
+    share: Function
+
+    @property
+    def stats(self) -> None:
+        """There are none."""
+
+    @property
+    def first(self) -> Function:
+        """The function in whose signature the parameters and their defaults stand."""
+        return self.pair
+
+    def sizes(self, name: str, scores: int, point: tuple[float, ...], p: tuple[Any, ...]) -> Sizes:
+        """Run the program on one pair, and count."""
+        if scores != 2:
+            raise TypeError(f"{name}: a pair program has two inputs, got {scores}")
+        try:
+            result = _several(self.pair(0.5, *p))
+            share = self.share(2.0, 1.0, *p)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise TypeError(f"{name}: its functions do not fit together on one pair: {error}") from error
+        if len(result) not in (2, 3) or isinstance(share, tuple):
+            raise TypeError(f"{name}: pair must return (value, d1, d2) or (value, d1), and share a number, "
+                            f"got {result!r} and {share!r}")  # fmt: skip
+        return Sizes(scores, 0, 4, 0, 0, len(result) - 1, 0, 0, False)
+
 
 class Sizes(NamedTuple):
     """How many numbers a program's functions take and return."""
@@ -69,13 +115,13 @@ class Program(Parametrised):
         inputs: tuple[str, ...],
         target: str,
         smooth: bool,
-        functions: Functions,
+        functions: Functions | Pair,
         domains: Mapping[str, Domain],
         variants: Mapping[str, Functions],
         doc: str | None,
         module: str,
     ) -> None:
-        names, split, defaults = _signature(functions.fold)
+        names, split, defaults = _signature(functions.first)
         for f in {f for each in (functions, *variants.values()) for f in each if f is not None}:
             check_function(f, name, ROW_KEYWORDS)
         if target not in TARGETS:
@@ -83,7 +129,7 @@ class Program(Parametrised):
         unknown = sorted(set(domains) - set(names[split:]) - set(inputs))
         if unknown:
             raise TypeError(f"{name}: the decorator names {', '.join(unknown)}, which is no input and no parameter")
-        self.__wrapped__ = functions.fold  # where doctest looks for the source
+        self.__wrapped__ = functions.first  # where doctest looks for the source
         self.inputs = inputs
         self.target = target
         self.smooth = smooth
@@ -113,13 +159,18 @@ class Program(Parametrised):
         if len(given) > 1:
             raise ValueError(f"{self.name}: {' and '.join(given)} cannot be given together")
         self.functions = self._variants[given[0]] if given else self._base
-        self.sizes = _sizes(self.name, self.functions, self.scores, self.inside, self._values)
+        self.sizes = self.functions.sizes(self.name, self.scores, self.inside, self._values)
         self.order = self.sizes.order
 
     @property
     def identity(self) -> Any:
         """Its functions."""
         return self.functions
+
+    @property
+    def cuda(self) -> bool:
+        """Whether there are kernels of it for GPUs: of sums over elements, not of those over pairs."""
+        return isinstance(self.functions, Functions)
 
     def bounds(self, kind: Any) -> tuple[Any, ...]:
         """The ends of each input's domain, as a kernel compares with them."""
@@ -128,9 +179,9 @@ class Program(Parametrised):
         return self._bounds[kind]
 
 
-def _signature(fold: Function) -> tuple[tuple[str, ...], int, dict[str, Any]]:
-    names = fold.__code__.co_varnames[: fold.__code__.co_argcount]
-    defaults = fold.__defaults__ or ()
+def _signature(first: Function) -> tuple[tuple[str, ...], int, dict[str, Any]]:
+    names = first.__code__.co_varnames[: first.__code__.co_argcount]
+    defaults = first.__defaults__ or ()
     split = len(names) - len(defaults)
     return names, split, dict(zip(names[split:], defaults, strict=True))
 

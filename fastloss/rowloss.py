@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .arrays import evaluate_rows
 from .loss import LOSSES, register
 from .options import GRAD, HESS, VALUE, Options
-from .program import Functions, Program
+from .program import Functions, Pair, Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -208,11 +208,49 @@ def rowwise(
     return make
 
 
-def _functions(space: type, base: Mapping[str, Any]) -> Functions:
+def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Domain) -> Callable[[type], RowLoss]:
+    """Make a loss of the pairs of a row's scores of a class that is used as a namespace of two functions.
+
+    Each score is compared with those whose target is smaller, so time grows with the number of pairs.
+    `fastloss.program.Pair` says what the functions are; parameters and their defaults stand in the signature of
+    ``pair``, in the order in which ``share`` takes them, last. There is no kernel for GPUs.
+
+    >>> import math
+    >>> import fastloss as fl
+    >>> @fl.pairwise(target=fl.NON_NEGATIVE)
+    ... class ordered:
+    ...     '''Mean probability of a pair in the wrong order.'''
+    ...     def pair(d, sigma=1.0):
+    ...         e = 1.0 / (1.0 + math.exp(sigma * d))
+    ...         return e, -sigma * e * (1.0 - e)
+    ...     def share(classes, pairs, sigma):
+    ...         return 1.0 / pairs if pairs > 0.0 else 0.0
+    >>> ordered.value_and_grad([[0.0, 0.0, 5.0]], [[3.0, 1.0, 0.0]])[1].round(4)
+    array([[-0.0855,  0.0811,  0.0044]])
+    """
+
+    def make(space: type) -> RowLoss:
+        own = _own(space, "pair", Pair._fields)
+        missing = [n for n in Pair._fields if n not in own]
+        if missing:
+            raise TypeError(f"{space.__name__}: a pair program needs a function {missing[0]}")
+        name, doc, module = space.__name__, space.__doc__, space.__module__
+        return register(RowLoss(name, inputs, "none", False, Pair(**own), domains, {}, doc, module))
+
+    return make
+
+
+def _own(space: type, kind: str, known: tuple[str, ...]) -> dict[str, Any]:
+    """The functions of a class, of which none may be unknown to its kind of program."""
     own = {n: f for n, f in vars(space).items() if not n.startswith("__") and not isinstance(f, type)}
-    unknown = sorted(set(own) - set(Functions._fields))
+    unknown = sorted(set(own) - set(known))
     if unknown:
-        raise TypeError(f"{space.__name__}: a row program has {', '.join(Functions._fields)}, and no {unknown[0]}")
+        raise TypeError(f"{space.__name__}: a {kind} program has {', '.join(known)}, and no {unknown[0]}")
+    return own
+
+
+def _functions(space: type, base: Mapping[str, Any]) -> Functions:
+    own = _own(space, "row", Functions._fields)
     missing = [n for n in ("fold", "finish", "grad") if n not in own and n not in base]
     if missing:
         raise TypeError(f"{space.__name__}: a row program needs a function {missing[0]}")

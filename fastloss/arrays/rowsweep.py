@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..kernels.rowplan import FEW, LONG, RowPlan, census_plan
 from ..options import GRAD, HESS
+from ..program import Pair
 from .layout import place, same_memory, stored
 from .sweep import total
 
@@ -114,7 +115,8 @@ class RowSweep:
         self.rows = outer * inner
         # Elements of a row that lie apart are no long row's business, unless a tile would be mostly empty.
         apart = scores[0].strides[axis] != scores[0].itemsize
-        self.lanes = shape[axis] < LONG or (apart and self.rows >= MANY)
+        lanes = shape[axis] < LONG or (apart and self.rows >= MANY)
+        self.entry = "pairs" if isinstance(loss.functions, Pair) else "lanes" if lanes else "rows"
 
     def allocate(self, want: int) -> tuple[Arrays, Arrays, Arrays]:
         """Fresh arrays for the derivatives that `want` asks for."""
@@ -200,7 +202,7 @@ class RowSweep:
         if x is None:
             return None
         found = flat(x, self.axis, self.split)
-        if found is not None and (found.steps[2] == 1 or self.lanes):
+        if found is not None and (found.steps[2] == 1 or self.entry == "lanes"):
             return found
         rows = np.moveaxis(x, self.axis, -1)
         copy = np.empty(rows.shape, x.dtype) if output else np.ascontiguousarray(rows)
@@ -224,8 +226,7 @@ class RowSweep:
             tuple([x.dtype.char for x in self.scores]), kind, "" if self.target is None else self.target.dtype.char,
             self.smoothing > 0.0, bool(self.classes), "" if self.weight is None else self.weight.dtype.char,
             self.ignore is not None, inplace, stats, tests,
-            side_by_side and self.lanes and self.shape[2] >= FEW, loss.inside,
-            "lanes" if self.lanes else "rows",
+            side_by_side and self.entry == "lanes" and self.shape[2] >= FEW, loss.inside, self.entry,
         )  # fmt: skip
 
     def present(self) -> NDArray[Any]:

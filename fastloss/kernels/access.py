@@ -18,8 +18,9 @@ from numba.extending import intrinsic
 
 INPUTS = "inputs"
 LANES = ("label", "share", "mass", "maxima", "sums", "more", "wide", "wide_more", "coefs", "loss")
+PAIRS = ("score", "slope", "curve", "wide_slope", "wide_curve")
 OUTPUTS = (
-    "value", "grad0", "grad1", "hess0", "hess1", "kept0", "kept1", "kept2", "stats0", "stats1", "stats2", *LANES
+    "value", "grad0", "grad1", "hess0", "hess1", "kept0", "kept1", "kept2", "stats0", "stats1", "stats2", *LANES, *PAIRS
 )  # fmt: skip
 
 
@@ -139,5 +140,9 @@ put_maxima, put_sums, put_more, put_wide, put_wide_more, put_coefs = (_putter(sc
 read_label, read_share, read_mass, read_loss = (_reader(scope) for scope in (*LANES[:3], LANES[9]))
 write_label, write_share, write_mass, write_loss = (_writer(scope) for scope in (*LANES[:3], LANES[9]))
 """What a tile of rows is described by, a number for each lane."""
+
+read_score, read_slope, read_curve, read_wide_slope, read_wide_curve = (_reader(scope) for scope in PAIRS)
+write_score, write_slope, write_curve, write_wide_slope, write_wide_curve = (_writer(scope) for scope in PAIRS)
+"""A row of which each element meets every other."""
 
 prefetch_read, prefetch_write = _prefetcher(0), _prefetcher(1)

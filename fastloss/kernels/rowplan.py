@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..options import GRAD, HESS, VALUE
-from ..program import Functions, Sizes
+from ..program import Functions, Pair, Sizes
 from . import laneports as q
-from . import lanes, rows
+from . import lanes, pairs, rows
 from . import ports as p
 from . import rowports as r
 from .plan import BRAIN, HALF, TESTS, Target, compute_type
@@ -25,7 +25,7 @@ FEW = 6
 class RowPlan(NamedTuple):
     """Everything that makes one compiled row kernel differ from another; types are NumPy type characters."""
 
-    functions: Functions
+    functions: Functions | Pair
     sizes: Sizes
     given: tuple[bool, ...]
     """Which parameters are numbers; the others are None."""
@@ -48,7 +48,7 @@ class RowPlan(NamedTuple):
     inside: tuple[float, ...] = (0.0,)
     """A number inside the domain of each input."""
     entry: str = "rows"
-    """Which template: "rows" for long ones, "lanes" for many at a time, "census" for labels alone."""
+    """Which template: "rows" for long ones, "lanes" for many at a time, "pairs", "census" for labels alone."""
 
     @property
     def compute(self) -> str:
@@ -59,13 +59,13 @@ class RowPlan(NamedTuple):
     def template(self) -> Callable[..., Any]:
         """The function that is completed."""
         templates: dict[str, Callable[..., Any]]
-        templates = {"rows": rows.total, "lanes": lanes.total, "census": rows.census}
+        templates = {"rows": rows.total, "lanes": lanes.total, "pairs": pairs.total, "census": rows.census}
         return templates[self.entry]
 
     @property
     def name(self) -> str:
         """What the kernel is called on disk."""
-        return self.functions.fold.__qualname__.partition(".")[0] if self.entry != "census" else self.entry
+        return self.functions.first.__qualname__.partition(".")[0] if self.entry != "census" else self.entry
 
     @property
     def definition(self) -> tuple[Callable[..., Any], ...]:
@@ -87,7 +87,7 @@ class RowPlan(NamedTuple):
     @property
     def twice(self) -> bool:
         """Whether there is a second sum."""
-        return self.functions.second is not None
+        return isinstance(self.functions, Functions) and self.functions.second is not None
 
     @property
     def kept(self) -> int:
@@ -132,6 +132,8 @@ def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
     """The template's free names for this plan, on this target."""
     f, sizes, compute = plan.functions, plan.sizes, plan.compute
     lifted = {name: target.jet(fn, compute) for name, fn in f._asdict().items() if fn is not None}
+    if plan.entry == "pairs":
+        return _pairs(plan, target, lifted)
     labels, dense = plan.target == "labels", plan.target == "dense"
     chosen = {
         **target.row_access(),
@@ -157,8 +159,7 @@ def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
         "scores": _SCORES[sizes.scores, plan.inplace],
         "class_share": r.class_share if plan.classes else r.class_share_alike,
         "label_of": r.label_of if labels else r.no_label,
-        "share": _SHARE[bool(plan.weight), plan.ignore],
-        "portion": p.whole if not plan.weight else p.absent_if_zero,
+        **_weights(plan, target),
         "keep": r.keep_there if plan.direct else _KEEP[plan.kept],
         "recall": r.recall_there if plan.direct else _RECALL[plan.kept],
         "room": _ROOM[plan.kept],
@@ -166,14 +167,8 @@ def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
         "put_grad": r.put_grad,
         "put_hess": r.put_hess,
         "put_stats": r.put_stats,
-        "decode0": target.decode(plan.types[0]),
-        "test0": TESTS[plan.tests[0]],
-        "save": target.encode(plan.types[0]),
-        "SUM": bool(plan.want & VALUE) and not plan.each,
-        "KEEP": bool(plan.want & VALUE) and plan.each,
-        "GRAD": bool(plan.want & GRAD),
-        "HESS": bool(plan.want & HESS),
-        "CHECK": any(test != "none" for test in plan.tests),
+        **_scores(plan, target),
+        **_wanted(plan),
         "LABELS": labels,
         "PEAK": sizes.peaks > 0,
         "SIGHTED": sizes.sighted,
@@ -184,13 +179,54 @@ def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
     }
     if plan.entry == "lanes":
         chosen |= _lanes(plan)
-    if sizes.scores > 1:
-        chosen |= {"decode1": target.decode(plan.types[1]), "test1": TESTS[plan.tests[1]]}
     if dense:
         chosen |= {"decode_target": target.decode(plan.target_type), "test_target": TESTS[plan.tests[-1]]}
-    if plan.weight:
-        chosen["decode_weight"] = target.decode(plan.weight)
     return chosen
+
+
+def _wanted(plan: RowPlan) -> dict[str, Any]:
+    return {
+        "SUM": bool(plan.want & VALUE) and not plan.each,
+        "KEEP": bool(plan.want & VALUE) and plan.each,
+        "GRAD": bool(plan.want & GRAD),
+        "HESS": bool(plan.want & HESS),
+        "CHECK": any(test != "none" for test in plan.tests),
+    }
+
+
+def _scores(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"save": target.encode(plan.types[0])}
+    for k, stored in enumerate(plan.types):
+        chosen |= {f"decode{k}": target.decode(stored), f"test{k}": TESTS[plan.tests[k]]}
+    return chosen
+
+
+def _weights(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
+    return {
+        "share": _SHARE[bool(plan.weight), plan.ignore],
+        "portion": p.whole if not plan.weight else p.absent_if_zero,
+        **({"decode_weight": target.decode(plan.weight)} if plan.weight else {}),
+    }
+
+
+def _pairs(plan: RowPlan, target: RowTarget, lifted: Mapping[str, Any]) -> dict[str, Any]:
+    """The free names of the template for pairs."""
+    return {
+        **target.row_access(),
+        **target.tuples(plan),
+        **_weights(plan, target),
+        **_scores(plan, target),
+        **_wanted(plan),
+        "real": target.real(plan.compute),
+        "jet": lifted["pair"] if plan.sizes.order == 2 else p.raised,
+        "short_jet": lifted["pair"],
+        "share_of": lifted["share"],
+        "places": r.places,
+        "scores": _SCORES[2, plan.inplace],
+        "outside": r.outside2,
+        "put_grad": r.put_grad,
+        "put_hess": r.put_hess,
+    }
 
 
 _BRING = {(2, False): q.bring_pair, (1, True): q.bring_dense, (2, True): q.bring_all}

@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numba as _numba
 import numpy as np
 
-from . import access, bits, blocks, halves, lanes, pointwise, rowplan, rowports, rows, tuples, vecmath32, vecmath64
+from . import (
+    access,
+    bits,
+    blocks,
+    halves,
+    lanes,
+    pairs,
+    pointwise,
+    rowplan,
+    rowports,
+    rows,
+    tuples,
+    vecmath32,
+    vecmath64,
+)
 from .bind import bind, content, lift
 from .plan import BRAIN, HALF, OPTIONS, Plan, ports
 from .ports import keep, native
@@ -38,7 +52,7 @@ def _new64(size: int) -> Any:
     return np.empty(size, np.float64)
 
 
-LOOPS = (pointwise.strip, pointwise.block, pointwise.combined, rows.stretch, lanes.stretch)
+LOOPS = (pointwise.strip, pointwise.block, pointwise.combined, rows.stretch, lanes.stretch, pairs.stretch)
 ROOMS = (_new32, _new64, rowports.room0, rowports.room1, rowports.room2, rowports.room3)
 _kinds = {f.__code__: _inner for f in LOOPS} | {f.__code__: _allocating for f in ROOMS}
 

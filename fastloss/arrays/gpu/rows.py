@@ -138,6 +138,8 @@ class Rows(NamedTuple):
 
 def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
     """One verb of a row loss on arrays in a GPU's memory."""
+    if not loss.cuda:
+        raise NotImplementedError(f"{loss.name} has no kernel for GPUs; move its arrays to the host's memory")
     gpu = launch.gpu()
     gpu.raise_pending()
     o = options

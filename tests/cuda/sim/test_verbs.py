@@ -16,7 +16,7 @@ import fastloss as fl
 
 pytestmark = [pytest.mark.usefixtures("gpu"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 POINTWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
-ROWWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
+ROWWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and loss.cuda]
 
 
 def sampled(loss: Any, shape: Any, kind: Any, rng: np.random.Generator) -> tuple[Any, ...]:
@@ -127,6 +127,20 @@ def test_every_loss_of_rows(loss: Any, gpu: Any, rng: np.random.Generator) -> No
     if loss.order == 2:
         both(loss.grad_and_hess, *data, reduction="none")
     assert gpu.waits == 0
+
+
+HOST_ONLY = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and not loss.cuda]
+
+
+@pytest.mark.parametrize("loss", HOST_ONLY, ids=lambda x: x.name)
+def test_a_loss_without_a_kernel_says_so(loss: Any, gpu: Any, rng: np.random.Generator) -> None:
+    data = [Hosted(x) for x in sampled(loss, (5, 12), "f4", rng)]
+    for verb in (loss, loss.value_and_grad, loss.grad):
+        with pytest.raises(
+            NotImplementedError, match=f"^{loss.name} has no kernel for GPUs; move its arrays to the host"
+        ):
+            verb(*data)
+    assert not gpu.launches
 
 
 @pytest.mark.parametrize(("kind", "reduction"), [("f4", "mean"), ("f8", "sum"), ("f2", "none"), ("bf16", "mean")])
