@@ -84,10 +84,10 @@ def pairs(name: str) -> Iterator[tuple[tuple[float, ...], tuple[float, ...]]]:
             yield tuple(1e-25 * a), tuple(1e25 * rng.normal(size=size))
         yield (0.0, 0.0), (1.0, 2.0)
         yield (3.0, 0.0), (3.0, 4.0)
-    elif name == "multilabel_soft_margin":
+    elif name.startswith("multilabel_"):
         for z in logits():
             if not any(map(math.isinf, z)):
-                for t in (rng.random(len(z)), rng.integers(0, 2, len(z))):
+                for t in (LOSSES[name].domains[1].sample(rng, len(z)), rng.integers(0, 2, len(z))):
                     yield tuple(z), tuple(map(float, t))
     elif name.startswith("soft_"):
         for z in logits():

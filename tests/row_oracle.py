@@ -139,6 +139,12 @@ def multilabel_soft_margin(pred, target):
     return fsum(each) / len(pred)
 
 
+@formula({"margin": 1.0}, {"margin": 0.3})
+def multilabel_margin(pred, target, margin):
+    ahead, behind = ([x for x, t in zip(pred, target, strict=True) if t == y] for y in (1, 0))
+    return fsum(max(mpf(0), margin + x - y) for x in behind for y in ahead) / len(pred)
+
+
 # -- distributions -------------------------------------------------------------------------------------------------
 
 

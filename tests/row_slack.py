@@ -168,6 +168,9 @@ def magnitudes(name: str, case: Case, p: dict[str, Any]) -> tuple[Any, Any]:
             }  # fmt: skip
             slope = {i: 2 * mass / len(z) * (m + abs(z[i] - z[k])) for i in each} if r == 2 else {}
             return fsum(each.values()), lambda j: (fsum(slope.values()) if j == k else slope.get(j), None)
+        case "multilabel_margin":
+            apart = [x - w for x, t in zip(z, y, strict=True) if not t for w, u in zip(z, y, strict=True) if u]
+            return fsum(p["margin"] + abs(d) for d in apart if p["margin"] + d > -1e-3) / len(z), nothing[1]
         case "multilabel_soft_margin":
             return None, lambda j: (((1 - y[j]) + y[j] * exp(-z[j])) / (1 + exp(-z[j])) / len(z), None)
         case "kl_divergence":

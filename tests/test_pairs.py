@@ -70,6 +70,15 @@ def test_sixteen_bits(dtype: Any, ranking: Any, rng: np.random.Generator) -> Non
     close(grad, slope, 2.0**-10 if dtype == "f2" else 2.0**-7)
 
 
+@pytest.mark.parametrize("stored", ["?", "u1", "i8", "f8"])
+def test_types_of_targets(stored: str, rng: np.random.Generator) -> None:
+    z, t = rng.normal(size=(9, 21)).astype("f4"), rng.integers(0, 2, (9, 21))
+    expected, slope = fl.multilabel_margin.value_and_grad(z, t.astype("f4"))
+    value, grad = fl.multilabel_margin.value_and_grad(z, t.astype(stored))
+    assert value == expected
+    assert_array_equal(grad, slope)
+
+
 @pytest.mark.parametrize("kind", layouts(np.zeros((2, 2))))
 def test_memory(kind: str, ranking: Any, rng: np.random.Generator) -> None:
     """Scores, targets and gradients in other memory; in place; nothing around is touched."""
@@ -113,6 +122,21 @@ def test_a_target_that_is_not_known(ranking: Any) -> None:
     each, grad = ranking.value_and_grad(z, t, reduction="none")
     assert_array_equal(np.isnan(each), [True, False])
     assert_array_equal(np.isnan(grad), [[False, True, False], [False] * 3])
+
+
+@pytest.mark.parametrize("out", [False, True])
+def test_targets_of_other_numbers(out: bool) -> None:
+    z, t = np.zeros((70, 3)), np.zeros((70, 3))
+    t[69, 1] = 0.5
+    grad = np.full_like(z, 7.0)
+    with pytest.raises(ValueError, match=r"multilabel_margin: target\[69, 1\] is 0.5, expected 0 or 1"):
+        fl.multilabel_margin.value_and_grad(z, t, out=grad if out else None)
+    assert (grad == 7.0).all()
+    weight = np.ones(70)
+    weight[69] = 0.0
+    assert fl.multilabel_margin(z, t, weight=weight) == 0.0
+    # Unchecked, classes are ordered by whatever their targets are.
+    assert fl.multilabel_margin(z, t, check=False, reduction="sum") == pytest.approx(2 / 3)
 
 
 def slope_only(d: float, sigma: float = 1.0) -> tuple[float, float]:

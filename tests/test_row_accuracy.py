@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -16,6 +17,7 @@ from row_slack import faults
 from test_definitions import TYPES, Elementary
 
 from fastloss.kernels.bind import lift
+from fastloss.program import Pair
 
 CASES = [
     pytest.param(name, params, id=f"{name}-{'-'.join(map(str, params.values()))}")
@@ -47,11 +49,31 @@ def highest(values: Any, kind: type) -> Any:
     return kind(max((v for v in values if v == v), default=math.nan))
 
 
+def run_pairs(f: Any, kind: type, scores: Any, p: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+    """A row of a loss of pairs."""
+    x, t = ([kind(v) for v in row] for row in scores)
+    values, (d1, d2) = [], np.zeros((2, len(x)))
+    for j, i in product(range(len(x)), repeat=2):
+        if t[i] < t[j]:
+            part, slope, curve = (float(v) for v in f.pair(x[j] - x[i], *p))
+            values.append(part)
+            d1[[j, i]] += slope, -slope
+            d2[[j, i]] += curve
+    unknown = np.isnan(x) | np.isnan(t)
+    d1[unknown] = d2[unknown] = math.nan
+    share = f.share(kind(len(x)), kind(len(values)), *p)
+    value = math.nan if unknown.any() else np.sum(values)
+    return kind(value) * share, [kind(d) * share for d in d1], [kind(d) * share for d in d2]
+
+
 def run(name: str, params: dict[str, Any], kind: type, scores: Any, masses: Any) -> tuple[Any, Any, Any]:
     """A row: loss, gradient, second derivatives, as the kernels do it, with sums rounded once."""
     loss = LOSSES[name].bind(**params)
     f, sizes = plain(loss.functions, kind), loss.sizes
     p = tuple(v if v is None else kind(v) for v in loss.values.values())
+    if isinstance(loss.functions, Pair):
+        with np.errstate(all="ignore"):
+            return run_pairs(f, kind, scores, p)
     columns = list(zip(*([kind(x) for x in row] for row in scores), strict=True))
     t = [kind(0.0)] * len(columns) if masses is None else [kind(x) for x in masses]
 
@@ -159,6 +181,15 @@ LIMITS: list[tuple[str, dict[str, Any], list[list[float]], list[float] | None, f
     ("multiclass_hinge_sum", {}, [[1.0, -INF]], [1, 0], 0.0, [0.0, 0.0]),
     ("multilabel_soft_margin", {}, [[INF, -INF], [1.0, 0.0]], None, 0.0, [0.0, 0.0]),
     ("multilabel_soft_margin", {}, [[INF, -INF], [0.0, 0.0]], None, INF, [0.5, 0.0]),
+    ("multilabel_margin", {}, [[5.0], [1.0]], None, 0.0, [0.0]),
+    ("multilabel_margin", {}, [[5.0, 1.0], [0.0, 0.0]], None, 0.0, [0.0, 0.0]),
+    ("multilabel_margin", {}, [[1.0, 0.0], [1.0, 0.0]], None, 0.0, [0.0, 0.0]),  # on the margin
+    ("multilabel_margin", {}, [[1.0, 1.0], [1.0, 0.0]], None, 0.5, [-0.5, 0.5]),
+    ("multilabel_margin", {"margin": 0.0}, [[1.0, 1.0], [1.0, 0.0]], None, 0.0, [0.0, 0.0]),
+    ("multilabel_margin", {}, [[1.0, -INF], [1.0, 0.0]], None, 0.0, [0.0, 0.0]),
+    ("multilabel_margin", {}, [[INF, 1.0], [1.0, 0.0]], None, 0.0, [0.0, 0.0]),
+    ("multilabel_margin", {}, [[1.0, INF], [1.0, 0.0]], None, INF, [-0.5, 0.5]),
+    ("multilabel_margin", {}, [[INF, INF], [1.0, 0.0]], None, NAN, [NAN, NAN]),
     ("kl_divergence", {}, [[0.3, 0.7], [0.3, 0.7]], None, 0.0, [-1.0, -1.0]),
     ("kl_divergence", {}, [[0.0, 1.0], [0.0, 1.0]], None, 0.0, [0.0, -1.0]),
     ("kl_divergence", {}, [[0.0, 1.0], [0.5, 0.5]], None, INF, [-INF, -0.5]),

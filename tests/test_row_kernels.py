@@ -29,6 +29,7 @@ EACH_KIND = [
     "multiclass_hinge_sum",  # a second sum
     "kl_divergence",  # two scores, no maximum, a domain
     "soft_distillation",  # two maxima
+    "multilabel_margin",  # pairs of scores
 ]
 """One loss of each kind that the templates treat differently."""
 
@@ -68,9 +69,10 @@ def targets(kind: str, n: int, k: int, dtype: Any, rng: np.random.Generator) -> 
 
 
 def draw(loss: fl.RowLoss, n: int, k: int, dtype: Any, rng: np.random.Generator, kind: str = "") -> list[Any]:
-    """The inputs of any row loss: numbers in their domains, a distribution for a target, or what target it takes."""
+    """The inputs of any row loss: numbers in their domains; as a target a distribution, unless 0 and 1 are all it may
+    hold, or what target it takes."""
     arrays = [domain.sample(rng, (n, k)).astype(dtype) for domain in loss.domains]
-    if loss.inputs[-1] == "target":
+    if loss.inputs[-1] == "target" and not loss.domains[-1].ends_only:
         kind = kind or {"both": "labels", "none": "dense"}.get(loss.target, loss.target)
         arrays[-1] = targets(kind, n, k, dtype, rng)
     return arrays

@@ -110,7 +110,7 @@ def test_two_classes_are_a_logit(dtype: str, rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("verb", ["value_and_grad", "grad_and_hess"])
 @pytest.mark.parametrize("k", [3, 100, 1000])
-@pytest.mark.parametrize("name", ["cross_entropy", "multiclass_hinge_sum", "soft_distillation"])
+@pytest.mark.parametrize("name", ["cross_entropy", "multiclass_hinge_sum", "soft_distillation", "multilabel_margin"])
 def test_same_bits_for_any_number_of_threads(name: str, k: int, verb: str, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
     for n in (1, 63, 65, 16_384 // k + 1, 40_000 // k + 77):

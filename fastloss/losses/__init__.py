@@ -40,6 +40,7 @@ ALIASES = {
     "msle": "squared_log_error",
     "multi_margin": "multiclass_hinge_sum",
     "multilabel_cross_entropy": "multilabel_soft_margin",
+    "multilabel_hinge": "multilabel_margin",
     "nll": "negative_log_likelihood",
     "pinball": "quantile",
     "poly": "poly_cross_entropy",

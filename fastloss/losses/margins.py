@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..domain import NON_NEGATIVE, UNIT, Domain
-from ..rowloss import rowwise
+from ..domain import BINARY, NON_NEGATIVE, UNIT, Domain
+from ..rowloss import pairwise, rowwise
 from .softmax import Ends, Row, Slope
 from .special import INF, exp_neg, log1p_unit, scaled
 
@@ -130,3 +130,35 @@ class multilabel_soft_margin:
 
     def grad(slope: float, curve: float, t: float, share: float) -> Slope:
         return slope * share, curve * share
+
+
+@pairwise(target=BINARY, margin=NON_NEGATIVE)
+class multilabel_margin:
+    """Hinge loss of several labels at a time: each class that applies scores a margin above each that does not.
+
+    sum over j with target 1, over i with target 0, of max(0, margin + pred[i] - pred[j]) / K, K being the number of
+    classes: torch's ``MultiLabelMarginLoss``. `target` has the shape of `pred`: 1 for the classes that apply, and 0 for
+    the others. On the margin the gradient is 0; the second derivative is 0. A row of which all classes apply, or none,
+    loses nothing. Time grows with the number of labels times that of classes; there is no kernel for GPUs.
+
+    torch's target is a list of each row's labels, padded with -1. To convert it, count -1 as one class more:
+
+    >>> import numpy as np
+    >>> labels = np.array([[3, 0, -1, -1]])
+    >>> target = np.zeros((1, 4 + 1), int)
+    >>> np.put_along_axis(target, labels, 1, axis=1)
+    >>> target[:, :4]
+    array([[1, 0, 0, 1]])
+
+    >>> import fastloss as fl
+    >>> fl.multilabel_margin.value_and_grad([[0.5, 1.0, 0.0, 3.0]], target[:, :4])
+    (np.float64(0.5), array([[-0.5 ,  0.25,  0.25,  0.  ]]))
+    """
+
+    def pair(d: float, margin: float = 1.0) -> tuple[float, float, float]:
+        short = margin - d
+        short = 0.0 if short <= 0.0 else short
+        return short, 0.0 - (1.0 if short > 0.0 else short), 0.0
+
+    def share(classes: float, pairs: float, margin: float) -> float:
+        return 1.0 / classes
