@@ -326,6 +326,7 @@ def test_functions(name: str, dtype: str, rng: np.random.Generator) -> None:
         ("cross_entropy", "__call__", "none"),
         ("distillation", "value_and_grad", "mean"),
         ("kl_divergence", "value_and_grad", "none"),
+        ("multilabel_margin", "grad_and_hess", "mean"),
     ],
 )
 def test_short_way_and_long_way_agree(name: str, verb: str, reduction: str, rng: np.random.Generator) -> None:
