@@ -49,6 +49,17 @@ def test_a_gradient_that_would_be_lost_is_refused(face: Any) -> None:
     with torch.no_grad():
         assert face.refused(x) == ""
     assert "layout" in face.refused(torch.zeros(2).to_sparse())
+    assert "other sign" in face.refused(torch.zeros(2, dtype=torch.complex64).conj().imag)
+
+
+def test_the_short_way_sees_dense_tensors_alone(face: Any) -> None:
+    x = torch.zeros(4, 6)
+    kind, address = face.seen(x)
+    assert (address, face.address(x)) == (x.data_ptr(), x.data_ptr())
+    others = (torch.zeros(4, 6), torch.zeros(6, 4), torch.zeros(4, 6, dtype=torch.float64), torch.zeros(24))
+    assert [face.seen(y)[0] == kind for y in others] == [True, False, False, False]
+    for y in (x.T, x[:, 1:], x.to_sparse(), torch.zeros(2, requires_grad=True)):
+        assert face.seen(y) is None
 
 
 def test_conversions(face: Any) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ...definition import Definition
-    from ...kernels.cuda.launch import Gpu
+    from ...kernels.cuda.launch import Gpu, Launch
     from ...program import Program
 
     Shape = tuple[int, ...]
@@ -81,6 +81,11 @@ class Buffer(NamedTuple):
         return prod(self.shape)
 
     @property
+    def nbytes(self) -> int:
+        """How many bytes its elements take."""
+        return self.size * int(self.dtype.itemsize)
+
+    @property
     def dtype(self) -> Any:
         """Its type, as far as errors tell it."""
         return type_of(self.char)
@@ -122,6 +127,12 @@ class Face(Protocol):
 
     def buffer(self, x: Any) -> Buffer:
         """Where it is. A type that we do not know has the character ''."""
+
+    def seen(self, x: Any) -> tuple[Any, int] | None:
+        """The shape, type and device of a dense array in one hashable object, and its address; else None."""
+
+    def address(self, x: Any) -> int:
+        """The address alone."""
 
     def stream(self, device: int) -> int:
         """The caller's current stream."""
@@ -170,18 +181,39 @@ class Work:
         self.face, self.gpu, self.device = face, gpu, device
         self.stream = face.stream(device)
         self.flag = gpu.flags(device).slot(name)
+        self.made: list[Buffer] = []
+        """Fresh arrays, in their order."""
+        self.launches: list[Launch] = []
+        self.copied = False
+        """Whether an array was copied, filled or converted by its library."""
 
     def empty(self, shape: Shape, char: str) -> Buffer:
         """A fresh array."""
-        return self.face.buffer(self.face.empty(shape, char, self.device))
+        self.made.append(self.face.buffer(self.face.empty(shape, char, self.device)))
+        return self.made[-1]
 
     def filled(self, number: Any, shape: Shape, char: str) -> Buffer:
         """A fresh array of one number."""
+        self.copied = True
         return self.face.buffer(self.face.filled(float(number), shape, char, self.device))
 
     def run(self, plan: Any, blocks: int, *args: Any) -> None:
         """Launch a kernel."""
-        self.gpu.run(plan, self.device, self.stream, blocks, args)
+        self.launches.append(self.gpu.run(plan, self.device, self.stream, blocks, args))
+
+    def in_type(self, x: Buffer, char: str) -> Buffer:
+        """An array in another type."""
+        if x.char == char:
+            return x
+        self.copied = True
+        return self.face.buffer(self.face.cast(x.array, char))
+
+    def dense(self, x: Buffer, shape: Shape) -> Buffer:
+        """An array in the full shape, in C order."""
+        if x.shape == shape and x.dense:
+            return x
+        self.copied = True
+        return self.face.buffer(self.face.dense(x.array, shape))
 
     def wait(self) -> None:
         """Until what was launched is done."""
@@ -218,16 +250,6 @@ def read(face: Face, loss: Definition | Program, names: Sequence[str], arrays: S
                              f"cuda:{buffer.device}; all arrays must be on one device")  # fmt: skip
         found.append(buffer)
     return found
-
-
-def in_type(face: Face, x: Buffer, char: str) -> Buffer:
-    """The same in another type."""
-    return x if x.char == char else face.buffer(face.cast(x.array, char))
-
-
-def dense(face: Face, x: Buffer, shape: Shape) -> Buffer:
-    """The same in the full shape, in C order."""
-    return x if x.shape == shape and x.dense else face.buffer(face.dense(x.array, shape))
 
 
 def some_rows(x: Buffer | None, low: int, high: int, rows: int) -> Buffer | None:

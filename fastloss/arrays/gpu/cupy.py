@@ -27,6 +27,16 @@ def buffer(x: Any) -> Buffer:
     return Buffer(x, x.data.ptr, x.shape, x.strides, char_of(x.dtype), x.device.id)
 
 
+def seen(x: Any) -> tuple[Any, int] | None:
+    """Only in C order."""
+    return ((x.shape, x.dtype, x.device.id), x.data.ptr) if x.flags.c_contiguous else None
+
+
+def address(x: Any) -> int:
+    """Where its first element is."""
+    return x.data.ptr  # type: ignore[no-any-return]
+
+
 def stream(device: int) -> int:
     """The thread's current stream on that device."""
     with cupy.cuda.Device(device):

@@ -12,7 +12,7 @@ import numpy as np
 from ...kernels.cuda import launch
 from ...options import GPU_BACKENDS, GRAD, check_options
 from .. import layout, rowshapes
-from .buffers import Buffer, Work, dense, in_type, read, some_rows
+from .buffers import Buffer, Work, read, some_rows
 from .results import raise_as_on_the_host
 from .rows import RowAims, Rows, arranged
 
@@ -34,13 +34,13 @@ class Layer:
     """The linear layer: its logits chunk by chunk, and the gradients that come of theirs."""
 
     def __init__(self, work: Work, hidden: Buffer, weight: Buffer, bias: Buffer | None) -> None:
-        face = self.face = work.face
+        self.face = work.face
         self.work, self.given = work, [x for x in (hidden, weight, bias) if x]
         self.classes, width = weight.shape
         self.chars = [x.char if x.char in layout.FLOATS else "d" for x in self.given]
         # One type for the products, which is what the libraries ask for.
         self.char = self.chars[0] if len({*self.chars}) == 1 else "d" if "d" in self.chars else "f"
-        hidden, weight, *rest = (dense(face, in_type(face, x, self.char), x.shape) for x in self.given)
+        hidden, weight, *rest = (work.dense(work.in_type(x, self.char), x.shape) for x in self.given)
         self.rows = hidden.size // width if width else 0
         self.hidden, self.weight = hidden.array.reshape(self.rows, width), weight.array
         self.bias = rest[0].array if rest else None
@@ -75,7 +75,7 @@ class Layer:
     def gradients(self) -> tuple[Any, ...]:
         """In the shapes and dtypes of the inputs."""
         found = zip(self._grads, self.given, self.chars, strict=True)
-        return tuple(in_type(self.face, self.face.buffer(g.reshape(x.shape)), char).array for g, x, char in found)
+        return tuple(self.work.in_type(self.face.buffer(g.reshape(x.shape)), char).array for g, x, char in found)
 
 
 def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, chunk: int | None) -> Any:

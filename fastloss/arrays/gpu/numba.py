@@ -30,6 +30,17 @@ def buffer(x: Any) -> Buffer:
     return Buffer(x, x.device_ctypes_pointer.value or 0, x.shape, x.strides, char_of(x.dtype), int(device.id))
 
 
+def seen(x: Any) -> tuple[Any, int] | None:
+    """Only in C order, and with elements."""
+    where = buffer(x)
+    return ((where.shape, where.char, where.device), where.address) if where.dense and where.size else None
+
+
+def address(x: Any) -> int:
+    """Where its first element is."""
+    return x.device_ctypes_pointer.value or 0
+
+
 def stream(device: int) -> int:
     """The default one: Numba has no current stream."""
     return 0

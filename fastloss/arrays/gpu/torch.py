@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -30,6 +31,8 @@ def refused(x: Any) -> str:
     """A gradient that autograd waits for would be lost; what is not strided has no addresses."""
     if x.requires_grad and torch.is_grad_enabled():
         return "requires grad, and no verb is recorded by autograd: pass it detached, x.detach()"
+    if x.is_neg():
+        return "is stored with the other sign, as conjugates' imaginary parts are: pass x.resolve_neg()"
     return "" if x.layout is torch.strided else f"has layout {x.layout}, expected torch.strided"
 
 
@@ -40,9 +43,26 @@ def buffer(x: Any) -> Buffer:
     return Buffer(x, x.data_ptr(), tuple(x.shape), strides, _CHARS.get(x.dtype, ""), x.get_device())
 
 
+def seen(x: Any) -> tuple[Any, int] | None:
+    """Only what nothing needs to be asked about."""
+    if x.layout is not torch.strided or not x.is_contiguous() or refused(x):
+        return None
+    return (x.shape, x.dtype, x.get_device()), x.data_ptr()
+
+
+def address(x: Any) -> int:
+    """Where its first element is."""
+    return x.data_ptr()  # type: ignore[no-any-return]
+
+
 def stream(device: int) -> int:
-    """torch's current stream."""
+    """torch's current stream; by the name that its own compiler uses, which makes no object of it."""
+    if _raw_stream is not None:
+        return int(_raw_stream(device))
     return int(torch.cuda.current_stream(device).cuda_stream)
+
+
+_raw_stream: Any = getattr(torch._C, "_cuda_getCurrentRawStream", None)
 
 
 def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
@@ -55,6 +75,7 @@ def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any
     return torch.full(shape, number, dtype=_TYPES[char], device=_device(device))
 
 
+@cache
 def _device(device: int) -> Any:
     return torch.device("cuda", device)
 

@@ -12,14 +12,14 @@ import struct
 import threading
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .arguments import arguments, flat
 from .plan import AnyPlan, bounds
 from .store import machine_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 SLOTS = 1024
 """Losses that can have been called on GPUs; those beyond share the last place."""
@@ -32,7 +32,10 @@ class Kernel:
     """A kernel on its device."""
 
     def __init__(self, handle: Any, plan: AnyPlan, driver: Driver) -> None:
-        kinds = "".join("Q" if kind[0] == "*" else kind for kind in flat(arguments(plan)))
+        listed = list(flat(arguments(plan)))
+        kinds = "".join("Q" if kind[0] == "*" else kind for kind in listed)
+        self.pointers = tuple(k for k, kind in enumerate(listed) if kind[0] == "*")
+        """Which of its arguments are addresses."""
         self._handle, self._driver = handle, driver
         self._threads = bounds(plan)[0]
         self._struct = struct.Struct("@" + kinds)
@@ -40,13 +43,13 @@ class Kernel:
         self._offsets = [struct.calcsize(f"@{kinds[:k]}0{kind}") for k, kind in enumerate(kinds)]
         self._local = threading.local()
 
-    def __call__(self, blocks: int, stream: int, args: tuple[Any, ...]) -> None:
-        """Put it on a stream."""
+    def __call__(self, blocks: int, stream: int, values: Sequence[Any]) -> None:
+        """Put it on a stream, with its arguments one after the other."""
         try:
             room, table = self._local.room
         except AttributeError:
             room, table = self._local.room = self._room()
-        self._struct.pack_into(room, 0, *flat(args))
+        self._struct.pack_into(room, 0, *values)
         # The driver has copied the arguments when it returns.
         self._driver.launch(self._handle, blocks, self._threads, stream, ctypes.addressof(table))
 
@@ -55,6 +58,14 @@ class Kernel:
         room = ctypes.create_string_buffer(self._struct.size)
         start = ctypes.addressof(room)
         return room, (ctypes.c_void_p * len(self._offsets))(*(start + offset for offset in self._offsets))
+
+
+class Launch(NamedTuple):
+    """A kernel with its arguments."""
+
+    kernel: Kernel
+    blocks: int
+    values: Sequence[Any]
 
 
 class Driver:
@@ -194,15 +205,22 @@ class Gpu:
         if self._flags is not None:
             self._flags.raise_pending()
 
-    def run(self, plan: AnyPlan, device: int, stream: int, blocks: int, args: tuple[Any, ...]) -> None:
-        """Put a kernel on a stream of a device."""
+    def run(self, plan: AnyPlan, device: int, stream: int, blocks: int, args: tuple[Any, ...]) -> Launch:
+        """Put a kernel on a stream of a device; what was launched, to be launched again."""
         if blocks > GRID:
             raise ValueError(f"{blocks} blocks are more than a launch has ({GRID}): too many rows")
-        kernel = self._kernels.get((plan, device))
+        kernel, values = self._kernels.get((plan, device)), tuple(flat(args))
         with self.driver.current(device):
             if kernel is None:
                 kernel = self._loaded(plan, device, stream)
-            kernel(blocks, stream, args)
+            kernel(blocks, stream, values)
+        return Launch(kernel, blocks, values)
+
+    def again(self, launches: Iterable[Launch], device: int, stream: int) -> None:
+        """Put kernels on a stream that have been launched before."""
+        with self.driver.current(device):
+            for kernel, blocks, values in launches:
+                kernel(blocks, stream, values)
 
     def wait(self, device: int, stream: int) -> None:
         """Until a stream's work is done."""

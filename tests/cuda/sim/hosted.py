@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose
 from simulated import KINDS, kernel
 
 from fastloss.arrays.gpu.buffers import Buffer, char_of, dtype_of
-from fastloss.kernels.cuda.arguments import arguments
-from fastloss.kernels.cuda.launch import SLOTS, Flags, Gpu
+from fastloss.kernels.cuda.arguments import arguments, flat
+from fastloss.kernels.cuda.launch import SLOTS, Flags, Gpu, Launch
 from fastloss.kernels.cuda.plan import bounds
 
 NAME = "hosted"
@@ -75,6 +75,15 @@ def buffer(x: Hosted) -> Buffer:
     return Buffer(x, a.ctypes.data, a.shape, a.strides, char_of(a.dtype), x.device)
 
 
+def seen(x: Hosted) -> Any:
+    a = x.array
+    return ((a.shape, a.dtype, x.device), a.ctypes.data) if a.flags.c_contiguous and a.size else None
+
+
+def address(x: Hosted) -> int:
+    return x.array.ctypes.data
+
+
 def stream(device: int) -> int:
     return 7 + device
 
@@ -135,7 +144,7 @@ class Pretended(Gpu):
 
     def __init__(self) -> None:
         self.launches: list[tuple[str, int, int]] = []
-        self.waits = 0
+        self.waits = self.replays = 0
         numbers = (ctypes.c_int32 * SLOTS)()
         _memory.append(np.ctypeslib.as_array(numbers))
         self._flags = Flags(ctypes.addressof(numbers))
@@ -149,16 +158,38 @@ class Pretended(Gpu):
     def synchronize(self) -> None:
         self.raise_pending()
 
-    def run(self, plan: Any, device: int, stream: int, blocks: int, args: Any) -> None:
-        self.launches.append((type(plan).__name__, device, stream))
-        kernel(plan)[blocks, bounds(plan)[0]](*(_resolved(k, a) for k, a in zip(arguments(plan), args, strict=True)))
+    def run(self, plan: Any, device: int, stream: int, blocks: int, args: Any) -> Launch:
+        launch = Launch(Simulated(plan), blocks, tuple(flat(args)))
+        self.again([launch], device, stream)
+        self.replays -= 1
+        return launch
+
+    def again(self, launches: Any, device: int, stream: int) -> None:
+        self.replays += 1
+        for simulated, blocks, values in launches:
+            self.launches.append((type(simulated.plan).__name__, device, stream))
+            simulated(blocks, stream, values)
 
 
-def _resolved(kind: Any, given: Any) -> Any:
+class Simulated:
+    """A kernel that the simulator runs."""
+
+    def __init__(self, plan: Any) -> None:
+        self.plan = plan
+        self.pointers = tuple(k for k, kind in enumerate(flat(arguments(plan))) if kind[0] == "*")
+
+    def __call__(self, blocks: int, stream: int, values: Any) -> None:
+        left = iter(values)
+        args = [_resolved(kind, left) for kind in arguments(self.plan)]
+        assert next(left, None) is None
+        kernel(self.plan)[blocks, bounds(self.plan)[0]](*args)
+
+
+def _resolved(kind: Any, values: Any) -> Any:
     """An argument as the simulator takes it: of an address, what lies from there to the end of its allocation."""
     if isinstance(kind, tuple):
-        assert len(kind) == len(given), (kind, given)
-        return tuple(map(_resolved, kind, given))
+        return tuple(_resolved(k, values) for k in kind)
+    given = next(values)
     if kind[0] != "*":
         return given
     stored = np.dtype(KINDS.get(kind[1], np.uint16 if kind[1] == "E" else kind[1]))

@@ -1,0 +1,121 @@
+"""A call whose kind is known launches again what the first one launched: the results are those of the long way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hosted
+import numpy as np
+import pytest
+from hosted import Hosted, agree, to_gpu
+from numpy.testing import assert_array_equal
+
+import fastloss as fl
+
+pytestmark = [pytest.mark.usefixtures("gpu"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
+
+
+def pointwise(rng: np.random.Generator) -> tuple[Any, ...]:
+    return tuple(rng.random((3, 30)).astype("f4") + 0.1 for _ in range(2))
+
+
+def rows(rng: np.random.Generator) -> tuple[Any, ...]:
+    return rng.normal(size=(2, 4, 5)).astype("f4"), rng.integers(0, 5, (2, 4))
+
+
+CALLS: list[tuple[str, str, Any, dict[str, Any]]] = [
+    ("huber", "value_and_grad", pointwise, {}),
+    ("huber", "grad_and_hess", pointwise, {"reduction": "sum"}),
+    ("huber", "__call__", pointwise, {"reduction": "none"}),
+    ("root_mean_squared_error", "value_and_grad", pointwise, {"weight": np.ones((3, 30), "f4")}),
+    ("gaussian_nll", "value_and_grad", lambda rng: (*pointwise(rng), pointwise(rng)[0]), {}),
+    ("cross_entropy", "value_and_grad", rows, {}),
+    ("cross_entropy", "grad_and_hess", rows, {"label_smoothing": 0.1, "class_weight": np.arange(5.0, dtype="f4")}),
+    ("cross_entropy", "value_and_grad", rows, {"ignore_index": 2, "weight": np.arange(8.0, dtype="f4").reshape(2, 4)}),
+    ("soft_distillation", "value_and_grad", lambda rng: (rows(rng)[0], rows(rng)[0]), {}),
+]
+
+
+@pytest.mark.parametrize("way", ["fresh", "apart", "over"])
+@pytest.mark.parametrize("case", range(len(CALLS)))
+def test_the_second_call_is_the_first_again(case: int, way: str, gpu: Any, rng: np.random.Generator) -> None:
+    name, verb, draw, options = CALLS[case]
+    loss = fl.LOSSES[name].bind()
+    if way != "fresh" and (verb == "__call__" or len(getattr(loss, "wrt", (0,))) > 1):
+        return
+    for k in range(2):
+        data = draw(rng)
+        expected = getattr(loss, verb)(*data, **options)
+        given = [*map(to_gpu, data)]
+        out = [given[0] if way == "over" else Hosted(np.empty_like(data[0])), Hosted(np.empty_like(data[0]))]
+        to = None if way == "fresh" else tuple(out) if verb == "grad_and_hess" else out[0]
+        found = getattr(loss, verb)(*given, out=to, **{n: to_gpu(v) for n, v in options.items()})
+        agree(found, expected)
+        assert to is None or any(a is out[0] for a in found)
+        assert gpu.replays == k
+    assert gpu.waits == 0
+
+
+def test_kinds_that_differ_are_kept_apart(gpu: Any, rng: np.random.Generator) -> None:
+    loss = fl.mse.bind()
+    x = rng.random(16)
+    for k, (a, b) in enumerate(
+        [(x, x[::-1].copy()), (x[:8], x[8:]), (x.reshape(4, 4), x.reshape(4, 4) * 2), (x, x.astype("f4"))]
+    ):
+        for _ in range(2):
+            agree(loss.value_and_grad(Hosted(a), Hosted(b)), loss.value_and_grad(a, b))
+        assert gpu.replays == k + 1
+    assert loss(Hosted(x, 1), Hosted(x, 1)).device == 1
+    agree(loss.grad(Hosted(x), Hosted(x), reduction="sum"), loss.grad(x, x, reduction="sum"))
+    assert gpu.replays == 4
+
+
+def test_addresses_that_are_no_multiples_of_packets(gpu: Any, rng: np.random.Generator) -> None:
+    loss, memory = fl.mse.bind(), rng.random(40).astype("f4")
+    base = Hosted(memory)
+    for low in (0, 1, 2, 4):
+        x = Hosted(memory[low : low + 20])
+        hosted._memory.append(memory)
+        agree(loss.grad(x, base[20:]), fl.mse.grad(memory[low : low + 20], memory[20:]))
+
+
+def test_one_array_in_two_places_is_not_remembered(gpu: Any, rng: np.random.Generator) -> None:
+    loss, x, y = fl.mse.bind(), rng.random(16), rng.random(16)
+    same = Hosted(x)
+    agree(loss.value_and_grad(same, same), fl.mse.value_and_grad(x, x))
+    agree(loss.value_and_grad(Hosted(x), Hosted(y)), fl.mse.value_and_grad(x, y))
+    agree(loss.value_and_grad(same, same), fl.mse.value_and_grad(x, x))
+
+
+def test_memory_that_the_long_way_refuses(gpu: Any, rng: np.random.Generator) -> None:
+    loss, memory = fl.mse.bind(), rng.random(64)
+    x, y, out, other = (Hosted(memory[k : k + 16]) for k in (0, 16, 32, 48))
+    hosted._memory.append(memory)
+    for _ in range(2):
+        loss.grad(x, y, out=out)
+        loss.grad(x, y, out=x)
+        loss.grad_and_hess(x, y, out=(out, other))
+    launched = len(gpu.launches)
+    for bad in (y, Hosted(memory[8:24]), Hosted(memory[:16].astype("f4")), memory[32:48], (out,)):
+        with pytest.raises((TypeError, ValueError), match="out"):
+            loss.grad(x, y, out=bad)
+    for pair in ((out, out), (out, x), (out, Hosted(memory[40:56])), out):
+        with pytest.raises((TypeError, ValueError), match="out"):
+            loss.grad_and_hess(x, y, out=pair)
+    assert len(gpu.launches) == launched
+
+
+def test_errors_of_earlier_calls_come_first_and_check_looks(gpu: Any) -> None:
+    loss, x, labels = fl.cross_entropy.bind(), Hosted(np.ones((4, 3))), np.array([0, 1, 2, 0])
+    for _ in range(2):
+        loss.grad(x, Hosted(labels))
+        loss.grad(x, Hosted(labels), check=True)
+    assert gpu.replays == 1
+    grad = loss.grad(x, Hosted(labels + 1), reduction="mean")
+    assert_array_equal(grad.array[2], 0.0)
+    with pytest.raises(ValueError, match="a label of an earlier call"):
+        loss.grad(x, Hosted(labels))
+    with pytest.raises(ValueError, match=r"target\[2\] is 3"):
+        loss.grad(x, Hosted(labels + 1), check=True)
+    with pytest.raises(TypeError, match="ignore_index"):
+        loss.grad(x, Hosted(labels), ignore_index=[1])
