@@ -21,9 +21,10 @@ import numpy as np
 import fastloss as fl
 
 from . import timing
+from .bars import Bar
 from .pointwise import chosen
 
-BAR = 4.0
+FAMILY, LABEL, BAR = "accuracy", "worst of value, gradient and second derivative", 4.0
 EXTREMES = (0.0, 1e-30, 1e-8, 1e-3, 0.5, 1.0, 2.0, 30.0, 87.0, 1e4)
 
 
@@ -123,6 +124,15 @@ def _ulps(got: Any, expected: Any, dtype: Any) -> float:
 
 def _tuple(x: Any) -> tuple[Any, ...]:
     return x if isinstance(x, tuple) else (x,)
+
+
+def bars(records: Sequence[dict[str, Any]]) -> list[Bar]:
+    """The worst error of each loss and dtype."""
+    worst: dict[tuple[str, str], float] = {}
+    for r in records:
+        key = r["loss"], r["dtype"]
+        worst[key] = max(worst.get(key, 0.0), r["allowed"])
+    return [Bar(FAMILY, f"{loss}, {dtype}", LABEL, BAR, x, unit=" ULP") for (loss, dtype), x in worst.items()]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

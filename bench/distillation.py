@@ -11,6 +11,7 @@ import numpy as np
 import fastloss as fl
 
 from . import peers, row_peers, rows, timing
+from .bars import Bar, verdicts
 from .pointwise import spread
 
 PASS = 1.5  # the bar, against `c = a - b` on the two arrays of logits
@@ -54,18 +55,22 @@ def measure(classes: int, elements: int, dtype: str, libraries: Sequence[str], r
     }  # fmt: skip
 
 
+def bars(record: dict[str, Any]) -> list[Bar]:
+    """The bar for this number of classes."""
+    ratio = record["times"]["out"].median / record["times"]["c = a - b"].median
+    return [Bar(record["loss"], f"{record['classes']} classes", "out= / bare", PASS, ratio)]
+
+
 def report(records: Sequence[dict[str, Any]], libraries: Sequence[str]) -> str:
     """The table, and the bar for each number of classes."""
     header = [records[0]["dtype"], "rows", "GB/s", "a - b", "out=", "/bare", "fresh", "/bare"]
     for library in libraries:
         header += [library, "/out=", "/fresh"]
-    lines, held = [], []
+    lines = []
     for r in records:
         numbers = rows.cells(r, "c = a - b", ("out", "fresh"), libraries)
-        title, ratio = f"{r['classes']} classes", r["times"]["out"].median / r["times"]["c = a - b"].median
-        lines.append([title, str(r["rows"]), f"{r['bandwidth']['c = a - b']:.1f}", *numbers])
-        held.append((title, [f"out= / bare: {timing.bar(PASS, ratio)}"]))
-    return timing.table(header, lines) + "\n" + rows.verdicts(held)
+        lines.append([f"{r['classes']} classes", str(r["rows"]), f"{r['bandwidth']['c = a - b']:.1f}", *numbers])
+    return timing.table(header, lines) + "\n" + verdicts([bar for r in records for bar in bars(r)])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

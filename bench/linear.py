@@ -18,6 +18,7 @@ import numpy as np
 import fastloss as fl
 
 from . import memory, peers, row_peers, rows, timing
+from .bars import Bar, verdicts
 from .pointwise import spread
 
 PRODUCTS = 1.15  # the bar, against the three products
@@ -101,21 +102,31 @@ def measure(shape: Shape, chunks: Sequence[int], libraries: Sequence[str], round
     }  # fmt: skip
 
 
+def bars(record: dict[str, Any]) -> list[Bar]:
+    """The default chunks beside the products in one piece, the others beside the products in the same chunks."""
+    times, n, name = record["times"], record["shape"][0], record["loss"]
+    found = []
+    if "fastloss" in times:
+        ratio = times["fastloss"].median / times[f"products {n}"].median
+        found.append(Bar(name, "fastloss", "products in one piece", PRODUCTS, ratio))
+    for case, t in times.items():
+        own = times.get(f"products {case.removeprefix('chunk=')}") if case.startswith("chunk=") else None
+        if own:
+            found.append(Bar(name, case, "products in the same chunks", PRODUCTS, t.median / own.median))
+    return found
+
+
 def report(record: dict[str, Any]) -> str:
     """Each call beside the products in one piece, and in its own chunks where it has any; the bar."""
     times, n = record["times"], record["shape"][0]
-    whole, lines, held = times[f"products {n}"].median, [], []
+    whole, lines = times[f"products {n}"].median, []
     for name, t in times.items():
         own = times.get(f"products {name.removeprefix('chunk=')}")
         ratio = f"{t.median / own.median:.2f}" if own else ""
         title = f"products, {name.removeprefix('products ')} rows at once" if name.startswith("products") else name
         lines.append([title, str(t), f"{t.median / whole:.2f}", ratio])
-        if name == "fastloss":
-            held.append((name, [f"products in one piece: {timing.bar(PRODUCTS, t.median / whole)}"]))
-        if own:
-            held.append((name, [f"products in the same chunks: {timing.bar(PRODUCTS, t.median / own.median)}"]))
     lines += [[name, "n/a", "", ""] for name in record["not_timed"]]
-    return timing.table(["time", "", "/products", "/in its chunks"], lines) + "\n" + rows.verdicts(held)
+    return timing.table(["time", "", "/products", "/in its chunks"], lines) + "\n" + verdicts(bars(record))
 
 
 # -- Memory -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import numpy as np
 import fastloss as fl
 
 from . import peers, timing
+from .bars import Bar, verdicts
 from .timing import Timing
 
 # The bars of the design, section 5: against `c = a - b`, and against the libraries.
@@ -86,23 +87,22 @@ def measure(loss: fl.Loss, size: int, dtype: Any, libraries: Sequence[str], roun
     }
 
 
-def bars(record: dict[str, Any]) -> list[str]:
-    """Which of the design's bars this loss holds."""
+def bars(record: dict[str, Any]) -> list[Bar]:
+    """The design's bars for this loss."""
     times: dict[str, Timing] = record["times"]
-    kind, lines = record["group"], []
+    kind, name = record["group"], record["loss"]
     if kind not in BARE:
         return []
-    for way, label in (("out", "out="), ("unchecked", "out=, check=False")):
-        if way in times:
-            ratio = times[way].median / times["c = a - b"].median
-            lines.append(f"{label} / bare: {timing.bar(BARE[kind], ratio)}")
-    if kind == "transcendental":
-        for library, limit in FASTER.items():
-            way = "fresh" if library == "torch.compile" else "out"
-            if library in times:
-                ratio = times[library].median / times[way].median
-                lines.append(f"{library} / {way}: {timing.bar(limit, ratio, at_least=True)}")
-    return lines
+    bare = times["c = a - b"].median
+    free = times["unchecked"].median / bare if "unchecked" in times else None
+    found = [Bar(GROUPS[kind], name, "out= / bare", BARE[kind], times["out"].median / bare, unchecked=free)]
+    for library, limit in FASTER.items() if kind == "transcendental" else ():
+        way, label = ("fresh", "fresh") if library == "torch.compile" else ("out", "out=")
+        if library in times:
+            t = times[library].median
+            ratio, top = t / times[way].median, t / bare
+            found.append(Bar(GROUPS[kind], name, f"{library} / {label}", limit, ratio, at_least=True, ceiling=top))
+    return found
 
 
 def report(records: Sequence[dict[str, Any]], libraries: Sequence[str]) -> str:
@@ -119,10 +119,7 @@ def report(records: Sequence[dict[str, Any]], libraries: Sequence[str]) -> str:
         for library in libraries:
             header += [library, "/out=", "/fresh"]
         parts.append(timing.table(header, rows))
-        verdicts = [(r["loss"], line) for r in mine for line in bars(r)]
-        parts.append(
-            "\n".join(f"  {name}: {line}" for name, line in sorted(verdicts, key=lambda v: "MISSED" not in v[1]))
-        )
+        parts.append(verdicts([bar for r in mine for bar in bars(r)]))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -164,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     libraries = peers.installed([name for name in options.peers.split(",") if name])
     records = [measure(loss, size, options.dtype, libraries, rounds) for loss in chosen(options.losses)]
     print(timing.headline(timing.machine()))
-    widths = {name: np.median([r["bandwidth"][name] for r in records]) for name in ("c = a - b", "c = a")}
+    widths = {name: np.median([r["bandwidth"][name] for r in records]) for name in timing.STREAMS}
     print(", ".join(f"{name}: {gbs:.1f} GB/s" for name, gbs in widths.items()))
     print(f"value_and_grad of {size} elements, {options.dtype}; {spread(records)}\n")
     print(report(records, libraries))

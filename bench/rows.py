@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 import fastloss as fl
 
 from . import peers, timing
+from .bars import Bar, verdicts
 from .pointwise import spread
 from .row_peers import LACK_BFLOAT16, PEERS, rivals
 from .timing import Timing
@@ -40,6 +41,10 @@ def labels(rows: int, classes: int) -> Any:
     return np.random.default_rng(1).integers(0, classes, rows, dtype=np.int64)
 
 
+def title(dtype: str, classes: int) -> str:
+    return f"{dtype}, {classes} classes"
+
+
 def measure(classes: int, elements: int, dtype: str, libraries: Sequence[str], rounds: int) -> dict[str, Any]:
     """Every call with this number of classes, in turns."""
     loss, rows = fl.cross_entropy, max(2, elements // classes)
@@ -51,7 +56,7 @@ def measure(classes: int, elements: int, dtype: str, libraries: Sequence[str], r
     setups = {"in place": lambda: lambda: loss.value_and_grad(place, y, out=place)}
     own = set(libraries) - LACK_BFLOAT16 if dtype == "bfloat16" else libraries
     setups |= {name: (lambda name=name: PEERS[name](z, y)) for name in libraries if name in own}
-    found = rivals(f"{classes} classes, {dtype}", setups, expected, dtype, rows)
+    found = rivals(title(dtype, classes), setups, expected, dtype, rows)
     bits = [x.view(f"u{x.itemsize}").ravel() if dtype == "bfloat16" else x.ravel() for x in (z, out)]
     calls: dict[str, Callable[[], Any]] = {
         "c = a": timing.floor(bits[0], bits[0], bits[1])["c = a"],
@@ -67,31 +72,24 @@ def measure(classes: int, elements: int, dtype: str, libraries: Sequence[str], r
     }  # fmt: skip
 
 
-def faster(times: Mapping[str, Timing], limits: Mapping[str, float]) -> list[str]:
-    """The bars against libraries, with a buffer given (as no library can be told) and with a fresh gradient."""
-    lines = []
-    for library, limit in limits.items():
-        for way, label in (("out", "out="), ("fresh", "fresh")):
-            if library in times:
-                ratio = times[library].median / times[way].median
-                lines.append(f"{library} / {label}: {timing.bar(limit, ratio, at_least=True, unit='x')}")
-    return lines
-
-
-def bars(record: dict[str, Any]) -> list[str]:
-    """Which of the design's bars hold for this number of classes."""
+def bars(record: dict[str, Any]) -> list[Bar]:
+    """The design's bars for this number of classes; those against libraries with a buffer given, which these cannot be
+    told of, and with a fresh gradient."""
     times: dict[str, Timing] = record["times"]
     if record["classes"] < COUNTED:
         return []
+    name, subject = record["loss"], title(record["dtype"], record["classes"])
     ways = {"out": "out=", "in place": "in place"}
-    ratios = {name: times[way].median / times["c = a"].median for way, name in ways.items() if way in times}
-    return [f"{name} / copy: {timing.bar(COPY, ratio)}" for name, ratio in ratios.items()] + faster(times, FASTER)
-
-
-def verdicts(titled: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """The bars, missed ones first."""
-    lines = [f"  {title}: {line}" for title, found in titled for line in found]
-    return "\n".join(sorted(lines, key=lambda line: "MISSED" not in line))
+    ratios = {label: times[way].median / times["c = a"].median for way, label in ways.items() if way in times}
+    found = [Bar(name, subject, f"{label} / copy", COPY, ratio) for label, ratio in ratios.items()]
+    for library, limit in FASTER.items():
+        for way, label in (("out", "out="), ("fresh", "fresh")):
+            if library in times:
+                t = times[library].median
+                ratio, top = t / times[way].median, t / times["c = a"].median
+                full = f"{library} / {label}"
+                found.append(Bar(name, subject, full, limit, ratio, at_least=True, unit="x", ceiling=top))
+    return found
 
 
 def cells(record: dict[str, Any], bare: str, ways: Sequence[str], libraries: Sequence[str]) -> list[str]:
@@ -118,7 +116,7 @@ def report(records: Sequence[dict[str, Any]], libraries: Sequence[str]) -> str:
     for r in records:
         numbers = cells(r, "c = a", ("out", "fresh", "in place"), libraries)
         rows.append([f"{r['classes']} classes", str(r["rows"]), f"{r['bandwidth']['c = a']:.1f}", *numbers])
-    held = verdicts([(f"{r['dtype']}, {r['classes']} classes", bars(r)) for r in records])
+    held = verdicts([bar for r in records for bar in bars(r)])
     return timing.table(header, rows) + ("\n" + held if held else "")
 
 

@@ -25,8 +25,10 @@ import numpy as np
 import fastloss as fl
 
 from . import peers, timing
+from .bars import Bar, verdicts
 
 ROOT = Path(__file__).resolve().parents[1]
+FAMILY, SMALL = "starts and small calls", "value_and_grad of 8 numbers, huber"
 IMPORT_BAR, FIRST_BAR, OWN_BAR, CALL_BAR = 1.3, 0.4, 0.030, 4e-6
 FORBIDDEN = ("numba", "torch", "pandas", "polars", "jax", "scipy", "sklearn")
 
@@ -124,6 +126,20 @@ def guard(rounds: int) -> float:
     return times["guarded"].median - times["bare"].median
 
 
+def bars(records: Sequence[dict[str, Any]]) -> list[Bar]:
+    """The design's bars for imports, first calls and small calls."""
+    seconds = {r["what"]: r["seconds"] for r in records if "seconds" in r}
+    ratio = seconds["import fastloss"] / seconds["import numpy"]
+    found = [Bar(FAMILY, "import fastloss", "import fastloss / import numpy", IMPORT_BAR, ratio)]
+    for kind in ("serial", "parallel"):
+        if f"first call, {kind}" in seconds:
+            whole, own = seconds[f"first call, {kind}"], 1e3 * seconds[f"own share, {kind}"]
+            found.append(Bar(FAMILY, f"first call, {kind}", "the whole of it", FIRST_BAR, whole, unit=" s"))
+            found.append(Bar(FAMILY, f"first call, {kind}", "fastloss's own share", 1e3 * OWN_BAR, own, unit=" ms"))
+    small = next(r["times"].median for r in records if r["what"] == "8 numbers, fastloss")
+    return [*found, Bar(FAMILY, "every small call", SMALL, 1e6 * CALL_BAR, 1e6 * small, unit=" us")]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9, help="fresh processes of each kind")
@@ -139,24 +155,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     median = starts(rounds, kinds)
     loaded = unwanted()
     print("\n".join(f"{label:<24}{1e3 * t:>9.1f} ms" for label, t in median.items()))
-    ratio = median["import fastloss"] / median["import numpy"]
-    print(f"\nimport fastloss / import numpy: {timing.bar(IMPORT_BAR, ratio)}")
     print(f"loaded by import fastloss of {', '.join(FORBIDDEN)}: {', '.join(loaded) or 'none'}")
-    for kind in kinds:
-        whole = median[f"first call, {kind}"]
-        print(f"warm first call, {kind}: {timing.bar(FIRST_BAR, whole, unit=' s')}")
-        print(f"  fastloss's own share: {timing.bar(1e3 * OWN_BAR, 1e3 * median[f'own share, {kind}'], unit=' ms')}")
 
     calls = small_calls(rounds, libraries)
-    verdict = timing.bar(1e6 * CALL_BAR, 1e6 * calls["fastloss"].median, unit=" us")
-    print(f"\nvalue_and_grad of 8 numbers, huber: {verdict}")
+    print("\nvalue_and_grad of 8 numbers, huber:")
     print("\n".join(f"  {name:<12}{t!s:>10}" for name, t in calls.items()))
     added = guard(rounds)
     print(f"  thread guard of a parallel call: {timing.seconds(max(added, 0.0))}")
-    print("\n" + timing.headline(timing.machine()))
     records = [{"what": label, "seconds": t} for label, t in median.items()]
     records += [{"what": f"8 numbers, {name}", "times": t} for name, t in calls.items()]
     records += [{"what": "thread guard", "seconds": added}, {"what": "unwanted modules", "count": len(loaded)}]
+    print("\n" + verdicts(bars(records)) + "\n\n" + timing.headline(timing.machine()))
     timing.write_json(options.json, records, what="startup")
     return 0
 

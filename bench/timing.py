@@ -31,6 +31,9 @@ SAMPLE = 2e-3
 PAUSE = 0.01
 """Seconds between two calls' samples."""
 
+STREAMS = {"c = a - b": 3, "c = a": 2, "c = a + s*b": 3}
+"""The bare kernels, and how many arrays each reads and writes."""
+
 PACKAGES = ("fastloss", "numpy", "numba", "llvmlite", "tbb", "ml_dtypes", "numexpr", "scipy", "scikit-learn", "torch",
             "jax", "jaxlib", "optax")  # fmt: skip
 
@@ -111,13 +114,18 @@ def inputs(loss: Loss, size: int, dtype: Any) -> list[NDArray[Any]]:
 
 
 def floor(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> dict[str, Callable[[], Any]]:
-    """What the memory allows: a bare parallel `c = a - b` (two arrays read, one written) and `c = a`."""
-    subtraction, copying = _bare()
-    return {"c = a - b": lambda: subtraction(a, b, c), "c = a": lambda: copying(a, c)}
+    """What the memory allows: bare parallel loops, named by what they do."""
+    subtraction, copying, triad = _bare()
+    s = c.dtype.type(3)
+    return {
+        "c = a - b": lambda: subtraction(a, b, c),
+        "c = a": lambda: copying(a, c),
+        "c = a + s*b": lambda: triad(a, b, s, c),
+    }
 
 
 @cache
-def _bare() -> tuple[Callable[..., None], Callable[..., None]]:
+def _bare() -> tuple[Callable[..., None], ...]:
     from fastloss.kernels import threads
 
     threads.preload()  # or Numba may take another threading layer than fastloss takes
@@ -131,13 +139,22 @@ def _bare() -> tuple[Callable[..., None], Callable[..., None]]:
         for i in numba.prange(a.size):
             c[i] = a[i]
 
+    def triad(a: Any, b: Any, s: Any, c: Any) -> None:
+        for i in numba.prange(a.size):
+            c[i] = a[i] + s * b[i]
+
     compiled = numba.njit(parallel=True)
-    return compiled(subtract), compiled(copy)
+    return compiled(subtract), compiled(copy), compiled(triad)
 
 
 def bandwidth(timings: Mapping[str, Timing], nbytes: int) -> dict[str, float]:
-    """GB/s of the two bare kernels: bytes read and written by the program (what a cache adds is not counted)."""
-    return {name: streams * nbytes / timings[name].median / 1e9 for name, streams in (("c = a - b", 3), ("c = a", 2))}
+    """GB/s of the bare kernels: bytes read and written by the program (what a cache adds is not counted)."""
+    return {name: k * nbytes / timings[name].median / 1e9 for name, k in STREAMS.items() if name in timings}
+
+
+def seconds_per_stream(timings: Mapping[str, Timing], bare: str) -> float:
+    """What a bare kernel takes to read or write one of its arrays."""
+    return timings[bare].median / STREAMS[bare]
 
 
 def warn_if_busy() -> None:
@@ -227,15 +244,34 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(lines)
 
 
-def bar(limit: float, reached: float, *, at_least: bool = False, unit: str = "") -> str:
-    """Whether a bar holds: ``bar 1.10: 1.02 met``."""
-    met = reached >= limit if at_least else reached <= limit
-    return f"bar {limit:.2f}{unit}: {reached:.2f}{unit} {'met' if met else 'MISSED'}"
-
-
 def write_json(path: str | None, records: Iterable[Mapping[str, Any]], **more: Any) -> None:
     """The records and the machine, for later reports."""
     if path:
         content = {"machine": machine(), **more, "records": list(records)}
         plain = json.dumps(content, indent=1, default=lambda x: asdict(x) if isinstance(x, Timing) else float(x))
         Path(path).write_text(plain + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What `write_json` wrote, times as `Timing` again."""
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    for record in content["records"]:
+        if isinstance(times := record.get("times"), dict):
+            single = "median" in times
+            record["times"] = Timing(**times) if single else {name: Timing(**t) for name, t in times.items()}
+    return content
+
+
+def results(folder: Path) -> dict[str, dict[str, Any]]:
+    """What the scripts have left there, by what it is of."""
+    found = (read_json(path) for path in sorted(folder.glob("*.json")))
+    return {content["what"]: content for content in found}
+
+
+def count(text: str) -> int:
+    """A number of elements on a command line: ``1000`` or ``2**20``."""
+    base, _, power = text.partition("**")
+    number = int(base) ** int(power or 1)
+    if not 1 <= number <= 1 << 40:
+        raise ValueError(f"{text} elements")
+    return number
