@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,24 @@ import numpy as np
 import fastloss as fl
 
 from . import peers, timing
+from .available import available
+from .bars import Bar, verdicts
 from .pointwise import chosen
 
-# JAX is shown and not counted: its call overhead and its fused loops are another trade. torch.compile would compile
-# anew for every size; `--peers` adds it.
-COUNTED = ("numpy", "torch", "sklearn", "torch.compile")
-DEFAULT = ("numpy", "torch", "jax", "sklearn")
+FAMILY, LABEL = "every size", "NumPy, torch, scikit-learn / fastloss"
+
+# The libraries of the design's bar. The others are shown, and named where they are faster.
+COUNTED = ("numpy", "torch", "sklearn")
+# torch.compile would compile anew for every size; `--peers` adds it.
+DEFAULT = tuple(name for name in peers.LIBRARIES if name != "torch.compile")
+
+# Arrays of the inputs' size that a library keeps until the last sample (gradients, buffers, inputs of its own), and
+# what the greediest formula, or the comparison of its gradient, takes beside them for a moment.
+KEPT = {"numexpr": 2, "torch": 1, "torch.compile": 1, "jax": 3, "optax": 3, "sklearn": 3}
+PASSING = 8
+
+LONG, FEW = 1 << 20, 3
+"""Beyond so many elements a call takes long, and varies little: so many samples of it will do."""
 
 
 def way(library: str) -> str:
@@ -32,8 +46,27 @@ def sizes(largest: int, step: int) -> list[int]:
     )
 
 
+def need(loss: fl.Loss, size: int, dtype: Any, libraries: Sequence[str]) -> int:
+    """Bytes that measuring this size takes: inputs, fastloss's two gradients and the expected one, the libraries."""
+    arrays = len(loss.inputs) + 3 * len(loss.wrt) + sum(KEPT.get(name, 0) for name in libraries) + PASSING
+    return arrays * size * np.dtype(dtype).itemsize
+
+
+def fitting(loss: fl.Loss, size: int, dtype: Any, libraries: Sequence[str], memory: int) -> tuple[list[str], str]:
+    """The libraries that fit into `memory` beside each other (all, or those of the bar), and what is left out."""
+    counted = [name for name in libraries if name in COUNTED]
+    for some in (list(libraries), counted):
+        if need(loss, size, dtype, some) <= memory:
+            out = ", ".join(name for name in libraries if name not in some)
+            break
+    else:
+        some, out = [], "the size"
+    told = f"{loss.name} at {size}: {out} left out, {memory / 2**30:.1f} GiB of memory are available" if out else ""
+    return some, told
+
+
 def measure(loss: fl.Loss, size: int, dtype: Any, libraries: Sequence[str], rounds: int) -> dict[str, Any]:
-    """The times at one size, and which of the counted libraries were faster than fastloss called in the same way."""
+    """The times at one size, and which libraries were faster than fastloss called in the same way."""
     arrays = timing.inputs(loss, size, dtype)
     buffers = tuple(np.zeros_like(arrays[k]) for k in loss.wrt)
     out = buffers if len(buffers) > 1 else buffers[0]
@@ -44,7 +77,7 @@ def measure(loss: fl.Loss, size: int, dtype: Any, libraries: Sequence[str], roun
         **{name: rival.call for name, rival in rivals.items() if rival.call},
     }
     times = timing.interleaved(calls, rounds=rounds)
-    faster = [name for name in COUNTED if name in times and times[name].median < times[way(name)].median]
+    faster = [name for name in rivals if name in times and times[name].median < times[way(name)].median]
     return {"loss": loss.name, "size": size, "dtype": np.dtype(dtype).name, "times": times, "faster": faster}
 
 
@@ -67,30 +100,67 @@ def report(records: Sequence[dict[str, Any]], libraries: Sequence[str]) -> str:
     return timing.table([*header, "faster"], rows)
 
 
+def bars(records: Sequence[dict[str, Any]]) -> list[Bar]:
+    """For each loss the library and the size at which the bar is nearest to being missed, or farthest beyond."""
+    found: dict[str, tuple[float, str]] = {}
+    reached: dict[str, int] = {}
+    for record in records:
+        times, loss, size = record["times"], record["loss"], record["size"]
+        for name in COUNTED:
+            if name in times:
+                reached[loss] = max(size, reached.get(loss, 0))
+                ratio = times[name].median / times[way(name)].median
+                found[loss] = min(found.get(loss, (inf, "")), (ratio, f"{name} at {size:,}"))
+    return [
+        Bar(FAMILY, f"{loss}, 1 to {reached[loss]:,} elements (nearest: {where})", LABEL, 1.0, ratio, at_least=True)
+        for loss, (ratio, where) in found.items()
+    ]
+
+
+def swept(
+    loss: fl.Loss, options: argparse.Namespace, libraries: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """One loss at all sizes for which there is memory, and what was left out."""
+    records, left_out = [], []
+    for size in sizes(64 if options.quick else options.max, options.step):
+        gc.collect()
+        some, told = fitting(loss, size, options.dtype, libraries, available())
+        if told:
+            left_out.append(told)
+            print(told, flush=True)
+        if some or not told:
+            rounds = 2 if options.quick else min(options.rounds, FEW) if size > LONG else options.rounds
+            records.append(measure(loss, size, options.dtype, some, rounds))
+    return records, left_out
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--max", type=int, default=1 << 24, help="largest number of elements (default: 2**24)")
+    parser.add_argument("--max", type=timing.count, default=1 << 24, help="largest number of elements (default: 2**24)")
     parser.add_argument("--step", type=int, default=2, help="every how many powers of two (default: 2)")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--losses", help="names, separated by commas (default: all)")
     parser.add_argument("--peers", default=",".join(DEFAULT), help="libraries, separated by commas")
-    parser.add_argument("--rounds", type=int, default=7, help="samples of each call")
+    parser.add_argument(
+        "--rounds", type=int, default=7, help=f"samples of each call; beyond {LONG} elements {FEW} at most"
+    )
     parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
     parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
     options = parser.parse_args(argv)
-    largest, rounds = (64, 2) if options.quick else (options.max, options.rounds)
     timing.warn_if_busy()
     libraries = peers.installed([name for name in options.peers.split(",") if name])
     records: list[dict[str, Any]] = []
+    left_out: list[str] = []
     for loss in chosen(options.losses):
-        mine = [measure(loss, n, options.dtype, libraries, rounds) for n in sizes(largest, options.step)]
+        mine, told = swept(loss, options, libraries)
         print(report(mine, libraries) + "\n", flush=True)
         records += mine
+        left_out += told
     print(timing.headline(timing.machine()))
     lost = [f"{r['loss']} at {r['size']}: {', '.join(r['faster'])}" for r in records if r["faster"]]
-    counted = ", ".join(name for name in libraries if name in COUNTED) or "no library"
-    print(f"slower than {counted} at {len(lost)} of {len(records)} points" + "".join(f"\n  {line}" for line in lost))
-    timing.write_json(options.json, records, what="sweep")
+    print(f"a library is faster at {len(lost)} of {len(records)} points" + "".join(f"\n  {line}" for line in lost))
+    print(verdicts(bars(records)))
+    timing.write_json(options.json, records, what="sweep", left_out=left_out)
     return 0
 
 
