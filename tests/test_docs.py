@@ -19,6 +19,11 @@ def test_table_of_losses_is_up_to_date() -> None:
     assert done.returncode == 0, "run python tools/readme.py"
 
 
+def test_speed_tables_and_figures_are_those_of_the_results() -> None:
+    done = subprocess.run([sys.executable, "-m", "bench.report", "--check"], cwd=ROOT, check=False)
+    assert done.returncode == 0, "run python -m bench.report"
+
+
 def test_its_commands_exist() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     project = (ROOT / "pyproject.toml").read_text("utf-8")

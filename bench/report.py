@@ -1,0 +1,219 @@
+"""What was measured, as pages: ``python -m bench.report`` writes bench/REPORT.md, its figures, and the README's tables.
+
+It reads the results that the scripts have left in bench/results (`--json`), and measures nothing. `--check` only
+compares. What has no result is listed as not measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tools import readme
+
+from . import accuracy, distillation, linear, memory, plots, pointwise, roofline, rows, startup, sweep, tables, timing
+from .bars import NO_GPU, Bar, worst
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS, REPORT = ROOT / "bench/results", ROOT / "bench/REPORT.md"
+WRITER = "python -m bench.report"
+SHOWN = ("squared_error", "huber", "quantile", "hinge", "binary_cross_entropy_with_logits", "log_cosh", "poisson",
+         "tweedie")  # fmt: skip
+"""The losses of the README's table and figure."""
+
+ALT = {
+    "pointwise": "Milliseconds of value and gradient: a row for each loss, a dot for each library",
+    "rows": "Nanoseconds an element of cross_entropy over the number of classes, a line for each library",
+    "sweep": "Nanoseconds an element over the number of elements, a line for each library",
+}
+"""What the figures show, for those who cannot see them."""
+
+Results = Mapping[str, Any]
+
+
+def _each(script: Callable[[Any], list[Bar]]) -> Callable[[Sequence[Any]], list[Bar]]:
+    return lambda records: [bar for record in records for bar in script(record)]
+
+
+BARS: dict[str, Callable[[Sequence[Any]], list[Bar]]] = {
+    "pointwise": _each(pointwise.bars), "rows": _each(rows.bars), "startup": startup.bars, "sweep": sweep.bars,
+    "memory": memory.bars, "accuracy": accuracy.bars, "distillation": _each(distillation.bars),
+    "linear": _each(linear.bars),
+}  # fmt: skip
+
+
+def _expected() -> list[Bar]:
+    """Every bar once, as it is listed where no result has it."""
+    every, groups = "every loss", pointwise.GROUPS
+    found = [Bar(groups[kind], every, "out= / bare", limit, None) for kind, limit in pointwise.BARE.items()]
+    for library, limit in pointwise.FASTER.items():
+        label = f"{library} / {'fresh' if library == 'torch.compile' else 'out='}"
+        found.append(Bar(groups["transcendental"], every, label, limit, None, True))
+    found.append(Bar("cross_entropy", "1,000 to 128,256 classes", "out= / copy", rows.COPY, None))
+    for library, limit in rows.FASTER.items():
+        found.append(Bar("cross_entropy", "1,000 to 128,256 classes", f"{library} / out=", limit, None, True, "x"))
+    gpu = {"missing": NO_GPU}
+    return [
+        *found,
+        Bar(startup.FAMILY, "import fastloss", "import fastloss / import numpy", startup.IMPORT_BAR, None),
+        Bar(startup.FAMILY, "first call", "the whole of it", startup.FIRST_BAR, None, unit=" s"),
+        Bar(startup.FAMILY, "first call", "fastloss's own share", 1e3 * startup.OWN_BAR, None, unit=" ms"),
+        Bar(startup.FAMILY, "every small call", startup.SMALL, 1e6 * startup.CALL_BAR, None, unit=" us"),
+        Bar(sweep.FAMILY, "1 to 2**28 elements", sweep.LABEL, 1.0, None, True),
+        Bar(memory.FAMILY, every, memory.LABEL, memory.LIMIT["fastloss"] + memory.ALLOWED, None),
+        Bar(accuracy.FAMILY, every, accuracy.LABEL, accuracy.BAR, None, unit=" ULP"),
+        Bar("CUDA", "pointwise, 2**28 elements", "share of the card's copy bandwidth", 0.85, None, True, **gpu),
+        Bar("CUDA", "cross_entropy, to 131,072 classes", "share of the card's copy bandwidth", 0.85, None, True, **gpu),
+        Bar("CUDA", "every launch", "overhead", 15.0, None, unit=" us", **gpu),
+        Bar("CUDA", every, "torch.compile / fastloss", 1.0, None, True, **gpu),
+    ]
+
+
+def gathered(results: Results) -> list[Bar]:
+    """All bars, those that fall short first, then those not measured."""
+    found = [bar for what, bars in BARS.items() if what in results for bar in bars(results[what]["records"])]
+    measured = {(bar.family, bar.label) for bar in found}
+    found += [bar for bar in _expected() if (bar.family, bar.label) not in measured]
+    return sorted(found, key=lambda bar: (not bar.missed, bar.met, -bar.shortfall))
+
+
+def first_lines(results: Results) -> str:
+    """Where another library is faster at any size, or that none is."""
+    if "sweep" not in results:
+        return "Whether another library is faster at any size: not measured (`bench.sweep`)."
+    records = results["sweep"]["records"]
+    counts = {name: 0 for name in plots.LOOKS if any(name in r["times"] for r in records)}
+    lost: dict[tuple[str, str], list[str]] = {}
+    for r in records:
+        for name in r["faster"]:
+            ratio = r["times"][name].median / r["times"][sweep.way(name)].median
+            lost.setdefault((r["loss"], name), []).append(f"{r['size']:,} ({ratio:.2f} of the time)")
+            counts[name] += 1
+    losses = ", ".join(dict.fromkeys(r["loss"] for r in records))
+    sizes = f"{min(r['size'] for r in records):,} to {max(r['size'] for r in records):,} elements"
+    names = ", ".join(tables.label(name) for name in counts if name != "fastloss")
+    measured = f"{losses}, {sizes}, beside {names}"
+    if not lost:
+        return f"**No other library is faster at any size measured**: {measured}."
+    lines = [f"- {loss}, {tables.label(name)}: {', '.join(at)}" for (loss, name), at in lost.items()]
+    points = sum(bool(r["faster"]) for r in records)
+    return f"**Another library is faster at {points} of {len(records)} points** ({measured}), with elements:\n\n" + (
+        "\n".join(lines)
+    )
+
+
+def short_bars(bars: Sequence[Bar]) -> str:
+    """The bars that are not held everywhere: how many are, and the farthest beyond; then a line of the others."""
+    groups: dict[tuple[str, str, str], list[Bar]] = {}
+    for bar in bars:
+        groups.setdefault((bar.family, bar.label, bar.bound), []).append(bar)
+    lines, held = [], []
+    for (family, label, bound), mine in groups.items():
+        measured = [bar for bar in mine if bar.reached is not None]
+        if all(bar.met for bar in mine):
+            held.append(f"{family}, {label} ({bound})")
+            continue
+        if not measured:
+            lines.append([family, label, bound, mine[0].missing, ""])
+            continue
+        last = worst(measured)
+        lines.append([family, label, bound, f"{sum(bar.met for bar in measured)} of {len(measured)}",
+                      f"{last.reached:.2f}{last.unit}: {last.subject}"])  # fmt: skip
+    table = tables.markdown(["what", "ratio or number", "bar", "met", "worst"], lines, (0, 1, 2, 3, 4))
+    return f"{table}\n\nHeld throughout: {'; '.join(held) or 'none'}."
+
+
+def complete_bars(bars: Sequence[Bar], arithmetic: Mapping[str, str]) -> str:
+    """Every bar, those that fall short first, each with its cause."""
+    lines = []
+    for bar in bars:
+        met = bar.missing if bar.reached is None else "met" if bar.met else "**missed**"
+        reached = "-" if bar.reached is None else f"{bar.reached:.2f}{bar.unit}"
+        lines.append([bar.family, bar.subject, bar.label, bar.bound, reached, met,
+                      bar.cause(arithmetic.get(bar.subject, ""))])  # fmt: skip
+    return tables.markdown(["what", "of", "ratio or number", "bar", "reached", "", "cause"], lines, (0, 1, 2, 3, 5, 6))
+
+
+def report(results: Results, figures: Mapping[str, Any]) -> str:
+    """The page of everything."""
+    bars = gathered(results)
+    parts = [
+        "# What was measured",
+        first_lines(results),
+        f"Written by `{WRITER}` from [results](results); [README.md](README.md) says how it is measured. Ratios to "
+        "fastloss count its call with `out=`, or with a fresh gradient where that is said.",
+        "## Every bar",
+        complete_bars(bars, roofline.arithmetic(results)),
+    ]
+    for what, (title, table) in tables.COMPLETE.items():
+        if what in results:
+            parts += [f"## {title}", f"{tables.where(results, what)}; load {results[what]['machine']['load']}."]
+            parts += [plots.picture("results/", what, ALT[what])] if what in figures else []
+            parts.append(table(results))
+    return "\n\n".join(parts) + "\n"
+
+
+def readme_parts(results: Results, figures: Mapping[str, Any]) -> dict[str, str]:
+    """What stands between the README's marks."""
+    more = "Every bar with its cause, every loss and every size: [bench/REPORT.md](bench/REPORT.md)."
+    parts = {
+        "bars": "\n\n".join([first_lines(results), short_bars(gathered(results)), more]),
+        "speed": tables.NOTHING,
+        "row speed": tables.NOTHING,
+        "figures": tables.figures(results),
+    }
+    for what, name, text, table in (
+        ("pointwise", "speed", place(results), lambda: tables.pointwise(results, SHOWN)),
+        ("rows", "row speed", row_place(results), lambda: tables.rows(results, tables.COLUMNS)),
+    ):
+        if what in results:
+            figure = [plots.picture("bench/results/", what, ALT[what])] if what in figures else []
+            parts[name] = "\n\n".join([text, *figure, table()])
+    if "sweep" in figures:
+        parts["bars"] += "\n\n" + plots.picture("bench/results/", "sweep", ALT["sweep"])
+    return parts
+
+
+def place(results: Results) -> str:
+    """What the first table is of."""
+    if "pointwise" not in results:
+        return tables.NOTHING
+    first = results["pointwise"]["records"][0]
+    return (
+        f"`value_and_grad` of {first['size']:,} {first['dtype']} into a given array; "
+        f"{tables.where(results, 'pointwise')}. "
+        '"To `a - b`" is the time beside a bare parallel `c = a - b` of the same arrays, "fresh" that of a call that '
+        "makes the gradient's array."
+    )
+
+
+def row_place(results: Results) -> str:
+    """What the second table is of."""
+    if "rows" not in results:
+        return tables.NOTHING
+    first = results["rows"]["records"][0]
+    return (
+        f"`cross_entropy.value_and_grad` of about {first['rows'] * first['classes']:,} logits with labels into a given "
+        f'array; {tables.where(results, "rows")}. "To a copy" is the time beside a bare parallel copy of the logits.'
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if anything is out of date")
+    options = parser.parse_args(argv)
+    results = timing.results(RESULTS)
+    figures = plots.figures(results, SHOWN)
+    text = readme.replaced(readme.README.read_text("utf-8"), readme_parts(results, figures), WRITER)
+    held = [readme.settled(readme.README, text, options.check)]
+    held.append(readme.settled(REPORT, report(results, figures), options.check))
+    if not options.check:
+        plots.draw(RESULTS, figures)
+    held.append(plots.current(RESULTS, figures))
+    return int(not all(held))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
