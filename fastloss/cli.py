@@ -1,4 +1,4 @@
-"""The command line: `fastloss demo`, `warmup`, `losses`, `cache`.
+"""The command line: `fastloss demo`, `bench`, `warmup`, `losses`, `cache`.
 
 Data go to stdout, messages and progress to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
@@ -72,6 +72,14 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--quick", action="store_true", help=argparse.SUPPRESS)  # for tests: see demo.run
     demo.set_defaults(run=_demo)
 
+    bench = commands.add_parser(
+        "bench", help="measure from how many elements threads pay here; --tune keeps it",
+        description="Time a cheap and a costly loss with and without threads, at sizes around the one from which they "
+        "are used. Some seconds, on a machine that does nothing else.",
+    )  # fmt: skip
+    bench.add_argument("--tune", action="store_true", help="write the best size to your settings, for all programs")
+    bench.set_defaults(run=_bench)
+
     warmup = commands.add_parser(
         "warmup", help="compile kernels ahead into the cache on disk",
         description="Compile what ordinary calls need (inputs of one dtype, dense; with and without weights and out=; "
@@ -117,6 +125,33 @@ def _missing(error: ModuleNotFoundError, optional: dict[str, str], extra: str) -
     if package not in optional:
         raise error
     raise Stop(f'{optional[package]} is not installed: pip install "fastloss[{extra}]"') from None
+
+
+# -- bench ----------------------------------------------------------------------------------------------------------
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from . import settings, tune
+    from .kernels import plan, threads
+
+    count = threads.get_num_threads()
+    if count == 1 or threads.launch() is None:
+        raise Stop(f"there are no threads to measure: a single core, or {threads.VARIABLE} is 1")
+    times = tune.measure()
+    found = tune.threshold(times)
+    print(f"value_and_grad of float32, serial and with {count} threads\n{tune.table(times)}")
+    if found is None:
+        raise Stop("threads did not pay at any of these sizes; is the machine busy?")
+    print(f"threads pay from {found:,} elements; in use: {plan.PARALLEL_FROM:,}")
+    if args.tune:
+        variable, key = settings.PARALLEL_FROM
+        try:
+            print(f"written to {settings.store(key, found)}")
+        except OSError as error:
+            raise Stop(f"the settings cannot be written: {error}") from None
+        if os.environ.get(variable):
+            print(f"fastloss: {variable} is set, and wins over the file", file=sys.stderr)
+    return OK
 
 
 # -- losses ---------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ def pytest_configure(config: pytest.Config) -> None:
     cache = getattr(config, "cache", None)
     if cache is not None:
         os.environ["FASTLOSS_CACHE_DIR"] = str(cache.mkdir("kernels"))
+        os.environ["XDG_CONFIG_HOME"] = str(cache.mkdir("settings"))  # not the user's
     # Tests that start `python tools/...` must find the package that is tested, installed or not.
     paths = [str(Path(fl.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))

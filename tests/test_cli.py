@@ -84,7 +84,7 @@ def test_number_of_jobs(jobs, capsys):
 def test_help_names_every_command(capsys):
     assert cli.main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in ("demo", "warmup", "losses", "cache"))
+    assert all(name in text for name in ("demo", "bench", "warmup", "losses", "cache"))
 
 
 def test_losses(capsys):

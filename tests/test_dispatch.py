@@ -300,17 +300,6 @@ def test_any_memory(arrays: tuple[Any, ...]) -> None:
     assert_array_equal(out, grad)
 
 
-def test_threshold_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fastloss.kernels.plan import from_environment
-
-    assert from_environment("FASTLOSS_PARALLEL_FROM", 7) == 7
-    monkeypatch.setenv("FASTLOSS_PARALLEL_FROM", "1000")
-    assert from_environment("FASTLOSS_PARALLEL_FROM", 7) == 1000
-    monkeypatch.setenv("FASTLOSS_PARALLEL_FROM", "many")
-    with pytest.warns(RuntimeWarning, match="FASTLOSS_PARALLEL_FROM must be a positive whole number, got 'many'"):
-        assert from_environment("FASTLOSS_PARALLEL_FROM", 7) == 7
-
-
 SHORT = [
     *product(["hinge"], ["__call__", "value_and_grad", "grad", "grad_and_hess"], ["mean", "sum", "none"]),
     ("root_mean_squared_log_error", "value_and_grad", "mean"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..options import GRAD, HESS, VALUE
+from ..settings import PARALLEL_FROM as NAMES
+from ..settings import number
 from . import pointwise
 from . import ports as p
 
@@ -17,22 +17,13 @@ HALF, BRAIN = "e", "E"
 """The type characters of float16 and bfloat16: stored as 16 bits, computed in float32."""
 
 
-def from_environment(variable: str, default: int) -> int:
-    """A positive whole number that the user may set; a malformed one is reported and left alone."""
-    text = os.environ.get(variable, "").strip()
-    if not text or (text.isdecimal() and int(text) > 0):
-        return int(text or default)
-    warnings.warn(f"{variable} must be a positive whole number, got {text!r}", RuntimeWarning, stacklevel=2)
-    return default
-
-
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
 """How a kernel is compiled. Contraction to fused multiply-adds is all that is allowed: reassociation breaks range
 reduction, and "no NaN" breaks everything. Division by zero gives an infinity, as in NumPy."""
 
-PARALLEL_FROM = from_environment("FASTLOSS_PARALLEL_FROM", 65_536)
+PARALLEL_FROM = number(NAMES, 65_536)
 """Elements from which threads pay. Measured on two cores: as fast as serial at 65,536 for arithmetic losses (15 us) and
-at 32,768 for transcendental ones (20 and 24 us)."""
+at 32,768 for transcendental ones (20 and 24 us). `fastloss bench --tune` measures it where it runs."""
 
 
 class Plan(NamedTuple):
