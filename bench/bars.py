@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-# Why a bar is missed: parts of its family, its subject and its label, and the cause. The first that fits counts; a
-# domain's check and the arithmetic that `bench.roofline` measures are told from the figures themselves.
+# Why a bar is missed: parts of its family, its subject and its label, and the cause. The first that fits counts. Only
+# what the figures do not tell: a domain's check, fresh pages, a peer as fast as memory and what `bench.roofline`
+# measures are told from them.
 CAUSES = (
     ("cross_entropy", "bfloat16", "copy", "the copy moves half the bytes; the arithmetic is that of float32"),
     ("cross_entropy", "", "copy", "an exponential, two sums and a maximum an element take longer than moving it"),
-    ("cross_entropy", "bfloat16", "out=", "16 bits are unpacked and rounded, which takes longer than memory"),
-    ("", "", "/ fresh", "a fresh gradient costs the first touch of its pages"),
+    ("cross_entropy", "bfloat16", "out=", "unpacking and rounding 16 bits is arithmetic too, and leaves less to gain"),
     ("distillation", "", "bare", "two to three exponentials an element: arithmetic, not memory"),
-    ("linear", "", "products", "the products of few rows at a time, and the loss between them"),
-    ("start", "first call", "whole", "nearly all of it is Numba's own start: `numba alone` in startup.json"),
+    ("linear", "", "in one piece", "products of few rows at a time are slower, and the loss comes on top"),
+    ("linear", "", "same chunks", "the loss between the products, and the adding up of the weights' gradient"),
+    ("start", "first call", "whole", "nearly all of it is Numba's own start: `numba alone` in the table below"),
     ("start", "first call", "own share", "loading the kernel's modules and its machine code from the disk"),
     ("accuracy", "", "", "named with its reason in tests/test_definitions.py: roundings that add up"),
-)  # fmt: skip
+)
 
 NO_GPU = "not measured: no GPU was at hand"
 NOT_MEASURED = "not measured"
@@ -36,6 +37,8 @@ class Bar:
     unit: str = ""
     unchecked: float | None = None
     """The same with `check=False`, where the loss has a domain to check."""
+    given: float | None = None
+    """The same with `out=`, where it is of a fresh gradient."""
     ceiling: float | None = None
     """What a bare pass over the arrays would reach."""
     missing: str = NOT_MEASURED
@@ -70,20 +73,22 @@ class Bar:
         verdict = "met" if self.met else "MISSED"
         return f"{self.label}: bar {self.limit:.2f}{self.unit}: {self.reached:.2f}{self.unit} {verdict}{free}"
 
-    def cause(self, arithmetic: str = "") -> str:
-        """Why it is missed; `arithmetic` is what the roofline says of this loss, where that is what limits it."""
+    def cause(self, limits: str = "") -> str:
+        """Why it is missed; `limits` is what the roofline says of this loss."""
         if not self.missed:
             return ""
         if self.unchecked is None:
-            return self._cause(arithmetic)
+            return self._cause(limits)
         check = f"the domain's check reads the target once more: {self.unchecked:.2f} with `check=False`"
-        return check if self._holds(self.unchecked) else f"{check}; the rest: {self._cause(arithmetic)}"
+        return check if self._holds(self.unchecked) else f"{check}; the rest: {self._cause(limits)}"
 
-    def _cause(self, arithmetic: str) -> str:
+    def _cause(self, limits: str) -> str:
         if self.ceiling is not None and not self._holds(self.ceiling):
             return f"out of reach: a bare pass over the same arrays would reach {self.ceiling:.2f}"
-        if arithmetic and self.label.endswith(("bare", "copy")):
-            return arithmetic
+        if self.given is not None and self._holds(self.given):
+            return f"a fresh gradient costs the first touch of its pages: {self.given:.2f} with `out=`"
+        if limits and self.label.endswith(("bare", "copy")):
+            return limits
         for family, subject, label, cause in CAUSES:
             if family in self.family and subject in self.subject and label in self.label:
                 return cause

@@ -125,14 +125,14 @@ def short_bars(bars: Sequence[Bar]) -> str:
     return f"{table}\n\nHeld throughout: {'; '.join(held) or 'none'}."
 
 
-def complete_bars(bars: Sequence[Bar], arithmetic: Mapping[str, str]) -> str:
+def complete_bars(bars: Sequence[Bar], limits: Mapping[str, str]) -> str:
     """Every bar, those that fall short first, each with its cause."""
     lines = []
     for bar in bars:
         met = bar.missing if bar.reached is None else "met" if bar.met else "**missed**"
         reached = "-" if bar.reached is None else f"{bar.reached:.2f}{bar.unit}"
         lines.append([bar.family, bar.subject, bar.label, bar.bound, reached, met,
-                      bar.cause(arithmetic.get(bar.subject, ""))])  # fmt: skip
+                      bar.cause(limits.get(bar.subject, ""))])  # fmt: skip
     return tables.markdown(["what", "of", "ratio or number", "bar", "reached", "", "cause"], lines, (0, 1, 2, 3, 5, 6))
 
 
@@ -145,7 +145,7 @@ def report(results: Results, figures: Mapping[str, Any]) -> str:
         f"Written by `{WRITER}` from [results](results); [README.md](README.md) says how it is measured. Ratios to "
         "fastloss count its call with `out=`, or with a fresh gradient where that is said.",
         "## Every bar",
-        complete_bars(bars, roofline.arithmetic(results)),
+        complete_bars(bars, roofline.said(results)),
     ]
     for what, (title, table) in tables.COMPLETE.items():
         if what in results:

@@ -63,20 +63,24 @@ def test_bars_that_fall_short_come_first_with_their_causes() -> None:
         pointwise("huber", "arithmetic", out=1.05, fresh=2.0, torch=3.0),
         pointwise("hinge", "arithmetic", out=1.3, unchecked=1.0, fresh=2.0),
         pointwise("log_cosh", "transcendental", out=1.5, fresh=2.0, torch=7.5, sklearn=30.0),
-        pointwise("cauchy", "transcendental", out=1.6, fresh=2.0),
+        pointwise("cauchy", "transcendental", out=1.6, fresh=2.0, **{"torch.compile": 5.0}),
+        pointwise("fair", "transcendental", out=1.6, fresh=2.0),
     ]
-    cached = {"loss": "log_cosh", "dtype": "float32", "cached": 0.5}
-    results = {"pointwise": content("pointwise", *records), "roofline": content("roofline", cached)}
+    cached = [
+        {"loss": n, "dtype": "float32", "cached": t} for n, t in (("log_cosh", 0.5), ("fair", 0.1), ("hinge", 9.0))
+    ]
+    results = {"pointwise": content("pointwise", *records), "roofline": content("roofline", *cached)}
     lines = [line.split(" | ") for line in report.report(results, {}).split("## ")[1].splitlines() if "| at " in line]
     found = {(line[1], line[2]): line[4:] for line in lines}
     assert [line[5] for line in lines[:4]] == ["**missed**"] * 4
     assert found["huber", "out= / bare"][:2] == ["1.05", "met"]
     assert "target once more: 1.00 with `check=False`" in found["hinge", "out= / bare"][2]
-    assert "arithmetic: 0.25 ns an element" not in found["huber", "out= / bare"][2]
     assert "arithmetic: 250000000.00 ns" in found["log_cosh", "out= / bare"][2]
     assert "out of reach: a bare pass over the same arrays would reach 7.50" in found["log_cosh", "torch / out="][2]
     assert found["log_cosh", "sklearn / out="][:2] == ["20.00", "met"]
-    assert found["cauchy", "out= / bare"][2].startswith("not explained yet")
+    assert found["cauchy", "out= / bare"][2].startswith("not explained yet |")
+    assert "pages: 3.12 with `out=`" in found["cauchy", "torch.compile / fresh"][2]
+    assert "not explained yet, not by arithmetic: 50000000.00 ns" in found["fair", "out= / bare"][2]
 
 
 def test_the_first_lines_name_the_library_that_is_faster() -> None:
