@@ -141,7 +141,7 @@ def _bench(args: argparse.Namespace) -> int:
     found = tune.threshold(times)
     print(f"value_and_grad of float32, serial and with {count} threads\n{tune.table(times)}")
     if found is None:
-        raise Stop("threads did not pay at any of these sizes; is the machine busy?")
+        raise Stop("threads gain next to nothing, even at the largest size; is the machine busy?")
     print(f"threads pay from {found:,} elements; in use: {plan.PARALLEL_FROM:,}")
     if args.tune:
         variable, key = settings.PARALLEL_FROM

@@ -111,6 +111,16 @@ def test_a_row_peer_that_computes_something_else_is_not_timed(dtype: str, capsys
     assert "50 classes, grad: not timed: " in printed and "of its gradient differs" in printed
 
 
+def test_bare_passes_do_what_their_names_say() -> None:
+    timing = importlib.import_module("bench.timing")
+    a, b, c = (np.arange(100, dtype=np.float32) * k for k in (1, 10, 0))
+    expected = {"c = a - b": a - b, "c = a": a, "c = a + s*b": a + 3 * b}
+    assert set(timing.STREAMS) == set(expected)
+    for name, call in timing.floor(a, b, c).items():
+        call()
+        np.testing.assert_array_equal(c, expected[name])
+
+
 def test_absent_libraries_are_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     peers = importlib.import_module("bench.peers")
     monkeypatch.setitem(peers.MODULES, "torch", "no_such_library")
