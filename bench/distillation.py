@@ -10,7 +10,7 @@ import numpy as np
 
 import fastloss as fl
 
-from . import peers, row_peers, rows, timing
+from . import frameworks, peers, row_peers, rows, timing
 from .bars import Bar, verdicts
 from .pointwise import spread
 
@@ -27,9 +27,9 @@ def _forward(pred: Any, teacher: Any, target: Any) -> Any:
     return (1 - ALPHA) * TEMPERATURE * TEMPERATURE * soft + ALPHA * f.cross_entropy(pred, target)
 
 
-def _torch(library: str, pred: Any, teacher: Any, target: Any) -> row_peers.Call:
-    forward = row_peers.compiled(_forward) if library == "torch.compile" else _forward
-    return row_peers.backward(forward, [row_peers.tensor(x) for x in (pred, teacher, target)])
+def _torch(library: str, pred: Any, teacher: Any, target: Any) -> frameworks.Call:
+    forward = frameworks.compiled(_forward) if library == "torch.compile" else _forward
+    return frameworks.backward(forward, (pred, teacher, target))
 
 
 def measure(classes: int, elements: int, dtype: str, libraries: Sequence[str], rounds: int) -> dict[str, Any]:

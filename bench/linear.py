@@ -17,7 +17,7 @@ import numpy as np
 
 import fastloss as fl
 
-from . import memory, peers, row_peers, rows, timing
+from . import frameworks, memory, peers, row_peers, rows, timing
 from .bars import Bar, verdicts
 from .pointwise import spread
 
@@ -65,14 +65,14 @@ def products(hidden: Any, weight: Any, chunk: int) -> Callable[[], None]:
     return call
 
 
-def torch(hidden: Any, weight: Any, target: Any) -> row_peers.Call:
+def torch(hidden: Any, weight: Any, target: Any) -> frameworks.Call:
     from torch.nn import functional as f
 
-    tensors = [row_peers.tensor(x) for x in (hidden, weight, target)]
-    return row_peers.backward(lambda h, w, y: f.cross_entropy(f.linear(h, w), y), tensors, leaves=2)
+    arrays = hidden, weight, target
+    return frameworks.backward(lambda h, w, y: f.cross_entropy(f.linear(h, w), y), arrays, (0, 1))
 
 
-def case(name: str, arrays: tuple[Any, Any, Any]) -> row_peers.Call:
+def case(name: str, arrays: tuple[Any, Any, Any]) -> frameworks.Call:
     """A call by its name: ``fastloss``, ``chunk=256``, ``plain``, ``torch``."""
     if name == "torch":
         return torch(*arrays)

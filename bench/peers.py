@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import expressions, formulas
+from .frameworks import Call, backward, compiled, jitted
 from .timing import thread_count
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from fastloss import Loss
 
-    Call = Callable[[], tuple[Any, Any]]
     Setup = Callable[[Loss, Sequence[NDArray[Any]]], Call]
 
 MODULES = {"numpy": "numpy", "numexpr": "numexpr", "scipy": "scipy", "torch": "torch", "torch.compile": "torch",
@@ -111,64 +111,38 @@ def _torch_mean(loss: Loss) -> Callable[..., Any]:
     return lambda *x: forward(torch, functional, *x, *constants).mean()
 
 
-def _backward(loss: Loss, inputs: Sequence[NDArray[Any]], mean: Callable[..., Any]) -> Call:
-    import torch
-
-    torch.set_num_threads(thread_count())
-    tensors = [torch.from_numpy(x) for x in inputs]
-    leaves = [tensors[k].requires_grad_() for k in loss.wrt]
-
-    def call() -> tuple[Any, Any]:
-        for leaf in leaves:
-            leaf.grad = None  # or backward would add to the last one
-        value = mean(*tensors)
-        value.backward()
-        return value, tuple(leaf.grad for leaf in leaves)
-
-    return call
-
-
 def _torch(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
-    return _backward(loss, inputs, _torch_mean(loss))
+    return backward(_torch_mean(loss), inputs, loss.wrt)
 
 
 def _torch_compile(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
-    import torch
-
-    # Losses share one code object here, and after eight recompilations torch would silently run eagerly.
-    torch._dynamo.reset()
-    return _backward(loss, inputs, torch.compile(_torch_mean(loss)))
+    return backward(compiled(_torch_mean(loss)), inputs, loss.wrt)
 
 
-def _jitted(loss: Loss, inputs: Sequence[NDArray[Any]], each: Callable[..., Any]) -> Call:
-    import jax
+def _jax_mean(loss: Loss, inputs: Sequence[NDArray[Any]], each: Callable[..., Any]) -> Call:
     import jax.numpy as jnp
 
-    if inputs[0].dtype == np.float64:
-        jax.config.update("jax_enable_x64", True)
     constants = tuple(loss.values.values())
 
     def mean(*x: Any) -> Any:
         value = each(*x, *constants).mean()
         return jnp.sqrt(value) if loss.rooted else value
 
-    compiled = jax.jit(jax.value_and_grad(mean, argnums=loss.wrt))
-    arrays = [jnp.asarray(x) for x in inputs]
-    return lambda: jax.block_until_ready(compiled(*arrays))
+    return jitted(mean, inputs, loss.wrt)
 
 
 def _jax(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
     import jax
 
     forward = formulas.FORWARD[loss.name]
-    return _jitted(loss, inputs, lambda *x: forward(jax.numpy, jax.nn, *x))
+    return _jax_mean(loss, inputs, lambda *x: forward(jax.numpy, jax.nn, *x))
 
 
 def _optax(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
     from optax import losses
 
     own = expressions.OPTAX[loss.name]
-    return _jitted(loss, inputs, lambda *x: own(losses, *x))
+    return _jax_mean(loss, inputs, lambda *x: own(losses, *x))
 
 
 def _sklearn(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:

@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from . import peers, timing
+from .frameworks import Call, backward, compiled, jitted
 from .peers import Rival
 
 # How far a peer may be off: relative for the value; for the gradient, of the element and the mean magnitude together,
 # and a unit of the largest, where softmax - 1 cancels. torch rounds the logarithm of the softmax to bfloat16 and
 # exponentiates that: at -16 half a unit of the last place is 3% of the probability, and it is rounded more than once.
 CLOSE = {"float32": (1e-4, 1e-4, 2.0**-23), "float64": (1e-9, 1e-9, 2.0**-52), "bfloat16": (2e-2, 0.1, 2.0**-7)}
-
-Call = Callable[[], tuple[Any, Any]]
-
-
-def tensor(x: Any) -> Any:
-    """The array's memory as a torch tensor. torch does not know the bfloat16 of ml_dtypes, only its bits."""
-    import torch
-
-    torch.set_num_threads(timing.thread_count())
-    half = x.dtype.name == "bfloat16"
-    return torch.from_numpy(x.view(np.int16)).view(torch.bfloat16) if half else torch.from_numpy(x)
-
-
-def backward(forward: Callable[..., Any], inputs: Sequence[Any], leaves: int = 1) -> Call:
-    """A torch loss and its gradients with respect to the first `leaves` inputs, made anew at every call."""
-    wanted = [x.requires_grad_() for x in inputs[:leaves]]
-
-    def call() -> tuple[Any, Any]:
-        for leaf in wanted:
-            leaf.grad = None  # or backward would add to the last one
-        value = forward(*inputs)
-        value.backward()
-        return value, tuple(leaf.grad for leaf in wanted)
-
-    return call
-
-
-def compiled(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """By torch.compile, for these shapes: with another shape's code it would be told of dynamic ones."""
-    import torch
-
-    torch._dynamo.reset()
-    return torch.compile(forward)  # type: ignore[no-any-return]
 
 
 def _numpy(z: Any, y: Any) -> Call:
@@ -87,24 +55,13 @@ def _scipy(z: Any, y: Any) -> Call:
 def _torch(z: Any, y: Any) -> Call:
     from torch.nn import functional
 
-    return backward(functional.cross_entropy, [tensor(z), tensor(y)])
+    return backward(functional.cross_entropy, (z, y))
 
 
 def _torch_compile(z: Any, y: Any) -> Call:
     from torch.nn import functional
 
-    return backward(compiled(lambda z, y: functional.cross_entropy(z, y)), [tensor(z), tensor(y)])
-
-
-def _jitted(z: Any, y: Any, mean: Callable[..., Any]) -> Call:
-    import jax
-    import jax.numpy as jnp
-
-    if z.dtype == np.float64:
-        jax.config.update("jax_enable_x64", True)
-    run = jax.jit(jax.value_and_grad(mean))
-    arrays = jnp.asarray(z), jnp.asarray(y.astype(np.int32))
-    return lambda: jax.block_until_ready(run(*arrays))
+    return backward(compiled(lambda z, y: functional.cross_entropy(z, y)), (z, y))
 
 
 def _jax(z: Any, y: Any) -> Call:
@@ -116,13 +73,13 @@ def _jax(z: Any, y: Any) -> Call:
         picked = jnp.take_along_axis(x, y[:, None], axis=-1)[:, 0]
         return (jnp.log(jnp.sum(jnp.exp(x), axis=-1)) - picked).mean()
 
-    return _jitted(z, y, mean)
+    return jitted(mean, (z, y.astype(np.int32)))
 
 
 def _optax(z: Any, y: Any) -> Call:
     from optax.losses import softmax_cross_entropy_with_integer_labels
 
-    return _jitted(z, y, lambda z, y: softmax_cross_entropy_with_integer_labels(z, y).mean())
+    return jitted(lambda z, y: softmax_cross_entropy_with_integer_labels(z, y).mean(), (z, y.astype(np.int32)))
 
 
 def _sklearn(z: Any, y: Any) -> Call:
