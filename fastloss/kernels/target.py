@@ -27,6 +27,7 @@ from . import (
     vecmath64,
 )
 from .bind import bind, content, lift
+from .parts import part
 from .plan import BRAIN, HALF, OPTIONS, Plan, ports
 from .ports import keep, native
 from .rowplan import RowPlan
@@ -36,12 +37,11 @@ if TYPE_CHECKING:
 
 numba: Any = _numba  # half of it is typed
 
-# What only kernels call needs no entry from Python (making one is half of the compilation), and no count of references:
-# counting is atomic, and all threads would do it on one counter for every row. What allocates has to count.
-_inner = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, **OPTIONS)
+_inner = part(**OPTIONS)
 # A call that LLVM finds too long to inline would keep its loop from being vectorised: thirty times slower.
-_inlined = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True, **OPTIONS)
-_allocating = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **OPTIONS)
+_inlined = part(forceinline=True, **OPTIONS)
+# What allocates has to count references.
+_allocating = part(forceinline=True, _nrt=True, **OPTIONS)
 
 
 def _new32(size: int) -> Any:

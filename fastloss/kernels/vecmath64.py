@@ -11,7 +11,6 @@ import math as _math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from . import bits
 from .coefficients import (
@@ -29,10 +28,11 @@ from .coefficients import (
     TWO_LOG2E_HI_64,
     TWO_LOG2E_LO_64,
 )
+from .parts import part
 
 # Inlined by LLVM whatever their size, or the loops over them would not vectorise.
-_inlined = njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-_inlined_as_written = njit(error_model="numpy", forceinline=True)
+_inlined = part(error_model="numpy", fastmath={"contract"}, forceinline=True)
+_inlined_as_written = part(error_model="numpy", forceinline=True)
 
 # The constants of `math`.
 pi, e, tau, inf, nan = (np.float64(c) for c in (_math.pi, _math.e, _math.tau, _math.inf, _math.nan))

@@ -1,0 +1,53 @@
+"""Parts of kernels: compiled into what calls them, and not by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from fastloss.kernels import parts
+
+
+def libraries(part: Any) -> list[Any]:
+    return [found.library for found in part.overloads.values()]
+
+
+@pytest.mark.parametrize("inlined", [False, True])
+def test_no_machine_code_is_made_of_a_part(inlined: bool) -> None:
+    assert parts._known, "this Numba has other insides: parts would be compiled one by one, which takes twice as long"
+    inner = parts.part(forceinline=inlined)(lambda x: x * 2.0)
+    outer = parts.part(forceinline=inlined)(lambda x: inner(x) + 1.0)
+    kernel = numba.njit(lambda x: outer(x) * outer(x + 1))
+    assert kernel(3.0) == 7.0 * 9.0
+    assert kernel(np.float32(3.0)) == 7.0 * 9.0
+    made = [library._compiled for part in (inner, outer) for library in libraries(part)]
+    assert len(made) >= 4
+    assert not any(made)
+    assert all(library._compiled for library in libraries(kernel))
+
+
+def test_a_part_may_allocate_and_raise() -> None:
+    """As far as Numba counts references for it."""
+    allocate = parts.part(_nrt=True)(lambda n: np.zeros(n))
+
+    def reject(n: int) -> int:
+        if n < 0:
+            raise ValueError("fewer than none")
+        return n
+
+    rejecting = parts.part(_nrt=True)(reject)
+    kernel = numba.njit(lambda n: allocate(rejecting(n)).sum())
+    assert kernel(5) == 0.0
+    with pytest.raises(ValueError, match="fewer than none"):
+        kernel(-1)
+
+
+def test_without_numbas_insides_parts_are_ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "_known", False)
+    inner = parts.part()(lambda x: x * 2.0)
+    kernel = numba.njit(lambda x: inner(x))
+    assert kernel(3.0) == 6.0
+    assert all(library._compiled for library in libraries(inner))
