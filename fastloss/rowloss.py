@@ -211,7 +211,8 @@ def rowwise(
 def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Domain) -> Callable[[type], RowLoss]:
     """Make a loss of the pairs of a row's scores of a class that is used as a namespace of two functions.
 
-    Each score is compared with those whose target is smaller, so time grows with the number of pairs.
+    Each score is compared with those whose target is smaller, targets being read in the type of the arithmetic (float32
+    for scores of float32). Time grows with the number of classes times that of those which are not the row's last.
     `fastloss.program.Pair` says what the functions are; parameters and their defaults stand in the signature of
     ``pair``, in the order in which ``share`` takes them, last. There is no kernel for GPUs.
 
@@ -231,6 +232,9 @@ def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Domain)
 
     def make(space: type) -> RowLoss:
         own = _own(space, "pair", Pair._fields)
+        inner = [n for n, c in vars(space).items() if isinstance(c, type)]
+        if inner:
+            raise TypeError(f"{space.__name__}: a pair program has no variants, got class {inner[0]}")
         missing = [n for n in Pair._fields if n not in own]
         if missing:
             raise TypeError(f"{space.__name__}: a pair program needs a function {missing[0]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 import fastloss as fl
@@ -24,6 +25,19 @@ REPRESENTATIVE = [
 def draw(loss: fl.Loss, shape: int | tuple[int, ...], dtype: Any, rng: np.random.Generator) -> list[NDArray[Any]]:
     """One array per input of the loss."""
     return [domain.sample(rng, shape).astype(dtype) for domain in loss.domains]
+
+
+def watched(module: Any, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each call from now on went a short way."""
+    short, evaluate = [], module.evaluate
+
+    def spy(*arguments: Any) -> Any:
+        result = evaluate(*arguments)
+        short.append(result is not None)
+        return result
+
+    monkeypatch.setattr(module, "evaluate", spy)
+    return short
 
 
 def gradients(result: Any) -> tuple[NDArray[Any], ...]:

@@ -137,6 +137,7 @@ def test_targets_of_other_numbers(out: bool) -> None:
     assert fl.multilabel_margin(z, t, weight=weight) == 0.0
     # Unchecked, classes are ordered by whatever their targets are.
     assert fl.multilabel_margin(z, t, check=False, reduction="sum") == pytest.approx(2 / 3)
+    assert fl.multilabel_margin([[0.0, 0.0]], [[-1.0, -2.0]], check=False) == 0.5
 
 
 def slope_only(d: float, sigma: float = 1.0) -> tuple[float, float]:

@@ -9,10 +9,11 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from data import ROWS
+from data import ROWS, watched
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
+from fastloss.arrays import rowquick
 
 BRAIN = ml_dtypes.bfloat16
 # The elementary functions are within 2 units in the last place of the compute type, an exponential adds its argument's
@@ -329,8 +330,11 @@ def test_functions(name: str, dtype: str, rng: np.random.Generator) -> None:
         ("multilabel_margin", "grad_and_hess", "mean"),
     ],
 )
-def test_short_way_and_long_way_agree(name: str, verb: str, reduction: str, rng: np.random.Generator) -> None:
+def test_short_way_and_long_way_agree(
+    name: str, verb: str, reduction: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A loss that remembers no call goes the long way; the same call again goes the short one."""
+    short = watched(rowquick, monkeypatch)
     drawn = draw(fl.LOSSES[name], 5, 7, "f4", rng)
     choices: list[dict[str, Any]] = [{}, {"ignore_index": int(drawn[-1][1])}] if name == "cross_entropy" else [{}]
     for options, way in product(choices, ["fresh"] if verb == "__call__" else ["fresh", "apart", "over"]):
@@ -343,7 +347,8 @@ def test_short_way_and_long_way_agree(name: str, verb: str, reduction: str, rng:
             result = getattr(loss, verb)(*arrays, reduction=reduction, out=out, **options)
             results.append([np.array(a) for a in (result if isinstance(result, tuple) else (result,))])
             assert out is None or result[verb == "value_and_grad"] is mine[0]
-        assert loss.recipes
+        assert short == [False, True, True]
+        short.clear()
         for other in results[1:]:
             for a, b in zip(results[0], other, strict=True):
                 assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
@@ -376,3 +381,49 @@ def test_the_short_way_finds_what_is_wrong(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match=r"target\[1, 2\] is -0.5, expected"):
         masses.grad(p, q, out=out)
     assert_array_equal(out, before)
+
+
+class Whole:
+    """What stands for a whole number."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __index__(self) -> int:
+        return self.number
+
+
+def test_the_short_way_refuses_what_the_long_one_refuses(rng: np.random.Generator) -> None:
+    x, labels = rng.normal(size=(4, 3)), np.array([0, 1, 2, 0])
+    loss = fl.cross_entropy.bind()
+    plain, without = loss(x, labels), loss(x, labels, ignore_index=2)
+    for axis in (-1.0, np.array([-1])):
+        with pytest.raises(TypeError, match="axis must be a whole number"):
+            loss(x, labels, axis=axis)
+    # Numbers that cannot be looked up, or of which nobody knows what they will be.
+    for ignore in (np.array(2), Whole(2), np.int8(2)):
+        assert [loss(x, labels, ignore_index=ignore) for _ in range(2)] == [without] * 2
+    assert [loss(x, labels, label_smoothing=np.array(0.0)) for _ in range(2)] == [plain] * 2
+    unsigned = labels.astype("u8")
+    assert [loss(x, unsigned, ignore_index=-100) for _ in range(2)] == [plain] * 2
+    unsigned[0] = 2**64 - 100
+    for verb in (loss, loss.grad, loss.grad):
+        with pytest.raises(ValueError, match=r"target\[0\] is 18446744073709551516"):
+            verb(x, unsigned, ignore_index=-100)
+    p, q = rng.dirichlet(np.ones(3), (2, 4))
+    q[1, 2] = -0.5
+    masses = fl.kl_divergence.bind()
+    assert np.isfinite(masses(p, np.abs(q), check=False))
+    for check in (True, 1, np.True_):
+        with pytest.raises(ValueError, match=r"target\[1, 2\] is -0.5"):
+            masses(p, q, check=check)
+    assert masses(p, q, check=False) == masses(p, q, check=0) == masses(p, q, check=np.False_)
+
+
+def test_the_short_way_tells_a_teacher_from_labels(rng: np.random.Generator) -> None:
+    loss, z = fl.distillation.bind(), rng.normal(size=(4, 3))
+    teacher, labels = np.arange(12).reshape(4, 3), np.array([0, 1, 2, 0])
+    for _ in range(2):
+        loss(z, teacher, labels)
+    with pytest.raises(ValueError, match=r"teacher has shape \(4,\), expected that of pred"):
+        loss(z, labels, labels)

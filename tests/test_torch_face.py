@@ -85,5 +85,8 @@ def test_conversions(face: Any) -> None:
     assert_array_equal(room.numpy(), [[15, 42], [42, 150]])
     kept = face.kept(torch.full((2, 2), torch.nan), torch.tensor([True, False]))
     assert_array_equal(kept.numpy(), [[np.nan, np.nan], [0, 0]])
+    for kind in (torch.uint8, torch.int8, torch.uint16, torch.int64):
+        assert face.known(torch.tensor([3, 2, 0], dtype=kind), 3, 2).tolist() == [False, False, True]
+        assert face.hits(torch.tensor([3, 1, -1]), torch.tensor([3, 2, 0], dtype=kind)).tolist() == [True, False, False]
     hits = face.hits(torch.tensor([0, -1, 2]), torch.tensor([0, -1, 1]))
     assert_array_equal(hits.numpy(), [True, False, False])

@@ -51,6 +51,8 @@ def evaluate(
         inputs, parameters = _by_name(loss, inputs, parameters)
     if parameters:
         loss = loss.having(parameters)
+    if check is not None and check is not True:
+        check = bool(check)
     for x in inputs if weight is None else (*inputs, weight):
         if type(x) is not ndarray:
             arrays = (*inputs, weight)
@@ -73,6 +75,8 @@ def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, para
         inputs, parameters = _by_name(loss, inputs, parameters)
     if parameters:
         loss = loss.having(parameters)
+    if options.check is not None and options.check is not True:
+        options = options._replace(check=bool(options.check))
     arrays = (*inputs, options.weight, options.class_weight)
     face = on_gpu(arrays)
     if face is not None:

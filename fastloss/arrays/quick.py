@@ -48,6 +48,8 @@ def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check
         return
     if backend != "serial" and size >= PARALLEL_FROM and threads.launch() is None:
         return  # threads are off for now, and may come back
+    if given and (want == VALUE or (want & HESS and len(loss.wrt) > 1)):
+        return
     over = sweep.inplace
     first = check and loss.checks and (given or loss.rooted)
     mean, each = reduction == "mean", sweep.each and bool(want & VALUE)

@@ -6,9 +6,10 @@ long way.
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numpy import array, empty, empty_like, int64, ndarray
+from numpy import array, empty, empty_like, int64, integer, ndarray
 
 from ..kernels.plan import PARALLEL_FROM
 from ..kernels.rowplan import census_plan
@@ -34,6 +35,7 @@ class Recipe(NamedTuple):
     checker: Any
     """The same for values outside their domain."""
     kind: Any
+    ignore: int
     parameters: tuple[Any, ...]
     mix: tuple[Any, ...]
     bounds: tuple[Any, ...]
@@ -68,12 +70,16 @@ def remember(sweep: RowSweep, o: Options) -> None:
     loss, pred, target = sweep.loss, sweep.scores[0], sweep.target
     if not _common(o) or sweep.axis != pred.ndim - 1 or not sweep.rows:
         return
+    if not isinstance(o.ignore_index, (int, integer, NoneType)) or not isinstance(o.label_smoothing, (int, float)):
+        return  # whatever stands for a number may stand for another one tomorrow
     inputs = tuple(sweep.scores) if target is None else (*sweep.scores, target)
     if not all(x.flags.c_contiguous and x.dtype.char not in "eE" for x in inputs):
         return
     if o.backend != "serial" and pred.size >= PARALLEL_FROM and threads.launch() is None:
         return
     way = 0 if o.out is None else _way(pred, o.out, o.want)
+    if way and not _fit(o.out, pred, inputs, o.want):
+        return
     classes, each = pred.shape[-1], sweep.each and bool(o.want & VALUE)
     check = o.check is not False and loss.checks
     plan = sweep.plan(o.want, check and not way, way == 2, False, each, True)
@@ -81,14 +87,20 @@ def remember(sweep: RowSweep, o: Options) -> None:
     # scores, other scores, target, weights, gradient, second derivative.
     row, label, none = [0, classes, 1], [0, 1, 0], [0, 0, 0]
     steps = [row, row, label if sweep.labels else row, none, row, row]
-    first = sweep.labels and (way or (o.ignore_index is not None and o.reduction == "mean"))
-    checker = cpu.row_runner(sweep.plan(0, True, False, False, False, True), pred.size, o.backend) if check else None
+    census = sweep.labels and (way or (sweep.ignore is not None and o.reduction == "mean"))
+    checker = sweep.plan(0, True, False, False, False, True) if check and way else None
     recipe = Recipe(
         cpu.row_runner(plan, pred.size, o.backend),
-        cpu.row_runner(census_plan(plan), sweep.rows, o.backend) if first else None, checker if way else None,
-        sweep.kind, loss.cast(sweep.kind), sweep.mix(), loss.bounds(sweep.kind)[: 2 * len(plan.tests)],
-        array(steps, int64), array([none, none, label, none, none, none], int64),
-    )  # fmt: skip
+        cpu.row_runner(census_plan(plan), sweep.rows, o.backend) if census else None,
+        cpu.row_runner(checker, pred.size, o.backend) if checker else None,
+        sweep.kind,
+        sweep.ignore or 0,
+        loss.cast(sweep.kind),
+        sweep.mix(),
+        loss.bounds(sweep.kind)[: 2 * len(plan.tests)],
+        array(steps, int64),
+        array([none, none, label, none, none, none], int64),
+    )
     if len(loss.recipes) >= MANY:
         loss.recipes.clear()
     loss.recipes[_key(inputs, o, way)] = recipe
@@ -100,12 +112,12 @@ def evaluate(loss: Program, inputs: tuple[Any, ...], o: Options) -> Any:
     if type(pred) is not ndarray or not _common(o):
         return None
     ndim, shape, out, want, scores = pred.ndim, pred.shape, o.out, o.want, loss.scores
-    if not ndim or not pred.size or (o.axis != -1 and o.axis != ndim - 1):
+    if not ndim or not pred.size or type(o.axis) is not int or (o.axis != -1 and o.axis != ndim - 1):
         return None
-    for x in inputs:
+    for k, x in enumerate(inputs):
         if type(x) is not ndarray or not x.flags.c_contiguous:
             return None
-        if x.shape != shape and (x.shape != shape[:-1] or x is not inputs[-1] or len(inputs) == scores):
+        if x.shape != shape and (k < scores or x.shape != shape[:-1]):
             return None
     try:
         recipe = loss.recipes.get(_key(inputs, o, 0 if out is None else _way(pred, out, want)))
@@ -113,19 +125,18 @@ def evaluate(loss: Program, inputs: tuple[Any, ...], o: Options) -> Any:
         return None
     if recipe is None:
         return None
-    given = () if out is None else out if want & HESS else (out,)
-    if out is not None and (want == VALUE or not _fit(given, pred, inputs, want)):
+    if out is not None and not _fit(out, pred, inputs, want):
         return None
-    return _run(recipe, o, inputs, scores, given)
+    return _run(recipe, o, inputs, scores, () if out is None else out if want & HESS else (out,))
 
 
 def _run(recipe: Recipe, o: Options, inputs: tuple[Any, ...], scores: int, given: tuple[Any, ...]) -> Any:
-    kernel, census, checker, kind, parameters, mix, bounds, steps, steps_of_labels = recipe
+    kernel, census, checker, kind, ignore, parameters, mix, bounds, steps, steps_of_labels = recipe
     want, pred = o.want, inputs[0]
     shape = pred.shape
     flat = tuple([x.reshape(-1) for x in inputs])
     data, target, classes = flat[:scores], flat[scores:], shape[-1]
-    rows, ignore = pred.size // classes, o.ignore_index or 0
+    rows = pred.size // classes
     denominator: float = rows
     if census is not None:
         denominator, wrong = census(target, (), (), ignore, steps_of_labels, (1, rows, classes))
@@ -160,10 +171,11 @@ def _run(recipe: Recipe, o: Options, inputs: tuple[Any, ...], scores: int, given
     return (value, grad) if want & GRAD else value
 
 
-def _fit(given: Any, pred: Any, inputs: tuple[Any, ...], want: int) -> bool:
+def _fit(out: Any, pred: Any, inputs: tuple[Any, ...], want: int) -> bool:
     """Whether the derivatives can be written there without a second look."""
-    count = 2 if want & HESS else 1
-    return type(given) is tuple and len(given) == count and usable(given, [pred] * count, inputs)
+    if want & HESS:
+        return type(out) is tuple and len(out) == 2 and usable(out, [pred, pred], inputs)
+    return want != VALUE and usable((out,), [pred], inputs)
 
 
 def _flat(a: Any) -> tuple[Any, ...]:

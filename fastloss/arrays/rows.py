@@ -68,7 +68,7 @@ def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: s
         *(_like(loss, name, x, pred) for name, x in zip(loss.inputs[1 : loss.scores], inputs[1:], strict=False)),
     ]
     target, labels = (None, False) if loss.target == "none" else _target(loss, inputs[-1], pred, axis)
-    ignore = rowshapes.ignored(loss, options.ignore_index, labels, None if target is None else target.shape)
+    ignore = rowshapes.ignored(loss, options.ignore_index, labels, target)
     return RowSweep(
         loss, scores, target, labels, axis, _weight(loss, weight, options.weight, pred, axis),
         _class_weight(loss, options.class_weight, pred.shape[axis], kind),
@@ -129,10 +129,7 @@ def _class_weight(loss: Program, x: Any, classes: int, kind: Any) -> NDArray[Any
     weight = read_array(loss, "class_weight", x)
     rowshapes.check_class_weight(loss, weight.shape, classes)
     weight = np.ascontiguousarray(weight, kind)
-    bad = ~((weight >= 0) & (weight < inf))
-    if bad.any():
-        k = int(bad.argmax())
-        raise ValueError(f"{loss.name}: class_weight[{k}] is {weight[k]}, expected a finite number of at least 0")
+    rowshapes.check_class_weights(loss, weight)
     return weight
 
 

@@ -18,7 +18,7 @@ def axis_of(loss: Program, shape: Shape, axis: Any) -> int:
     """The axis of the classes, counted from the front."""
     try:
         number = axis.__index__()
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise TypeError(f"{loss.name}: axis must be a whole number, got {axis!r}") from None
     if not -len(shape) <= number < len(shape):
         raise ValueError(f"{loss.name}: axis {axis} is out of range for {loss.inputs[0]} of shape {shape}")
@@ -61,6 +61,14 @@ def check_class_weight(loss: Program, shape: Shape, classes: int) -> None:
         raise ValueError(f"{loss.name}: class_weight has shape {shape}, expected ({classes},), one for each class")
 
 
+def check_class_weights(loss: Program, weight: Any) -> None:
+    """Raise for the first that is negative or not finite."""
+    bad = ~((weight >= 0) & (weight < np.inf))
+    if bad.any():
+        k = int(bad.argmax())
+        raise ValueError(f"{loss.name}: class_weight[{k}] is {weight[k]}, expected a finite number of at least 0")
+
+
 def check_layer(loss: Program, hidden: Shape, weight: Shape, bias: Shape | None) -> None:
     """Raise unless the arrays are those of one linear layer."""
     if not hidden or len(weight) != 2 or hidden[-1] != weight[1]:
@@ -82,17 +90,18 @@ def smoothing(loss: Program, s: Any) -> float:
     return number
 
 
-def ignored(loss: Program, index: Any, labels: bool, target: Shape | None) -> int | None:
-    """The label of rows that are absent."""
+def ignored(loss: Program, index: Any, labels: bool, target: Any) -> int | None:
+    """The label of rows that are absent; None where there can be no such label among those of `target`."""
     if index is None:
         return None
     if not labels:
         raise ValueError(f"{loss.name}: ignore_index is for integer labels"
-                         + ("" if target is None else f", but {loss.inputs[-1]} has shape {target}"))  # fmt: skip
+                         + ("" if target is None else f", but {loss.inputs[-1]} has shape {target.shape}"))  # fmt: skip
     try:
         number = int(index.__index__())
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise TypeError(f"{loss.name}: ignore_index must be a whole number or None, got {index!r}") from None
     if not -(2**63) <= number < 2**63:
         raise ValueError(f"{loss.name}: ignore_index must be a 64-bit integer, got {index!r}")
-    return number
+    limits = np.iinfo(target.dtype)  # -100 would be one of uint64's, taken as int64
+    return number if limits.min <= number <= limits.max else None

@@ -60,8 +60,9 @@ KEEP = SUM = GRAD = HESS = CHECK = False
 
 
 def bring(arrays: Any, fixed: Any, room: Any, at: Any, width: int) -> Any:
-    """A row into the room: whether one of its numbers is NaN, and whether one is outside its domain (0 or 1 each)."""
+    """A row into the room: whether one of its numbers is NaN or outside its domain (0 or 1 each), the least target."""
     lost = flaws = np.int32(0)
+    least = real(np.inf)
     for k in range(np.uint64(width)):
         x, t = scores(arrays, at, k)
         if CHECK:
@@ -69,6 +70,7 @@ def bring(arrays: Any, fixed: Any, room: Any, at: Any, width: int) -> Any:
         # A score that is in no pair counts as well where it is NaN.
         blank = x if x != x else t if t != t else real(0.0)
         lost = np.int32(lost | np.int32(blank != blank))
+        least = select(t < least, t, least)
         write_score(room[0], k, x)
         write_mass(room[1], k, t)
         if GRAD:
@@ -77,7 +79,7 @@ def bring(arrays: Any, fixed: Any, room: Any, at: Any, width: int) -> Any:
         if HESS:
             write_curve(room[3], k, blank)
             write_wide_curve(room[5], k, 0.0)
-    return lost, flaws
+    return lost, flaws, least
 
 
 def against(fixed: Any, room: Any, own: Any, mass: Any, end: Any, low: int, high: int) -> Any:
@@ -118,14 +120,13 @@ def settle(room: Any, width: int) -> None:
             write_curve(room[3], k, real(0.0))
 
 
-def met(fixed: Any, room: Any, width: int) -> Any:
+def met(fixed: Any, room: Any, least: Any, width: int) -> Any:
     """All pairs of a row: the sum of their values, and how many there are; the slopes stay in the room."""
     value = pairs = 0.0
     often = 0
     for j in range(np.uint64(width)):
         mass = read_mass(room[1], j)
-        # At the end of the domain there is none below.
-        if mass > fixed[1][2]:
+        if mass > least:  # or there is none below
             part = along(fixed, room, read_score(room[0], j), mass, width)
             value += part[0]
             pairs += part[3]
@@ -178,12 +179,12 @@ def stretch(
                 if KEEP:
                     write_value(loss[0], row, real(0.0))
                 continue
-            lost, flaw = bring(arrays, fixed, room, at, width)
+            lost, flaw, least = bring(arrays, fixed, room, at, width)
             bad |= flaw
             if SUM or KEEP or GRAD:
-                sum_of, pairs = met(fixed, room, width)
+                sum_of, pairs = met(fixed, room, least, width)
                 part = share_of(*((real(width), real(pairs)) + fixed[0]))
-                value = portion(s, real(np.nan) if lost else real(sum_of) * part)
+                value = portion(s, real(np.nan) if lost else real(sum_of * np.float64(part)))
                 if SUM:
                     total += np.float64(value)
                 if KEEP:

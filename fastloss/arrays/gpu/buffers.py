@@ -167,6 +167,9 @@ class Face(Protocol):
     def kept(self, x: Any, rows: Any) -> Any:
         """A copy of a matrix with 0 in those rows where `rows` is false."""
 
+    def known(self, labels: Any, classes: int, ignore: int | None) -> Any:
+        """Where a label is one of so many classes, and not the one to ignore."""
+
     def hits(self, top: Any, labels: Any) -> Any:
         """Where the two agree; None if the library cannot say."""
 

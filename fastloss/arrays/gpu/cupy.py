@@ -105,6 +105,13 @@ def kept(x: Any, rows: Any) -> Any:
         return cupy.where(rows[:, None], x, x.dtype.type(0))
 
 
+def known(labels: Any, classes: int, ignore: int | None) -> Any:
+    """By its own comparisons."""
+    with labels.device:
+        inside = (labels >= 0) & (labels < classes)
+        return inside if ignore is None else inside & (labels != ignore)
+
+
 def hits(top: Any, labels: Any) -> Any:
     """Where the label is the largest score's."""
     with top.device:

@@ -5,6 +5,7 @@ The gradient of a chunk's logits is written over them. Nobody waits, as in `gpu/
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Layer:
         # One type for the products, which is what the libraries ask for.
         self.char = self.chars[0] if len({*self.chars}) == 1 else "d" if "d" in self.chars else "f"
         hidden, weight, *rest = (work.dense(work.in_type(x, self.char), x.shape) for x in self.given)
-        self.rows = hidden.size // width if width else 0
+        self.rows = prod(hidden.shape[:-1])
         self.hidden, self.weight = hidden.array.reshape(self.rows, width), weight.array
         self.bias = rest[0].array if rest else None
         self._grads: list[Any] = []
@@ -118,11 +119,9 @@ def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, c
 
 
 def _present(rows: Rows) -> Any:
-    """Which rows are; None for all."""
-    keep = None
-    if rows.weight:
-        keep = rows.weight.array.reshape(-1) != 0
-    if rows.ignore is not None and rows.target:
-        known = rows.target.array.reshape(-1) != rows.ignore
+    """Which rows are; None for all. One whose label is no class is not."""
+    keep = rows.weight.array.reshape(-1) != 0 if rows.weight else None
+    if rows.labels and rows.target:
+        known = rows.work.face.known(rows.target.array.reshape(-1), rows.classes, rows.ignore)
         keep = known if keep is None else keep & known
     return keep

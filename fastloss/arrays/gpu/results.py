@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...kernels.cuda.launch import earlier
 from .. import layout
 from .buffers import read, type_of
 
@@ -68,8 +69,10 @@ def packed(results: Sequence[Any]) -> Any:
 def raise_as_on_the_host(face: Face, loss: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> None:
     """Raise what the same call on the host says is wrong: it tells the place."""
     twins = [face.host(x) if face.owns(x) else x for x in inputs]
-    loss(*twins, **{name: face.host(x) if face.owns(x) else x for name, x in options.items()}, reduction="sum")
-    raise AssertionError("a kernel found a label or a value wrong that the host does not find")
+    weights = {name: face.host(x) if face.owns(x) else x for name, x in options.items()}
+    loss(*twins, **weights, reduction="mean" if loss.rooted else "sum")
+    # Nothing: then it was an earlier call, which was still on its way when this one began.
+    raise earlier([loss.name])
 
 
 def refuse_reduced(loss: Definition | Program, reduction: str) -> None:

@@ -145,7 +145,7 @@ def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Option
     gpu.raise_pending()
     o = options
     asked = (
-        o.want, o.axis, o.ignore_index, type(o.ignore_index), o.label_smoothing, o.reduction, o.normalizer, o.empty,
+        o.want, o.axis, o.ignore_index, o.label_smoothing, o.reduction, o.normalizer, o.empty,
         o.stats, o.backend, o.check,
     )  # fmt: skip
     common = tape.given(face, asked, (*inputs, o.weight, o.class_weight), o.out)
@@ -188,7 +188,7 @@ def arranged(
     called: str = "weight",
 ) -> Rows:  # fmt: skip
     """A verb's arrays, checked but for their values; `called` is what the caller calls the rows' weights."""
-    pred, *others = data
+    face, (pred, *others) = work.face, data
     axis = rowshapes.axis_of(loss, pred.shape, o.axis)
     for name, x in zip(loss.inputs[1 : loss.scores], others, strict=False):
         if x.shape != pred.shape:
@@ -201,7 +201,7 @@ def arranged(
     if target is not None:
         labels = rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis)
         target = work.dense(target, batch) if labels else _classes_last(work, target, axis)
-    ignore = rowshapes.ignored(loss, o.ignore_index, labels, None if target is None else data[-1].shape)
+    ignore = rowshapes.ignored(loss, o.ignore_index, labels, target)
     if isinstance(weight, Buffer):
         rowshapes.check_weight(loss, called, weight, pred.shape, axis)
         weight = work.dense(weight, batch)
@@ -211,6 +211,8 @@ def arranged(
         shape = class_weight.shape if isinstance(class_weight, Buffer) else ()
         rowshapes.check_class_weight(loss, shape, pred.shape[axis])
         class_weight = work.dense(work.in_type(class_weight, compute), shape)
+        if o.check:
+            rowshapes.check_class_weights(loss, face.host(class_weight.array))
     scores = [_classes_last(work, x, axis) for x in (floats, *others[: loss.scores - 1])]
     room = Room(work, -(-max(1, prod(batch)) // pointwise.TILE), compute)
     return Rows(work, loss, pred.shape, axis, scores, target, labels, weight, class_weight,

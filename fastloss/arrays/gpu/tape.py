@@ -7,6 +7,7 @@ arrays. Anything unusual, and every error, goes the long way.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,7 +69,8 @@ def given(face: Face, asked: tuple[Any, ...], inputs: Sequence[Any], out: Any) -
         addresses.append(seen[1])
         bits |= seen[1]
     over = bool(outs) and outs[0] is inputs[0]
-    key = (*asked, type(out) is tuple, len(outs), over, bits % 16 == 0, *kinds)
+    # With their types: 1 is not True, and -1.0 no axis.
+    key = (*asked, *map(type, asked), type(out) is tuple, len(outs), over, bits % 16 == 0, *kinds)
     return Given(key, arrays, addresses, len(arrays) - len(outs))
 
 
@@ -130,7 +132,8 @@ def remember(loss: Definition | Program, call: Given | None, work: Work, waited:
     if len(loss.recipes) >= MANY:
         loss.recipes.clear()
     shapes = tuple((x.shape, x.char) for x in made)
-    loss.recipes[call.key] = Tape(launches, shapes, found, tuple(sizes), work.device)
+    with suppress(TypeError):  # of an option that cannot be looked up
+        loss.recipes[call.key] = Tape(launches, shapes, found, tuple(sizes), work.device)
 
 
 def _places(launch: Launch, extents: Sequence[tuple[int, int]], flag: int) -> tuple[tuple[int, int, int], ...]:

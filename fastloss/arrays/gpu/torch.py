@@ -123,9 +123,16 @@ def kept(x: Any, rows: Any) -> Any:
     return x.detach().masked_fill(~rows[:, None], 0.0)
 
 
+def known(labels: Any, classes: int, ignore: int | None) -> Any:
+    """In int64, for torch compares no others with unsigned ones."""
+    wide = labels.long()
+    inside = (wide >= 0) & (wide < classes)
+    return inside if ignore is None else inside & (wide != ignore)
+
+
 def hits(top: Any, labels: Any) -> Any:
     """Where the label is the largest score's."""
-    return (top == labels) & (top >= 0)
+    return (top == labels.long()) & (top >= 0)
 
 
 def host(x: Any) -> Any:

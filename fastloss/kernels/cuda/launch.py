@@ -178,10 +178,15 @@ class Flags:
             with self._lock:
                 found = [name for name, slot in self._slots.items() if self._numbers[slot]]
                 ctypes.memset(self.address, 0, 4 * SLOTS)
-            raise ValueError(
-                f"{', '.join(found)}: a label of an earlier call on the GPU was no class, or a value outside its "
-                "domain; rows with such labels have counted as absent. check=True finds the place"
-            )
+            raise earlier(found)
+
+
+def earlier(names: Sequence[str]) -> ValueError:
+    """What is raised for losses whose kernels have found something wrong."""
+    return ValueError(
+        f"{', '.join(names)}: a label of an earlier call on the GPU was no class, or a value outside its domain; rows "
+        "with such labels have counted as absent. check=True finds the place"
+    )
 
 
 class Gpu:

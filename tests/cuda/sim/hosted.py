@@ -131,6 +131,11 @@ def kept(x: Hosted, rows: Hosted) -> Hosted:
     return Hosted(np.where(rows.array[:, None], x.array, x.dtype.type(0)), x.device)
 
 
+def known(labels: Hosted, classes: int, ignore: int | None) -> Hosted:
+    a = labels.array
+    return Hosted((a >= 0) & (a < classes) & (a != ignore), labels.device)
+
+
 def hits(top: Hosted, labels: Hosted) -> Hosted:
     return Hosted((top.array == labels.array) & (top.array >= 0), top.device)
 

@@ -68,6 +68,21 @@ def test_a_wrong_label_is_found_at_once_or_later(gpu: Any, rng: np.random.Genera
         fl.synchronize()
 
 
+def test_layers_of_no_width(rng: np.random.Generator) -> None:
+    labels, bias = np.array([0, 2, 1]), rng.normal(size=4)
+    both(LINEAR.value_and_grad, np.zeros((3, 0)), np.zeros((4, 0)), labels, bias=bias, reduction="none")
+
+
+def test_what_an_absent_row_reads_does_not_matter(rng: np.random.Generator) -> None:
+    hidden, weight, labels, _ = layer(rng)
+    labels[4], hidden[4] = K + 1, np.nan
+    found = LINEAR.grad(*map(to_gpu, (hidden, weight, labels)), reduction="sum")
+    present = np.arange(7) != 4
+    agree(found[1], LINEAR.grad(hidden[present], weight, labels[present], reduction="sum")[1])
+    with pytest.raises(ValueError, match="earlier call"):
+        fl.synchronize()
+
+
 X, W, L = np.ones((4, D)), np.ones((K, D)), np.zeros(4, int)
 WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: LINEAR(Hosted(X), W, Hosted(L)), TypeError, "but weight is a numpy.ndarray that is not"),

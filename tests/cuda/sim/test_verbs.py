@@ -219,6 +219,28 @@ def test_check_looks_at_once_and_says_where(given: str, gpu: Any) -> None:
     both(fl.cross_entropy.grad, x, np.array([0, 1, 2, 2]), check=True)
 
 
+def test_check_looks_at_all_that_the_host_does() -> None:
+    x, labels = np.ones((3, 3)), np.array([0, 1, 2])
+    with pytest.raises(ValueError, match=r"class_weight\[1\] is -1.0, expected a finite number"):
+        fl.cross_entropy(Hosted(x), Hosted(labels), class_weight=Hosted(np.array([1.0, -1.0, 1.0])), check=True)
+    with pytest.raises(ValueError, match=r"pred\[1\] is -2.0, expected a number greater than -1"):
+        fl.root_mean_squared_log_error(Hosted(np.array([0.5, -2.0])), Hosted(np.ones(2)), check=True)
+    unsigned = np.array([2**64 - 100, 1, 2], "u8")
+    with pytest.raises(ValueError, match="18446744073709551516"):
+        fl.cross_entropy(Hosted(x), Hosted(unsigned), ignore_index=-100, check=True)
+
+
+def test_an_earlier_calls_fault_is_not_this_ones(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, labels = Hosted(np.ones((2, 3))), Hosted(np.array([0, 1]))
+
+    def late(device: int, stream: int) -> None:
+        gpu._flags._numbers[gpu._flags._slots["cross_entropy"]] = 1
+
+    monkeypatch.setattr(gpu, "wait", late)
+    with pytest.raises(ValueError, match="cross_entropy: a label of an earlier call"):
+        fl.cross_entropy(x, labels, check=True)
+
+
 def test_without_check_the_next_call_says_so(gpu: Any, rng: np.random.Generator) -> None:
     x, labels = rng.normal(size=(4, 3)), np.array([0, 1, 3, 2])
     value, grad = fl.cross_entropy.value_and_grad(Hosted(x), Hosted(labels), reduction="sum")
