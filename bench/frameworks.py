@@ -13,9 +13,14 @@ Call = Callable[[], tuple[Any, Any]]
 
 
 def tensor(x: Any) -> Any:
-    """The array's memory as a torch tensor. torch does not know the bfloat16 of ml_dtypes, only its bits."""
+    """The array's memory as a torch tensor; one of torch's own as it is.
+
+    torch does not know the bfloat16 of ml_dtypes, only its bits.
+    """
     import torch
 
+    if isinstance(x, torch.Tensor):
+        return x
     torch.set_num_threads(timing.thread_count())
     half = x.dtype.name == "bfloat16"
     return torch.from_numpy(x.view(np.int16)).view(torch.bfloat16) if half else torch.from_numpy(x)

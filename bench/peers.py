@@ -97,7 +97,8 @@ def _numexpr(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
     return call
 
 
-def _torch_mean(loss: Loss) -> Callable[..., Any]:
+def torch_mean(loss: Loss) -> Callable[..., Any]:
+    """torch's own function, or the formula in its operations."""
     import torch
     import torch.nn.functional as functional
 
@@ -112,11 +113,11 @@ def _torch_mean(loss: Loss) -> Callable[..., Any]:
 
 
 def _torch(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
-    return backward(_torch_mean(loss), inputs, loss.wrt)
+    return backward(torch_mean(loss), inputs, loss.wrt)
 
 
 def _torch_compile(loss: Loss, inputs: Sequence[NDArray[Any]]) -> Call:
-    return backward(compiled(_torch_mean(loss)), inputs, loss.wrt)
+    return backward(compiled(torch_mean(loss)), inputs, loss.wrt)
 
 
 def _jax_mean(loss: Loss, inputs: Sequence[NDArray[Any]], each: Callable[..., Any]) -> Call:

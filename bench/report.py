@@ -13,7 +13,21 @@ from typing import Any
 
 from tools import readme
 
-from . import accuracy, distillation, linear, memory, plots, pointwise, roofline, rows, startup, sweep, tables, timing
+from . import (
+    accuracy,
+    distillation,
+    gpu,
+    linear,
+    memory,
+    plots,
+    pointwise,
+    roofline,
+    rows,
+    startup,
+    sweep,
+    tables,
+    timing,
+)
 from .bars import NO_GPU, Bar, worst
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +54,7 @@ def _each(script: Callable[[Any], list[Bar]]) -> Callable[[Sequence[Any]], list[
 BARS: dict[str, Callable[[Sequence[Any]], list[Bar]]] = {
     "pointwise": _each(pointwise.bars), "rows": _each(rows.bars), "startup": startup.bars, "sweep": sweep.bars,
     "memory": memory.bars, "accuracy": accuracy.bars, "distillation": _each(distillation.bars),
-    "linear": _each(linear.bars),
+    "linear": _each(linear.bars), "gpu": gpu.bars,
 }  # fmt: skip
 
 
@@ -54,7 +68,6 @@ def _expected() -> list[Bar]:
     found.append(Bar("cross_entropy", "1,000 to 128,256 classes", "out= / copy", rows.COPY, None))
     for library, limit in rows.FASTER.items():
         found.append(Bar("cross_entropy", "1,000 to 128,256 classes", f"{library} / out=", limit, None, True, "x"))
-    gpu = {"missing": NO_GPU}
     return [
         *found,
         Bar(startup.FAMILY, "import fastloss", "import fastloss / import numpy", startup.IMPORT_BAR, None),
@@ -64,10 +77,10 @@ def _expected() -> list[Bar]:
         Bar(sweep.FAMILY, "1 to 2**28 elements", sweep.LABEL, 1.0, None, True),
         Bar(memory.FAMILY, every, memory.LABEL, memory.LIMIT["fastloss"] + memory.ALLOWED, None),
         Bar(accuracy.FAMILY, every, accuracy.LABEL, accuracy.BAR, None, unit=" ULP"),
-        Bar("CUDA", "pointwise, 2**28 elements", "share of the card's copy bandwidth", 0.85, None, True, **gpu),
-        Bar("CUDA", "cross_entropy, to 131,072 classes", "share of the card's copy bandwidth", 0.85, None, True, **gpu),
-        Bar("CUDA", "every launch", "overhead", 15.0, None, unit=" us", **gpu),
-        Bar("CUDA", every, "torch.compile / fastloss", 1.0, None, True, **gpu),
+        Bar(gpu.FAMILY, "pointwise, 2**28 elements", gpu.SHARE, gpu.BANDWIDTH_BAR, None, True, missing=NO_GPU),
+        Bar(gpu.FAMILY, "cross_entropy, to 131,072 classes", gpu.SHARE, gpu.BANDWIDTH_BAR, None, True, missing=NO_GPU),
+        Bar(gpu.FAMILY, "every launch", gpu.OVERHEAD, gpu.OVERHEAD_BAR, None, unit=" us", missing=NO_GPU),
+        Bar(gpu.FAMILY, every, gpu.COMPILED, 1.0, None, True, missing=NO_GPU),
     ]
 
 

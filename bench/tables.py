@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from . import plots, roofline, sweep
+from . import gpu, plots, roofline, sweep
 from .timing import seconds
 
 COLUMNS = ("numpy", "torch", "torch.compile", "jax", "sklearn")
@@ -148,6 +148,20 @@ def memory(results: Results) -> str:
     return markdown(["peak of a call, in gradients", "library", "traced", "resident"], lines, (0, 1))
 
 
+def on_gpu(results: Results) -> str:
+    """Bandwidth and libraries case by case; calls on a few numbers; memory."""
+    content = results["gpu"]
+    records, card = content["records"], content["card"]
+    header = ["case", "fastloss", "GB/s", "of a copy", *(f"{name}, times" for name in gpu.LIBRARIES)]
+    small = [f"{name} {t}" for r in records if "bandwidth" not in r for name, t in r.get("times", {}).items()]
+    peaks = [f"{name} {x:.3f}" for r in records for name, x in r.get("memory", {}).items()]
+    return "\n\n".join([
+        f"{card['name']}, {card['memory'] / 2**30:.0f} GiB, CUDA {card['cuda']}.",
+        markdown(header, gpu.lines(records)),
+        f"A call on 8 numbers: {', '.join(small)}. Memory at the peak, in gradients: {', '.join(peaks)}.",
+    ])  # fmt: skip
+
+
 def figures(results: Results) -> str:
     """The README's list of further figures: those that were measured."""
     said = [sentence(results) for what, sentence in FIGURES.items() if what in results]
@@ -213,5 +227,6 @@ COMPLETE: dict[str, tuple[str, Callable[[Results], str]]] = {
     "linear": ("A linear layer's cross-entropy", linear),
     "startup": ("Starts and small calls", startup),
     "memory": ("Memory", memory),
+    "gpu": ("On a GPU", on_gpu),
 }
 """The report's sections: a result's title and its table."""

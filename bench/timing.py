@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -79,11 +79,13 @@ def interleaved(
     finally:
         if collecting:
             gc.enable()
-    result = {}
-    for name, times in samples.items():
-        low, median, high = (float(q) for q in np.quantile(times, [0.25, 0.5, 0.75]))
-        result[name] = Timing(median, low, high, min(times), repeats[name], rounds)
-    return result
+    return {name: summary(times, repeats[name]) for name, times in samples.items()}
+
+
+def summary(samples: Sequence[float], repeats: int) -> Timing:
+    """The samples of one call, each of so many repeats."""
+    low, median, high = (float(q) for q in np.quantile(samples, [0.25, 0.5, 0.75]))
+    return Timing(median, low, high, min(samples), repeats, len(samples))
 
 
 def _once(call: Callable[[], Any], repeats: int) -> float:

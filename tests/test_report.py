@@ -204,3 +204,23 @@ def test_results_come_back_as_they_were_written(tmp_path: Path) -> None:
     found = timing.results(tmp_path)["pointwise"]
     assert found["records"] == [record, {"times": times(x=2.0)["x"]}]
     assert found["more"] == 3
+
+
+def test_a_gpus_results_take_the_place_of_what_was_not_measured() -> None:
+    report = module("report")
+    seconds = times(**{"fastloss": 1e-3, "copy": 6e-4, "torch.compile": 8e-4, "torch": 5e-3})
+    case = {"loss": "huber", "subject": "10 elements", "dtype": "float32", "times": seconds, "not_timed": {}}
+    small = {"loss": "huber", "subject": "a call", "dtype": "float32", "times": times(fastloss=1.2e-5, torch=4e-5)}
+    peak = {"loss": "huber", "subject": "10 elements", "dtype": "float32", "memory": {"fresh": 1.0, "out": 0.0}}
+    card = {"card": {"name": "a card", "memory": 80 << 30, "cuda": "13.0"}}
+    found = content("gpu", {**case, "bandwidth": {"fastloss": 3000.0, "copy": 4000.0}}, small, peak) | card
+    bars = [bar for bar in report.gathered({"gpu": found}) if bar.family == "CUDA"]
+    reached = {bar.label: (round(bar.reached, 3), bar.met) for bar in bars}
+    assert reached == {
+        "share of the card's copy bandwidth": (0.75, False), "overhead": (12.0, True),
+        "torch.compile / fastloss": (0.8, False),
+    }  # fmt: skip
+    page = report.report({"gpu": found}, {})
+    assert "| huber, 10 elements, float32 | 1 ms | 3000 | 75% | 5.00 | 0.80 | - | - |" in page
+    assert "a card, 80 GiB, CUDA 13.0." in page
+    assert "fastloss 12 us, torch 40 us" in page

@@ -51,8 +51,6 @@ def evaluate(
         inputs, parameters = _by_name(loss, inputs, parameters)
     if parameters:
         loss = loss.having(parameters)
-    if check is not None and check is not True:
-        check = bool(check)
     for x in inputs if weight is None else (*inputs, weight):
         if type(x) is not ndarray:
             arrays = (*inputs, weight)
@@ -61,12 +59,14 @@ def evaluate(
                 from .gpu import pointwise
 
                 return pointwise.evaluate(
-                    face, loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check
-                )
+                    face, loss, want, inputs, weight, reduction, normalizer, empty, out, backend,
+                    None if check is None else bool(check),
+                )  # fmt: skip
             refuse_foreign(loss, arrays, (*loss.inputs, "weight"))
             break
     adapter = _numpy or _load()
-    return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check is not False)
+    check = check is None or bool(check)
+    return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
 
 
 def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, parameters: Mapping[str, Any]) -> Any:

@@ -33,6 +33,8 @@ class Recipe(NamedTuple):
     parameters: tuple[Any, ...]
     bounds: tuple[Any, ...]
     wrt: tuple[int, ...]
+    single: bool
+    """Whether the derivatives are those of the first input alone."""
     mean: bool
     each: bool
 
@@ -64,7 +66,17 @@ def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check
         kernel = cpu.runner(sweep.plan(want, check and not first, "C", over), size, backend)
     way = 0 if not given else 2 if over else 1
     loss.recipes[want, reduction, backend, check, way, size < PARALLEL_FROM, *types] = Recipe(
-        kernel, slopes, checker, adder, sweep.kind, sweep.parameters, loss.bounds(sweep.kind), loss.wrt, mean, each
+        kernel,
+        slopes,
+        checker,
+        adder,
+        sweep.kind,
+        sweep.parameters,
+        loss.bounds(sweep.kind),
+        loss.wrt,
+        loss.wrt == (0,),
+        mean,
+        each,
     )
 
 
@@ -80,10 +92,13 @@ def evaluate(
 ) -> Any:
     """The verb's result, or None where the call is not of the common kind."""
     first = inputs[0]
+    if type(first) is not ndarray:
+        return None
+    shape = first.shape
     arrays = inputs if weight is None else (*inputs, weight)
     types = []
     for x in arrays:
-        if type(x) is not ndarray or x.shape != first.shape or not x.flags.c_contiguous:
+        if type(x) is not ndarray or x.shape != shape or not x.flags.c_contiguous:
             return None
         types.append(x.dtype)
     size, given, way = first.size, (), 0
@@ -94,7 +109,7 @@ def evaluate(
         recipe = loss.recipes.get((want, reduction, backend, check, way, size < PARALLEL_FROM, *types))
     except TypeError:  # an option that cannot be looked up cannot be right either
         return None
-    if recipe is None or not size or not first.ndim:
+    if recipe is None or not size or not shape:
         return None
     if way and not _fit(out, given, [inputs[k] for k in recipe.wrt], arrays, want):
         return None
@@ -102,11 +117,24 @@ def evaluate(
 
 
 def _run(recipe: Recipe, root: bool, want: int, arrays: tuple[Any, ...], weighted: bool, given: tuple[Any, ...]) -> Any:
-    kernel, slopes, checker, adder, kind, parameters, bounds, wrt, mean, each = recipe
+    kernel, slopes, checker, adder, kind, parameters, bounds, wrt, single, mean, each = recipe
     first = arrays[0]
     size = first.size
-    flat = arrays if first.ndim == 1 else tuple([x.reshape(-1) for x in arrays])
-    data, weights = (flat[:-1], flat[-1:]) if weighted else (flat, ())
+    grads: tuple[Any, ...] = ()
+    hesses: tuple[Any, ...] = ()
+    if given:
+        grads, hesses = given[: len(wrt)], given[len(wrt) :]
+    elif want & GRAD:
+        grads = (empty_like(first),) if single else tuple([empty_like(arrays[k]) for k in wrt])
+        if want & HESS:
+            hesses = tuple([empty_like(a) for a in grads])
+    losses: tuple[Any, ...] = (empty(first.shape, kind),) if each else ()
+    data, values, slants, bends = arrays, losses, grads, hesses
+    if first.ndim != 1:
+        data, values, slants, bends = _flat(arrays), _flat(losses), _flat(grads), _flat(hesses)
+    weights: tuple[Any, ...] = ()
+    if weighted:
+        data, weights = data[:-1], data[-1:]
     if checker is not None and checker(data, weights, parameters, 0.0, 0.0, bounds, (), (), (), size)[1]:
         return None
     denominator = size if mean else 1.0
@@ -114,34 +142,23 @@ def _run(recipe: Recipe, root: bool, want: int, arrays: tuple[Any, ...], weighte
         denominator = adder(weights, (), (), 1.0, 0.0, bounds[:2], (), (), (), size)[0]
         if denominator == 0.0:
             return None
-    grads: tuple[Any, ...] = ()
-    hesses: tuple[Any, ...] = ()
-    losses: tuple[Any, ...] = ()
-    if given:
-        grads, hesses = given[: len(wrt)], given[len(wrt) :]
-    elif want & GRAD:
-        grads = (empty_like(first),) if wrt == (0,) else tuple([empty_like(arrays[k]) for k in wrt])
-        if want & HESS:
-            hesses = tuple([empty_like(a) for a in grads])
-    if each:
-        losses = (empty(first.shape, kind),)
-    to = (losses, grads, hesses) if first.ndim == 1 else (_flat(losses), _flat(grads), _flat(hesses))
-    if slopes is None:
-        total, flaws = kernel(data, weights, parameters, 1.0 / denominator, 0.0, bounds, *to, size)
-        if flaws:
-            return None
-        value = rooted(total / denominator)[0] if root else total / denominator
-    else:
-        total = kernel(data, weights, parameters, 0.0, 0.0, bounds, (), (), (), size)[0]
-        value, steepness = rooted(total / denominator)
-        slopes(data, weights, parameters, 0.5 * steepness / denominator, steepness, bounds, *to, size)
-    if want != GRAD and not want & HESS:
-        result = losses[0] if each else kind(value)
-        if want == VALUE:
-            return result
-        return result, grads[0] if len(grads) == 1 else grads
-    slope = grads[0] if len(grads) == 1 else grads
-    return slope if want == GRAD else (slope, hesses[0] if len(hesses) == 1 else hesses)
+    scale = 1.0 / denominator
+    total, flaws = kernel(
+        data, weights, parameters, scale, 0.0, bounds, values, () if root else slants, () if root else bends, size
+    )
+    if flaws:
+        return None
+    value = total / denominator
+    if root:
+        value, steepness = rooted(value)
+        if slopes is not None:
+            slopes(data, weights, parameters, 0.5 * steepness / denominator, steepness, bounds, (), slants, bends, size)
+    if want == VALUE:
+        return losses[0] if each else kind(value)
+    slope = grads[0] if single else grads
+    if want & HESS:
+        return slope, hesses[0] if single else hesses
+    return (losses[0] if each else kind(value), slope) if want & VALUE else slope
 
 
 def _flat(arrays: tuple[Any, ...]) -> tuple[Any, ...]:

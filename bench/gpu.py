@@ -1,0 +1,273 @@
+"""On a GPU, with torch's arrays: ``python -m bench.gpu``. Bandwidth beside the card's own copy, launches, memory.
+
+Each call is one value and gradient, its gradient into a given array; the libraries make theirs. Before a library is
+timed, its value and gradient are compared with fastloss's. Times are of CUDA's events around as many calls as last
+20 ms, in turns, in an order shuffled anew each round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import fastloss as fl
+
+from . import frameworks, peers, timing
+from .bars import Bar, verdicts
+from .pointwise import chosen
+from .rows import title
+from .timing import Timing
+
+FAMILY, SHARE, OVERHEAD, COMPILED = "CUDA", "share of the card's copy bandwidth", "overhead", "torch.compile / fastloss"
+BANDWIDTH_BAR, OVERHEAD_BAR = 0.85, 15.0
+LIBRARIES = ("torch", "torch.compile", "liger", "quack")
+SAMPLE = 0.02
+CLOSE = {"float32": 1e-5, "bfloat16": 2e-2}
+"""How far a library's gradient may be off, in units of its largest."""
+
+Call = Callable[[], Any]
+
+
+def interleaved(calls: Mapping[str, Call], rounds: int) -> dict[str, Timing]:
+    """Time all calls on the device, in turns."""
+    import torch
+
+    def seconds(call: Call, repeats: int) -> float:
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        for _ in range(repeats):
+            call()
+        end.record()
+        end.synchronize()
+        return float(start.elapsed_time(end)) / 1e3 / repeats
+
+    order, names = np.random.default_rng(20261121), list(calls)
+    repeats = {}
+    for name, call in calls.items():
+        call()
+        repeats[name] = max(1, int(SAMPLE / max(seconds(call, 3), 1e-7)))
+    samples: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for k in order.permutation(len(names)):
+            seconds(calls[names[k]], 1)
+            samples[names[k]].append(seconds(calls[names[k]], repeats[names[k]]))
+    return {name: timing.summary(found, repeats[name]) for name, found in samples.items()}
+
+
+def equal(expected: Any, got: Any, dtype: str) -> str:
+    """Why a library's result is not fastloss's; '' where it is."""
+    value, grad = float(got[0].double()), got[1][0] if isinstance(got[1], tuple) else got[1]
+    if abs(value - float(expected[0].double())) > max(CLOSE[dtype], 1e-4) * abs(value):
+        return f"another value: {value}"
+    # Piece by piece: in float64 a gradient would take twice its memory.
+    largest = float(expected[1].abs().max())
+    pairs = zip(expected[1].flatten().split(1 << 24), grad.flatten().split(1 << 24), strict=True)
+    off = max(float((a.float() - b.float()).abs().max()) for a, b in pairs)
+    return "" if off <= CLOSE[dtype] * largest else f"another gradient: {off / largest:.2g} of the largest"
+
+
+def measure(
+    name: str, subject: str, dtype: str, mine: Call, out: Any, floor: Call, moved: tuple[int, int],
+    setups: Mapping[str, Callable[[], Call]], rounds: int,
+) -> dict[str, Any]:  # fmt: skip
+    """One loss beside the card's copy and the libraries; `moved` are the bytes of both."""
+    value, _ = mine()
+    expected = value.clone(), out.clone()
+    calls, reasons = {"fastloss": mine, "copy": floor}, {}
+    for library, setup in setups.items():
+        try:
+            call = setup()
+            reasons[library] = equal(expected, call(), dtype)
+            if not reasons[library]:
+                calls[library] = call
+        except Exception as error:  # whatever a library raises, the others are still to be timed
+            reasons[library] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    del expected
+    times = interleaved(calls, rounds)
+    rates = {k: n / times[k].median / 1e9 for k, n in zip(("fastloss", "copy"), moved, strict=True)}
+    return {"loss": name, "subject": subject, "dtype": dtype, "times": times, "bandwidth": rates,
+            "not_timed": {k: why for k, why in reasons.items() if why}}  # fmt: skip
+
+
+def pointwise(loss: fl.Loss, size: int, dtype: str, rounds: int) -> dict[str, Any]:
+    """A loss of two inputs: two arrays read and one written, beside a copy that reads one and writes one."""
+    import torch
+
+    kind = getattr(torch, dtype)
+    host = timing.inputs(loss, min(size, 1 << 20), np.float32)
+    arrays = [torch.from_numpy(x).cuda().repeat(size // len(x)).to(kind) for x in host]
+    out, width = torch.empty_like(arrays[0]), arrays[0].element_size()
+    forward = peers.torch_mean(loss)
+    setups = {
+        "torch": lambda: frameworks.backward(forward, arrays, loss.wrt),
+        "torch.compile": lambda: frameworks.backward(frameworks.compiled(forward), arrays, loss.wrt),
+    }
+    plain = [x.detach() for x in arrays]
+    return measure(
+        loss.name, f"{size:,} elements", dtype, lambda: loss.value_and_grad(*plain, out=out, check=False), out,
+        lambda: out.copy_(plain[0]), ((len(arrays) + 1) * size * width, 2 * size * width), setups, rounds,
+    )  # fmt: skip
+
+
+def rows(classes: int, size: int, dtype: str, rounds: int) -> dict[str, Any]:
+    """`cross_entropy` of labels: the logits read and the gradient written, as a copy does."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    n = max(1, size // classes)
+    logits = torch.randn(n, classes, device="cuda", dtype=getattr(torch, dtype)) * 3
+    labels = torch.randint(0, classes, (n,), device="cuda")
+    out, nbytes = torch.empty_like(logits), logits.numel() * logits.element_size()
+    setups = {
+        "torch": lambda: frameworks.backward(cross_entropy, (logits, labels)),
+        "torch.compile": lambda: frameworks.backward(frameworks.compiled(cross_entropy), (logits, labels)),
+    }
+    if importlib.util.find_spec("liger_kernel"):
+        setups["liger"] = lambda: _liger(logits, labels)
+    if importlib.util.find_spec("quack"):
+        setups["quack"] = lambda: _quack(logits, labels)
+    plain = logits.detach()
+    return measure(
+        "cross_entropy", title(dtype, classes), dtype,
+        lambda: fl.cross_entropy.value_and_grad(plain, labels, out=out, check=False), out, lambda: out.copy_(plain),
+        (2 * nbytes, 2 * nbytes), setups, rounds,
+    )  # fmt: skip
+
+
+def _liger(logits: Any, labels: Any) -> Call:
+    from liger_kernel.transformers import LigerCrossEntropyLoss
+
+    # It writes the gradient over the logits: it gets its own, as its users' models make them anew.
+    return frameworks.backward(LigerCrossEntropyLoss(), (logits.clone(), labels))
+
+
+def _quack(logits: Any, labels: Any) -> Call:
+    from quack.cross_entropy import cross_entropy
+
+    return frameworks.backward(lambda x, y: cross_entropy(x, y).mean(), (logits, labels))
+
+
+def launches(rounds: int) -> dict[str, Any]:
+    """Seconds of the host for a call on 8 numbers, of which the device's part is next to nothing."""
+    import torch
+
+    x, y = (torch.randn(8, device="cuda") for _ in range(2))
+    out, forward = torch.empty_like(x), peers.torch_mean(fl.huber)
+    calls: dict[str, Call] = {
+        "fastloss": lambda: fl.huber.value_and_grad(x, y),
+        "fastloss, out=": lambda: fl.huber.value_and_grad(x, y, out=out),
+        "torch": frameworks.backward(forward, (x.clone(), y)),
+        "torch.compile": frameworks.backward(frameworks.compiled(forward), (x.clone(), y)),
+    }
+    times = {}
+    for name, call in calls.items():
+        samples = []
+        for _ in range(rounds + 1):
+            torch.cuda.synchronize()
+            start = time.perf_counter()
+            for _ in range(500):
+                call()
+            torch.cuda.synchronize()
+            samples.append((time.perf_counter() - start) / 500)
+        times[name] = timing.summary(samples[1:], 500)
+    return {"loss": "huber", "subject": "a call on 8 numbers", "dtype": "float32", "times": times}
+
+
+def memory(size: int) -> dict[str, Any]:
+    """What a call allocates at its peak, in gradients."""
+    import torch
+
+    x, y = (torch.randn(size, device="cuda") for _ in range(2))
+    out, found = torch.empty_like(x), {}
+    for name, keywords in (("fresh", {}), ("out", {"out": out})):
+        fl.huber.value_and_grad(x, y, **keywords)
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        fl.huber.value_and_grad(x, y, **keywords)
+        found[name] = (torch.cuda.max_memory_allocated() - before) / (4 * size)
+    return {"loss": "huber", "subject": f"{size:,} elements", "dtype": "float32", "memory": found}
+
+
+def bars(records: Sequence[Mapping[str, Any]]) -> list[Bar]:
+    """The design's bars for a GPU."""
+    found = []
+    for r in records:
+        subject, times = f"{r['loss']}, {r['subject']}, {r['dtype']}", r.get("times", {})
+        if "bandwidth" in r:
+            share = r["bandwidth"]["fastloss"] / r["bandwidth"]["copy"]
+            found.append(Bar(FAMILY, subject, SHARE, BANDWIDTH_BAR, share, True))
+            if "torch.compile" in times:
+                ratio = times["torch.compile"].median / times["fastloss"].median
+                found.append(Bar(FAMILY, subject, COMPILED, 1.0, ratio, True))
+        elif times:
+            found.append(Bar(FAMILY, subject, OVERHEAD, OVERHEAD_BAR, 1e6 * times["fastloss"].median, unit=" us"))
+    return found
+
+
+def card() -> dict[str, Any]:
+    """The device, for the report."""
+    import torch
+
+    facts = torch.cuda.get_device_properties(0)
+    return {"name": facts.name, "memory": facts.total_memory, "multiprocessors": facts.multi_processor_count,
+            "cuda": torch.version.cuda}  # fmt: skip
+
+
+def lines(records: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Case by case: fastloss's time and bandwidth, its share of a copy's, each library's time in fastloss's."""
+    found = []
+    for r in records:
+        if "bandwidth" in r:
+            times, rates = r["times"], r["bandwidth"]
+            ratios = [f"{times[k].median / times['fastloss'].median:.2f}" if k in times else "-" for k in LIBRARIES]
+            found.append([f"{r['loss']}, {r['subject']}, {r['dtype']}", str(times["fastloss"]),
+                          f"{rates['fastloss']:.0f}", f"{rates['fastloss'] / rates['copy']:.0%}", *ratios])  # fmt: skip
+    return found
+
+
+def report(records: Sequence[Mapping[str, Any]]) -> str:
+    """All cases."""
+    small = [f"  {k}: {t}" for r in records if "bandwidth" not in r for k, t in r.get("times", {}).items()]
+    peaks = [f"  {k}: {x:.3f} gradients" for r in records for k, x in r.get("memory", {}).items()]
+    reasons = [f"  {r['loss']}, {r['subject']}, {k}: {why}" for r in records
+               for k, why in r.get("not_timed", {}).items()]  # fmt: skip
+    table = timing.table(["", "fastloss", "GB/s", "of a copy", *LIBRARIES], lines(records))
+    parts = [table, "a call on 8 numbers:", *small, "memory at the peak:", *peaks]
+    return "\n".join([*parts, *(["not timed:", *reasons] if reasons else []), verdicts(bars(records))])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--losses", help="pointwise losses of two inputs, separated by commas (default: all such)")
+    parser.add_argument("--classes", default="1000,32000,131072", help="numbers of classes, by commas")
+    parser.add_argument("--dtype", default="float32,bfloat16", help="of float32, bfloat16, separated by commas")
+    parser.add_argument("--size", type=int, default=1 << 28, help="elements (default: 2**28)")
+    parser.add_argument("--rounds", type=int, default=5, help="samples of each call")
+    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
+    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
+    options = parser.parse_args(argv)
+    try:
+        import torch
+    except ImportError:
+        raise SystemExit("bench.gpu measures with torch, which is not installed") from None
+    if not torch.cuda.is_available():
+        raise SystemExit("bench.gpu needs a GPU that torch can use, and there is none")
+    size, rounds = (1 << 20, 2) if options.quick else (options.size, options.rounds)
+    dtypes = options.dtype.split(",")
+    losses = [x for x in chosen(options.losses) if len(x.inputs) == 2 and not x.rooted]
+    records = [pointwise(loss, size, dtype, rounds) for dtype in dtypes for loss in losses]
+    records += [rows(int(k), size, dtype, rounds) for dtype in dtypes for k in options.classes.split(",")]
+    records += [launches(rounds), memory(min(size, 1 << 26))]
+    print(timing.headline(timing.machine()), card(), report(records), sep="\n")
+    timing.write_json(options.json, records, what="gpu", card=card())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
