@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools import readme
-
 from . import (
     accuracy,
     distillation,
@@ -217,6 +215,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if anything is out of date")
     options = parser.parse_args(argv)
+    from tools import readme  # not found where asv looks for benchmarks
+
     results = timing.results(RESULTS)
     figures = plots.figures(results, SHOWN)
     text = readme.replaced(readme.README.read_text("utf-8"), readme_parts(results, figures), WRITER)

@@ -188,8 +188,8 @@ def test_without_a_second_derivative(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"share": of_one}, "tried: its functions do not fit together on one pair"),
         ({"options": {"inputs": ("a", "b", "c")}}, "tried: a pair program has two inputs, got 3"),
         ({"options": {"delta": fl.POSITIVE}}, "tried: the decorator names delta, which is no input and no parameter"),
+        ({"inner": type("inner", (), {})}, "tried: a pair program has no variants, got class inner"),
     ],
-    ids=str,
 )
 def test_definitions_are_checked(mistake: Any, message: str) -> None:
     known = dict(fl.LOSSES)
