@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from .rowloss import RowLoss
 
-CHUNK = 1 << 23
-"""Logits that are held at once where the caller does not say: 32 MiB of float32. `bench/linear.py` measures others."""
+CHUNK = 1 << 25
+"""Logits that are held at once where the caller does not say: 128 MiB of float32. Of 32,000 classes and rows of width
+1,024 a quarter of them takes 1.22 times the bare products and these 1.07 (`bench/linear.py`): OpenBLAS is slower at
+products of few rows."""
 
 ROWS = 64
 """Rows that a chunk has at least: matrix products of fewer read the weights more often than they use them. Their logits
@@ -39,7 +41,7 @@ class LinearLoss:
         One label for each row; or a dense target of shape (..., K).
     bias : array of shape (K,), optional
     chunk : int, optional
-        Rows whose logits are held at once; by default as many as have 2^23 logits, and at least 64. It bounds the
+        Rows whose logits are held at once; by default as many as have 2^25 logits, and at least 64. It bounds the
         memory: nothing of the size of all the logits is allocated (a dense target of no single run of rows is copied).
     sample_weight : array, optional
         Weight of each row (``weight`` is the layer's).
