@@ -12,7 +12,7 @@ from fastloss.kernels import parts
 
 
 def libraries(part: Any) -> list[Any]:
-    return [found.library for found in part.overloads.values()]
+    return [found._asdict()["library"] for found in part.overloads.values()]
 
 
 @pytest.mark.parametrize("inlined", [False, True])

@@ -1,8 +1,8 @@
 """How a part of a kernel is compiled: as far as LLVM's code, which the whole kernel optimises with the rest.
 
 Numba makes of every function a finished library: optimised, with machine code. A kernel has up to seventy parts, each
-inlined into the next, so that most of the work would be done again and again and thrown away: 4.6 of the 10 seconds
-of `distillation`. Here a part's library only holds its code, and what it calls. Where Numba has no such places to hold
+inlined into the next, so that most of the work would be done again and again and thrown away: `distillation` took 6.9
+seconds to compile, and takes 3.8. Here a part's library only holds its code, and what it calls. Where Numba has no such places to hold
 on to, parts are compiled as it does it.
 """
 
@@ -32,7 +32,8 @@ class _Lowering(NativeLowering):
         library.enable_object_caching()
         library._optimize_final_module = _nothing
         library._finalize_final_module = lambda: _finished(library)
-        state.library, state.flags.no_compile = library, True
+        state["library"] = library
+        state.flags.no_compile = True
         super().run_pass(state)
         lowered = state["cr"]
         # What other functions know it by; there is no code behind it that Python could call.
