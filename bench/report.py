@@ -93,26 +93,51 @@ def gathered(results: Results) -> list[Bar]:
 def first_lines(results: Results) -> str:
     """Where another library is faster at any size, or that none is."""
     if "sweep" not in results:
-        return "Whether another library is faster at any size: not measured (`bench.sweep`)."
-    records = results["sweep"]["records"]
-    counts = {name: 0 for name in plots.LOOKS if any(name in r["times"] for r in records)}
-    lost: dict[tuple[str, str], list[str]] = {}
-    for r in records:
-        for name in r["faster"]:
-            ratio = r["times"][name].median / r["times"][sweep.way(name)].median
-            lost.setdefault((r["loss"], name), []).append(f"{r['size']:,} ({ratio:.2f} of the time)")
-            counts[name] += 1
+        parts = ["Whether another library is faster at any size: not measured (`bench.sweep`)."]
+    else:
+        records = results["sweep"]["records"]
+        lost = [f"- {r['loss']} of {r['size']:,} elements, {told}" for r in records for told in _faster(r)]
+        points = sum(bool(_faster(r)) for r in records)
+        found = f"**Another library is faster at {points} of {len(records)} points**" if lost else (
+            "**No other library is faster at any size of the sweep**")  # fmt: skip
+        parts = [f"{found}: {_swept(records)}.", "\n".join(lost)]
+    return "\n\n".join([part for part in (*parts, _elsewhere(results)) if part])
+
+
+def _faster(record: Mapping[str, Any]) -> list[str]:
+    """The libraries that are faster than fastloss called in the same way."""
+    times = record["times"]
+    names = [name for name in plots.LOOKS if name in times and times[name].median < times[sweep.way(name)].median]
+    return [
+        f"{tables.label(n)}: {times[n].median / times[sweep.way(n)].median:.2f} of the time of a call with "
+        f"{'`out=`' if sweep.way(n) == 'out' else 'a fresh gradient'}" for n in names
+    ]  # fmt: skip
+
+
+def _swept(records: Sequence[Mapping[str, Any]]) -> str:
+    """Which losses, sizes and libraries; and which libraries not at which sizes."""
     losses = ", ".join(dict.fromkeys(r["loss"] for r in records))
-    sizes = f"{min(r['size'] for r in records):,} to {max(r['size'] for r in records):,} elements"
-    names = ", ".join(tables.label(name) for name in counts if name != "fastloss")
-    measured = f"{losses}, {sizes}, beside {names}"
-    if not lost:
-        return f"**No other library is faster at any size measured**: {measured}."
-    lines = [f"- {loss}, {tables.label(name)}: {', '.join(at)}" for (loss, name), at in lost.items()]
-    points = sum(bool(r["faster"]) for r in records)
-    return f"**Another library is faster at {points} of {len(records)} points** ({measured}), with elements:\n\n" + (
-        "\n".join(lines)
-    )
+    names = tables.found_libraries(records)
+    text = f"{losses}, {min(r['size'] for r in records):,} to {max(r['size'] for r in records):,} elements, beside "
+    text += ", ".join(map(tables.label, names))
+    for size in sorted({r["size"] for r in records}):
+        here = tables.found_libraries([r for r in records if r["size"] == size])
+        absent = [tables.label(name) for name in names if name not in here]
+        text += f"; not at {size:,}, for want of memory: {', '.join(absent)}" if absent else ""
+    return text
+
+
+def _elsewhere(results: Results) -> str:
+    """The same of the other scripts' measurements, each of one size."""
+    cases = [
+        (f"{r['loss']} of {r['size']:,} elements", r) for r in results.get("pointwise", {"records": []})["records"]
+    ]
+    cases += [(f"{r['loss']}, {rows.title(r['dtype'], r['classes'])}", r)
+              for r in results.get("rows", {"records": []})["records"]]  # fmt: skip
+    lines = [f"- {case}, {told}" for case, r in cases for told in _faster(r)]
+    count = sum(bool(_faster(r)) for _, r in cases)
+    head = f"**In {count} of {len(cases)} other measurements another library is faster**:\n\n"
+    return head + "\n".join(lines) if lines else ""
 
 
 def short_bars(bars: Sequence[Bar]) -> str:
@@ -176,12 +201,12 @@ def readme_parts(results: Results, figures: Mapping[str, Any]) -> dict[str, str]
         "figures": tables.figures(results),
     }
     for what, name, text, table in (
-        ("pointwise", "speed", place(results), lambda: tables.pointwise(results, SHOWN)),
-        ("rows", "row speed", row_place(results), lambda: tables.rows(results, tables.COLUMNS)),
+        ("pointwise", "speed", place, lambda: tables.pointwise(results, SHOWN)),
+        ("rows", "row speed", row_place, lambda: tables.rows(results, tables.COLUMNS)),
     ):
         if what in results:
             figure = [plots.picture("bench/results/", what, ALT[what])] if what in figures else []
-            parts[name] = "\n\n".join([text, *figure, table()])
+            parts[name] = "\n\n".join([text(results), *figure, table()])
     if "sweep" in figures:
         parts["bars"] += "\n\n" + plots.picture("bench/results/", "sweep", ALT["sweep"])
     return parts
@@ -189,8 +214,6 @@ def readme_parts(results: Results, figures: Mapping[str, Any]) -> dict[str, str]
 
 def place(results: Results) -> str:
     """What the first table is of."""
-    if "pointwise" not in results:
-        return tables.NOTHING
     first = results["pointwise"]["records"][0]
     return (
         f"`value_and_grad` of {first['size']:,} {first['dtype']} into a given array; "
@@ -202,8 +225,6 @@ def place(results: Results) -> str:
 
 def row_place(results: Results) -> str:
     """What the second table is of."""
-    if "rows" not in results:
-        return tables.NOTHING
     first = results["rows"]["records"][0]
     return (
         f"`cross_entropy.value_and_grad` of about {first['rows'] * first['classes']:,} logits with labels into a given "

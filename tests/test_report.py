@@ -87,11 +87,23 @@ def test_the_first_lines_name_the_library_that_is_faster() -> None:
     report = module("report")
     good = swept(1, [], fresh=1.0, out=1.0, numpy=2.0, scipy=2.0)
     line = report.first_lines({"sweep": content("sweep", good)})
-    assert line == ("**No other library is faster at any size measured**: huber, 1 to 1 elements, beside NumPy, SciPy.")
+    assert line == (
+        "**No other library is faster at any size of the sweep**: huber, 1 to 1 elements, beside NumPy, SciPy."
+    )
     bad = swept(64, ["scipy"], fresh=1.0, out=1.0, numpy=2.0, scipy=0.5)
     text = report.first_lines({"sweep": content("sweep", good, bad)})
-    assert text.startswith("**Another library is faster at 1 of 2 points** (huber, 1 to 64 elements")
-    assert text.splitlines()[-1] == "- huber, SciPy: 64 (0.50 of the time)"
+    assert text.startswith(
+        "**Another library is faster at 1 of 2 points**: huber, 1 to 64 elements, beside NumPy, SciPy."
+    )
+    assert text.splitlines()[-1] == "- huber of 64 elements, SciPy: 0.50 of the time of a call with a fresh gradient"
+    # What memory left out is said, and what other scripts have found.
+    line = report.first_lines({"sweep": content("sweep", good, swept(8, [], fresh=1.0, out=1.0, numpy=2.0))})
+    assert line.endswith("beside NumPy, SciPy; not at 8, for want of memory: SciPy.")
+    slow = pointwise("hinge", "arithmetic losses", out=1.0, fresh=9.0, torch=3.0, sklearn=0.5)
+    text = report.first_lines({"sweep": content("sweep", good), "pointwise": content("pointwise", slow, slow)})
+    assert "**In 2 of 2 other measurements another library is faster**" in text
+    assert "- hinge of 10 elements, torch: 0.33 of the time of a call with a fresh gradient" in text
+    assert text.endswith("- hinge of 10 elements, scikit-learn: 0.50 of the time of a call with `out=`")
     # The bar counts NumPy, torch and scikit-learn alone.
     (bar,) = module("sweep").bars([good, bad])
     assert bar.met

@@ -2,8 +2,8 @@
 
 Numba makes of every function a finished library: optimised, with machine code. A kernel has up to seventy parts, each
 inlined into the next, so that most of the work would be done again and again and thrown away: `distillation` took 6.9
-seconds to compile, and takes 3.8. Here a part's library only holds its code, and what it calls. Where Numba has no such places to hold
-on to, parts are compiled as it does it.
+seconds to compile, and takes 3.8. Here a part's library only holds its code, and what it calls. Where Numba has no such
+places to hold on to, parts are compiled as it does it.
 """
 
 from __future__ import annotations
