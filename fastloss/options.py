@@ -84,6 +84,12 @@ def check_options(
             raise ValueError(f"{name}: normalizer must be a positive number, got {normalizer!r}")
 
 
+def refuse_reduced(name: str, each: bool) -> None:
+    """Raise where `out=` is given for a value that has no elements."""
+    if not each:
+        raise ValueError(f"{name}: out is for reduction='none'; a reduced value is a scalar")
+
+
 def mean_of_nothing(name: str, empty: str) -> float:
     """The mean over no elements, as `empty` says."""
     if empty == "raise":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from ..options import HESS, VALUE, check_options, mean_of_nothing
+from ..options import HESS, VALUE, check_options, mean_of_nothing, refuse_reduced
 from . import layout, quick
 from .sweep import Outputs, Sweep, rooted, total
 
@@ -118,8 +118,7 @@ def _given(sweep: Sweep, want: int, out: Any) -> Outputs:
     loss = sweep.loss
     own = [(loss.inputs[k], sweep.dtypes[k], sweep.arrays[k].shape) for k in loss.wrt]
     if want == VALUE:
-        if not sweep.each:
-            raise ValueError(f"{loss.name}: out is for reduction='none'; a reduced value is a scalar")
+        refuse_reduced(loss.name, sweep.each)
         given = Outputs(value=(out,))
         expected: list[tuple[Any, Any, tuple[int, ...], int]] = [(out, sweep.kind, sweep.shape, -1)]
     else:

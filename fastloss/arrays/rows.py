@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..options import GRAD, HESS, VALUE, Options, RowStats, check_options, mean_of_nothing
+from ..options import GRAD, HESS, VALUE, Options, RowStats, check_options, mean_of_nothing, refuse_reduced
 from . import layout, rowquick, rowshapes
 from .numpy import read_array
 from .rowsweep import RowSweep, wrong_label
@@ -137,8 +137,7 @@ def given_outputs(sweep: RowSweep, want: int, out: Any) -> tuple[tuple[Any, ...]
     """The caller's `out=`, checked: the right dtype and shape each, and no memory that anything else uses."""
     loss, pred = sweep.loss, sweep.scores[0]
     if want == VALUE:
-        if not sweep.each:
-            raise ValueError(f"{loss.name}: out is for reduction='none'; a reduced value is a scalar")
+        refuse_reduced(loss.name, sweep.each)
         arrays, dtype, shape = (out,), np.dtype(sweep.kind), sweep.batch
     else:
         count = 2 if want & HESS else 1

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .pointwise import combined
-from .rows import STRIP, WHOLE
+from .rows import STRIP, WHOLE, nothing
 
 BLOCK = 1_024
 """Elements of the rows that a thread takes at a time: fewer than elsewhere, for each of them meets many."""
@@ -149,14 +149,6 @@ def carry(arrays: Any, room: Any, at: Any, factor: Any, width: int) -> None:
         if HESS:
             d2 = real(read_wide_curve(room[5], k) + np.float64(read_curve(room[3], k)))
             put_hess(arrays, at, k, factor * d2)
-
-
-def nothing(arrays: Any, at: Any, width: int) -> None:
-    """The derivatives of a row that is absent."""
-    for k in range(np.uint64(width)):
-        put_grad(arrays, at, k, real(0.0))
-        if HESS:
-            put_hess(arrays, at, k, real(0.0))
 
 
 def stretch(

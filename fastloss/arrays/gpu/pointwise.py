@@ -14,11 +14,11 @@ from ...kernels.cuda import launch, pointwise
 from ...kernels.cuda.plan import CudaPlan
 from ...kernels.cuda.rowplan import width_of
 from ...kernels.plan import Plan, compute_type
-from ...options import GPU_BACKENDS, HESS, VALUE, check_options, mean_of_nothing
+from ...options import GPU_BACKENDS, HESS, VALUE, check_options, mean_of_nothing, refuse_reduced
 from .. import layout
 from . import tape
 from .buffers import Buffer, Work, addresses, aligned, read
-from .results import aim, handed, outputs, packed, raise_as_on_the_host, refuse_reduced
+from .results import aim, handed, outputs, packed, raise_as_on_the_host
 from .sums import Divisor, Room
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _given(face: Face, loss: Definition, want: int, reduction: str, out: Any, ow
     """The caller's arrays, in the order of the results."""
     device = own[0].device
     if want == VALUE:
-        refuse_reduced(loss, reduction)
+        refuse_reduced(loss.name, reduction == "none")
         return outputs(face, loss, [out], [(compute_type(own[0].char), shape, device)], inputs)
     pair = layout.several(loss.name, out, 2, "(grad, hess)") if want & HESS else (out,)
     names = f"({', '.join(loss.inputs[k] for k in loss.wrt)})"

@@ -73,9 +73,3 @@ def raise_as_on_the_host(face: Face, loss: Any, inputs: Sequence[Any], options: 
     loss(*twins, **weights, reduction="mean" if loss.rooted else "sum")
     # Nothing: then it was an earlier call, which was still on its way when this one began.
     raise earlier([loss.name])
-
-
-def refuse_reduced(loss: Definition | Program, reduction: str) -> None:
-    """Raise unless a value has the shape of an array."""
-    if reduction != "none":
-        raise ValueError(f"{loss.name}: out is for reduction='none'; a reduced value is a scalar")

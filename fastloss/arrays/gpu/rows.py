@@ -13,11 +13,21 @@ import numpy as np
 from ...kernels.cuda import launch, pointwise, rowplan
 from ...kernels.plan import compute_type
 from ...kernels.rowplan import RowPlan
-from ...options import GPU_BACKENDS, GRAD, HESS, VALUE, Options, RowStats, check_options, mean_of_nothing
+from ...options import (
+    GPU_BACKENDS,
+    GRAD,
+    HESS,
+    VALUE,
+    Options,
+    RowStats,
+    check_options,
+    mean_of_nothing,
+    refuse_reduced,
+)
 from .. import layout, rowshapes
 from . import tape
 from .buffers import Buffer, Work, addresses, aligned, read
-from .results import aim, handed, outputs, packed, raise_as_on_the_host, refuse_reduced
+from .results import aim, handed, outputs, packed, raise_as_on_the_host
 from .sums import Divisor, Room
 
 if TYPE_CHECKING:
@@ -230,7 +240,7 @@ def _given(rows: Rows, o: Options, inputs: Mapping[str, Buffer]) -> list[Buffer]
     """The caller's arrays, in the order of the results."""
     loss, face, device = rows.loss, rows.work.face, rows.work.device
     if o.want == VALUE:
-        refuse_reduced(loss, o.reduction)
+        refuse_reduced(loss.name, o.reduction == "none")
         return outputs(face, loss, [o.out], [(rows.room.compute, rows.batch, device)], inputs)
     arrays = layout.several(loss.name, o.out, 2, "(grad, hess)") if o.want & HESS else (o.out,)
     expected = [(rows.scores[0].char, rows.shape, device)] * len(arrays)

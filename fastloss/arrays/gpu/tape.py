@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...kernels.cuda.launch import Launch
+from ..rowquick import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from ...kernels.cuda.launch import Gpu
     from ...program import Program
     from .buffers import Face, Shape, Work
-
-MANY = 256
-"""Kinds of calls that a loss keeps: batches of ever other sizes must not fill the memory."""
 
 
 class Tape(NamedTuple):
