@@ -102,11 +102,15 @@ def test_ports_of_rows(k: int, library: Any, rng: np.random.Generator) -> None:
     agree(library, found, expected, "f4")
 
 
-@pytest.mark.parametrize("name", [n for n in LIBRARIES if n != "numba"])
-@pytest.mark.parametrize(("dtype", "chunk"), [("f4", None), ("f4", 100), ("f8", 7), ("f2", None), ("bf16", 100)])
+LAYERS = [("f4", None), ("f4", 100), ("f8", 7), ("f2", None), ("bf16", 100)]
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "chunk"),
+    # CuPy does not multiply bfloat16, nor Numba anything.
+    [(n, *layer) for n in LIBRARIES if n != "numba" for layer in LAYERS if (n, layer[0]) != ("cupy", "bf16")],
+)
 def test_linear_cross_entropy(name: str, dtype: str, chunk: int | None, rng: np.random.Generator) -> None:
-    if name == "cupy" and dtype == "bf16":
-        return  # which it does not multiply
     library, n, d, k = LIBRARIES[name], 300, 64, 1_000
     layer = [rng.normal(size=s).astype(TYPES[dtype]) for s in ((n, d), (k, d), (k,))]
     labels, samples = rng.integers(0, k, n), rng.integers(0, 3, n).astype("f4")
