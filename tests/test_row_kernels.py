@@ -272,13 +272,15 @@ def test_labels_are_masses(name: str, k: int, rng: np.random.Generator) -> None:
             close(a, b, TOLERANCE["f8"])
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "distillation_from_probabilities"])
 @pytest.mark.parametrize("k", KINDS)
-def test_statistics(k: int, rng: np.random.Generator) -> None:
+def test_statistics(k: int, name: str, rng: np.random.Generator) -> None:
     z, t = scores((130, k), "f8", rng), rng.integers(0, k, 130)
     t[::4] = -1
     z[7, :] = 0.5  # the first of several is the largest
     z[9, 1] = np.nan
-    value, stats = fl.cross_entropy(z, t, ignore_index=-1, return_stats=True)
+    more = [] if name == "cross_entropy" else [rng.dirichlet(np.ones(k), 130)]
+    value, stats = fl.LOSSES[name](z, *more, t, ignore_index=-1, return_stats=True)
     assert np.isnan(value)
     there = (t != -1) & (np.arange(130) != 9)
     lse = np.log(np.exp(z).sum(axis=1))

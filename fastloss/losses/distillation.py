@@ -11,7 +11,18 @@ import math
 from ..domain import BINARY, OPEN_UNIT, POSITIVE, UNIT
 from ..rowloss import rowwise
 from .soft import forward, heights, mixed, reverse, skewed, towards, weights
-from .softmax import Ends, Row, Slope, among, below, finish_softmax, grad_softmax, missing
+from .softmax import (
+    Ends,
+    Row,
+    Slope,
+    among,
+    below,
+    finish_softmax,
+    grad_softmax,
+    missing,
+    note_entropy,
+    softmax_stats,
+)
 from .special import exp_neg, scaled
 
 INPUTS = ("pred", "teacher", "target")
@@ -77,7 +88,7 @@ class distillation_from_probabilities:
 
     alpha CE(pred, target) + (1 - alpha) T^2 sum(teacher log(teacher / Q)), without T^2 for ``scale_t2=0``;
     `temperature` is that of the student's softmax Q. The teacher's rows are taken as they are, also where they do not
-    sum to 1.
+    sum to 1. Statistics are those of the student's softmax at temperature 1.
 
     >>> import fastloss as fl
     >>> fl.distillation_from_probabilities([[0.0, 0.0]], [[0.75, 0.25]], [0], temperature=2.0, alpha=0.5)
@@ -120,6 +131,15 @@ class distillation_from_probabilities:
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
         s1, s2 = grad_softmax(a, y, oa, ia, whole)
         return alpha * h1 + soft * s1, alpha * h2 + curve * s2
+
+    def note(z: float, y: float, m: float, temperature: float, alpha: float, scale_t2: float) -> float:
+        return note_entropy(z, m)
+
+    def stats(
+        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, whole: float, note: float,
+        temperature: float, alpha: float, scale_t2: float,
+    ) -> Slope:  # fmt: skip
+        return softmax_stats(m, rest, ties, note)
 
 
 @rowwise(inputs=INPUTS, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
