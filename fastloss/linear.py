@@ -120,11 +120,11 @@ class LinearLoss:
         layer = _Layer(loss, hidden, weight, bias)
         step = step or max(ROWS, CHUNK // max(1, layer.classes))
         frame = np.broadcast_to(np.zeros((), layer.kind), (*layer.batch, layer.classes))
-        chunks = Chunks(loss, (frame, labels), options, "sample_weight")
+        chunks = Chunks(loss, (frame, labels), options, "sample_weight", flat=True)
         for low in range(0, layer.rows, step):
             part = slice(low, min(layer.rows, low + step))
             logits = layer.logits(part)
-            chunks.add(part, (logits,), logits if derive else None)
+            chunks.add((part,), (logits,), (logits,) if derive else ())
             if derive:
                 layer.add(part, logits, None if chunks.present is None else chunks.present[part])
         return chunks.value(), layer.gradients() if derive else None

@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .definition import Definition
     from .program import Program
 
@@ -88,6 +90,11 @@ def refuse_reduced(name: str, each: bool) -> None:
     """Raise where `out=` is given for a value that has no elements."""
     if not each:
         raise ValueError(f"{name}: out is for reduction='none'; a reduced value is a scalar")
+
+
+def packed(results: Sequence[Any]) -> Any:
+    """What a verb returns: one result as it is, several as a tuple."""
+    return results[0] if len(results) == 1 else tuple(results)
 
 
 def mean_of_nothing(name: str, empty: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +11,15 @@ import numpy as np
 from .arrays import refuse_foreign
 from .chunks import Chunks
 from .loss import LOSSES
-from .options import GRAD, VALUE, Options
+from .options import GRAD, HESS, VALUE, Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import ArrayLike, NDArray
+
+    from .chunks import Part
+    from .rowloss import RowLoss
 
 CHUNK = 1 << 20
 """Probabilities that are spread out at once: 4 MiB of float32, near enough to the processor to cost little."""
@@ -25,17 +29,17 @@ class TopKDistillation:
     """`distillation_from_probabilities` of a teacher given as top-k: indices and log-probabilities.
 
     pred : array of shape (..., K)
-        The student's logits.
+        The student's logits; the classes may be on any `axis`.
     indices : integer array of shape (..., k)
-        Classes that the teacher's log-probabilities are of, each at most once in a row.
+        Classes that the teacher's log-probabilities are of, along the same axis, each at most once in a row.
     log_probabilities : array of shape (..., k)
         At most 0, at the temperature that the teacher's softmax was taken at. What the other classes had is left out;
         ``fl.log_softmax(log_probabilities)`` makes the k alone sum to 1.
     target : integer array of shape (...), or a dense target of shape (..., K)
 
-    All keywords but `axis` and `return_stats` are those of the row losses, with the parameters of
-    `distillation_from_probabilities`. Beside the gradient, 2^20 numbers are held at once, not the teacher's (..., K);
-    arrays that are no one run of rows, such as a slice of a sequence's positions, are copied.
+    All keywords are those of the row losses, with the parameters of `distillation_from_probabilities`. Beside the
+    results, 2^20 numbers are held at once, not the teacher's (..., K). An index that is no class, or twice in a row, is
+    an error like a label that is no class; with ``check=False``, log-probabilities are not looked at.
     """
 
     def __init__(self) -> None:
@@ -56,7 +60,7 @@ class TopKDistillation:
         >>> fl.topk_distillation([[0.0, 0.0, 0.0]], [[2]], [[np.log(0.9)]], [2], temperature=1.0, alpha=0.0).round(6)
         np.float64(0.893927)
         """
-        return self._run(VALUE, pred, indices, log_probabilities, target, **keywords)[0]
+        return self._run(VALUE, pred, indices, log_probabilities, target, **keywords)
 
     def value_and_grad(self, pred: ArrayLike, indices: ArrayLike, log_probabilities: ArrayLike, target: ArrayLike,
                        **keywords: Any) -> Any:  # fmt: skip
@@ -66,98 +70,116 @@ class TopKDistillation:
     def grad(self, pred: ArrayLike, indices: ArrayLike, log_probabilities: ArrayLike, target: ArrayLike,
              **keywords: Any) -> Any:  # fmt: skip
         """The gradient with respect to the student's logits."""
-        return self._run(VALUE | GRAD, pred, indices, log_probabilities, target, **keywords)[1]
+        return self._run(GRAD, pred, indices, log_probabilities, target, **keywords)
+
+    def grad_and_hess(self, pred: ArrayLike, indices: ArrayLike, log_probabilities: ArrayLike, target: ArrayLike,
+                      **keywords: Any) -> Any:  # fmt: skip
+        """The gradient and the diagonal of the Hessian."""
+        return self._run(GRAD | HESS, pred, indices, log_probabilities, target, **keywords)
 
     def _run(
-        self, want: int, pred: Any, indices: Any, logs: Any, target: Any, *, weight: Any = None,
+        self, want: int, pred: Any, indices: Any, logs: Any, target: Any, *, axis: int = -1, weight: Any = None,
         class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
         reduction: str = "mean", normalizer: float | None = None, empty: str = "nan", out: Any = None,
-        backend: str | None = None, check: bool = True, **parameters: Any,
+        return_stats: bool = False, backend: str | None = None, check: bool | None = None, **parameters: Any,
     ) -> Any:  # fmt: skip
-        from .arrays.layout import overlap
-        from .arrays.rows import given_outputs, read_scores
-
         given = {"pred": pred, "indices": indices, "log_probabilities": logs, "target": target, "weight": weight,
                  "class_weight": class_weight}  # fmt: skip
-        refuse_foreign(self.loss, tuple(given.values()), tuple(given))
         loss = self.loss.having(parameters) if parameters else self.loss
         options = Options(
-            want, -1, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, None, False,
-            backend, check,
+            want, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
+            return_stats, backend, None if check is None else bool(check),
         )  # fmt: skip
-        if out is not None and not want & GRAD:
-            raise ValueError(f"{self.name}: out is for the gradient, which the call itself does not compute")
-        pred = read_scores(loss, "pred", pred)
-        teacher = np.broadcast_to(np.zeros((), np.float64 if pred.dtype.char == "d" else np.float32), pred.shape)
-        chunks = Chunks(loss, (pred, teacher, target), options)
-        scores = chunks.sweep.scores[0]
-        known = _Known(self.name, indices, logs, scores.shape, chunks, check)
-        grad = None
-        if want & GRAD:
-            grad = np.empty_like(scores, subok=False) if out is None else given_outputs(chunks.sweep, GRAD, out)[1][0]
-        if grad is not None and any(overlap(grad, x) for x in (known.indices, known.logs)):
-            raise ValueError(f"{self.name}: out overlaps the teacher; the gradient may be written over pred itself")
-        step = max(1, CHUNK // scores.shape[-1])
-        room = np.zeros((min(step, len(known.indices)), scores.shape[-1]), teacher.dtype)
-        flat = scores.reshape(-1, scores.shape[-1])
-        slope = None if grad is None else grad.reshape(flat.shape)
-        for low in range(0, len(flat), step):
-            part = slice(low, min(len(flat), low + step))
-            with known.spread(part, room) as probabilities:
-                chunks.add(part, (flat[part], probabilities), None if slope is None else slope[part])
-        if grad is not None and slope is not None and not np.may_share_memory(grad, slope):
-            grad[...] = slope.reshape(grad.shape)
-        return chunks.value(), grad
+        refuse_foreign(loss, tuple(given.values()), tuple(given))
+        return _evaluate(loss, pred, indices, logs, target, options)
+
+
+def _evaluate(loss: RowLoss, pred: Any, indices: Any, logs: Any, target: Any, options: Options) -> Any:
+    """One verb on NumPy arrays."""
+    from .arrays.rows import given_outputs, read_scores
+
+    pred = read_scores(loss, "pred", pred)
+    teacher = np.broadcast_to(np.zeros((), np.float64 if pred.dtype.char == "d" else np.float32), pred.shape)
+    # The teacher's numbers are looked at where they are few.
+    chunks = Chunks(loss, (pred, teacher, target), options._replace(check=False))
+    known = _Known(chunks, indices, logs, options.check is not False)
+    sweep, want = chunks.sweep, options.want
+    losses, grads, hesses = (
+        sweep.allocate(want) if options.out is None else given_outputs(sweep, want, options.out, known.arrays)
+    )
+    chunks.losses = losses or chunks.losses
+    classes = pred.shape[chunks.axis]
+    step = max(1, CHUNK // classes)
+    room = np.zeros(min(step, sweep.rows) * classes, teacher.dtype)
+    for part in chunks.parts(step):
+        at = chunks.along(part)
+        with known.spread(part, room, pred[at].shape) as probabilities:
+            chunks.add(part, (pred[at], probabilities), [g[at] for g in grads], [h[at] for h in hesses])
+    return chunks.results([*grads, *hesses])
 
 
 class _Known:
     """What is known of the teacher, checked; rows that are absent may hold anything."""
 
-    def __init__(self, name: str, indices: Any, logs: Any, shape: tuple[int, ...], chunks: Chunks, check: bool) -> None:
+    def __init__(self, chunks: Chunks, indices: Any, logs: Any, check: bool) -> None:
         from .arrays.numpy import read_array
+        from .arrays.rowshapes import check_known
 
-        indices = read_array(chunks.loss, "indices", indices)
-        logs = read_array(chunks.loss, "log_probabilities", logs)
-        if indices.dtype.kind not in "iu":
-            raise TypeError(f"{name}: indices has dtype {indices.dtype}, expected integers")
-        if indices.ndim != len(shape) or indices.shape[:-1] != shape[:-1]:
-            raise ValueError(f"{name}: indices has shape {indices.shape}, "
-                             f"expected ({', '.join([*map(str, shape[:-1]), 'k'])})")  # fmt: skip
-        if logs.shape != indices.shape:
-            raise ValueError(f"{name}: log_probabilities has shape {logs.shape}, expected {indices.shape}")
-        self.batch, width = shape[:-1], indices.shape[-1]
-        self.present = chunks.sweep.present().reshape(-1, 1)
-        self.indices = indices.reshape(len(self.present), width)
-        self.logs = logs.reshape(len(self.present), width)
-        bad = ((self.indices < 0) | (self.indices >= shape[-1])) & self.present
+        self.chunks, self.axis, shape = chunks, chunks.axis, chunks.sweep.scores[0].shape
+        self.classes = shape[self.axis]
+        self.indices = read_array(chunks.loss, "indices", indices)
+        self.logs = read_array(chunks.loss, "log_probabilities", logs)
+        self.arrays = {"indices": self.indices, "log_probabilities": self.logs}
+        check_known(chunks.loss, self.indices.shape, self.indices.dtype, self.logs.shape, shape, self.axis)
+        for part in chunks.parts(max(1, CHUNK // max(1, self.indices.shape[self.axis]))):
+            self._look(part, check)
+
+    def _look(self, part: Part, check: bool) -> None:
+        """Raise for the first that is wrong in some rows."""
+        indices, logs, present = self._some(part)
+        bad = ((indices < 0) | (indices >= self.classes)) & present
         if bad.any():
-            raise ValueError(f"{name}: indices{self._place(bad)} is {self.indices[bad][0]}, but there are {shape[-1]} "
-                             f"classes (0 to {shape[-1] - 1})")  # fmt: skip
-        order = np.sort(self.indices, axis=1)
-        twice = (order[:, 1:] == order[:, :-1]) & self.present
+            where = _first(bad)
+            raise self._wrong("indices", part, where, f"is {indices[where]}, but there are {self.classes} "
+                                                      f"classes (0 to {self.classes - 1})")  # fmt: skip
+        order = np.sort(indices, axis=self.axis)
+        twice = (np.diff(order, axis=self.axis) == 0) & present
         if twice.any():
-            raise ValueError(f"{name}: indices{self._place(twice.any(axis=1))} name class {order[:, 1:][twice][0]} "
-                             "more than once")  # fmt: skip
-        bad = (self.logs > 0) & self.present
+            where = _first(twice)
+            row = where[: self.axis] + where[self.axis + 1 :]
+            raise self._wrong("indices", part, row, f"name class {order[where]} more than once")
+        bad = (logs > 0) & present
         if check and bad.any():
-            raise ValueError(
-                f"{name}: log_probabilities{self._place(bad)} is {self.logs[bad][0]}, expected a number of at most 0"
-            )
+            where = _first(bad)
+            raise self._wrong("log_probabilities", part, where, f"is {logs[where]}, expected a number of at most 0")
 
-    def _place(self, bad: NDArray[Any]) -> str:
+    def _some(self, part: Part) -> tuple[NDArray[Any], NDArray[Any], Any]:
+        """Those of some rows, and which of these are there."""
+        at, present = self.chunks.along(part), self.chunks.present
+        return self.indices[at], self.logs[at], present is None or np.expand_dims(present[part], self.axis)
+
+    def _wrong(self, name: str, part: Part, where: tuple[int, ...], what: str) -> ValueError:
         from .arrays.layout import place
 
-        first = np.unravel_index(int(bad.argmax()), bad.shape)
-        return place((*np.unravel_index(int(first[0]), self.batch), *first[1:]))
+        start = part if len(where) == len(part) else self.chunks.along(part)
+        found = place(tuple((s.start or 0) + i for s, i in zip(start, where, strict=True)))
+        return ValueError(f"{self.chunks.loss.name}: {name}{found} {what}")
 
     @contextmanager
-    def spread(self, part: slice, room: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    def spread(self, part: Part, room: NDArray[Any], shape: tuple[int, ...]) -> Iterator[NDArray[Any]]:
         """The probabilities of some rows, with 0 for every other class, in memory that is 0 again afterwards."""
-        present = self.present[part]
-        rows, indices = room[: len(present)], np.where(present, self.indices[part], 0)
-        np.put_along_axis(rows, indices, np.where(present, np.exp(self.logs[part].astype(room.dtype)), 0.0), axis=1)
-        yield rows
-        np.put_along_axis(rows, indices, 0.0, axis=1)
+        whole = room[: prod(shape)].reshape(shape)
+        indices, logs, present = self._some(part)
+        places = np.where(present, indices, 0).astype(np.intp, copy=False)
+        with np.errstate(over="ignore"):
+            known = np.exp(np.where(present, logs.astype(room.dtype, copy=False), -inf))
+        np.put_along_axis(whole, places, known, axis=self.axis)
+        yield whole
+        np.put_along_axis(whole, places, 0.0, axis=self.axis)
+
+
+def _first(bad: NDArray[Any]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
 
 
 topk_distillation = TopKDistillation()

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
-from fastloss import topk
+from fastloss import chunks, topk
 
 TOPK = fl.topk_distillation
 N, K, TOP = 11, 7, 3
@@ -46,12 +46,112 @@ def test_is_the_spread_out_teacher(
     # The probabilities went through a logarithm and back.
     assert_allclose(found[0], value, rtol=1e-13)
     assert_allclose(found[1], grad, rtol=1e-12, atol=1e-15)
-    assert_array_equal(TOPK(pred, indices, logs, labels, **options), found[0])
-    assert_array_equal(TOPK.grad(pred, indices, logs, labels, **options), found[1])
     before = pred.copy()
-    out = TOPK.grad(before, indices, logs, labels, out=before, **options)
-    assert out is before
-    assert_array_equal(out, found[1])
+    again = TOPK.value_and_grad(before, indices, logs, labels, out=before, **options)
+    assert again[1] is before
+    assert_array_equal(again[0], found[0])
+    assert_array_equal(again[1], found[1])
+
+
+@pytest.mark.parametrize("rows", [1, 4, 100])
+def test_every_verb_and_where_it_writes(rows: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topk, "CHUNK", rows * K)
+    pred, indices, logs, labels, dense = batch(rng)
+    loss, given = fl.distillation_from_probabilities, (pred, indices, logs, labels)
+    close = {"rtol": 1e-12, "atol": 1e-14}
+    for reduction in ("mean", "none"):
+        expected = (
+            loss(pred, dense, labels, reduction=reduction),
+            *loss.grad_and_hess(pred, dense, labels, reduction=reduction),
+        )
+        assert_allclose(TOPK(*given, reduction=reduction), expected[0], **close)
+        assert_allclose(TOPK.grad(*given, reduction=reduction), expected[1], **close)
+        room = np.empty((2, *pred.shape))
+        found = TOPK.grad_and_hess(*given, reduction=reduction, out=(room[0], room[1]))
+        assert found[0].base is room and found[1].base is room
+        for a, b in zip(TOPK.grad_and_hess(*given, reduction=reduction), found, strict=True):
+            assert_array_equal(a, b)
+        assert_allclose(room, expected[1:], **close)
+    # Every other number of a larger array.
+    out = np.zeros(2 * N)[::2]
+    assert TOPK(*given, reduction="none", out=out) is out
+    assert_allclose(out, expected[0], **close)
+
+
+BATCH = (2, 3, 5)
+
+
+def spaced(x: Any) -> Any:
+    """The same numbers, every other one of a larger array: no constant step leads through them."""
+    room = np.zeros([2 * n for n in x.shape], x.dtype)[tuple(slice(None, None, 2) for _ in x.shape)]
+    room[...] = x
+    return room
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 20, 100])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_axes(axis: int, rows: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topk, "CHUNK", rows * K)
+    pred, indices, logs, labels, dense = batch(rng, BATCH)
+    weight = rng.integers(0, 3, BATCH) / 2.0
+    pred[weight == 0], indices[weight == 0] = np.nan, -1
+    dense[weight == 0] = 0.0
+    value, grad = fl.distillation_from_probabilities.value_and_grad(pred, dense, labels, weight=weight)
+    for layout in (np.asarray, np.ascontiguousarray, spaced):
+        given = [layout(np.moveaxis(x, -1, axis)) for x in (pred.copy(), indices, logs)]
+        found = TOPK.value_and_grad(*given, layout(labels), axis=axis, weight=weight)
+        assert_allclose(found[0], value, rtol=1e-12)
+        assert_allclose(found[1], np.moveaxis(grad, -1, axis), rtol=1e-11, atol=1e-14)
+        again = TOPK.value_and_grad(*given, layout(labels), axis=axis, weight=weight, out=given[0])
+        assert again[1] is given[0]
+        assert_array_equal(given[0], found[1])
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+def test_a_dense_target_has_its_classes_there_too(
+    axis: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topk, "CHUNK", 2 * K)
+    pred, indices, logs, _, dense = batch(rng)
+    target = rng.dirichlet(np.ones(K), N)
+    expected = fl.distillation_from_probabilities(pred, dense, target, reduction="none")
+    moved = [np.moveaxis(x, -1, axis) for x in (pred, indices, logs, target)]
+    assert_allclose(TOPK(*moved, axis=axis, reduction="none"), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("rows", [2, 100])
+def test_statistics(rows: int, axis: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the softmax at temperature 1, whatever that of the loss."""
+    monkeypatch.setattr(topk, "CHUNK", rows * K)
+    pred, indices, logs, labels, _ = batch(rng)
+    labels[3], there = -100, np.arange(N) != 3
+    moved = [np.moveaxis(x, -1, axis) for x in (pred, indices, logs)]
+    options: dict[str, Any] = {"axis": axis, "ignore_index": -100, "temperature": 3.0}
+    value, grad, stats = TOPK.value_and_grad(*moved, labels, return_stats=True, **options)
+    plain = TOPK.value_and_grad(*moved, labels, **options)
+    assert_allclose(value, plain[0], rtol=1e-14)
+    assert_allclose(grad, plain[1], rtol=1e-13)
+    lse = np.log(np.exp(pred).sum(axis=1))
+    p = np.exp(pred - lse[:, None])
+    assert_allclose(stats.logsumexp, np.where(there, lse, np.nan), rtol=1e-13)
+    assert_allclose(stats.entropy, np.where(there, -(p * np.log(p)).sum(axis=1), np.nan), rtol=1e-12)
+    assert_array_equal(stats.argmax, np.where(there, pred.argmax(axis=1), -1))
+    assert_array_equal(stats.correct, there & (pred.argmax(axis=1) == labels))
+    one = TOPK(pred[0], indices[0], logs[0], labels[0], return_stats=True)[1]
+    assert_array_equal([one.argmax, one.correct], [pred[0].argmax(), pred[0].argmax() == labels[0]])
+    masses = TOPK(pred, indices, logs, np.eye(K)[labels % K], return_stats=True)[1]
+    assert masses.correct is None
+    assert_allclose(masses.logsumexp, lse, rtol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (7,), (3, 5), (2, 3, 4), (4, 1, 3), (3, 0, 2)], ids=str)
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 6, 13, 1000])
+def test_parts_are_all_rows_once(shape: tuple[int, ...], rows: int) -> None:
+    numbers = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    found = [numbers[part] for part in chunks._parts(shape, rows)]
+    assert all(0 < x.size <= rows for x in found)
+    assert_array_equal(np.concatenate([x.ravel() for x in found] or [[]]), numbers.ravel())
 
 
 @pytest.mark.parametrize("shape", [(), (2, 3), (0,)], ids=str)
@@ -78,6 +178,8 @@ def test_absent_rows_may_hold_anything(rng: np.random.Generator) -> None:
         assert_allclose(value, expected[0], rtol=1e-15)
         assert_allclose(grad[1:], expected[1], rtol=1e-14)
         assert_array_equal(grad[0], 0.0)
+    logs[0] = 1e300  # infinite in float32, and so is its exponential: nobody is warned of what nobody reads
+    assert np.isfinite(TOPK(pred.astype("f4"), indices, logs, labels, ignore_index=-100))
 
 
 def test_integers_lists_and_no_class_at_all(rng: np.random.Generator) -> None:
@@ -90,15 +192,18 @@ def test_integers_lists_and_no_class_at_all(rng: np.random.Generator) -> None:
     assert np.isnan(TOPK(whole, indices, np.where(indices >= 0, np.nan, 0.0), labels))
 
 
-def test_never_holds_the_teacher(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("axis", [0, -1])
+def test_never_holds_the_teacher(axis: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a slice of another array, whose rows are no single run of memory, and whose teacher has many classes."""
     monkeypatch.setattr(topk, "CHUNK", 1 << 14)
-    n, classes = 2_000, 1_000
-    pred = rng.normal(size=(n, classes)).astype("f4")
-    indices, logs = np.tile(np.arange(4), (n, 1)), np.full((n, 4), -2.0)
-    labels = rng.integers(0, classes, n)
-    TOPK.grad(pred, indices, logs, labels, out=pred)  # compiled
+    n, classes, top = 2_000, 1_000, 100
+    pred = np.moveaxis(rng.normal(size=(2, n // 2 + 1, classes)).astype("f4")[:, :-1], -1, axis)
+    indices = np.moveaxis(np.broadcast_to(np.arange(top, dtype=np.int16), (2, n // 2, top)), -1, axis)
+    logs = np.broadcast_to(np.float32(-5.0), indices.shape)
+    labels = rng.integers(0, classes, (2, n // 2))
+    TOPK.value_and_grad(pred, indices, logs, labels, axis=axis, out=pred)  # compiled
     tracemalloc.start()
-    TOPK.grad(pred, indices, logs, labels, out=pred)
+    TOPK.value_and_grad(pred, indices, logs, labels, axis=axis, out=pred)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < pred.nbytes / 8
@@ -120,8 +225,20 @@ def test_errors(rng: np.random.Generator) -> None:
         (lambda: TOPK(pred, indices, logs, labels, temperature=0.0), "temperature must be"),
         (lambda: TOPK.grad(pred, far, logs, labels, out=pred), "indices"),
         (lambda: TOPK.grad(pred, indices, logs, labels + K, out=pred), "but there are 7 classes"),
-        (lambda: TOPK.grad(pred, indices, pred[:, :TOP], labels, out=pred, check=False), "out overlaps the teacher"),
-        (lambda: TOPK(pred, indices, logs, labels, reduction="none", out=pred[:, 0]), "out is for the gradient"),
+        (lambda: TOPK(pred.T, far.T, logs.T, labels, axis=0), rf"indices\[1, 4\] is {K}, but there are {K} classes"),
+        (lambda: TOPK(pred.T, twice.T, logs.T, labels, axis=0), rf"indices\[5\] name class {twice[5, 0]} more than once"),
+        (lambda: TOPK(pred.T, indices.T, positive.T, labels, axis=0), r"log_probabilities\[0, 6\] is 0\.5"),
+        (lambda: TOPK(pred.T, indices, logs.T, labels, axis=0), r"indices has shape \(11, 3\), expected \(k, 11\)"),
+        (lambda: TOPK(pred, indices, logs, labels, axis=2), r"axis 2 is out of range for pred of shape \(11, 7\)"),
+        (lambda: TOPK.grad(pred, indices, pred[:, :TOP], labels, out=pred, check=False), "out overlaps log_probabilities"),
+        (lambda: TOPK(pred, indices, logs, labels, reduction="none", out=logs[:, 0]), "out overlaps log_probabilities"),
+        (lambda: TOPK(pred, indices, logs, labels, out=pred[:, 0]), "out is for reduction='none'"),
+        (lambda: TOPK.grad_and_hess(pred, indices, logs, labels, out=pred), "out must be a tuple of 2 arrays"),
+        (lambda: TOPK.grad_and_hess(pred, indices, logs, labels, out=(pred, pred)), "the arrays of out overlap each other"),
+        (lambda: TOPK.grad(pred, indices, positive, labels, out=pred), "log_probabilities"),
+        (lambda: TOPK.grad(pred[:0], indices[:0], logs[:0], labels[:0], empty="raise"), "there is nothing to average"),
+        (lambda: TOPK(pred, indices, logs, labels, backend="cuda"), "backend must be None, 'serial' or 'parallel'"),
+        (lambda: TOPK(pred, indices, logs, labels, delta=1.0), "topk_distillation has no argument 'delta'"),
         (lambda: TOPK.grad(pred, indices, logs, labels, out=pred[0]), "topk_distillation: out has dtype"),
         (lambda: TOPK(pred, indices, tensor, labels), r"log_probabilities is a torch\.Tensor"),
     ):  # fmt: skip

@@ -137,3 +137,8 @@ def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
 def place(where: tuple[Any, ...]) -> str:
     """An element's indices as one writes them."""
     return f"[{', '.join(str(int(i)) for i in where)}]" if where else ""
+
+
+def passed(a: NDArray[Any]) -> Any:
+    """An array as the caller gets it: one of no axes as a number."""
+    return a if a.ndim else a[()]

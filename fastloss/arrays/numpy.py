@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from ..options import HESS, VALUE, check_options, mean_of_nothing, refuse_reduced
+from ..options import HESS, VALUE, check_options, mean_of_nothing, packed, refuse_reduced
 from . import layout, quick
 from .sweep import Outputs, Sweep, rooted, total
 
@@ -150,7 +150,7 @@ def _results(sweep: Sweep, want: int, value: float, to: Outputs, given: Outputs 
     loss = sweep.loss
     results: list[Any] = []
     if want & VALUE:
-        results.append(_as_passed(to.value[0]) if sweep.each else sweep.kind(value))
+        results.append(layout.passed(to.value[0]) if sweep.each else sweep.kind(value))
     for part, mine in ((to.grad, given and given.grad), (to.hess, given and given.hess)):
         if part:
             arrays = [_summed(a, sweep.arrays[k].shape, sweep.dtypes[k]) for a, k in zip(part, loss.wrt, strict=True)]
@@ -158,9 +158,9 @@ def _results(sweep: Sweep, want: int, value: float, to: Outputs, given: Outputs 
                 for a, b in zip(arrays, mine, strict=True):
                     if a is not b:
                         b[...] = a
-            arrays = list(mine) if mine else [_as_passed(a) for a in arrays]
+            arrays = list(mine) if mine else [layout.passed(a) for a in arrays]
             results.append(arrays[0] if len(arrays) == 1 else tuple(arrays))
-    return results[0] if len(results) == 1 else tuple(results)
+    return packed(results)
 
 
 def _summed(a: NDArray[Any], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -170,7 +170,3 @@ def _summed(a: NDArray[Any], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]
     extra = a.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 < a.shape[extra + i])
     return np.asarray(a.sum(axis=axes, dtype=np.float64)).reshape(shape).astype(dtype)
-
-
-def _as_passed(a: NDArray[Any]) -> Any:
-    return a if a.ndim else a[()]

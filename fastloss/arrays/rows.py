@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..options import GRAD, HESS, VALUE, Options, RowStats, check_options, mean_of_nothing, refuse_reduced
+from ..options import GRAD, HESS, VALUE, Options, RowStats, check_options, mean_of_nothing, packed, refuse_reduced
 from . import layout, rowquick, rowshapes
 from .numpy import read_array
 from .rowsweep import RowSweep, wrong_label
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from ..program import Program
@@ -26,13 +28,13 @@ def evaluate(loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
         return result
     sweep = gathered(loss, inputs, options)
     given = None if options.out is None else given_outputs(sweep, want, options.out)
-    result = run(sweep, options, given, denominator(sweep, options, given is not None))
+    results = run(sweep, options, given, denominator(sweep, options, given is not None))
     rowquick.remember(sweep, options)
-    return result
+    return packed(results)
 
 
-def run(sweep: RowSweep, options: Options, given: Any, divisor: float) -> Any:
-    """One verb of gathered arrays: results go to `given` ones, or to fresh ones; `divisor` is that of the reduction."""
+def run(sweep: RowSweep, options: Options, given: Any, divisor: float) -> list[Any]:
+    """One verb of gathered arrays: results go to `given` ones, or to fresh ones; `divisor` is the reduction's."""
     loss, want, kind, check = sweep.loss, options.want, sweep.kind, options.check is not False
     absent = divisor == 0.0
     value = mean_of_nothing(loss.name, options.empty) if absent else 0.0
@@ -48,11 +50,11 @@ def run(sweep: RowSweep, options: Options, given: Any, divisor: float) -> Any:
         value = total / divisor
     results: list[Any] = []
     if want & VALUE:
-        results.append(_passed(losses[0]) if sweep.each else kind(value))
+        results.append(layout.passed(losses[0]) if sweep.each else kind(value))
     results += [*grads, *hesses]
     if options.stats:
         results.append(_statistics(sweep, facts))
-    return results[0] if len(results) == 1 else tuple(results)
+    return results
 
 
 def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: str = "weight") -> RowSweep:
@@ -93,10 +95,6 @@ def denominator(sweep: RowSweep, options: Options, given: bool) -> float:
     return present if mean else 1.0 if options.normalizer is None else float(options.normalizer)
 
 
-def _passed(a: NDArray[Any]) -> Any:
-    return a if a.ndim else a[()]
-
-
 def _like(loss: Program, name: str, x: Any, pred: NDArray[Any]) -> NDArray[Any]:
     array = read_array(loss, name, x)
     if array.shape != pred.shape:
@@ -133,8 +131,10 @@ def _class_weight(loss: Program, x: Any, classes: int, kind: Any) -> NDArray[Any
     return weight
 
 
-def given_outputs(sweep: RowSweep, want: int, out: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
-    """The caller's `out=`, checked: the right dtype and shape each, and no memory that anything else uses."""
+def given_outputs(
+    sweep: RowSweep, want: int, out: Any, more: Mapping[str, NDArray[Any]] | None = None
+) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
+    """The caller's `out=`, checked: the right dtype and shape each, no memory that anything else uses, or `more`."""
     loss, pred = sweep.loss, sweep.scores[0]
     if want == VALUE:
         refuse_reduced(loss.name, sweep.each)
@@ -146,7 +146,7 @@ def given_outputs(sweep: RowSweep, want: int, out: Any) -> tuple[tuple[Any, ...]
             raise TypeError(f"{loss.name}: out must be a tuple of 2 arrays, (grad, hess), got {type(out).__name__}")
     inputs = [*zip(loss.inputs, sweep.scores, strict=False)]
     others = (loss.inputs[-1], sweep.target), ("weight", sweep.weight), ("class_weight", *(sweep.classes or (None,)))
-    inputs += [(n, x) for n, x in others if x is not None]
+    inputs += [(n, x) for n, x in others if x is not None] + [*(more or {}).items()]
     for i, a in enumerate(arrays):
         layout.check_output(loss.name, a, dtype, shape, arrays[:i])
         for j, (name, x) in enumerate(inputs):
@@ -163,4 +163,4 @@ def _statistics(sweep: RowSweep, facts: Any) -> Any:
     lse, entropy, top = facts
     top[np.isnan(lse)] = -1
     correct = (top == sweep.target) & (top >= 0) if sweep.labels else None
-    return RowStats(_passed(lse), _passed(entropy), _passed(top), correct)
+    return RowStats(layout.passed(lse), layout.passed(entropy), layout.passed(top), correct)

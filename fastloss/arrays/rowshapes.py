@@ -77,6 +77,18 @@ def check_layer(loss: Program, hidden: Shape, weight: Shape, bias: Shape | None)
         raise ValueError(f"{loss.name}: bias has shape {bias}, expected {weight[:1]}")
 
 
+def check_known(loss: Program, indices: Shape, dtype: Any, logs: Shape, scores: Shape, axis: int) -> None:
+    """Raise unless the arrays are those of some of each row's classes: classes that are known, and their numbers."""
+    if dtype.kind not in "iu":
+        raise TypeError(f"{loss.name}: indices has dtype {dtype}, expected integers")
+    rest = scores[:axis] + scores[axis + 1 :]
+    if len(indices) != len(scores) or indices[:axis] + indices[axis + 1 :] != rest:
+        expected = ", ".join([*map(str, scores[:axis]), "k", *map(str, scores[axis + 1 :])])
+        raise ValueError(f"{loss.name}: indices has shape {indices}, expected ({expected})")
+    if logs != indices:
+        raise ValueError(f"{loss.name}: log_probabilities has shape {logs}, expected {indices}")
+
+
 def smoothing(loss: Program, s: Any) -> float:
     """How much of a target goes to all classes alike."""
     try:
