@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import refuse_foreign
+from .arrays import on_gpu, refuse_foreign
 from .chunks import Chunks
 from .loss import LOSSES
 from .options import GRAD, HESS, VALUE, Options
@@ -40,7 +40,11 @@ class TopKDistillation:
     All keywords are those of the row losses, with the parameters of `distillation_from_probabilities`. Beside the
     results, 2^20 numbers are held at once, not the teacher's (..., K). An index that is no class, or twice in a row, is
     an error like a label that is no class; with ``check=False``, log-probabilities are not looked at.
+
+    On a GPU 2^26 numbers are held at once, and arrays of which the classes are not last are copied.
     """
+
+    rooted = False
 
     def __init__(self) -> None:
         self.name = "topk_distillation"
@@ -90,6 +94,11 @@ class TopKDistillation:
             want, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
             return_stats, backend, None if check is None else bool(check),
         )  # fmt: skip
+        face = on_gpu(tuple(given.values()))
+        if face is not None:
+            from .arrays.gpu import topk
+
+            return topk.evaluate(face, loss, given, options, self)
         refuse_foreign(loss, tuple(given.values()), tuple(given))
         return _evaluate(loss, pred, indices, logs, target, options)
 

@@ -130,6 +130,28 @@ def test_linear_cross_entropy(name: str, dtype: str, chunk: int | None, rng: np.
         assert_allclose(library.get(a), b, rtol=limit, atol=limit * np.abs(b).max())
 
 
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("k", [10, 5_000])
+def test_topk_distillation(
+    k: int, dtype: str, library: Any, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastloss.arrays.gpu import topk
+
+    monkeypatch.setattr(topk, "CHUNK", 7 * k)
+    indices = np.argsort(rng.random((37, k)), axis=1)[:, :8]
+    logs, labels = np.log(rng.dirichlet(np.ones(9), 37)[:, :8]).astype("f4"), rng.integers(0, k, 37)
+    data = [rng.normal(size=(37, k)).astype(TYPES[dtype]), indices, logs, labels]
+    both(library, fl.topk_distillation.value_and_grad, data, dtype)
+    both(library, fl.topk_distillation.grad_and_hess, data, dtype, reduction="sum", ignore_index=labels[0])
+    fl.synchronize()
+    indices[3, 1] = k
+    fl.topk_distillation.grad(*map(library.put, data))
+    with pytest.raises(ValueError, match="topk_distillation: a label or an index of an earlier call"):
+        fl.synchronize()
+    with pytest.raises(ValueError, match=rf"indices\[3, 1\] is {k}, but there are {k} classes"):
+        fl.topk_distillation.grad(*map(library.put, data), check=True)
+
+
 @pytest.mark.parametrize("verb", ["value_and_grad", "grad_and_hess"])
 def test_the_same_bits_every_time(verb: str, library: Any, rng: np.random.Generator) -> None:
     x, y = rng.normal(size=3_000_017).astype("f4"), rng.normal(size=3_000_017).astype("f4")
@@ -158,7 +180,7 @@ def test_labels_out_of_range_poison_nothing(library: Any, rng: np.random.Generat
     labels[17] = 2**40
     grad = fl.cross_entropy.grad(library.put(x), library.put(labels), reduction="sum")
     assert_array_equal(library.get(grad)[17], 0.0)
-    with pytest.raises(ValueError, match="cross_entropy: a label of an earlier call"):
+    with pytest.raises(ValueError, match="cross_entropy: a label or an index of an earlier call"):
         fl.synchronize()
     with pytest.raises(ValueError, match=r"target\[17\] is 1099511627776, but there are 11 classes"):
         fl.cross_entropy(library.put(x), library.put(labels), check=True)

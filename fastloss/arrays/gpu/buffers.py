@@ -228,12 +228,16 @@ class Work:
         return self.gpu.flags(self.device).take(self.flag)
 
 
-def read(face: Face, loss: Definition | Program, names: Sequence[str], arrays: Sequence[Any]) -> list[Any]:
-    """Arrays as buffers, all of one device; numbers as they are."""
+def read(
+    face: Face, loss: Definition | Program, names: Sequence[str], arrays: Sequence[Any], needed: int = 0
+) -> list[Any]:
+    """Arrays as buffers, all of one device; numbers as they are, but for the first `needed`, which must be arrays."""
     found: list[Any] = []
     first: Any = None
     for name, x in zip(names, arrays, strict=True):
         if x is None or isinstance(x, (bool, int, float, np.number, np.bool_)):
+            if len(found) < needed:
+                raise TypeError(f"{loss.name}: {name} must be an array of {face.NAME}, got {type(x).__name__}")
             found.append(x)
             continue
         if not face.owns(x):

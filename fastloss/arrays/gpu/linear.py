@@ -84,10 +84,8 @@ def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, c
     gpu = launch.gpu()
     gpu.raise_pending()
     check_options(loss, o.want, o.reduction, o.normalizer, o.empty, o.backend, GPU_BACKENDS)
-    hidden, weight, labels, bias, samples, classes = read(face, loss, list(arrays), list(arrays.values()))
-    for name, x in zip(arrays, (hidden, weight, labels, hidden if bias is None else bias), strict=False):
-        if not isinstance(x, Buffer):
-            raise TypeError(f"{loss.name}: {name} must be an array of {face.NAME}, got {type(x).__name__}")
+    needed = 3 if arrays["bias"] is None else 4
+    hidden, weight, labels, bias, samples, classes = read(face, loss, list(arrays), list(arrays.values()), needed)
     rowshapes.check_layer(loss, hidden.shape, weight.shape, bias and bias.shape)
     work = Work(face, gpu, hidden.device, loss.name)
     layer = Layer(work, hidden, weight, bias)
@@ -102,10 +100,7 @@ def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, c
     for low in range(0, layer.rows, step):
         high = min(layer.rows, low + step)
         logits = layer.logits(low, high)
-        part = rows._replace(
-            shape=logits.shape, axis=1, scores=[logits], target=some_rows(rows.target, low, high, layer.rows),
-            weight=some_rows(rows.weight, low, high, layer.rows),
-        )  # fmt: skip
+        part = rows.part(low, high, [logits])
         each = [x for x in [some_rows(losses, low, high, layer.rows)] if x]
         part.run(o.want, o.check is not False, scale, RowAims(each, (), [logits] if derive else ()))
         if derive:

@@ -14,11 +14,11 @@ from ...kernels.cuda import launch, pointwise
 from ...kernels.cuda.plan import CudaPlan
 from ...kernels.cuda.rowplan import width_of
 from ...kernels.plan import Plan, compute_type
-from ...options import GPU_BACKENDS, HESS, VALUE, check_options, mean_of_nothing, refuse_reduced
+from ...options import GPU_BACKENDS, HESS, VALUE, check_options, mean_of_nothing, packed, refuse_reduced
 from .. import layout
 from . import tape
 from .buffers import Buffer, Work, addresses, aligned, read
-from .results import aim, handed, outputs, packed, raise_as_on_the_host
+from .results import aim, handed, outputs, raise_as_on_the_host
 from .sums import Divisor, Room
 
 if TYPE_CHECKING:

@@ -61,11 +61,6 @@ def handed(work: Work, a: Buffer, given: Buffer | None) -> Any:
     return given.array
 
 
-def packed(results: Sequence[Any]) -> Any:
-    """One result as it is, several as a tuple."""
-    return results[0] if len(results) == 1 else tuple(results)
-
-
 def raise_as_on_the_host(face: Face, loss: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> None:
     """Raise what the same call on the host says is wrong: it tells the place."""
     twins = [face.host(x) if face.owns(x) else x for x in inputs]

@@ -22,16 +22,17 @@ from ...options import (
     RowStats,
     check_options,
     mean_of_nothing,
+    packed,
     refuse_reduced,
 )
 from .. import layout, rowshapes
 from . import tape
-from .buffers import Buffer, Work, addresses, aligned, read
-from .results import aim, handed, outputs, packed, raise_as_on_the_host
+from .buffers import Buffer, Work, addresses, aligned, read, some_rows
+from .results import aim, handed, outputs, raise_as_on_the_host
 from .sums import Divisor, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ...program import Program
     from .buffers import Face, Shape
@@ -83,6 +84,14 @@ class Rows(NamedTuple):
     def classes(self) -> int:
         """How many numbers a row has."""
         return self.shape[self.axis]
+
+    def part(self, low: int, high: int, scores: Sequence[Buffer]) -> Rows:
+        """Those from `low` to `high`, whose scores these are."""
+        n = self.rows
+        return self._replace(
+            shape=(high - low, self.classes), axis=1, scores=scores, target=some_rows(self.target, low, high, n),
+            weight=some_rows(self.weight, low, high, n),
+        )  # fmt: skip
 
     def plan(self, want: int, check: bool, stats: bool) -> RowPlan:
         """Which kernel goes through such rows."""
@@ -167,13 +176,10 @@ def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Option
     if o.stats and loss.functions.stats is None:
         raise ValueError(f"{loss.name} has no statistics to return; those of the softmax have, cross_entropy first")
     names = (*loss.inputs, "weight", "class_weight")
-    arrays = read(face, loss, names, (*inputs, o.weight, o.class_weight))
-    for name, x in zip(loss.inputs, arrays, strict=False):
-        if not isinstance(x, Buffer):
-            raise TypeError(f"{loss.name}: {name} must be an array of {face.NAME}, got {type(x).__name__}")
+    arrays = read(face, loss, names, (*inputs, o.weight, o.class_weight), len(inputs))
     rows = arranged(Work(face, gpu, arrays[0].device, loss.name), loss, arrays[:-2], *arrays[-2:], o)
     read_as = {n: x for n, x in zip(names, arrays, strict=True) if isinstance(x, Buffer)}
-    given = None if o.out is None else _given(rows, o, read_as)
+    given = None if o.out is None else given_outputs(rows, o, read_as)
     divisor = rows.divisor(o)
     if o.check and rows.rows and (rows.labels or loss.checks):
         if rows.labels and divisor.number is not None:  # else they have been looked at
@@ -183,7 +189,7 @@ def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Option
         if rows.work.flawed():
             weights = {"weight": o.weight, "class_weight": o.class_weight, "ignore_index": o.ignore_index}
             raise_as_on_the_host(face, loss, inputs, {**weights, "axis": o.axis})
-    results = _run(rows, o, divisor, given)
+    results = outcome(rows, o, divisor, given, rows.run)
     tape.remember(loss, common, rows.work, bool(o.check) or o.empty == "raise", results)
     return results
 
@@ -210,7 +216,7 @@ def arranged(
     target, labels = None if loss.target == "none" else data[-1], False
     if target is not None:
         labels = rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis)
-        target = work.dense(target, batch) if labels else _classes_last(work, target, axis)
+        target = work.dense(target, batch) if labels else classes_last(work, target, axis)
     ignore = rowshapes.ignored(loss, o.ignore_index, labels, target)
     if isinstance(weight, Buffer):
         rowshapes.check_weight(loss, called, weight, pred.shape, axis)
@@ -223,20 +229,20 @@ def arranged(
         class_weight = work.dense(work.in_type(class_weight, compute), shape)
         if o.check:
             rowshapes.check_class_weights(loss, face.host(class_weight.array))
-    scores = [_classes_last(work, x, axis) for x in (floats, *others[: loss.scores - 1])]
+    scores = [classes_last(work, x, axis) for x in (floats, *others[: loss.scores - 1])]
     room = Room(work, -(-max(1, prod(batch)) // pointwise.TILE), compute)
     return Rows(work, loss, pred.shape, axis, scores, target, labels, weight, class_weight,
                 rowshapes.smoothing(loss, o.label_smoothing), ignore, room)  # fmt: skip
 
 
-def _classes_last(work: Work, x: Buffer, axis: int) -> Buffer:
+def classes_last(work: Work, x: Buffer, axis: int) -> Buffer:
     """An array of the scores' shape with the classes last, dense."""
     last = x.ndim - 1
-    moved = x if axis == last else work.face.buffer(work.face.moved(x.array, axis, last))
+    moved = x if axis == last or x.array is None else work.face.buffer(work.face.moved(x.array, axis, last))
     return work.dense(moved, moved.shape)
 
 
-def _given(rows: Rows, o: Options, inputs: Mapping[str, Buffer]) -> list[Buffer]:
+def given_outputs(rows: Rows, o: Options, inputs: Mapping[str, Buffer]) -> list[Buffer]:
     """The caller's arrays, in the order of the results."""
     loss, face, device = rows.loss, rows.work.face, rows.work.device
     if o.want == VALUE:
@@ -247,8 +253,8 @@ def _given(rows: Rows, o: Options, inputs: Mapping[str, Buffer]) -> list[Buffer]
     return outputs(face, loss, arrays, expected, inputs, loss.inputs[0])
 
 
-def _run(rows: Rows, o: Options, divisor: Divisor, given: Sequence[Buffer] | None) -> Any:
-    """Launch what the verb takes, and hand out its results."""
+def outcome(rows: Rows, o: Options, divisor: Divisor, given: Sequence[Buffer] | None, run: Callable[..., None]) -> Any:
+    """Launch what the verb takes, the rows by `run`, and hand out its results."""
     work, want, compute = rows.work, o.want, rows.room.compute
     last = rows.axis == len(rows.shape) - 1
     each = given[0] if given and want == VALUE else None
@@ -262,7 +268,7 @@ def _run(rows: Rows, o: Options, divisor: Divisor, given: Sequence[Buffer] | Non
         slopes[:count], slopes[count:],
     )  # fmt: skip
     if rows.rows:
-        rows.run(want, o.check is None, divisor.scale(want), to)
+        run(want, o.check is None, divisor.scale(want), to)
     results: list[Any] = []
     if want & VALUE:
         none = o.reduction == "none"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...options import GRAD, HESS, VALUE
 from .plan import AnyPlan, CombinePlan
 from .rowplan import CudaRowPlan
+from .spreadplan import SpreadPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,6 +24,8 @@ def arguments(plan: AnyPlan) -> tuple[Any, ...]:
     """Types of the kernel's arguments."""
     if isinstance(plan, CudaRowPlan):
         return _census(plan) if plan.plan.entry == "census" else _rows(plan)
+    if isinstance(plan, SpreadPlan):
+        return _spread(plan)
     if isinstance(plan, CombinePlan):
         # sums, count, divisor, what the mean of nothing is, value, what derivatives are multiplied with
         result = "*d" if plan.kind == "weighed" else "*" + plan.compute
@@ -73,6 +76,13 @@ def _census(plan: CudaRowPlan) -> tuple[Any, ...]:
     base, compute = plan.plan, plan.plan.compute
     classes = pointers(compute * base.classes)
     return pointers(base.target_type), pointers(base.weight), classes, "q", "*" + compute, FLAW, "q", "q"
+
+
+def _spread(plan: SpreadPlan) -> tuple[Any, ...]:
+    base, known = plan.plan, ("*" + plan.indices, "*" + plan.logs)
+    if plan.entry == "spread":
+        return *known, "*" + base.compute, "*" + base.compute, "q", "q"
+    return *known, pointers(base.target_type), pointers(base.weight), "q", "*" + base.compute, FLAW, "q", "q"
 
 
 def pointers(stored: Iterable[str]) -> tuple[str, ...]:

@@ -184,8 +184,8 @@ class Flags:
 def earlier(names: Sequence[str]) -> ValueError:
     """What is raised for losses whose kernels have found something wrong."""
     return ValueError(
-        f"{', '.join(names)}: a label of an earlier call on the GPU was no class, or a value outside its domain; rows "
-        "with such labels have counted as absent. check=True finds the place"
+        f"{', '.join(names)}: a label or an index of an earlier call on the GPU was no class, or a value outside its "
+        "domain; rows with such labels have counted as absent. check=True finds the place"
     )
 
 

@@ -8,9 +8,10 @@ from ...options import GRAD, HESS
 from ..plan import Plan
 from ..plan import ports as common
 from ..rowplan import RowTarget
-from . import pointwise, rowplan
+from . import pointwise, rowplan, spreadplan
 from . import ports as c
 from .rowplan import CudaRowPlan
+from .spreadplan import SpreadPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,19 +62,21 @@ _PUT = {0: c.store_nothing, 1: c.put1, 2: c.put2}
 _CONCLUDED = {"weighed": c.weighed, "averaged": c.averaged, "rooted": c.rooted}
 
 
-AnyPlan = CudaPlan | CombinePlan | CudaRowPlan
+AnyPlan = CudaPlan | CombinePlan | CudaRowPlan | SpreadPlan
 
 
 def template(plan: AnyPlan) -> Any:
     """The function that is completed."""
     if isinstance(plan, CudaRowPlan):
         return rowplan.template(plan)
+    if isinstance(plan, SpreadPlan):
+        return spreadplan.template(plan)
     return pointwise.total if isinstance(plan, CudaPlan) else pointwise.combine
 
 
 def bounds(plan: AnyPlan) -> tuple[int, int]:
     """Threads of a block, and blocks that a multiprocessor must be able to hold."""
-    if isinstance(plan, CudaRowPlan):
+    if isinstance(plan, (CudaRowPlan, SpreadPlan)):
         return plan.bounds
     return pointwise.THREADS, pointwise.BLOCKS
 
@@ -82,6 +85,8 @@ def ports(plan: AnyPlan, target: CudaTarget) -> Mapping[str, Any]:
     """The template's free names for this plan."""
     if isinstance(plan, CudaRowPlan):
         return rowplan.ports(plan, target)
+    if isinstance(plan, SpreadPlan):
+        return spreadplan.ports(plan, target)
     return _combine_ports(plan, target) if isinstance(plan, CombinePlan) else _ports(plan, target)
 
 

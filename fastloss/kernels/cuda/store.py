@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from .. import cache as disk
 from ..bind import content, sources
 from .plan import AnyPlan, CombinePlan
+from .spreadplan import SpreadPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,8 @@ def _path(plan: AnyPlan, capability: tuple[int, int]) -> Path | None:
         name, key = "combine", repr(plan)
     else:
         base = plan.plan
-        name, key = base.name, repr(([content(f) for f in base.definition], base[1:], plan[1:]))
+        name = plan.entry if isinstance(plan, SpreadPlan) else base.name
+        key = repr(([content(f) for f in base.definition], base[1:], plan[1:]))
     digest = hashlib.sha256(f"{_origin()} {key}".encode()).hexdigest()[:24]
     return root / "cuda" / "sm_{}{}".format(*capability) / f"{name}.{digest}{SUFFIX}"
 

@@ -14,7 +14,7 @@ import pytest
 from numba import cuda, types
 
 import fastloss as fl
-from fastloss.kernels.cuda import target
+from fastloss.kernels.cuda import spreadplan, target
 from fastloss.kernels.cuda.arguments import arguments, flat
 from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan
 from fastloss.kernels.cuda.rowplan import CudaRowPlan, fitted, width_of
@@ -113,12 +113,26 @@ def test_rows_of_every_dtype(name: str, stored: str, target: str, capability: tu
 
 @pytest.mark.parametrize("classes", [10, 32_000])
 @pytest.mark.parametrize("want", [VALUE, GRAD, GRAD | HESS])
-def test_every_port_of_rows_at_once(want: int, classes: int) -> None:
+@pytest.mark.parametrize("name", ["cross_entropy", "distillation_from_probabilities"])
+def test_every_port_of_rows_at_once(name: str, want: int, classes: int) -> None:
     ports = {"smooth": True, "weighed": True, "weight": "f", "ignore": True, "stats": True}
-    how = row_plan(fl.cross_entropy, "f", classes, want, **ports)
+    how = row_plan(fl.LOSSES[name], "f", classes, want, **ports)
     assert faults(compiled(how, (9, 0)), True, False, how.bounds) == []
     looking = how._replace(plan=census_plan(how.plan))
     assert faults(compiled(looking, (9, 0)), True, False, how.bounds) == []
+
+
+def spread_plans(classes: int, stored: str, logs: str, **ports: Any) -> tuple[Any, Any]:
+    rows = row_plan(fl.distillation_from_probabilities, stored, classes, **ports).plan
+    return spreadplan.fitted(rows, "i", logs, classes, True)
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=str)
+@pytest.mark.parametrize("classes", [10, 128_256])
+@pytest.mark.parametrize("stored", ["ff", "ee", "EE", "dd", "fd"])
+def test_rows_of_which_some_classes_are_known(stored: str, classes: int, capability: tuple[int, int]) -> None:
+    for how in spread_plans(classes, *stored, weight="f", ignore=True):
+        assert faults(compiled(how, capability), "d" not in stored, False, how.bounds) == []
 
 
 DTYPES = [("d", "d"), ("f", "f"), ("e", "e"), ("E", "E"), ("f", "?"), ("E", "l"), ("f", "d"), ("f", "b")]
@@ -167,7 +181,8 @@ def test_arguments_are_what_the_launcher_packs() -> None:
 def test_arguments_of_rows() -> None:
     ports = {"smooth": True, "weighed": True, "weight": "f", "ignore": True, "stats": True}
     how = row_plan(fl.cross_entropy, "f", 32_000, VALUE | GRAD, **ports)
-    for each in (how, how._replace(plan=census_plan(how.plan)), CombinePlan("f", "d", "averaged", True)):
+    spread = spread_plans(32_000, "f", "e", weight="f", ignore=True)
+    for each in (how, how._replace(plan=census_plan(how.plan)), CombinePlan("f", "d", "averaged", True), *spread):
         kinds = {"f": "f32", "d": "f64"}
         assert parameters(compiled(each, (9, 0))) == [kinds.get(a, "u64") for a in flat(arguments(each))]
 

@@ -171,7 +171,7 @@ def test_flags_are_read_without_asking_anybody(gpu: Gpu, told: Told) -> None:
     gpu.raise_pending()
     ctypes.c_int32.from_address(second).value = 1
     assert not flags.take(first)
-    with pytest.raises(ValueError, match="^mse: a label of an earlier call"):
+    with pytest.raises(ValueError, match="^mse: a label or an index of an earlier call"):
         gpu.raise_pending()
     gpu.synchronize()
     ctypes.c_int32.from_address(first).value = 1

@@ -64,7 +64,7 @@ def test_a_wrong_label_is_found_at_once_or_later(gpu: Any, rng: np.random.Genera
         LINEAR.value_and_grad(*given, check=True)
     _, (dhidden, _) = LINEAR.value_and_grad(*given, reduction="sum")
     assert_array_equal(dhidden.array[4], 0.0)
-    with pytest.raises(ValueError, match="linear_cross_entropy: a label of an earlier call"):
+    with pytest.raises(ValueError, match="linear_cross_entropy: a label or an index of an earlier call"):
         fl.synchronize()
 
 

@@ -115,7 +115,7 @@ def test_errors_of_earlier_calls_come_first_and_check_looks(gpu: Any) -> None:
     assert gpu.replays == 1
     grad = loss.grad(x, Hosted(labels + 1), reduction="mean")
     assert_array_equal(grad.array[2], 0.0)
-    with pytest.raises(ValueError, match="a label of an earlier call"):
+    with pytest.raises(ValueError, match="a label or an index of an earlier call"):
         loss.grad(x, Hosted(labels))
     with pytest.raises(ValueError, match=r"target\[2\] is 3"):
         loss.grad(x, Hosted(labels + 1), check=True)

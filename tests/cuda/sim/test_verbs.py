@@ -237,7 +237,7 @@ def test_an_earlier_calls_fault_is_not_this_ones(gpu: Any, monkeypatch: pytest.M
         gpu._flags._numbers[gpu._flags._slots["cross_entropy"]] = 1
 
     monkeypatch.setattr(gpu, "wait", late)
-    with pytest.raises(ValueError, match="cross_entropy: a label of an earlier call"):
+    with pytest.raises(ValueError, match="cross_entropy: a label or an index of an earlier call"):
         fl.cross_entropy(x, labels, check=True)
 
 
@@ -248,11 +248,11 @@ def test_without_check_the_next_call_says_so(gpu: Any, rng: np.random.Generator)
     agree(value, fl.cross_entropy(x[present], labels[present], reduction="sum"))
     assert_array_equal(grad.array[2], 0.0)
     assert gpu.waits == 0
-    with pytest.raises(ValueError, match="cross_entropy: a label of an earlier call on the GPU"):
+    with pytest.raises(ValueError, match="cross_entropy: a label or an index of an earlier call on the GPU"):
         fl.mse(Hosted(x), Hosted(x))
     both(fl.mse, x, x)  # said once
     fl.bce_with_logits(Hosted(x), Hosted(x))
-    with pytest.raises(ValueError, match="binary_cross_entropy_with_logits: a label of an earlier call"):
+    with pytest.raises(ValueError, match="binary_cross_entropy_with_logits: a label or an index of an earlier call"):
         fl.synchronize()
     fl.bce_with_logits(Hosted(x), Hosted(x), check=False)
     fl.synchronize()
