@@ -51,8 +51,9 @@ class LinearLoss:
     anything smaller in float32. The products are NumPy's, so their last bits may depend on BLAS, its threads and the
     chunk; what the loss makes of the logits has the same bits for any number of threads.
 
-    On a GPU all arrays are torch's or all are CuPy's, whose products are taken, and a chunk has 2^26 logits. 16-bit
-    floats stay what they are there: logits and their gradient are rounded to 16 bits, and chunks add up in float32.
+    On a GPU all arrays are torch's, CuPy's or JAX's, for which one of the others computes the products, and a chunk has
+    2^26 logits. 16-bit floats stay what they are there: logits and their gradient are rounded to 16 bits, and chunks
+    add up in float32.
     """
 
     def __init__(self, loss: RowLoss) -> None:
@@ -111,23 +112,37 @@ class LinearLoss:
             reduction, normalizer, empty, None, False, backend, check,
         )  # fmt: skip
         step = None if chunk is None else _chunk(self.name, chunk)
-        face = on_gpu(tuple(given.values()))
-        if face is not None:
-            from .arrays.gpu import linear
+        return _evaluate(loss, given, options, step)
 
-            return linear.evaluate(face, loss, given, options, step)
-        refuse_foreign(loss, tuple(given.values()), tuple(given))
-        layer = _Layer(loss, hidden, weight, bias)
-        step = step or max(ROWS, CHUNK // max(1, layer.classes))
-        frame = np.broadcast_to(np.zeros((), layer.kind), (*layer.batch, layer.classes))
-        chunks = Chunks(loss, (frame, labels), options, "sample_weight", flat=True)
-        for low in range(0, layer.rows, step):
-            part = slice(low, min(layer.rows, low + step))
-            logits = layer.logits(part)
-            chunks.add((part,), (logits,), (logits,) if derive else ())
-            if derive:
-                layer.add(part, logits, None if chunks.present is None else chunks.present[part])
-        return chunks.value(), layer.gradients() if derive else None
+
+def _evaluate(loss: RowLoss, given: dict[str, Any], options: Options, step: int | None) -> Any:
+    """The value, and the gradients or None, where the arrays live."""
+    arrays = tuple(given.values())
+    face = on_gpu(arrays)
+    if face is None:
+        refuse_foreign(loss, arrays, tuple(given))
+        return _on_the_host(loss, given, options, step)
+    if face.NAME == "jax":
+        return face.through(loss, tuple(given), arrays, None, lambda *lent: _evaluate(
+            loss, dict(zip(given, lent, strict=True)), options._replace(weight=lent[-2], class_weight=lent[-1]), step
+        ))  # fmt: skip
+    from .arrays.gpu import linear
+
+    return linear.evaluate(face, loss, given, options, step)
+
+
+def _on_the_host(loss: RowLoss, given: dict[str, Any], options: Options, step: int | None) -> Any:
+    layer, derive = _Layer(loss, given["hidden"], given["weight"], given["bias"]), bool(options.want & GRAD)
+    step = step or max(ROWS, CHUNK // max(1, layer.classes))
+    frame = np.broadcast_to(np.zeros((), layer.kind), (*layer.batch, layer.classes))
+    chunks = Chunks(loss, (frame, given["labels"]), options, "sample_weight", flat=True)
+    for low in range(0, layer.rows, step):
+        part = slice(low, min(layer.rows, low + step))
+        logits = layer.logits(part)
+        chunks.add((part,), (logits,), (logits,) if derive else ())
+        if derive:
+            layer.add(part, logits, None if chunks.present is None else chunks.present[part])
+    return chunks.value(), layer.gradients() if derive else None
 
 
 class _Layer:

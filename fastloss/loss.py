@@ -51,8 +51,9 @@ class Loss(Definition):
     float32 and float64 are computed as they are; float16 and bfloat16 (``ml_dtypes``) in float32, their
     derivatives come back in the input's dtype and their values in float32; integers, booleans, lists and scalars
     in float64. Arrays on a GPU (CuPy's, torch's, Numba's) give arrays there, a scalar value one of no axes, and nothing
-    waits for the device. Values are summed in strips of 1,024 in the type of the arithmetic, the strips' sums in
-    float64. The dtype of ``pred`` decides; other inputs, weights and parameters are read in it.
+    waits for the device; JAX's do, too, by way of torch or CuPy, but calls wait and take no ``out``. Values are summed
+    in strips of 1,024 in the type of the arithmetic, the strips' sums in float64. The dtype of ``pred`` decides; other
+    inputs, weights and parameters are read in it.
     """
 
     def __call__(

@@ -12,13 +12,12 @@ if TYPE_CHECKING:
     from ..definition import Definition
     from ..options import Options
     from ..program import Program
-    from .gpu.buffers import Face
 
 # Libraries whose arrays are not NumPy's to convert: silently copying them would move data or drop a gradient.
 _FOREIGN = {"torch": "x.detach().numpy()", "cupy": "cupy.asnumpy(x)", "jax": "numpy.asarray(x)",
             "jaxlib": "numpy.asarray(x)", "dask": "x.compute()", "tensorflow": "x.numpy()"}  # fmt: skip
 
-_FACES = {"torch": "torch", "cupy": "cupy", "numba": "numba", "numba_cuda": "numba"}
+_FACES = {"torch": "torch", "cupy": "cupy", "numba": "numba", "numba_cuda": "numba", "jax": "jax", "jaxlib": "jax"}
 """Packages some of whose arrays are on a GPU, and the module in `gpu` that knows what can be done with them."""
 
 _numpy: Any = None
@@ -54,15 +53,20 @@ def evaluate(
     for x in inputs if weight is None else (*inputs, weight):
         if type(x) is not ndarray:
             arrays = (*inputs, weight)
+            names = (*loss.inputs, "weight")
             face = on_gpu(arrays)
             if face is not None:
+                if face.NAME == "jax":
+                    return face.through(loss, names, arrays, out, lambda *lent: evaluate(
+                        loss, want, lent[:-1], lent[-1], reduction, normalizer, empty, None, backend, check, {}
+                    ))  # fmt: skip
                 from .gpu import pointwise
 
                 return pointwise.evaluate(
                     face, loss, want, inputs, weight, reduction, normalizer, empty, out, backend,
                     None if check is None else bool(check),
                 )  # fmt: skip
-            refuse_foreign(loss, arrays, (*loss.inputs, "weight"))
+            refuse_foreign(loss, arrays, names)
             break
     adapter = _numpy or _load()
     check = check is None or bool(check)
@@ -78,12 +82,17 @@ def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, para
     if options.check is not None and options.check is not True:
         options = options._replace(check=bool(options.check))
     arrays = (*inputs, options.weight, options.class_weight)
+    names = (*loss.inputs, "weight", "class_weight")
     face = on_gpu(arrays)
     if face is not None:
+        if face.NAME == "jax":
+            return face.through(loss, names, arrays, options.out, lambda *lent: evaluate_rows(
+                loss, lent[:-2], options._replace(weight=lent[-2], class_weight=lent[-1], out=None), {}
+            ))  # fmt: skip
         from .gpu import rows as gpu_rows
 
         return gpu_rows.evaluate(face, loss, inputs, options)
-    refuse_foreign(loss, arrays, (*loss.inputs, "weight", "class_weight"))
+    refuse_foreign(loss, arrays, names)
     from . import rows
 
     return rows.evaluate(loss, inputs, options)
@@ -105,15 +114,15 @@ def _by_name(
     return tuple(arranged), rest
 
 
-def on_gpu(arrays: tuple[Any, ...]) -> Face | None:
-    """The library of the first of the arrays that is in a GPU's memory."""
+def on_gpu(arrays: tuple[Any, ...]) -> Any:
+    """The library of the first of the arrays that is in a GPU's memory: a `Face`, or JAX's module, or None."""
     for x in arrays:
         if type(x) is not ndarray and x is not None:
             name = _FACES.get(type(x).__module__.partition(".")[0])
             if name is not None:
                 from .gpu import face
 
-                found = face(name)
+                found: Any = face(name)
                 if found is not None and found.owns(x):
                     return found
     return None

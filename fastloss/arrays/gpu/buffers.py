@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     Shape = tuple[int, ...]
 
 
+NUMBERS = (bool, int, float, np.number, np.bool_)
+"""What may stand for an array of one number."""
+
+
 class _Brain:
     """bfloat16, which NumPy alone does not have."""
 
@@ -177,6 +181,16 @@ class Face(Protocol):
         """A copy in NumPy's."""
 
 
+class Carrier(Face, Protocol):
+    """A library whose arrays can stand for another's."""
+
+    def present(self) -> bool:
+        """Whether it has a GPU to work with."""
+
+    def taken(self, x: Any) -> Any:
+        """Another library's array as one of this library's, by DLPack; on the caller's current stream."""
+
+
 class Work:
     """One call's launches, and the memory between them."""
 
@@ -235,28 +249,41 @@ def read(
     found: list[Any] = []
     first: Any = None
     for name, x in zip(names, arrays, strict=True):
-        if x is None or isinstance(x, (bool, int, float, np.number, np.bool_)):
+        if x is None or isinstance(x, NUMBERS):
             if len(found) < needed:
                 raise TypeError(f"{loss.name}: {name} must be an array of {face.NAME}, got {type(x).__name__}")
             found.append(x)
             continue
         if not face.owns(x):
-            on = next(n for n, y in zip(names, arrays, strict=True) if face.owns(y))
-            kind = f"{type(x).__module__}.{type(x).__qualname__}".removeprefix("builtins.")
-            raise TypeError(f"{loss.name}: {on} is an array of {face.NAME} on a GPU, but {name} is a {kind} that is "
-                            f"not; all arrays must be of one library, on one device")  # fmt: skip
+            raise stranger(face, loss, names, arrays, name)
         why = face.refused(x)
         if why:
             raise TypeError(f"{loss.name}: {name} {why}")
         buffer = face.buffer(x)
         if buffer.char not in layout.NUMBERS:
-            raise TypeError(f"{loss.name}: {name} has dtype {x.dtype}, expected real numbers of at most 64 bits")
+            raise unreadable(loss, name, x)
         first = first or (name, buffer)
         if buffer.device != first[1].device:
             raise ValueError(f"{loss.name}: {first[0]} is on cuda:{first[1].device}, but {name} is on "
                              f"cuda:{buffer.device}; all arrays must be on one device")  # fmt: skip
         found.append(buffer)
     return found
+
+
+def stranger(
+    face: Any, loss: Definition | Program, names: Sequence[str], arrays: Sequence[Any], name: str
+) -> TypeError:
+    """What is raised for an array that is not of the others' library."""
+    given = dict(zip(names, arrays, strict=True))
+    on, x = next(n for n, y in given.items() if face.owns(y)), given[name]
+    kind = f"{type(x).__module__}.{type(x).__qualname__}".removeprefix("builtins.")
+    return TypeError(f"{loss.name}: {on} is an array of {face.NAME} on a GPU, but {name} is a {kind} that is not; all "
+                     "arrays must be of one library, on one device")  # fmt: skip
+
+
+def unreadable(loss: Definition | Program, name: str, x: Any) -> TypeError:
+    """What is raised for an array of a type that no kernel reads."""
+    return TypeError(f"{loss.name}: {name} has dtype {x.dtype}, expected real numbers of at most 64 bits")
 
 
 def some_rows(x: Buffer | None, low: int, high: int, rows: int) -> Buffer | None:

@@ -121,3 +121,13 @@ def hits(top: Any, labels: Any) -> Any:
 def host(x: Any) -> Any:
     """A copy."""
     return cupy.asnumpy(x)
+
+
+def present() -> bool:
+    """Whether it was built for GPUs, and finds one."""
+    return bool(cupy.cuda.is_available())
+
+
+def taken(x: Any) -> Any:
+    """In the same memory."""
+    return cupy.from_dlpack(x)

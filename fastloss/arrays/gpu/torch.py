@@ -138,3 +138,13 @@ def hits(top: Any, labels: Any) -> Any:
 def host(x: Any) -> Any:
     """By way of float32 for bfloat16, which loses nothing."""
     return (x.detach().float() if x.dtype is torch.bfloat16 else x.detach()).cpu().numpy()
+
+
+def present() -> bool:
+    """Whether it was built for GPUs, and finds one."""
+    return bool(torch.cuda.is_available())
+
+
+def taken(x: Any) -> Any:
+    """In the same memory."""
+    return torch.from_dlpack(x)
