@@ -57,6 +57,7 @@ def handed(work: Work, a: Buffer, given: Buffer | None) -> Any:
     if given is None:
         return a.array
     if given is not a:
+        work.copied = True
         work.face.assign(given.array, a.array)
     return given.array
 

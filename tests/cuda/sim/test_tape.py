@@ -121,3 +121,12 @@ def test_errors_of_earlier_calls_come_first_and_check_looks(gpu: Any) -> None:
         loss.grad(x, Hosted(labels + 1), check=True)
     with pytest.raises(TypeError, match="ignore_index"):
         loss.grad(x, Hosted(labels), ignore_index=[1])
+
+
+def test_a_copy_into_the_callers_array_is_made_every_time(gpu: Any) -> None:
+    x, labels = np.arange(5.0).reshape(5, 1), np.array([2])
+    expected = fl.cross_entropy.grad(x, labels, axis=0)
+    for _ in range(3):
+        out = Hosted(np.full_like(x, np.nan))
+        fl.cross_entropy.grad(Hosted(x), Hosted(labels), axis=0, out=out)
+        agree(out, expected)
