@@ -167,11 +167,6 @@ class Program(Parametrised):
         """Its functions."""
         return self.functions
 
-    @property
-    def cuda(self) -> bool:
-        """Whether there are kernels of it for GPUs: of sums over elements, not of those over pairs."""
-        return isinstance(self.functions, Functions)
-
     def bounds(self, kind: Any) -> tuple[Any, ...]:
         """The ends of each input's domain, as a kernel compares with them."""
         if kind not in self._bounds:

@@ -214,7 +214,8 @@ def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Domain)
     Each score is compared with those whose target is smaller, targets being read in the type of the arithmetic (float32
     for scores of float32). Time grows with the number of classes times that of those which are not the row's last.
     `fastloss.program.Pair` says what the functions are; parameters and their defaults stand in the signature of
-    ``pair``, in the order in which ``share`` takes them, last. There is no kernel for GPUs.
+    ``pair``, in the order in which ``share`` takes them, last. On a GPU each pair is looked at from both its ends: time
+    grows with the square of the number of classes, and ``out`` over the scores takes memory for another gradient.
 
     >>> import math
     >>> import fastloss as fl

@@ -139,7 +139,7 @@ class multilabel_margin:
     sum over j with target 1, over i with target 0, of max(0, margin + pred[i] - pred[j]) / K, K being the number of
     classes: torch's ``MultiLabelMarginLoss``. `target` has the shape of `pred`: 1 for the classes that apply, and 0 for
     the others. On the margin the gradient is 0; the second derivative is 0. A row of which all classes apply, or none,
-    loses nothing. Time grows with the number of labels times that of classes; there is no kernel for GPUs.
+    loses nothing. Time grows with the number of labels times that of classes, on a GPU with the square of the latter.
 
     torch's target is a list of each row's labels, padded with -1. To convert it, count -1 as one class more:
 

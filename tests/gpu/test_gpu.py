@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import ml_dtypes
@@ -11,13 +12,17 @@ from libraries import installed
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
+from fastloss.program import Functions, Pair
 
 LIBRARIES = installed()
 TYPES = {"f4": np.float32, "f8": np.float64, "f2": np.float16, "bf16": ml_dtypes.bfloat16}
 # Of the largest: what inputs that were rounded to the type, and a gradient that is, leave.
 TOLERANCE = {"f4": 1e-5, "f8": 1e-12, "f2": 4e-3, "bf16": 3e-2}
 POINTWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
-ROWWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and loss.cuda]
+ROWWISE = [
+    loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and isinstance(loss.functions, Functions)
+]
+PAIRWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and isinstance(loss.functions, Pair)]
 
 
 @pytest.fixture(params=LIBRARIES or ["none"])
@@ -83,6 +88,33 @@ def test_every_loss_of_rows(loss: Any, k: int, dtype: str, library: Any, rng: np
         data.append(labels)
     both(library, loss.value_and_grad, data, dtype, check=False)
     fl.synchronize()
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("loss", PAIRWISE, ids=lambda x: x.name)
+def test_every_loss_of_pairs(loss: Any, dtype: str, library: Any, rng: np.random.Generator) -> None:
+    # Not so many pairs that the difference of one of them is rounded across a kink.
+    data = [d.sample(rng, 37 * 101).reshape(37, 101).astype(TYPES[dtype]) for d in loss.domains]
+    both(library, loss.value_and_grad, data, dtype, check=False)
+
+
+def logistic(d: float, sigma: float = 1.0) -> tuple[float, float, float]:
+    e = 1.0 / (1.0 + math.exp(sigma * d))
+    return math.log1p(math.exp(-sigma * d)), -sigma * e, sigma * sigma * e * (1.0 - e)
+
+
+def each_pair(classes: float, pairs: float, sigma: float) -> float:
+    return 1.0 / pairs if pairs > 0.0 else 0.0
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("k", [10, 300, 3_001])
+def test_pairs(k: int, dtype: str, library: Any, rng: np.random.Generator) -> None:
+    space = {"__module__": __name__, "pair": logistic, "share": each_pair}
+    loss = fl.pairwise(sigma=fl.POSITIVE)(type("ranking", (), space))
+    data = [x.astype(TYPES[dtype]) for x in (rng.normal(size=(9, k)), rng.integers(0, 5, (9, k)))]
+    both(library, loss.value_and_grad, data, dtype)
+    both(library, loss.grad_and_hess, data, dtype)
 
 
 @pytest.mark.parametrize("k", [3, 100, 5_000])

@@ -25,6 +25,7 @@ from ...options import (
     packed,
     refuse_reduced,
 )
+from ...program import Pair
 from .. import layout, rowshapes
 from . import tape
 from .buffers import Buffer, Work, addresses, aligned, read, some_rows
@@ -84,6 +85,10 @@ class Rows(NamedTuple):
     def classes(self) -> int:
         """How many numbers a row has."""
         return self.shape[self.axis]
+
+    def over(self, a: Buffer | None) -> bool:
+        """Whether it is the scores' own memory, which the kernels for pairs still read when they write."""
+        return a is not None and isinstance(self.loss.functions, Pair) and a.address == self.scores[0].address
 
     def part(self, low: int, high: int, scores: Sequence[Buffer]) -> Rows:
         """Those from `low` to `high`, whose scores these are."""
@@ -158,8 +163,6 @@ class Rows(NamedTuple):
 
 def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
     """One verb of a row loss on arrays in a GPU's memory."""
-    if not loss.cuda:
-        raise NotImplementedError(f"{loss.name} has no kernel for GPUs; move its arrays to the host's memory")
     gpu = launch.gpu()
     gpu.raise_pending()
     o = options
@@ -260,7 +263,7 @@ def outcome(rows: Rows, o: Options, divisor: Divisor, given: Sequence[Buffer] | 
     each = given[0] if given and want == VALUE else None
     mine: Sequence[Buffer | None] = given if given and not each else [None] * (bool(want & GRAD) + bool(want & HESS))
     full = (*rows.batch, rows.classes)
-    slopes = [aim(work, a if last else None, rows.scores[0].char, full) for a in mine]
+    slopes = [aim(work, a if last and not rows.over(a) else None, rows.scores[0].char, full) for a in mine]
     count = bool(want & GRAD)
     to = RowAims(
         [aim(work, each, compute, rows.batch)] if want & VALUE else [],

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...options import GRAD, HESS, VALUE
+from ...program import Pair
 from .. import ports as p
 from .. import rowplan
 from .. import rowports as r
-from . import pointwise, rows
+from . import pairs, pointwise, rows
 from . import ports as c
 from . import rowports as q
 
@@ -55,6 +56,8 @@ def width_of(stored: str) -> int:
 
 def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> CudaRowPlan:
     """The plan for rows of so many classes, whose packets are `aligned` in memory or not."""
+    entry = "pairs" if isinstance(plan.functions, Pair) else "rows"
+    aligned = aligned and entry == "rows"  # of a pair, all threads read the same single element
     width = width_of(plan.types[0]) if aligned else 1
     streams = plan.sizes.scores + (plan.target == "dense")
     most = max(1, HOLD // (streams * (4 if plan.compute == "d" else 1) * width)) if aligned else 4
@@ -63,7 +66,7 @@ def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> C
     while packets < most and group * width * packets < classes:
         packets *= 2
     # Each thread has its packets before it writes over them: in place is nothing special.
-    plan = plan._replace(inplace=False, turned=False, entry="rows")
+    plan = plan._replace(inplace=False, turned=False, entry=entry)
     return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found)
 
 
@@ -80,37 +83,49 @@ _TAKE = {
 
 def ports(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
     """The template's free names for this plan."""
-    base, width = plan.plan, plan.width
-    sizes, dense, labels = base.sizes, base.target == "dense", base.target == "labels"
-    chosen = rowplan.ports(base, target)
-    raw: Any = q.label_mass if labels else q.dense_mass if dense else q.no_mass
-    grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
+    base = plan.plan
+    chosen = rowplan.ports(base, target) | _threads(plan, target)
+    return chosen if base.entry == "pairs" else chosen | _packets(plan, target)
+
+
+def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
+    """How threads share the work."""
+    base = plan.plan
     warps = plan.group // rows.WARP
-    most = max(sizes.peaks, base.sums, sizes.more, 1)
-    return chosen | {
+    return {
         "THREADS": THREADS,
         "GROUP": plan.group,
         "WARPS": warps,
-        "ROOM": warps * most,
+        "ROOM": warps * max(base.sizes.peaks, base.sums, base.sizes.more, 1),
         "PACKETS": plan.packets,
-        "WIDTH": width,
-        "HOLD": width * plan.packets,
         "HELD": plan.held,
         "KIND": target.kind(base.compute),
         "VALUE": bool(base.want & VALUE),
+        "portion": p.absent_if_zero,
+        "factor_of": c.factor_found if plan.found else c.factor_given,
+    }
+
+
+def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
+    """What a thread holds of its row."""
+    base, width = plan.plan, plan.width
+    dense, labels = base.target == "dense", base.target == "labels"
+    raw: Any = q.label_mass if labels else q.dense_mass if dense else q.no_mass
+    grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
+    return {
+        "WIDTH": width,
+        "HOLD": width * plan.packets,
         "mass": q.class_mass if base.classes else raw,
         "unweighed": raw,
         "dense": r.smooth_dense_mass if base.smooth else r.dense_mass,
-        "portion": p.absent_if_zero,
-        "new_data": _NEW[sizes.scores],
+        "new_data": _NEW[base.sizes.scores],
         "new_target": q.row_target if dense else q.row_nothing,
         "new_slope": q.row_slope if grad else q.row_nothing,
         "new_curve": q.row_slope if hess else q.row_nothing,
         "load": q.load_chunk,
-        "take_row": _TAKE[sizes.scores, dense],
+        "take_row": _TAKE[base.sizes.scores, dense],
         "store_slope": q.store_packet,
         "store_curve": q.store_packet,
-        "factor_of": c.factor_found if plan.found else c.factor_given,
         "data_type0": target.kind(base.types[0]),
         "data_type1": target.kind(base.types[-1]),
         "target_type": target.kind(base.target_type or "q"),
@@ -124,4 +139,4 @@ def ports(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
 
 def template(plan: CudaRowPlan) -> Any:
     """The function that is completed."""
-    return rows.census if plan.plan.entry == "census" else rows.total
+    return {"rows": rows.total, "pairs": pairs.total, "census": rows.census}[plan.plan.entry]

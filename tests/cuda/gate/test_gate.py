@@ -5,6 +5,7 @@ That a kernel passes says nothing of its speed; that one fails says that it cann
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 from typing import Any
@@ -22,6 +23,7 @@ from fastloss.kernels.cuda.target import Binary, compiled
 from fastloss.kernels.plan import Plan, sum_plan
 from fastloss.kernels.rowplan import RowPlan, census_plan
 from fastloss.options import GRAD, HESS, VALUE
+from fastloss.program import Pair
 
 LOSSES = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
 CAPABILITIES = [(8, 0), (9, 0)]
@@ -73,7 +75,7 @@ def test_every_loss(loss: Any, capability: tuple[int, int]) -> None:
     assert binary.code.startswith(b"\x7fELF")
 
 
-ROWS = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and loss.cuda]
+ROWS = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
 
 
 def row_plan(
@@ -98,7 +100,8 @@ def row_plan(
 def test_every_loss_of_rows(loss: Any, classes: int, capability: tuple[int, int]) -> None:
     want = VALUE | GRAD | (HESS if loss.order == 2 else 0)
     how = row_plan(loss, "f", classes, want)
-    assert faults(compiled(how, capability), True, classes > 10, how.bounds) == []
+    assert how.width > 1 or classes == 10 or isinstance(loss.functions, Pair)
+    assert faults(compiled(how, capability), True, how.width > 1, how.bounds) == []
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids=str)
@@ -109,6 +112,27 @@ def test_rows_of_every_dtype(name: str, stored: str, target: str, capability: tu
     for classes in (128, 32_000):
         how = row_plan(fl.LOSSES[name], stored, classes, target=target)
         assert faults(compiled(how, capability), stored != "d", True, how.bounds) == []
+
+
+def logistic(d: float, sigma: float = 1.0) -> tuple[float, float, float]:
+    e = 1.0 / (1.0 + math.exp(sigma * d))
+    return math.log1p(math.exp(-sigma * d)), -sigma * e, sigma * sigma * e * (1.0 - e)
+
+
+def each_pair(classes: float, pairs: float, sigma: float) -> float:
+    return 1.0 / pairs if pairs > 0.0 else 0.0
+
+
+@pytest.mark.parametrize("stored", "fdeE")
+@pytest.mark.parametrize("want", [0, VALUE, GRAD, VALUE | GRAD, GRAD | HESS])
+def test_pairs_of_every_dtype(want: int, stored: str) -> None:
+    space = {"__module__": __name__, "pair": logistic, "share": each_pair}
+    loss = fl.pairwise(target=fl.NON_NEGATIVE, sigma=fl.POSITIVE)(type("ranking", (), space))
+    for classes in (10, 500, 5_000):
+        how = row_plan(loss, stored, classes, want, weight="f")
+        assert faults(compiled(how, (9, 0)), stored != "d", False, how.bounds) == []
+        mixed = how._replace(plan=how.plan._replace(types=(stored, "?")))
+        assert faults(compiled(mixed, (9, 0)), stored != "d", False, how.bounds) == []
 
 
 @pytest.mark.parametrize("classes", [10, 32_000])

@@ -15,8 +15,9 @@ from fastloss.kernels.cuda import pointwise, rowplan
 from fastloss.kernels.cuda import rows as template
 from fastloss.kernels.rowplan import RowPlan, census_plan
 from fastloss.options import GRAD, HESS, VALUE
+from fastloss.program import Functions
 
-LOSSES = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and loss.cuda]
+LOSSES = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and isinstance(loss.functions, Functions)]
 TYPES = {"f4": np.float32, "f8": np.float64, "f2": np.float16, "bf16": ml_dtypes.bfloat16}
 TOLERANCE = {"f4": 1e-5, "f8": 1e-13, "f2": 2e-3, "bf16": 1e-2}
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy's functions, at infinities
