@@ -90,3 +90,9 @@ def test_conversions(face: Any) -> None:
         assert face.hits(torch.tensor([3, 1, -1]), torch.tensor([3, 2, 0], dtype=kind)).tolist() == [True, False, False]
     hits = face.hits(torch.tensor([0, -1, 2]), torch.tensor([0, -1, 1]))
     assert_array_equal(hits.numpy(), [True, False, False])
+
+
+def test_another_librarys_array_is_taken_where_it_is(face: Any) -> None:
+    x = np.arange(6.0).reshape(2, 3)
+    found = face.taken(x)
+    assert (type(found), found.data_ptr(), found.shape) == (torch.Tensor, x.ctypes.data, (2, 3))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
-from ...kernels.cuda import launch
 from .. import layout
 from . import face as face_of
 from .buffers import NUMBERS, char_of, stranger, unreadable
@@ -49,6 +48,8 @@ def through(
 ) -> Any:
     """What `verb` gives for the arrays, as JAX's; it is called with another library's."""
     _check(loss, names, arrays, out)
+    from ...kernels.cuda import launch
+
     gpu, carrier = launch.gpu(), _carrier()
     lent = [carrier.taken(x) if owns(x) else x for x in arrays]
     device = carrier.buffer(next(x for x in lent if carrier.owns(x))).device
