@@ -60,12 +60,17 @@ for kind in (Array, Tracer, Key):
     kind.__module__ = "jaxlib._jax"
 
 
+def from_dlpack(x: Hosted) -> Array:
+    assert x.array.flags.c_contiguous  # as JAX lays its arrays out
+    return Array(x.array)
+
+
 @pytest.fixture
 def gpu(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The pretended GPU, in a process that has the stand-in."""
     jax: Any = ModuleType("jax")
     jax.Array, jax.core = (Array, Tracer), SimpleNamespace(Tracer=Tracer)
-    jax.dlpack = SimpleNamespace(from_dlpack=lambda x: Array(x.array))
+    jax.dlpack = SimpleNamespace(from_dlpack=from_dlpack)
     monkeypatch.setitem(sys.modules, "jax", jax)
     monkeypatch.delitem(sys.modules, "fastloss.arrays.gpu.jax", raising=False)
     module = import_module("fastloss.arrays.gpu.jax")
