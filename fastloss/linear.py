@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import on_gpu, refuse_foreign
+from .arrays import evaluate_chunks
 from .chunks import Chunks
 from .loss import LOSSES
 from .options import GRAD, VALUE, Options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
+    from .arrays.gpu.buffers import Face
     from .rowloss import RowLoss
 
 CHUNK = 1 << 25
@@ -112,26 +116,16 @@ class LinearLoss:
             reduction, normalizer, empty, None, False, backend, check,
         )  # fmt: skip
         step = None if chunk is None else _chunk(self.name, chunk)
-        return _evaluate(loss, given, options, step)
+        return evaluate_chunks(loss, given, options, partial(_on_the_host, step), partial(_on_a_gpu, step))
 
 
-def _evaluate(loss: RowLoss, given: dict[str, Any], options: Options, step: int | None) -> Any:
-    """The value, and the gradients or None, where the arrays live."""
-    arrays = tuple(given.values())
-    face = on_gpu(arrays)
-    if face is None:
-        refuse_foreign(loss, arrays, tuple(given))
-        return _on_the_host(loss, given, options, step)
-    if face.NAME == "jax":
-        return face.through(loss, tuple(given), arrays, None, lambda *lent: _evaluate(
-            loss, dict(zip(given, lent, strict=True)), options._replace(weight=lent[-2], class_weight=lent[-1]), step
-        ))  # fmt: skip
+def _on_a_gpu(step: int | None, face: Face, loss: RowLoss, given: Mapping[str, Any], options: Options) -> Any:
     from .arrays.gpu import linear
 
     return linear.evaluate(face, loss, given, options, step)
 
 
-def _on_the_host(loss: RowLoss, given: dict[str, Any], options: Options, step: int | None) -> Any:
+def _on_the_host(step: int | None, loss: RowLoss, given: Mapping[str, Any], options: Options) -> Any:
     layer, derive = _Layer(loss, given["hidden"], given["weight"], given["bias"]), bool(options.want & GRAD)
     step = step or max(ROWS, CHUNK // max(1, layer.classes))
     frame = np.broadcast_to(np.zeros((), layer.kind), (*layer.batch, layer.classes))

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import on_gpu, refuse_foreign
+from .arrays import evaluate_chunks
 from .chunks import Chunks
 from .loss import LOSSES
 from .options import GRAD, HESS, VALUE, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
+    from .arrays.gpu.buffers import Face
     from .chunks import Part
     from .rowloss import RowLoss
 
@@ -94,24 +96,23 @@ class TopKDistillation:
             want, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
             return_stats, backend, None if check is None else bool(check),
         )  # fmt: skip
-        face = on_gpu(tuple(given.values()))
-        if face is not None:
-            from .arrays.gpu import topk
-
-            return topk.evaluate(face, loss, given, options, self)
-        refuse_foreign(loss, tuple(given.values()), tuple(given))
-        return _evaluate(loss, pred, indices, logs, target, options)
+        return evaluate_chunks(loss, given, options, _on_the_host, partial(_on_a_gpu, self))
 
 
-def _evaluate(loss: RowLoss, pred: Any, indices: Any, logs: Any, target: Any, options: Options) -> Any:
-    """One verb on NumPy arrays."""
+def _on_a_gpu(again: TopKDistillation, face: Face, loss: RowLoss, given: Mapping[str, Any], options: Options) -> Any:
+    from .arrays.gpu import topk
+
+    return topk.evaluate(face, loss, given, options, again)
+
+
+def _on_the_host(loss: RowLoss, given: Mapping[str, Any], options: Options) -> Any:
     from .arrays.rows import given_outputs, read_scores
 
-    pred = read_scores(loss, "pred", pred)
+    pred, target = read_scores(loss, "pred", given["pred"]), given["target"]
     teacher = np.broadcast_to(np.zeros((), np.float64 if pred.dtype.char == "d" else np.float32), pred.shape)
     # The teacher's numbers are looked at where they are few.
     chunks = Chunks(loss, (pred, teacher, target), options._replace(check=False))
-    known = _Known(chunks, indices, logs, options.check is not False)
+    known = _Known(chunks, given["indices"], given["log_probabilities"], options.check is not False)
     sweep, want = chunks.sweep, options.want
     losses, grads, hesses = (
         sweep.allocate(want) if options.out is None else given_outputs(sweep, want, options.out, known.arrays)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from numpy import ndarray
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ..definition import Definition
     from ..options import Options
@@ -96,6 +96,26 @@ def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, para
     from . import rows
 
     return rows.evaluate(loss, inputs, options)
+
+
+def evaluate_chunks(
+    loss: Program, given: Mapping[str, Any], options: Options, host: Callable[..., Any], gpu: Callable[..., Any]
+) -> Any:
+    """Run what goes through its arrays a chunk of rows at a time where they live: `host`, or `gpu` with their library.
+
+    Row weights and class weights are the last two of the arrays.
+    """
+    arrays = tuple(given.values())
+    face = on_gpu(arrays)
+    if face is None:
+        refuse_foreign(loss, arrays, tuple(given))
+        return host(loss, given, options)
+    if face.NAME == "jax":
+        return face.through(loss, tuple(given), arrays, options.out, lambda *lent: evaluate_chunks(
+            loss, dict(zip(given, lent, strict=True)),
+            options._replace(weight=lent[-2], class_weight=lent[-1], out=None), host, gpu,
+        ))  # fmt: skip
+    return gpu(face, loss, given, options)
 
 
 def _by_name(

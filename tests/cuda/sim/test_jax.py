@@ -127,6 +127,14 @@ def test_a_linear_layer(gpu: Any, rng: np.random.Generator) -> None:
     both(layer, hidden, weight, labels)
 
 
+def test_a_teacher_known_in_part(gpu: Any) -> None:
+    indices, logs = np.array([[2, 0], [1, 2]]), np.log([[0.5, 0.25], [0.125, 0.5]]).astype("f4")
+    for verb in (fl.topk_distillation, fl.topk_distillation.value_and_grad, fl.topk_distillation.grad_and_hess):
+        both(verb, X, indices, logs, Y, weight=np.array([1.0, 2.0]), temperature=3.0)
+    with pytest.raises(TypeError, match="out cannot be given with arrays of JAX"):
+        fl.topk_distillation.grad(Array(X), Array(indices), Array(logs), Array(Y), out=Array(X))
+
+
 def test_memory_is_held_until_the_kernels_are_done(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lent: Any = weakref.WeakSet()
     held = []
