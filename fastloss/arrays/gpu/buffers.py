@@ -197,7 +197,7 @@ class Work:
     def __init__(self, face: Face, gpu: Gpu, device: int, name: str) -> None:
         self.face, self.gpu, self.device = face, gpu, device
         self.stream = face.stream(device)
-        self.flag = gpu.flags(device).slot(name)
+        self.flag = gpu.flags(device, self.stream).slot(name)
         self.made: list[Buffer] = []
         """Fresh arrays, in their order."""
         self.launches: list[Launch] = []
@@ -239,7 +239,7 @@ class Work:
     def flawed(self) -> bool:
         """Whether what was launched found something wrong."""
         self.wait()
-        return self.gpu.flags(self.device).take(self.flag)
+        return self.gpu.flags(self.device, self.stream).take(self.flag)
 
 
 def read(

@@ -198,10 +198,11 @@ class Gpu:
         self._lock = threading.Lock()
         self._flags: Flags | None = None
 
-    def flags(self, device: int) -> Flags:
+    def flags(self, device: int, stream: int) -> Flags:
         """Where kernels leave what they find."""
         if self._flags is None:
             with self._lock, self.driver.current(device):
+                self._refuse_capture(stream)
                 self._flags = self._flags or Flags(self.driver.shared(4 * SLOTS))
         return self._flags
 
@@ -237,12 +238,16 @@ class Gpu:
         self.driver.wait_for_all()
         self.raise_pending()
 
-    def _loaded(self, plan: AnyPlan, device: int, stream: int) -> Kernel:
+    def _refuse_capture(self, stream: int) -> None:
+        # Memory of the host's is not to be had either: asking for it would spoil the capture.
         if self.driver.capturing(stream):
             raise RuntimeError(
                 "a graph is being captured, and this call needs a kernel that is not loaded yet: make the same call "
                 "once before capturing"
             )
+
+    def _loaded(self, plan: AnyPlan, device: int, stream: int) -> Kernel:
+        self._refuse_capture(stream)
         with self._lock:
             if (plan, device) not in self._kernels:
                 code, entry = machine_code(plan, self.driver.capability(device), _compiled)

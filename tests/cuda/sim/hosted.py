@@ -162,7 +162,7 @@ class Pretended(Gpu):
         _memory.append(np.ctypeslib.as_array(numbers))
         self._flags = Flags(ctypes.addressof(numbers))
 
-    def flags(self, device: int) -> Flags:
+    def flags(self, device: int, stream: int) -> Flags:
         return self._flags
 
     def wait(self, device: int, stream: int) -> None:

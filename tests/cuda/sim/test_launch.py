@@ -143,13 +143,17 @@ def test_threads_have_arguments_of_their_own(gpu: Gpu, told: Told) -> None:
         assert values == [k, values[1], k + values[1], 0.0, k, values[1]]
 
 
-def test_nothing_is_loaded_while_a_graph_is_captured(gpu: Gpu, told: Told) -> None:
+def test_nothing_is_loaded_or_allocated_while_a_graph_is_captured(gpu: Gpu, told: Told) -> None:
     told.capturing = 1
-    with pytest.raises(RuntimeError, match="make the same call once before capturing"):
-        gpu.run(PLAN, 0, 0, 1, ARGS)
+    for first in (lambda: gpu.flags(0, 0), lambda: gpu.run(PLAN, 0, 0, 1, ARGS)):
+        with pytest.raises(RuntimeError, match="make the same call once before capturing"):
+            first()
+    assert told.kept == []
     told.capturing = 0
+    flags = gpu.flags(0, 0)
     gpu.run(PLAN, 0, 0, 1, ARGS)
     told.capturing = 1
+    assert gpu.flags(0, 0) is flags
     gpu.run(PLAN, 0, 0, 1, ARGS)
     assert len(told.launches) == 2
 
@@ -164,8 +168,8 @@ def test_errors_of_the_driver_have_names(gpu: Gpu, told: Told) -> None:
 
 def test_flags_are_read_without_asking_anybody(gpu: Gpu, told: Told) -> None:
     gpu.raise_pending()
-    flags = gpu.flags(0)
-    assert gpu.flags(1) is flags
+    flags = gpu.flags(0, 0)
+    assert gpu.flags(1, 0) is flags
     first, second = flags.slot("huber"), flags.slot("mse")
     assert (flags.slot("huber"), second - first) == (first, 4)
     gpu.raise_pending()
