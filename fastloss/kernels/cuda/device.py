@@ -133,7 +133,8 @@ decode_half = _converter("cvt.f32.f16 $0, $1;", types.float32, types.uint16, "=f
 encode_half = _converter("cvt.rn.f16.f32 $0, $1;", types.uint16, types.float32, "=h,f")
 decode_brain = _converter("mov.b32 $0, {0, $1};", types.float32, types.uint16, "=f,h")
 encode_brain = _converter("cvt.rn.bf16.f32 $0, $1;", types.uint16, types.float32, "=h,f")
-"""bfloat16 needs a compute capability of 8.0."""
+BRAINS = (8, 0)
+"""The compute capability that bfloat16 needs."""
 
 
 # -- tuples of numbers, element by element -----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ..bind import bind, content, lift
 from ..plan import BRAIN, HALF
 from ..ports import keep, native
 from . import device, math32, math64, rowports
-from .arguments import arguments
+from .arguments import arguments, flat
 from .plan import AnyPlan, bounds, ports, template
 from .ports import data1, data2, data3, one_by_one, one_by_one_back, slopes1, slopes2, values, weights
 
@@ -148,6 +148,12 @@ def compiled(plan: AnyPlan, capability: tuple[int, int]) -> Binary:
     """The kernel of a plan for a compute capability."""
     from cuda.core import Linker, LinkerOptions, ObjectCode
 
+    if capability < device.BRAINS and "*" + BRAIN in flat(arguments(plan)):
+        needed, found = (".".join(map(str, number)) for number in (device.BRAINS, capability))
+        raise NotImplementedError(
+            f"bfloat16 needs a GPU of compute capability {needed} or later, and this one has {found}: pass float16 or "
+            "float32"
+        )
     with device.capability(capability):
         ptx, _ = cuda.compile_ptx(complete(plan), signature(plan), cc=capability, launch_bounds=bounds(plan))
     entry = re.search(r"\.entry\s+([\w$]+)", ptx)

@@ -191,6 +191,13 @@ def test_sums_of_weights() -> None:
         assert faults(compiled(CudaPlan(sum_plan(stored, "C"), 4, False), (9, 0)), False, False) == []
 
 
+def test_a_gpu_without_bfloat16_says_so() -> None:
+    assert compiled(plan(fl.huber, ("f", "f"), VALUE | GRAD), (7, 5)).code.startswith(b"\x7fELF")
+    for stored, weight in ((("E", "E"), ""), (("f", "f"), "E")):
+        with pytest.raises(NotImplementedError, match=r"bfloat16 needs .* capability 8\.0 .* this one has 7\.5"):
+            compiled(plan(fl.huber, stored, VALUE | GRAD, weight), (7, 5))
+
+
 def parameters(binary: Binary) -> list[str]:
     """Types of a kernel's parameters, as the assembler has them."""
     return re.findall(r"\.param \.(\w+)", text(binary)[: text(binary).index("{")])
