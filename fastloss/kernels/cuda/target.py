@@ -144,10 +144,8 @@ class Binary(NamedTuple):
     """What the assembler says of registers and memory."""
 
 
-def compiled(plan: AnyPlan, capability: tuple[int, int]) -> Binary:
-    """The kernel of a plan for a compute capability."""
-    from cuda.core import Linker, LinkerOptions, ObjectCode
-
+def assembly(plan: AnyPlan, capability: tuple[int, int]) -> tuple[str, str]:
+    """The kernel of a plan for a compute capability as PTX, and its name."""
     if capability < device.BRAINS and "*" + BRAIN in flat(arguments(plan)):
         needed, found = (".".join(map(str, number)) for number in (device.BRAINS, capability))
         raise NotImplementedError(
@@ -158,7 +156,15 @@ def compiled(plan: AnyPlan, capability: tuple[int, int]) -> Binary:
         ptx, _ = cuda.compile_ptx(complete(plan), signature(plan), cc=capability, launch_bounds=bounds(plan))
     entry = re.search(r"\.entry\s+([\w$]+)", ptx)
     assert entry is not None
+    return ptx, entry.group(1)
+
+
+def compiled(plan: AnyPlan, capability: tuple[int, int]) -> Binary:
+    """The kernel of a plan for a compute capability."""
+    from cuda.core import Linker, LinkerOptions, ObjectCode
+
+    ptx, entry = assembly(plan, capability)
     options = LinkerOptions(arch="sm_{}{}".format(*capability), ptxas_options=["-v"])
     linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=options)
     code = linker.link("cubin").code
-    return Binary(bytes(code), entry.group(1), ptx, linker.get_info_log().strip("\0"))
+    return Binary(bytes(code), entry, ptx, linker.get_info_log().strip("\0"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import hosted
 import pytest
-from hosted import Pretended
+from pretended import Pretended
 
 from fastloss.arrays import gpu as faces
 from fastloss.kernels.cuda import launch, pointwise, rowplan
@@ -21,7 +21,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
         (pointwise, "TILE", 64),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
-    hosted._memory.clear()
+    hosted.memory.clear()
     pretended = Pretended()
     monkeypatch.setattr(faces, "face", lambda package: hosted)
     monkeypatch.setattr(launch, "gpu", lambda: pretended)

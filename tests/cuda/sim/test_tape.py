@@ -77,7 +77,7 @@ def test_addresses_that_are_no_multiples_of_packets(gpu: Any, rng: np.random.Gen
     base = Hosted(memory)
     for low in (0, 1, 2, 4):
         x = Hosted(memory[low : low + 20])
-        hosted._memory.append(memory)
+        hosted.memory.append(memory)
         agree(loss.grad(x, base[20:]), fl.mse.grad(memory[low : low + 20], memory[20:]))
 
 
@@ -92,7 +92,7 @@ def test_one_array_in_two_places_is_not_remembered(gpu: Any, rng: np.random.Gene
 def test_memory_that_the_long_way_refuses(gpu: Any, rng: np.random.Generator) -> None:
     loss, memory = fl.mse.bind(), rng.random(64)
     x, y, out, other = (Hosted(memory[k : k + 16]) for k in (0, 16, 32, 48))
-    hosted._memory.append(memory)
+    hosted.memory.append(memory)
     for _ in range(2):
         loss.grad(x, y, out=out)
         loss.grad(x, y, out=x)

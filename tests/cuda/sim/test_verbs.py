@@ -288,7 +288,7 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
 @pytest.mark.parametrize("case", range(len(WRONG)))
 def test_errors(case: int, gpu: Any) -> None:
     call, kind, text = WRONG[case]
-    hosted._memory.extend([X, Y, L])
+    hosted.memory.extend([X, Y, L])
     with pytest.raises(kind, match=text):
         call()
     assert gpu.launches == []

@@ -1,19 +1,13 @@
-"""A library of arrays that pretends: its GPUs' memory is the host's, and the simulator runs what is launched."""
+"""A library of arrays that pretends: its GPUs' memory is the host's."""
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import numpy as np
-from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
 from numpy.testing import assert_allclose
-from simulated import KINDS, kernel
 
 from fastloss.arrays.gpu.buffers import Buffer, char_of, dtype_of
-from fastloss.kernels.cuda.arguments import arguments, flat
-from fastloss.kernels.cuda.launch import SLOTS, Flags, Gpu, Launch
-from fastloss.kernels.cuda.plan import bounds
 
 NAME = "hosted"
 
@@ -23,7 +17,7 @@ class Hosted:
 
     def __init__(self, array: Any, device: int = 0) -> None:
         self.array, self.device = np.asarray(array), device
-        _memory.append(self.array)
+        memory.append(self.array)
 
     @property
     def dtype(self) -> Any:
@@ -58,7 +52,7 @@ class Hosted:
 
 Hosted.__module__ = "cupy"  # by which it is found
 
-_memory: list[Any] = []
+memory: list[Any] = []
 _streams: dict[int, int] = {}
 
 
@@ -150,69 +144,6 @@ def present() -> bool:
 
 def taken(x: Any) -> Hosted:
     return Hosted(np.from_dlpack(x))
-
-
-class Pretended(Gpu):
-    """The devices, without a driver."""
-
-    def __init__(self) -> None:
-        self.launches: list[tuple[str, int, int]] = []
-        self.waits = self.replays = 0
-        numbers = (ctypes.c_int32 * SLOTS)()
-        _memory.append(np.ctypeslib.as_array(numbers))
-        self._flags = Flags(ctypes.addressof(numbers))
-
-    def flags(self, device: int, stream: int) -> Flags:
-        return self._flags
-
-    def wait(self, device: int, stream: int) -> None:
-        self.waits += 1
-
-    def synchronize(self) -> None:
-        self.raise_pending()
-
-    def run(self, plan: Any, device: int, stream: int, blocks: int, args: Any) -> Launch:
-        launch = Launch(Simulated(plan), blocks, tuple(flat(args)))
-        self.again([launch], device, stream)
-        self.replays -= 1
-        return launch
-
-    def again(self, launches: Any, device: int, stream: int) -> None:
-        self.replays += 1
-        for simulated, blocks, values in launches:
-            self.launches.append((type(simulated.plan).__name__, device, stream))
-            simulated(blocks, stream, values)
-
-
-class Simulated:
-    """A kernel that the simulator runs."""
-
-    def __init__(self, plan: Any) -> None:
-        self.plan = plan
-        self.pointers = tuple(k for k, kind in enumerate(flat(arguments(plan))) if kind[0] == "*")
-
-    def __call__(self, blocks: int, stream: int, values: Any) -> None:
-        left = iter(values)
-        args = [_resolved(kind, left) for kind in arguments(self.plan)]
-        assert next(left, None) is None
-        kernel(self.plan)[blocks, bounds(self.plan)[0]](*args)
-
-
-def _resolved(kind: Any, values: Any) -> Any:
-    """An argument as the simulator takes it: of an address, what lies from there to the end of its allocation."""
-    if isinstance(kind, tuple):
-        return tuple(_resolved(k, values) for k in kind)
-    given = next(values)
-    if kind[0] != "*":
-        return given
-    stored = np.dtype(KINDS.get(kind[1], np.uint16 if kind[1] == "E" else kind[1]))
-    for memory in reversed(_memory):
-        low, high = np.lib.array_utils.byte_bounds(memory)
-        if low <= given < high:
-            raw = (ctypes.c_byte * ((high - given) // stored.itemsize * stored.itemsize)).from_address(given)
-            return FakeCUDAArray(np.frombuffer(raw, stored))
-    assert given == 0 or not any(m.size for m in _memory if m.ctypes.data == given), "an address of nothing"
-    return FakeCUDAArray(np.empty(0, stored))
 
 
 TOLERANCE = {"f": 1e-5, "d": 1e-13, "e": 2e-3, "E": 2e-2}

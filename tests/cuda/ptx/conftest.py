@@ -1,0 +1,32 @@
+"""A GPU that goes through what the compiler made of the kernels, instruction by instruction."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import hosted
+import pytest
+from hardware import Hardware
+
+from fastloss.arrays import gpu as faces
+from fastloss.kernels.cuda import launch, target
+
+
+@cache
+def _assembled(plan: Any, capability: tuple[int, int]) -> tuple[bytes, str]:
+    ptx, entry = target.assembly(plan, capability)
+    return ptx.encode(), entry
+
+
+@pytest.fixture
+def hardware(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What was found while a test went through kernels."""
+    hosted.memory.clear()
+    found = Hardware()
+    gpu = launch.Gpu(launch.Driver(found))
+    # Nothing of it is kept on disk, where machine code lies.
+    monkeypatch.setattr(launch, "machine_code", lambda plan, capability, make: _assembled(plan, capability))
+    monkeypatch.setattr(launch, "gpu", lambda: gpu)
+    monkeypatch.setattr(faces, "face", lambda package: hosted)
+    return found

@@ -1,0 +1,143 @@
+"""Every loss through what the compiler made of its kernels, against the same calls on the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hosted
+import ml_dtypes
+import numpy as np
+import pytest
+from assembly import parse
+from hosted import Hosted, both
+from machine import Machine
+from numpy.testing import assert_allclose, assert_array_equal
+from spaces import Memory, of_the_host
+
+import fastloss as fl
+from fastloss.kernels.cuda import pointwise, target
+from fastloss.kernels.cuda.plan import CudaPlan
+from fastloss.kernels.plan import Plan
+from fastloss.options import GRAD, VALUE
+
+pytestmark = [pytest.mark.usefixtures("hardware"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
+POINTWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
+ROWWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and loss.cuda]
+LOGS = ("negative_log_likelihood", "kl_divergence_log", "kl_divergence_log_target")
+TYPES = {"f4": np.float32, "f8": np.float64, "f2": np.float16, "bf16": ml_dtypes.bfloat16}
+
+
+@pytest.mark.parametrize("loss", POINTWISE, ids=lambda x: x.name)
+def test_every_pointwise_loss(loss: Any, hardware: Any, rng: np.random.Generator) -> None:
+    # Packets, and what is left over.
+    both(loss.value_and_grad, *(d.sample(rng, 2051).astype("f4") for d in loss.domains), check=False)
+    assert hardware.races == set()
+
+
+def rows(loss: Any, n: int, k: int, kind: Any, rng: np.random.Generator) -> list[Any]:
+    data = []
+    for i, d in enumerate(loss.domains[: loss.scores]):
+        x = rng.dirichlet(np.ones(k), n) if i or loss.name in LOGS or not d.is_real_line else rng.normal(size=(n, k))
+        logs = loss.name in LOGS and (not i or loss.name.endswith("log_target"))
+        data.append((np.log(x) if logs else x).astype(kind))
+    labels = rng.integers(0, k, n)
+    target = {"none": [], "dense": [np.eye(k)[labels].astype(kind)]}
+    return data + target.get(loss.target, [labels])
+
+
+@pytest.mark.parametrize("loss", ROWWISE, ids=lambda x: x.name)
+def test_every_loss_of_rows(loss: Any, hardware: Any, rng: np.random.Generator) -> None:
+    both(loss.value_and_grad, *rows(loss, 13, 24, "f4", rng), check=False)
+    assert hardware.races == set()
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f2", "bf16"])
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_dtypes_and_weights(dtype: str, reduction: str, hardware: Any, rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=1003).astype(TYPES[dtype]), rng.random(1003).astype(TYPES[dtype])
+    weight = rng.integers(0, 3, 1003).astype("f4")
+    x[weight == 0] = np.nan
+    # A mean's derivatives are below what float16 resolves.
+    options = {"normalizer": 8.0} if reduction == "mean" else {}
+    both(fl.bce_with_logits.value_and_grad, x, y, weight=weight, reduction=reduction, **options)
+    both(fl.bce_with_logits, x, y, weight=weight)
+    assert hardware.races == set()
+
+
+@pytest.mark.parametrize("k", [5, 1_000, 9_000])
+@pytest.mark.parametrize("dtype", ["f4", "bf16"])
+def test_every_port_of_rows_at_once(k: int, dtype: str, hardware: Any, rng: np.random.Generator) -> None:
+    """Rows of a warp, one by one; of a block, which holds them; and longer ones."""
+    x, labels = rows(fl.cross_entropy, 16, k, TYPES[dtype], rng)
+    weight = np.tile([1.0, 0.0, 2.0, 0.5], 4)
+    x[1], labels[2] = np.nan, -100
+    options = {"weight": weight, "class_weight": rng.random(k), "label_smoothing": 0.1, "ignore_index": -100}
+    both(fl.cross_entropy.value_and_grad, x, labels, return_stats=True, **options)
+    assert hardware.races == set()
+    over = Hosted(x.copy())
+    fl.cross_entropy.grad(over, Hosted(labels), ignore_index=-100, out=over)
+    expected = fl.cross_entropy.grad(x, labels, ignore_index=-100)
+    kept = np.arange(16) != 1
+    limit = hosted.TOLERANCE[x.dtype.char]
+    assert_allclose(
+        over.array[kept].astype("f8"),
+        expected[kept].astype("f8"),
+        rtol=limit,
+        atol=limit * np.nanmax(expected.astype("f8")),
+    )
+
+
+def test_addresses_that_are_no_multiples_of_packets(hardware: Any, rng: np.random.Generator) -> None:
+    memory = rng.random(210).astype("f4")
+    out = Hosted(np.zeros(107, "f4"))
+    for low in (0, 1, 2, 4):
+        x = Hosted(memory[low : low + 101])
+        fl.mse.grad(x, Hosted(memory[-101:]), out=out[low : low + 101])
+        assert_allclose(out.array[low : low + 101], fl.mse.grad(x.array, memory[-101:]), rtol=1e-6)
+        assert_array_equal(out.array[low + 101 :], 0.0)
+    assert hardware.launches == 4
+
+
+@pytest.mark.parametrize("wrong", [-1, 24, 2**40])
+def test_wrong_labels_read_nothing(wrong: int, hardware: Any, rng: np.random.Generator) -> None:
+    x, labels = rows(fl.cross_entropy, 16, 24, "f4", rng)
+    labels[3] = wrong
+    grad = fl.cross_entropy.grad(Hosted(x), Hosted(labels), class_weight=Hosted(rng.random(24)))
+    assert_array_equal(grad.array[3], 0.0)
+    with pytest.raises(ValueError, match="cross_entropy: a label of an earlier call"):
+        fl.synchronize()
+
+
+def window(array: Any, first: int) -> int:
+    """The address of an array of which there is only this end, from `first` on."""
+    hosted.memory.append(array)
+    return int(array.ctypes.data) - first * array.itemsize
+
+
+def test_elements_that_32_bits_do_not_count(rng: np.random.Generator) -> None:
+    """Of the grid for 32 GiB of float32 the last two blocks run."""
+    loss, tile = fl.huber, pointwise.TILE
+    size = 2**33 + 77
+    first = size // tile - 1
+    x, y = (rng.normal(size=size - first * tile).astype("f4") for _ in range(2))
+    grad, sums, flaws = np.full_like(x, np.nan), np.empty(2, "f4"), np.zeros(1, "i4")
+    base = Plan(
+        loss.jet, loss.order, 1, loss.wrt, VALUE | GRAD, False, ("f", "f"), "", "C", False, False, loss.untested
+    )
+    kernel = parse(*target.assembly(CudaPlan(base, 4, False), (9, 0)))
+    values = iter([
+        window(x, first * tile), window(y, first * tile), *loss.cast(np.float32), 1.0, 0.0, *loss.bounds(np.float32),
+        window(grad, first * tile), window(sums, first), window(flaws, 0), size,
+    ])  # fmt: skip
+    params = {
+        name: np.array(v, {"u64": "u8", "f32": "f4"}[kind]).tobytes()
+        for (name, kind), v in zip(kernel.params, values, strict=True)
+    }
+    pieces = [of_the_host(a.ctypes.data, a.nbytes) for a in (x, y, grad, sums, flaws)]
+    machine = Machine(kernel, 2, pointwise.THREADS, params, Memory(pieces, 4 * pointwise.THREADS, 0, 2, pointwise.THREADS),
+                      dict.fromkeys(kernel.variables, 0))  # fmt: skip
+    machine.registers["%ctaid.x"] += np.uint32(first)
+    machine.run()
+    losses, expected = loss.value_and_grad(x.astype("f8"), y.astype("f8"), reduction="none")
+    assert_allclose(grad, expected, rtol=1e-6, atol=1e-6)
+    assert_allclose(sums, [losses[:tile].sum(), losses[tile:].sum()], rtol=1e-5)
