@@ -22,7 +22,7 @@ from fastloss.options import GRAD, VALUE
 
 pytestmark = [pytest.mark.usefixtures("hardware"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 POINTWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
-ROWWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and loss.cuda]
+ROWWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
 LOGS = ("negative_log_likelihood", "kl_divergence_log", "kl_divergence_log_target")
 TYPES = {"f4": np.float32, "f8": np.float64, "f2": np.float16, "bf16": ml_dtypes.bfloat16}
 
@@ -48,6 +48,23 @@ def rows(loss: Any, n: int, k: int, kind: Any, rng: np.random.Generator) -> list
 @pytest.mark.parametrize("loss", ROWWISE, ids=lambda x: x.name)
 def test_every_loss_of_rows(loss: Any, hardware: Any, rng: np.random.Generator) -> None:
     both(loss.value_and_grad, *rows(loss, 13, 24, "f4", rng), check=False)
+    assert hardware.races == set()
+
+
+@pytest.mark.parametrize("k", [24, 1_500])
+def test_a_teacher_known_in_part(k: int, hardware: Any, rng: np.random.Generator) -> None:
+    x, labels = rows(fl.cross_entropy, 13, k, "f4", rng)
+    indices = np.stack([rng.permutation(k)[:5] for _ in x])
+    logs = np.log(rng.dirichlet(np.ones(5), 13)).astype("f4")
+    both(fl.topk_distillation.value_and_grad, x, indices, logs, labels)
+    assert hardware.races == set()
+
+
+@pytest.mark.parametrize("k", [100, 1_500])
+def test_pairs_of_long_rows(k: int, hardware: Any, rng: np.random.Generator) -> None:
+    """A warp's, and a block's, which goes through them twice."""
+    x, target = rng.normal(size=(3, k)).astype("f4"), (rng.random((3, k)) < 0.02).astype("f4")
+    both(fl.multilabel_margin.value_and_grad, x, target)
     assert hardware.races == set()
 
 
