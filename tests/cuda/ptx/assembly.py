@@ -12,7 +12,7 @@ TYPES = {
 }  # fmt: skip
 """PTX's, as NumPy names them; bfloat16 as its bits."""
 
-WAITS = ("bar.sync", "barrier.sync", "shfl.sync")
+WAITS = ("bar.sync", "bar.red", "barrier.sync", "shfl.sync")
 """What threads come to together."""
 
 

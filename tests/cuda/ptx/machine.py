@@ -191,8 +191,13 @@ class Machine:
         return lambda mask: put(source()[self.who ^ other()], mask)
 
     def _bar(self, i: Instruction) -> Any:
-        assert i.operands == ("0",), i.text
-        return lambda mask: None
+        if i.name != "bar.red.or.pred":
+            assert i.operands == ("0",), i.text
+            return lambda mask: None
+        to, number, flag = i.operands
+        assert number == "0", i.text
+        source, put = self._register(flag), self._target(to, "pred")
+        return lambda mask: put(np.repeat(source.reshape(-1, self.threads).any(1), self.threads), mask)
 
     def _bra(self, i: Instruction) -> Any:
         return self._jump(self.kernel.labels[i.operands[0]])

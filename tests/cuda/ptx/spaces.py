@@ -11,7 +11,8 @@ import numpy as np
 SHARED, LOCAL = 1 << 60, 1 << 61
 """Where these spaces begin among generic addresses."""
 
-NOBODY, MANY = -1, -2
+NOBODY, MANY, SETTLED = -1, -2, -3
+"""Of marks that are no thread's number; the last, minus its number, those of a block that has waited for itself."""
 
 
 class Fault(Exception):
@@ -62,9 +63,9 @@ class Memory:
             if not p.known[mark].all():
                 raise Fault(f"reads what nobody has written: {text}")
             me, writer, reader = who[mine][:, None].astype(np.int32), p.writer[mark], p.reader[mark]
-            if ((writer != NOBODY) & (writer != me)).any():
+            if self._strange(writer, me).any():
                 self.races.add(f"reads what another thread writes: {text}")
-            p.reader[mark] = np.where((reader == NOBODY) | (reader == me), me, MANY)
+            p.reader[mark] = np.where(self._strange(reader, me), MANY, me)
             result[:, mine] = p.bytes[mark].view(f"u{size}").T
         return result
 
@@ -74,18 +75,25 @@ class Memory:
         for p, first, mine in self._places(space, where, who, size, text):
             mark = first[:, None] + np.arange(size)
             me, writer, reader = who[mine][:, None].astype(np.int32), p.writer[mark], p.reader[mark]
-            if ((writer != NOBODY) & (writer != me)).any() or len(np.unique(first)) != len(first):
+            if self._strange(writer, me).any() or len(np.unique(first)) != len(first):
                 self.races.add(f"writes what another thread writes: {text}")
-            if ((reader != NOBODY) & (reader != me)).any():
+            if self._strange(reader, me).any():
                 self.races.add(f"writes what another thread reads: {text}")
             p.writer[mark], p.known[mark] = me, True
             p.bytes[mark] = np.stack([v[mine] for v in values], 1).view(np.uint8)
 
     def barrier(self, block: int) -> None:
-        """What a block's threads have done in its shared memory is done."""
-        size = self._sizes["shared"]
+        """What a block's threads have done is done for each of them, in global memory not for other blocks'."""
+        size, first = self._sizes["shared"], block * self._threads
         for marks in self._own["shared"][-2:]:
             marks[block * size : (block + 1) * size] = NOBODY
+        for p in self.pieces:
+            for marks in (p.writer, p.reader):
+                marks[(marks >= first) & (marks < first + self._threads)] = SETTLED - block
+
+    def _strange(self, marks: Any, me: Any) -> Any:
+        """Whether marks are those of other threads that have not been waited for."""
+        return (marks != NOBODY) & (marks != me) & (marks != SETTLED - me // self._threads)
 
     def _places(self, space: str, where: Any, who: Any, size: int, text: str) -> Iterable[tuple[Piece, Any, Any]]:
         """Where accesses begin in which piece, and which of them; all of them checked."""

@@ -61,6 +61,11 @@ RIGHT = [
         $L1: neg.f32 %f3, %f1; $L2: mov.b32 %r2, %f3; shfl.sync.bfly.b32 %r3, %r2, 16, 31, -1; st.global.u32 [%rd5], %r3;""",
      np.where((TID ^ 16) < 40, 2.5, -2.5)),
     (SWAP.replace("BARRIER", "bar.sync 0;"), 63 - TID),
+    ("""st.global.u32 [%rd5], %r1; bar.sync 0; mov.u64 %rd8, 252; sub.s64 %rd8, %rd8, %rd3; add.s64 %rd8, %rd8, %rd2;
+        st.global.f32 [%rd8], %f1;""", 2.5 + 0 * TID),
+    ("""setp.eq.u32 %p1, %r1, 40; bar.red.or.pred %p2, 0, %p1; setp.eq.u32 %p1, %r1, 99; bar.red.or.pred %p3, 0, %p1;
+        selp.f32 %f3, 0f3F800000, 0f00000000, %p2; selp.f32 %f4, 0f40000000, 0f00000000, %p3; add.f32 %f3, %f3, %f4;
+        st.global.f32 [%rd5], %f3;""", 1.0 + 0 * TID),
     ("""mov.u64 %rd6, __local_depot0; cvta.local.u64 %SP, %rd6; st.local.u32 [%rd6+4], %r1; ld.u32 %r2, [%SP+4];
         cvt.rn.f32.s32 %f3, %r2; st.global.f32 [%rd5], %f3;""", TID),
     ("""cvt.u16.u32 %rs1, %r1; mov.b32 %r2, {0, %rs1}; { .reg .b32 %temp; mov.b64 {%temp, %r3}, %fd1; }
