@@ -8,6 +8,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from fastloss.arrays.gpu.buffers import Buffer, char_of, dtype_of
+from fastloss.program import Pair
 
 NAME = "hosted"
 
@@ -173,3 +174,28 @@ def both(call: Any, *inputs: Any, tolerance: float | None = None, **options: Any
     found = call(*map(to_gpu, inputs), **{k: to_gpu(v) for k, v in options.items()})
     agree(found, call(*inputs, **options), tolerance)
     return found
+
+
+def sampled(loss: Any, shape: Any, kind: Any, rng: np.random.Generator) -> tuple[Any, ...]:
+    """Arrays from inside a loss's domains."""
+    n = int(np.prod(shape))
+    return tuple(domain.sample(rng, n).astype(kind).reshape(shape) for domain in loss.domains)
+
+
+def row_data(loss: Any, k: int, kind: Any, rng: np.random.Generator, n: int = 5) -> tuple[Any, ...]:
+    """The same for rows: logits, probabilities or their logarithms, and labels or masses."""
+    if isinstance(loss.functions, Pair):
+        return sampled(loss, (n, k), kind, rng)
+    scores = [
+        rng.dirichlet(np.ones(k), n) if i or not d.is_real_line else rng.normal(size=(n, k))
+        for i, d in enumerate(loss.domains[: loss.scores])
+    ]
+    if loss.name in ("negative_log_likelihood", "kl_divergence_log", "kl_divergence_log_target"):
+        scores = [np.log(rng.dirichlet(np.ones(k), n)), *scores[1:]]
+    if loss.name == "kl_divergence_log_target":
+        scores[1] = np.log(scores[1])
+    data = [x.astype(kind) for x in scores]
+    if loss.target == "none":
+        return tuple(data)
+    dense = np.eye(k)[rng.integers(0, k, n)].astype(kind)
+    return (*data, dense if loss.target == "dense" else rng.integers(0, k, n))

@@ -119,13 +119,20 @@ class Rows(NamedTuple):
         plan = rowplan.fitted(base, self.classes, packets, scale is None)
         s, blocks = self.smoothing, -(-self.rows // (rowplan.THREADS // plan.group))
         mix = tuple([kind(v) for v in (s / self.classes, 1.0 - s, 1.0 - s + s / self.classes)])
-        self.work.run(
-            plan, blocks, addresses(self.scores), addresses([self.target]), addresses([self.weight]),
+        given = (
+            addresses(self.scores), addresses([self.target]), addresses([self.weight]),
             addresses([self.class_weight]), tuple([nan if v is None else v for v in loss.cast(kind)]), mix,
             scale or (), (self.room.slopes,) if scale is None else (), self.ignore or 0,
             loss.bounds(kind)[: 2 * len(base.tests)], addresses(to.losses), addresses(to.facts), addresses(to.grads),
-            addresses(to.hesses), self.work.flag, self.rows, self.classes,
+            addresses(to.hesses), self.work.flag,
         )  # fmt: skip
+        parts = rowplan.parts_of(plan, self.rows, self.classes)
+        if parts == 1:
+            self.work.run(plan, blocks, *given, self.rows, self.classes)
+            return
+        left = self.work.empty((self.rows * parts, plan.partial), base.compute)
+        for stage in plan.stages:
+            self.work.run(stage, self.rows * parts, *given, left.address, parts, self.classes)
 
     def census(self) -> None:
         """Look at every label, and leave the sum of the weights of the rows that are present."""

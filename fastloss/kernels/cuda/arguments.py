@@ -67,7 +67,8 @@ def _rows(plan: CudaRowPlan) -> tuple[Any, ...]:
         slope if base.want & GRAD else (),
         slope if base.want & HESS else (),
         FLAW,
-        "q",
+        # Where parts of rows leave what they come to, and how many there are; or how many rows.
+        *(("*" + compute, "q") if plan.stage else ("q",)),
         "q",
     )
 

@@ -187,7 +187,8 @@ def exchanged(typingctx: Any, a: Any, step: Any) -> Any:
 
 
 def _element(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
-    return builder.gep(context.make_array(kind)(context, builder, array).data, [index])
+    data = array if isinstance(kind, types.CPointer) else context.make_array(kind)(context, builder, array).data
+    return builder.gep(data, [index])
 
 
 @intrinsic

@@ -9,7 +9,7 @@ from ...program import Pair
 from .. import ports as p
 from .. import rowplan
 from .. import rowports as r
-from . import pairs, pointwise, rows
+from . import pairs, pointwise, rows, splitrows
 from . import ports as c
 from . import rowports as q
 
@@ -26,6 +26,13 @@ HOLD = 16
 """Numbers that a thread holds of its row, of all arrays together, where one packet of each is not more already: as many
 as leave room for the program."""
 
+CHUNKS = 4
+"""Chunks of a row, each what a block holds at a time, from which several blocks may share it."""
+
+SHARED = 512
+"""Blocks that there are to be where so few rows give work for them: about four for each multiprocessor of a large card.
+Not measured."""
+
 
 class CudaRowPlan(NamedTuple):
     """A row plan, with what it depends on besides where it runs on a GPU."""
@@ -41,6 +48,20 @@ class CudaRowPlan(NamedTuple):
     """Whether a whole row is held."""
     found: bool
     """Whether an earlier kernel has left on the device what derivatives are multiplied with."""
+    stage: str = ""
+    """Of rows that several blocks share: "peaks", "sums", "more" or "last"."""
+
+    @property
+    def partial(self) -> int:
+        """How many numbers a part of a row leaves for the others."""
+        return self.plan.sizes.peaks + self.plan.sums + self.plan.sizes.more + 1
+
+    @property
+    def stages(self) -> list[CudaRowPlan]:
+        """The plans of a row that several blocks share, one after the other."""
+        base = self.plan
+        needed = {"peaks": base.sizes.peaks > 0, "sums": True, "more": base.twice, "last": bool(base.want)}
+        return [self._replace(stage=name) for name, here in needed.items() if here]
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -70,6 +91,14 @@ def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> C
     return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found)
 
 
+def parts_of(plan: CudaRowPlan, rows: int, classes: int) -> int:
+    """How many blocks share a row: one, but for rows that are few and long."""
+    chunks = -(-classes // (plan.group * plan.width * plan.packets))
+    if plan.plan.entry != "rows" or chunks < CHUNKS:
+        return 1
+    return max(1, min(chunks, SHARED // rows, THREADS))
+
+
 def counting(plan: rowplan.RowPlan) -> CudaRowPlan:
     """The plan that looks at the labels of another."""
     return CudaRowPlan(rowplan.census_plan(plan), THREADS, 1, 1, False, False)
@@ -85,7 +114,7 @@ def ports(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
     """The template's free names for this plan."""
     base = plan.plan
     chosen = rowplan.ports(base, target) | _threads(plan, target)
-    return chosen if base.entry == "pairs" else chosen | _packets(plan, target)
+    return chosen if base.entry == "pairs" else chosen | _packets(plan, target) | _stage(plan)
 
 
 def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
@@ -104,6 +133,14 @@ def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "portion": p.absent_if_zero,
         "factor_of": c.factor_found if plan.found else c.factor_given,
     }
+
+
+def _stage(plan: CudaRowPlan) -> dict[str, Any]:
+    """What a part leaves, and where."""
+    peaks, sums, more = plan.plan.sizes.peaks, plan.plan.sums, plan.plan.sizes.more
+    stages = {"SEEK": plan.stage == "peaks", "ADD": plan.stage == "sums", "AGAIN": plan.stage == "more"}
+    places = {"SUMS_FROM": peaks, "MORE_FROM": peaks + sums, "BEST_FROM": peaks + sums + more, "PARTIAL": plan.partial}
+    return stages | places
 
 
 def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
@@ -139,4 +176,6 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
 
 def template(plan: CudaRowPlan) -> Any:
     """The function that is completed."""
+    if plan.stage:
+        return splitrows.total
     return {"rows": rows.total, "pairs": pairs.total, "census": rows.census}[plan.plan.entry]

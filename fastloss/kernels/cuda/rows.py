@@ -6,7 +6,7 @@ second time come from a cache. No row is too long, and none spills: chunks are o
 every run.
 
 `own` are the thread's own (data, target, -, gradient, second derivative), arranged as `kernels/rowports.py` expects;
-`row` are (memory of data, memory of target, first element of the row, label, width, lane).
+`row` are (memory of data, memory of target, first element of the row, label, width, lane, class to begin with).
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def together(join: Any, a: Any, shared: Any, thread: Any) -> Any:
 def climbed(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
     """The maxima."""
     m = LOWEST
-    for low in range(0, row[4], GROUP * WIDTH * PACKETS):
+    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
         load(own, row, low)
         for p in range(PACKETS):
             k = low + (p * GROUP + row[5]) * WIDTH
@@ -122,7 +122,7 @@ def climbed(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
 def topmost(own: Any, fixed: Any, row: Any, m: Any) -> Any:
     """Minus the place where the first maximum is first taken, as a number; -inf where it is not."""
     best = NOWHERE
-    for low in range(0, row[4], GROUP * WIDTH * PACKETS):
+    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
         if not HELD:
             load(own, row, low)
         for p in range(PACKETS):
@@ -138,7 +138,7 @@ def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any) -> Any:
     """The sums, and whether an element lies outside its domain (0 or 1)."""
     sums = ZEROS
     flaws = np.int32(0)
-    for low in range(0, row[4], GROUP * WIDTH * PACKETS):
+    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
         if not (HELD and PEAK):
             load(own, row, low)
         for p in range(PACKETS):
@@ -156,7 +156,7 @@ def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any) -> Any:
 def refolded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any) -> Any:
     """The second sums."""
     sums = MORE
-    for low in range(0, row[4], GROUP * WIDTH * PACKETS):
+    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
         if not HELD:
             load(own, row, low)
         for p in range(PACKETS):
@@ -172,7 +172,7 @@ def refolded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any) -> An
 def sloped(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, s: Any, factor: Any, grad: Any, hess: Any,
            there: Any) -> None:  # fmt: skip
     """Write the derivatives."""
-    for low in range(0, row[4], GROUP * WIDTH * PACKETS):
+    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
         if not HELD:
             load(own, row, low)
         for p in range(PACKETS):
@@ -216,7 +216,7 @@ def total(
     shared = cuda.shared.array(ROOM, KIND)
     own = (new_data(), new_target(), (), new_slope(), new_curve())
     fixed = (params, mix, bounds)
-    row = (data, target, number * width, label, width, lane)
+    row = (data, target, number * width, label, width, lane, np.int64(0))
     m = LOWEST
     if PEAK:
         m = together(largest, climbed(own, fixed, classes, row), shared, thread)

@@ -18,7 +18,7 @@ import fastloss as fl
 from fastloss.kernels.cuda import spreadplan, target
 from fastloss.kernels.cuda.arguments import arguments, flat
 from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan
-from fastloss.kernels.cuda.rowplan import CudaRowPlan, fitted, width_of
+from fastloss.kernels.cuda.rowplan import CudaRowPlan, fitted, parts_of, width_of
 from fastloss.kernels.cuda.target import Binary, compiled
 from fastloss.kernels.plan import Plan, sum_plan
 from fastloss.kernels.rowplan import RowPlan, census_plan
@@ -112,6 +112,16 @@ def test_rows_of_every_dtype(name: str, stored: str, target: str, capability: tu
     for classes in (128, 32_000):
         how = row_plan(fl.LOSSES[name], stored, classes, target=target)
         assert faults(compiled(how, capability), stored != "d", True, how.bounds) == []
+
+
+@pytest.mark.parametrize("stored", "fdE")
+@pytest.mark.parametrize("name", ["cross_entropy", "distillation_from_probabilities", "js_distillation"])
+def test_rows_that_blocks_share(name: str, stored: str) -> None:
+    how = row_plan(fl.LOSSES[name], stored, 128_256, stats=fl.LOSSES[name].functions.stats is not None)
+    assert parts_of(how, 1, 128_256) > 1
+    for stage in how.stages:
+        wide = stage.stage == "last"
+        assert faults(compiled(stage, (9, 0)), stored != "d", wide, how.bounds) == []
 
 
 def logistic(d: float, sigma: float = 1.0) -> tuple[float, float, float]:

@@ -49,6 +49,14 @@ def _inserted(a: Any, b: Any, start: Any, count: Any) -> Any:
     return (b & ~mask) | (_shifted_left(a, start) & mask)
 
 
+def _divided(a: Any, b: Any) -> Any:
+    """Integers towards zero; what is divided by 0, where a thread is not there, is anything."""
+    if a.dtype.kind == "f":
+        return a / b
+    some = np.where(b == 0, b.dtype.type(1), b)
+    return np.where((a < 0) != (some < 0), -(np.abs(a) // np.abs(some)), np.abs(a) // np.abs(some)).astype(a.dtype)
+
+
 def flushed(x: Any) -> Any:
     """Without subnormal numbers."""
     return np.where(np.abs(x) < np.finfo(x.dtype).tiny, np.copysign(x.dtype.type(0), x), x)
@@ -60,7 +68,8 @@ def clamped(x: Any) -> Any:
 
 
 SIMPLE: dict[str, Any] = {
-    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "mul.lo": operator.mul, "div": operator.truediv,
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "mul.lo": operator.mul, "div": _divided,
+    "rem": lambda a, b: a - _divided(a, b) * b,
     "fma": _fused, "neg": operator.neg, "abs": np.abs, "min": np.fmin, "max": np.fmax, "sqrt": np.sqrt,
     "rcp": lambda x: x.dtype.type(1) / x, "rcp.approx": lambda x: x.dtype.type(1) / x,
     "ex2.approx": lambda x: np.exp2(_wide(x)).astype(x.dtype), "copysign": lambda a, b: np.copysign(b, a),

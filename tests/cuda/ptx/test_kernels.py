@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from assembly import parse
-from hosted import Hosted, both
+from hosted import Hosted, both, row_data
 from machine import Machine
 from numpy.testing import assert_allclose, assert_array_equal
 from spaces import Memory, of_the_host
@@ -23,7 +23,6 @@ from fastloss.options import GRAD, VALUE
 pytestmark = [pytest.mark.usefixtures("hardware"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 POINTWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
 ROWWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
-LOGS = ("negative_log_likelihood", "kl_divergence_log", "kl_divergence_log_target")
 TYPES = {"f4": np.float32, "f8": np.float64, "f2": np.float16, "bf16": ml_dtypes.bfloat16}
 
 
@@ -34,26 +33,24 @@ def test_every_pointwise_loss(loss: Any, hardware: Any, rng: np.random.Generator
     assert hardware.races == set()
 
 
-def rows(loss: Any, n: int, k: int, kind: Any, rng: np.random.Generator) -> list[Any]:
-    data = []
-    for i, d in enumerate(loss.domains[: loss.scores]):
-        x = rng.dirichlet(np.ones(k), n) if i or loss.name in LOGS or not d.is_real_line else rng.normal(size=(n, k))
-        logs = loss.name in LOGS and (not i or loss.name.endswith("log_target"))
-        data.append((np.log(x) if logs else x).astype(kind))
-    labels = rng.integers(0, k, n)
-    target = {"none": [], "dense": [np.eye(k)[labels].astype(kind)]}
-    return data + target.get(loss.target, [labels])
-
-
 @pytest.mark.parametrize("loss", ROWWISE, ids=lambda x: x.name)
 def test_every_loss_of_rows(loss: Any, hardware: Any, rng: np.random.Generator) -> None:
-    both(loss.value_and_grad, *rows(loss, 13, 24, "f4", rng), check=False)
+    both(loss.value_and_grad, *row_data(loss, 24, "f4", rng, 13), check=False)
+    assert hardware.races == set()
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "js_distillation"])
+def test_rows_that_blocks_share(name: str, hardware: Any, rng: np.random.Generator) -> None:
+    loss = fl.LOSSES[name]
+    data = row_data(loss, 17_001, "f4", rng, 2)
+    both(loss.value_and_grad, *data)
+    assert hardware.launches == 4 + (name == "js_distillation")
     assert hardware.races == set()
 
 
 @pytest.mark.parametrize("k", [24, 1_500])
 def test_a_teacher_known_in_part(k: int, hardware: Any, rng: np.random.Generator) -> None:
-    x, labels = rows(fl.cross_entropy, 13, k, "f4", rng)
+    x, labels = row_data(fl.cross_entropy, k, "f4", rng, 13)
     indices = np.stack([rng.permutation(k)[:5] for _ in x])
     logs = np.log(rng.dirichlet(np.ones(5), 13)).astype("f4")
     both(fl.topk_distillation.value_and_grad, x, indices, logs, labels)
@@ -85,7 +82,7 @@ def test_dtypes_and_weights(dtype: str, reduction: str, hardware: Any, rng: np.r
 @pytest.mark.parametrize("dtype", ["f4", "bf16"])
 def test_every_port_of_rows_at_once(k: int, dtype: str, hardware: Any, rng: np.random.Generator) -> None:
     """Rows of a warp, one by one; of a block, which holds them; and longer ones."""
-    x, labels = rows(fl.cross_entropy, 16, k, TYPES[dtype], rng)
+    x, labels = row_data(fl.cross_entropy, k, TYPES[dtype], rng, 16)
     weight = np.tile([1.0, 0.0, 2.0, 0.5], 4)
     x[1], labels[2] = np.nan, -100
     options = {"weight": weight, "class_weight": rng.random(k), "label_smoothing": 0.1, "ignore_index": -100}
@@ -117,7 +114,7 @@ def test_addresses_that_are_no_multiples_of_packets(hardware: Any, rng: np.rando
 
 @pytest.mark.parametrize("wrong", [-1, 24, 2**40])
 def test_wrong_labels_read_nothing(wrong: int, hardware: Any, rng: np.random.Generator) -> None:
-    x, labels = rows(fl.cross_entropy, 16, 24, "f4", rng)
+    x, labels = row_data(fl.cross_entropy, 24, "f4", rng, 16)
     labels[3] = wrong
     grad = fl.cross_entropy.grad(Hosted(x), Hosted(labels), class_weight=Hosted(rng.random(24)))
     assert_array_equal(grad.array[3], 0.0)

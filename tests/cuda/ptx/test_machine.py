@@ -61,6 +61,8 @@ RIGHT = [
         $L1: neg.f32 %f3, %f1; $L2: mov.b32 %r2, %f3; shfl.sync.bfly.b32 %r3, %r2, 16, 31, -1; st.global.u32 [%rd5], %r3;""",
      np.where((TID ^ 16) < 40, 2.5, -2.5)),
     (SWAP.replace("BARRIER", "bar.sync 0;"), 63 - TID),
+    ("""sub.s32 %r2, %r1, 30; div.s32 %r3, %r2, 7; rem.u32 %r4, %r1, 5; mul.lo.s32 %r5, %r3, 10; add.s32 %r5, %r5, %r4; cvt.rn.f32.s32 %f3, %r5;
+        st.global.f32 [%rd5], %f3;""", np.trunc((TID - 30) / 7) * 10 + TID % 5),
     ("""st.global.u32 [%rd5], %r1; bar.sync 0; mov.u64 %rd8, 252; sub.s64 %rd8, %rd8, %rd3; add.s64 %rd8, %rd8, %rd2;
         st.global.f32 [%rd8], %f1;""", 2.5 + 0 * TID),
     ("""setp.eq.u32 %p1, %r1, 40; bar.red.or.pred %p2, 0, %p1; setp.eq.u32 %p1, %r1, 99; bar.red.or.pred %p3, 0, %p1;

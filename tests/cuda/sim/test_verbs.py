@@ -9,20 +9,14 @@ import hosted
 import ml_dtypes
 import numpy as np
 import pytest
-from hosted import Hosted, agree, both, to_gpu
+from hosted import Hosted, agree, both, row_data, sampled, to_gpu
 from numpy.testing import assert_array_equal
 
 import fastloss as fl
-from fastloss.program import Pair
 
 pytestmark = [pytest.mark.usefixtures("gpu"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 POINTWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
 ROWWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
-
-
-def sampled(loss: Any, shape: Any, kind: Any, rng: np.random.Generator) -> tuple[Any, ...]:
-    n = int(np.prod(shape))
-    return tuple(domain.sample(rng, n).astype(kind).reshape(shape) for domain in loss.domains)
 
 
 @pytest.mark.parametrize("loss", POINTWISE, ids=lambda x: x.name)
@@ -103,24 +97,6 @@ def test_out_and_in_place(rng: np.random.Generator) -> None:
     each = Hosted(np.empty_like(x))
     assert fl.huber(Hosted(x), Hosted(y), reduction="none", out=each) is each
     agree(each, fl.huber(x, y, reduction="none"))
-
-
-def row_data(loss: Any, k: int, kind: Any, rng: np.random.Generator, n: int = 5) -> tuple[Any, ...]:
-    if isinstance(loss.functions, Pair):
-        return sampled(loss, (n, k), kind, rng)
-    scores = [
-        rng.dirichlet(np.ones(k), n) if i or not d.is_real_line else rng.normal(size=(n, k))
-        for i, d in enumerate(loss.domains[: loss.scores])
-    ]
-    if loss.name in ("negative_log_likelihood", "kl_divergence_log", "kl_divergence_log_target"):
-        scores = [np.log(rng.dirichlet(np.ones(k), n)), *scores[1:]]
-    if loss.name == "kl_divergence_log_target":
-        scores[1] = np.log(scores[1])
-    data = [x.astype(kind) for x in scores]
-    if loss.target == "none":
-        return tuple(data)
-    dense = np.eye(k)[rng.integers(0, k, n)].astype(kind)
-    return (*data, dense if loss.target == "dense" else rng.integers(0, k, n))
 
 
 @pytest.mark.parametrize("loss", ROWWISE, ids=lambda x: x.name)

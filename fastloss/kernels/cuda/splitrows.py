@@ -1,0 +1,145 @@
+"""The row template for CUDA where rows are so few and so long that each is shared out among blocks.
+
+Blocks cannot wait for each other: what all of a row's must know goes by way of memory, and each stage is a launch.
+They leave each part's maxima, its sums and the place of its maximum, its second sums; the last writes the results. What
+the parts have left is joined in one order, by every block for itself.
+
+`row` has the part's end for the row's width, and its beginning.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from .rows import climbed, folded, largest, refolded, sloped, summed, together, topmost
+
+# Ports.
+real: Any = None
+settle: Any = None
+finishes: Any = None
+statistics: Any = None
+label_of: Any = None
+share: Any = None
+portion: Any = None
+put_stats: Any = None
+put_top: Any = None
+write_value: Any = None
+new_data: Any = None
+new_target: Any = None
+new_slope: Any = None
+new_curve: Any = None
+factor_of: Any = None
+stash: Any = None
+fetch: Any = None
+LOWEST: Any = None
+NOWHERE: Any = None
+ZEROS: Any = None
+MORE: Any = None
+UNKNOWN: Any = None
+KIND: Any = None
+GROUP: Any = None
+ROOM: Any = None
+PACKETS: Any = None
+WIDTH: Any = None
+SUMS_FROM: Any = None
+MORE_FROM: Any = None
+BEST_FROM: Any = None
+PARTIAL: Any = None
+SEEK = ADD = AGAIN = VALUE = GRAD = CHECK = PEAK = TWICE = STATS = LABELS = False
+
+
+def leave(room: Any, place: Any, values: Any, thread: Any) -> None:
+    """Keep what a part has come to."""
+    if thread == 0:
+        stash(room[0], place, 1, values)
+
+
+def joined(join: Any, like: Any, offset: int, room: Any, shared: Any, thread: Any) -> Any:
+    """What all parts of the row have come to."""
+    a = like
+    if thread < room[2]:
+        a = fetch(room[0], (room[1] + thread) * PARTIAL + offset, 1, like)
+    return together(join, a, shared, thread)
+
+
+def sought(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, shared: Any) -> None:
+    """Leave the part's maxima."""
+    leave(room, place, together(largest, climbed(own, fixed, classes, row), shared, row[5]), row[5])
+
+
+def added(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, shared: Any, m: Any) -> Any:
+    """Leave the part's sums; whether one of its elements lies outside its domain (0 or 1)."""
+    sums, flaw = folded(own, fixed, classes, row, m)
+    leave(room, place + SUMS_FROM, together(summed, sums, shared, row[5]), row[5])
+    if STATS:
+        leave(room, place + BEST_FROM, together(largest, topmost(own, fixed, row, m), shared, row[5]), row[5])
+    return flaw
+
+
+def again(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, shared: Any, m: Any, sums: Any) -> None:
+    """Leave the part's second sums."""
+    more = refolded(own, fixed, classes, row, m, settle(*(m + sums + fixed[0])))
+    leave(room, place + MORE_FROM, together(summed, more, shared, row[5]), row[5])
+
+
+def ended(fixed: Any, room: Any, shared: Any, thread: Any, m: Any, sums: Any) -> Any:
+    """The row's loss and coefficients."""
+    if TWICE:
+        return finishes(m, sums + joined(summed, MORE, MORE_FROM, room, shared, thread), fixed[0])
+    return finishes(m, sums, fixed[0])
+
+
+def total(
+    data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: Any, slopes: Any, ignore: int,
+    bounds: Any, loss: Any, facts: Any, grad: Any, hess: Any, flaws: Any, memory: Any, parts: Any, width: Any,
+) -> None:  # fmt: skip
+    """One stage of all rows, each in so many parts; as `rows.total`."""
+    thread, block = np.int64(cuda.threadIdx.x), np.int64(cuda.blockIdx.x)
+    number = block // parts
+    at = (number, number, number, number, number, number)
+    factor, _ = factor_of(scale, slopes)
+    label = label_of(((), target), at)
+    s = share((), weight, at, label, ignore)
+    bad = np.int32(0)
+    if LABELS and (label < 0 or label >= width) and s != real(0.0):
+        bad = np.int32(1)
+        s = real(0.0)
+    shared = cuda.shared.array(ROOM, KIND)
+    own = (new_data(), new_target(), (), new_slope(), new_curve())
+    fixed = (params, mix, bounds)
+    # Parts are of whole chunks.
+    chunk = np.int64(GROUP * WIDTH * PACKETS)
+    span = ((width + chunk - 1) // chunk + parts - 1) // parts * chunk
+    first = (block - number * parts) * span
+    row = (data, target, number * width, label, min(width, first + span), thread, first)
+    room, place = (memory, number * parts, parts), block * PARTIAL
+    if (SEEK or ADD) and bad != np.int32(0):
+        flaws[0] = np.int32(1)
+    if SEEK:
+        sought(own, fixed, classes, row, room, place, shared)
+    else:
+        m = joined(largest, LOWEST, 0, room, shared, thread) if PEAK else LOWEST
+        if ADD:
+            flaw = added(own, fixed, classes, row, room, place, shared, m)
+            if CHECK and s != real(0.0) and flaw != np.int32(0):
+                flaws[0] = np.int32(1)
+        else:
+            sums = joined(summed, ZEROS, SUMS_FROM, room, shared, thread)
+            if AGAIN:
+                again(own, fixed, classes, row, room, place, shared, m, sums)
+            else:
+                value, c = ended(fixed, room, shared, thread, m, sums)
+                one = thread == 0 and first == 0
+                if VALUE and one:
+                    write_value(loss[0], number, portion(s, value))
+                if STATS:
+                    best = joined(largest, NOWHERE, BEST_FROM, room, shared, thread)
+                    if one:
+                        here = s != real(0.0)
+                        put_stats(facts, number, statistics(m, sums, params) if here else UNKNOWN)
+                        put_top(facts, number, -best[0] if here and best[0] > NOWHERE[0] else real(-1.0))
+                if GRAD:
+                    sloped(own, fixed, classes, row, m, c, s, factor, grad, hess, True)
