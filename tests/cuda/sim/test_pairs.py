@@ -102,7 +102,9 @@ def test_a_target_outside_its_domain_is_found(gpu: Any) -> None:
     both(MARGIN.value_and_grad, z, t, weight=(np.arange(7) != 5) * 1.0)
     fl.synchronize()
     MARGIN(Hosted(z), Hosted(t))
-    with pytest.raises(ValueError, match="multilabel_margin: a label or an index of an earlier call on the GPU was no class, or a"):
+    with pytest.raises(
+        ValueError, match="multilabel_margin: a label or an index of an earlier call on the GPU was no class, or a"
+    ):
         fl.synchronize()
 
 
