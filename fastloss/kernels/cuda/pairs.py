@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from .rows import summed, together
+from .rows import seated, summed, together
 
 STRIP = 64
 """Elements of the row whose sums are taken before they join those of the others: fewer roundings than one by one."""
@@ -36,7 +36,6 @@ write_value: Any = None
 factor_of: Any = None
 KIND: Any = None
 GROUP: Any = None
-THREADS: Any = None
 ROOM: Any = None
 PACKETS: Any = None
 HELD = VALUE = GRAD = HESS = CHECK = False
@@ -117,15 +116,11 @@ def total(
     bounds: Any, loss: Any, facts: Any, grad: Any, hess: Any, flaws: Any, rows: Any, width: Any,
 ) -> None:  # fmt: skip
     """All rows: their losses and derivatives, and 1 in `flaws[0]` where a value is outside its domain."""
-    thread = np.int64(cuda.threadIdx.x)
-    number = np.int64(cuda.blockIdx.x) * np.int64(THREADS // GROUP) + thread // np.int64(GROUP)
-    # Warps exchange what they have as a whole: those beyond the last row go along with it, and write nothing.
-    there = number < rows
-    number = min(number, rows - np.int64(1))
+    thread, number, there, lane = seated(rows)
     factor, _ = factor_of(scale, slopes)
     s = share((), weight, (number, number, number, number, number, number), -1, -1)
     stop = width if s != real(0.0) else np.int64(0)
-    start, lane = number * width, thread % np.int64(GROUP)
+    start = number * width
     row = ((data, target, classes, grad, hess), (start, start, start, start, start, start), width, lane)
     fixed = (params, bounds)
     shared = cuda.shared.array(ROOM, KIND)

@@ -194,25 +194,39 @@ def sloped(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, s: Any,
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
+def seated(rows: Any) -> Any:
+    """The thread, its row, whether there is such a row, and the thread's place in the row's group."""
+    thread = np.int64(cuda.threadIdx.x)
+    number = np.int64(cuda.blockIdx.x) * np.int64(THREADS // GROUP) + thread // np.int64(GROUP)
+    # Warps exchange what they have as a whole: those beyond the last row go along with it, and write nothing.
+    return thread, min(number, rows - np.int64(1)), number < rows, thread % np.int64(GROUP)
+
+
+def weighed(target: Any, weight: Any, ignore: int, number: Any, width: Any) -> Any:
+    """A row's label and share, and whether the label is no class (0 or 1), which makes the row absent."""
+    at = (number, number, number, number, number, number)
+    label = label_of(((), target), at)
+    s = share((), weight, at, label, ignore)
+    if LABELS and (label < 0 or label >= width) and s != real(0.0):
+        return label, real(0.0), np.int32(1)
+    return label, s, np.int32(0)
+
+
+def told(facts: Any, number: Any, m: Any, sums: Any, params: Any, best: Any, s: Any) -> None:
+    """Write a row's statistics."""
+    here = s != real(0.0)
+    put_stats(facts, number, statistics(m, sums, params) if here else UNKNOWN)
+    put_top(facts, number, -best[0] if here and best[0] > NOWHERE[0] else real(-1.0))
+
+
 def total(
     data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: Any, slopes: Any, ignore: int,
     bounds: Any, loss: Any, facts: Any, grad: Any, hess: Any, flaws: Any, rows: Any, width: Any,
 ) -> None:  # fmt: skip
     """All rows: their losses, statistics and derivatives, and 1 in `flaws[0]` where a label or a value is wrong."""
-    thread = np.int64(cuda.threadIdx.x)
-    number = np.int64(cuda.blockIdx.x) * np.int64(THREADS // GROUP) + thread // np.int64(GROUP)
-    # Warps exchange what they have as a whole: those beyond the last row go along with it, and write nothing.
-    there = number < rows
-    number = min(number, rows - np.int64(1))
-    at = (number, number, number, number, number, number)
-    lane = thread % np.int64(GROUP)
+    thread, number, there, lane = seated(rows)
     factor, _ = factor_of(scale, slopes)
-    label = label_of(((), target), at)
-    s = share((), weight, at, label, ignore)
-    bad = np.int32(0)
-    if LABELS and (label < 0 or label >= width) and s != real(0.0):
-        bad = np.int32(1)
-        s = real(0.0)
+    label, s, bad = weighed(target, weight, ignore, number, width)
     shared = cuda.shared.array(ROOM, KIND)
     own = (new_data(), new_target(), (), new_slope(), new_curve())
     fixed = (params, mix, bounds)
@@ -238,9 +252,7 @@ def total(
     if STATS:
         best = together(largest, topmost(own, fixed, row, m), shared, thread)
         if there and lane == 0:
-            here = s != real(0.0)
-            put_stats(facts, number, statistics(m, sums, params) if here else UNKNOWN)
-            put_top(facts, number, -best[0] if here and best[0] > NOWHERE[0] else real(-1.0))
+            told(facts, number, m, sums, params, best, s)
     if GRAD:
         sloped(own, fixed, classes, row, m, c, s, factor, grad, hess, there)
 

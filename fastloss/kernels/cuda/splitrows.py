@@ -14,18 +14,13 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from .rows import climbed, folded, largest, refolded, sloped, summed, together, topmost
+from .rows import climbed, folded, largest, refolded, sloped, summed, together, told, topmost, weighed
 
 # Ports.
 real: Any = None
 settle: Any = None
 finishes: Any = None
-statistics: Any = None
-label_of: Any = None
-share: Any = None
 portion: Any = None
-put_stats: Any = None
-put_top: Any = None
 write_value: Any = None
 new_data: Any = None
 new_target: Any = None
@@ -38,7 +33,6 @@ LOWEST: Any = None
 NOWHERE: Any = None
 ZEROS: Any = None
 MORE: Any = None
-UNKNOWN: Any = None
 KIND: Any = None
 GROUP: Any = None
 ROOM: Any = None
@@ -48,7 +42,7 @@ SUMS_FROM: Any = None
 MORE_FROM: Any = None
 BEST_FROM: Any = None
 PARTIAL: Any = None
-SEEK = ADD = AGAIN = VALUE = GRAD = CHECK = PEAK = TWICE = STATS = LABELS = False
+SEEK = ADD = AGAIN = VALUE = GRAD = CHECK = PEAK = TWICE = STATS = False
 
 
 def leave(room: Any, place: Any, values: Any, thread: Any) -> None:
@@ -99,14 +93,8 @@ def total(
     """One stage of all rows, each in so many parts; as `rows.total`."""
     thread, block = np.int64(cuda.threadIdx.x), np.int64(cuda.blockIdx.x)
     number = block // parts
-    at = (number, number, number, number, number, number)
     factor, _ = factor_of(scale, slopes)
-    label = label_of(((), target), at)
-    s = share((), weight, at, label, ignore)
-    bad = np.int32(0)
-    if LABELS and (label < 0 or label >= width) and s != real(0.0):
-        bad = np.int32(1)
-        s = real(0.0)
+    label, s, bad = weighed(target, weight, ignore, number, width)
     shared = cuda.shared.array(ROOM, KIND)
     own = (new_data(), new_target(), (), new_slope(), new_curve())
     fixed = (params, mix, bounds)
@@ -138,8 +126,6 @@ def total(
                 if STATS:
                     best = joined(largest, NOWHERE, BEST_FROM, room, shared, thread)
                     if one:
-                        here = s != real(0.0)
-                        put_stats(facts, number, statistics(m, sums, params) if here else UNKNOWN)
-                        put_top(facts, number, -best[0] if here and best[0] > NOWHERE[0] else real(-1.0))
+                        told(facts, number, m, sums, params, best, s)
                 if GRAD:
                     sloped(own, fixed, classes, row, m, c, s, factor, grad, hess, True)
