@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from ranking import each_pair, logistic
 from test_row_kernels import BRAIN, TOLERANCE, close
 from test_row_laws import layouts
 
@@ -15,15 +15,6 @@ import fastloss as fl
 
 SIZES = [(1, 1), (5, 2), (130, 3), (20, 70), (3, 129), (2, 2048 + 70)]
 """The last has more labels than are added up in the compute type, and rows longer than a strip."""
-
-
-def logistic(d: float, sigma: float = 1.0) -> tuple[float, float, float]:
-    e = 1.0 / (1.0 + math.exp(sigma * d))
-    return math.log1p(math.exp(-sigma * d)), -sigma * e, sigma * sigma * e * (1.0 - e)
-
-
-def each_pair(classes: float, pairs: float, sigma: float) -> float:
-    return 1.0 / pairs if pairs > 0.0 else 0.0
 
 
 @pytest.fixture

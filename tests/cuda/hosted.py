@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
 from fastloss.arrays.gpu.buffers import Buffer, char_of, dtype_of
@@ -174,6 +175,13 @@ def both(call: Any, *inputs: Any, tolerance: float | None = None, **options: Any
     found = call(*map(to_gpu, inputs), **{k: to_gpu(v) for k, v in options.items()})
     agree(found, call(*inputs, **options), tolerance)
     return found
+
+
+def raises(gpu: Any, call: Any, kind: Any, text: str) -> None:
+    """An error, before anything is launched."""
+    with pytest.raises(kind, match=text):
+        call()
+    assert gpu.launches == []
 
 
 def sampled(loss: Any, shape: Any, kind: Any, rng: np.random.Generator) -> tuple[Any, ...]:

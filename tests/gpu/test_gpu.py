@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import ml_dtypes
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from libraries import installed
 from numpy.testing import assert_allclose, assert_array_equal
+from ranking import each_pair, logistic
 
 import fastloss as fl
 from fastloss.program import Functions, Pair
@@ -96,15 +96,6 @@ def test_every_loss_of_pairs(loss: Any, dtype: str, library: Any, rng: np.random
     # Not so many pairs that the difference of one of them is rounded across a kink.
     data = [d.sample(rng, 37 * 101).reshape(37, 101).astype(TYPES[dtype]) for d in loss.domains]
     both(library, loss.value_and_grad, data, dtype, check=False)
-
-
-def logistic(d: float, sigma: float = 1.0) -> tuple[float, float, float]:
-    e = 1.0 / (1.0 + math.exp(sigma * d))
-    return math.log1p(math.exp(-sigma * d)), -sigma * e, sigma * sigma * e * (1.0 - e)
-
-
-def each_pair(classes: float, pairs: float, sigma: float) -> float:
-    return 1.0 / pairs if pairs > 0.0 else 0.0
 
 
 @pytest.mark.parametrize("dtype", TYPES)

@@ -5,7 +5,6 @@ That a kernel passes says nothing of its speed; that one fails says that it cann
 
 from __future__ import annotations
 
-import math
 import re
 from functools import cache
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import cuda, types
+from ranking import each_pair, logistic
 
 import fastloss as fl
 from fastloss.kernels.cuda import spreadplan, target
@@ -122,15 +122,6 @@ def test_rows_that_blocks_share(name: str, stored: str) -> None:
     for stage in how.stages:
         wide = stage.stage == "last"
         assert faults(compiled(stage, (9, 0)), stored != "d", wide, how.bounds) == []
-
-
-def logistic(d: float, sigma: float = 1.0) -> tuple[float, float, float]:
-    e = 1.0 / (1.0 + math.exp(sigma * d))
-    return math.log1p(math.exp(-sigma * d)), -sigma * e, sigma * sigma * e * (1.0 - e)
-
-
-def each_pair(classes: float, pairs: float, sigma: float) -> float:
-    return 1.0 / pairs if pairs > 0.0 else 0.0
 
 
 @pytest.mark.parametrize("stored", "fdeE")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import ml_dtypes
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from hosted import Hosted, agree, both, to_gpu
 from numpy.testing import assert_array_equal
+from ranking import logistic
 
 import fastloss as fl
 from fastloss.kernels.cuda import pairs
@@ -23,12 +23,7 @@ def _short_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pairs, "STRIP", 8)
 
 
-def logistic(d: float, sigma: float = 1.0) -> tuple[float, float, float]:
-    e = 1.0 / (1.0 + math.exp(sigma * d))
-    return math.log1p(math.exp(-sigma * d)), -sigma * e, sigma * sigma * e * (1.0 - e)
-
-
-def each_pair(classes: float, pairs: float, sigma: float) -> float:
+def by_width(classes: float, pairs: float, sigma: float) -> float:
     return classes / pairs if pairs > 0.0 else 0.0
 
 
@@ -44,7 +39,7 @@ def made(name: str, pair: Any, share: Any, **domains: Any) -> Any:
     return fl.pairwise(**domains)(type(name, (), {"__module__": __name__, "pair": pair, "share": share}))
 
 
-RANKING = made("ranking", logistic, each_pair, sigma=fl.POSITIVE)
+RANKING = made("ranking", logistic, by_width, sigma=fl.POSITIVE)
 """With a slope and a curve everywhere, of targets of any number, and a share that depends on how many pairs there are."""
 
 

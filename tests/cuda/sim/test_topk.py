@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hosted import Hosted, agree, both, to_gpu
+from hosted import Hosted, agree, both, raises, to_gpu
 from numpy.testing import assert_array_equal
 
 import fastloss as fl
@@ -163,7 +163,4 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
 
 @pytest.mark.parametrize("case", range(len(WRONG)))
 def test_errors(case: int, gpu: Any) -> None:
-    call, kind, text = WRONG[case]
-    with pytest.raises(kind, match=text):
-        call()
-    assert gpu.launches == []
+    raises(gpu, *WRONG[case])
