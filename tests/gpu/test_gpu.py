@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from ranking import each_pair, logistic
 
 import fastloss as fl
+from fastloss.kernels.cuda import rowplan
 from fastloss.program import Functions, Pair
 
 LIBRARIES = installed()
@@ -72,9 +73,14 @@ def test_every_pointwise_loss(loss: Any, dtype: str, library: Any, rng: np.rando
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("k", [10, 1_000, 1_001, 40_000])
+# The longest both in parts that blocks share, and by a block each.
+@pytest.mark.parametrize(("k", "blocks"), [(10, 512), (1_000, 512), (1_001, 512), (40_000, 512), (40_000, 1)])
 @pytest.mark.parametrize("loss", ROWWISE, ids=lambda x: x.name)
-def test_every_loss_of_rows(loss: Any, k: int, dtype: str, library: Any, rng: np.random.Generator) -> None:
+def test_every_loss_of_rows(
+    loss: Any, k: int, blocks: int, dtype: str, library: Any, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rowplan, "SHARED", blocks)
+    loss.recipes.clear()  # which know what calls of these shapes have launched
     n, data = 37, []
     for i, d in enumerate(loss.domains[: loss.scores]):
         logs = loss.name in ("negative_log_likelihood", "kl_divergence_log", "kl_divergence_log_target")
