@@ -266,20 +266,16 @@ def carry_pair(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: 
     carry_hess(arrays, lanes, at, steps, width, count)
 
 
-def drop1(arrays: Any, place: int, d1: Any, d2: Any) -> None:
-    write_kept0(arrays[5][0], place, d1)
-
-
-def drop2(arrays: Any, place: int, d1: Any, d2: Any) -> None:
-    write_kept0(arrays[5][0], place, d1)
-    write_kept1(arrays[5][1], place, d2)
-
-
 # -- target masses -----------------------------------------------------------------------------------------------------
 
 
 def lane_no_mass(arrays: Any, fixed: Any, lanes: Any, k: int, r: int) -> Any:
     return real(0.0)
+
+
+def lane_sharp_mass(arrays: Any, fixed: Any, lanes: Any, k: int, r: int) -> Any:
+    # Constants spare a comparison: 4% of the time of 100 classes.
+    return select(read_label(lanes[0], r) == real(k), real(1.0), real(0.0))
 
 
 def lane_label_mass(arrays: Any, fixed: Any, lanes: Any, k: int, r: int) -> Any:

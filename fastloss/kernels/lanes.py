@@ -214,11 +214,11 @@ def sloped(arrays: Any, fixed: Any, lanes: Any, scale: Any, width: int) -> None:
     for k in range(width):
         for r in range(np.uint64(LANES)):
             place = np.uint64(k * LANES) + r
-            s = read_share(lanes[1], r)
+            factor = read_share(lanes[1], r) * scale
             t = mass(arrays, fixed, lanes, k, r)
             kept = recall(arrays, (), place)
             d1, d2 = slope(*(kept + (t,) + get_coefs(lanes[8], r, LANES, COEFS) + fixed[0]))
-            drop(arrays, place, portion(s, scale * d1), portion(s, scale * d2))
+            drop(arrays, place, portion(factor, d1), portion(factor, d2))
 
 
 # -- tiles -------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..options import GRAD, HESS, VALUE
 from ..program import Functions, Pair, Sizes
+from . import keptports as s
 from . import laneports as q
 from . import lanes, pairs, rows
 from . import ports as p
@@ -74,10 +75,8 @@ class RowPlan(NamedTuple):
 
     @property
     def direct(self) -> bool:
-        """Whether what is kept of an element goes where its gradient will be."""
-        return (
-            self.entry == "rows" and self.sizes.kept == 1 and bool(self.want & GRAD) and self.types[0] == self.compute
-        )
+        """Whether the first number that is kept of an element goes where its gradient will be."""
+        return self.entry == "rows" and self.sizes.kept > 0 and bool(self.want & GRAD) and self.types[0] == self.compute
 
     @property
     def sums(self) -> int:
@@ -94,7 +93,7 @@ class RowPlan(NamedTuple):
         """How many arrays of a row's length, or of a tile's, are needed on the side."""
         if self.entry == "lanes":
             return max(self.sizes.scores, self.sizes.kept, 2 if self.want & HESS else 1)
-        return self.sizes.kept if (self.want & GRAD or self.twice) and not self.direct else 0
+        return self.sizes.kept - self.direct if self.want & GRAD or self.twice else 0
 
 
 class RowTarget(Target, Protocol):
@@ -118,9 +117,11 @@ def census_plan(plan: RowPlan) -> RowPlan:
 _NONE = Functions(p.keep, p.keep, p.keep)
 
 _SCORES = {(1, False): r.scores1, (2, False): r.scores2, (1, True): r.inplace1, (2, True): r.inplace2}
-_KEEP = (r.keep0, r.keep1, r.keep2, r.keep3)
-_RECALL = (r.recall0, r.recall1, r.recall2, r.recall3)
-_ROOM = (r.room0, r.room1, r.room2, r.room3)
+_KEEP = (s.keep0, s.keep1, s.keep2, s.keep3)
+_RECALL = (s.recall0, s.recall1, s.recall2, s.recall3)
+_KEEP_THERE = (s.keep_there1, s.keep_there2, s.keep_there3)
+_RECALL_THERE = (s.recall_there1, s.recall_there2, s.recall_there3)
+_ROOM = (s.room0, s.room1, s.room2, s.room3)
 _SHARE = {
     (False, False): r.share_alike, (False, True): r.share_kept,
     (True, False): r.share_weighted, (True, True): r.share_weighted_kept,
@@ -160,8 +161,8 @@ def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
         "class_share": r.class_share if plan.classes else r.class_share_alike,
         "label_of": r.label_of if labels else r.no_label,
         **_weights(plan, target),
-        "keep": r.keep_there if plan.direct else _KEEP[plan.kept],
-        "recall": r.recall_there if plan.direct else _RECALL[plan.kept],
+        "keep": (_KEEP_THERE if plan.direct else _KEEP)[plan.kept],
+        "recall": (_RECALL_THERE if plan.direct else _RECALL)[plan.kept],
         "room": _ROOM[plan.kept],
         "outside": _OUTSIDE[sizes.scores, dense],
         "put_grad": r.put_grad,
@@ -230,6 +231,11 @@ def _pairs(plan: RowPlan, target: RowTarget, lifted: Mapping[str, Any]) -> dict[
 
 
 _BRING = {(2, False): q.bring_pair, (1, True): q.bring_dense, (2, True): q.bring_all}
+_LANE_MASS = {
+    ("none", False): q.lane_no_mass,
+    ("labels", False): q.lane_sharp_mass, ("labels", True): q.lane_label_mass,
+    ("dense", False): q.lane_dense_mass, ("dense", True): q.lane_smooth_dense_mass,
+}  # fmt: skip
 _LANE_OUTSIDE = {
     (1, False): q.lane_outside1, (1, True): q.lane_outside1_dense,
     (2, False): q.lane_outside2, (2, True): q.lane_outside2_dense,
@@ -241,9 +247,7 @@ def _lanes(plan: RowPlan) -> dict[str, Any]:
     sizes, dense = plan.sizes, plan.target == "dense"
     turn, compute = plan.turned, plan.compute
     first = q.bring_again if plan.inplace else q.bring_first
-    raw: Any = q.lane_no_mass if plan.target == "none" else q.lane_label_mass
-    if dense:
-        raw = q.lane_smooth_dense_mass if plan.smooth else q.lane_dense_mass
+    raw = _LANE_MASS[plan.target, plan.smooth]
     curved = bool(plan.want & HESS)
     return {
         "first_scores": first,
@@ -257,7 +261,7 @@ def _lanes(plan: RowPlan) -> dict[str, Any]:
         "fetch": _RECALL[sizes.scores],
         "keep": _KEEP[sizes.kept],
         "recall": _RECALL[sizes.kept],
-        "drop": q.drop2 if curved else q.drop1,
+        "drop": s.drop2 if curved else s.drop1,
         "carry": q.carry_pair if curved else q.carry_grad,
         "mass": q.lane_class_mass if plan.classes else raw,
         "lane_raw": raw,

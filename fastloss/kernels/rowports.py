@@ -19,13 +19,6 @@ write_hess0: Any = None
 write_stats0: Any = None
 write_stats1: Any = None
 write_stats2: Any = None
-write_kept0: Any = None
-write_kept1: Any = None
-write_kept2: Any = None
-reread_kept0: Any = None
-reread_kept1: Any = None
-reread_kept2: Any = None
-new: Any = None
 decode0: Any = None
 decode1: Any = None
 decode_target: Any = None
@@ -201,68 +194,6 @@ def class_share_alike(classes: Any, label: int) -> Any:
 
 def class_share(classes: Any, label: int) -> Any:
     return read(classes[0], np.uint64(label))
-
-
-# -- what `fold` keeps for the gradient: in the gradient's own place, or on the side -----------------------------------
-
-
-def keep_there(arrays: Any, at: Any, k: int, kept: Any) -> None:
-    write_grad0(arrays[3][0], at[4] + k, kept[0])
-
-
-def recall_there(arrays: Any, at: Any, k: int) -> Any:
-    return (reread(arrays[3][0], at[4] + k),)
-
-
-def keep0(arrays: Any, at: Any, k: int, kept: Any) -> None:
-    pass
-
-
-def keep1(arrays: Any, at: Any, k: int, kept: Any) -> None:
-    write_kept0(arrays[5][0], k, kept[0])
-
-
-def keep2(arrays: Any, at: Any, k: int, kept: Any) -> None:
-    write_kept0(arrays[5][0], k, kept[0])
-    write_kept1(arrays[5][1], k, kept[1])
-
-
-def keep3(arrays: Any, at: Any, k: int, kept: Any) -> None:
-    write_kept0(arrays[5][0], k, kept[0])
-    write_kept1(arrays[5][1], k, kept[1])
-    write_kept2(arrays[5][2], k, kept[2])
-
-
-def recall0(arrays: Any, at: Any, k: int) -> Any:
-    return ()
-
-
-def recall1(arrays: Any, at: Any, k: int) -> Any:
-    return (reread_kept0(arrays[5][0], k),)
-
-
-def recall2(arrays: Any, at: Any, k: int) -> Any:
-    return reread_kept0(arrays[5][0], k), reread_kept1(arrays[5][1], k)
-
-
-def recall3(arrays: Any, at: Any, k: int) -> Any:
-    return reread_kept0(arrays[5][0], k), reread_kept1(arrays[5][1], k), reread_kept2(arrays[5][2], k)
-
-
-def room0(width: int) -> Any:
-    return ()
-
-
-def room1(width: int) -> Any:
-    return (new(width),)
-
-
-def room2(width: int) -> Any:
-    return new(width), new(width)
-
-
-def room3(width: int) -> Any:
-    return new(width), new(width), new(width)
 
 
 # -- domains, of the numbers as they are stored ------------------------------------------------------------------------

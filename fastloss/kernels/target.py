@@ -16,11 +16,11 @@ from . import (
     bits,
     blocks,
     halves,
+    keptports,
     lanes,
     pairs,
     pointwise,
     rowplan,
-    rowports,
     rows,
     tuples,
     vecmath32,
@@ -53,7 +53,7 @@ def _new64(size: int) -> Any:
 
 
 LOOPS = (pointwise.strip, pointwise.block, pointwise.combined, rows.stretch, lanes.stretch, pairs.stretch)
-ROOMS = (_new32, _new64, rowports.room0, rowports.room1, rowports.room2, rowports.room3)
+ROOMS = (_new32, _new64, keptports.room0, keptports.room1, keptports.room2, keptports.room3)
 _kinds = {f.__code__: _inner for f in LOOPS} | {f.__code__: _allocating for f in ROOMS}
 
 
