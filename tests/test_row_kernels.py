@@ -272,7 +272,9 @@ def test_labels_are_masses(name: str, k: int, rng: np.random.Generator) -> None:
             close(a, b, TOLERANCE["f8"])
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "distillation_from_probabilities"])
+@pytest.mark.parametrize(
+    "name", ["cross_entropy", "distillation", "distillation_from_probabilities", "reverse_distillation"]
+)
 @pytest.mark.parametrize("k", KINDS)
 def test_statistics(k: int, name: str, rng: np.random.Generator) -> None:
     z, t = scores((130, k), "f8", rng), rng.integers(0, k, 130)

@@ -81,6 +81,15 @@ class distillation:
         d1 = soft * towards(a, b, ia, ib, gap)
         return alpha * h1 + d1, alpha * h2 + curve * (a * ia) * missing(a, oa, ia)
 
+    def note(z: float, y: float, ms: float, mt: float, temperature: float, alpha: float, scale_t2: float) -> float:
+        return note_entropy(z, ms)
+
+    def stats(
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
+        lean: float, note: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> Slope:  # fmt: skip
+        return softmax_stats(ms, rest, ties, note)
+
 
 @rowwise(inputs=INPUTS, teacher=UNIT, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
 class distillation_from_probabilities:
@@ -194,6 +203,15 @@ class reverse_distillation:
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
         s1, s2 = reverse(a, lead, oa, ia, mean)
         return alpha * h1 + soft * s1, alpha * h2 + curve * s2
+
+    def note(z: float, y: float, ms: float, mt: float, temperature: float, alpha: float, scale_t2: float) -> float:
+        return note_entropy(z, ms)
+
+    def stats(
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
+        lean: float, note: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> Slope:  # fmt: skip
+        return softmax_stats(ms, rest, ties, note)
 
 
 @rowwise(inputs=INPUTS, beta=OPEN_UNIT, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
