@@ -132,7 +132,7 @@ class Program(Parametrised):
         self.__wrapped__ = functions.first  # where doctest looks for the source
         self.inputs = inputs
         self.target = target
-        self.smooth = smooth
+        self.smooth = smooth and target != "none"
         self.scores = len(inputs) - (target != "none")
         self.domains = tuple(domains.get(n, REAL) for n in inputs)
         self.tests = tuple(d.test for d in self.domains)

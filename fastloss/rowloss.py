@@ -180,7 +180,7 @@ def rowwise(
     `fastloss.program.Functions` says what they are; parameters and their defaults stand in the signature of ``fold``,
     in the order in which all the functions take them, last. `inputs` names the scores and, last, the target;
     `targets` says which kinds it may be: ``"labels"``, ``"dense"``, ``"both"`` or ``"none"`` (then it is not among the
-    inputs). With ``smooth=False`` there is no label smoothing.
+    inputs). With ``smooth=False``, and without a target, there is no label smoothing.
 
     A parameter whose default is None is off unless it is given. What is different where it is given stands in a class
     of the parameter's name inside.

@@ -342,3 +342,22 @@ def test_definitions_are_checked(functions: dict[str, Any], options: dict[str, A
     with pytest.raises(TypeError, match=message):
         fl.rowwise(smooth=False, **options)(type("tried", (), {n: f for n, f in space.items() if f is not None}))
     assert known == fl.LOSSES
+
+
+def test_no_smoothing_where_there_is_no_target() -> None:
+    """Nobody says so in a definition of their own."""
+
+    @fl.rowwise(inputs=("pred",), targets="none")
+    class spread:
+        def fold(p, t):
+            return (p * p,), (p,)
+
+        def finish(total):
+            return total, ()
+
+        def grad(p, t):
+            return 2.0 * p, 2.0
+
+    assert spread([[1.0, 2.0]]) == 5.0
+    with pytest.raises(ValueError, match="spread has no label smoothing, got label_smoothing=0.1"):
+        spread([[1.0, 2.0]], label_smoothing=0.1)
