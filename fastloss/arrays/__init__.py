@@ -21,6 +21,7 @@ _FACES = {"torch": "torch", "cupy": "cupy", "numba": "numba", "numba_cuda": "num
 """Packages some of whose arrays are on a GPU, and the module in `gpu` that knows what can be done with them."""
 
 _numpy: Any = None
+_rows: Any = None
 
 
 def _load() -> Any:
@@ -30,6 +31,15 @@ def _load() -> Any:
 
     _numpy = numpy
     return numpy
+
+
+def _load_rows() -> Any:
+    """The same for rows."""
+    global _rows
+    from . import rows
+
+    _rows = rows
+    return rows
 
 
 def evaluate(
@@ -82,20 +92,22 @@ def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, para
     if options.check is not None and options.check is not True:
         options = options._replace(check=bool(options.check))
     arrays = (*inputs, options.weight, options.class_weight)
-    names = (*loss.inputs, "weight", "class_weight")
-    face = on_gpu(arrays)
-    if face is not None:
-        if face.NAME == "jax":
-            return face.through(loss, names, arrays, options.out, lambda *lent: evaluate_rows(
-                loss, lent[:-2], options._replace(weight=lent[-2], class_weight=lent[-1], out=None), {}
-            ))  # fmt: skip
-        from .gpu import rows as gpu_rows
+    for x in arrays:
+        if type(x) is not ndarray and x is not None:
+            names = (*loss.inputs, "weight", "class_weight")
+            face = on_gpu(arrays)
+            if face is not None:
+                if face.NAME == "jax":
+                    return face.through(loss, names, arrays, options.out, lambda *lent: evaluate_rows(
+                        loss, lent[:-2], options._replace(weight=lent[-2], class_weight=lent[-1], out=None), {}
+                    ))  # fmt: skip
+                from .gpu import rows
 
-        return gpu_rows.evaluate(face, loss, inputs, options)
-    refuse_foreign(loss, arrays, names)
-    from . import rows
-
-    return rows.evaluate(loss, inputs, options)
+                return rows.evaluate(face, loss, inputs, options)
+            refuse_foreign(loss, arrays, names)
+            break
+    adapter = _rows or _load_rows()
+    return adapter.evaluate(loss, inputs, options)
 
 
 def evaluate_chunks(

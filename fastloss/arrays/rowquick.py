@@ -134,7 +134,7 @@ def _run(recipe: Recipe, o: Options, inputs: tuple[Any, ...], scores: int, given
     kernel, census, checker, kind, ignore, parameters, mix, bounds, steps, steps_of_labels = recipe
     want, pred = o.want, inputs[0]
     shape = pred.shape
-    flat = tuple([x.reshape(-1) for x in inputs])
+    flat = tuple([x if x.ndim == 1 else x.reshape(-1) for x in inputs])
     data, target, classes = flat[:scores], flat[scores:], shape[-1]
     rows = pred.size // classes
     denominator: float = rows
