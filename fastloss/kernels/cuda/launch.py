@@ -269,10 +269,14 @@ def _compiled(plan: AnyPlan, capability: tuple[int, int]) -> tuple[bytes, str]:
 @cache
 def gpu() -> Gpu:
     """The devices of this machine; one clear error where there are none."""
-    from numba import cuda
-
     extras = "arrays on a GPU need fastloss[cuda13] or fastloss[cuda12], whichever CUDA you have"
-    if "numba_cuda" not in str(cuda.__file__):  # Numba's own has been given up
+    try:
+        from numba import cuda
+
+        known = "numba_cuda" in str(cuda.__file__)  # Numba's own has been given up
+    except ImportError:
+        known = False
+    if not known:
         raise RuntimeError(f"{extras}: numba-cuda is not installed")
     try:
         from cuda.bindings import driver
