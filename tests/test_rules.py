@@ -50,7 +50,7 @@ def test_templates_know_no_loss(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_only_the_plan_knows_the_variants(path: Path) -> None:
     """A port's module is completed by plan.py alone; the others see whole kernels."""
-    if path.name in ("plan.py", "ports.py", "rowplan.py", "rowports.py", "laneports.py", "keptports.py"):
+    if path.name in ("plan.py", "ports.py", "rowplan.py", "rowports.py", "laneports.py", "keptports.py", "askports.py"):
         return
     chosen = {"fastloss.kernels.ports." + n for n in ("native", "keep", "itself")}
     seen = {m for m in imports(path) if m.startswith("fastloss.kernels.ports.")}

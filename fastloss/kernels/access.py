@@ -118,7 +118,8 @@ def _prefetcher(writing: int) -> Callable[..., Any]:
             if function is None:
                 kind = ir.FunctionType(ir.VoidType(), [address.type, word, word, word])
                 function = ir.Function(builder.module, kind, "llvm.prefetch.p0")
-            builder.call(function, [address, word(writing), word(2), word(1)])
+            # Else it would keep sums of a loop in memory, for all that LLVM knows.
+            in_scope(builder, builder.call(function, [address, word(writing), word(2), word(1)]), INPUTS)
             return context.get_dummy_value()
 
         return types.void(array, index), codegen

@@ -16,7 +16,7 @@ _SIGN16 = np.int32(0x8000)
 _BELOW_SIGN16 = np.int32(0x7FFF)
 _BELOW_SIGN32 = np.int32(0x7FFFFFFF)
 _NAN16 = np.int32(0x7E00)
-_QUIET = np.int32(0x40)
+_NAN_BRAIN = np.uint16(0x7FC0)
 _ONE, _THIRTEEN, _SIXTEEN = np.int32(1), np.int32(13), np.int32(16)
 
 # Fraction bits that float32 has and float16 has not, and the exponents' biases, 127 and 15.
@@ -63,5 +63,4 @@ def encode_brain(x: float) -> int:
     u = to_bits(x)
     odd = bit_and(shift_right(u, _SIXTEEN), _ONE)
     rounded = shift_right(add(add(u, _BRAIN_ROUND), odd), _SIXTEEN)
-    quiet = bit_or(shift_right(u, _SIXTEEN), _QUIET)
-    return np.uint16(select(bit_and(u, _BELOW_SIGN32) > _INFINITY32, quiet, rounded))  # type: ignore[return-value]
+    return select(x != x, _NAN_BRAIN, np.uint16(rounded))  # type: ignore[return-value]

@@ -41,8 +41,6 @@ TURN_FIRST = TURN_SECOND = TURN_MASS = False
 BITS_FIRST = BITS_SECOND = BITS_MASS = False
 bits_of: Any = None
 of_bits: Any = None
-prefetch_read: Any = None
-prefetch_write: Any = None
 lane_raw: Any = None
 inner0: Any = None
 inner1: Any = None
@@ -180,14 +178,11 @@ def everywhere(change: Any, arrays: Any, lanes: Any, width: int) -> None:
 
 
 # -- into the tile, and out of it: by squares where the elements of a row lie side by side, and are of the compute type
-# or of 16 bits. What the next tile needs is asked for ahead.
+# or of 16 bits.
 
 
 def bring_first(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: int) -> None:
     if TURN_FIRST and count == LANES:
-        after = at[0] + np.uint64(LANES * steps[0, 1])
-        for i in range(0, LANES * width, SIDE):
-            prefetch_read(arrays[0][0], after + np.uint64(i))
         squares(turn_first, arrays, lanes, at[0], steps[0], width)
         if BITS_FIRST:
             everywhere(unpack_first, arrays, lanes, width)
@@ -224,9 +219,6 @@ def bring_mass(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: 
 
 def carry_grad(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: int) -> None:
     if TURN_FIRST and count == LANES:
-        after = at[4] + np.uint64(LANES * steps[4, 1])
-        for i in range(0, LANES * width, SIDE):
-            prefetch_write(arrays[3][0], after + np.uint64(i))
         if BITS_FIRST:
             everywhere(pack_slope, arrays, lanes, width)
         squares(turn_slope, arrays, lanes, at[4], steps[4], width)

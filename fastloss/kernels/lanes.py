@@ -35,6 +35,8 @@ put_top: Any = None
 slope: Any = None
 bring: Any = None
 carry: Any = None
+ask_early: Any = None
+ask_late: Any = None
 fetch: Any = None
 mass: Any = None
 label_of: Any = None
@@ -128,12 +130,13 @@ def tops(arrays: Any, fixed: Any, lanes: Any, facts: Any, first: int, width: int
                 put_top(facts, np.uint64(first) + r, k)
 
 
-def sums_of(arrays: Any, fixed: Any, lanes: Any, low: int, high: int) -> Any:
+def sums_of(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, low: int, high: int) -> Any:
     """Each row's sums over the classes from `low` to `high`; whether an element lies outside its domain (0 or 1)."""
     flaws = np.int32(0)
     for r in range(np.uint64(LANES)):
         put_sums(lanes[4], r, LANES, ZEROS)
     for k in range(low, high):
+        ask_early(arrays, at, steps, k)
         for r in range(np.uint64(LANES)):
             place = np.uint64(k * LANES) + r
             x = fetch(arrays, (), place)
@@ -147,15 +150,15 @@ def sums_of(arrays: Any, fixed: Any, lanes: Any, low: int, high: int) -> Any:
     return flaws
 
 
-def folded(arrays: Any, fixed: Any, lanes: Any, width: int) -> Any:
+def folded(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, width: int) -> Any:
     """Each row's sums; whether some element lies outside its domain (0 or 1)."""
     if width <= STRIP:
-        return sums_of(arrays, fixed, lanes, 0, width)
+        return sums_of(arrays, fixed, lanes, at, steps, 0, width)
     flaws = np.int32(0)
     for r in range(np.uint64(LANES)):
         put_wide(lanes[6], r, LANES, WIDE)
     for low in range(0, width, STRIP):
-        flaws = np.int32(flaws | sums_of(arrays, fixed, lanes, low, min(width, low + STRIP)))
+        flaws = np.int32(flaws | sums_of(arrays, fixed, lanes, at, steps, low, min(width, low + STRIP)))
         for r in range(np.uint64(LANES)):
             wide = get_wide(lanes[6], r, LANES, WIDE)
             put_wide(lanes[6], r, LANES, add_wide(wide, get_sums(lanes[4], r, LANES, ZEROS)))
@@ -209,9 +212,10 @@ def finished(fixed: Any, lanes: Any) -> Any:
     return read_loss(lanes[9], np.uint64(0))
 
 
-def sloped(arrays: Any, fixed: Any, lanes: Any, scale: Any, width: int) -> None:
+def sloped(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, scale: Any, width: int) -> None:
     """Every element's derivatives, in the tile."""
     for k in range(width):
+        ask_late(arrays, at, steps, k)
         for r in range(np.uint64(LANES)):
             place = np.uint64(k * LANES) + r
             factor = read_share(lanes[1], r) * scale
@@ -239,7 +243,7 @@ def tile(
         climbed(arrays, fixed, lanes, width)
     if STATS:
         tops(arrays, fixed, lanes, facts, first, width, count)
-    flaw = np.int32(flaw | folded(arrays, fixed, lanes, width))
+    flaw = np.int32(flaw | folded(arrays, fixed, lanes, at, steps, width))
     if TWICE:
         refolded(arrays, fixed, lanes, width)
     total = finished(fixed, lanes)
@@ -253,7 +257,7 @@ def tile(
             here = read_share(lanes[1], r) != real(0.0)
             put_stats(facts, np.uint64(first) + r, statistics(m, sums, fixed[0]) if here else UNKNOWN)
     if GRAD:
-        sloped(arrays, fixed, lanes, real(scale), width)
+        sloped(arrays, fixed, lanes, at, steps, real(scale), width)
         carry(arrays, lanes, at, steps, width, count)
     return total, flaw
 

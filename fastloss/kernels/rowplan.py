@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..options import GRAD, HESS, VALUE
 from ..program import Functions, Pair, Sizes
+from . import askports as a
 from . import keptports as s
 from . import laneports as q
 from . import lanes, pairs, rows
@@ -231,6 +232,7 @@ def _pairs(plan: RowPlan, target: RowTarget, lifted: Mapping[str, Any]) -> dict[
 
 
 _BRING = {(2, False): q.bring_pair, (1, True): q.bring_dense, (2, True): q.bring_all}
+_ASK = {(2, False): a.ask_pair, (1, True): a.ask_dense, (2, True): a.ask_all}
 _LANE_MASS = {
     ("none", False): q.lane_no_mass,
     ("labels", False): q.lane_sharp_mass, ("labels", True): q.lane_label_mass,
@@ -246,18 +248,23 @@ def _lanes(plan: RowPlan) -> dict[str, Any]:
     """What is different where a tile of rows is gone through at a time."""
     sizes, dense = plan.sizes, plan.target == "dense"
     turn, compute = plan.turned, plan.compute
-    first = q.bring_again if plan.inplace else q.bring_first
+    first, ask_first = (q.bring_again, a.ask_inplace) if plan.inplace else (q.bring_first, a.ask_scores)
     raw = _LANE_MASS[plan.target, plan.smooth]
     curved = bool(plan.want & HESS)
+    ask_next = _ASK.get((sizes.scores, dense), ask_first)
+    ask_here = a.ask_slope_and_curve if curved else a.ask_nothing if plan.inplace else a.ask_slope
     return {
         "first_scores": first,
+        "ask_first": ask_first,
+        "ask_early": ask_here if plan.want & GRAD else ask_next,
+        "ask_late": ask_next,
         "TURN_FIRST": turn and _turns(plan.types[0], compute),
         "TURN_SECOND": turn and _turns(plan.types[-1], compute),
         "TURN_MASS": turn and _turns(plan.target_type, compute),
         "BITS_FIRST": plan.types[0] in (HALF, BRAIN),
         "BITS_SECOND": plan.types[-1] in (HALF, BRAIN),
         "BITS_MASS": plan.target_type in (HALF, BRAIN),
-        "bring": first if (sizes.scores, dense) == (1, False) else _BRING[sizes.scores, dense],
+        "bring": _BRING.get((sizes.scores, dense), first),
         "fetch": _RECALL[sizes.scores],
         "keep": _KEEP[sizes.kept],
         "recall": _RECALL[sizes.kept],

@@ -109,11 +109,9 @@ def more_of(arrays: Any, fixed: Any, at: Any, c: Any, end: Any, low: int, high: 
     return sums
 
 
-def slope_of(arrays: Any, fixed: Any, at: Any, c: Any, factor: Any, end: Any, low: int, high: int) -> None:
-    """Write the derivatives of elements."""
-    if end is not None:
-        masked()
-    for k in range(np.uint64(low), np.uint64(high)):
+def sloped(arrays: Any, fixed: Any, at: Any, c: Any, factor: Any, width: int) -> None:
+    """Write a row's derivatives. Masked stores at its end would take longer than single elements, of 16 bits by far."""
+    for k in range(np.uint64(0), np.uint64(width)):
         d1, d2 = slope(*(recall(arrays, at, k) + (mass(arrays, fixed, at, k),) + c + fixed[0]))
         put_grad(arrays, at, k, factor * d1)
         if HESS:
@@ -164,14 +162,6 @@ def refolded(arrays: Any, fixed: Any, at: Any, c: Any, width: int) -> Any:
     for low in range(0, whole, STRIP):
         total = add_wide(total, more_of(arrays, fixed, at, c, None, low, min(whole, low + STRIP)))
     return add_wide(total, more_of(arrays, fixed, at, c, True, whole, width)) if whole < width else total
-
-
-def sloped(arrays: Any, fixed: Any, at: Any, c: Any, factor: Any, width: int) -> None:
-    """Write a row's derivatives."""
-    whole = width - width % WHOLE
-    slope_of(arrays, fixed, at, c, factor, None, 0, whole)
-    if whole < width:
-        slope_of(arrays, fixed, at, c, factor, True, whole, width)
 
 
 def nothing(arrays: Any, at: Any, width: int) -> None:
