@@ -2,7 +2,8 @@
 
 Each call is one value and gradient, its gradient into a given array; the libraries make theirs. Before a library is
 timed, its value and gradient are compared with fastloss's. Times are of CUDA's events around as many calls as last
-20 ms, in turns, in an order shuffled anew each round.
+20 ms, in turns, in an order shuffled anew each round. The file of `--json` is written anew after each case, and a case
+that fails is told and passed over: what ends a run early, a lease of the machine for instance, costs nothing before.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import fastloss as fl
 
-from . import frameworks, peers, timing
+from . import frameworks, peers, row_peers, timing
 from .bars import Bar, verdicts
 from .pointwise import chosen
 from .rows import title
@@ -26,6 +28,8 @@ from .timing import Timing
 FAMILY, SHARE, OVERHEAD, COMPILED = "CUDA", "share of the card's copy bandwidth", "overhead", "torch.compile / fastloss"
 BANDWIDTH_BAR, OVERHEAD_BAR = 0.85, 15.0
 LIBRARIES = ("torch", "torch.compile", "liger", "quack")
+QUICK = "huber,binary_cross_entropy_with_logits"
+"""The losses of a tiny run: torch.compile takes seconds for each."""
 SAMPLE = 0.02
 CLOSE = {"float32": 1e-5, "bfloat16": 2e-2}
 """How far a library's gradient may be off, in units of its largest."""
@@ -61,7 +65,7 @@ def interleaved(calls: Mapping[str, Call], rounds: int) -> dict[str, Timing]:
 
 def equal(expected: Any, got: Any, dtype: str) -> str:
     """Why a library's result is not fastloss's; '' where it is."""
-    value, grad = float(got[0].double()), got[1][0] if isinstance(got[1], tuple) else got[1]
+    value, grad = float(got[0].detach().double()), got[1][0] if isinstance(got[1], tuple) else got[1]
     if abs(value - float(expected[0].double())) > max(CLOSE[dtype], 1e-4) * abs(value):
         return f"another value: {value}"
     # Piece by piece: in float64 a gradient would take twice its memory.
@@ -71,6 +75,29 @@ def equal(expected: Any, got: Any, dtype: str) -> str:
     return "" if off <= CLOSE[dtype] * largest else f"another gradient: {off / largest:.2g} of the largest"
 
 
+def ready(
+    setups: Mapping[str, Callable[[], Call]], differs: Callable[[Any], str]
+) -> tuple[dict[str, Call], dict[str, str]]:
+    """The libraries' calls; and of those that there are not, why: what they raise, or how their results differ."""
+    calls, reasons = {}, {}
+    for library, setup in setups.items():
+        try:
+            call = setup()
+            why = differs(call())
+        except Exception as error:  # whatever a library raises, the others are still to be timed
+            why = told(error)
+        if why:
+            reasons[library] = why
+        else:
+            calls[library] = call
+    return calls, reasons
+
+
+def told(error: Exception) -> str:
+    """What is wrong, in one line."""
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+
+
 def measure(
     name: str, subject: str, dtype: str, mine: Call, out: Any, floor: Call, moved: tuple[int, int],
     setups: Mapping[str, Callable[[], Call]], rounds: int,
@@ -78,20 +105,11 @@ def measure(
     """One loss beside the card's copy and the libraries; `moved` are the bytes of both."""
     value, _ = mine()
     expected = value.clone(), out.clone()
-    calls, reasons = {"fastloss": mine, "copy": floor}, {}
-    for library, setup in setups.items():
-        try:
-            call = setup()
-            reasons[library] = equal(expected, call(), dtype)
-            if not reasons[library]:
-                calls[library] = call
-        except Exception as error:  # whatever a library raises, the others are still to be timed
-            reasons[library] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-    del expected
-    times = interleaved(calls, rounds)
+    calls, reasons = ready(setups, lambda got: equal(expected, got, dtype))
+    expected = ()  # the memory is wanted
+    times = interleaved({"fastloss": mine, "copy": floor, **calls}, rounds)
     rates = {k: n / times[k].median / 1e9 for k, n in zip(("fastloss", "copy"), moved, strict=True)}
-    return {"loss": name, "subject": subject, "dtype": dtype, "times": times, "bandwidth": rates,
-            "not_timed": {k: why for k, why in reasons.items() if why}}  # fmt: skip
+    return {"loss": name, "subject": subject, "dtype": dtype, "times": times, "bandwidth": rates, "not_timed": reasons}
 
 
 def pointwise(loss: fl.Loss, size: int, dtype: str, rounds: int) -> dict[str, Any]:
@@ -128,9 +146,9 @@ def rows(classes: int, size: int, dtype: str, rounds: int) -> dict[str, Any]:
         "torch.compile": lambda: frameworks.backward(frameworks.compiled(cross_entropy), (logits, labels)),
     }
     if importlib.util.find_spec("liger_kernel"):
-        setups["liger"] = lambda: _liger(logits, labels)
+        setups["liger"] = lambda: row_peers.liger(logits, labels)
     if importlib.util.find_spec("quack"):
-        setups["quack"] = lambda: _quack(logits, labels)
+        setups["quack"] = lambda: row_peers.quack(logits, labels)
     plain = logits.detach()
     return measure(
         "cross_entropy", title(dtype, classes), dtype,
@@ -139,33 +157,24 @@ def rows(classes: int, size: int, dtype: str, rounds: int) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _liger(logits: Any, labels: Any) -> Call:
-    from liger_kernel.transformers import LigerCrossEntropyLoss
-
-    # It writes the gradient over the logits: it gets its own, as its users' models make them anew.
-    return frameworks.backward(LigerCrossEntropyLoss(), (logits.clone(), labels))
-
-
-def _quack(logits: Any, labels: Any) -> Call:
-    from quack.cross_entropy import cross_entropy
-
-    return frameworks.backward(lambda x, y: cross_entropy(x, y).mean(), (logits, labels))
-
-
 def launches(rounds: int) -> dict[str, Any]:
     """Seconds of the host for a call on 8 numbers, of which the device's part is next to nothing."""
     import torch
 
     x, y = (torch.randn(8, device="cuda") for _ in range(2))
     out, forward = torch.empty_like(x), peers.torch_mean(fl.huber)
-    calls: dict[str, Call] = {
+    mine: dict[str, Call] = {
         "fastloss": lambda: fl.huber.value_and_grad(x, y),
         "fastloss, out=": lambda: fl.huber.value_and_grad(x, y, out=out),
-        "torch": frameworks.backward(forward, (x.clone(), y)),
-        "torch.compile": frameworks.backward(frameworks.compiled(forward), (x.clone(), y)),
     }
+    setups = {
+        "torch": lambda: frameworks.backward(forward, (x.clone(), y)),
+        "torch.compile": lambda: frameworks.backward(frameworks.compiled(forward), (x.clone(), y)),
+    }
+    expected = mine["fastloss"]()
+    calls, reasons = ready(setups, lambda got: equal(expected, got, "float32"))
     times = {}
-    for name, call in calls.items():
+    for name, call in (mine | calls).items():
         samples = []
         for _ in range(rounds + 1):
             torch.cuda.synchronize()
@@ -175,7 +184,7 @@ def launches(rounds: int) -> dict[str, Any]:
             torch.cuda.synchronize()
             samples.append((time.perf_counter() - start) / 500)
         times[name] = timing.summary(samples[1:], 500)
-    return {"loss": "huber", "subject": "a call on 8 numbers", "dtype": "float32", "times": times}
+    return {"loss": "huber", "subject": "a call on 8 numbers", "dtype": "float32", "times": times, "not_timed": reasons}
 
 
 def memory(size: int) -> dict[str, Any]:
@@ -235,11 +244,27 @@ def report(records: Sequence[Mapping[str, Any]]) -> str:
     """All cases."""
     small = [f"  {k}: {t}" for r in records if "bandwidth" not in r for k, t in r.get("times", {}).items()]
     peaks = [f"  {k}: {x:.3f} gradients" for r in records for k, x in r.get("memory", {}).items()]
-    reasons = [f"  {r['loss']}, {r['subject']}, {k}: {why}" for r in records
+    reasons = [f"  {r['loss']}, {r['subject']}, {r['dtype']}, {k}: {why}" for r in records
                for k, why in r.get("not_timed", {}).items()]  # fmt: skip
     table = timing.table(["", "fastloss", "GB/s", "of a copy", *LIBRARIES], lines(records))
     parts = [table, "a call on 8 numbers:", *small, "memory at the peak:", *peaks]
     return "\n".join([*parts, *(["not timed:", *reasons] if reasons else []), verdicts(bars(records))])
+
+
+def cases(options: argparse.Namespace) -> Iterable[tuple[str, Callable[[], dict[str, Any]]]]:
+    """What is measured, each by its name; the many losses last."""
+    size, rounds = (1 << 20, 2) if options.quick else (options.size, options.rounds)
+    dtypes = options.dtype.split(",")
+    losses = chosen(options.losses or (QUICK if options.quick else None))
+    yield "launches", partial(launches, rounds)
+    yield "memory", partial(memory, min(size, 1 << 26))
+    for dtype in dtypes:
+        for k in options.classes.split(","):
+            yield f"cross_entropy, {title(dtype, k)}", partial(rows, int(k), size, dtype, rounds)
+    for dtype in dtypes:
+        for loss in losses:
+            if len(loss.inputs) == 2 and not loss.rooted:
+                yield f"{loss.name}, {dtype}", partial(pointwise, loss, size, dtype, rounds)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -258,15 +283,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise SystemExit("bench.gpu measures with torch, which is not installed") from None
     if not torch.cuda.is_available():
         raise SystemExit("bench.gpu needs a GPU that torch can use, and there is none")
-    size, rounds = (1 << 20, 2) if options.quick else (options.size, options.rounds)
-    dtypes = options.dtype.split(",")
-    losses = [x for x in chosen(options.losses) if len(x.inputs) == 2 and not x.rooted]
-    records = [pointwise(loss, size, dtype, rounds) for dtype in dtypes for loss in losses]
-    records += [rows(int(k), size, dtype, rounds) for dtype in dtypes for k in options.classes.split(",")]
-    records += [launches(rounds), memory(min(size, 1 << 26))]
+    records, failed = [], {}
+    for name, case in cases(options):
+        try:
+            records.append(case())
+        except Exception as error:  # the other cases are still to be measured
+            failed[name] = told(error)
+        timing.write_json(options.json, records, what="gpu", card=card(), failed=failed)
+        torch.cuda.empty_cache()
     print(timing.headline(timing.machine()), card(), report(records), sep="\n")
-    timing.write_json(options.json, records, what="gpu", card=card())
-    return 0
+    print("\n".join(f"FAILED: {name}: {why}" for name, why in failed.items()))
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,23 @@ PEERS = {"numpy": _numpy, "scipy": _scipy, "torch": _torch, "torch.compile": _to
 LACK_BFLOAT16 = frozenset({"numpy", "scipy", "sklearn"})
 
 
+def liger(logits: Any, labels: Any) -> Call:
+    """Liger-Kernel's, which is for GPUs only."""
+    from liger_kernel.transformers import LigerCrossEntropyLoss
+
+    # It writes the gradient over the logits: it gets its own, as its users' models make them anew. Of tensors that
+    # torch has been given before, a plain copy would be no leaf, and have no gradient.
+    return backward(LigerCrossEntropyLoss(), (logits.detach().clone(), labels))
+
+
+def quack(logits: Any, labels: Any) -> Call:
+    """QuACK's, which is for GPUs only."""
+    from quack.cross_entropy import cross_entropy
+
+    # The mean of a mean is it; before they had reductions, there was a loss for each row.
+    return backward(lambda x, y: cross_entropy(x, y).mean(), (logits, labels))
+
+
 def rivals(
     title: str, setups: Mapping[str, Callable[[], Call]], expected: tuple[Any, Any], dtype: str, summed: int = 0
 ) -> dict[str, Rival]:

@@ -35,7 +35,7 @@ STREAMS = {"c = a - b": 3, "c = a": 2, "c = a + s*b": 3}
 """The bare kernels, and how many arrays each reads and writes."""
 
 PACKAGES = ("fastloss", "numpy", "numba", "llvmlite", "tbb", "ml_dtypes", "numexpr", "scipy", "scikit-learn", "torch",
-            "jax", "jaxlib", "optax")  # fmt: skip
+            "jax", "jaxlib", "optax", "numba-cuda", "triton", "liger-kernel", "quack-kernels")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
