@@ -25,6 +25,9 @@ ROWWISE = [
 ]
 PAIRWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and isinstance(loss.functions, Pair)]
 
+# The libraries' own warnings are told, and fail nothing.
+pytestmark = pytest.mark.filterwarnings("default")
+
 
 @pytest.fixture(params=LIBRARIES or ["none"])
 def library(request: pytest.FixtureRequest) -> Any:
@@ -48,7 +51,9 @@ def agree(library: Any, found: Any, expected: Any, dtype: str) -> None:
     a = library.get(found)
     assert a.shape == b.shape
     scale = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
-    assert_allclose(a, b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * scale)
+    # A mean's gradient is of float16's smallest numbers, which are a step of one size apart.
+    step = float(ml_dtypes.finfo(TYPES[dtype]).smallest_subnormal)
+    assert_allclose(a, b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * scale + step)
 
 
 def in_float64(x: Any) -> Any:
@@ -258,6 +263,8 @@ def test_graphs(torch: Any, rng: np.random.Generator) -> None:
 
 
 def test_more_elements_than_32_bits_count(library: Any) -> None:
+    for other in LIBRARIES.values():  # 13 GB are wanted, which a small card has once
+        other.free()
     n = 2**31 + 5
     x = library.put(np.zeros(n, np.float16))
     y = np.zeros(n, np.float16)
