@@ -27,6 +27,14 @@ SLOTS = 1024
 GRID = 2**31 - 1
 """Blocks of one launch."""
 
+_LATER = ": was CUDA's toolkit installed for a later driver? fastloss[cuda13] needs one of CUDA 13, [cuda12] of 12"
+HINTS = {
+    "CUDA_ERROR_INVALID_HANDLE": ": a stream of another device, or one that has been destroyed?",
+    "CUDA_ERROR_INVALID_IMAGE": _LATER,
+    "CUDA_ERROR_NO_BINARY_FOR_GPU": _LATER,
+}
+"""Likely causes of the driver's errors."""
+
 
 class Kernel:
     """A kernel on its device."""
@@ -81,10 +89,7 @@ class Driver:
         if int(error):
             _, name = self._cuda.cuGetErrorName(error)
             text = name.decode() if isinstance(name, bytes) else str(error)
-            hint = ""
-            if text == "CUDA_ERROR_INVALID_HANDLE":
-                hint = ": a stream of another device, or one that has been destroyed?"
-            raise RuntimeError(f"CUDA's driver says {text}{hint}")
+            raise RuntimeError(f"CUDA's driver says {text}{HINTS.get(text, '')}")
         return values[0] if values else None
 
     def capability(self, device: int) -> tuple[int, int]:

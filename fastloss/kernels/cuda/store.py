@@ -55,12 +55,19 @@ def _path(plan: AnyPlan, capability: tuple[int, int]) -> Path | None:
 
 @cache
 def _origin() -> str:
-    """What all kernels are made of: our sources and the compiler's version."""
+    """What all kernels are made of: our sources and the versions of the compiler and of CUDA.
+
+    A driver refuses what a later CUDA made, and whoever then installs an earlier one must not find it here.
+    """
+    made_by = " ".join(map(_version, ("numba-cuda", "cuda-bindings", "cuda-toolkit")))
+    return f"{sources()} {sources(Path(__file__).parent)} {made_by}"
+
+
+def _version(package: str) -> str:
     try:
-        compiler = version("numba-cuda")
+        return version(package)
     except PackageNotFoundError:
-        compiler = ""
-    return f"{sources()} {sources(Path(__file__).parent)} {compiler}"
+        return ""
 
 
 def _read(path: Path) -> tuple[bytes, str] | None:

@@ -32,14 +32,14 @@ class Told:
     def __init__(self) -> None:
         self.context, self.pushed, self.launches, self.loads = 0, [], [], 0
         self.kinds = "".join("Q" if a[0] == "*" else a for a in flat(arguments(PLAN)))
-        self.capturing, self.error = 0, 0
+        self.capturing, self.error, self.refused = 0, 0, 0
         self.kept: list[Any] = []
 
     def cuInit(self, flags: int) -> Any:
         return (0,)
 
     def cuGetErrorName(self, error: int) -> Any:
-        return 0, b"CUDA_ERROR_INVALID_HANDLE"
+        return 0, {400: b"CUDA_ERROR_INVALID_HANDLE", 200: b"CUDA_ERROR_INVALID_IMAGE"}[error]
 
     def cuDeviceGet(self, device: int) -> Any:
         return 0, device
@@ -73,7 +73,7 @@ class Told:
 
     def cuLibraryLoadData(self, code: bytes, *_: Any) -> Any:
         self.loads += 1
-        return 0, code
+        return (self.refused, None) if self.refused else (0, code)
 
     def cuLibraryGetKernel(self, library: bytes, name: bytes) -> Any:
         return 0, (library, name, self.context)
@@ -164,6 +164,9 @@ def test_errors_of_the_driver_have_names(gpu: Gpu, told: Told) -> None:
         gpu.run(PLAN, 0, 0, 1, ARGS)
     with pytest.raises(ValueError, match="more than a launch has"):
         gpu.run(PLAN, 0, 0, 2**31, ARGS)
+    told.refused = 200
+    with pytest.raises(RuntimeError, match="CUDA_ERROR_INVALID_IMAGE: was CUDA's toolkit installed for a later driver"):
+        gpu.run(PLAN, 1, 0, 1, ARGS)
 
 
 def test_flags_are_read_without_asking_anybody(gpu: Gpu, told: Told) -> None:
@@ -228,6 +231,17 @@ def test_machine_code_is_found_again(makes: Any) -> None:
     assert cache.size() == 0
     store.machine_code(plans[0], (9, 0), makes.make)
     assert len(makes.made) == len(plans) + 2
+
+
+@pytest.mark.parametrize("package", ["numba-cuda", "cuda-bindings", "cuda-toolkit"])
+def test_what_another_cuda_made_is_made_again(package: str, makes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.machine_code(PLAN, (9, 0), makes.make)
+    found = store.version
+    monkeypatch.setattr(store, "version", lambda name: "0.1" if name == package else found(name))
+    store._origin.cache_clear()
+    store.machine_code(PLAN, (9, 0), makes.make)
+    assert len(makes.made) == 2
+    store._origin.cache_clear()
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b"", lambda b: b[:40] + bytes(len(b) - 40)])
