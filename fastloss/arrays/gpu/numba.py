@@ -20,7 +20,7 @@ def owns(x: Any) -> bool:
 
 def refused(x: Any) -> str:
     """What is not dense would have to be copied, which Numba does not do on a device."""
-    return "" if x.is_c_contiguous() else "is not in C order: Numba does not copy such arrays on a GPU"
+    return "" if x.flags["C_CONTIGUOUS"] else "is not in C order: Numba does not copy such arrays on a GPU"
 
 
 def buffer(x: Any) -> Buffer:

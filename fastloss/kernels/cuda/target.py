@@ -165,6 +165,14 @@ def compiled(plan: AnyPlan, capability: tuple[int, int]) -> Binary:
 
     ptx, entry = assembly(plan, capability)
     options = LinkerOptions(arch="sm_{}{}".format(*capability), ptxas_options=["-v"])
-    linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=options)
-    code = linker.link("cubin").code
+    try:
+        linker = Linker(ObjectCode.from_ptx(ptx.encode()), options=options)
+        code = linker.link("cubin").code
+    except Exception as error:  # of nvJitLink's own type, or of whatever cuda.core links by
+        if "Unsupported .version" in str(error):
+            raise RuntimeError(
+                "NVIDIA's linker (nvJitLink) is older than its compiler (NVVM), as happens where torch brings the one "
+                'and was installed after the other: install both in one command, pip install torch "fastloss[cuda13]"'
+            ) from error
+        raise
     return Binary(bytes(code), entry, ptx, linker.get_info_log().strip("\0"))
