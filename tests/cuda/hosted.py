@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,13 +31,16 @@ class Hosted:
         return Hosted(self.array[key], self.device)
 
     def __iadd__(self, other: Hosted) -> Hosted:
+        assert at[-1] == self.device  # as CuPy wants it
         self.array += other.array
         return self
 
     def __ne__(self, other: object) -> Any:
+        assert at[-1] == self.device
         return Hosted(self.array != other, self.device)
 
     def __and__(self, other: Hosted) -> Hosted:
+        assert at[-1] == self.device
         return Hosted(self.array & other.array, self.device)
 
     __hash__ = object.__hash__
@@ -55,7 +60,8 @@ class Hosted:
 Hosted.__module__ = "cupy"  # by which it is found
 
 memory: list[Any] = []
-_streams: dict[int, int] = {}
+at = [0]
+"""The current device, after those that will be it again."""
 
 
 def owns(x: Any) -> bool:
@@ -82,6 +88,15 @@ def address(x: Hosted) -> int:
 
 def stream(device: int) -> int:
     return 7 + device
+
+
+@contextmanager
+def current(device: int) -> Iterator[None]:
+    at.append(device)
+    try:
+        yield
+    finally:
+        at.pop()
 
 
 def empty(shape: Any, char: str, device: int) -> Hosted:

@@ -11,6 +11,7 @@ from .. import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from ...definition import Definition
     from ...kernels.cuda.launch import Gpu, Launch
@@ -140,6 +141,9 @@ class Face(Protocol):
 
     def stream(self, device: int) -> int:
         """The caller's current stream."""
+
+    def current(self, device: int) -> AbstractContextManager[Any]:
+        """As long as it lasts, arithmetic of arrays is that device's, where they are."""
 
     def empty(self, shape: Shape, char: str, device: int) -> Any:
         """A fresh array."""

@@ -46,6 +46,11 @@ def stream(device: int) -> int:
     return int(current.ptr)
 
 
+def current(device: int) -> Any:
+    """Or its kernels would run on another device, and on that one's stream."""
+    return cupy.cuda.Device(device)
+
+
 def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
     """Of CuPy's pool."""
     with cupy.cuda.Device(device):

@@ -87,30 +87,31 @@ def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, c
     needed = 3 if arrays["bias"] is None else 4
     hidden, weight, labels, bias, samples, classes = read(face, loss, list(arrays), list(arrays.values()), needed)
     rowshapes.check_layer(loss, hidden.shape, weight.shape, bias and bias.shape)
-    work = Work(face, gpu, hidden.device, loss.name)
-    layer = Layer(work, hidden, weight, bias)
-    shape = (*hidden.shape[:-1], layer.classes)
-    rows = arranged(work, loss, [Buffer.nowhere(shape, layer.char, hidden.device), labels], samples, classes, o,
-                    "sample_weight")  # fmt: skip
-    losses = work.empty(rows.batch, rows.room.compute)
-    divisor, derive = rows.divisor(o), bool(o.want & GRAD)
-    scale, keep = divisor.scale(o.want), _present(rows) if derive else None
-    step = chunk or max(ROWS, CHUNK // layer.classes)
-    layer.reserve(step, derive)
-    for low in range(0, layer.rows, step):
-        high = min(layer.rows, low + step)
-        logits = layer.logits(low, high)
-        part = rows.part(low, high, [logits])
-        each = [x for x in [some_rows(losses, low, high, layer.rows)] if x]
-        part.run(o.want, o.check is not False, scale, RowAims(each, (), [logits] if derive else ()))
-        if derive:
-            layer.add(low, high, logits.array, keep)
-    if o.check and work.flawed():
-        frame = np.broadcast_to(np.float32(0.0), shape)
-        weights = {"weight": o.weight, "class_weight": o.class_weight, "ignore_index": o.ignore_index}
-        raise_as_on_the_host(face, loss, (frame, arrays["labels"]), weights)
-    value = losses.array if o.reduction == "none" else rows.total(losses, divisor)
-    return value, layer.gradients() if derive else None
+    with face.current(hidden.device):
+        work = Work(face, gpu, hidden.device, loss.name)
+        layer = Layer(work, hidden, weight, bias)
+        shape = (*hidden.shape[:-1], layer.classes)
+        rows = arranged(work, loss, [Buffer.nowhere(shape, layer.char, hidden.device), labels], samples, classes, o,
+                        "sample_weight")  # fmt: skip
+        losses = work.empty(rows.batch, rows.room.compute)
+        divisor, derive = rows.divisor(o), bool(o.want & GRAD)
+        scale, keep = divisor.scale(o.want), _present(rows) if derive else None
+        step = chunk or max(ROWS, CHUNK // layer.classes)
+        layer.reserve(step, derive)
+        for low in range(0, layer.rows, step):
+            high = min(layer.rows, low + step)
+            logits = layer.logits(low, high)
+            part = rows.part(low, high, [logits])
+            each = [x for x in [some_rows(losses, low, high, layer.rows)] if x]
+            part.run(o.want, o.check is not False, scale, RowAims(each, (), [logits] if derive else ()))
+            if derive:
+                layer.add(low, high, logits.array, keep)
+        if o.check and work.flawed():
+            frame = np.broadcast_to(np.float32(0.0), shape)
+            weights = {"weight": o.weight, "class_weight": o.class_weight, "ignore_index": o.ignore_index}
+            raise_as_on_the_host(face, loss, (frame, arrays["labels"]), weights)
+        value = losses.array if o.reduction == "none" else rows.total(losses, divisor)
+        return value, layer.gradients() if derive else None
 
 
 def _present(rows: Rows) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,11 @@ def address(x: Any) -> int:
 def stream(device: int) -> int:
     """The default one: Numba has no current stream."""
     return 0
+
+
+def current(device: int) -> Any:
+    """There is no arithmetic."""
+    return nullcontext()
 
 
 def empty(shape: tuple[int, ...], char: str, device: int) -> Any:

@@ -68,6 +68,14 @@ def test_a_wrong_label_is_found_at_once_or_later(gpu: Any, rng: np.random.Genera
         fl.synchronize()
 
 
+def test_on_another_device_than_the_current_one(rng: np.random.Generator) -> None:
+    hidden, weight, labels, bias = layer(rng)
+    samples = np.arange(7) % 3 / 2.0
+    there = [Hosted(x, 1) for x in (hidden, weight, labels)]
+    found = LINEAR.value_and_grad(*there, bias=Hosted(bias, 1), sample_weight=Hosted(samples, 1), chunk=3)
+    agree(found, LINEAR.value_and_grad(hidden, weight, labels, bias=bias, sample_weight=samples))
+
+
 def test_layers_of_no_width(rng: np.random.Generator) -> None:
     labels, bias = np.array([0, 2, 1]), rng.normal(size=4)
     both(LINEAR.value_and_grad, np.zeros((3, 0)), np.zeros((4, 0)), labels, bias=bias, reduction="none")
