@@ -149,16 +149,20 @@ def memory(results: Results) -> str:
 
 
 def on_gpu(results: Results) -> str:
-    """Bandwidth and libraries case by case; calls on a few numbers; memory."""
+    """Bandwidth and libraries case by case; calls on a few numbers; memory; what failed."""
     content = results["gpu"]
     records, card = content["records"], content["card"]
     header = ["case", "fastloss", "GB/s", "of a copy", *(f"{name}, times" for name in gpu.LIBRARIES)]
     small = [f"{name} {t}" for r in records if "bandwidth" not in r for name, t in r.get("times", {}).items()]
     peaks = [f"{name} {x:.3f}" for r in records for name, x in r.get("memory", {}).items()]
+    lost = [f"{name} ({why})" for name, why in content["failed"].items()]
+    lost += [f"{r['loss']}, {r['subject']}, {r['dtype']}, {name} ({why})" for r in records
+             for name, why in r.get("not_timed", {}).items()]  # fmt: skip
     return "\n\n".join([
         f"{card['name']}, {card['memory'] / 2**30:.0f} GiB, CUDA {card['cuda']}.",
         markdown(header, gpu.lines(records)),
         f"A call on 8 numbers: {', '.join(small)}. Memory at the peak, in gradients: {', '.join(peaks)}.",
+        f"Not measured: {'; '.join(lost) or 'nothing'}.",
     ])  # fmt: skip
 
 

@@ -221,10 +221,11 @@ def test_results_come_back_as_they_were_written(tmp_path: Path) -> None:
 def test_a_gpus_results_take_the_place_of_what_was_not_measured() -> None:
     report = module("report")
     seconds = times(**{"fastloss": 1e-3, "copy": 6e-4, "torch.compile": 8e-4, "torch": 5e-3})
-    case = {"loss": "huber", "subject": "10 elements", "dtype": "float32", "times": seconds, "not_timed": {}}
+    case = {"loss": "huber", "subject": "10 elements", "dtype": "float32", "times": seconds,
+            "not_timed": {"liger": "ImportError: no"}}  # fmt: skip
     small = {"loss": "huber", "subject": "a call", "dtype": "float32", "times": times(fastloss=1.2e-5, torch=4e-5)}
     peak = {"loss": "huber", "subject": "10 elements", "dtype": "float32", "memory": {"fresh": 1.0, "out": 0.0}}
-    card = {"card": {"name": "a card", "memory": 80 << 30, "cuda": "13.0"}}
+    card = {"card": {"name": "a card", "memory": 80 << 30, "cuda": "13.0"}, "failed": {"mse": "RuntimeError: out"}}
     found = content("gpu", {**case, "bandwidth": {"fastloss": 3000.0, "copy": 4000.0}}, small, peak) | card
     bars = [bar for bar in report.gathered({"gpu": found}) if bar.family == "CUDA"]
     reached = {bar.label: (round(bar.reached, 3), bar.met) for bar in bars}
@@ -236,3 +237,4 @@ def test_a_gpus_results_take_the_place_of_what_was_not_measured() -> None:
     assert "| huber, 10 elements, float32 | 1 ms | 3000 | 75% | 5.00 | 0.80 | - | - |" in page
     assert "a card, 80 GiB, CUDA 13.0." in page
     assert "fastloss 12 us, torch 40 us" in page
+    assert "Not measured: mse (RuntimeError: out); huber, 10 elements, float32, liger (ImportError: no)." in page
