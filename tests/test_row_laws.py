@@ -297,6 +297,34 @@ def test_memory(kind: str, k: int, rng: np.random.Generator) -> None:
     close(fl.cross_entropy(layouts(z)[kind], labels), fl.cross_entropy(z, labels.copy()), FLOAT32)
 
 
+@pytest.mark.parametrize("kind", ["labels", "dense"])
+@pytest.mark.parametrize("axis", [1, 3])
+@pytest.mark.parametrize("turned", range(4))
+def test_an_axis_backwards(turned: int, axis: int, kind: str, rng: np.random.Generator) -> None:
+    """One of several axes, before, between or after the others: nothing around is read or written."""
+    shape = (3, 4, 5, 7)
+    batch, memories = tuple(n for i, n in enumerate(shape) if i != axis), []
+
+    def backwards(x: Any, along: int) -> Any:
+        memories.append(np.full((3, *x.shape), -99, x.dtype))
+        memories[-1][1] = np.flip(x, along)
+        return np.flip(memories[-1][1], along)
+
+    along = turned - (turned > axis)
+    z, weight = scores(shape, "f8", rng), rng.gamma(1.0, 1.0, batch)
+    t = rng.integers(0, shape[axis], batch) if kind == "labels" else rng.random(shape)
+    expected, slope = fl.cross_entropy.value_and_grad(z, t, axis=axis, weight=weight)
+    x, out = backwards(z, turned), backwards(np.zeros(shape), turned)
+    target = t if kind == "labels" and turned == axis else backwards(t, along if kind == "labels" else turned)
+    rows = weight if turned == axis else backwards(weight, along)
+    for given in (None, out, x):
+        value, grad = fl.cross_entropy.value_and_grad(x, target, axis=axis, weight=rows, out=given)
+        close(value, expected, TOLERANCE["f8"])
+        close(grad, slope, TOLERANCE["f8"])
+    for memory in memories:
+        assert_array_equal(memory[::2], -99)
+
+
 @pytest.mark.parametrize("k", KINDS)
 def test_foreign_memory(k: int, rng: np.random.Generator) -> None:
     """Read-only, of the other byte order, not aligned, one row in place of many, lists."""

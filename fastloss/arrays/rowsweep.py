@@ -59,17 +59,15 @@ def flat(x: NDArray[Any], axis: int | None, split: int) -> Flat | None:
 
 def _step(shape: tuple[int, ...], strides: tuple[int, ...]) -> int | None:
     """The one stride of axes that are gone through in order; None where there is none."""
-    step, reach = 0, -1
+    step: int | None = None
+    reach = 0
     for n, s in zip(reversed(shape), reversed(strides), strict=True):
         if n == 1:
             continue
-        if reach < 0:
-            step, reach = s, s * n
-        elif s == reach:
-            reach = s * n
-        else:
+        if step is not None and s != reach:
             return None
-    return step
+        step, reach = s if step is None else step, s * n
+    return step or 0
 
 
 MANY = 256
