@@ -79,7 +79,7 @@ def check_options(
         if reduction != "mean":
             raise ValueError(f"{name}: normalizer replaces the denominator of 'mean', but reduction is {reduction!r}")
         try:
-            number = float(normalizer)
+            number = float("" if isinstance(normalizer, (str, bytes)) else normalizer)
         except (TypeError, ValueError):
             raise TypeError(f"{name}: normalizer must be a positive number, got {normalizer!r}") from None
         if not 0.0 < number < math.inf:

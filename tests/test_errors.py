@@ -70,6 +70,7 @@ CASES: list[tuple[str, Any, type[Exception], str]] = [
     ("normalizer", lambda **k: fl.mse.value_and_grad(P, T, normalizer=0.0, **k), ValueError, "normalizer must be a positive"),
     ("normalizer nan", lambda **k: fl.mse.value_and_grad(P, T, normalizer=float("nan"), **k), ValueError, "normalizer"),
     ("normalizer text", lambda **k: fl.mse.value_and_grad(P, T, normalizer="n", **k), TypeError, "normalizer"),
+    ("normalizer digits", lambda **k: fl.mse.value_and_grad(P, T, normalizer="2", **k), TypeError, "normalizer must be .*, got '2'"),
     ("normalizer sum", lambda **k: fl.mse.value_and_grad(P, T, normalizer=2.0, reduction="sum", **k), ValueError,
      "normalizer replaces the denominator of 'mean', but reduction is 'sum'"),
     ("root sum", lambda **k: fl.rmse.value_and_grad(P, T, reduction="sum", **k), ValueError, "is the root of a mean"),
