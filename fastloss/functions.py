@@ -33,10 +33,13 @@ def _fold_logs(z: float, t: float, m: float, temperature: float = 1.0) -> Row:
     return (exp_neg(x),), (x,)
 
 
-def _finish(m: float, total: float, temperature: float) -> tuple[float, tuple[float, ...]]:
-    # A row of nothing but -inf has no probabilities.
-    total = math.nan if m == -INF else total
+def _finish_sum(m: float, total: float, temperature: float) -> tuple[float, tuple[float, ...]]:
     return m / temperature + math.log(total), (1.0 / total, math.log(total))
+
+
+def _finish(m: float, total: float, temperature: float) -> tuple[float, tuple[float, ...]]:
+    # A row of nothing but -inf has no probabilities, though the logarithm of its sum has a limit.
+    return _finish_sum(m, math.nan if m == -INF else total, temperature)
 
 
 def _share(e: float, t: float, inverse: float, log: float, temperature: float) -> float:
@@ -47,13 +50,13 @@ def _log_share(x: float, t: float, inverse: float, log: float, temperature: floa
     return x - log
 
 
-def _made(name: str, fold: Any, share: Any) -> RowLoss:
-    functions = Functions(fold=fold, finish=_finish, grad=share, peak=_peak)
+def _made(name: str, fold: Any, share: Any, finish: Any = _finish) -> RowLoss:
+    functions = Functions(fold=fold, finish=finish, grad=share, peak=_peak)
     return RowLoss(name, ("x",), "none", False, functions, {"temperature": POSITIVE}, {}, None, __name__)
 
 
 _softmax, _log_softmax = _made("softmax", _fold, _share), _made("log_softmax", _fold_logs, _log_share)
-_logsumexp = _made("logsumexp", _fold, _share)
+_logsumexp = _made("logsumexp", _fold, _share, _finish_sum)
 
 
 def softmax(
@@ -100,6 +103,8 @@ def log_softmax(
 
 def logsumexp(x: ArrayLike, axis: int = -1, *, temperature: float = 1.0, backend: str | None = None) -> Any:
     """Logarithm of the sum of exp(x / temperature) along `axis`: one number for each row.
+
+    A row of nothing but -inf gives -inf, as in SciPy and torch; a row with +inf gives +inf.
 
     >>> import fastloss as fl
     >>> fl.logsumexp([[1000.0, 1000.0], [0.0, -np.inf]])

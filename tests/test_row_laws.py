@@ -188,6 +188,9 @@ def test_infinite_scores(k: int, dtype: str, rng: np.random.Generator) -> None:
     assert np.isnan(fl.softmax(z)[9]).all()
     assert_array_equal(fl.softmax(z)[11], np.eye(k)[0])
     assert np.isnan(fl.softmax(z)).any(axis=1).sum() == 1
+    assert np.isnan(fl.log_softmax(z)[9]).all()
+    assert_array_equal(fl.logsumexp(z)[[9, 11]], [-np.inf, np.inf])
+    assert np.isfinite(np.delete(fl.logsumexp(z), [9, 11])).all()
 
 
 @pytest.mark.parametrize("k", KINDS)
