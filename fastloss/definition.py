@@ -157,7 +157,7 @@ class Definition(Parametrised):
 def _check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int, mentioned: tuple[str, ...]) -> None:
     """Raise one clear error for a function that cannot be a loss."""
     code = jet.__code__
-    if code.co_flags & 0x0C or code.co_kwonlyargcount or not 1 <= split <= 3:
+    if code.co_flags & 0x04 or not 1 <= split <= 3:
         raise TypeError(
             f"{jet.__name__}: a pointwise loss takes one to three inputs and then parameters with defaults, "
             f"got ({', '.join(names)})"
@@ -170,12 +170,19 @@ def _check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int
         )
 
 
+def check_names(loss: str, names: tuple[str, ...], keywords: tuple[str, ...]) -> None:
+    """Raise for an argument of `loss` that could not be passed by its name."""
+    taken = [n for n in names if n in keywords]
+    if taken:
+        raise TypeError(f"{loss}: {taken[0]!r} is a keyword of every loss; call the argument something else")
+
+
 def check_function(jet: Callable[..., Any], loss: str, keywords: tuple[str, ...] = KEYWORDS) -> None:
     """Raise one clear error for a function of `loss` that no kernel could be made of."""
     code = jet.__code__
-    taken = [n for n in code.co_varnames[: code.co_argcount] if n in keywords]
-    if taken:
-        raise TypeError(f"{loss}: {taken[0]!r} is a keyword of every loss; call the argument something else")
+    check_names(loss, code.co_varnames[: code.co_argcount], keywords)
+    if code.co_flags & 0x08 or code.co_kwonlyargcount:
+        raise TypeError(f"{jet.__name__} has arguments that go by name alone; parameters stand last, with defaults")
     if code.co_freevars:
         raise TypeError(
             f"{jet.__name__} refers to {', '.join(code.co_freevars)} of the function around it; "
@@ -198,7 +205,10 @@ def _check_body(jet: Callable[..., Any]) -> None:
     if not str(jet.__module__).startswith(__package__ + "."):  # our own definitions are read by tests; `dis` takes 5 ms
         import dis
 
-        if any(i.opname == "BINARY_OP" and i.argrepr.startswith("**") for i in dis.get_instructions(jet)):
+        steps = list(dis.get_instructions(jet))
+        if any(i.opname == "RAISE_VARARGS" for i in steps):
+            raise TypeError(f"{jet.__name__} raises an error, which no kernel can; let the result be NaN")
+        if any(i.opname == "BINARY_OP" and i.argrepr.startswith("**") for i in steps):
             raise TypeError(f"{jet.__name__} uses **, which becomes a slow call; multiply, or use math.pow")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .definition import Parametrised, check_function
+from .definition import Parametrised, check_function, check_names
 from .domain import REAL, Domain
 from .options import ROW_KEYWORDS
 
@@ -126,6 +126,10 @@ class Program(Parametrised):
             check_function(f, name, ROW_KEYWORDS)
         if target not in TARGETS:
             raise TypeError(f"{name}: targets must be one of {', '.join(TARGETS)}, got {target!r}")
+        check_names(name, inputs, ROW_KEYWORDS)
+        if len({*inputs, *names[split:]}) < len(inputs) + len(names) - split:
+            raise TypeError(f"{name}: its inputs {', '.join(inputs)} and its parameters {', '.join(names[split:])} "
+                            "need names that differ")  # fmt: skip
         unknown = sorted(set(domains) - set(names[split:]) - set(inputs))
         if unknown:
             raise TypeError(f"{name}: the decorator names {', '.join(unknown)}, which is no input and no parameter")

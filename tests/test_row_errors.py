@@ -296,6 +296,16 @@ def hoarding(p: float, t: float, scale: float = 1.0) -> Any:
     return (p - t,), (p, p, p, p)
 
 
+def named(p: float, t: float, *, scale: float = 1.0) -> Any:
+    return (scale * (p - t),), (p,)
+
+
+def raising(p: float, t: float, scale: float = 1.0) -> Any:
+    if p < 0.0:
+        raise ValueError
+    return (p - t,), (p,)
+
+
 MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"slope": fold}, {}, "tried: a row program has fold, finish, grad, .*, and no slope"),
     ({"fold": None}, {}, "tried: a row program needs a function fold"),
@@ -332,6 +342,19 @@ MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         {},
         "tried: its functions do not fit together on one element",
     ),
+    ({"fold": named}, {}, "named has arguments that go by name alone; parameters stand last, with defaults"),
+    ({"fold": raising}, {}, "raising raises an error, which no kernel can"),
+    (
+        {},
+        {"inputs": ("pred", "weight")},
+        "tried: 'weight' is a keyword of every loss; call the argument something else",
+    ),
+    (
+        {},
+        {"inputs": ("pred", "scale")},
+        "tried: its inputs pred, scale and its parameters scale need names that differ",
+    ),
+    ({}, {"inputs": ("pred", "pred")}, "tried: its inputs pred, pred and its parameters scale need names that differ"),
     ({"scale": type("scale", (), {})}, {}, "tried: a variant is for a parameter whose default is None"),
 ]
 
@@ -361,3 +384,17 @@ def test_no_smoothing_where_there_is_no_target() -> None:
     assert spread([[1.0, 2.0]]) == 5.0
     with pytest.raises(ValueError, match="spread has no label smoothing, got label_smoothing=0.1"):
         spread([[1.0, 2.0]], label_smoothing=0.1)
+
+
+def test_functions_may_be_static_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As linters ask for in a class whose functions take no self."""
+    monkeypatch.setattr(fl.loss, "LOSSES", dict(fl.LOSSES))
+    space = {n: staticmethod(f) for n, f in {"fold": fold, "finish": finish, "grad": grad}.items()}
+    made = fl.rowwise(smooth=False)(type("static", (), {"__module__": __name__, **space}))
+    assert made.functions == fl.program.Functions(fold, finish, grad)
+    pair = {"pair": staticmethod(lambda d: (d, 1.0, 0.0)), "share": staticmethod(lambda classes, pairs: 1.0)}
+    assert fl.pairwise()(type("static_pairs", (), {"__module__": __name__, **pair})).functions.pair(2.0) == (
+        2.0,
+        1.0,
+        0.0,
+    )
