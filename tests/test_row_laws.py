@@ -96,6 +96,15 @@ def test_an_ignored_row_is_absent(k: int, stored: str, ignore: int, rng: np.rand
     assert_array_equal(fl.cross_entropy(z, t, ignore_index=ignore, reduction="none")[~keep], 0.0)
 
 
+@pytest.mark.parametrize("k", [3, 150])
+def test_an_absent_row_has_any_unsigned_label(k: int, rng: np.random.Generator) -> None:
+    z, t, weight = scores((70, k), "f4", rng), rng.integers(0, k, 70).astype("u8"), np.ones(70)
+    weight[5], t[5] = 0.0, 2**64 - 1
+    value, grad = fl.cross_entropy.value_and_grad(z, t, weight=weight)
+    close(value, fl.cross_entropy(np.delete(z, 5, axis=0), np.delete(t, 5)), TOLERANCE["f4"])
+    assert_array_equal(grad[5], 0.0)
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_two_classes_are_a_logit(dtype: str, rng: np.random.Generator) -> None:
     z, t = scores((500, 2), dtype, rng), rng.integers(0, 2, 500)

@@ -10,7 +10,7 @@ import numpy as np
 from ..options import GRAD, HESS, VALUE, Options, RowStats, check_options, mean_of_nothing, packed, refuse_reduced
 from . import layout, rowquick, rowshapes
 from .numpy import read_array
-from .rowsweep import RowSweep, wrong_label
+from .rowsweep import RowSweep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,10 +107,7 @@ def _like(loss: Program, name: str, x: Any, pred: NDArray[Any]) -> NDArray[Any]:
 def _target(loss: Program, x: Any, pred: NDArray[Any], axis: int) -> tuple[NDArray[Any], bool]:
     """Labels of the batch's shape, or a dense target of the scores' shape; which of them."""
     target = read_array(loss, loss.inputs[-1], x)
-    labels = rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis)
-    if labels and target.dtype == np.uint64 and target.size and target.max() > np.iinfo(np.int64).max:
-        raise wrong_label(loss, target, target > np.iinfo(np.int64).max, pred.shape[axis])
-    return target, labels
+    return target, rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis)
 
 
 def _weight(loss: Program, name: str, x: Any, pred: NDArray[Any], axis: int) -> NDArray[Any] | None:

@@ -241,7 +241,9 @@ class RowSweep:
         assert self.target is not None
         bad = ((self.target < 0) | (self.target >= self.shape[2])) & self.present()
         if bad.any():
-            raise wrong_label(self.loss, self.target, bad, self.shape[2])
+            where, classes = np.unravel_index(int(bad.argmax()), bad.shape), self.shape[2]
+            raise ValueError(f"{self.loss.name}: {self.loss.inputs[-1]}{place(where)} is {self.target[where]}, "
+                             f"but there are {classes} classes (0 to {classes - 1})")  # fmt: skip
 
     def _raise_domain(self) -> None:
         """Find the first element outside its domain, and say so."""
@@ -253,13 +255,6 @@ class RowSweep:
                 where = np.unravel_index(int(bad.argmax()), bad.shape)
                 raise ValueError(f"{self.loss.name}: {name}{place(where)} is {x[where]!s}, expected {domain}")
         raise AssertionError("a kernel counted a value outside its domain that the check does not find")
-
-
-def wrong_label(loss: Program, labels: NDArray[Any], bad: NDArray[Any], classes: int) -> ValueError:
-    """What says which label is the first that is no class."""
-    where = np.unravel_index(int(bad.argmax()), bad.shape)
-    return ValueError(f"{loss.name}: {loss.inputs[-1]}{place(where)} is {labels[where]}, but there are {classes} "
-                      f"classes (0 to {classes - 1})")  # fmt: skip
 
 
 def _memory(x: Flat | None) -> tuple[Any, ...]:
