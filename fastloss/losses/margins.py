@@ -59,7 +59,8 @@ class multiclass_hinge_sum:
     """Hinge loss of several classes, of all wrong ones: Weston and Watkins (1999), torch's ``multi_margin_loss``.
 
     sum over the other classes of max(0, margin + pred - pred at the label)^power / K, K being the number of classes and
-    `power` 1 or 2. On the margin gradient and second derivative are 0.
+    `power` 1 or 2. On the margin gradient and second derivative are 0. With class weights the mean divides by those of
+    the labels, as everywhere here; torch's divides by the number of rows (``normalizer=len(target)``).
 
     >>> import fastloss as fl
     >>> fl.multiclass_hinge_sum.value_and_grad([[1.0, 0.5], [3.0, 0.0]], [0, 0])
