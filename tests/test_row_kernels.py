@@ -295,6 +295,19 @@ def test_statistics(k: int, name: str, rng: np.random.Generator) -> None:
     assert_array_equal(stats.correct, there & (z.argmax(axis=1) == t))
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "distillation"])
+@pytest.mark.parametrize("k", KINDS)
+def test_statistics_in_place(k: int, name: str, rng: np.random.Generator) -> None:
+    """They are those of the scores, not of what is written over them."""
+    z, t = scores((130, k), "f4", rng), rng.integers(0, k, 130)
+    more = [] if name == "cross_entropy" else [scores((130, k), "f4", rng)]
+    top, lse = z.argmax(axis=1), np.log(np.exp(z.astype("f8")).sum(axis=1))
+    _, _, stats = fl.LOSSES[name].value_and_grad(z, *more, t, return_stats=True, out=z)
+    assert_array_equal(stats.argmax, top)
+    assert_array_equal(stats.correct, top == t)
+    close(stats.logsumexp, lse, TOLERANCE["f4"])
+
+
 def logsumexp(x: Any) -> Any:
     top = x.max(-1, keepdims=True)
     return top + np.log(np.exp(x - top).sum(-1, keepdims=True))

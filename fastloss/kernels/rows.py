@@ -214,8 +214,10 @@ def stretch(
             if PEAK and not known:
                 m = summit(arrays, fixed, at, label, width)
             known = AHEAD
+            # In place, the first pass writes over the scores.
+            if STATS:
+                put_top(facts, row, place_of(arrays, fixed, at, m, width))
             if LABELS:
-                # In place, the first pass writes over the scores.
                 k = np.uint64(label)
                 x = scores(arrays, at, k)
             part, flaw, next_m = folded(arrays, fixed, at, following, m, width)
@@ -240,7 +242,6 @@ def stretch(
                 write_value(loss[0], row, portion(s, value))
             if STATS:
                 put_stats(facts, row, statistics(m, sums, fixed[0]))
-                put_top(facts, row, place_of(arrays, fixed, at, m, width))
             if GRAD:
                 factor = s * real(scale)
                 sloped(arrays, fixed, at, c, factor, width)
