@@ -286,6 +286,10 @@ def lane_class_mass(arrays: Any, fixed: Any, lanes: Any, k: int, r: int) -> Any:
     return read(arrays[2][0], np.uint64(k)) * lane_raw(arrays, fixed, lanes, k, r)
 
 
+def present(s: Any, x: Any) -> Any:
+    return real(0.0) if s == real(0.0) else x
+
+
 # -- domains -----------------------------------------------------------------------------------------------------------
 
 

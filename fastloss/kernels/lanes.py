@@ -51,6 +51,7 @@ new: Any = None
 new_wide: Any = None
 outside: Any = None
 portion: Any = None
+present: Any = None
 put_stats: Any = None
 write_value: Any = None
 read_share: Any = None
@@ -218,11 +219,12 @@ def sloped(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, scale: Any,
         ask_late(arrays, at, steps, k)
         for r in range(np.uint64(LANES)):
             place = np.uint64(k * LANES) + r
-            factor = read_share(lanes[1], r) * scale
+            s = read_share(lanes[1], r)
+            factor = s * scale  # it may be 0 where the share is not
             t = mass(arrays, fixed, lanes, k, r)
             kept = recall(arrays, (), place)
             d1, d2 = slope(*(kept + (t,) + get_coefs(lanes[8], r, LANES, COEFS) + fixed[0]))
-            drop(arrays, place, portion(factor, d1), portion(factor, d2))
+            drop(arrays, place, present(s, factor * d1), present(s, factor * d2))
 
 
 # -- tiles -------------------------------------------------------------------------------------------------------------

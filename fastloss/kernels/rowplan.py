@@ -274,6 +274,7 @@ def _lanes(plan: RowPlan) -> dict[str, Any]:
         "lane_raw": raw,
         "outside": _LANE_OUTSIDE[sizes.scores, dense],
         "portion": p.absent_if_zero,
+        "present": q.present,
         "DENSE": dense,
         "SIDE": 8 if compute == "d" else 16,
         "inner0": plan.inside[0],
