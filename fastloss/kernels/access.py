@@ -118,7 +118,7 @@ def _prefetcher(writing: int) -> Callable[..., Any]:
             if function is None:
                 kind = ir.FunctionType(ir.VoidType(), [address.type, word, word, word])
                 function = ir.Function(builder.module, kind, "llvm.prefetch.p0")
-            # Else it would keep sums of a loop in memory, for all that LLVM knows.
+            # Without it the call may change any memory, as far as LLVM knows: a loop's sums would have to be there.
             in_scope(builder, builder.call(function, [address, word(writing), word(2), word(1)]), INPUTS)
             return context.get_dummy_value()
 

@@ -24,35 +24,32 @@ def ask_nothing(arrays: Any, at: Any, steps: Any, k: int) -> None:
     pass
 
 
+def lines(prefetch: Any, array: Any, start: int) -> None:
+    for i in range(0, LANES, SIDE):
+        prefetch(array, start + np.uint64(i))
+
+
 # -- of the tile after this one, to be read ----------------------------------------------------------------------------
 
 
 def ask_scores(arrays: Any, at: Any, steps: Any, k: int) -> None:
     if TURN_FIRST:
-        after = at[0] + np.uint64(LANES * (steps[0, 1] + k))
-        for i in range(0, LANES, SIDE):
-            prefetch_read(arrays[0][0], after + np.uint64(i))
+        lines(prefetch_read, arrays[0][0], at[0] + np.uint64(LANES * (steps[0, 1] + k)))
 
 
 def ask_inplace(arrays: Any, at: Any, steps: Any, k: int) -> None:
     if TURN_FIRST:
-        after = at[4] + np.uint64(LANES * (steps[4, 1] + k))
-        for i in range(0, LANES, SIDE):
-            prefetch_write(arrays[3][0], after + np.uint64(i))
+        lines(prefetch_write, arrays[3][0], at[4] + np.uint64(LANES * (steps[4, 1] + k)))
 
 
 def ask_second(arrays: Any, at: Any, steps: Any, k: int) -> None:
     if TURN_SECOND:
-        after = at[1] + np.uint64(LANES * (steps[1, 1] + k))
-        for i in range(0, LANES, SIDE):
-            prefetch_read(arrays[0][1], after + np.uint64(i))
+        lines(prefetch_read, arrays[0][1], at[1] + np.uint64(LANES * (steps[1, 1] + k)))
 
 
 def ask_mass(arrays: Any, at: Any, steps: Any, k: int) -> None:
     if TURN_MASS:
-        after = at[2] + np.uint64(LANES * (steps[2, 1] + k))
-        for i in range(0, LANES, SIDE):
-            prefetch_read(arrays[1][0], after + np.uint64(i))
+        lines(prefetch_read, arrays[1][0], at[2] + np.uint64(LANES * (steps[2, 1] + k)))
 
 
 def ask_pair(arrays: Any, at: Any, steps: Any, k: int) -> None:
@@ -75,14 +72,10 @@ def ask_all(arrays: Any, at: Any, steps: Any, k: int) -> None:
 
 def ask_slope(arrays: Any, at: Any, steps: Any, k: int) -> None:
     if TURN_FIRST:
-        here = at[4] + np.uint64(LANES * k)
-        for i in range(0, LANES, SIDE):
-            prefetch_write(arrays[3][0], here + np.uint64(i))
+        lines(prefetch_write, arrays[3][0], at[4] + np.uint64(LANES * k))
 
 
 def ask_slope_and_curve(arrays: Any, at: Any, steps: Any, k: int) -> None:
     ask_slope(arrays, at, steps, k)
     if TURN_FIRST:
-        here = at[5] + np.uint64(LANES * k)
-        for i in range(0, LANES, SIDE):
-            prefetch_write(arrays[4][0], here + np.uint64(i))
+        lines(prefetch_write, arrays[4][0], at[5] + np.uint64(LANES * k))

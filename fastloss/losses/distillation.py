@@ -28,6 +28,17 @@ from .special import exp_neg, scaled
 INPUTS = ("pred", "teacher", "target")
 
 
+def _note(z: float, y: float, ms: float, mt: float, temperature: float, alpha: float, scale_t2: float) -> float:
+    return note_entropy(z, ms)
+
+
+def _stats(
+    ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
+    lean: float, note: float, temperature: float, alpha: float, scale_t2: float,
+) -> Slope:  # fmt: skip
+    return softmax_stats(ms, rest, ties, note)
+
+
 @rowwise(inputs=INPUTS, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
 class distillation:
     """Knowledge distillation: cross-entropy with the target, and KL divergence from a teacher's distribution.
@@ -81,14 +92,7 @@ class distillation:
         d1 = soft * towards(a, b, ia, ib, gap)
         return alpha * h1 + d1, alpha * h2 + curve * (a * ia) * missing(a, oa, ia)
 
-    def note(z: float, y: float, ms: float, mt: float, temperature: float, alpha: float, scale_t2: float) -> float:
-        return note_entropy(z, ms)
-
-    def stats(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-        lean: float, note: float, temperature: float, alpha: float, scale_t2: float,
-    ) -> Slope:  # fmt: skip
-        return softmax_stats(ms, rest, ties, note)
+    note, stats = _note, _stats
 
 
 @rowwise(inputs=INPUTS, teacher=UNIT, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
@@ -204,14 +208,7 @@ class reverse_distillation:
         s1, s2 = reverse(a, lead, oa, ia, mean)
         return alpha * h1 + soft * s1, alpha * h2 + curve * s2
 
-    def note(z: float, y: float, ms: float, mt: float, temperature: float, alpha: float, scale_t2: float) -> float:
-        return note_entropy(z, ms)
-
-    def stats(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-        lean: float, note: float, temperature: float, alpha: float, scale_t2: float,
-    ) -> Slope:  # fmt: skip
-        return softmax_stats(ms, rest, ties, note)
+    note, stats = _note, _stats
 
 
 @rowwise(inputs=INPUTS, beta=OPEN_UNIT, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
