@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .domain import REAL, Domain
+from .domain import REAL, Declared, Domain, names_of, settled
 from .options import KEYWORDS
 
 if TYPE_CHECKING:
@@ -22,11 +22,23 @@ ELEMENTARY = frozenset(
 
 
 class Parametrised:
-    """A name and parameters in force; other values of them make a twin."""
+    """A name, inputs with domains, and parameters in force; other values of them make a twin."""
 
-    def __init__(self, name: str, parameters: Mapping[str, Domain], defaults: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        inputs: tuple[str, ...],
+        parameters: tuple[str, ...],
+        defaults: Mapping[str, Any],
+        domains: Mapping[str, Declared],
+    ) -> None:
         self.name = name
-        self.parameters = dict(parameters)
+        self.inputs = inputs
+        self.declared = tuple(domains.get(n, REAL) for n in inputs)
+        self.parameters = {n: _own(name, n, domains.get(n, REAL)) for n in parameters}
+        strange = sorted({n for d in self.declared for n in names_of(d)} - {*parameters})
+        if strange:
+            raise TypeError(f"{name}: a domain depends on {', '.join(strange)}, which is no parameter")
         self.optional = frozenset(n for n, value in defaults.items() if value is None)
         self._values = self._checked(defaults)
         self._forget()
@@ -36,6 +48,17 @@ class Parametrised:
         self._cast: dict[Any, tuple[Any, ...]] = {}
         self._twins: dict[Any, Self] = {}
         self.recipes: dict[Any, Any] = {}
+        self._bounds: dict[Any, tuple[Any, ...]] = {}
+        values = self.values
+        self.domains = tuple(settled(d, values) for d in self.declared)
+        self.tests = tuple(d.test for d in self.domains)
+        self.checks = any(test != "none" for test in self.tests)
+
+    def bounds(self, kind: Any) -> tuple[Any, ...]:
+        """The ends of each input's domain, as a kernel compares with them."""
+        if kind not in self._bounds:
+            self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
+        return self._bounds[kind]
 
     def _checked(self, given: Mapping[str, Any], kind: str = "") -> tuple[Any, ...]:
         return _checked(self.name, self.parameters, given, self.optional, kind)
@@ -114,29 +137,26 @@ class Definition(Parametrised):
         rooted: bool = False,
         name: str | None = None,
         doc: str | None = None,
-        domains: Mapping[str, Domain],
+        domains: Mapping[str, Declared],
     ) -> None:
         defaults = jet.__defaults__ or ()
         names = jet.__code__.co_varnames[: jet.__code__.co_argcount]
         split = len(names) - len(defaults)
         _check_signature(jet, names, split, (*domains, *(wrt or ())))
         self.jet = jet
-        self.inputs = names[:split]
         self.wrt = tuple(names.index(n) for n in (wrt or names[:1]))
         if not set(self.wrt) <= set(range(split)) or len(set(self.wrt)) != len(self.wrt) or len(self.wrt) > 2:
-            raise TypeError(f"{jet.__name__}: wrt must name one or two of {', '.join(self.inputs)}, got {wrt!r}")
+            raise TypeError(f"{jet.__name__}: wrt must name one or two of {', '.join(names[:split])}, got {wrt!r}")
         super().__init__(
             name or jet.__name__,
-            {n: domains.get(n, REAL) for n in names[split:]},
+            names[:split],
+            names[split:],
             dict(zip(names[split:], defaults, strict=True)),
+            domains,
         )
-        self.domains = tuple(domains.get(n, REAL) for n in self.inputs)
         self.rooted = rooted
-        self.tests = tuple(d.test for d in self.domains)
         self.untested = ("none",) * split
-        self.checks = self.tests != self.untested
         self.order = _order(jet, [d.inner_point for d in self.domains], self._values, len(self.wrt))
-        self._bounds: dict[Any, tuple[Any, ...]] = {}
         # As a function has them, so that help(), doctest and pickle find the definition.
         self.__doc__ = doc or jet.__doc__
         self.__wrapped__ = jet
@@ -146,12 +166,6 @@ class Definition(Parametrised):
     def identity(self) -> Any:
         """Its function."""
         return self.jet
-
-    def bounds(self, kind: Any) -> tuple[Any, ...]:
-        """The ends of each input's domain, as a kernel compares with them."""
-        if kind not in self._bounds:
-            self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
-        return self._bounds[kind]
 
 
 def _check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int, mentioned: tuple[str, ...]) -> None:
@@ -224,6 +238,12 @@ def _order(jet: Callable[..., Any], point: list[float], values: tuple[float, ...
     return len(result) - 1
 
 
+def _own(loss: str, parameter: str, declared: Declared) -> Domain:
+    if not isinstance(declared, Domain):
+        raise TypeError(f"{loss}: the domain of {parameter} depends on parameters; only an input's may")
+    return declared
+
+
 def _as_kind(value: float, kind: Any) -> Any:
     return kind(value) if abs(value) < np.finfo(kind).max else kind(np.inf)
 
@@ -235,7 +255,7 @@ def _checked(
     if unknown:
         takes = ", ".join(domains) or "no parameters"
         raise TypeError(f"{name} has no argument {unknown[0]!r}; its own parameters: {takes}")
-    values: list[float | None] = []
+    values: list[float | bool | None] = []
     for n, domain in domains.items():
         value = given[n]
         if value is None and n in optional:
@@ -247,5 +267,5 @@ def _checked(
             raise TypeError(f"{name}: {n} must be {domain}, got {value!r}") from None
         if math.isnan(number) or math.isinf(number) or number not in domain:
             raise ValueError(f"{name}: {n} must be {domain}, got {value!r}{f' in {kind}' if kind else ''}")
-        values.append(number)
+        values.append(domain.kind(number))
     return tuple(values)

@@ -8,19 +8,22 @@ the limit of a formula is a value, not an error.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 
 class Domain:
     """An interval of the real line, or (`ends_only`) just its two end points."""
 
-    __slots__ = ("ends_only", "high", "high_open", "low", "low_open", "name")
+    __slots__ = ("ends_only", "high", "high_open", "kind", "low", "low_open", "name")
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Domain:
         low_open: bool = False,
         high_open: bool = False,
         ends_only: bool = False,
+        kind: type = float,
     ) -> None:
         if not low < high:
             raise ValueError(f"{name}: a domain's low end must be below its high end, got {low:g} and {high:g}")
@@ -40,6 +44,8 @@ class Domain:
         self.low_open = low_open
         self.high_open = high_open
         self.ends_only = ends_only
+        self.kind = kind
+        """What a parameter's value is kept as: `float`, or `bool` for a switch."""
 
     @property
     def is_real_line(self) -> bool:
@@ -104,7 +110,9 @@ class Domain:
 
     def __str__(self) -> str:
         if self.ends_only:
-            return f"{self.low:g} or {self.high:g}"
+            return " or ".join(
+                f"{end:g}" if self.kind is float else str(self.kind(end)) for end in (self.low, self.high)
+            )
         if self.is_real_line:
             return "a real number"
         if self.low == -inf:
@@ -126,3 +134,18 @@ UNIT = Domain("UNIT", 0.0, 1.0)
 OPEN_UNIT = Domain("OPEN_UNIT", 0.0, 1.0, low_open=True, high_open=True)
 BINARY = Domain("BINARY", 0.0, 1.0, ends_only=True)
 SIGN = Domain("SIGN", -1.0, 1.0, ends_only=True)
+SWITCH = Domain("SWITCH", 0.0, 1.0, ends_only=True, kind=bool)
+"""A parameter that is on or off; a definition sees 1.0 or 0.0."""
+
+Declared = Domain | Callable[..., Domain]
+"""What a decorator says of an input: its domain, or a function of parameters, by their names, that returns it."""
+
+
+def names_of(declared: Declared) -> tuple[str, ...]:
+    """The parameters that a domain depends on."""
+    return () if isinstance(declared, Domain) else declared.__code__.co_varnames[: declared.__code__.co_argcount]
+
+
+def settled(declared: Declared, values: Mapping[str, Any]) -> Domain:
+    """The domain for parameters of these values."""
+    return declared if isinstance(declared, Domain) else declared(**{n: values[n] for n in names_of(declared)})

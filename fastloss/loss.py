@@ -12,7 +12,7 @@ from .options import GRAD, HESS, VALUE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .domain import Domain
+    from .domain import Declared
 
 L = TypeVar("L", bound=Parametrised)
 
@@ -140,11 +140,11 @@ def _restore(module: str, name: str, values: Mapping[str, float]) -> Loss:
 @overload
 def pointwise(jet: Callable[..., Any], /) -> Loss: ...
 @overload
-def pointwise(*, wrt: tuple[str, ...] | None = None, **domains: Domain) -> Callable[[Callable[..., Any]], Loss]: ...
+def pointwise(*, wrt: tuple[str, ...] | None = None, **domains: Declared) -> Callable[[Callable[..., Any]], Loss]: ...
 
 
 def pointwise(
-    jet: Callable[..., Any] | None = None, /, *, wrt: tuple[str, ...] | None = None, **domains: Domain
+    jet: Callable[..., Any] | None = None, /, *, wrt: tuple[str, ...] | None = None, **domains: Declared
 ) -> Any:
     """Make a loss of a plain function of one element.
 
@@ -152,7 +152,7 @@ def pointwise(
     ``(value, d1, d2)``, or ``(value, d1)`` where there is no second derivative; the derivatives are with respect to
     the first input. It may use arithmetic, conditional expressions, the functions of ``math`` that are in
     `fastloss.definition.ELEMENTARY`, constants, and other such functions of its module. Domains of inputs and
-    parameters go into the decorator.
+    parameters go into the decorator; an input's may be a function of parameters, by their names, that returns it.
 
     Several differentiable inputs are named by ``wrt=("pred", "var")``; ``d1`` and ``d2`` are then tuples.
 
@@ -173,7 +173,7 @@ def pointwise(
 
 def root_mean(loss: Loss, name: str, doc: str) -> Loss:
     """The square root of the weighted mean of `loss`: a loss of the whole array, computed in two passes."""
-    domains = {**dict(zip(loss.inputs, loss.domains, strict=True)), **loss.parameters}
+    domains = {**dict(zip(loss.inputs, loss.declared, strict=True)), **loss.parameters}
     return register(Loss(loss.jet, rooted=True, name=name, doc=doc, domains=domains))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from .definition import Parametrised, check_function, check_names
-from .domain import REAL, Domain
 from .options import ROW_KEYWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from .domain import Declared
 
     Function = Callable[..., Any]
 
@@ -116,7 +117,7 @@ class Program(Parametrised):
         target: str,
         smooth: bool,
         functions: Functions | Pair,
-        domains: Mapping[str, Domain],
+        domains: Mapping[str, Declared],
         variants: Mapping[str, Functions],
         doc: str | None,
         module: str,
@@ -134,18 +135,12 @@ class Program(Parametrised):
         if unknown:
             raise TypeError(f"{name}: the decorator names {', '.join(unknown)}, which is no input and no parameter")
         self.__wrapped__ = functions.first  # where doctest looks for the source
-        self.inputs = inputs
         self.target = target
         self.smooth = smooth and target != "none"
         self.scores = len(inputs) - (target != "none")
-        self.domains = tuple(domains.get(n, REAL) for n in inputs)
-        self.tests = tuple(d.test for d in self.domains)
-        self.checks = any(test != "none" for test in self.tests)
-        self.inside = tuple(d.inner_point for d in self.domains)
-        self._bounds: dict[Any, tuple[Any, ...]] = {}
         self._base = functions
         self._variants = dict(variants)
-        super().__init__(name, {n: domains.get(n, REAL) for n in names[split:]}, defaults)
+        super().__init__(name, inputs, names[split:], defaults, domains)
         if set(self._variants) - self.optional:
             raise TypeError(f"{name}: a variant is for a parameter whose default is None")
         self.__doc__ = doc
@@ -163,6 +158,7 @@ class Program(Parametrised):
         if len(given) > 1:
             raise ValueError(f"{self.name}: {' and '.join(given)} cannot be given together")
         self.functions = self._variants[given[0]] if given else self._base
+        self.inside = tuple(d.inner_point for d in self.domains)
         self.sizes = self.functions.sizes(self.name, self.scores, self.inside, self._values)
         self.order = self.sizes.order
 
@@ -170,12 +166,6 @@ class Program(Parametrised):
     def identity(self) -> Any:
         """Its functions."""
         return self.functions
-
-    def bounds(self, kind: Any) -> tuple[Any, ...]:
-        """The ends of each input's domain, as a kernel compares with them."""
-        if kind not in self._bounds:
-            self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
-        return self._bounds[kind]
 
 
 def _signature(first: Function) -> tuple[tuple[str, ...], int, dict[str, Any]]:

@@ -13,7 +13,7 @@ from .program import Functions, Pair, Program
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .domain import Domain
+    from .domain import Declared
 
 
 class RowLoss(Program):
@@ -173,7 +173,7 @@ def _restore(module: str, name: str, values: Mapping[str, Any]) -> RowLoss:
 
 
 def rowwise(
-    *, inputs: tuple[str, ...] = ("pred", "target"), targets: str = "both", smooth: bool = True, **domains: Domain
+    *, inputs: tuple[str, ...] = ("pred", "target"), targets: str = "both", smooth: bool = True, **domains: Declared
 ) -> Callable[[type], RowLoss]:
     """Make a loss of rows of a class that is used as a namespace of functions of one element.
 
@@ -208,7 +208,7 @@ def rowwise(
     return make
 
 
-def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Domain) -> Callable[[type], RowLoss]:
+def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Declared) -> Callable[[type], RowLoss]:
     """Make a loss of the pairs of a row's scores of a class that is used as a namespace of two functions.
 
     Each score is compared with those whose target is smaller, targets being read in the type of the arithmetic (float32

@@ -1,0 +1,61 @@
+"""Domains of inputs that depend on parameters, switches, and parameters that a type does not hold."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+from numpy.testing import assert_array_equal
+
+import fastloss as fl
+from fastloss.domain import BINARY, SIGN, SWITCH, Domain
+
+
+def labels(binary: bool) -> Domain:
+    return BINARY if binary else SIGN
+
+
+@fl.pointwise(target=labels, binary=SWITCH)
+def wrong_side(pred: float, target: float, binary: bool = False) -> tuple[float, float]:
+    side = 2.0 * target - 1.0 if binary else target
+    return 0.0 if side * pred > 0.0 else 1.0, 0.0
+
+
+def test_a_domain_depends_on_a_switch() -> None:
+    """The domain, what its error says, and the function all follow the parameter, whatever was called before."""
+    on = wrong_side.bind(binary=True)
+    assert (wrong_side.domains[1], on.domains[1]) == (SIGN, BINARY)
+    for _ in range(2):
+        assert_array_equal(wrong_side([2.0, 2.0], [-1.0, 1.0], reduction="none"), [1.0, 0.0])
+        assert_array_equal(wrong_side([2.0, 2.0], [0.0, 1.0], binary=True, reduction="none"), [1.0, 0.0])
+        assert_array_equal(on([2.0, 2.0], [0.0, 1.0], reduction="none"), [1.0, 0.0])
+        with pytest.raises(ValueError, match=r"wrong_side: target\[0\] is 0.0, expected -1 or 1"):
+            wrong_side([2.0, 2.0], [0.0, 1.0], reduction="none")
+        with pytest.raises(ValueError, match=r"wrong_side: target\[1\] is -1.0, expected 0 or 1"):
+            on([2.0, 2.0], [0.0, -1.0], reduction="none")
+
+
+def test_switches_are_true_or_false() -> None:
+    assert repr(wrong_side) == "wrong_side(binary=False)"
+    assert repr(wrong_side.bind(binary=1)) == "wrong_side(binary=True)"
+    on = wrong_side.bind(binary=True)
+    assert pickle.loads(pickle.dumps(on)) == on == copy.deepcopy(on) != wrong_side
+    with pytest.raises(ValueError, match="wrong_side: binary must be False or True, got 0.5"):
+        wrong_side.bind(binary=0.5)
+    with pytest.raises(TypeError, match="wrong_side: binary must be False or True, got 'yes'"):
+        wrong_side.bind(binary="yes")
+
+
+def test_what_a_domain_may_depend_on() -> None:
+    with pytest.raises(TypeError, match="f: a domain depends on power, which is no parameter"):
+
+        @fl.pointwise(target=lambda power: SIGN)
+        def f(pred, target, binary=0.0):
+            return pred, 1.0
+
+    with pytest.raises(TypeError, match="g: the domain of binary depends on parameters; only an input's may"):
+
+        @fl.pointwise(binary=lambda: SIGN)
+        def g(pred, target, binary=0.0):
+            return pred, 1.0
