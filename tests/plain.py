@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import cache
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from fastloss.kernels import access, pointwise, ports, rowplan
+from fastloss.kernels import access, ports, rowplan
 from fastloss.kernels.bind import bind, lift
 from fastloss.kernels.plan import Plan
 from fastloss.kernels.plan import ports as completed
@@ -104,13 +105,20 @@ def turn_out(tile: Any, place: int, lanes: int, aim: Any, start: int, step: int,
         aim[int(start) + r * int(step) + k] = tile[int(place) + k * int(lanes) + r]
 
 
+@cache
+def bound(plan: Any) -> Any:
+    """The kernel of a plan, as plain Python."""
+    chosen = completed(plan, Plain()) if isinstance(plan, Plan) else rowplan.ports(plan, Plain())
+    return bind(plan.template, {**chosen, "prange": range}, lambda f: f)
+
+
 def run_rows(plan: Any, *args: Any) -> Any:
-    """What the kernel of a row plan does, as plain Python."""
+    """What the kernel of a row plan does."""
     with np.errstate(all="ignore"):
-        return bind(plan.template, {**rowplan.ports(plan, Plain()), "prange": range}, lambda f: f)(*args)
+        return bound(plan)(*args)
 
 
 def run(plan: Plan, *args: Any) -> Any:
-    """What the kernel of `plan` does, as plain Python."""
+    """What the kernel of `plan` does."""
     with np.errstate(all="ignore"):
-        return bind(pointwise.total, {**completed(plan, Plain()), "prange": range}, lambda f: f)(*args)
+        return bound(plan)(*args)

@@ -185,7 +185,7 @@ def usable(given: tuple[Any, ...], own: list[Any], arrays: tuple[Any, ...]) -> b
         flags = a.flags
         if not flags.c_contiguous or not flags.writeable:
             return False
-        for x in arrays:
-            if may_share_memory(a, x) and not (k == 0 and a is x is arrays[0]):
+        for j, x in enumerate(arrays):
+            if may_share_memory(a, x) and not (a is x and j == k == 0):
                 return False
     return len(given) == 1 or not may_share_memory(*given)

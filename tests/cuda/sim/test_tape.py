@@ -130,3 +130,18 @@ def test_a_copy_into_the_callers_array_is_made_every_time(gpu: Any) -> None:
         out = Hosted(np.full_like(x, np.nan))
         fl.cross_entropy.grad(Hosted(x), Hosted(labels), axis=0, out=out)
         agree(out, expected)
+
+
+@pytest.mark.parametrize("name", ["huber", "soft_distillation"])
+def test_what_is_refused_is_refused_after_every_permitted_call(name: str, gpu: Any, rng: np.random.Generator) -> None:
+    loss = fl.LOSSES[name].bind()
+    x, y, out = (Hosted(rng.random((3, 4)).astype("f4")) for _ in range(3))
+    loss.grad(x, y, out=x)
+    loss.grad(x, y, out=out)
+    before = x.array.copy()
+    for arrays in ((x, x), (y, x)):
+        with pytest.raises(ValueError, match="out overlaps target|out overlaps teacher"):
+            loss.grad(*arrays, out=x)
+    assert_array_equal(x.array, before)
+    loss.grad(x, x, out=out)
+    assert gpu.replays == 1
