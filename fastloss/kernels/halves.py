@@ -1,10 +1,12 @@
-"""float16 and bfloat16 as the 16 bits they are stored in, to and from float32.
+"""float16 and bfloat16 as the 16 bits they are stored in, to and from the compute type by way of float32.
 
 By integer arithmetic, which vectorises everywhere; LLVM's own conversions become calls to functions that are not there
 on processors without the instruction. Rounding is to nearest, ties to even.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -28,21 +30,24 @@ _HALF = np.float32(0.5)
 _HALF_BITS = np.int32(0x3F000000)
 _BRAIN_ROUND = np.int32(0x7FFF)
 
+# Port: the compute type.
+real: Any = None
 
-def decode_half(h: int) -> float:
-    """float16 to float32, exact."""
+
+def decode_half(h: int) -> Any:
+    """From float16, exact."""
     u = np.int32(h)
     magnitude = shift_left(bit_and(u, _BELOW_SIGN16), _THIRTEEN)
     # A multiplication sets the exponent's bias right, and makes normal numbers of subnormal ones.
     finite = to_bits(from_bits(magnitude) * _HALF_SCALE)
     special = bit_and(u, _INFINITY16) == _INFINITY16
     value = select(special, bit_or(magnitude, _INFINITY32), finite)
-    return from_bits(bit_or(value, shift_left(bit_and(u, _SIGN16), _SIXTEEN)))
+    return real(from_bits(bit_or(value, shift_left(bit_and(u, _SIGN16), _SIXTEEN))))
 
 
 def encode_half(x: float) -> int:
-    """float32 to float16."""
-    u = to_bits(x)
+    """To float16; a float64 is rounded to float32 first."""
+    u = to_bits(np.float32(x))
     a = bit_and(u, _BELOW_SIGN32)
     # Adding 1/2 aligns the last place with the spacing of subnormal float16, and the addition rounds.
     small = sub(to_bits(from_bits(a) + _HALF), _HALF_BITS)
@@ -53,14 +58,14 @@ def encode_half(x: float) -> int:
     return np.uint16(bit_or(r, bit_and(shift_right(u, _SIXTEEN), _SIGN16)))  # type: ignore[return-value]
 
 
-def decode_brain(h: int) -> float:
-    """bfloat16 to float32, exact."""
-    return from_bits(shift_left(np.int32(h), _SIXTEEN))
+def decode_brain(h: int) -> Any:
+    """From bfloat16, exact."""
+    return real(from_bits(shift_left(np.int32(h), _SIXTEEN)))
 
 
 def encode_brain(x: float) -> int:
-    """float32 to bfloat16."""
-    u = to_bits(x)
+    """To bfloat16; a float64 is rounded to float32 first."""
+    u = to_bits(np.float32(x))
     odd = bit_and(shift_right(u, _SIXTEEN), _ONE)
     rounded = shift_right(add(add(u, _BRAIN_ROUND), odd), _SIXTEEN)
     return select(x != x, _NAN_BRAIN, np.uint16(rounded))  # type: ignore[return-value]

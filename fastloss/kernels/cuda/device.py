@@ -18,6 +18,9 @@ from numba import cuda, types
 from numba.cuda import dispatcher
 from numba.cuda.extending import intrinsic
 
+# Port: the compute type.
+real: Any = None
+
 _WORDS = {4: "u32", 8: "u64"}
 """PTX names of the words that packets are moved in, by size."""
 
@@ -129,10 +132,22 @@ def _converter(text: str, result: Any, argument: Any, constraints: str) -> Any:
     return intrinsic(convert)
 
 
-decode_half = _converter("cvt.f32.f16 $0, $1;", types.float32, types.uint16, "=f,h")
+_half = _converter("cvt.f32.f16 $0, $1;", types.float32, types.uint16, "=f,h")
 encode_half = _converter("cvt.rn.f16.f32 $0, $1;", types.uint16, types.float32, "=h,f")
-decode_brain = _converter("mov.b32 $0, {0, $1};", types.float32, types.uint16, "=f,h")
+_brain = _converter("mov.b32 $0, {0, $1};", types.float32, types.uint16, "=f,h")
 encode_brain = _converter("cvt.rn.bf16.f32 $0, $1;", types.uint16, types.float32, "=h,f")
+
+
+def decode_half(h: Any) -> Any:
+    """From float16 to the compute type."""
+    return real(_half(h))
+
+
+def decode_brain(h: Any) -> Any:
+    """From bfloat16 to the compute type."""
+    return real(_brain(h))
+
+
 BRAINS = (8, 0)
 """The compute capability that bfloat16 needs."""
 
