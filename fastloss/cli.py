@@ -233,12 +233,8 @@ def _folder() -> Path:
 def _contents(folder: Path) -> str:
     from .kernels import cache
 
-    count = _count(folder)
+    count = cache.count()
     return f"{folder}: {count} kernel{'s' if count != 1 else ''}, {_bytes(cache.size())}"
-
-
-def _count(folder: Path) -> int:
-    return sum(1 for _ in folder.glob("kernels/**/*.nbi"))
 
 
 def _bytes(number: float) -> str:
@@ -254,6 +250,7 @@ def _bytes(number: float) -> str:
 
 def _warmup(args: argparse.Namespace) -> int:
     from . import warmup
+    from .kernels import cache
 
     names = _named(args.losses)
     if "bfloat16" in args.dtypes:
@@ -262,7 +259,7 @@ def _warmup(args: argparse.Namespace) -> int:
         except ModuleNotFoundError as error:
             _missing(error, {"ml_dtypes": "ml_dtypes"}, "half")
     folder = _folder()
-    before = _count(folder)
+    before = cache.count()
     units = [(name, dtype) for name in names for dtype in dict.fromkeys(args.dtypes)]
     jobs = min(args.jobs or warmup.cores(), len(units))
     if not args.quiet:
@@ -275,7 +272,7 @@ def _warmup(args: argparse.Namespace) -> int:
         print(f"fastloss: {name} {dtype}: {reason}", file=sys.stderr)
     if failures:
         raise Stop(f"{len(failures)} of {len(units)} did not compile")
-    after = _count(folder)
+    after = cache.count()
     if not after:
         raise Stop(f"nothing could be stored in {folder}")
     print(f"{_contents(folder)} ({after - before} new)")

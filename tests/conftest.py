@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 
 import fastloss as fl
+from fastloss.kernels import place
 
 
 def pytest_configure(config: pytest.Config) -> None:
     cache = getattr(config, "cache", None)
     if cache is not None:
-        os.environ["FASTLOSS_CACHE_DIR"] = str(cache.mkdir("kernels"))
+        kernels = cache.mkdir("kernels")
+        kernels.chmod(0o700)
+        if not place._problem(kernels):  # in a checkout that a group can write to, the user's own serve
+            os.environ["FASTLOSS_CACHE_DIR"] = str(kernels)
         os.environ["XDG_CONFIG_HOME"] = str(cache.mkdir("settings"))  # not the user's
     # Tests that start `python tools/...` must find the package that is tested, installed or not.
     paths = [str(Path(fl.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import procs
 import pytest
 
-from fastloss.kernels import cache
+from fastloss.kernels import cache, place
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="owners and modes are POSIX's")
 
@@ -25,12 +28,8 @@ for kernel in kernels:
 LOADED, COMPILED = "1 0\n", "0 1\n"
 
 DAMAGE = """
-import pathlib, random, toy
-from fastloss.kernels import cache
-
-def files(suffix):
-    (path,) = cache.directory().rglob("*" + suffix)
-    return path
+import hashlib, os, pathlib, pickle, random, toy
+from fastloss.kernels import cache, place
 
 def use():
     kernel = toy.compiled()
@@ -38,35 +37,30 @@ def use():
     return bool(kernel.stats.cache_hits)
 
 assert not use() and use()
+(path,) = cache.directory().rglob("*.kernel")
 dice = random.Random(0)
-for suffix in (".nbi", ".nbc", ".sha256"):
-    good = files(suffix).read_bytes()
-    n = len(good)
-    middle = good[: n // 2] + bytes(min(4096, n // 4)) + good[n // 2 + min(4096, n // 4) :]
-    flipped = bytearray(good); flipped[dice.randrange(n)] ^= 4
-    cuts = (b"", good[:1], good[: n // 2], good[:-1])
-    for bad in (*cuts, good + b"x", middle, bytes(flipped), b"no pickle" * 9):
-        assert bad != good
-        files(suffix).write_bytes(bad)
-        assert not use(), (suffix, len(bad))
-        assert use(), (suffix, len(bad))
-    files(suffix).unlink()
-    assert not use() and use(), suffix
+good = path.read_bytes()
+n = len(good)
+middle = good[: n // 2] + bytes(min(4096, n // 4)) + good[n // 2 + min(4096, n // 4) :]
+flipped = bytearray(good); flipped[dice.randrange(n)] ^= 4
+cuts = (b"", good[:1], good[:32], good[: n // 2], good[:-1])
+for bad in (*cuts, good + b"x", middle, bytes(flipped), b"no pickle" * 9):
+    assert bad != good
+    path.write_bytes(bad)
+    assert not use(), len(bad)
+    assert use(), len(bad)
+path.unlink()
+assert not use() and use()
 
-def attack(path, content):
-    # sealed as if it were right, so that Numba itself must refuse it
-    path.write_bytes(content)
-    seal = files(".sha256")
-    entry = cache._Files(seal.parent, seal.name.removesuffix(".sha256"))
-    seal.write_text(entry.digest())
-    assert entry.intact()
+# Sealed as if they were right, so that Numba itself must refuse them.
+for content in (b"", good[32:-9], pickle.dumps({"wrong": 1}), pickle.dumps((1, 2)), pickle.dumps((None,) * 9)):
+    path.write_bytes(hashlib.sha256(content).digest() + content)
+    use()
+    assert use(), content[:20]
 
-import pickle
-for suffix in (".nbi", ".nbc"):
-    for content in (b"", files(suffix).read_bytes()[:-9], pickle.dumps({"wrong": 1}), pickle.dumps((1, 2))):
-        attack(files(suffix), content)
-        use()
-        assert use(), (suffix, content[:20])
+if os.name == "posix":      # whoever could write to the file could have put anything there
+    path.chmod(0o622)
+    assert not use() and path.stat().st_mode & 0o777 == 0o600 and use()
 """
 
 ERRORS = """
@@ -90,8 +84,7 @@ except numba.TypingError as error:
 else:
     raise AssertionError
 assert sum(compiled) <= 3, compiled     # the kernel and its port, not again and again
-files = list(cache.directory().rglob("*.nb?"))
-assert not files, files
+assert cache.count() == 0
 
 kernel = toy.compiled()
 try:
@@ -104,16 +97,17 @@ else:
 
 VANISHING = """
 import errno, shutil, toy
-from numba.core import caching
-from fastloss.kernels import cache
+from fastloss.kernels import cache, place
 
 cache.directory()
-real = caching.IndexDataCacheFile._save_data
-def full(self, *args):
+real = place._create
+def full(path, data):
+    real(path, data[:100])
     raise OSError(errno.ENOSPC, "No space left on device")
-caching.IndexDataCacheFile._save_data = full
+place._create = full
 toy.result(toy.compiled())
-caching.IndexDataCacheFile._save_data = real
+assert not [p for p in cache.directory().rglob("*") if p.is_file() and p.name != "CACHEDIR.TAG"]
+place._create = real
 
 shutil.rmtree(cache.directory())
 cache.directory().write_text("a file where the directory was")
@@ -141,12 +135,11 @@ assert (out == 1.5 * toy.right).all()
 
 USERS = """
 import os, numba, toy
-from numba import njit
 from fastloss.kernels import cache
 before = numba.config.CACHE_DIR
 assert before == os.environ["NUMBA_CACHE_DIR"]
 kernel = toy.compiled()
-assert numba.config.CACHE_DIR == before and not numba.config.CACHE_LOCATOR_CLASSES
+assert numba.config.CACHE_DIR == before
 assert cache.directory() in __import__("pathlib").Path(kernel.stats.cache_path).parents
 assert not os.path.exists(before) or not os.listdir(before)
 assert cache.size() > 10_000
@@ -177,7 +170,7 @@ def use(folder: Path, mode: str = "", **env: str | None) -> str:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def kernels(tmp_path: Path) -> Path:
     return tmp_path / "kernels here"
 
 
@@ -195,30 +188,44 @@ def find(monkeypatch: pytest.MonkeyPatch, **env: str | None) -> Path | None:
         cache.directory.cache_clear()
 
 
-def test_second_process_compiles_nothing(tmp_path: Path, place: Path) -> None:
-    assert use(tmp_path, "both", FASTLOSS_CACHE_DIR=str(place)) == 2 * COMPILED
-    assert use(tmp_path, "both", FASTLOSS_CACHE_DIR=str(place)) == 2 * LOADED
+@contextmanager
+def using(monkeypatch: pytest.MonkeyPatch, path: Path, HOME: str | None = None) -> Iterator[None]:
+    """As a new process with this directory."""
+    with monkeypatch.context() as patch:
+        patch.setenv("FASTLOSS_CACHE_DIR", str(path))
+        patch.delenv("XDG_CACHE_HOME", raising=False)
+        patch.delenv("HOME", raising=False)
+        if HOME:
+            patch.setenv("HOME", HOME)
+        cache.directory.cache_clear()
+        yield
+    cache.directory.cache_clear()
 
 
-def test_eight_processes_at_a_cold_cache(tmp_path: Path, place: Path) -> None:
+def test_second_process_compiles_nothing(tmp_path: Path, kernels: Path) -> None:
+    assert use(tmp_path, "both", FASTLOSS_CACHE_DIR=str(kernels)) == 2 * COMPILED
+    assert use(tmp_path, "both", FASTLOSS_CACHE_DIR=str(kernels)) == 2 * LOADED
+
+
+def test_eight_processes_at_a_cold_cache(tmp_path: Path, kernels: Path) -> None:
     script = f"MODE = ''\n{USE}"
-    for started in [procs.start(script, tmp_path, FASTLOSS_CACHE_DIR=str(place)) for _ in range(8)]:
+    for started in [procs.start(script, tmp_path, FASTLOSS_CACHE_DIR=str(kernels)) for _ in range(8)]:
         procs.finish(started)
-    assert use(tmp_path, FASTLOSS_CACHE_DIR=str(place)) == LOADED
+    assert use(tmp_path, FASTLOSS_CACHE_DIR=str(kernels)) == LOADED
 
 
-def test_damaged_files_are_replaced(tmp_path: Path, place: Path) -> None:
-    procs.run(DAMAGE, tmp_path, FASTLOSS_CACHE_DIR=str(place), PYTHONWARNINGS="error")
+def test_damaged_files_are_replaced(tmp_path: Path, kernels: Path) -> None:
+    procs.run(DAMAGE, tmp_path, FASTLOSS_CACHE_DIR=str(kernels), PYTHONWARNINGS="error")
 
 
 @pytest.mark.parametrize("script", [ERRORS, VANISHING, EDIT], ids=["errors", "vanishing", "edit"])
-def test_in_one_process(script: str, tmp_path: Path, place: Path) -> None:
-    procs.run(script, tmp_path, FASTLOSS_CACHE_DIR=str(place))
+def test_in_one_process(script: str, tmp_path: Path, kernels: Path) -> None:
+    procs.run(script, tmp_path, FASTLOSS_CACHE_DIR=str(kernels))
 
 
-def test_users_numba_settings_are_left_alone(tmp_path: Path, place: Path) -> None:
+def test_users_numba_settings_are_left_alone(tmp_path: Path, kernels: Path) -> None:
     users = str(tmp_path / "users")
-    procs.run(USERS, tmp_path, FASTLOSS_CACHE_DIR=str(place), NUMBA_CACHE_DIR=users)
+    procs.run(USERS, tmp_path, FASTLOSS_CACHE_DIR=str(kernels), NUMBA_CACHE_DIR=users)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -237,7 +244,7 @@ def test_without_a_place_kernels_still_work(mode: str, tmp_path: Path) -> None:
         output = use(tmp_path, FASTLOSS_CACHE_DIR=explicit)
         assert output.endswith(COMPILED)
         assert output.count("RuntimeWarning") == (mode == "file")
-    assert not list(tmp_path.rglob("*.nb?"))
+    assert not list(tmp_path.rglob("*.kernel"))
 
 
 def test_directory_of_the_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,24 +275,96 @@ def test_no_place_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @posix
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
 def test_others_must_not_write(mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = tmp_path / "shared"
-    place.mkdir()
-    place.chmod(mode)
+    mine = tmp_path / "shared"
+    mine.mkdir()
+    mine.chmod(mode)
     with pytest.warns(RuntimeWarning, match="others than its owner"):
-        assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(place)) is None
-    place.chmod(0o755)
-    assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(place)) == place
+        assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(mine)) is None
+    mine.chmod(0o755)
+    assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(mine)) == mine
 
 
 @posix
-def test_everybody_can_write_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = tmp_path / "open" / "mine"
-    place.mkdir(parents=True, mode=0o700)
-    place.parent.chmod(0o777)
-    with pytest.warns(RuntimeWarning, match="above it"):
-        assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(place)) is None
-    place.parent.chmod(0o1777)
-    assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(place)) == place
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o757])
+def test_others_can_write_above_it(mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = tmp_path / "open" / "closed" / "mine"
+    mine.mkdir(parents=True, mode=0o700)
+    (tmp_path / "open").chmod(mode)
+    for path in (mine, mine.parent / "absent"):
+        with pytest.warns(RuntimeWarning, match="others than its owner can write to it.*above it"):
+            assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(path)) is None
+    assert not (mine.parent / "absent").exists()
+    (tmp_path / "open").chmod(0o1777)
+    assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(mine)) == mine
+
+
+@posix
+def test_no_link_is_gone_by_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a link leads to is found once: whoever may change the link later changes nothing."""
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to("real")
+    assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(tmp_path / "link" / "mine")) == tmp_path / "real" / "mine"
+
+
+@posix
+def test_what_is_made_is_private_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0)
+    try:
+        with using(monkeypatch, tmp_path / "a" / "b"):
+            place.write("c/d.kernel", b"code")
+            assert place.read("c/d.kernel") == b"code"
+            assert cache.count() == 1
+    finally:
+        os.umask(before)
+    modes = {str(p.relative_to(tmp_path)): stat.S_IMODE(p.stat().st_mode) for p in tmp_path.rglob("*")}
+    assert {name for name, mode in modes.items() if mode & 0o077} == set()
+    assert f"a/b/{place.NAME}/c/d.kernel" in modes
+
+
+@posix
+@pytest.mark.parametrize("below", ["", "c"])
+def test_folders_below_must_not_be_others(below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with using(monkeypatch, tmp_path):
+        place.write("c/d.kernel", b"code")
+        (tmp_path / place.NAME / below).chmod(0o770)
+        assert place.read("c/d.kernel") is None
+        place.write("c/e.kernel", b"code")
+        assert not list(tmp_path.rglob("e*"))
+
+
+def test_homes_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.warns(RuntimeWarning, match="FASTLOSS_CACHE_DIR='~nosuchuser/x' is of no use"):
+        assert find(monkeypatch, FASTLOSS_CACHE_DIR="~nosuchuser/x") is None
+
+    def homeless(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", homeless)  # without HOME, and of a user whom the system does not know
+    with pytest.warns(RuntimeWarning, match="home directory"):
+        assert find(monkeypatch, FASTLOSS_CACHE_DIR="~") is None
+
+
+@posix
+def test_kernels_that_can_be_read_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: Any) -> None:
+    """As in a container's image: they are read, and new ones go into the user's own directory, or nowhere."""
+    image, home = tmp_path / "image", tmp_path / "home"
+    with using(monkeypatch, image):
+        place.write("v/old.kernel", b"old")
+    kept = sorted(image.rglob("*"))
+    allowed = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: not (mode & os.W_OK and image in (path, *path.parents)) and allowed(path, mode)
+    )
+    home.mkdir(mode=0o700)
+    for there in (True, False):
+        with using(monkeypatch, image, HOME=str(home) if there else None):
+            assert cache.directory() == image
+            assert place.read("v/old.kernel") == b"old"
+            place.write("v/new.kernel", b"new")
+            assert place.read("v/new.kernel") == (b"new" if there else None)
+            assert cache.count() == 1 + there
+    assert sorted(image.rglob("*")) == kept
+    assert not recwarn.list
 
 
 @posix
@@ -301,41 +380,63 @@ def test_links_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @posix
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
 def test_another_users_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "theirs").mkdir(mode=0o700)
+    (tmp_path / "theirs" / "mine").mkdir(mode=0o700, parents=True)
     os.chown(tmp_path / "theirs", 12345, -1)
-    with pytest.warns(RuntimeWarning, match="another user"):
-        assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(tmp_path / "theirs")) is None
+    for path in ("theirs", "theirs/mine", "theirs/absent"):
+        with pytest.warns(RuntimeWarning, match="another user"):
+            assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(tmp_path / path)) is None
     assert find(monkeypatch, HOME=str(tmp_path / "theirs")) is None  # as under sudo
-    assert not list((tmp_path / "theirs").iterdir())
+    assert [p.name for p in (tmp_path / "theirs").rglob("*")] == ["mine"]
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    (tmp_path / "roots").mkdir(mode=0o755)
+    assert find(monkeypatch, FASTLOSS_CACHE_DIR=str(tmp_path / "roots")) == tmp_path / "roots"
 
 
 @posix
-def test_clear_cache_follows_no_links(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = place / "kernels" / "machine" / "source"
-    folder.mkdir(parents=True, mode=0o700)
+def test_clear_cache_removes_what_was_written_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the directory is a home or a project, whose own kernels bear the same suffixes."""
     outside = tmp_path / "outside"
-    outside.mkdir()
-    for name in ("a.1.nbc", "a.nbi"):
-        (outside / name).write_bytes(b"keep")
-        (folder / name).write_bytes(b"12345")
-    (place / "users.nbc").write_bytes(b"keep")
-    (folder / "notes.txt").write_bytes(b"keep")
-    (folder / "linked").symlink_to(outside)
-    (folder / "file.nbc").symlink_to(outside / "a.nbi")
-    length = len(os.fspath(outside / "a.nbi"))
-    monkeypatch.setenv("FASTLOSS_CACHE_DIR", str(place))
-    cache.directory.cache_clear()
-    try:
-        assert cache.size() == 10 + length
-        assert cache.clear_cache() == 10 + length
+    outside.mkdir(mode=0o700)
+    for folder in (outside, tmp_path / "kernels", tmp_path / "fastloss", tmp_path / "src"):
+        folder.mkdir(exist_ok=True)
+        for name in ("a.1.nbc", "a.nbi", "linux.tar.sha256", "mine.cubin", "mine.kernel", "data.tmp.csv"):
+            (folder / name).write_bytes(b"keep")
+    with using(monkeypatch, tmp_path):
         assert cache.size() == cache.clear_cache() == 0
-        for path in (place / "kernels").rglob("*"):
-            assert path.suffix not in (".nbi", ".nbc")
-        (place / "kernels").rename(tmp_path / "moved")
-        (tmp_path / "moved" / "b.nbc").write_bytes(b"keep")
-        (place / "kernels").symlink_to(tmp_path / "moved")
+        place.write("version/mine.kernel", b"code")
+        place.write("cuda/mine.cubin", b"code")
+        ours = tmp_path / place.NAME
+        (ours / "version" / "x.tmp.0123.kernel").write_bytes(b"1234")  # of a process that was killed
+        (ours / "version" / "notes.txt").write_bytes(b"keep")
+        (ours / "version" / "linked").symlink_to(outside)
+        assert cache.count() == 3
+        assert cache.size() == 2 * 36 + 4
+        assert cache.clear_cache() == 2 * 36 + 4
         assert cache.size() == cache.clear_cache() == 0
-    finally:
-        cache.directory.cache_clear()
-    kept = [outside / "a.nbi", outside / "a.1.nbc", place / "users.nbc", tmp_path / "moved" / "b.nbc"]
-    assert all(path.exists() for path in kept) and list((tmp_path / "moved").rglob("notes.txt"))
+        place.write("version/mine.kernel", b"code")
+        (ours / "CACHEDIR.TAG").unlink()  # then it is not known to be ours
+        assert cache.size() == cache.clear_cache() == 0
+        assert place.read("version/mine.kernel") == b"code"
+        ours.rename(tmp_path / "moved")
+        ours.symlink_to(tmp_path / "moved")
+        assert cache.size() == cache.clear_cache() == 0
+        assert place.read("version/mine.kernel") is None
+    assert sum(path.read_bytes() == b"keep" for path in tmp_path.rglob("*") if path.is_file()) == 4 * 6 + 1
+
+
+def test_settings_of_the_compiler_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    seen = {cache.settings()}
+    for name, value in [
+        ("OPT", 0), ("LOOP_VECTORIZE", 0), ("SLP_VECTORIZE", 1), ("BOUNDSCHECK", 1), ("DEBUGINFO_DEFAULT", 1),
+        ("DISABLE_INTEL_SVML", not numba.config.DISABLE_INTEL_SVML),
+    ]:  # fmt: skip
+        with monkeypatch.context() as patch:
+            patch.setattr(numba.config, name, value)
+            assert cache.settings() == cache.settings()
+            seen.add(cache.settings())
+    assert len(seen) == 7
+    with monkeypatch.context() as patch:
+        patch.setattr(numba.config, "NUMBA_NUM_THREADS", 1)
+        assert cache.settings() in seen

@@ -13,7 +13,7 @@ import pytest
 
 import fastloss
 from fastloss import cli, warmup
-from fastloss.kernels import cache
+from fastloss.kernels import cache, place
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -153,10 +153,7 @@ def test_cache_that_cannot_be_written(monkeypatch, tmp_path, capsys):
 def test_cache(own_cache, capsys):
     assert cli.main(["cache"]) == 0
     assert capsys.readouterr() == (f"{own_cache}: 0 kernels, 0 bytes\n", "")
-    folder = own_cache / "kernels" / "some"
-    folder.mkdir(parents=True)
-    (folder / "a.nbi").write_bytes(bytes(500))
-    (folder / "a.nbc").write_bytes(bytes(1500))
+    place.write("some/a.kernel", bytes(2000 - 32))
     assert cli.main(["cache", "--clear"]) == 0
     assert capsys.readouterr().out == f"{own_cache}: 1 kernel, 2.0 kB\nremoved 2.0 kB\n"
     assert cli.main(["cache"]) == 0
@@ -198,12 +195,12 @@ def test_warmup_leaves_nothing_to_compile(tmp_path):
     assert match
     assert match[1] == env[cache.VARIABLE]
     assert match[2] == match[3]
-    before = sorted(path.name for path in tmp_path.rglob("*.nb?"))
-    assert len(before) >= 2 * 16  # an index and at least one variant of four verbs, with weights or not, in two ways
+    before = sorted(path.name for path in tmp_path.rglob("*.kernel"))
+    assert len(before) >= 16  # of four verbs, with weights or not, in two ways
 
     calls = command("-W", "error", "-c", CALLS, **env)
     assert (calls.returncode, calls.stderr) == (0, "")
-    assert sorted(path.name for path in tmp_path.rglob("*.nb?")) == before
+    assert sorted(path.name for path in tmp_path.rglob("*.kernel")) == before
 
     # Two processes find all of it too, and say what they do.
     again = command("-m", "fastloss.cli", "warmup", "huber", "huber", "--dtype", "float32", "--jobs", "2", **env)

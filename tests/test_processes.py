@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import compileall
+import shutil
 from pathlib import Path
 
 import pytest
 from procs import finish, run, start
+
+import fastloss as fl
 
 SETUP = """
 import multiprocessing as mp, os, sys, threading
@@ -171,6 +175,36 @@ def mine(pred, target):
         (tmp_path / "losses_of_mine.py").write_text(module.format(*constants))
         script = "import losses_of_mine as m; print(m.mine([1.0], [1.0]))"
         assert float(run(script, tmp_path, **env)) == expected
+
+
+def test_installations_without_sources_keep_kernels(tmp_path: Path) -> None:
+    """In an archive, or as bytecode alone, they find those of one another; and an edit is an edit."""
+    package = Path(fl.__file__).parent
+    shutil.copytree(package, tmp_path / "tree" / "fastloss", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.make_archive(str(tmp_path / "source"), "zip", tmp_path / "tree")
+    edited = shutil.copytree(tmp_path / "tree", tmp_path / "edited")
+    with open(edited / "fastloss" / "kernels" / "bits.py", "a") as file:
+        file.write("AN_EDIT = 1\n")
+    for tree in (tmp_path / "tree", edited):
+        assert compileall.compile_dir(tree, quiet=2, legacy=True)
+        for source in tree.rglob("*.py"):
+            source.unlink()
+    script = """
+import fastloss as fl
+from fastloss.kernels import bind, cache
+before = cache.count()
+assert fl.squared_error([2.0], [0.0]) == 4.0
+print(before, cache.count(), bind.sources(), fl.__file__)
+"""
+    env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache")}
+    found = []
+    for at in ("source.zip", "tree", "edited"):
+        (tmp_path / at[0]).mkdir()
+        found.append(run(script, tmp_path / at[0], PYTHONPATH=str(tmp_path / at), **env).split())
+        assert found[-1][3].startswith(str(tmp_path / at))
+    zipped, compiled, other = found
+    assert (zipped[:2], compiled[:2], other[:2]) == (["0", "1"], ["1", "1"], ["1", "2"])
+    assert zipped[2] == compiled[2] != other[2]
 
 
 def test_a_constant_that_changes_between_two_kernels_is_not_stored_under_a_false_name(tmp_path: Path) -> None:

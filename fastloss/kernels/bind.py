@@ -11,8 +11,10 @@ import dis
 import hashlib
 import itertools
 import math
+import pkgutil
 import reprlib
 import secrets
+import sys
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -21,8 +23,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-
-HERE = Path(__file__).parent
 
 _EMPTY = (None, False, range)
 """What a port is before it is plugged in; `range` stands for its parallel twin."""
@@ -181,15 +181,36 @@ def _retyped(constant: Any, kind: Any) -> Any:
 
 
 @cache
-def sources(folder: Path = HERE) -> str:
-    """A hash of the kernels' sources and of the compiler's version: any edit here recompiles everything.
+def sources(package: str = __package__) -> str:
+    """A hash of a package of kernels and of the compiler's version: any edit there recompiles everything.
 
-    Definitions are not in it, `content` sees to each of them.
+    Definitions are not in it, `content` sees to each of them. Where there are no sources, in an archive or an
+    installation of bytecode alone, it is of what the modules were compiled to.
     """
     import llvmlite
     import numba
 
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
-    for path in sorted(folder.glob("*.py")):
+    folders = sys.modules[package].__path__
+    texts = sorted(Path(folders[0]).glob("*.py"))
+    for path in texts:
         digest.update(path.read_bytes())
+    for found in () if texts else sorted(pkgutil.iter_modules(folders), key=lambda each: each.name):
+        name = f"{package}.{found.name}"
+        spec = found.module_finder.find_spec(name, None)
+        loader: Any = None if spec is None else spec.loader
+        digest.update(_told_code(loader.get_code(name)).encode())
     return digest.hexdigest()
+
+
+def _told_code(code: CodeType) -> str:
+    """What is the same in every process that runs the same code."""
+
+    def told(value: Any) -> str:
+        if isinstance(value, CodeType):
+            return _told_code(value)
+        if isinstance(value, frozenset):
+            return repr(sorted(map(repr, value)))
+        return repr(value)
+
+    return repr((code.co_name, code.co_code, code.co_names, code.co_varnames, [told(c) for c in code.co_consts]))

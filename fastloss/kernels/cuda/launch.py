@@ -160,7 +160,7 @@ class Flags:
     def __init__(self, address: int) -> None:
         self.address = address
         self._slots: dict[str, int] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may call amid a compilation
         self._numbers = (ctypes.c_int32 * SLOTS).from_address(address)
         self._bytes = memoryview(self._numbers).cast("B")
 
@@ -200,7 +200,7 @@ class Gpu:
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
         self._kernels: dict[Any, Kernel] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may call amid a compilation
         self._flags: Flags | None = None
 
     def flags(self, device: int, stream: int) -> Flags:

@@ -1,21 +1,15 @@
-"""Machine code on disk: one file for each kernel and compute capability, with a checksum in front.
-
-The files lie beside the CPU's kernels, in the directory that `kernels/cache.py` finds safe, and what `clear_cache`
-removes. A file that cannot be read, or whose checksum is wrong, is compiled again; no failure reaches the caller.
-"""
+"""Machine code on disk: one file for each kernel and compute capability, beside the CPU's (see `kernels/place.py`)."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
-from contextlib import suppress
+import re
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import cache as disk
+from .. import place
 from ..bind import content, sources
 from .plan import AnyPlan, CombinePlan
 from .spreadplan import SpreadPlan
@@ -30,19 +24,18 @@ def machine_code(
     plan: AnyPlan, capability: tuple[int, int], make: Callable[[AnyPlan, tuple[int, int]], tuple[bytes, str]]
 ) -> tuple[bytes, str]:
     """The code of a kernel and its name in it: from disk, or from `make`, which is then kept."""
-    path = _path(plan, capability)
-    found = None if path is None else _read(path)
-    if found is None:
-        found = make(plan, capability)
-        if path is not None:
-            _write(path, *found)
-    return found
+    kept = _name(plan, capability)
+    data = place.read(kept)
+    if data is not None:
+        entry, _, code = data.partition(b"\0")
+        return code, entry.decode("ascii")
+    with disk.compiling():
+        code, name = make(plan, capability)
+    place.write(kept, name.encode("ascii") + b"\0" + code)
+    return code, name
 
 
-def _path(plan: AnyPlan, capability: tuple[int, int]) -> Path | None:
-    root = disk.folder()
-    if root is None:
-        return None
+def _name(plan: AnyPlan, capability: tuple[int, int]) -> str:
     if isinstance(plan, CombinePlan):
         name, key = "combine", repr(plan)
     else:
@@ -50,7 +43,7 @@ def _path(plan: AnyPlan, capability: tuple[int, int]) -> Path | None:
         name = plan.entry if isinstance(plan, SpreadPlan) else base.name
         key = repr(([content(f) for f in base.definition], base[1:], plan[1:]))
     digest = hashlib.sha256(f"{_origin()} {key}".encode()).hexdigest()[:24]
-    return root / "cuda" / "sm_{}{}".format(*capability) / f"{name}.{digest}{SUFFIX}"
+    return "cuda/sm_{}{}/{}.{}{}".format(*capability, re.sub(r"[^\w.]", "_", name)[:100], digest, SUFFIX)
 
 
 @cache
@@ -60,7 +53,7 @@ def _origin() -> str:
     A driver refuses what a later CUDA made, and whoever then installs an earlier one must not find it here.
     """
     made_by = " ".join(map(_version, ("numba-cuda", "cuda-bindings", "cuda-toolkit")))
-    return f"{sources()} {sources(Path(__file__).parent)} {made_by}"
+    return f"{sources()} {sources(__package__)} {disk.settings()} {made_by}"
 
 
 def _version(package: str) -> str:
@@ -68,27 +61,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-def _read(path: Path) -> tuple[bytes, str] | None:
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    digest, body = data[:32], data[32:]
-    if hashlib.sha256(body).digest() != digest:
-        return None
-    entry, _, code = body.partition(b"\0")
-    return code, entry.decode("ascii")
-
-
-def _write(path: Path, code: bytes, entry: str) -> None:
-    body = entry.encode("ascii") + b"\0" + code
-    # Under a name of its own first: whoever reads finds the whole file or none.
-    temporary = path.with_name(f"{path.stem}.tmp.{uuid.uuid4().hex}")
-    with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary.write_bytes(hashlib.sha256(body).digest() + body)
-        os.replace(temporary, path)
-    with suppress(OSError):
-        temporary.unlink(missing_ok=True)

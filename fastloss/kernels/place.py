@@ -1,0 +1,171 @@
+"""Where machine code may lie on disk: folders that nobody else can change, and what is ours in them.
+
+Whoever can write to a folder of kernels, or swap one above it for another, runs code in this process. So each folder on
+the way down belongs to root or to this user, and nobody else may write to it; folders that are made here are private
+whatever the umask. Where such a folder can be read and not written, as in a container's image, it is read all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache as once
+from hashlib import sha256
+from pathlib import Path
+
+VARIABLE = "FASTLOSS_CACHE_DIR"
+NAME = "fastloss-kernels"
+"""Of the folder in the user's directory that is ours."""
+SUFFIXES = (".kernel", ".cubin")
+"""Of what we write into it."""
+
+_BINARY = getattr(os, "O_BINARY", 0)
+_TAG = "CACHEDIR.TAG"
+_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55\n# Compiled kernels of fastloss: `fastloss cache --clear`.\n"
+
+
+@once
+def directory() -> Path | None:
+    """The directory of this user's kernels, made if need be; ``None`` if there is no safe one.
+
+    It is the environment's ``FASTLOSS_CACHE_DIR`` (empty or ``off``: no cache), else ``fastloss`` in the platform's
+    cache directory. Decided once per process (``directory.cache_clear()`` forgets).
+    """
+    explicit = os.environ.get(VARIABLE)
+    if explicit is not None and explicit.strip().lower() in ("", "off"):
+        return None
+    path, problem = None, ""
+    try:
+        wanted = _default() if explicit is None else Path(explicit).expanduser().absolute()
+        if wanted is not None:
+            path = wanted.parent.resolve() / wanted.name
+            problem = _problem(path) or _problem(path / NAME)
+    except (OSError, RuntimeError, ValueError) as error:  # `~nobody` is a RuntimeError
+        problem = str(error)
+    if problem and explicit is not None:
+        text = f"{VARIABLE}={explicit!r} is of no use, every process compiles its kernels: {problem}"
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
+    return None if problem else path
+
+
+def folders() -> list[Path]:
+    """Where machine code is looked for: ours in the directory; where that is read-only, in the default one besides."""
+    found: list[Path] = []
+    with suppress(OSError, RuntimeError, ValueError):
+        root = directory()
+        while root is not None and not _problem(root) and not _problem(root / NAME):
+            found.append(root / NAME)
+            default = None if _writable(found[0]) or len(found) > 1 else _default()
+            root = None if default is None else default.parent.resolve() / default.name
+    return found
+
+
+def read(name: str) -> bytes | None:
+    """What is kept under `name`; None for what is absent, damaged, or not to be trusted."""
+    for folder in folders():
+        path = folder / name
+        with suppress(OSError):
+            if not _problem(path.parent):
+                with open(path, "rb") as file:
+                    data = file.read()
+                    if sha256(data[32:]).digest() == data[:32] and not _exposed(os.fstat(file.fileno())):
+                        return data[32:]
+    return None
+
+
+def write(name: str, data: bytes) -> None:
+    """Keep `data` under `name`, if there is a place for it; a reader finds the whole of it or nothing."""
+    for folder in folders():
+        path = folder / name
+        # Under a name of its own first.
+        temporary = path.with_name(f"{path.stem}.tmp.{uuid.uuid4().hex}{path.suffix}")
+        with suppress(OSError):
+            if _writable(folder) and not _problem(path.parent):
+                try:
+                    _create(temporary, sha256(data).digest() + data)
+                    os.replace(temporary, path)
+                finally:
+                    temporary.unlink(missing_ok=True)
+                return
+
+
+def stored() -> Iterator[tuple[Path, int]]:
+    """The files that were written here, and their lengths: in a folder of our name with our tag, under our suffixes."""
+    for folder in folders():
+        if _tag(folder) == _SIGNATURE:
+            for where, _, names in os.walk(folder):  # never follows links
+                for path in (Path(where, name) for name in names if name.endswith(SUFFIXES)):
+                    with suppress(OSError):
+                        yield path, path.lstat().st_size
+
+
+def _default() -> Path | None:
+    home, xdg = os.environ.get("HOME", ""), os.environ.get("XDG_CACHE_HOME", "")
+    if sys.platform == "win32":
+        home = base = os.environ.get("LOCALAPPDATA", "")
+    else:
+        base = os.path.join(home, "Library/Caches" if sys.platform == "darwin" else ".cache")
+        if sys.platform != "darwin" and os.path.isabs(xdg):  # a relative one is to be ignored, says XDG
+            return Path(xdg, "fastloss")
+        # Under sudo HOME may be another's, who could never use what root leaves there.
+        if not os.path.isdir(home) or os.stat(home).st_uid != os.geteuid():
+            return None
+    return Path(base, "fastloss") if os.path.isabs(home) else None
+
+
+def _problem(path: Path) -> str:
+    """Why code must not be loaded from `path`, which is made if it is absent; it is absolute, and goes by no link."""
+    try:
+        for each in (*reversed(path.parents), path):
+            try:
+                status = each.lstat()
+            except FileNotFoundError:
+                _make(each)
+                status = each.lstat()
+            if not stat.S_ISDIR(status.st_mode):
+                return f"{each} is a symbolic link, or no directory"
+            problem = _exposed(status, sticky=each != path)
+            if problem:
+                return f"{problem}: {each}" if each == path else f"{problem}: {each}, a directory above it"
+    except (OSError, ValueError) as error:
+        return str(error)
+    return "" if os.access(path, os.R_OK | os.X_OK) else f"it cannot be read: {path}"
+
+
+def _make(folder: Path) -> None:
+    with suppress(FileExistsError):  # another process was faster
+        folder.mkdir(mode=0o700)
+        if folder.name == NAME:
+            _create(folder / _TAG, _SIGNATURE)
+
+
+def _create(path: Path, data: bytes) -> None:
+    """A file of this user alone, whatever the umask."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), "wb") as file:
+        file.write(data)
+
+
+def _exposed(status: os.stat_result, sticky: bool = False) -> str:
+    """Why others than root and this user might change what has this status; in a `sticky` folder only their own."""
+    if sys.platform == "win32":
+        return ""
+    if status.st_uid not in (0, os.geteuid()):
+        return "it belongs to another user"
+    if status.st_mode & 0o022 and not (sticky and status.st_mode & stat.S_ISVTX):
+        return "others than its owner can write to it"
+    return ""
+
+
+def _writable(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+
+
+def _tag(folder: Path) -> bytes:
+    with suppress(OSError):
+        return (folder / _TAG).read_bytes()
+    return b""
