@@ -14,7 +14,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import losses
-from .domain import ABOVE_MINUS_ONE, BINARY, NON_NEGATIVE, OPEN_UNIT, POSITIVE, REAL, SIGN, UNIT, Domain
+from .domain import (
+    ABOVE_MINUS_ONE,
+    BINARY,
+    NON_NEGATIVE,
+    OPEN_UNIT,
+    POSITIVE,
+    POSITIVE_OR_INF,
+    REAL,
+    SIGN,
+    SWITCH,
+    UNIT,
+    Domain,
+)
 from .functions import log_softmax, logsumexp, softmax
 from .linear import linear_cross_entropy
 from .loss import LOSSES, Loss, pointwise
@@ -37,8 +49,10 @@ __all__ = [
     "NON_NEGATIVE",
     "OPEN_UNIT",
     "POSITIVE",
+    "POSITIVE_OR_INF",
     "REAL",
     "SIGN",
+    "SWITCH",
     "UNIT",
     "Domain",
     "Loss",

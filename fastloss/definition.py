@@ -60,8 +60,8 @@ class Parametrised:
             self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
         return self._bounds[kind]
 
-    def _checked(self, given: Mapping[str, Any], kind: str = "") -> tuple[Any, ...]:
-        return _checked(self.name, self.parameters, given, self.optional, kind)
+    def _checked(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
+        return _checked(self.name, self.parameters, given, self.optional)
 
     def bind(self, **parameters: Any) -> Self:
         """The same loss with other default parameters.
@@ -98,8 +98,8 @@ class Parametrised:
         try:
             return self._cast[kind]
         except KeyError:
-            values = tuple(v if v is None else _as_kind(v, kind) for v in self._values)
-            self._checked(dict(zip(self.parameters, values, strict=True)), kind.__name__)
+            domains = self.parameters.items()
+            values = tuple(_as_kind(self.name, n, d, v, kind) for (n, d), v in zip(domains, self._values, strict=True))
             self._cast[kind] = values
             return values
 
@@ -244,12 +244,22 @@ def _own(loss: str, parameter: str, declared: Declared) -> Domain:
     return declared
 
 
-def _as_kind(value: float, kind: Any) -> Any:
-    return kind(value) if abs(value) < np.finfo(kind).max else kind(np.inf)
+def _as_kind(loss: str, parameter: str, domain: Domain, value: Any, kind: Any) -> Any:
+    """The parameter in the compute type; a number too large for it is infinite there, where the domain is endless."""
+    if value is None:
+        return None
+    with np.errstate(all="ignore"):
+        number = kind(value)
+    if not domain.admits(float(number)):
+        raise ValueError(
+            f"{loss}: {parameter} is {value!r}, which {kind.__name__} does not hold: it becomes {float(number)!r} "
+            f"there, and {parameter} must be {domain}"
+        )
+    return number
 
 
 def _checked(
-    name: str, domains: Mapping[str, Domain], given: Mapping[str, Any], optional: frozenset[str], kind: str
+    name: str, domains: Mapping[str, Domain], given: Mapping[str, Any], optional: frozenset[str]
 ) -> tuple[Any, ...]:
     unknown = [n for n in given if n not in domains]
     if unknown:
@@ -265,7 +275,8 @@ def _checked(
             number = float("not a number" if isinstance(value, (str, bytes)) else value)
         except (TypeError, ValueError):
             raise TypeError(f"{name}: {n} must be {domain}, got {value!r}") from None
-        if math.isnan(number) or math.isinf(number) or number not in domain:
-            raise ValueError(f"{name}: {n} must be {domain}, got {value!r}{f' in {kind}' if kind else ''}")
+        if not domain.admits(number):
+            finite = " and finite" if math.isinf(number) and number in domain else ""
+            raise ValueError(f"{name}: {n} must be {domain}{finite}, got {value!r}")
         values.append(domain.kind(number))
     return tuple(values)

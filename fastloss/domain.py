@@ -2,8 +2,9 @@
 
 A domain is a closed or half-open interval of the real line, or its two end points. It knows how to test
 membership, how to print itself in an error message, how to draw samples for tests, and what a kernel
-compares with. NaN lies in every domain (NaN in, NaN out), and so does an infinite end of an open interval:
-the limit of a formula is a value, not an error.
+compares with. For an input, NaN lies in every domain (NaN in, NaN out), and so does an infinite end of an open
+interval: the limit of a formula is a value, not an error. A parameter is never NaN, and infinite only where its
+domain is endless.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class Domain:
     """An interval of the real line, or (`ends_only`) just its two end points."""
 
-    __slots__ = ("ends_only", "high", "high_open", "kind", "low", "low_open", "name")
+    __slots__ = ("endless", "ends_only", "gap", "high", "high_open", "kind", "low", "low_open", "name")
 
     def __init__(
         self,
@@ -34,6 +35,8 @@ class Domain:
         low_open: bool = False,
         high_open: bool = False,
         ends_only: bool = False,
+        endless: bool = False,
+        gap: tuple[float, float] | None = None,
         kind: type = float,
     ) -> None:
         if not low < high:
@@ -44,6 +47,10 @@ class Domain:
         self.low_open = low_open
         self.high_open = high_open
         self.ends_only = ends_only
+        self.endless = endless
+        """Whether a parameter may be infinite."""
+        self.gap = gap
+        """What lies between these two numbers is left out; for parameters."""
         self.kind = kind
         """What a parameter's value is kept as: `float`, or `bool` for a switch."""
 
@@ -55,6 +62,8 @@ class Domain:
     @property
     def test(self) -> str:
         """Which comparison a kernel needs: "none", "interval" or "ends"."""
+        if self.gap:
+            raise TypeError(f"{self.name}: the domain of an input has no gap")
         return "ends" if self.ends_only else "none" if self.is_real_line else "interval"
 
     @property
@@ -73,7 +82,11 @@ class Domain:
             return x in (self.low, self.high)
         above = x > self.low or (x == self.low and not self.low_open)
         below = x < self.high or (x == self.high and (not self.high_open or x == inf))
-        return above and below
+        return above and below and not (self.gap and self.gap[0] < x < self.gap[1])
+
+    def admits(self, x: float) -> bool:
+        """Whether a parameter may have this value."""
+        return x == x and x in self and (self.endless or abs(x) < inf)
 
     def bounds(self, dtype: Any) -> tuple[float, float]:
         """The closed interval of `dtype` values that a kernel compares with.
@@ -109,6 +122,9 @@ class Domain:
         return rng.normal(0.0, 2.0, size)
 
     def __str__(self) -> str:
+        beyond = ", or inf" if self.endless else ""
+        if self.gap:
+            return f"a number that is not between {self.gap[0]:g} and {self.gap[1]:g}{beyond}"
         if self.ends_only:
             return " or ".join(
                 f"{end:g}" if self.kind is float else str(self.kind(end)) for end in (self.low, self.high)
@@ -118,7 +134,7 @@ class Domain:
         if self.low == -inf:
             return f"a number {'less than' if self.high_open else 'of at most'} {self.high:g}"
         if self.high == inf:
-            return f"a number {'greater than' if self.low_open else 'of at least'} {self.low:g}"
+            return f"a number {'greater than' if self.low_open else 'of at least'} {self.low:g}{beyond}"
         left, right = "(" if self.low_open else "[", ")" if self.high_open else "]"
         return f"a number in {left}{self.low:g}, {self.high:g}{right}"
 
@@ -128,6 +144,7 @@ class Domain:
 
 REAL = Domain("REAL")
 POSITIVE = Domain("POSITIVE", 0.0, low_open=True)
+POSITIVE_OR_INF = Domain("POSITIVE_OR_INF", 0.0, low_open=True, endless=True)
 NON_NEGATIVE = Domain("NON_NEGATIVE", 0.0)
 ABOVE_MINUS_ONE = Domain("ABOVE_MINUS_ONE", -1.0, low_open=True)
 UNIT = Domain("UNIT", 0.0, 1.0)

@@ -90,7 +90,7 @@ CASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], type[Exception], st
     # parameters and options
     ("temperature", fl.distillation, (X, X, Y), {"temperature": 0.0}, ValueError, "temperature must be a number greater than 0, got 0.0"),
     ("negative temperature", fl.soft_distillation, (X, X), {"temperature": -1.0}, ValueError, "temperature must be"),
-    ("tiny temperature", fl.soft_distillation, (X, X), {"temperature": 1e-50}, ValueError, "temperature must be .* in float32"),
+    ("tiny temperature", fl.soft_distillation, (X, X), {"temperature": 1e-50}, ValueError, "temperature is 1e-50, which float32 does not hold"),
     ("unknown", CE, (X, Y), {"smoothing": 0.1}, TypeError, "cross_entropy has no argument 'smoothing'; its own parameters: z_loss, softcap"),
     ("softcap", CE, (X, Y), {"softcap": 0.0}, ValueError, "softcap must be"),
     ("not optional", CE, (X, Y), {"z_loss": None}, TypeError, "z_loss must be"),

@@ -6,7 +6,14 @@ import math
 
 from ..domain import ABOVE_MINUS_ONE, NON_NEGATIVE, OPEN_UNIT, POSITIVE
 from ..loss import pointwise, root_mean
-from .special import INF, Jet, sign
+from .special import INF, UP, Jet, half_gap, sign
+
+_LEAST, _LOG_LEAST = 2.0**-54, -54.0 * math.log(2.0)
+
+
+def _room(size: float) -> float:
+    """What a size is multiplied by so that neither its double nor its reciprocal is infinite."""
+    return UP if size < 1e-20 else (0.25 if size > 1e30 else 1.0)
 
 
 @pointwise
@@ -84,7 +91,8 @@ def squared_log_error(pred: float, target: float) -> Jet:
     # negative.
     r = pred - target
     low = pred if r < 0.0 else target
-    log = math.log1p(abs(r) / (1.0 + low))
+    wide = abs(r) > 1e31 and low < 1.0  # the quotient may be infinite in float32
+    log = math.log1p(abs(r) * (_LEAST if wide else 1.0) / (1.0 + low)) - (_LOG_LEAST if wide else 0.0)
     d = -log if r < 0.0 else log
     inverse = 1.0 / (1.0 + pred)
     falling = pred == INF  # the inverse goes to 0 faster than the logarithm to infinity
@@ -123,10 +131,18 @@ def absolute_percentage_error(pred: float, target: float, epsilon: float = 2.220
     >>> fl.absolute_percentage_error.value_and_grad([1.0, 5.0], [2.0, 4.0])
     (np.float64(0.375), array([-0.25 ,  0.125]))
     """
-    r = pred - target
     size = abs(target)
-    inverse = 1.0 / (epsilon if size < epsilon else size)
-    return abs(r) * inverse, sign(r) * inverse, 0.0
+    held = epsilon if size < epsilon else size
+    k = _room(held)
+    inverse = 1.0 / (held * k)
+    slope = sign(pred - target) * inverse * k
+    nothing = 0.0 * pred  # NaN for an infinite one
+    endless = size == INF  # whatever is predicted, the error is as large as the target
+    return (
+        1.0 + nothing if endless else abs(pred * k - target * k) * inverse,
+        nothing if endless else slope,
+        0.0,
+    )
 
 
 @pointwise
@@ -141,17 +157,20 @@ def symmetric_absolute_percentage_error(pred: float, target: float) -> Jet:
     >>> fl.symmetric_absolute_percentage_error.value_and_grad([1.0, 3.0], [3.0, 1.0])
     (np.float64(1.0), array([-0.375,  0.125]))
     """
-    r = pred - target
-    size = abs(pred) + abs(target)
+    k = _room(abs(pred) + abs(target))
+    a, b = pred * k, target * k
+    size = abs(a) + abs(b)
     whole = 1.0 if size == 0.0 else size
     inverse = 1.0 / whole
     side = sign(pred)
+    r = sign(pred - target)
     # The derivative of |pred| - |target| and so on comes down to this: 2 on the target's side of 0, 0 on the other.
     share = 1.0 + side * sign(target)
-    steep = 0.0 if target == 0.0 else (abs(target) * inverse) * inverse
-    d1 = 2.0 * sign(r) * share * steep
-    value = 2.0 + sign(r) * inverse if size == INF else 2.0 * (abs(r) / whole)
-    return value, d1, -2.0 * side * d1 * inverse
+    endless = size == INF
+    steep = 0.0 if target == 0.0 or endless else (abs(b) * inverse) * inverse
+    d1 = 2.0 * r * share * steep
+    value = 2.0 + r * inverse if endless else 2.0 * (abs(a - b) / whole)
+    return value, d1 * k, -2.0 * side * d1 * inverse * k * k
 
 
 @pointwise(q=OPEN_UNIT)
@@ -168,7 +187,7 @@ def quantile(pred: float, target: float, q: float = 0.5) -> Jet:
     """
     r = pred - target
     slope = 1.0 - q if r > 0.0 else (-q if r < 0.0 else r)
-    return slope * r, slope, 0.0
+    return abs(slope + slope) * half_gap(pred, target), slope, 0.0
 
 
 @pointwise(q=OPEN_UNIT)
@@ -184,7 +203,7 @@ def expectile(pred: float, target: float, q: float = 0.5) -> Jet:
     """
     r = pred - target
     share = 1.0 - q if r > 0.0 else q
-    d1 = 2.0 * share * r
+    d1 = 2.0 * share * r if abs(r) < INF else 4.0 * share * (0.5 * pred - 0.5 * target)
     return share * r * r, d1, 2.0 * share
 
 
@@ -201,7 +220,7 @@ def epsilon_insensitive(pred: float, target: float, epsilon: float = 0.1) -> Jet
     r = pred - target
     a = abs(r)
     inside = a <= epsilon
-    return 0.0 if inside else a - epsilon, 0.0 if inside else sign(r), 0.0
+    return 0.0 if inside else 2.0 * (half_gap(pred, target) - 0.5 * epsilon), 0.0 if inside else sign(r), 0.0
 
 
 @pointwise(epsilon=NON_NEGATIVE)

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import math
 
-from ..domain import NON_NEGATIVE, POSITIVE
+from ..domain import NON_NEGATIVE, POSITIVE_OR_INF
 from ..loss import pointwise
-from .special import Jet, exp_neg, log1p_unit, minus_log1p, sign
+from .special import INF, UP, Jet, exp_neg, half_gap, log1p_unit, minus_log1p, quotient, sign
 
 # Beyond this, 1 + w * w is w * w to every digit of float64; below it, w * w is finite in float32.
 _FAR = 1e17
+# Below this, a loss is half the squared residual to every digit, and w * w may vanish in float32.
+_NEAR = 1e-17
+# Beyond this, w may be infinite in float32 while the loss is not.
+_HUGE = 1e36
 
 _LN2 = math.log(2.0)
 
+_LEAST, _LOG_LEAST = 2.0**-61, -61.0 * math.log(2.0)
 
-@pointwise(delta=POSITIVE)
+
+def _scaled_residual(a: float, scale: float) -> float:
+    """a / scale for a = |pred - target|, 0 for an infinite scale."""
+    return quotient(a, scale) if scale < INF else 0.0
+
+
+@pointwise(delta=POSITIVE_OR_INF)
 def huber(pred: float, target: float, delta: float = 1.0) -> Jet:
     """Huber's loss: squared error for residuals up to `delta`, absolute error beyond (Huber, 1964).
 
     With r = pred - target: r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2), as in torch, optax and
     scikit-learn; the gradient is r, limited to the interval from -delta to delta. At |r| = delta the second
-    derivative is that of the quadratic side, 1.
+    derivative is that of the quadratic side, 1. An infinite delta gives half the squared error.
 
     >>> import fastloss as fl
     >>> fl.huber.value_and_grad([1.0, 4.0], [0.5, 1.0], delta=1.5)
@@ -28,9 +39,8 @@ def huber(pred: float, target: float, delta: float = 1.0) -> Jet:
     """
     r = pred - target
     a = abs(r)
-    c = delta if a > delta else a
     return (
-        c * (a - 0.5 * c),
+        (delta + delta) * (half_gap(pred, target) - 0.25 * delta) if a > delta else 0.5 * a * a,
         delta if r > delta else (-delta if r < -delta else r),
         1.0 if a <= delta else 0.0,
     )
@@ -49,21 +59,23 @@ def smooth_l1(pred: float, target: float, beta: float = 1.0) -> Jet:
     """
     r = pred - target
     a = abs(r)
-    inverse = 1.0 / beta if beta > 0.0 else 0.0
-    steep = r * inverse
+    # 1 / beta may be no number of the type, r / beta is one.
+    up = UP if beta < 1e-20 else 1.0
+    inverse = 1.0 / (beta * up) if beta > 0.0 else 0.0
+    steep = r * up * inverse
     return (
-        a - 0.5 * beta if a > beta else 0.5 * r * steep,
+        2.0 * (half_gap(pred, target) - 0.25 * beta) if a > beta else 0.5 * r * steep,
         1.0 if r > beta else (-1.0 if r < -beta else steep),
-        inverse if a <= beta else 0.0,
+        inverse * up if a <= beta else 0.0,
     )
 
 
-@pointwise(delta=POSITIVE)
+@pointwise(delta=POSITIVE_OR_INF)
 def pseudo_huber(pred: float, target: float, delta: float = 1.0) -> Jet:
     """Smooth version of Huber's loss, with derivatives of every order (Charbonnier et al., 1994).
 
     delta^2 (sqrt(1 + (r / delta)^2) - 1) for r = pred - target: r^2 / 2 near the target, delta |r| far from it; the
-    scale of `huber` and of XGBoost's ``reg:pseudohubererror``.
+    scale of `huber` and of XGBoost's ``reg:pseudohubererror``. An infinite delta gives half the squared error.
 
     >>> import fastloss as fl
     >>> fl.pseudo_huber.value_and_grad([1.75, 0.0], [1.0, 0.0])
@@ -71,12 +83,12 @@ def pseudo_huber(pred: float, target: float, delta: float = 1.0) -> Jet:
     """
     r = pred - target
     a = abs(r)
-    w = a * (1.0 / delta)
+    w = _scaled_residual(a, delta)
     far = w > _FAR
     s = math.sqrt(1.0 + w * w)
     inverse = 1.0 / s
     return (
-        delta * (a if far else a * (w / (1.0 + s))),
+        (delta + delta) * half_gap(pred, target) if far else a * (a / (1.0 + s)),
         delta * sign(r) if far else r * inverse,
         inverse * inverse * inverse,
     )
@@ -100,8 +112,10 @@ def log_cosh(pred: float, target: float) -> Jet:
     near = a < 0.875
     log = log1p_unit(shrink * shrink / (4.0 * u) if near else u)
     tanh = -shrink / (2.0 + shrink)
-    # u has lost its digits where it is small.
-    tail = exp_neg(-2.0 * a)
+    # u has lost its digits where it is small, and r what an exponent multiplies.
+    back = r + target
+    lost = 0.0 if a > 1e3 else (pred - back) - (target - (back - r))
+    tail = exp_neg(-2.0 * a) * (1.0 - 2.0 * (-lost if r < 0.0 else lost))
     return (
         0.5 * log if near else (a - _LN2) + log,
         -tanh if r < 0.0 else tanh,
@@ -109,71 +123,77 @@ def log_cosh(pred: float, target: float) -> Jet:
     )
 
 
-@pointwise(c=POSITIVE)
+@pointwise(c=POSITIVE_OR_INF)
 def cauchy(pred: float, target: float, c: float = 1.0) -> Jet:
     """Cauchy's (Lorentzian) loss: grows like a logarithm, so gross outliers hardly pull at all.
 
     c^2 / 2 log(1 + (r / c)^2) for r = pred - target. scipy's ``least_squares`` scales it the same way; kornia's is
-    this with c = sqrt(2). The second derivative is negative for |r| > c.
+    this with c = sqrt(2). The second derivative is negative for |r| > c. An infinite c gives half the squared error.
 
     >>> import fastloss as fl
     >>> fl.cauchy.value_and_grad([1.0, 0.0], [0.0, 0.0])
     (np.float64(0.17328679513998632), array([0.25, 0.  ]))
     """
     r = pred - target
-    w = abs(r) * (1.0 / c)
+    a = abs(r)
+    w = _scaled_residual(a, c)
     far = w > _FAR
-    one = w if far else 1.0 + w * w
-    inverse = 1.0 / one
-    bent = inverse if far else w * inverse
-    log = math.log1p(w if far else w * w)
+    huge = w > _HUGE
+    least = half_gap(pred, target) * (1.0 / (c * UP))  # w / 2^61, which no finite residual makes infinite
+    inverse = 1.0 / (least if huge else (w if far else 1.0 + w * w))
+    bent = inverse * _LEAST if huge else inverse
+    log = math.log1p(least if huge else (w if far else w * w))
+    height = log - _LOG_LEAST if huge else (log if far else 0.5 * log)
     slope = c * bent
     return (
-        c * c * (log if far else 0.5 * log),
-        -slope if r < 0.0 else slope,
+        0.5 * a * a if w < _NEAR else c * (c * height),
+        (-slope if r < 0.0 else slope) if far else r * inverse,
         -bent * bent if far else ((1.0 - w) * inverse) * ((1.0 + w) * inverse),
     )
 
 
-@pointwise(c=POSITIVE)
+@pointwise(c=POSITIVE_OR_INF)
 def welsch(pred: float, target: float, c: float = 1.0) -> Jet:
     """Welsch's (Leclerc, correntropy) loss: bounded, so gross outliers do not pull at all.
 
     c^2 / 2 (1 - exp(-(r / c)^2)) for r = pred - target; kornia's is this with c = sqrt(2). The second derivative is
-    negative for |r| > c / sqrt(2).
+    negative for |r| > c / sqrt(2). An infinite c gives half the squared error.
 
     >>> import fastloss as fl
     >>> fl.welsch.value_and_grad([1.0, 0.0], [0.0, 0.0])
     (np.float64(0.15803013970713942), array([0.18393972, 0.        ]))
     """
     r = pred - target
-    w = abs(r) * (1.0 / c)
+    a = abs(r)
+    w = _scaled_residual(a, c)
     square = w * w
     e = exp_neg(-square)
     gone = w > 1e9  # r and w * w may be infinite, and e is 0
     return (
-        -0.5 * c * c * math.expm1(-square),
+        0.5 * a * a if w < _NEAR else -0.5 * c * (c * math.expm1(-square)),
         0.0 if gone else r * e,
         0.0 if gone else (1.0 - 2.0 * square) * e,
     )
 
 
-@pointwise(c=POSITIVE)
+@pointwise(c=POSITIVE_OR_INF)
 def fair(pred: float, target: float, c: float = 1.0) -> Jet:
     """The "fair" loss: convex, with slopes that approach c slowly (Fair, 1974).
 
     c^2 (|r| / c - log(1 + |r| / c)) for r = pred - target, LightGBM's and its default c = 1; the gradient is
-    c r / (c + |r|).
+    c r / (c + |r|). An infinite c gives half the squared error.
 
     >>> import fastloss as fl
     >>> fl.fair.value_and_grad([1.0, 0.0], [0.0, 0.0])
     (np.float64(0.15342640972002736), array([0.25, 0.  ]))
     """
     r = pred - target
-    w = abs(r) * (1.0 / c)
+    a = abs(r)
+    w = _scaled_residual(a, c)
+    far = w > 1e20
     inverse = 1.0 / (1.0 + w)
     return (
-        c * c * minus_log1p(w),
-        c * sign(r) if w > 1e20 else r * inverse,
+        0.5 * a * a if w < _NEAR else ((c + c) * half_gap(pred, target) if far else c * (c * minus_log1p(w))),
+        c * sign(r) if far else r * inverse,
         inverse * inverse,
     )

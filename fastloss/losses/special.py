@@ -13,6 +13,9 @@ Jet = tuple[float, float, float]
 
 INF = math.inf
 
+UP, DOWN = 2.0**60, 2.0**-60
+"""Exact factors that bring numbers near an end of float32's range, or of float64's, away from it."""
+
 
 def sign(x: float) -> float:
     """1, -1, or x itself where x is 0 or NaN."""
@@ -40,6 +43,17 @@ def sigmoids(x: float) -> Jet:
 def scaled(coefficient: float, x: float) -> float:
     """coefficient * x, but 0 for a coefficient of 0 even where x is infinite: an absent term."""
     return coefficient * x if coefficient != 0.0 else 0.0
+
+
+def half_gap(pred: float, target: float) -> float:
+    """|pred - target| / 2, which never overflows."""
+    return abs(0.5 * pred - 0.5 * target)
+
+
+def quotient(x: float, scale: float) -> float:
+    """x / scale by the reciprocal of a positive scale, also where the reciprocal is no number of the type."""
+    k = UP if scale < 1e-20 else (DOWN if scale > 1e20 else 1.0)
+    return x * (1.0 / (scale * k)) * k
 
 
 # What a target may have its own function for; no other name of anybody's is ever replaced.
