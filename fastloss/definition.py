@@ -127,7 +127,11 @@ class Parametrised:
 
 
 class Definition(Parametrised):
-    """A jet (value, first and second derivative of one element) and all that the kernels and the checks ask of it."""
+    """A jet (value, first and second derivative of one element) and all that the kernels and the checks ask of it.
+
+    For some values of the parameters there may be a better function of the same arguments: `instead` is a function of
+    parameters, by their names, that returns it, or None.
+    """
 
     def __init__(
         self,
@@ -138,12 +142,13 @@ class Definition(Parametrised):
         name: str | None = None,
         doc: str | None = None,
         domains: Mapping[str, Declared],
+        instead: Callable[..., Callable[..., Any] | None] | None = None,
     ) -> None:
         defaults = jet.__defaults__ or ()
         names = jet.__code__.co_varnames[: jet.__code__.co_argcount]
         split = len(names) - len(defaults)
         _check_signature(jet, names, split, (*domains, *(wrt or ())))
-        self.jet = jet
+        self._jet, self._instead = jet, instead
         self.wrt = tuple(names.index(n) for n in (wrt or names[:1]))
         if not set(self.wrt) <= set(range(split)) or len(set(self.wrt)) != len(self.wrt) or len(self.wrt) > 2:
             raise TypeError(f"{jet.__name__}: wrt must name one or two of {', '.join(names[:split])}, got {wrt!r}")
@@ -162,10 +167,16 @@ class Definition(Parametrised):
         self.__wrapped__ = jet
         self.__module__ = jet.__module__
 
+    def _forget(self) -> None:
+        super()._forget()
+        self.jet = self._jet
+        if self._instead is not None:
+            self.jet = self._instead(*[self.values[n] for n in names_of(self._instead)]) or self._jet
+
     @property
     def identity(self) -> Any:
         """Its function."""
-        return self.jet
+        return self._jet
 
 
 def _check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int, mentioned: tuple[str, ...]) -> None:

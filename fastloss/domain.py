@@ -158,8 +158,8 @@ Declared = Domain | Callable[..., Domain]
 """What a decorator says of an input: its domain, or a function of parameters, by their names, that returns it."""
 
 
-def names_of(declared: Declared) -> tuple[str, ...]:
-    """The parameters that a domain depends on."""
+def names_of(declared: Domain | Callable[..., Any]) -> tuple[str, ...]:
+    """The parameters that it depends on."""
     return () if isinstance(declared, Domain) else declared.__code__.co_varnames[: declared.__code__.co_argcount]
 
 

@@ -140,11 +140,18 @@ def _restore(module: str, name: str, values: Mapping[str, float]) -> Loss:
 @overload
 def pointwise(jet: Callable[..., Any], /) -> Loss: ...
 @overload
-def pointwise(*, wrt: tuple[str, ...] | None = None, **domains: Declared) -> Callable[[Callable[..., Any]], Loss]: ...
+def pointwise(
+    *, wrt: tuple[str, ...] | None = None, instead: Callable[..., Any] | None = None, **domains: Declared
+) -> Callable[[Callable[..., Any]], Loss]: ...
 
 
 def pointwise(
-    jet: Callable[..., Any] | None = None, /, *, wrt: tuple[str, ...] | None = None, **domains: Declared
+    jet: Callable[..., Any] | None = None,
+    /,
+    *,
+    wrt: tuple[str, ...] | None = None,
+    instead: Callable[..., Any] | None = None,
+    **domains: Declared,
 ) -> Any:
     """Make a loss of a plain function of one element.
 
@@ -154,7 +161,9 @@ def pointwise(
     `fastloss.definition.ELEMENTARY`, constants, and other such functions of its module. Domains of inputs and
     parameters go into the decorator; an input's may be a function of parameters, by their names, that returns it.
 
-    Several differentiable inputs are named by ``wrt=("pred", "var")``; ``d1`` and ``d2`` are then tuples.
+    Several differentiable inputs are named by ``wrt=("pred", "var")``; ``d1`` and ``d2`` are then tuples. Where there
+    is a faster or more exact function of the same arguments for some values of parameters, `instead` is a function of
+    those parameters, by their names, that returns it, or None.
 
     >>> import fastloss as fl
     >>> @fl.pointwise(scale=fl.POSITIVE)
@@ -166,7 +175,7 @@ def pointwise(
     """
 
     def make(function: Callable[..., Any]) -> Loss:
-        return register(Loss(function, wrt=wrt, domains=domains))
+        return register(Loss(function, wrt=wrt, domains=domains, instead=instead))
 
     return make if jet is None else make(jet)
 

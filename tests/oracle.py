@@ -53,10 +53,6 @@ def tube(width: str) -> Callable[..., Sequence[Number]]:
     return lambda target, **p: (target - p[width], target + p[width])
 
 
-def margin(*m: int) -> Callable[..., Sequence[Number]]:
-    return lambda target, **p: tuple(target * k for k in m)
-
-
 # -- distances -----------------------------------------------------------------------------------------------------
 
 
@@ -217,47 +213,64 @@ def binary_cross_entropy_with_logits(pred, target, pos_weight, label_smoothing):
     return pos_weight * t * log(1 + exp(-pred)) + (1 - t) * log(1 + exp(pred))
 
 
-@formula()
-def logistic(pred, target):
-    return log(1 + exp(-target * pred))
+ZERO_ONE = {"zero_one": 0.0}, {"zero_one": 1.0}
 
 
-@formula(kinks=margin(1))
-def hinge(pred, target):
-    return max(mpf(0), 1 - target * pred)
+def _sign(target, zero_one):
+    return 2 * target - 1 if zero_one else target
 
 
-@formula(kinks=margin(1))
-def squared_hinge(pred, target):
-    return max(mpf(0), 1 - target * pred) ** 2
+def margin(*m: int) -> Callable[..., Sequence[Number]]:
+    return lambda target, zero_one: tuple(_sign(target, zero_one) * k for k in m)
 
 
-@formula(kinks=margin(1, -1))
-def modified_huber(pred, target):
-    m = target * pred
+@formula(*ZERO_ONE)
+def logistic(pred, target, zero_one):
+    return log(1 + exp(-_sign(target, zero_one) * pred))
+
+
+@formula(*ZERO_ONE, kinks=margin(1))
+def hinge(pred, target, zero_one):
+    return max(mpf(0), 1 - _sign(target, zero_one) * pred)
+
+
+@formula(*ZERO_ONE, kinks=margin(1))
+def squared_hinge(pred, target, zero_one):
+    return max(mpf(0), 1 - _sign(target, zero_one) * pred) ** 2
+
+
+@formula(*ZERO_ONE, kinks=margin(1, -1))
+def modified_huber(pred, target, zero_one):
+    m = _sign(target, zero_one) * pred
     return max(mpf(0), 1 - m) ** 2 if m >= -1 else -4 * m
 
 
-@formula()
-def exponential(pred, target):
-    return exp(-target * pred)
+@formula(*ZERO_ONE)
+def exponential(pred, target, zero_one):
+    t = target if zero_one else (1 + target) / 2
+    return t * exp(-pred) + (1 - t) * exp(pred)
 
 
-@formula(kinks=margin(0))
-def perceptron(pred, target):
-    return max(mpf(0), -target * pred)
+@formula(*ZERO_ONE, kinks=margin(0))
+def perceptron(pred, target, zero_one):
+    return max(mpf(0), -_sign(target, zero_one) * pred)
 
 
 @formula(
-    {"gamma": 2.0, "alpha": 0.25},
-    {"gamma": 0.0, "alpha": 0.75},
-    {"gamma": 0.5, "alpha": -1.0},
-    {"gamma": 5.0, "alpha": 0.25},
+    {"gamma": 2.0, "alpha": 0.25, "label_smoothing": 0.0},
+    {"gamma": 0.0, "alpha": 0.75, "label_smoothing": 0.0},
+    {"gamma": 0.5, "alpha": -1.0, "label_smoothing": 0.0},
+    {"gamma": 5.0, "alpha": 0.25, "label_smoothing": 0.0},
+    {"gamma": 1.5, "alpha": 0.75, "label_smoothing": 0.2},
+    {"gamma": 2.3, "alpha": 0.25, "label_smoothing": 0.0},
 )
-def binary_focal(pred, target, gamma, alpha):
-    p = 1 / (1 + exp(-pred)) if target == 1 else 1 / (1 + exp(pred))
-    weight = 1 if alpha < 0 else (alpha if target == 1 else 1 - alpha)
-    return -weight * (1 - p) ** gamma * log(p)
+def binary_focal(pred, target, gamma, alpha, label_smoothing):
+    t = target * (1 - label_smoothing) + label_smoothing / 2
+    p = 1 / (1 + exp(-pred))
+    q = 1 / (1 + exp(pred))
+    weight = 1 if alpha < 0 else alpha * t + (1 - alpha) * (1 - t)
+    entropy = -(t * log(p) if t else 0) - ((1 - t) * log(q) if t != 1 else 0)
+    return weight * (t * q + (1 - t) * p) ** gamma * entropy
 
 
 # -- evaluation ----------------------------------------------------------------------------------------------------

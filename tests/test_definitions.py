@@ -62,16 +62,18 @@ def by_terms(name: str, x: Any, t: Any = None, v: Any = None, **p: Any) -> tuple
             y = t * (1 - p["label_smoothing"]) + p["label_smoothing"] / 2
             return None, ((1 - y) + p["pos_weight"] * y * exp(-x)) / (1 + exp(-x)), None
         case "binary_focal":
-            z, g = (x if t == 1 else -x), p["gamma"]
-            a = 1 if p["alpha"] < 0 else (p["alpha"] if t == 1 else 1 - p["alpha"])
-            u, q = 1 / (1 + exp(-z)), 1 / (1 + exp(z))
-            fade = a * q**g * (1 + g * abs(log(q)) / 2)
-            surprise = -log(u) if u else mpf(0)
-            return (
-                fade * surprise,
-                fade * (g * u * surprise + q),
-                fade * u * (q * (2 * g + 1) + g * surprise * (q + g * u)),
-            )
+            t, g = t * (1 - p["label_smoothing"]) + p["label_smoothing"] / 2, p["gamma"]
+            u, q = 1 / (1 + exp(-x)), 1 / (1 + exp(x))
+            r = t * q + (1 - t) * u
+            surprise = -(t * log(u) if t else 0) - ((1 - t) * log(q) if t != 1 else 0)
+            # A power multiplies what its base is off.
+            fade = (1 if p["alpha"] < 0 else p["alpha"] * t + (1 - p["alpha"]) * (1 - t)) * r**g * (1 + g)
+            turn = g * abs(1 - 2 * t) * u * q / r
+            twist = turn + (t * q**2 + (1 - t) * u**2) / r
+            return fade * surprise, fade * (turn * surprise + r), fade * (turn * (surprise * twist + 2 * r) + u * q)
+        case "exponential":
+            a = t if p["zero_one"] else (1 + t) / 2
+            return None, a * exp(-x) + (1 - a) * exp(x), None
         case "poisson":
             return exp(x) + abs(t * x), exp(x) + t, None
         case "poisson_identity":
@@ -128,13 +130,14 @@ for _name, _function in {
 
 
 @cache
-def plain(name: str, kind: type) -> Any:
-    return lift(fl.LOSSES[name].jet, Elementary, kind, lambda f: f)
+def plain(jet: Any, kind: type) -> Any:
+    return lift(jet, Elementary, kind, lambda f: f)
 
 
 def jet(name: str, inputs: Any, params: dict[str, float], kind: type, wrt: int = 0) -> tuple[Any, Any, Any]:
+    loss = fl.LOSSES[name].bind(**params)
     with np.errstate(all="ignore"):
-        value, d1, d2 = plain(name, kind)(*map(kind, inputs), *(kind(params[n]) for n in fl.LOSSES[name].parameters))
+        value, d1, d2 = plain(loss.jet, kind)(*map(kind, inputs), *map(kind, loss.values.values()))
     return (value, d1[wrt], d2[wrt]) if isinstance(d1, tuple) else (value, d1, d2)
 
 
@@ -153,7 +156,7 @@ def near(k: float, kind: type) -> list[float]:
 
 
 def points(name: str, params: dict[str, float], kind: type) -> Iterator[tuple[float, ...]]:
-    loss = fl.LOSSES[name]
+    loss = fl.LOSSES[name].bind(**params)
     rng = np.random.default_rng(7)
     samples = [d.sample(rng, 40) for d in loss.domains]
     usual = [s[:2] for s in samples]
@@ -248,6 +251,8 @@ KINKS = [
     ("modified_huber", {}, 1.0, 1.0, (0.0, 0.0, 0.0)),
     ("modified_huber", {}, -1.0, 1.0, (4.0, -4.0, 2.0)),
     ("perceptron", {}, 0.0, 1.0, (0.0, 0.0, 0.0)),
+    ("hinge", {"zero_one": True}, -1.0, 0.0, (0.0, 0.0, 0.0)),
+    ("modified_huber", {"zero_one": True}, 1.0, 0.0, (4.0, 4.0, 2.0)),
 ]
 
 
@@ -264,6 +269,16 @@ def test_every_kink_has_a_rule() -> None:
 
 def f_kinks(name: str, params: dict[str, float]) -> bool:
     return bool(oracle.FORMULAS[name].kinks(mpf(1), **params))
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_a_weight_of_nothing(dtype: str) -> None:
+    """An infinite loss that alpha, or a power of nothing, takes out of account."""
+    kind = TYPES[dtype]
+    for gamma in (0.0, 2.0, 2.3):
+        for pred, target, alpha in ((math.inf, 0.0, 1.0), (-math.inf, 1.0, 0.0), (math.inf, 1.0, 0.5)):
+            got = jet("binary_focal", (pred, target), {"gamma": gamma, "alpha": alpha}, kind)
+            assert got == (0.0, 0.0, 0.0), (gamma, pred)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -286,7 +301,7 @@ def test_probability_bounds(pred: float, target: float, expected: Any, dtype: st
 @pytest.mark.parametrize(("name", "params"), CASES)
 def test_nan(name: str, params: dict[str, float], dtype: str) -> None:
     """NaN in any input makes value and gradient NaN."""
-    loss, kind = fl.LOSSES[name], TYPES[dtype]
+    loss, kind = fl.LOSSES[name].bind(**params), TYPES[dtype]
     corners = [[x for x in (0.0, 1.0, -1.0, 0.5, 1e20, math.inf) if x in d] for d in loss.domains]
     for point in product(*corners):
         for k in range(len(point)):
@@ -308,7 +323,7 @@ UNLIMITED = {
 @pytest.mark.parametrize(("name", "params"), CASES)
 def test_infinity(name: str, params: dict[str, float], dtype: str) -> None:
     """An infinite input gives the limit of the formula."""
-    loss, kind = fl.LOSSES[name], TYPES[dtype]
+    loss, kind = fl.LOSSES[name].bind(**params), TYPES[dtype]
     fixed = {n: float(kind(v)) for n, v in params.items()}
     others = [[x for x in (0.0, 1.0, -1.0, 0.25, 3.0) if x in d] for d in loss.domains]
     for k, domain in enumerate(loss.domains):
@@ -344,7 +359,11 @@ def functions(code: CodeType, scope: dict[str, Any]) -> Iterator[CodeType]:
 @pytest.mark.parametrize("name", NAMES)
 def test_constants_are_floats(name: str) -> None:
     """An integer in an expression turns a float32 loop into a float64 one."""
-    jet = fl.LOSSES[name].jet
+    for params in oracle.FORMULAS[name].points:
+        constants_are_floats(fl.LOSSES[name].bind(**params).jet)
+
+
+def constants_are_floats(jet: Any) -> None:
     for code in functions(jet.__code__, jet.__globals__):
         constants = [c for c in code.co_consts if c is not None and not isinstance(c, str)]
         assert all(isinstance(c, float) for c in constants), constants

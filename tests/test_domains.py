@@ -59,3 +59,24 @@ def test_what_a_domain_may_depend_on() -> None:
         @fl.pointwise(binary=lambda: SIGN)
         def g(pred, target, binary=0.0):
             return pred, 1.0
+
+
+def upwards(pred: float, target: float, power: float) -> tuple[float, float]:
+    return pred * target, target
+
+
+@fl.pointwise(instead=lambda power: upwards if power == 1.0 else None)
+def risen(pred: float, target: float, power: float = 2.0) -> tuple[float, float]:
+    return pred * pred * target, 2.0 * pred * target
+
+
+def test_another_function_for_some_parameters() -> None:
+    """It follows the parameters in force, whatever was called before."""
+    one = risen.bind(power=1.0)
+    for _ in range(2):
+        assert_array_equal(risen.grad([3.0], [1.0]), [6.0])
+        assert_array_equal(risen.grad([3.0], [1.0], power=1.0), [1.0])
+        assert_array_equal(one.grad([3.0], [1.0]), [1.0])
+        assert_array_equal(one.grad([3.0], [1.0], power=2.0), [6.0])
+    assert one.bind(power=2.0) == risen != one
+    assert pickle.loads(pickle.dumps(one)) == one

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import math
 
-from ..domain import BINARY, NON_NEGATIVE, POSITIVE, SIGN, UNIT, Domain
+from ..domain import BINARY, NON_NEGATIVE, POSITIVE, SIGN, SWITCH, UNIT, Domain
 from ..loss import pointwise
-from .special import Jet, exp_neg, log1p_unit, scaled, sigmoids
+from .special import INF, Jet, exp_neg, log1p_unit, scaled, sigmoids
 
 BALANCE = Domain("BALANCE", -1.0, 1.0)
 """A share of the positive class; below 0 it says that there is none."""
+
+HALVES = frozenset(0.5 * k for k in range(16))
+"""Powers that products and a square root give."""
+
+
+def labels(zero_one: bool) -> Domain:
+    """Labels of a margin: -1 and 1, or by the switch 0 and 1."""
+    return BINARY if zero_one else SIGN
+
+
+def signed(target: float, zero_one: float) -> float:
+    """A label as -1 or 1."""
+    return 2.0 * target - 1.0 if zero_one == 1.0 else target
 
 
 @pointwise(pred=UNIT, target=UNIT, clamp=POSITIVE, floor=POSITIVE)
@@ -71,24 +84,26 @@ def binary_cross_entropy_with_logits(
     return scaled(wrong, abs(pred)) + (a + b) * log1p_unit(e), slope if positive else -slope, (a + b) * far * near
 
 
-@pointwise(target=SIGN)
-def logistic(pred: float, target: float) -> Jet:
+@pointwise(target=labels, zero_one=SWITCH)
+def logistic(pred: float, target: float, zero_one: float = False) -> Jet:
     """Logistic loss of a margin: `binary_cross_entropy_with_logits` for labels -1 and 1.
 
-    log(1 + exp(-target pred)): torch's ``soft_margin_loss``, without its overflow.
+    log(1 + exp(-target pred)): torch's ``soft_margin_loss``, without its overflow. With ``zero_one=True`` the labels
+    are 0 and 1.
 
     >>> import fastloss as fl
     >>> fl.logistic.value_and_grad([0.0, 0.0], [1.0, -1.0])
     (np.float64(0.6931471805599453), array([-0.25,  0.25]))
     """
-    m = target * pred
+    y = signed(target, zero_one)
+    m = y * pred
     e, up, down = sigmoids(m)
-    return (0.0 if m > 0.0 else -m) + log1p_unit(e), -target * down, up * down
+    return (0.0 if m > 0.0 else -m) + log1p_unit(e), -y * down, up * down
 
 
-@pointwise(target=SIGN)
-def hinge(pred: float, target: float) -> Jet:
-    """Hinge loss of a margin: the linear support vector machine. Labels are -1 and 1.
+@pointwise(target=labels, zero_one=SWITCH)
+def hinge(pred: float, target: float, zero_one: float = False) -> Jet:
+    """Hinge loss of a margin: the linear support vector machine. Labels are -1 and 1; with ``zero_one=True``, 0 and 1.
 
     max(0, 1 - target pred). On the margin, target pred = 1, the gradient is 0 (torch 2.15 and XGBoost agree;
     scikit-learn, and torch up to 2.13, take the other side).
@@ -96,61 +111,75 @@ def hinge(pred: float, target: float) -> Jet:
     >>> import fastloss as fl
     >>> fl.hinge.value_and_grad([0.5, 2.0], [1.0, -1.0])
     (np.float64(1.75), array([-0.5,  0.5]))
+    >>> fl.hinge([0.5, 2.0], [1, 0], zero_one=True)
+    np.float64(1.75)
     """
-    m = target * pred
-    return 0.0 if m >= 1.0 else 1.0 - m, 0.0 if m >= 1.0 else (-target if m < 1.0 else m), 0.0
+    y = signed(target, zero_one)
+    m = y * pred
+    return 0.0 if m >= 1.0 else 1.0 - m, 0.0 if m >= 1.0 else (-y if m < 1.0 else m), 0.0
 
 
-@pointwise(target=SIGN)
-def squared_hinge(pred: float, target: float) -> Jet:
+@pointwise(target=labels, zero_one=SWITCH)
+def squared_hinge(pred: float, target: float, zero_one: float = False) -> Jet:
     """Squared hinge loss of a margin: a support vector machine with a continuous gradient. Labels are -1 and 1.
 
-    max(0, 1 - target pred)^2. On the margin the second derivative is 0.
+    max(0, 1 - target pred)^2. On the margin the second derivative is 0. With ``zero_one=True`` the labels are 0 and 1.
 
     >>> import fastloss as fl
     >>> fl.squared_hinge.value_and_grad([0.5, 2.0], [1.0, -1.0])
     (np.float64(4.625), array([-0.5,  3. ]))
     """
-    m = target * pred
+    y = signed(target, zero_one)
+    m = y * pred
     short = 0.0 if m >= 1.0 else 1.0 - m
-    return short * short, 0.0 - 2.0 * target * short, 2.0 if m < 1.0 else 0.0
+    return short * short, 0.0 - 2.0 * y * short, 2.0 if m < 1.0 else 0.0
 
 
-@pointwise(target=SIGN)
-def modified_huber(pred: float, target: float) -> Jet:
+@pointwise(target=labels, zero_one=SWITCH)
+def modified_huber(pred: float, target: float, zero_one: float = False) -> Jet:
     """Squared hinge loss that goes on linearly for margins below -1: robust against wrong labels (Zhang, 2004).
 
     With m = target pred: max(0, 1 - m)^2 for m >= -1, else -4 m, as in scikit-learn's ``SGDClassifier``. Labels are
-    -1 and 1. The second derivative is 2 at m = -1 and 0 at m = 1.
+    -1 and 1; with ``zero_one=True``, 0 and 1. The second derivative is 2 at m = -1 and 0 at m = 1.
 
     >>> import fastloss as fl
     >>> fl.modified_huber.value_and_grad([0.5, 2.0], [1.0, -1.0])
     (np.float64(4.125), array([-0.5,  2. ]))
     """
-    m = target * pred
+    y = signed(target, zero_one)
+    m = y * pred
     short = 0.0 if m >= 1.0 else 1.0 - m
     bounded = 2.0 if m < -1.0 else short
     inner = 2.0 if m < 1.0 else 0.0
-    return -4.0 * m if m < -1.0 else short * short, 0.0 - 2.0 * target * bounded, 0.0 if m < -1.0 else inner
+    return -4.0 * m if m < -1.0 else short * short, 0.0 - 2.0 * y * bounded, 0.0 if m < -1.0 else inner
 
 
-@pointwise(target=SIGN)
-def exponential(pred: float, target: float) -> Jet:
+@pointwise(target=lambda zero_one: UNIT if zero_one else SIGN, zero_one=SWITCH)
+def exponential(pred: float, target: float, zero_one: float = False) -> Jet:
     """Exponential loss of a margin: what AdaBoost minimises. Labels are -1 and 1.
 
-    exp(-target pred).
+    exp(-target pred). With ``zero_one=True`` the target is the probability of the label 1, from 0 to 1, and the loss
+    target exp(-pred) + (1 - target) exp(pred), as in scikit-learn's ``ExponentialLoss``: the mean over both labels.
 
     >>> import fastloss as fl
     >>> fl.exponential.value_and_grad([0.0, 0.0], [1.0, -1.0])
     (np.float64(1.0), array([-0.5,  0.5]))
+    >>> fl.exponential.value_and_grad([0.0, 0.0], [0.75, 0.5], zero_one=True)
+    (np.float64(1.0), array([-0.25,  0.  ]))
     """
-    e = math.exp(-(target * pred))
-    return e, -target * e, e
+    y = target if zero_one == 1.0 else 0.5 + 0.5 * target
+    other = 1.0 - y
+    positive = y > 0.5
+    fall = math.exp(-pred if positive else pred)
+    low = (y if positive else other) * fall
+    # One exponential of the likelier label; the reciprocal is not looked at where there is no other.
+    high = scaled(other if positive else y, 1.0 / fall)
+    return low + high, high - low if positive else low - high, low + high
 
 
-@pointwise(target=SIGN)
-def perceptron(pred: float, target: float) -> Jet:
-    """Perceptron loss of a margin: only wrong predictions count. Labels are -1 and 1.
+@pointwise(target=labels, zero_one=SWITCH)
+def perceptron(pred: float, target: float, zero_one: float = False) -> Jet:
+    """Perceptron loss of a margin: only wrong predictions count. Labels are -1 and 1; with ``zero_one=True``, 0 and 1.
 
     max(0, -target pred). At pred = 0 the gradient is 0, so training does not start from all zeros by itself.
 
@@ -158,37 +187,84 @@ def perceptron(pred: float, target: float) -> Jet:
     >>> fl.perceptron.value_and_grad([0.5, 2.0], [1.0, -1.0])
     (np.float64(1.0), array([0. , 0.5]))
     """
-    m = target * pred
-    return 0.0 if m >= 0.0 else -m, 0.0 if m >= 0.0 else (-target if m < 0.0 else m), 0.0
+    y = signed(target, zero_one)
+    m = y * pred
+    return 0.0 if m >= 0.0 else -m, 0.0 if m >= 0.0 else (-y if m < 0.0 else m), 0.0
 
 
-@pointwise(target=BINARY, gamma=NON_NEGATIVE, alpha=BALANCE)
-def binary_focal(pred: float, target: float, gamma: float = 2.0, alpha: float = 0.25) -> Jet:
+def half_power(x: float, k: float) -> float:
+    """x to the power k / 2, for a whole k from 0 to 15: products, not a logarithm and an exponential."""
+    two = x * x
+    high = two * two if k >= 8.0 else 1.0
+    k = k - 8.0 if k >= 8.0 else k
+    high = high * two if k >= 4.0 else high
+    k = k - 4.0 if k >= 4.0 else k
+    high = high * x if k >= 2.0 else high
+    k = k - 2.0 if k >= 2.0 else k
+    return high * math.sqrt(x) if k >= 1.0 else high
+
+
+def faded(
+    pred: float, target: float, gamma: float, alpha: float, label_smoothing: float
+) -> tuple[float, float, float, float, float]:
+    """Of the focal loss: 1 - p, what its power is multiplied with, and to that the loss and its derivatives."""
+    shift = label_smoothing * (target - 0.5)
+    a = target - shift
+    b = (1.0 - target) + shift
+    positive = pred > 0.0
+    wrong = b if positive else a
+    right = a if positive else b
+    e = exp_neg(-abs(pred))
+    far = 1.0 / (1.0 + e)
+    mixed = wrong + right * e
+    # Quotients of 0 and 0 for a label and an infinite logit on its side.
+    sure = wrong == 0.0
+    lost = 0.0 if sure else wrong / mixed
+    kept = 1.0 if sure else e / mixed
+    surprise = log1p_unit(e) + scaled(wrong, abs(pred))
+    even = 1.0 if alpha < 0.0 else alpha * a + (1.0 - alpha) * b
+    tilt = 2.0 * (1.0 - label_smoothing) * (target - 0.5)
+    lean = -tilt if positive else tilt
+    drift = far * kept  # how fast 1 - p falls, by itself
+    pull = drift * surprise if surprise < 1e30 else 0.0 * drift
+    steep = far * (wrong - right * e)
+    slope = gamma * lean * pull + steep
+    bend = gamma * lean * (pull * (gamma * lean * drift - far * (lost - right * e * kept)) + 2.0 * drift * steep)
+    return far * mixed, even, surprise, slope if positive else -slope, bend + e * far * far
+
+
+def weighed(weight: float, value: float, d1: float, d2: float) -> Jet:
+    """A jet times a weight, which makes nothing of an infinite value where it is 0."""
+    return 0.0 if weight == 0.0 and value == INF else weight * value, weight * d1, weight * d2
+
+
+def focal_of_halves(pred: float, target: float, gamma: float, alpha: float, label_smoothing: float) -> Jet:
+    """`binary_focal` for multiples of 1/2."""
+    doubt, even, value, d1, d2 = faded(pred, target, gamma, alpha, label_smoothing)
+    return weighed(even * half_power(doubt, gamma + gamma), value, d1, d2)
+
+
+@pointwise(
+    target=UNIT, gamma=NON_NEGATIVE, alpha=BALANCE, label_smoothing=UNIT,
+    instead=lambda gamma: focal_of_halves if gamma in HALVES else None,
+)  # fmt: skip
+def binary_focal(
+    pred: float, target: float, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0
+) -> Jet:
     """Focal loss of a logit: cross-entropy in which easy examples fade (Lin et al., 2017).
 
     -a (1 - p)^gamma log(p), where p is the probability that sigmoid(pred) gives to the true label, and a is alpha for
     the label 1 and 1 - alpha for 0, torchvision's defaults. An alpha below 0 leaves the classes unweighted
-    (torchvision's -1, optax's None). Labels are 0 or 1: for soft ones there are several extensions that disagree, so
-    none is taken. The second derivative is negative where p is small.
+    (torchvision's -1, optax's None). The target may be a probability t, smoothed as in
+    `binary_cross_entropy_with_logits`: log(p) is then minus the cross-entropy of t, p is t sigmoid(pred) +
+    (1 - t) sigmoid(-pred), and a is alpha t + (1 - alpha) (1 - t), as in torchvision, optax and Keras. The second
+    derivative is negative where p is small.
 
     >>> import fastloss as fl
     >>> fl.binary_focal.value_and_grad([0.0, 0.0], [1.0, 0.0])
     (np.float64(0.08664339756999316), array([-0.03728585,  0.11185755]))
+    >>> fl.binary_focal([0.0, 0.0], [0.5, 0.75], label_smoothing=0.5)
+    np.float64(0.08122818522186859)
     """
-    side = 2.0 * target - 1.0
-    x = side * pred
-    e = exp_neg(-abs(x))
-    inverse = 1.0 / (1.0 + e)
-    right = x > 0.0
-    p = inverse if right else e * inverse
-    q = e * inverse if right else inverse
-    log = log1p_unit(e)
-    surprise = log if right else log - x  # -log(p)
-    doubt = x + log if right else log  # -log(q)
-    # No product of 0 and infinity for gamma = 0 or an infinite logit.
-    fade = math.exp(-gamma * (1e30 if doubt > 1e30 else doubt))
-    even = 1.0 if alpha < 0.0 else (alpha if target > 0.5 else 1.0 - alpha)
-    weight = even * fade
-    ps = p * surprise if surprise < 1e30 else 0.0 * p
-    curve = p * q * (2.0 * gamma + 1.0) - gamma * ps * (q - gamma * p)
-    return weight * surprise, -side * weight * (gamma * ps + q), weight * curve
+    doubt, even, value, d1, d2 = faded(pred, target, gamma, alpha, label_smoothing)
+    return weighed(even * math.pow(doubt, gamma), value, d1, d2)
