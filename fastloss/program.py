@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 TARGETS = ("none", "labels", "dense", "both")
 
+DENSE = "dense"
+"""The variant for targets in which several classes may have a mass: dense ones, and smoothed labels."""
+
 
 class Functions(NamedTuple):
     """A row program. `x` are the scores of one element, `t` its target mass, `p` all parameters.
@@ -141,7 +144,7 @@ class Program(Parametrised):
         self._base = functions
         self._variants = dict(variants)
         super().__init__(name, inputs, names[split:], defaults, domains)
-        if set(self._variants) - self.optional:
+        if set(self._variants) - self.optional - {DENSE}:
             raise TypeError(f"{name}: a variant is for a parameter whose default is None")
         self.__doc__ = doc
         self.__module__ = module
@@ -159,8 +162,17 @@ class Program(Parametrised):
             raise ValueError(f"{self.name}: {' and '.join(given)} cannot be given together")
         self.functions = self._variants[given[0]] if given else self._base
         self.inside = tuple(d.inner_point for d in self.domains)
-        self.sizes = self.functions.sizes(self.name, self.scores, self.inside, self._values)
+        self.sizes = self._sized(self.functions)
         self.order = self.sizes.order
+        dense = self._variants.get(DENSE)
+        self._spread = (dense, self._sized(dense)) if dense is not None else (self.functions, self.sizes)
+
+    def _sized(self, functions: Functions | Pair) -> Sizes:
+        return functions.sizes(self.name, self.scores, self.inside, self._values)
+
+    def run_by(self, spread: bool) -> tuple[Functions | Pair, Sizes]:
+        """The functions for a target, and their sizes; `spread` says whether several classes may have a mass."""
+        return self._spread if spread else (self.functions, self.sizes)
 
     @property
     def identity(self) -> Any:

@@ -183,7 +183,7 @@ def rowwise(
     inputs). With ``smooth=False``, and without a target, there is no label smoothing.
 
     A parameter whose default is None is off unless it is given. What is different where it is given stands in a class
-    of the parameter's name inside.
+    of the parameter's name inside; what is different where several classes may have a mass, in a class ``dense``.
 
     >>> import math
     >>> import fastloss as fl

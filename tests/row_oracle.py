@@ -107,17 +107,38 @@ def poly_cross_entropy(pred, target, epsilon):
     return ce(pred, target) + epsilon * fsum(t * (1 - p) for p, t in zip(softmax(pred), target, strict=True))
 
 
-@formula({"gamma": 2.0}, {"gamma": 0.0}, {"gamma": 0.5}, {"gamma": 5.0}, labels=True)
+@formula({"gamma": 2.0}, {"gamma": 0.0}, {"gamma": 0.5}, {"gamma": 5.0})
 def multiclass_focal(pred, target, gamma):
-    y, mass = label_of(target)
-    u = softmax(pred)[y]
-    return -mass * (1 - u) ** gamma * log(u)
+    p = softmax(pred)
+    return fsum(
+        absent(t, lambda u=u: -((1 - u) ** gamma) * log(u) if u else inf) for u, t in zip(p, target, strict=True)
+    )
+
+
+BOUNDED = {"clamp": 100.0, "floor": 1e-12}, {"clamp": 1e30, "floor": 1e-30}
+
+
+@formula(*({"gamma": g, **b} for g, b in zip((2.0, 0.0, 0.5, 1.0), BOUNDED * 2, strict=True)), scores="probabilities")
+def multiclass_focal_from_probabilities(pred, target, gamma, clamp, floor):
+    def each(p):
+        return (1 - p) ** gamma * min(-log(p), clamp) if p else clamp
+
+    return fsum(absent(t, lambda p=p: each(p)) for p, t in zip(pred, target, strict=True))
 
 
 @formula({"q": 0.7}, {"q": 0.1}, {"q": 1.0}, labels=True)
 def generalized_cross_entropy(pred, target, q):
     y, mass = label_of(target)
     return mass * (1 - softmax(pred)[y] ** q) / q
+
+
+@formula(
+    {"q": 0.7, "floor": 1e-12}, {"q": 0.1, "floor": 1e-30}, {"q": 1.0, "floor": 1e-12}, scores="probabilities",
+    labels=True,
+)  # fmt: skip
+def generalized_cross_entropy_from_probabilities(pred, target, q, floor):
+    y, mass = label_of(target)
+    return mass * (1 - pred[y] ** q) / q
 
 
 @formula({"margin": 1.0}, {"margin": 0.3}, labels=True)

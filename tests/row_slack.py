@@ -130,21 +130,28 @@ def magnitudes(name: str, case: Case, p: dict[str, Any]) -> tuple[Any, Any]:
             return value + e * doubt, poly
         case "multiclass_focal":
             s, g = Soft(z), p["gamma"]
-            k, mass = oracle.label_of(t)
-            q = fsum(a for i, a in enumerate(s.p) if i != k)
-            u, far = s.p[k], s.q1(k)
-            rel = 1 + (far / q if q else 0)
-            fade = mass * q**g * (1 + g * rel)
-            surprise = abs(s.x[k]) + s.rest + s.log
-            steep = fade * (1 + g * (rel + s.off[k]))
-            curve = g * fade * (2 * q * u + u * surprise * (1 + g * u)) * (rel + s.off[k])
 
-            def focal(j: int) -> tuple[Any, Any]:
-                r = 1 if j == k else (s.p1[j] / q if q else 0)
-                d1 = steep * (far if j == k else s.p1[j])
-                return d1, curve * r * r * rel + steep * (s.p1[j] * (1 - s.p[j]) + s.p[j] * s.q1(j)) * (1 + rel * g)
+            def of_class(k: int, mass: Any) -> tuple[Any, Any]:
+                q = fsum(a for i, a in enumerate(s.p) if i != k)
+                u, far = s.p[k], s.q1(k)
+                rel = 1 + (far / q if q else 0)
+                fade = mass * q**g * (1 + g * rel)
+                surprise = (abs(s.x[k]) if u else mpf(0)) + s.rest + s.log
+                steep = fade * (1 + g * (rel + s.off[k]))
+                curve = g * fade * (2 * q * u + u * surprise * (1 + g * u)) * (rel + s.off[k])
 
-            return fade * surprise, focal
+                def slopes(j: int) -> tuple[Any, Any]:
+                    r = 1 if j == k else (s.p1[j] / q if q else 0)
+                    d1 = steep * (far + (s.p1[j] if several else 0) if j == k else s.p1[j])
+                    return d1, curve * r * r * rel + steep * (s.p1[j] * (1 - s.p[j]) + s.p[j] * s.q1(j)) * (1 + rel * g)
+
+                return fade * surprise, slopes
+
+            several = sum(u != 0 for u in t) > 1  # whose sum is taken before a class's own part is taken from it
+            classes = [of_class(k, u) for k, u in enumerate(t) if u]
+            return fsum(v for v, _ in classes), lambda j: tuple(
+                fsum(parts) for parts in zip((mpf(0), mpf(0)), *(f(j) for _, f in classes), strict=True)
+            )
         case "generalized_cross_entropy":
             s = Soft(z)
             k, mass = oracle.label_of(t)
@@ -194,6 +201,10 @@ def magnitudes(name: str, case: Case, p: dict[str, Any]) -> tuple[Any, Any]:
                 return d, (abs(cos) * (1 + u[j] ** 2) + off + 2 * abs(u[j]) * d * a) / a**2
 
             return off, turning
+        case "multiclass_focal_from_probabilities":
+            return None, nothing[1]
+        case "generalized_cross_entropy_from_probabilities":
+            return None, nothing[1]
         case "js_divergence" | "total_variation" | "categorical_cross_entropy":
             return nothing
     # What is left are distillations.
@@ -256,6 +267,7 @@ def faults(name: str, params: dict[str, Any], kind: type, case: Case, got: Any) 
 
 def is_held(name: str, case: Case, params: dict[str, Any], j: int) -> bool:
     """Whether a documented bound, not the formula, says what the derivative is."""
-    return name == "categorical_cross_entropy" and case.scores[0][j] <= max(
-        params["floor"], math.exp(-min(params["clamp"], 700.0))
-    )
+    if name != "categorical_cross_entropy" and not name.endswith(("focal_from_probabilities", "y_from_probabilities")):
+        return False
+    x, low = case.scores[0][j], max(params["floor"], math.exp(-min(params.get("clamp", 700.0), 700.0)))
+    return x <= low or (x == 1.0 and params.get("gamma", 0.0) % 1.0 > 0.0)  # where a power of 1 - x ends

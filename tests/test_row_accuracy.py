@@ -69,7 +69,9 @@ def run_pairs(f: Any, kind: type, scores: Any, p: tuple[Any, ...]) -> tuple[Any,
 def run(name: str, params: dict[str, Any], kind: type, scores: Any, masses: Any) -> tuple[Any, Any, Any]:
     """A row: loss, gradient, second derivatives, as the kernels do it, with sums rounded once."""
     loss = LOSSES[name].bind(**params)
-    f, sizes = plain(loss.functions, kind), loss.sizes
+    spread = masses is not None and np.count_nonzero(masses) != 1
+    functions, sizes = loss.run_by(spread)
+    f = plain(functions, kind)
     p = tuple(v if v is None else kind(v) for v in loss.values.values())
     if isinstance(loss.functions, Pair):
         with np.errstate(all="ignore"):
@@ -161,6 +163,16 @@ LIMITS: list[tuple[str, dict[str, Any], list[list[float]], list[float] | None, f
     ("multiclass_focal", {}, [[-INF, -INF]], [1, 0], NAN, [NAN, NAN]),
     ("multiclass_focal", {}, [[INF, 0.0]], [1, 0], 0.0, [0.0, 0.0]),
     ("multiclass_focal", {}, [[INF, 0.0]], [0, 1], INF, [1.0, -1.0]),
+    ("multiclass_focal", {}, [[NAN, 0.0]], [0, 0], NAN, [NAN, NAN]),
+    ("multiclass_focal", {}, [[-INF, -INF]], [0.5, 0.5], NAN, [NAN, NAN]),
+    ("multiclass_focal", {}, [[INF, 0.0]], [0.5, 0.5], INF, [0.5, -0.5]),
+    ("multiclass_focal", {}, [[INF, INF]], [0.5, 0.5], 0.25 * math.log(2), [0.0, 0.0]),
+    ("multiclass_focal", {}, [[0.0, -INF, 0.0]], [0.5, 0.0, 0.5], 0.25 * math.log(2), [0.0, 0.0, 0.0]),
+    ("multiclass_focal", {}, [[5.0, -INF]], [0.5, 0.0], 0.0, [0.0, 0.0]),
+    ("multiclass_focal_from_probabilities", {}, [[0.0, 1.0]], [1, 0], 100.0, [-1e12, 0.0]),
+    ("multiclass_focal_from_probabilities", {"gamma": 1.0}, [[1.0, 0.0]], [1, 0], 0.0, [0.0, 0.0]),
+    ("multiclass_focal_from_probabilities", {"gamma": 0.0}, [[1.0, 0.0]], [1, 0], 0.0, [-1.0, 0.0]),
+    ("generalized_cross_entropy_from_probabilities", {"q": 0.5}, [[0.0, 1.0]], [1, 0], 2.0, [-1e6, 0.0]),
     ("multiclass_focal", {}, [[5.0]], [1], 0.0, [0.0]),
     ("generalized_cross_entropy", {"q": 0.5}, [[INF, 0.0]], [0, 1], 2.0, [0.0, 0.0]),
     ("poly_cross_entropy", {}, [[INF, 0.0]], [0, 1], INF, [1.0, -1.0]),
@@ -282,7 +294,7 @@ def test_compiled(name: str, params: dict[str, Any], dtype: str) -> None:
 
 @pytest.mark.parametrize(("dense", "smoothed"), [(True, False), (False, True)])
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("name", ["cross_entropy", "poly_cross_entropy", "distillation"])
+@pytest.mark.parametrize("name", ["cross_entropy", "poly_cross_entropy", "multiclass_focal", "distillation"])
 def test_compiled_targets(name: str, dtype: str, dense: bool, smoothed: bool) -> None:
     check_compiled(name, oracle.FORMULAS[name].points[0], TYPES[dtype], dense, smoothed, 7)
 

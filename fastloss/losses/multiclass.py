@@ -17,7 +17,7 @@ from .softmax import (
     note_entropy,
     softmax_stats,
 )
-from .special import exp_neg, scaled
+from .special import bounded_log, exp_neg, scaled
 
 
 def _with_z_loss(
@@ -132,9 +132,7 @@ class categorical_cross_entropy:
     """
 
     def fold(p: float, t: float, clamp: float = 100.0, floor: float = 1e-12) -> Row:
-        log = math.log(p)
-        log = -clamp if log < -clamp else log
-        return (0.0 * p if t == 0.0 else -t * log,), (p,)
+        return (0.0 * p if t == 0.0 else -t * bounded_log(p, clamp),), (p,)
 
     def finish(total: float, clamp: float, floor: float) -> Ends:
         return total, ()

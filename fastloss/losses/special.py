@@ -56,6 +56,12 @@ def quotient(x: float, scale: float) -> float:
     return x * (1.0 / (scale * k)) * k
 
 
+def bounded_log(x: float, clamp: float) -> float:
+    """log(x), but at least -clamp."""
+    log = math.log(x)
+    return -clamp if log < -clamp else log
+
+
 # What a target may have its own function for; no other name of anybody's is ever replaced.
 for _function in (exp_neg, log1p_unit):
     setattr(_function, "elementary", True)  # noqa: B010, a function has no such attribute for mypy
