@@ -273,6 +273,18 @@ def binary_focal(pred, target, gamma, alpha, label_smoothing):
     return weight * (t * q + (1 - t) * p) ** gamma * entropy
 
 
+@formula(
+    {"gamma": 2.0, "alpha": 0.25, "label_smoothing": 0.0, "clamp": 100.0, "floor": 1e-12},
+    {"gamma": 0.0, "alpha": -1.0, "label_smoothing": 0.0, "clamp": 1e30, "floor": 1e-30},
+    {"gamma": 3.0, "alpha": 0.75, "label_smoothing": 0.2, "clamp": 100.0, "floor": 1e-12},
+)
+def binary_focal_from_probabilities(pred, target, gamma, alpha, label_smoothing, clamp, floor):
+    t = target * (1 - label_smoothing) + label_smoothing / 2
+    weight = 1 if alpha < 0 else alpha * t + (1 - alpha) * (1 - t)
+    entropy = -t * _bounded_log(pred, clamp) - (1 - t) * _bounded_log(1 - pred, clamp)
+    return weight * (1 - t * pred - (1 - t) * (1 - pred)) ** gamma * entropy
+
+
 # -- evaluation ----------------------------------------------------------------------------------------------------
 
 _DIGITS = 40

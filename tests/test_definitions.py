@@ -71,6 +71,20 @@ def by_terms(name: str, x: Any, t: Any = None, v: Any = None, **p: Any) -> tuple
             turn = g * abs(1 - 2 * t) * u * q / r
             twist = turn + (t * q**2 + (1 - t) * u**2) / r
             return fade * surprise, fade * (turn * surprise + r), fade * (turn * (surprise * twist + 2 * r) + u * q)
+        case "binary_focal_from_probabilities":
+            t, g = t * (1 - p["label_smoothing"]) + p["label_smoothing"] / 2, p["gamma"]
+            r = t * (1 - x) + (1 - t) * x
+            u, v = 1 / max(x, p["floor"]), 1 / max(1 - x, p["floor"])
+            surprise = t * min(-log(x) if x else mp.inf, p["clamp"])
+            surprise += (1 - t) * min(-log(1 - x) if x < 1 else mp.inf, p["clamp"])
+            weight = (1 if p["alpha"] < 0 else p["alpha"] * t + (1 - p["alpha"]) * (1 - t)) * (1 + g)
+            rate, rise, turn = surprise / r if r else mpf(1), t * u + (1 - t) * v, g * abs(1 - 2 * t)
+            bend = turn * (g * abs(1 - 2 * t) * rate + 2 * rise) * r ** (g - 1) if g else 0
+            return (
+                weight * r**g * surprise,
+                weight * r**g * (turn * rate + rise),
+                weight * (bend + r**g * (t * u**2 + (1 - t) * v**2)),
+            )
         case "exponential":
             a = t if p["zero_one"] else (1 + t) / 2
             return None, a * exp(-x) + (1 - a) * exp(x), None
@@ -206,7 +220,7 @@ def errors(name: str, params: dict[str, float], kind: type) -> Iterator[tuple[in
 
 def is_held(name: str, order: int, point: tuple[float, ...], params: dict[str, float]) -> bool:
     """Whether a documented bound, not the formula, says what the derivative is; `test_probability_bounds` has those."""
-    if name != "binary_cross_entropy" or order == 0:
+    if name not in ("binary_cross_entropy", "binary_focal_from_probabilities") or order == 0:
         return False
     clamped = math.exp(-params["clamp"]) if params["clamp"] < 700.0 else 0.0
     return min(point[0], 1.0 - point[0]) <= max(params["floor"], 1.01 * clamped)

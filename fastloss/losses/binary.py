@@ -6,7 +6,7 @@ import math
 
 from ..domain import BINARY, NON_NEGATIVE, POSITIVE, SIGN, SWITCH, UNIT, Domain
 from ..loss import pointwise
-from .special import INF, Jet, exp_neg, log1p_unit, scaled, sigmoids
+from .special import INF, Jet, bounded_log, exp_neg, log1p_unit, scaled, sigmoids
 
 BALANCE = Domain("BALANCE", -1.0, 1.0)
 """A share of the positive class; below 0 it says that there is none."""
@@ -42,9 +42,8 @@ def binary_cross_entropy(pred: float, target: float, clamp: float = 100.0, floor
     """
     other = 1.0 - pred
     absent = 1.0 - target
-    log = math.log(pred)
+    log = bounded_log(pred, clamp)
     log_other = math.log1p(-pred)
-    log = -clamp if log < -clamp else log
     log_other = -clamp if log_other < -clamp else log_other
     p = floor if pred < floor else pred
     q = floor if other < floor else other
@@ -268,3 +267,44 @@ def binary_focal(
     """
     doubt, even, value, d1, d2 = faded(pred, target, gamma, alpha, label_smoothing)
     return weighed(even * math.pow(doubt, gamma), value, d1, d2)
+
+
+@pointwise(pred=UNIT, target=UNIT, gamma=NON_NEGATIVE, alpha=BALANCE, label_smoothing=UNIT, clamp=POSITIVE,
+           floor=POSITIVE)  # fmt: skip
+def binary_focal_from_probabilities(
+    pred: float, target: float, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
+    clamp: float = 100.0, floor: float = 1e-12,
+) -> Jet:  # fmt: skip
+    """Focal loss of a probability. If you have logits, `binary_focal` is faster and exact.
+
+    a (1 - p)^gamma (-t log(pred) - (1 - t) log(1 - pred)), with p = t pred + (1 - t) (1 - pred) and a = alpha t +
+    (1 - alpha) (1 - t), where t is the target, a probability, too, after `label_smoothing`: Keras's
+    ``BinaryFocalCrossentropy``. As in `binary_cross_entropy`, a logarithm is at least -`clamp`, and what the
+    derivatives divide by at least `floor`.
+
+    >>> import fastloss as fl
+    >>> fl.binary_focal_from_probabilities.value_and_grad([0.5, 0.5], [1.0, 0.0])
+    (np.float64(0.08664339756999316), array([-0.1491434 ,  0.44743019]))
+    """
+    other = 1.0 - pred
+    shift = label_smoothing * (target - 0.5)
+    a = target - shift
+    b = (1.0 - target) + shift
+    log = bounded_log(pred, clamp)
+    log_other = math.log1p(-pred)
+    log_other = -clamp if log_other < -clamp else log_other
+    p = floor if pred < floor else pred
+    q = floor if other < floor else other
+    doubt = a * other + b * pred
+    tilt = 2.0 * (1.0 - label_smoothing) * (0.5 - target)
+    surprise = -a * log - b * log_other
+    rate = 1.0 if doubt == 0.0 else surprise / doubt
+    u = 1.0 / p
+    v = 1.0 / q
+    held = pred < floor or other < floor
+    rise = (b * p - a * q if held else pred - a) * u * v
+    even = 1.0 if alpha < 0.0 else alpha * a + (1.0 - alpha) * b
+    weight = even * math.pow(doubt, gamma)
+    bend = gamma * tilt * ((gamma - 1.0) * tilt * rate + 2.0 * rise)
+    curve = even * scaled(bend, math.pow(doubt, gamma - 1.0)) + weight * (a * u * u + b * v * v)
+    return weight * surprise, weight * (gamma * tilt * rate + rise), curve
