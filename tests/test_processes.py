@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import os
 import shutil
 from pathlib import Path
 
@@ -238,3 +239,138 @@ print("done")
 """
     )
     assert "done" in run(script, tmp_path, FASTLOSS_CACHE_DIR=str(tmp_path / "cache"))
+
+
+# Each child's first call is the first of its process: nothing is loaded yet. All find their kernel on disk.
+FIRST_CALLS = """
+import os, signal, sys, threading, time
+import fastloss as fl
+
+def call(*_):
+    return float(fl.squared_error([3.0], [1.0]))
+
+def interrupted(moment, error):
+    def handler(*_): raise error
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, moment)
+    try:
+        call()
+        time.sleep(moment)
+    except (KeyboardInterrupt, TimeoutError):
+        print("interrupted", flush=True)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    assert call() == 4.0
+
+def forked(moment):
+    thread = threading.Thread(target=call); thread.start()
+    time.sleep(moment)
+    child(call)
+    thread.join()
+    assert call() == 4.0
+
+def handled(moment):
+    seen = []
+    signal.signal(signal.SIGALRM, lambda *_: seen.append(call()))
+    signal.setitimer(signal.ITIMER_REAL, moment)
+    assert call() == 4.0
+    time.sleep(moment)
+    assert seen == [4.0], seen
+
+def deep(depth=0):
+    try:
+        return deep(depth + 1)
+    except RecursionError:
+        try:
+            call()
+        except RecursionError:
+            return
+
+def from_a_module():
+    import first                            # calls a loss while it is imported
+    assert first.VALUE == 4.0
+
+def child(work, *args):
+    pid = os.fork()
+    if not pid:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            work(*args)
+            os._exit(0)
+        except BaseException as error:
+            print(repr(error), flush=True)
+            os._exit(1)
+    for _ in range(600):
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(pid, signal.SIGKILL)
+        sys.exit(f"{work} {args} hangs")
+    assert status == 0, (work, args, status)
+
+with open("first.py", "w") as file:
+    file.write("import fastloss as fl; VALUE = float(fl.squared_error([3.0], [1.0]))")
+child(call)
+for k in range(12):
+    child(interrupted, 0.01 * 1.4 ** k, (KeyboardInterrupt, TimeoutError)[k % 2])
+for moment in (0.03, 0.1, 0.3):
+    child(forked, moment)
+    child(handled, moment)
+child(lambda: (deep(), call()))
+child(from_a_module)
+assert not {"numba", "fastloss.arrays.numpy"} & sys.modules.keys()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_what_comes_between_a_first_call(tmp_path: Path) -> None:
+    """Ctrl-C and timeouts, forks, signal handlers that call, a deep stack, an import that calls."""
+    output = run(FIRST_CALLS, tmp_path, timeout=240, FASTLOSS_CACHE_DIR=str(tmp_path / "cache"))
+    assert output.split().count("interrupted") >= 3
+
+
+def test_a_call_amid_a_compilation_is_one_clear_error(tmp_path: Path) -> None:
+    """Here by Numba's own events, as by a signal; and for a user who has switched Numba's compiling off."""
+    script = """
+import os
+import numpy as np, fastloss as fl
+from numba import config, njit
+from numba.core import event
+
+@fl.pointwise
+def cubed(pred, target):
+    r = pred - target
+    return r * r * r, 3.0 * r * r, 6.0 * r
+@fl.pointwise
+def fourth(pred, target):
+    r = pred - target
+    return r * r * r * r, 4.0 * r * r * r, 12.0 * r * r
+@fl.rowwise(targets="dense", smooth=False)
+class apart:
+    def fold(p, t): return ((p - t) * (p - t),), (p,)
+    def finish(total): return total, ()
+    def grad(p, t): return 2.0 * (p - t), 2.0
+
+seen = []
+class Handler(event.Listener):
+    def on_start(self, event):
+        try:
+            fourth([1.0], [0.0])
+        except RuntimeError as error:
+            seen.append(str(error))
+    def on_end(self, event): pass
+
+assert config.DISABLE_JIT
+x = np.full(5, 2.0)
+with event.install_listener("numba:compile", Handler()):
+    value, grad = cubed.value_and_grad(x, x - 1.0, reduction="sum")
+assert value == 5.0 and (grad == 3.0).all()
+assert seen and all("while this thread compiles another" in text for text in seen)
+assert fourth(x, x - 1.0, backend="parallel") == 1.0
+assert apart.grad_and_hess([x], [x - 1.0])[0].tolist() == [[2.0] * 5]
+def users(): pass
+assert config.DISABLE_JIT and njit(users) is users
+print("done")
+"""
+    assert "done" in run(script, tmp_path, NUMBA_DISABLE_JIT="1", timeout=120)

@@ -58,7 +58,7 @@ def test_only_the_plan_knows_the_variants(path: Path) -> None:
 
 
 LEVELS = [
-    "domain", "options", "settings", "definition", "program", "kernels", "arrays", "loss", "rowloss", "losses", "functions", "chunks", "linear", "topk", "demo", "warmup", "tune", "cli",
+    "loading", "domain", "options", "settings", "definition", "program", "kernels", "arrays", "loss", "rowloss", "losses", "functions", "chunks", "linear", "topk", "demo", "warmup", "tune", "cli",
 ]  # fmt: skip
 
 

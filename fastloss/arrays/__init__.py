@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
 
+from ..loading import load
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -27,19 +29,15 @@ _rows: Any = None
 def _load() -> Any:
     """The NumPy adapter, loaded by the first call: a program that only names a loss need not wait for it."""
     global _numpy
-    from . import numpy
-
-    _numpy = numpy
-    return numpy
+    _numpy = load(f"{__name__}.numpy")
+    return _numpy
 
 
 def _load_rows() -> Any:
     """The same for rows."""
     global _rows
-    from . import rows
-
-    _rows = rows
-    return rows
+    _rows = load(f"{__name__}.rows")
+    return _rows
 
 
 def evaluate(
@@ -70,9 +68,7 @@ def evaluate(
                     return face.through(loss, names, arrays, out, lambda *lent: evaluate(
                         loss, want, lent[:-1], lent[-1], reduction, normalizer, empty, None, backend, check, {}
                     ))  # fmt: skip
-                from .gpu import pointwise
-
-                return pointwise.evaluate(
+                return load(f"{__name__}.gpu.pointwise").evaluate(
                     face, loss, want, inputs, weight, reduction, normalizer, empty, out, backend,
                     None if check is None else bool(check),
                 )  # fmt: skip
@@ -101,9 +97,7 @@ def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, para
                     return face.through(loss, names, arrays, options.out, lambda *lent: evaluate_rows(
                         loss, lent[:-2], options._replace(weight=lent[-2], class_weight=lent[-1], out=None), {}
                     ))  # fmt: skip
-                from .gpu import rows
-
-                return rows.evaluate(face, loss, inputs, options)
+                return load(f"{__name__}.gpu.rows").evaluate(face, loss, inputs, options)
             refuse_foreign(loss, arrays, names)
             break
     adapter = _rows or _load_rows()
@@ -152,9 +146,7 @@ def on_gpu(arrays: tuple[Any, ...]) -> Any:
         if type(x) is not ndarray and x is not None:
             name = _FACES.get(type(x).__module__.partition(".")[0])
             if name is not None:
-                from .gpu import face
-
-                found: Any = face(name)
+                found: Any = load(f"{__name__}.gpu").face(name)
                 if found is not None and found.owns(x):
                     return found
     return None

@@ -12,7 +12,7 @@ from ..kernels.rowplan import FEW, LONG, RowPlan, census_plan
 from ..options import GRAD, HESS
 from ..program import Pair
 from .layout import place, same_memory, stored
-from .sweep import total
+from .sweep import kernels, total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,8 +130,7 @@ class RowSweep:
 
     def census(self) -> float:
         """Look at every label; the sum of the weights of the rows that are present, labels' class weights included."""
-        from ..kernels import cpu
-
+        cpu = kernels()
         if not self.rows:
             return 0.0
         target, weight = self._by_row(self.target), self._by_row(self.weight)
@@ -148,8 +147,7 @@ class RowSweep:
         self, want: int, check: bool, scale: float, facts: Arrays, losses: Arrays, grads: Arrays, hesses: Arrays
     ) -> float:
         """Go through all rows once; the sum of their weighted losses. With `check`, raise for a bad element."""
-        from ..kernels import cpu
-
+        cpu = kernels()
         if not self.rows:
             return 0.0
         scores = [self._by_class(x) for x in self.scores]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..kernels.plan import Plan, sum_plan
+from ..loading import load
 from ..options import GRAD, HESS, VALUE
 from . import layout
 
@@ -27,6 +28,11 @@ def rooted(mean: float) -> tuple[float, float]:
     return root, 1.0 / root if root > 0.0 else 0.0 if root == 0.0 else root
 
 
+def kernels() -> Any:
+    """The CPU's kernels, and Numba with them."""
+    return load("fastloss.kernels.cpu")
+
+
 class Outputs(NamedTuple):
     """What a sweep writes, each of the common shape: losses, gradients, second derivatives."""
 
@@ -37,8 +43,7 @@ class Outputs(NamedTuple):
 
 def total(x: NDArray[Any], backend: str | None) -> float:
     """The sum of an array, by the same kernels: the same bits for any number of threads."""
-    from ..kernels import cpu
-
+    cpu = kernels()
     result = 0.0
     for views, order, _ in layout.runs((x,), x.shape, 0):
         plan = sum_plan(x.dtype.char, order)
@@ -104,8 +109,7 @@ class Sweep:
 
     def run(self, want: int, check: bool, scale: float, outer: float, to: Outputs) -> float:
         """Go through all elements once; the sum of the weighted losses. With `check`, raise for the first bad one."""
-        from ..kernels import cpu
-
+        cpu = kernels()
         loss = self.loss
         inputs = len(self.arrays)
         data = inputs + len(self.weights)

@@ -13,6 +13,7 @@ threads.preload()  # before Numba looks for its threading layers
 
 import numba as _numba  # noqa: E402
 
+from ..loading import load  # noqa: E402
 from ..options import GRAD, HESS  # noqa: E402
 from . import cache as disk  # noqa: E402
 from .bind import content, named  # noqa: E402
@@ -31,9 +32,7 @@ def compiled(plan: Plan | RowPlan, parallel: bool) -> Any:
     """The kernel of a plan."""
 
     def complete() -> Any:
-        from . import target
-
-        return name(target.complete(plan))
+        return name(load(f"{__package__}.target").complete(plan))
 
     options = sorted((option, str(value)) for option, value in OPTIONS.items())
     key = ([content(f) for f in plan.definition], plan[1:], parallel, options)

@@ -19,7 +19,6 @@ not be safe the twin runs instead and nobody can tell but by the clock. Two rule
 from __future__ import annotations
 
 import ctypes
-import importlib
 import operator
 import os
 import sys
@@ -28,6 +27,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..loading import load
 
 VARIABLE = "FASTLOSS_NUM_THREADS"
 
@@ -45,7 +46,8 @@ class _Pool:
 _cap: int | None = None
 _cap_known = False  # the environment is read at first use, so that importing never raises
 _pool: _Pool | None = None
-_launching = threading.Lock()
+_launching = threading.RLock()
+_starting = False
 _forked = False
 _serial_only = False
 
@@ -85,8 +87,7 @@ def get_num_threads() -> int:
     cap = _limit()
     if cap == 1 or _serial_only:
         return 1
-    import numba
-
+    numba = load("numba")
     # Numba's own getter would start the pool, and with it fix the threading layer.
     config: Any = numba.config
     available: int = numba.get_num_threads() if _started() else config.NUMBA_NUM_THREADS
@@ -103,16 +104,21 @@ def launch() -> _Pool | None:
 
     Compiling a parallel kernel starts it too, so this comes first. ``None`` means: stay serial.
     """
-    global _pool, _serial_only
+    global _pool, _serial_only, _starting
     if not allowed():
         return None
     with _launching:
+        if _starting:  # and a signal handler calls a loss
+            return None
         if _pool is None:
             preload()
             try:
+                _starting = True
                 _pool = _start()
             except ValueError:  # no threading layer can be loaded, not even workqueue
                 _serial_only = True
+            finally:
+                _starting = False
         # The parent may have used OpenMP through any library; there is no asking.
         if _forked and _pool is not None and _pool.layer == "omp":
             _serial_only = True
@@ -176,9 +182,7 @@ def _started() -> bool:
 
 
 def _start() -> _Pool:
-    import numba
-
-    module: Any = importlib.import_module("numba.np.ufunc.parallel")
+    numba, module = load("numba"), load("numba.np.ufunc.parallel")
     # Starting the omp layer calls omp_set_num_threads, which torch shares (5 became 2 when measured).
     # Later launches and numba.set_num_threads leave torch alone, and so do the other layers.
     torch = sys.modules.get("torch")
@@ -200,8 +204,8 @@ def _after_fork() -> None:
     # A launch under way in the parent counts: Numba's own lock would stay taken here for ever.
     global _forked, _serial_only, _launching
     _forked = True
-    _serial_only = _serial_only or _launching.locked() or _started()
-    _launching = threading.Lock()
+    _serial_only = _serial_only or _starting or _started()
+    _launching = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from ...loading import load
 
 if TYPE_CHECKING:
     from .buffers import Face
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def face(name: str) -> Face | None:
     """What can be done with a library's arrays; None where a package only bears its name."""
     try:
-        found: Any = import_module(f"{__name__}.{name}")
+        found: Any = load(f"{__name__}.{name}")
     except ImportError:
         return None
     return found  # type: ignore[no-any-return]

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ...loading import load
 from .arguments import arguments, flat
 from .plan import AnyPlan, bounds
 from .store import machine_code
@@ -265,9 +266,7 @@ def _compiled(plan: AnyPlan, capability: tuple[int, int]) -> tuple[bytes, str]:
 
     if np.lib.NumpyVersion(np.__version__) >= "2.5.0":
         raise RuntimeError(f"numba-cuda compiles nothing with NumPy 2.5 or later, and this is {np.__version__}")
-    from .target import compiled
-
-    binary = compiled(plan, capability)
+    binary = load(f"{__package__}.target").compiled(plan, capability)
     return binary.code, binary.entry
 
 

@@ -1,0 +1,83 @@
+"""What only the first call loads: whole, whatever interrupts that call, and never amid a fork.
+
+An import that an exception ends half-way (Ctrl-C, a timeout's signal, a stack that is deep already) leaves Numba in
+pieces, and every later call fails. So it runs in a thread of its own, where no signal is handled: what interrupts the
+caller ends the waiting alone. A child forked amid an import would wait for its locks for ever, so a fork waits.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from importlib import import_module
+from typing import Any
+
+_lock = threading.RLock()
+_loaded: dict[str, Any] = {}
+
+
+def load(name: str) -> Any:
+    """The module of that full name."""
+    found = _loaded.get(name)
+    if found is None:
+        found = _loaded[name] = _imported(name)
+    return found
+
+
+def _imported(name: str) -> Any:
+    result: list[Any] = []
+
+    def work() -> None:
+        with _lock:
+            try:
+                result.append(import_module(name))
+            except BaseException as error:
+                result.append(error)
+
+    if _awaited():
+        work()
+    else:
+        thread = threading.Thread(target=work, name=f"import of {name}")
+        try:
+            thread.start()
+        except RuntimeError:  # there can be no more threads: the interpreter ends, or has none
+            work()
+        else:
+            thread.join()
+    if isinstance(result[0], BaseException):
+        raise result[0]
+    return result[0]
+
+
+def _awaited() -> bool:
+    """Whether this thread is amid an import that another thread might have to wait for."""
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name == "<module>":
+            package = str(frame.f_globals.get("__name__")).partition(".")[0]
+            if package in _NEEDED or (package in sys.stdlib_module_names and package != "__main__"):
+                return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+_NEEDED = ("fastloss", "llvmlite", "numba", "numpy", "scipy")
+
+
+def _before_fork() -> None:
+    _lock.acquire()
+
+
+def _after_fork() -> None:
+    if _lock._is_owned():  # type: ignore[attr-defined]  # not where Ctrl-C has ended the waiting
+        _lock.release()
+
+
+def _in_child() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
