@@ -64,7 +64,6 @@ __all__ = [
     "linear_cross_entropy",
     "log_softmax",
     "logsumexp",
-    "losses",
     "pairwise",
     "pointwise",
     "set_num_threads",
@@ -90,7 +89,20 @@ else:
 
     def __getattr__(name: str) -> Any:
         if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            raise _unknown(name)
         from importlib import import_module
 
         return getattr(import_module(f".kernels.{_LATER[name]}", __name__), name)
+
+
+def _unknown(name: str) -> AttributeError:
+    if name.startswith("_"):
+        return AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .names import suggestion
+
+    # With an object and no name, so that Python does not add the name that looks most alike.
+    return AttributeError(f"module {__name__!r} has no attribute {name!r}: {suggestion(name, __all__)}", obj=losses)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__doc__", "__file__", "__name__", "__path__", "__version__"])

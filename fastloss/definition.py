@@ -10,6 +10,7 @@ import numpy as np
 
 from .domain import REAL, Declared, Domain, names_of, settled
 from .options import KEYWORDS
+from .wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,15 +62,15 @@ class Parametrised:
         return self._bounds[kind]
 
     def _checked(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
+        for n in given:
+            if n not in self.parameters:
+                from .hints import unknown_argument
+
+                raise unknown_argument(self, n)
         return _checked(self.name, self.parameters, given, self.optional)
 
     def bind(self, **parameters: Any) -> Self:
-        """The same loss with other default parameters.
-
-        >>> import fastloss as fl
-        >>> fl.huber.bind(delta=2.0)
-        huber(delta=2.0)
-        """
+        """The same with other default parameters."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._values = self._checked({**self.values, **parameters})
@@ -87,7 +88,7 @@ class Parametrised:
         try:
             return self._twins[key]
         except (KeyError, TypeError):  # or something that cannot be looked up
-            twin = self.bind(**parameters)
+            twin = Parametrised.bind(self, **parameters)
         if len(self._twins) >= 32:
             self._twins.clear()
         self._twins[tuple((n, twin.values[n]) for n in parameters)] = twin
@@ -272,10 +273,6 @@ def _as_kind(loss: str, parameter: str, domain: Domain, value: Any, kind: Any) -
 def _checked(
     name: str, domains: Mapping[str, Domain], given: Mapping[str, Any], optional: frozenset[str]
 ) -> tuple[Any, ...]:
-    unknown = [n for n in given if n not in domains]
-    if unknown:
-        takes = ", ".join(domains) or "no parameters"
-        raise TypeError(f"{name} has no argument {unknown[0]!r}; its own parameters: {takes}")
     values: list[float | bool | None] = []
     for n, domain in domains.items():
         value = given[n]
@@ -285,9 +282,9 @@ def _checked(
         try:
             number = float("not a number" if isinstance(value, (str, bytes)) else value)
         except (TypeError, ValueError):
-            raise TypeError(f"{name}: {n} must be {domain}, got {value!r}") from None
+            raise TypeError(f"{name}: {n} is {shown(value)}, expected {domain}") from None
         if not domain.admits(number):
             finite = " and finite" if math.isinf(number) and number in domain else ""
-            raise ValueError(f"{name}: {n} must be {domain}{finite}, got {value!r}")
+            raise ValueError(f"{name}: {n} is {number:g}, expected {domain}{finite}")
         values.append(domain.kind(number))
     return tuple(values)

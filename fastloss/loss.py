@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from .arrays import evaluate
 from .definition import Definition, Parametrised
 from .options import GRAD, HESS, VALUE
+from .registry import LOSSES as LOSSES
+from .signatures import Presented
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,11 +18,8 @@ if TYPE_CHECKING:
 
 L = TypeVar("L", bound=Parametrised)
 
-LOSSES: dict[str, Any] = {}
-"""Every loss that this library defines, by name, in the order of definition."""
 
-
-class Loss(Definition):
+class Loss(Presented, Definition):
     """A loss function of arrays: its value, its gradient and its second derivative in one pass.
 
     Every verb takes the inputs in the order of the definition (``pred, target`` for most losses), the loss's own

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .wording import shown, wrong_choice
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,6 +18,25 @@ VALUE, GRAD, HESS = 1, 2, 4
 
 KEYWORDS = ("weight", "reduction", "normalizer", "empty", "out", "backend", "check")
 ROW_KEYWORDS = (*KEYWORDS, "axis", "class_weight", "ignore_index", "label_smoothing", "return_stats")
+MEANINGS = {
+    "axis": "the axis of the classes; each row along it is one sample",
+    "weight": "weight of each {one}, at least 0; {one}s of weight 0 are absent, whatever they hold",
+    "class_weight": "weight of each class: multiplies the loss of the rows with its label",
+    "ignore_index": "rows with this label are absent",
+    "label_smoothing": "from 0 to 1: the share of a target's mass that goes to all classes alike",
+    "reduction": '"mean" (divides by the sum of the weights), "sum" or "none" (the loss of each {one})',
+    "normalizer": "your own denominator of the mean, greater than 0",
+    "empty": '"nan", "zero" or "raise": what the mean of nothing is',
+    "out": "where derivatives go: array as the prediction (it may be that array); (grad, hess) for two",
+    "return_stats": "whether to add a `RowStats` to the results",
+    "backend": '"serial", "parallel" or "cuda" forces one way of running; by default arrays decide',
+    "check": "False evaluates the formula outside the domains too; True looks at once, also on a GPU",
+}
+"""What each keyword means, in a line."""
+
+LABELS = ("labels", "both")
+"""The kinds of a row loss's target that may be labels."""
+
 REDUCTIONS = ("mean", "sum", "none")
 EMPTY = ("nan", "zero", "raise")
 BACKENDS = (None, "serial", "parallel")
@@ -53,6 +74,19 @@ class Options(NamedTuple):
     check: bool | None
 
 
+def taken(loss: Any) -> dict[str, Any]:
+    """The keywords that do something for this loss, and their defaults."""
+    found: dict[str, Any] = dict(type(loss).__call__.__kwdefaults__ or {})
+    if hasattr(loss, "target"):
+        for name, does in (
+            ("class_weight", loss.target != "none"), ("ignore_index", loss.target in LABELS),
+            ("label_smoothing", loss.smooth), ("return_stats", loss.functions.stats is not None),
+        ):  # fmt: skip
+            if not does:
+                found.pop(name, None)
+    return found
+
+
 def check_options(
     loss: Definition | Program,
     want: int,
@@ -64,26 +98,26 @@ def check_options(
 ) -> None:
     """Raise one clear error for the first keyword that is not what it may be."""
     name = loss.name
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-    if empty not in EMPTY:
-        raise ValueError(f"{name}: empty must be 'nan', 'zero' or 'raise', got {empty!r}")
+    for keyword, value, choices in (("reduction", reduction, REDUCTIONS), ("empty", empty, EMPTY)):
+        if value not in choices:
+            raise wrong_choice(name, keyword, value, choices)
     if backend not in backends:
         on, last = ("a GPU", "'cuda'") if backends is GPU_BACKENDS else ("the host", "'serial' or 'parallel'")
-        raise ValueError(f"{name}: backend must be None, {last} for arrays on {on}, got {backend!r}")
+        raise ValueError(f"{name}: backend is {shown(backend)}, expected None, {last} for arrays on {on}")
     if want & HESS and loss.order < 2:
         raise NotImplementedError(f"{name} has no second derivative; use value_and_grad or grad")
     if loss.rooted and reduction != "mean":
-        raise ValueError(f"{name} is the root of a mean: reduction must be 'mean', got {reduction!r}")
+        raise ValueError(f"{name}: reduction is {reduction!r}, expected 'mean'; it is the root of a mean")
     if normalizer is not None:
         if reduction != "mean":
-            raise ValueError(f"{name}: normalizer replaces the denominator of 'mean', but reduction is {reduction!r}")
+            raise ValueError(f"{name}: normalizer is given and reduction is {reduction!r}, expected 'mean'; "
+                             "it replaces the mean's denominator")  # fmt: skip
         try:
             number = float("" if isinstance(normalizer, (str, bytes)) else normalizer)
         except (TypeError, ValueError):
-            raise TypeError(f"{name}: normalizer must be a positive number, got {normalizer!r}") from None
+            raise TypeError(f"{name}: normalizer is {shown(normalizer)}, expected a positive number") from None
         if not 0.0 < number < math.inf:
-            raise ValueError(f"{name}: normalizer must be a positive number, got {normalizer!r}")
+            raise ValueError(f"{name}: normalizer is {shown(normalizer)}, expected a positive number")
 
 
 def refuse_reduced(name: str, each: bool) -> None:

@@ -151,7 +151,7 @@ class Program(Parametrised):
 
     def called(self, name: str, inputs: tuple[str, ...]) -> Self:
         """The same loss under other names, in what its errors say."""
-        twin = self.bind()
+        twin = Parametrised.bind(self)
         twin.name, twin.inputs = name, inputs
         return twin
 

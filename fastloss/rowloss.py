@@ -9,6 +9,7 @@ from .arrays import evaluate_rows
 from .loss import LOSSES, register
 from .options import GRAD, HESS, VALUE, Options
 from .program import Functions, Pair, Program
+from .signatures import Presented
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .domain import Declared
 
 
-class RowLoss(Program):
+class RowLoss(Presented, Program):
     """A loss of rows of scores, one score for each class: value, gradient and diagonal of the Hessian in one pass.
 
     Every verb takes the inputs in the order of the definition (``pred, target`` for most losses), the loss's own

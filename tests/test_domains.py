@@ -41,9 +41,9 @@ def test_switches_are_true_or_false() -> None:
     assert repr(wrong_side.bind(binary=1)) == "wrong_side(binary=True)"
     on = wrong_side.bind(binary=True)
     assert pickle.loads(pickle.dumps(on)) == on == copy.deepcopy(on) != wrong_side
-    with pytest.raises(ValueError, match="wrong_side: binary must be False or True, got 0.5"):
+    with pytest.raises(ValueError, match="wrong_side: binary is 0.5, expected False or True"):
         wrong_side.bind(binary=0.5)
-    with pytest.raises(TypeError, match="wrong_side: binary must be False or True, got 'yes'"):
+    with pytest.raises(TypeError, match="wrong_side: binary is 'yes', expected False or True"):
         wrong_side.bind(binary="yes")
 
 

@@ -257,12 +257,12 @@ def test_errors(rng: np.random.Generator) -> None:
         (lambda: LINEAR(np.ma.array(hidden), weight, labels), "hidden is a MaskedArray"),
         (lambda: LINEAR(hidden, weight, labels, class_weight=np.ones(3)), r"class_weight has shape \(3,\), expected \(7,\)"),
         (lambda: LINEAR(hidden, weight, labels, class_weight=-np.ones(K)), r"class_weight\[0\] is -1"),
-        (lambda: LINEAR(hidden, weight, labels, reduction="avg"), "reduction must be 'mean', 'sum' or 'none', got 'avg'"),
-        (lambda: LINEAR(hidden, weight, labels, normalizer=0.0), "normalizer must be a positive number, got 0.0"),
-        (lambda: LINEAR(hidden, weight, labels, normalizer=2.0, reduction="sum"), "normalizer replaces the denominator"),
-        (lambda: LINEAR(hidden, weight, labels, empty="skip"), "empty must be 'nan', 'zero' or 'raise'"),
-        (lambda: LINEAR(hidden, weight, labels, label_smoothing=2.0), "label_smoothing must be"),
-        (lambda: LINEAR(hidden, weight, labels, temperature=2.0), "no argument 'temperature'"),
+        (lambda: LINEAR(hidden, weight, labels, reduction="avg"), "reduction is 'avg', expected 'mean', 'sum' or 'none'"),
+        (lambda: LINEAR(hidden, weight, labels, normalizer=0.0), "normalizer is 0.0, expected a positive number"),
+        (lambda: LINEAR(hidden, weight, labels, normalizer=2.0, reduction="sum"), "normalizer is given and reduction is .sum., expected .mean."),
+        (lambda: LINEAR(hidden, weight, labels, empty="skip"), "empty is 'skip', expected 'nan', 'zero' or 'raise'"),
+        (lambda: LINEAR(hidden, weight, labels, label_smoothing=2.0), "label_smoothing is 2.0, expected"),
+        (lambda: LINEAR(hidden, weight, labels, temperature=2.0), "'temperature' is no argument"),
     ]  # fmt: skip
     for call, message in calls:
         with pytest.raises((ValueError, TypeError), match=message):

@@ -25,11 +25,11 @@ def at(where: Any, value: Any, x: Any = D) -> Any:
 
 CASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
     # axes and shapes
-    ("axis", CE, (X, Y), {"axis": 2}, ValueError, r"cross_entropy: axis 2 is out of range for pred of shape \(2, 3\)"),
-    ("negative axis", CE, (X, Y), {"axis": -3}, ValueError, "axis -3 is out of range"),
-    ("axis float", CE, (X, Y), {"axis": 1.0}, TypeError, r"axis must be a whole number, got 1\.0"),
-    ("axis none", CE, (X, Y), {"axis": None}, TypeError, "axis must be a whole number, got None"),
-    ("no axis", CE, (np.float32(1), Y), {}, ValueError, r"axis -1 is out of range for pred of shape \(\)"),
+    ("axis", CE, (X, Y), {"axis": 2}, ValueError, r"cross_entropy: axis is 2, expected one of pred, of shape \(2, 3\)"),
+    ("negative axis", CE, (X, Y), {"axis": -3}, ValueError, "axis is -3, expected one of pred"),
+    ("axis float", CE, (X, Y), {"axis": 1.0}, TypeError, r"axis is 1\.0, expected a whole number"),
+    ("axis none", CE, (X, Y), {"axis": None}, TypeError, "axis is None, expected a whole number"),
+    ("no axis", CE, (np.float32(1), Y), {}, ValueError, r"axis is -1, expected one of pred, of shape \(\)"),
     ("no classes", CE, (X[:, :0], Y), {}, ValueError, r"pred of shape \(2, 0\) has no classes along axis -1"),
     ("column", CE, (X, Y[:, None]), {}, ValueError,
      r"target has shape \(2, 1\), expected integer labels of shape \(2,\), or an array of the shape of pred, \(2, 3\)"),
@@ -45,7 +45,7 @@ CASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], type[Exception], st
     ("bool labels", CE, (X, Y > 1), {}, TypeError, "target has dtype bool, expected integer labels"),
     ("complex", CE, (X.astype("c8"), Y), {}, TypeError, "pred has dtype complex64"),
     ("object", CE, (X, np.array([1, None])), {}, TypeError, "target has dtype object"),
-    ("ragged", CE, ([[1.0], [1.0, 2.0]], Y), {}, TypeError, "pred cannot be read as an array"),
+    ("ragged", CE, ([[1.0], [1.0, 2.0]], Y), {}, TypeError, "pred is a list that NumPy cannot read"),
     ("masked", CE, (X, np.ma.array(Y)), {}, TypeError, "target is a MaskedArray"),
     # labels
     ("label", CE, (X, at(1, 3, Y)), {}, ValueError, r"cross_entropy: target\[1\] is 3, but there are 3 classes \(0 to 2\)"),
@@ -71,15 +71,15 @@ CASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], type[Exception], st
     ("inf class_weight", CE, (X, Y), {"class_weight": [np.inf, 1, 1]}, ValueError, r"class_weight\[0\] is inf"),
     ("no class_weight", KL, (D, D), {"class_weight": np.ones(3)}, ValueError, "kl_divergence takes no class_weight"),
     # smoothing, ignoring
-    ("smoothing", CE, (X, Y), {"label_smoothing": 1.5}, ValueError, r"label_smoothing must be a number in \[0, 1\], got 1.5"),
-    ("negative smoothing", CE, (X, Y), {"label_smoothing": -0.1}, ValueError, "label_smoothing must be"),
-    ("nan smoothing", CE, (X, Y), {"label_smoothing": float("nan")}, ValueError, "label_smoothing must be"),
-    ("text smoothing", CE, (X, Y), {"label_smoothing": "0.1"}, TypeError, "label_smoothing must be .*, got '0.1'"),
-    ("no smoothing", fl.multiclass_hinge, (X, Y), {"label_smoothing": 0.1}, ValueError, "multiclass_hinge has no label smoothing"),
+    ("smoothing", CE, (X, Y), {"label_smoothing": 1.5}, ValueError, r"label_smoothing is 1.5, expected a number in \[0, 1\]"),
+    ("negative smoothing", CE, (X, Y), {"label_smoothing": -0.1}, ValueError, "label_smoothing is .*, expected"),
+    ("nan smoothing", CE, (X, Y), {"label_smoothing": float("nan")}, ValueError, "label_smoothing is .*, expected"),
+    ("text smoothing", CE, (X, Y), {"label_smoothing": "0.1"}, TypeError, "label_smoothing is '0.1', expected"),
+    ("no smoothing", fl.multiclass_hinge, (X, Y), {"label_smoothing": 0.1}, ValueError, "label_smoothing is 0.1, expected 0; the loss has no"),
     ("ignore dense", CE, (X, D), {"ignore_index": 0}, ValueError, r"ignore_index is for integer labels, but target has shape \(2, 3\)"),
     ("ignore nothing", KL, (D, D), {"ignore_index": 0}, ValueError, "ignore_index is for integer labels"),
-    ("ignore float", CE, (X, Y), {"ignore_index": 1.0}, TypeError, "ignore_index must be a whole number or None, got 1.0"),
-    ("ignore huge", CE, (X, Y), {"ignore_index": 2**63}, ValueError, "ignore_index must be a 64-bit integer"),
+    ("ignore float", CE, (X, Y), {"ignore_index": 1.0}, TypeError, "ignore_index is 1.0, expected a whole number or None"),
+    ("ignore huge", CE, (X, Y), {"ignore_index": 2**63}, ValueError, f"ignore_index is {2**63}, expected a 64-bit integer"),
     # domains
     ("probability", CCE, (at((1, 2), 1.5), Y), {}, ValueError, r"categorical_cross_entropy: pred\[1, 2\] is 1.5, expected a number in \[0, 1\]"),
     ("negative probability", KL, (at((0, 0), -0.5), D), {}, ValueError, r"kl_divergence: pred\[0, 0\] is -0.5"),
@@ -88,20 +88,20 @@ CASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], type[Exception], st
     ("probability first axis", CCE, (at((1, 2), 1.5), np.zeros(3, int)), {"axis": 0}, ValueError, r"pred\[1, 2\] is 1.5"),
     ("teacher's probability", fl.distillation_from_probabilities, (X, at((1, 0), 7.0), Y), {}, ValueError, r"teacher\[1, 0\] is 7.0"),
     # parameters and options
-    ("temperature", fl.distillation, (X, X, Y), {"temperature": 0.0}, ValueError, "temperature must be a number greater than 0, got 0.0"),
-    ("negative temperature", fl.soft_distillation, (X, X), {"temperature": -1.0}, ValueError, "temperature must be"),
+    ("temperature", fl.distillation, (X, X, Y), {"temperature": 0.0}, ValueError, "temperature is 0, expected a number greater than 0"),
+    ("negative temperature", fl.soft_distillation, (X, X), {"temperature": -1.0}, ValueError, "temperature is -1, expected"),
     ("tiny temperature", fl.soft_distillation, (X, X), {"temperature": 1e-50}, ValueError, "temperature is 1e-50, which float32 does not hold"),
-    ("unknown", CE, (X, Y), {"smoothing": 0.1}, TypeError, "cross_entropy has no argument 'smoothing'; its own parameters: z_loss, softcap"),
-    ("softcap", CE, (X, Y), {"softcap": 0.0}, ValueError, "softcap must be"),
-    ("not optional", CE, (X, Y), {"z_loss": None}, TypeError, "z_loss must be"),
-    ("reduction", CE, (X, Y), {"reduction": "batchmean"}, ValueError, "reduction must be 'mean', 'sum' or 'none', got 'batchmean'"),
-    ("normalizer", CE, (X, Y), {"normalizer": -1}, ValueError, "normalizer must be a positive"),
-    ("normalizer sum", CE, (X, Y), {"normalizer": 2, "reduction": "sum"}, ValueError, "normalizer replaces the denominator"),
-    ("empty", CE, (X, Y), {"empty": "skip"}, ValueError, "empty must be"),
-    ("backend", CE, (X, Y), {"backend": "gpu"}, ValueError, "backend must be"),
+    ("unknown", CE, (X, Y), {"smoothing": 0.1}, TypeError, "cross_entropy: 'smoothing' is no argument, expected .*; use label_smoothing"),
+    ("softcap", CE, (X, Y), {"softcap": 0.0}, ValueError, "softcap is 0, expected"),
+    ("not optional", CE, (X, Y), {"z_loss": None}, TypeError, "z_loss is None, expected"),
+    ("reduction", CE, (X, Y), {"reduction": "batchmean"}, ValueError, r"reduction is 'batchmean', expected .* 'none'; did you mean 'mean'\?"),
+    ("normalizer", CE, (X, Y), {"normalizer": -1}, ValueError, "normalizer is -1, expected a positive"),
+    ("normalizer sum", CE, (X, Y), {"normalizer": 2, "reduction": "sum"}, ValueError, "normalizer is given and reduction is 'sum', expected 'mean'"),
+    ("empty", CE, (X, Y), {"empty": "skip"}, ValueError, "empty is 'skip', expected"),
+    ("backend", CE, (X, Y), {"backend": "gpu"}, ValueError, "backend is 'gpu', expected"),
     ("statistics", KL, (D, D), {"return_stats": True}, ValueError, "kl_divergence has no statistics to return"),
-    ("one input", CE, (X,), {}, TypeError, "cross_entropy takes pred, target; target is missing"),
-    ("three inputs", CE, (X, Y, Y), {}, TypeError, "got 3 arrays"),
+    ("one input", CE, (X,), {}, TypeError, "cross_entropy: target is missing, expected pred and target"),
+    ("three inputs", CE, (X, Y, Y), {}, TypeError, "3 inputs are given, expected pred and target"),
 ]  # fmt: skip
 
 
@@ -222,12 +222,12 @@ def test_alternating_columns_are_not_in_place() -> None:
 
 def test_functions() -> None:
     for call, message in (
-        (lambda: fl.softmax(X, temperature=0.0), "softmax: temperature must be a number greater than 0"),
-        (lambda: fl.logsumexp(X, axis=5), r"logsumexp: axis 5 is out of range for x of shape \(2, 3\)"),
-        (lambda: fl.log_softmax(1.0), r"log_softmax: axis -1 is out of range for x of shape \(\)"),
+        (lambda: fl.softmax(X, temperature=0.0), "softmax: temperature is 0, expected a number greater than 0"),
+        (lambda: fl.logsumexp(X, axis=5), r"logsumexp: axis is 5, expected one of x, of shape \(2, 3\)"),
+        (lambda: fl.log_softmax(1.0), r"log_softmax: axis is -1, expected one of x, of shape \(\)"),
         (lambda: fl.softmax(np.empty((2, 0))), r"x of shape \(2, 0\) has no classes"),
         (lambda: fl.softmax(["a"]), "softmax: x has dtype"),
-        (lambda: fl.softmax(X, backend="gpu"), "softmax: backend must be"),
+        (lambda: fl.softmax(X, backend="gpu"), "softmax: backend is"),
     ):
         with pytest.raises((ValueError, TypeError), match=message):
             call()
@@ -245,7 +245,8 @@ def test_arrays_of_other_libraries_are_not_taken_silently() -> None:
         (fl.softmax, "x"),
     ):
         with pytest.raises(
-            TypeError, match=rf": {name} is a torch\.Tensor; arrays of torch are not supported yet: pass {name}"
+            TypeError,
+            match=rf": {name} is a torch\.Tensor on the CPU, expected an array of real numbers; pass {name}\.numpy",
         ):
             call(tensor)
         with pytest.raises(TypeError, match=f": {name} is a .*OnGpu in GPU memory"):
@@ -382,7 +383,7 @@ def test_no_smoothing_where_there_is_no_target() -> None:
             return 2.0 * p, 2.0
 
     assert spread([[1.0, 2.0]]) == 5.0
-    with pytest.raises(ValueError, match="spread has no label smoothing, got label_smoothing=0.1"):
+    with pytest.raises(ValueError, match="spread: label_smoothing is 0.1, expected 0; the loss has no"):
         spread([[1.0, 2.0]], label_smoothing=0.1)
 
 

@@ -58,7 +58,7 @@ def test_only_the_plan_knows_the_variants(path: Path) -> None:
 
 
 LEVELS = [
-    "loading", "domain", "options", "settings", "definition", "program", "kernels", "arrays", "loss", "rowloss", "losses", "functions", "chunks", "linear", "topk", "demo", "warmup", "tune", "cli",
+    "loading", "registry", "wording", "domain", "options", "settings", "hints", "foreign", "definition", "program", "signatures", "kernels", "arrays", "loss", "rowloss", "losses", "names", "functions", "chunks", "linear", "topk", "demo", "warmup", "tune", "cli",
 ]  # fmt: skip
 
 

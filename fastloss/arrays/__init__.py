@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from ..options import Options
     from ..program import Program
 
-# Libraries whose arrays are not NumPy's to convert: silently copying them would move data or drop a gradient.
-_FOREIGN = {"torch": "x.detach().numpy()", "cupy": "cupy.asnumpy(x)", "jax": "numpy.asarray(x)",
-            "jaxlib": "numpy.asarray(x)", "dask": "x.compute()", "tensorflow": "x.numpy()"}  # fmt: skip
+_FOREIGN = frozenset(["torch", "cupy", "jax", "jaxlib", "dask", "tensorflow"])
+"""Libraries whose arrays are not NumPy's to convert: copying them silently would move data or drop a gradient."""
 
 _FACES = {"torch": "torch", "cupy": "cupy", "numba": "numba", "numba_cuda": "numba", "jax": "jax", "jaxlib": "jax"}
 """Packages some of whose arrays are on a GPU, and the module in `gpu` that knows what can be done with them."""
@@ -124,18 +123,29 @@ def evaluate_chunks(
     return gpu(face, loss, given, options)
 
 
+ELSEWHERE = {"y_pred": 0, "input": 0, "y_true": -1}
+"""What scikit-learn, Keras and torch call an input, and which of a loss's it is: the first, or the target."""
+
+
 def _by_name(
     loss: Definition | Program, inputs: tuple[Any, ...], given: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Inputs that were passed by name, in their places; what is left are parameters."""
-    rest = dict(given)
-    expected = ", ".join(loss.inputs)
-    if len(inputs) > len(loss.inputs):
-        raise TypeError(f"{loss.name} takes {expected}; got {len(inputs)} arrays. Parameters are passed by name")
+    names, rest = loss.inputs, dict(given)
+    if len(inputs) > len(names):
+        from ..hints import too_many
+
+        raise too_many(loss, inputs)
+    for other, place in ELSEWHERE.items():
+        name = "target" if place else names[0]
+        if other in rest and name in names and name not in rest and names.index(name) >= len(inputs):
+            rest[name] = rest.pop(other)
     arranged = list(inputs)
-    for name in loss.inputs[len(inputs) :]:
+    for name in names[len(inputs) :]:
         if name not in rest:
-            raise TypeError(f"{loss.name} takes {expected}; {name} is missing")
+            from ..hints import missing
+
+            raise missing(loss, name, rest)
         arranged.append(rest.pop(name))
     return tuple(arranged), rest
 
@@ -156,12 +166,7 @@ def refuse_foreign(loss: Definition | Program, inputs: tuple[Any, ...], names: t
     """Raise for the first input that is some other library's array."""
     for name, x in zip(names, inputs, strict=True):
         kind = type(x)
-        library = kind.__module__.partition(".")[0]
-        if library in _FOREIGN:
-            raise TypeError(
-                f"{loss.name}: {name} is a {kind.__module__}.{kind.__qualname__}; "
-                f"arrays of {library} are not supported yet: pass {_FOREIGN[library].replace('x', name, 1)}"
-            )
-        if hasattr(kind, "__cuda_array_interface__"):
-            raise TypeError(f"{loss.name}: {name} is a {kind.__module__}.{kind.__qualname__} in GPU memory, which is "
-                            f"not supported: pass cupy.asarray({name})")  # fmt: skip
+        if kind.__module__.partition(".")[0] in _FOREIGN or hasattr(kind, "__cuda_array_interface__"):
+            from ..foreign import refused
+
+            raise refused(loss.name, name, x)

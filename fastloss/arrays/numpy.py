@@ -87,19 +87,27 @@ def evaluate(
 def read_array(loss: Definition | Program, name: str, x: Any) -> NDArray[Any]:
     """`x` as an array of numbers, without a copy where it is one."""
     if type(x) is not ndarray:
-        if isinstance(x, (np.ma.MaskedArray, np.matrix)):
-            raise TypeError(f"{loss.name}: {name} is a {type(x).__name__}, expected a plain array")
+        given, error = x, None
         try:
-            x = np.asarray(x)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{loss.name}: {name} cannot be read as an array of numbers: {error}") from None
-    # By more than the type character: an extension's one-byte integer has float16's.
-    known = x.dtype.isbuiltin != 2 or x.dtype.name == "bfloat16"
-    if x.dtype.char not in layout.NUMBERS or not known:
-        raise TypeError(f"{loss.name}: {name} has dtype {x.dtype}, expected real numbers of at most 64 bits")
+            x = None if isinstance(x, (np.ma.MaskedArray, np.matrix)) else np.asarray(x)
+        except (TypeError, ValueError) as found:
+            x, error = None, found
+        if x is None or not _readable(x.dtype):
+            from ..foreign import refused
+
+            raise refused(loss.name, name, given, x, error) from None
+    elif not _readable(x.dtype):
+        from ..foreign import refused
+
+        raise refused(loss.name, name, x, x)
     if not x.dtype.isnative:
         x = x.astype(x.dtype.newbyteorder("="))
     return x  # type: ignore[no-any-return]
+
+
+def _readable(dtype: np.dtype[Any]) -> bool:
+    # By more than the type character: an extension's one-byte integer has float16's.
+    return dtype.char in layout.NUMBERS and (dtype.isbuiltin != 2 or dtype.name == "bfloat16")
 
 
 def _denominator(sweep: Sweep, reduction: str, normalizer: Any) -> float:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..wording import shown
 from . import layout
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ def axis_of(loss: Program, shape: Shape, axis: Any) -> int:
     try:
         number = axis.__index__()
     except (AttributeError, TypeError):
-        raise TypeError(f"{loss.name}: axis must be a whole number, got {axis!r}") from None
+        raise TypeError(f"{loss.name}: axis is {shown(axis)}, expected a whole number") from None
     if not -len(shape) <= number < len(shape):
-        raise ValueError(f"{loss.name}: axis {axis} is out of range for {loss.inputs[0]} of shape {shape}")
+        raise ValueError(f"{loss.name}: axis is {axis}, expected one of {loss.inputs[0]}, of shape {shape}")
     if shape[number] == 0:
         raise ValueError(f"{loss.name}: {loss.inputs[0]} of shape {shape} has no classes along axis {axis}")
     return int(number) % len(shape)
@@ -94,11 +95,11 @@ def smoothing(loss: Program, s: Any) -> float:
     try:
         number = float("" if isinstance(s, str) else s)
     except (TypeError, ValueError):
-        raise TypeError(f"{loss.name}: label_smoothing must be a number in [0, 1], got {s!r}") from None
+        raise TypeError(f"{loss.name}: label_smoothing is {shown(s)}, expected a number in [0, 1]") from None
     if not 0.0 <= number <= 1.0:
-        raise ValueError(f"{loss.name}: label_smoothing must be a number in [0, 1], got {s!r}")
+        raise ValueError(f"{loss.name}: label_smoothing is {shown(s)}, expected a number in [0, 1]")
     if number and not loss.smooth:
-        raise ValueError(f"{loss.name} has no label smoothing, got label_smoothing={s!r}")
+        raise ValueError(f"{loss.name}: label_smoothing is {shown(s)}, expected 0; the loss has no label smoothing")
     return number
 
 
@@ -112,8 +113,8 @@ def ignored(loss: Program, index: Any, labels: bool, target: Any) -> int | None:
     try:
         number = int(index.__index__())
     except (AttributeError, TypeError):
-        raise TypeError(f"{loss.name}: ignore_index must be a whole number or None, got {index!r}") from None
+        raise TypeError(f"{loss.name}: ignore_index is {shown(index)}, expected a whole number or None") from None
     if not -(2**63) <= number < 2**63:
-        raise ValueError(f"{loss.name}: ignore_index must be a 64-bit integer, got {index!r}")
+        raise ValueError(f"{loss.name}: ignore_index is {index}, expected a 64-bit integer")
     limits = np.iinfo(target.dtype)  # -100 would be one of uint64's, taken as int64
     return number if limits.min <= number <= limits.max else None

@@ -154,7 +154,7 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: TOPK(Hosted(P), Hosted(J), Hosted(L), Hosted(T[:3])), ValueError, "target has shape"),
     (lambda: TOPK(Hosted(P), Hosted(J), Hosted(L), Hosted(T), axis=0), ValueError, r"expected integer labels of shape \(8,\)"),
     (lambda: TOPK(Hosted(P), Hosted(J), Hosted(L), Hosted(T), backend="serial"), ValueError, "None, 'cuda'"),
-    (lambda: TOPK(Hosted(P), Hosted(J), Hosted(L), Hosted(T), temperature=0.0), ValueError, "temperature must be"),
+    (lambda: TOPK(Hosted(P), Hosted(J), Hosted(L), Hosted(T), temperature=0.0), ValueError, "temperature is 0, expected"),
     (lambda: TOPK.grad(Hosted(P), Hosted(J), Hosted(L), Hosted(T), out=Hosted(P[:2])), ValueError, "out has dtype"),
     (lambda: TOPK(Hosted(P), Hosted(J), Hosted(L), Hosted(T), out=Hosted(P[0])), ValueError, "out is for reduction='none'"),
     (lambda: TOPK(Hosted(P), Hosted(J), Hosted(L), Hosted(T), reduction="none", out=Hosted(L[:, 0])), ValueError, "out overlaps log_prob"),

@@ -1,0 +1,111 @@
+"""What a message adds for somebody who came from another library: the argument that was meant, and what to pass.
+
+Imported where an error is about to be raised, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from .options import taken
+from .registry import LOSSES
+from .wording import listed, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .definition import Parametrised
+
+MEANT = {
+    "pred": "predictions preds prediction logits output outputs y_hat yhat y_score y_prob scores x input y_pred",
+    "target": "targets labels label y true actual ground_truth y_test y_train y_true",
+    "teacher": "teacher_logits teacher_scores",
+    "var": "variance",
+    "weight": "sample_weight sample_weights weights w mask where",
+    "class_weight": "class_weights cls_weight class_weighting",
+    "ignore_index": "ignore_label ignore_class padding_idx",
+    "label_smoothing": "smoothing",
+    "axis": "dim",
+    "reduction": "reduce size_average multioutput normalize",
+    "normalizer": "avg_factor num_items_in_batch denominator",
+    "out": "grad_out inplace",
+    "return_stats": "return_z_loss stats",
+    "backend": "device parallel n_jobs",
+    "delta": "beta threshold huber_delta huber_slope",
+    "beta": "delta threshold",
+    "q": "alpha tau quantile quantiles",
+    "c": "scale sigma fair_c",
+    "epsilon": "eps",
+    "temperature": "T tau",
+    "gamma": "focusing",
+    "pos_weight": "scale_pos_weight",
+    "power": "tweedie_variance_power variance_power p",
+    "softcap": "logit_softcapping",
+    "z_loss": "z_loss_weight",
+}
+"""Arguments of ours, and what they are called elsewhere."""
+
+INSTEAD = {
+    "from_logits": "there is a loss of logits and one of probabilities: {other} is the other one",
+    "num_threads": "fastloss.set_num_threads(n) sets the threads",
+    "threads": "fastloss.set_num_threads(n) sets the threads",
+    "dtype": "the dtype of the prediction decides",
+    "num_classes": "the axis of the classes says how many there are",
+    "squared": "root_mean_squared_error is the root of squared_error",
+}
+
+
+def arguments(loss: Any) -> str:
+    """All that a loss takes, once."""
+    return ", ".join([*loss.inputs, *loss.parameters, *taken(loss)])
+
+
+def unknown_argument(loss: Parametrised | Any, given: str) -> TypeError:
+    """The error for an argument that the loss does not have: all that there is, and what was meant."""
+    return TypeError(f"{loss.name}: {given!r} is no argument, expected {arguments(loss)}{_meant(loss, given)}")
+
+
+def missing(loss: Any, name: str, given: Iterable[str]) -> TypeError:
+    """The error for an input that was not passed, or was passed by a name that is not its own."""
+    for n in given:
+        if n not in loss.parameters:
+            return unknown_argument(loss, n)
+    return TypeError(f"{loss.name}: {name} is missing, expected {listed(loss.inputs)}")
+
+
+def too_many(loss: Any, inputs: tuple[Any, ...]) -> TypeError:
+    """The error for more inputs than there are."""
+    extra = inputs[len(loss.inputs)]
+    example = "weight=..."
+    if isinstance(extra, str):
+        example = f"reduction={shown(extra)}"
+    elif isinstance(extra, (int, float)) and loss.parameters:
+        example = f"{next(iter(loss.parameters))}={shown(extra)}"
+    return TypeError(f"{loss.name}: {len(inputs)} inputs are given, expected {listed(loss.inputs)}; "
+                     f"everything else is passed by name, such as {example}")  # fmt: skip
+
+
+def _meant(loss: Any, given: str) -> str:
+    keywords = taken(loss)
+    own = (*loss.inputs, *loss.parameters, *keywords)
+    if given in keywords:
+        return f"; bind takes parameters, {given} is passed to the verbs"
+    places = [name for name in loss.inputs if given == name or given in MEANT.get(name, "").split()]
+    if places:
+        return f"; {places[0]} is given by its place, too" if given == places[0] else f"; use {places[0]}"
+    for name, others in MEANT.items():
+        if name in own and given in others.split():
+            return f"; use {name}"
+    if given in INSTEAD:
+        short = loss.name.removesuffix("_with_logits")
+        other = short if short != loss.name else f"{short}_with_logits"
+        return f"; {INSTEAD[given].format(other=other)}" if other in LOSSES or "{" not in INSTEAD[given] else ""
+    having = [n for n, other in LOSSES.items() if given in other.parameters]
+    if having:
+        return f"; {listed(having[:3])} ha{'s' if len(having) == 1 else 've'} such a parameter"
+    if any(given in taken(other) for other in LOSSES.values()):
+        kind = "elements, such as huber" if hasattr(loss, "target") else "rows, such as cross_entropy"
+        return f"; losses of {kind}, take it"
+    close = get_close_matches(given, own, 1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,140 @@
+"""What people and their tools see of a loss: signatures, documentation and names, all made of its definition.
+
+`inspect`, `help` and editors look at a verb's function, so each loss has a class of its own with its own copies of the
+verbs: the same code, which costs a call nothing. What takes long is made when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from textwrap import TextWrapper
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Self
+
+from .definition import Parametrised
+from .options import LABELS, MEANINGS, taken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+VERBS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
+PUBLIC = (*VERBS[1:], "bind", "domains", "inputs", "name", "parameters", "values")
+
+TARGETS = {
+    "labels": "a whole number from 0 on for each row, its label",
+    "both": "a whole number from 0 on for each row, its label; or masses of the shape of the scores",
+}
+"""What the last input of a row loss is, where it may be labels."""
+
+
+class _Signed:
+    """What `inspect` finds behind a verb: its signature, and the function whose code it is."""
+
+    def __init__(self, verb: Any, names: tuple[str, ...], values: Mapping[str, Any]) -> None:
+        self.__wrapped__ = verb
+        self._names, self._values = names, values
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        kind = inspect.Parameter
+        inputs = [kind(n, kind.POSITIONAL_OR_KEYWORD) for n in self._names]
+        return inspect.Signature([*inputs, *(kind(n, kind.KEYWORD_ONLY, default=v) for n, v in self._values.items())])
+
+
+class _Signature:
+    """The signature of a loss that is called; a class's own is that of its constructor."""
+
+    def __get__(self, loss: Presented | None, owner: type) -> inspect.Signature:
+        if loss is None:
+            raise AttributeError("__signature__")
+        return _Signed(None, loss.inputs, {**loss.values, **taken(loss)}).__signature__
+
+
+class _Documentation:
+    """A loss's own text, how it is called, and what each argument is."""
+
+    def __get__(self, loss: Presented | None, owner: type) -> str | None:
+        if loss is None:
+            return None  # or `fl.huber?` would print the whole text of the class after that of the loss
+        summary, _, rest = inspect.cleandoc(loss.own_text).partition("\n")
+        call = f"{loss.name}{loss.__signature__}"
+        lines = TextWrapper(100, initial_indent="    ", subsequent_indent=" " * (5 + len(loss.name))).fill(call)
+        return "\n\n".join(filter(None, (summary, lines, rest.strip("\n"), _arguments(loss, taken(loss)))))
+
+    def __set__(self, loss: Presented, text: str | None) -> None:
+        loss.__dict__["__doc__"] = text
+
+
+class Presented(Parametrised):
+    """A loss whose verbs show what this loss takes."""
+
+    __signature__ = _Signature()
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.present()
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Make an instance of a class of its own."""
+        return object.__new__(type(cls.__name__, (cls,), {"__doc__": _Documentation(), "__module__": cls.__module__}))
+
+    def __dir__(self) -> Iterable[str]:
+        return [*(n for n in super().__dir__() if n.startswith("__")), *PUBLIC]
+
+    def bind(self, **parameters: Any) -> Self:
+        """The same loss with other default parameters.
+
+        >>> import fastloss as fl
+        >>> fl.huber.bind(delta=2.0)
+        huber(delta=2.0)
+        """
+        twin: Self = Presented.__new__(type(self).__mro__[1])
+        twin.__dict__.update(super().bind(**parameters).__dict__)
+        twin.present()
+        return twin
+
+    @property
+    def own_text(self) -> str:
+        """What its author wrote of it."""
+        return self.__dict__.get("__doc__") or ""
+
+    def present(self) -> None:
+        """Give the verbs, each in this loss's own copy, its signature and its documentation."""
+        own, values, more = type(self), self.values, taken(self)
+        text = f"{self.name}: {self.own_text.lstrip().partition(chr(10))[0]}\n\n{_arguments(self, more)}"
+        for verb, name, doc in _verbs(own.__mro__[1]):
+            copy: Any = FunctionType(verb.__code__, verb.__globals__, name, verb.__defaults__, verb.__closure__)
+            copy.__kwdefaults__, copy.__annotations__ = verb.__kwdefaults__, verb.__annotations__
+            copy.__qualname__, copy.__doc__ = verb.__qualname__, f"{doc}\n\n{text}"
+            binds = name == "bind"
+            names = ("self",) if binds else ("self", *self.inputs)
+            copy.__wrapped__ = _Signed(verb, names, values if binds else {**values, **more})
+            setattr(own, name, copy)
+
+
+@cache
+def _verbs(shared: type) -> list[tuple[Any, str, str]]:
+    found = [(getattr(shared, name), name) for name in (*VERBS, "bind")]
+    return [(verb, name, inspect.cleandoc(verb.__doc__)) for verb, name in found]
+
+
+def _arguments(loss: Any, keywords: Iterable[str]) -> str:
+    """A line for each: inputs and parameters with their domains, keywords with their meaning."""
+    rows = hasattr(loss, "target")
+    lines = [f"{name} : array, each {domain}" for name, domain in zip(loss.inputs, loss.domains, strict=True)]
+    if rows and loss.target in LABELS:
+        lines[-1] = f"{loss.inputs[-1]} : {TARGETS[loss.target]}"
+    for (name, domain), value in zip(loss.parameters.items(), loss.values.values(), strict=True):
+        lines.append(f"{name} : {domain}, by default {_default(value)}")
+    meanings = _meanings("row" if rows else "element")
+    return "\n".join(lines + [meanings[name] for name in keywords])
+
+
+def _default(value: Any) -> str:
+    return "off" if value is None else str(value) if isinstance(value, bool) else format(value, "g")
+
+
+@cache
+def _meanings(one: str) -> dict[str, str]:
+    return {name: f"{name} : {meaning.format(one=one)}" for name, meaning in MEANINGS.items()}
