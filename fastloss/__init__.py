@@ -79,11 +79,11 @@ _LATER = {"clear_cache": "cache", "get_num_threads": "threads", "set_num_threads
           "synchronize": "cuda.launch"}  # fmt: skip
 
 if TYPE_CHECKING:
+    # Written by tools/stubs.py: every loss with what it takes.
+    from ._typed import *  # noqa: F403
     from .kernels.cache import clear_cache
     from .kernels.cuda.launch import synchronize
     from .kernels.threads import get_num_threads, set_num_threads
-
-    def __getattr__(name: str) -> Loss: ...
 
 else:
 

@@ -16,6 +16,8 @@ from .rowloss import RowLoss
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from .options import Backend
+
 Row = tuple[tuple[float, ...], tuple[float, ...]]
 
 
@@ -65,7 +67,7 @@ def softmax(
     *,
     temperature: float = 1.0,
     out: NDArray[Any] | None = None,
-    backend: str | None = None,
+    backend: Backend | None = None,
 ) -> NDArray[Any]:
     """Probabilities exp(x / temperature), divided by their sum along `axis`.
 
@@ -87,7 +89,7 @@ def log_softmax(
     *,
     temperature: float = 1.0,
     out: NDArray[Any] | None = None,
-    backend: str | None = None,
+    backend: Backend | None = None,
 ) -> NDArray[Any]:
     """Logarithms of `softmax`, which are finite where the probabilities are too small to be.
 
@@ -101,7 +103,7 @@ def log_softmax(
     return result
 
 
-def logsumexp(x: ArrayLike, axis: int = -1, *, temperature: float = 1.0, backend: str | None = None) -> Any:
+def logsumexp(x: ArrayLike, axis: int = -1, *, temperature: float = 1.0, backend: Backend | None = None) -> Any:
     """Logarithm of the sum of exp(x / temperature) along `axis`: one number for each row.
 
     A row of nothing but -inf gives -inf, as in SciPy and torch; a row with +inf gives +inf.

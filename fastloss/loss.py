@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .domain import Declared
+    from .options import Backend, Empty, Reduction
 
 L = TypeVar("L", bound=Parametrised)
 
@@ -59,11 +60,11 @@ class Loss(Presented, Definition):
         self,
         *inputs: Any,
         weight: Any = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         normalizer: float | None = None,
-        empty: str = "nan",
+        empty: Empty = "nan",
         out: Any = None,
-        backend: str | None = None,
+        backend: Backend | None = None,
         check: bool | None = None,
         **parameters: Any,
     ) -> Any:
@@ -74,11 +75,11 @@ class Loss(Presented, Definition):
         self,
         *inputs: Any,
         weight: Any = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         normalizer: float | None = None,
-        empty: str = "nan",
+        empty: Empty = "nan",
         out: Any = None,
-        backend: str | None = None,
+        backend: Backend | None = None,
         check: bool | None = None,
         **parameters: Any,
     ) -> tuple[Any, Any]:
@@ -91,11 +92,11 @@ class Loss(Presented, Definition):
         self,
         *inputs: Any,
         weight: Any = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         normalizer: float | None = None,
-        empty: str = "nan",
+        empty: Empty = "nan",
         out: Any = None,
-        backend: str | None = None,
+        backend: Backend | None = None,
         check: bool | None = None,
         **parameters: Any,
     ) -> Any:
@@ -106,11 +107,11 @@ class Loss(Presented, Definition):
         self,
         *inputs: Any,
         weight: Any = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         normalizer: float | None = None,
-        empty: str = "nan",
+        empty: Empty = "nan",
         out: Any = None,
-        backend: str | None = None,
+        backend: Backend | None = None,
         check: bool | None = None,
         **parameters: Any,
     ) -> tuple[Any, Any]:

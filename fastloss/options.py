@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .wording import shown, wrong_choice
 
@@ -36,6 +36,10 @@ MEANINGS = {
 
 LABELS = ("labels", "both")
 """The kinds of a row loss's target that may be labels."""
+
+Reduction = Literal["mean", "sum", "none"]
+Empty = Literal["nan", "zero", "raise"]
+Backend = Literal["serial", "parallel", "cuda"]
 
 REDUCTIONS = ("mean", "sum", "none")
 EMPTY = ("nan", "zero", "raise")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .domain import Declared
+    from .options import Backend, Empty, Reduction
 
 
 class RowLoss(Presented, Program):
@@ -68,12 +69,12 @@ class RowLoss(Presented, Program):
         class_weight: Any = None,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         normalizer: float | None = None,
-        empty: str = "nan",
+        empty: Empty = "nan",
         out: Any = None,
         return_stats: bool = False,
-        backend: str | None = None,
+        backend: Backend | None = None,
         check: bool | None = None,
         **parameters: Any,
     ) -> Any:
@@ -92,12 +93,12 @@ class RowLoss(Presented, Program):
         class_weight: Any = None,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         normalizer: float | None = None,
-        empty: str = "nan",
+        empty: Empty = "nan",
         out: Any = None,
         return_stats: bool = False,
-        backend: str | None = None,
+        backend: Backend | None = None,
         check: bool | None = None,
         **parameters: Any,
     ) -> Any:
@@ -116,12 +117,12 @@ class RowLoss(Presented, Program):
         class_weight: Any = None,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         normalizer: float | None = None,
-        empty: str = "nan",
+        empty: Empty = "nan",
         out: Any = None,
         return_stats: bool = False,
-        backend: str | None = None,
+        backend: Backend | None = None,
         check: bool | None = None,
         **parameters: Any,
     ) -> Any:
@@ -140,12 +141,12 @@ class RowLoss(Presented, Program):
         class_weight: Any = None,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         normalizer: float | None = None,
-        empty: str = "nan",
+        empty: Empty = "nan",
         out: Any = None,
         return_stats: bool = False,
-        backend: str | None = None,
+        backend: Backend | None = None,
         check: bool | None = None,
         **parameters: Any,
     ) -> Any:

@@ -102,7 +102,7 @@ class Presented(Parametrised):
     def present(self) -> None:
         """Give the verbs, each in this loss's own copy, its signature and its documentation."""
         own, values, more = type(self), self.values, taken(self)
-        text = f"{self.name}: {self.own_text.lstrip().partition(chr(10))[0]}\n\n{_arguments(self, more)}"
+        text = f"{self.own_text.lstrip().partition(chr(10))[0]}\n\n{_arguments(self, more)}"
         for verb, name, doc in _verbs(own.__mro__[1]):
             copy: Any = FunctionType(verb.__code__, verb.__globals__, name, verb.__defaults__, verb.__closure__)
             copy.__kwdefaults__, copy.__annotations__ = verb.__kwdefaults__, verb.__annotations__

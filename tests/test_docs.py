@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import pydoc
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,11 @@ ROOT = Path(__file__).parents[1]
 def test_table_of_losses_is_up_to_date() -> None:
     done = subprocess.run([sys.executable, "tools/readme.py", "--check"], cwd=ROOT, check=False)
     assert done.returncode == 0, "run python tools/readme.py"
+
+
+def test_stub_is_up_to_date() -> None:
+    done = subprocess.run([sys.executable, "tools/stubs.py", "--check"], cwd=ROOT, check=False)
+    assert done.returncode == 0, "run python tools/stubs.py"
 
 
 def test_speed_tables_and_figures_are_those_of_the_results() -> None:
@@ -38,3 +46,111 @@ def test_every_loss_is_documented(name: str) -> None:
     text = fl.LOSSES[name].__doc__ or ""
     assert ">>> fl." + name in text
     assert len(text.strip().split("\n")[0]) <= 120
+
+
+VERBS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
+COMMON = "weight=None, reduction='mean', normalizer=None, empty='nan', out=None, "
+SIGNATURES: list[tuple[Any, str]] = [
+    (fl.huber, f"(pred, target, *, delta=1.0, {COMMON}backend=None, check=None)"),
+    (fl.gaussian_nll, f"(pred, target, var, *, {COMMON}backend=None, check=None)"),
+    (fl.cross_entropy, "(pred, target, *, z_loss=0.0, softcap=None, axis=-1, weight=None, class_weight=None, "
+     f"ignore_index=None, label_smoothing=0.0, {COMMON.partition(' ')[2]}return_stats=False, backend=None, check=None)"),
+    (fl.kl_divergence, f"(pred, target, *, axis=-1, {COMMON}backend=None, check=None)"),
+    (fl.multiclass_hinge, "(pred, target, *, margin=1.0, axis=-1, weight=None, class_weight=None, ignore_index=None, "
+     f"{COMMON.partition(' ')[2]}backend=None, check=None)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "text"), SIGNATURES, ids=lambda x: getattr(x, "name", ""))
+def test_signatures_are_those_of_the_loss(loss: Any, text: str) -> None:
+    """What `help`, `?`, shift-tab and completion show. Keywords that do nothing for a loss are not in them."""
+    assert str(inspect.signature(loss)) == text
+    for verb in VERBS:
+        assert str(inspect.signature(getattr(loss, verb))) == text
+    assert loss.name + text in " ".join(pydoc.render_doc(loss).split())
+
+
+@pytest.mark.parametrize("name", list(fl.LOSSES))
+def test_every_argument_is_explained_once(name: str) -> None:
+    loss = fl.LOSSES[name]
+    arguments = list(inspect.signature(loss).parameters)
+    assert arguments[: len(loss.inputs)] == list(loss.inputs)
+    assert {n: p.default for n, p in inspect.signature(loss.bind).parameters.items()} == loss.values
+    for text in (loss.__doc__, *(getattr(loss, verb).__doc__ for verb in VERBS)):
+        assert re.findall(r"(?m)^(\w+) : .+$", text) == arguments
+        assert max(map(len, text.splitlines())) <= 120
+    for n, domain in loss.parameters.items():
+        assert re.search(rf"(?m)^{n} : {re.escape(str(domain))}, by default ", loss.__doc__)
+
+
+def test_signatures_of_a_loss_that_was_bound_or_is_your_own() -> None:
+    @fl.pointwise(scale=fl.POSITIVE)
+    def scaled(pred: float, target: float, scale: float = 1.0) -> tuple[float, float]:
+        """A loss of one's own."""
+        return scale * (pred - target), scale
+
+    assert "scale=1.0" in str(inspect.signature(scaled.grad))
+    bound = scaled.bind(scale=3.0)
+    assert "scale=3.0" in str(inspect.signature(bound)) and "scale=3.0" in str(inspect.signature(bound.grad))
+    assert "scale : a number greater than 0, by default 3" in bound.grad.__doc__
+    assert "scale=1.0" in str(inspect.signature(scaled.grad))
+    assert inspect.getdoc(scaled).startswith("A loss of one's own.\n\n    scaled(pred, target, *, scale=1.0,")
+    assert isinstance(bound, fl.Loss) and type(bound).__name__ == "Loss"
+    assert inspect.getsource(fl.huber.grad).lstrip().startswith("def grad(")
+
+
+def test_names_to_complete_are_what_users_need() -> None:
+    expected = {"bind", "domains", "grad", "grad_and_hess", "inputs", "name", "parameters", "value_and_grad", "values"}
+    assert {n for n in dir(fl.huber) if not n.startswith("_")} == expected
+    assert {n for n in dir(fl.cross_entropy) if not n.startswith("_")} == expected
+    assert {n for n in dir(fl) if not n.startswith("__")} == set(fl.__all__)
+    assert {"set_num_threads", "clear_cache", "huber", "mse", "softmax", "pointwise"} <= set(dir(fl))
+    assert not {"loss", "losses", "arrays", "kernels", "definition", "annotations", "Any"} & set(dir(fl))
+
+
+RIGHT = """import numpy as np
+import fastloss as fl
+
+x, t = np.zeros(3), np.ones(3)
+loss, grad = fl.huber.value_and_grad(x, t, delta=1.5, weight=t, reduction="sum")
+fl.mse(pred=x, target=t)
+fl.cross_entropy.grad_and_hess(x[None], [0], class_weight=[1.0, 1.0, 1.0], ignore_index=-100, softcap=None)
+losses: dict[str, fl.Loss | fl.RowLoss] = {"huber": fl.huber.bind(delta=2.0), "ce": fl.cross_entropy}
+
+
+@fl.pointwise(scale=fl.POSITIVE)
+def mine(pred: float, target: float, scale: float = 1.0) -> tuple[float, float]:
+    return pred, scale
+
+
+mine.grad(x, t, scale=2.0, out=fl.softmax(x))
+fl.set_num_threads(2)
+"""
+
+WRONG = """import fastloss as fl
+
+x = t = [1.0]
+fl.hubr(x, t)
+fl.huber(x, t, detla=1.5)
+fl.mse.grad(x, t, sample_weight=t)
+fl.huber(x, t, reduction="avg")
+fl.huber(x, t, delta="big")
+fl.cross_entropy([x], [0], dim=1)
+fl.kl_divergence(x, t, label_smoothing=0.1)
+fl.huber(x)
+fl.huber(x, t, 1.5)
+"""
+
+
+def test_type_checkers_know_every_loss(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    pytest.importorskip("mypy")
+    (tmp_path / "right.py").write_text(RIGHT)
+    (tmp_path / "wrong.py").write_text(WRONG)
+    cache = pytestconfig.cache
+    options = ["--strict", "--no-error-summary", "--cache-dir", str(cache.mkdir("mypy")) if cache else "/dev/null"]
+    done = subprocess.run([sys.executable, "-m", "mypy", *options, "right.py", "wrong.py"], cwd=tmp_path,
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    errors = [line for line in done.stdout.splitlines() if ": error: " in line]
+    assert [int(line.split(":")[1]) for line in errors] == list(range(4, 13)), done.stdout + done.stderr
+    assert all(line.startswith("wrong.py") for line in errors)
+    assert 'did you mean "delta"' in errors[1]

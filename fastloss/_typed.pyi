@@ -1,0 +1,470 @@
+"""Every loss with what it takes. Written by tools/stubs.py."""
+
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec
+
+from .loss import Loss
+from .options import Backend, Empty, Reduction
+from .rowloss import RowLoss
+
+P = ParamSpec("P")
+
+class Elements(Loss, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad_and_hess(self, *args: P.args, **kwargs: P.kwargs) -> tuple[Any, Any]: ...  # type: ignore[override]
+
+def elements(takes: Callable[P, None]) -> Elements[P]: ...
+
+class Rows(RowLoss, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad_and_hess(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def rows(takes: Callable[P, None]) -> Rows[P]: ...
+
+@elements
+def binary_cross_entropy(
+    pred: Any, target: Any, *, clamp: float = 100.0, floor: float = 1e-12, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def binary_cross_entropy_with_logits(
+    pred: Any, target: Any, *, pos_weight: float = 1.0, label_smoothing: float = 0.0, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def logistic(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def hinge(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def squared_hinge(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def modified_huber(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def exponential(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def perceptron(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def binary_focal(
+    pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def kl_divergence(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def kl_divergence_log(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def kl_divergence_log_target(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def js_divergence(
+    pred: Any, target: Any, *, beta: float = 0.5, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def total_variation(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def cosine_distance(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def soft_distillation(
+    pred: Any, teacher: Any, *, temperature: float = 2.0, scale_t2: float = 1.0, axis: int = -1, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def soft_reverse_distillation(
+    pred: Any, teacher: Any, *, temperature: float = 2.0, scale_t2: float = 1.0, axis: int = -1, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def soft_js_distillation(
+    pred: Any, teacher: Any, *, beta: float = 0.5, temperature: float = 2.0, scale_t2: float = 1.0, axis: int = -1,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def distillation(
+    pred: Any, teacher: Any, target: Any, *, temperature: float = 2.0, alpha: float = 0.5, scale_t2: float = 1.0,
+    axis: int = -1, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
+    label_smoothing: float = 0.0, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, return_stats: bool = False, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def distillation_from_probabilities(
+    pred: Any, teacher: Any, target: Any, *, temperature: float = 2.0, alpha: float = 0.5, scale_t2: float = 1.0,
+    axis: int = -1, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
+    label_smoothing: float = 0.0, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, return_stats: bool = False, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def reverse_distillation(
+    pred: Any, teacher: Any, target: Any, *, temperature: float = 2.0, alpha: float = 0.5, scale_t2: float = 1.0,
+    axis: int = -1, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
+    label_smoothing: float = 0.0, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, return_stats: bool = False, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def js_distillation(
+    pred: Any, teacher: Any, target: Any, *, beta: float = 0.5, temperature: float = 2.0, alpha: float = 0.5,
+    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def poly_cross_entropy(
+    pred: Any, target: Any, *, epsilon: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def multiclass_focal(
+    pred: Any, target: Any, *, gamma: float = 2.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def generalized_cross_entropy(
+    pred: Any, target: Any, *, q: float = 0.7, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def poisson(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def poisson_identity(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def gamma(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def gamma_identity(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def tweedie(
+    pred: Any, target: Any, *, power: float = 1.5, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def tweedie_identity(
+    pred: Any, target: Any, *, power: float = 1.5, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def gaussian_nll(
+    pred: Any, target: Any, var: Any, *, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def multiclass_hinge(
+    pred: Any, target: Any, *, margin: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def multiclass_hinge_sum(
+    pred: Any, target: Any, *, margin: float = 1.0, power: float = 1.0, axis: int = -1, weight: Any = None,
+    class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def multilabel_soft_margin(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def multilabel_margin(
+    pred: Any, target: Any, *, margin: float = 1.0, axis: int = -1, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def cross_entropy(
+    pred: Any, target: Any, *, z_loss: float = 0.0, softcap: float | None = None, axis: int = -1,
+    weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    return_stats: bool = False, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def categorical_cross_entropy(
+    pred: Any, target: Any, *, clamp: float = 100.0, floor: float = 1e-12, axis: int = -1, weight: Any = None,
+    class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def negative_log_likelihood(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def listwise_softmax(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def squared_error(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def half_squared_error(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def absolute_error(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def root_mean_squared_error(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def squared_log_error(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def root_mean_squared_log_error(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def absolute_percentage_error(
+    pred: Any, target: Any, *, epsilon: float = 2.220446049250313e-16, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def symmetric_absolute_percentage_error(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def quantile(
+    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def expectile(
+    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def epsilon_insensitive(
+    pred: Any, target: Any, *, epsilon: float = 0.1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def squared_epsilon_insensitive(
+    pred: Any, target: Any, *, epsilon: float = 0.1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def huber(
+    pred: Any, target: Any, *, delta: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def smooth_l1(
+    pred: Any, target: Any, *, beta: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def pseudo_huber(
+    pred: Any, target: Any, *, delta: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def log_cosh(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def cauchy(
+    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def welsch(
+    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def fair(
+    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+bce = binary_cross_entropy
+bce_with_logits = binary_cross_entropy_with_logits
+cce = categorical_cross_entropy
+crammer_singer = multiclass_hinge
+focal = binary_focal
+gaussian_negative_log_likelihood = gaussian_nll
+gce = generalized_cross_entropy
+jensen_shannon = js_divergence
+jsd = js_divergence
+kl_div = kl_divergence_log
+kld = kl_divergence
+knowledge_distillation = distillation
+l1 = absolute_error
+logcosh = log_cosh
+lorentzian = cauchy
+mae = absolute_error
+mape = absolute_percentage_error
+mse = squared_error
+msle = squared_log_error
+multi_margin = multiclass_hinge_sum
+multilabel_cross_entropy = multilabel_soft_margin
+multilabel_hinge = multilabel_margin
+nll = negative_log_likelihood
+pinball = quantile
+poly = poly_cross_entropy
+rmse = root_mean_squared_error
+rmsle = root_mean_squared_log_error
+sigmoid_cross_entropy = binary_cross_entropy_with_logits
+smape = symmetric_absolute_percentage_error
+soft_margin = logistic
+softmax_cross_entropy = cross_entropy
+softmax_focal = multiclass_focal
+sparse_categorical_cross_entropy = categorical_cross_entropy
+tvd = total_variation
+weston_watkins = multiclass_hinge_sum
