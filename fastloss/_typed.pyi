@@ -41,45 +41,59 @@ def binary_cross_entropy_with_logits(
 
 @elements
 def logistic(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def hinge(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def squared_hinge(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def modified_huber(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def exponential(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def perceptron(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def binary_focal(
-    pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def binary_focal_from_probabilities(
+    pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
+    clamp: float = 100.0, floor: float = 1e-12, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @rows
@@ -192,8 +206,17 @@ def poly_cross_entropy(
 @rows
 def multiclass_focal(
     pred: Any, target: Any, *, gamma: float = 2.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def multiclass_focal_from_probabilities(
+    pred: Any, target: Any, *, gamma: float = 2.0, clamp: float = 100.0, floor: float = 1e-12, axis: int = -1,
+    weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
@@ -201,6 +224,14 @@ def generalized_cross_entropy(
     pred: Any, target: Any, *, q: float = 0.7, axis: int = -1, weight: Any = None, class_weight: Any = None,
     ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def generalized_cross_entropy_from_probabilities(
+    pred: Any, target: Any, *, q: float = 0.7, floor: float = 1e-12, axis: int = -1, weight: Any = None,
+    class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
