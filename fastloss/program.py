@@ -121,7 +121,7 @@ class Program(Parametrised):
         smooth: bool,
         functions: Functions | Pair,
         domains: Mapping[str, Declared],
-        variants: Mapping[str, Functions],
+        variants: Mapping[tuple[str, float | None], Functions | Pair],
         doc: str | None,
         module: str,
     ) -> None:
@@ -141,11 +141,15 @@ class Program(Parametrised):
         self.target = target
         self.smooth = smooth and target != "none"
         self.scores = len(inputs) - (target != "none")
+        self.given: tuple[bool, ...] = ()
+        """Which of the parameters that the functions take are numbers; the others are None."""
         self._base = functions
         self._variants = dict(variants)
         super().__init__(name, inputs, names[split:], defaults, domains)
-        if set(self._variants) - self.optional - {DENSE}:
+        if {n for n, at in self._variants if at is None} - self.optional - {DENSE}:
             raise TypeError(f"{name}: a variant is for a parameter whose default is None")
+        if {n for n, _ in self._variants} - self.parameters.keys() - {DENSE}:
+            raise TypeError(f"{name}: `at` is for values of its parameters, {', '.join(self.parameters)}")
         self.__doc__ = doc
         self.__module__ = module
 
@@ -157,22 +161,35 @@ class Program(Parametrised):
 
     def _forget(self) -> None:
         super()._forget()
-        given = [n for n, value in self.values.items() if value is not None and n in self._variants]
-        if len(given) > 1:
-            raise ValueError(f"{self.name}: {' and '.join(given)} cannot be given together")
-        self.functions = self._variants[given[0]] if given else self._base
+        held = self.values
+        chosen = [(n, at) for n, at in self._variants if held.get(n) is not None and at in (None, held[n])]
+        if len(chosen) > 1:
+            raise ValueError(f"{self.name}: {' and '.join(n for n, _ in chosen)} cannot be given together")
+        self.functions = self._variants[chosen[0]] if chosen else self._base
+        names, split, _ = _signature(self.functions.first)
+        self._takes = names[split:] if chosen and chosen[0][1] is not None else tuple(held)  # of another loss, its own
+        self.given = tuple(v is not None for v in self._taken(self._values))
         self.inside = tuple(d.inner_point for d in self.domains)
         self.sizes = self._sized(self.functions)
         self.order = self.sizes.order
-        dense = self._variants.get(DENSE)
+        dense = self._variants.get((DENSE, None))
         self._spread = (dense, self._sized(dense)) if dense is not None else (self.functions, self.sizes)
 
     def _sized(self, functions: Functions | Pair) -> Sizes:
-        return functions.sizes(self.name, self.scores, self.inside, self._values)
+        return functions.sizes(self.name, self.scores, self.inside, self._taken(self._values))
 
     def run_by(self, spread: bool) -> tuple[Functions | Pair, Sizes]:
         """The functions for a target, and their sizes; `spread` says whether several classes may have a mass."""
         return self._spread if spread else (self.functions, self.sizes)
+
+    def _taken(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Those of the parameters that the functions take."""
+        held = dict(zip(self.parameters, values, strict=True))
+        return tuple(held[n] for n in self._takes)
+
+    def cast(self, kind: Any) -> tuple[Any, ...]:
+        """The parameters that a kernel takes, as it takes them."""
+        return self._taken(super().cast(kind))
 
     @property
     def identity(self) -> Any:

@@ -59,6 +59,10 @@ class RowLoss(Presented, Program):
     Labels are an integer array of the batch's shape, of any integer dtype; a dense target has the shape of the scores:
     one-hot, or any masses. float32 and float64 are computed as they are, float16 and bfloat16 in float32; sums over a
     row in strips of 2,048 in the type of the arithmetic, and from there on in float64.
+
+    NaN in, NaN out: a row in which a number is not known has a loss of NaN and NaN in its derivatives. It may be
+    anything in a row that is absent, and in a part of the loss that counts nothing (the teacher's with ``alpha=1``). A
+    row of nothing but -inf has no softmax, and both are NaN, unless the row has no mass either: then it loses nothing.
     """
 
     def __call__(
@@ -175,7 +179,12 @@ def _restore(module: str, name: str, values: Mapping[str, Any]) -> RowLoss:
 
 
 def rowwise(
-    *, inputs: tuple[str, ...] = ("pred", "target"), targets: str = "both", smooth: bool = True, **domains: Declared
+    *,
+    inputs: tuple[str, ...] = ("pred", "target"),
+    targets: str = "both",
+    smooth: bool = True,
+    at: Mapping[str, Mapping[float, RowLoss | type]] | None = None,
+    **domains: Declared,
 ) -> Callable[[type], RowLoss]:
     """Make a loss of rows of a class that is used as a namespace of functions of one element.
 
@@ -185,7 +194,9 @@ def rowwise(
     inputs). With ``smooth=False``, and without a target, there is no label smoothing.
 
     A parameter whose default is None is off unless it is given. What is different where it is given stands in a class
-    of the parameter's name inside; what is different where several classes may have a mass, in a class ``dense``.
+    of the parameter's name inside; what is different where several classes may have a mass, in a class ``dense``. Where
+    a parameter has one of the values that `at` holds for it, the functions are those of another loss, or class, of the
+    same inputs and of parameters of the same names.
 
     >>> import math
     >>> import fastloss as fl
@@ -204,7 +215,8 @@ def rowwise(
 
     def make(space: type) -> RowLoss:
         name, doc, module = space.__name__, space.__doc__, space.__module__
-        loss = RowLoss(name, inputs, targets, smooth, _functions(space, {}), domains, _variants(space), doc, module)
+        variants = _variants(space, at or {})
+        loss = RowLoss(name, inputs, targets, smooth, _functions(space, {}), domains, variants, doc, module)
         return register(loss)
 
     return make
@@ -265,6 +277,14 @@ def _functions(space: type, base: Mapping[str, Any]) -> Functions:
     return Functions(**{**base, **own})
 
 
-def _variants(space: type) -> dict[str, Functions]:
+def _variants(
+    space: type, at: Mapping[str, Mapping[float, RowLoss | type]]
+) -> dict[tuple[str, float | None], Functions | Pair]:
+    """Functions where a parameter is given (None), or has a value."""
     base = _functions(space, {})._asdict()
-    return {n: _functions(c, base) for n, c in vars(space).items() if isinstance(c, type) and not n.startswith("__")}
+    inner = {n: c for n, c in vars(space).items() if isinstance(c, type) and not n.startswith("__")}
+    found: dict[tuple[str, float | None], Functions | Pair] = {(n, None): _functions(c, base) for n, c in inner.items()}
+    for n, others in at.items():
+        for value, other in others.items():
+            found[n, value] = _functions(other, {}) if isinstance(other, type) else other.functions
+    return found

@@ -64,6 +64,8 @@ def kl(p: Sequence[Number], q: Sequence[Number]) -> Number:
 
 
 def js(q: Sequence[Number], p: Sequence[Number], beta: Number) -> Number:
+    if beta in (0, 1):
+        return kl(q, p) if beta else kl(p, q)  # of the divergence, divided by beta (1 - beta), the limits
     m = [beta * b + (1 - beta) * a for a, b in zip(q, p, strict=True)]
     return beta * kl(p, m) + (1 - beta) * kl(q, m)
 
@@ -83,7 +85,7 @@ def label_of(t: Sequence[Number]) -> tuple[int, Number]:
     {"z_loss": 0.001, "softcap": 30.0},
 )
 def cross_entropy(pred, target, z_loss, softcap=None):
-    z = pred if softcap is None else [softcap * tanh(x / softcap) for x in pred]
+    z = pred if softcap is None else [x if x == -inf else softcap * tanh(x / softcap) for x in pred]
     return ce(z, target) + z_loss * lse(z) ** 2
 
 
@@ -184,7 +186,7 @@ def kl_divergence_log_target(pred, target):
     return fsum(absent(exp(y), lambda x=x, y=y: y - x) for x, y in zip(pred, target, strict=True))
 
 
-@formula({"beta": 0.5}, {"beta": 0.1}, {"beta": 0.9}, scores="probabilities")
+@formula(*({"beta": b} for b in (0.5, 0.1, 0.9, 0.0, 1.0)), scores="probabilities")
 def js_divergence(pred, target, beta):
     return js(pred, target, beta)
 
@@ -237,7 +239,7 @@ def reverse_distillation(pred, teacher, target, temperature, **p):
     return both(pred, target, divergence, temperature, **p)
 
 
-@formula(*({"beta": b, **p} for b, p in zip((0.5, 0.1, 0.9, 0.5), POINTS, strict=True)))
+@formula(*({"beta": b, **p} for b, p in zip((0.5, 0.1, 0.9, 0.5, 0.0, 1.0), POINTS + POINTS[:2], strict=True)))
 def js_distillation(pred, teacher, target, beta, temperature, **p):
     divergence = js(softmax(pred, temperature), softmax(teacher, temperature), beta)
     return both(pred, target, divergence, temperature, **p)
@@ -253,7 +255,7 @@ def soft_reverse_distillation(pred, teacher, temperature, scale_t2):
     return reverse_distillation(pred, teacher, [], temperature, alpha=mpf(0), scale_t2=scale_t2)
 
 
-@formula(*({"beta": b, **p} for b, p in zip((0.5, 0.1, 0.9), SOFT, strict=True)))
+@formula(*({"beta": b, **p} for b, p in zip((0.5, 0.1, 0.9, 0.0, 1.0), SOFT + SOFT[:2], strict=True)))
 def soft_js_distillation(pred, teacher, beta, temperature, scale_t2):
     return js_distillation(pred, teacher, [], beta, temperature, alpha=mpf(0), scale_t2=scale_t2)
 

@@ -92,7 +92,7 @@ def magnitudes(name: str, case: Case, p: dict[str, Any]) -> tuple[Any, Any]:
     match name:
         case "cross_entropy":
             zeta, cap = p["z_loss"], p["softcap"]
-            capped = z if cap is None else [cap * tanh(x / cap) for x in z]
+            capped = z if cap is None else [x if isinf(x) and x < 0 else cap * tanh(x / cap) for x in z]
             s = Soft(capped, 0 if cap is None else 4 * cap)
             value, slopes = of_ce(s, t)
             m = max(capped)
@@ -180,8 +180,12 @@ def magnitudes(name: str, case: Case, p: dict[str, Any]) -> tuple[Any, Any]:
             return fsum(p["margin"] + abs(d) for d in apart if p["margin"] + d > -1e-3) / len(z), nothing[1]
         case "multilabel_soft_margin":
             return None, lambda j: (((1 - y[j]) + y[j] * exp(-z[j])) / (1 + exp(-z[j])) / len(z), None)
-        case "kl_divergence":
-            return fsum(b * abs(log(b / a)) for a, b in zip(z, y, strict=True) if b and a), nothing[1]
+        case "kl_divergence" | "js_divergence" if p.get("beta", 0) in (0, 1):
+            a, b = (y, z) if p.get("beta") else (z, y)
+            return fsum(q * abs(log(q / p)) for p, q in zip(a, b, strict=True) if q and p), lambda j: (
+                1 + abs(log(z[j] / y[j])) if p.get("beta") and z[j] and y[j] else None,
+                None,
+            )
         case "kl_divergence_log":
             return fsum(b * (abs(log(b)) + abs(a)) for a, b in zip(z, y, strict=True) if b), nothing[1]
         case "kl_divergence_log_target":
@@ -221,8 +225,8 @@ def magnitudes(name: str, case: Case, p: dict[str, Any]) -> tuple[Any, Any]:
         divergence += fsum(b * abs(log(b)) for b in y if b)
     else:
         b = Soft(y, 0, 1 / temperature, 3)
-        divergence, apart = of_js(a, b, p["beta"]) if "beta" in p else (of_kl(a, b, y), None)
-        if "reverse" in name:
+        divergence, apart = of_js(a, b, p["beta"]) if 0 < p.get("beta", 0) < 1 else (of_kl(a, b, y), None)
+        if "reverse" in name or p.get("beta") == 1:
             divergence = of_kl(b, a, z)
             lead = [v - w if e else mpf(0) for v, w, e in zip(a.x, b.x, a.p, strict=True)]
             wide = [abs(v) + abs(w) if e else mpf(0) for v, w, e in zip(a.x, b.x, a.p, strict=True)]

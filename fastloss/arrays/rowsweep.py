@@ -218,8 +218,7 @@ class RowSweep:
         kind = "none" if self.target is None else "labels" if self.labels else "dense"
         tests = tuple(t if check else "none" for t in loss.tests[: loss.scores + (kind == "dense")])
         return RowPlan(
-            *loss.run_by(kind == "dense" or self.smoothing > 0.0),
-            tuple([v is not None for v in loss.values.values()]), want, each,
+            *loss.run_by(kind == "dense" or self.smoothing > 0.0), loss.given, want, each,
             tuple([x.dtype.char for x in self.scores]), kind, "" if self.target is None else self.target.dtype.char,
             self.smoothing > 0.0, bool(self.classes), "" if self.weight is None else self.weight.dtype.char,
             self.ignore is not None, inplace, stats, tests,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 
-from ..domain import BINARY, OPEN_UNIT, POSITIVE, UNIT
+from ..domain import BINARY, POSITIVE, UNIT
 from ..rowloss import rowwise
-from .soft import forward, heights, mixed, reverse, skewed, towards, weights
+from .soft import forward, heights, mean_lead, mixed, reverse, skewed, towards, weights
 from .softmax import (
     Ends,
     Row,
@@ -44,8 +44,9 @@ class distillation:
     """Knowledge distillation: cross-entropy with the target, and KL divergence from a teacher's distribution.
 
     alpha CE(pred, target) + (1 - alpha) T^2 KL(P || Q), without T^2 for ``scale_t2=0`` (Liger). The cross-entropy is
-    that of `cross_entropy`, at temperature 1: labels or masses, smoothed or not. Class weights weigh it alone. For the
-    divergence alone there is `soft_distillation`, for a teacher's probabilities `distillation_from_probabilities`.
+    that of `cross_entropy`, at temperature 1: labels or masses, smoothed or not. With ``alpha=1`` the teacher does not
+    matter, not even a NaN, and with ``alpha=0`` the target does not. For the divergence alone there is
+    `soft_distillation`, for a teacher's probabilities `distillation_from_probabilities`.
 
     >>> import fastloss as fl
     >>> fl.distillation.value_and_grad([[0.0, 0.0]], [[2.0, -2.0]], [0], temperature=2.0, alpha=0.5)
@@ -89,8 +90,8 @@ class distillation:
         ib: float, gap: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
-        d1 = soft * towards(a, b, ia, ib, gap)
-        return alpha * h1 + d1, alpha * h2 + curve * (a * ia) * missing(a, oa, ia)
+        s1, s2 = towards(a, b, ia, ib, gap), a * ia * missing(a, oa, ia)
+        return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
     note, stats = _note, _stats
 
@@ -143,7 +144,7 @@ class distillation_from_probabilities:
     ) -> Slope:  # fmt: skip
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
         s1, s2 = grad_softmax(a, y, oa, ia, whole)
-        return alpha * h1 + soft * s1, alpha * h2 + curve * s2
+        return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
     def note(z: float, y: float, m: float, temperature: float, alpha: float, scale_t2: float) -> float:
         return note_entropy(z, m)
@@ -198,7 +199,7 @@ class reverse_distillation:
         ia = 1.0 / (1.0 + oa)
         whole, soft, curve = weights(temperature, alpha, scale_t2)
         value = scaled(alpha, ce) + scaled(whole, forward(lean, ob, oa, ia))
-        return value, (others, inverse, mass, oa, ia, lean * ia, soft, curve)
+        return value, (others, inverse, mass, oa, ia, mean_lead(lean, ob, ia), soft, curve)
 
     def grad(
         a: float, lead: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
@@ -206,18 +207,21 @@ class reverse_distillation:
     ) -> Slope:  # fmt: skip
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
         s1, s2 = reverse(a, lead, oa, ia, mean)
-        return alpha * h1 + soft * s1, alpha * h2 + curve * s2
+        return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
     note, stats = _note, _stats
 
 
-@rowwise(inputs=INPUTS, beta=OPEN_UNIT, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
+@rowwise(
+    inputs=INPUTS, at={"beta": {0.0: distillation, 1.0: reverse_distillation}}, beta=UNIT, temperature=POSITIVE,
+    alpha=UNIT, scale_t2=BINARY,
+)  # fmt: skip
 class js_distillation:
     """Distillation by the Jensen-Shannon divergence: between the forward KL divergence and the reverse one, bounded.
 
     alpha CE(pred, target) + (1 - alpha) T^2 (beta KL(P || M) + (1 - beta) KL(Q || M)), M = beta P + (1 - beta) Q,
     without T^2 for ``scale_t2=0``: the generalised divergence of GKD (Agarwal et al., 2024). It goes to 0 for a `beta`
-    near 0 or 1, where GKD and Liger take `distillation` and `reverse_distillation`.
+    near 0 or 1; ``beta=0`` itself is `distillation` and ``beta=1`` is `reverse_distillation`, as in TRL and Liger.
 
     >>> import fastloss as fl
     >>> fl.js_distillation([[0.0, 0.0]], [[2.0, -2.0]], [0], beta=0.5, temperature=2.0, alpha=0.5)
@@ -274,4 +278,4 @@ class js_distillation:
     ) -> Slope:  # fmt: skip
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
         s1, s2 = skewed(a * ia, b * ib, missing(a, oa, ia), mean, square, beta)
-        return alpha * h1 + soft * s1, alpha * h2 + curve * s2
+        return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import OPEN_UNIT, UNIT
+from ..domain import NON_NEGATIVE, UNIT
 from ..rowloss import rowwise
 from .softmax import Ends, Row, Slope
 from .special import atanh_tail, scaled, sign
@@ -64,7 +64,7 @@ class kl_divergence:
         return slope, 0.0 if slope == 0.0 else -slope / p
 
 
-@rowwise(targets="none", smooth=False, target=UNIT)
+@rowwise(targets="none", smooth=False, target=NON_NEGATIVE)
 class kl_divergence_log:
     """Kullback-Leibler divergence KL(target || exp(pred)) of log-probabilities and probabilities: torch's ``kl_div``.
 
@@ -111,12 +111,31 @@ class kl_divergence_log_target:
         return slope, 0.0
 
 
-@rowwise(targets="none", smooth=False, pred=UNIT, beta=OPEN_UNIT, target=UNIT)
+class _Swapped:
+    """KL(pred || target)."""
+
+    def fold(p: float, q: float, t: float) -> Row:
+        high = p > q
+        log = log1p_ratio(abs(p - q), q if high else p, 1.0)
+        log = 0.0 if p == q else (log if high else -log)
+        return (0.0 * q if p == 0.0 else p * log,), (log + 1.0, p, q)
+
+    def finish(total: float) -> Ends:
+        return total, ()
+
+    def grad(slope: float, p: float, q: float, t: float) -> Slope:
+        return slope, 0.0 if p + q == 0.0 else 1.0 / p
+
+
+@rowwise(
+    targets="none", smooth=False, at={"beta": {0.0: kl_divergence, 1.0: _Swapped}}, pred=UNIT, beta=UNIT, target=UNIT
+)
 class js_divergence:
     """Jensen-Shannon divergence of probabilities: symmetric and finite; `beta` skews it.
 
-    beta KL(target || m) + (1 - beta) KL(pred || m) with m = beta target + (1 - beta) pred. It goes to 0 for a `beta`
-    near 0 or 1 (Liger takes KL divergences there). No row is negative, and near rows keep their digits.
+    beta KL(target || m) + (1 - beta) KL(pred || m) with m = beta target + (1 - beta) pred. No row is negative, and near
+    rows keep their digits. It goes to 0 for a `beta` near 0 or 1, and its ratio to beta (1 - beta) to a KL divergence,
+    which ``beta=0`` and ``beta=1`` themselves are, as in TRL and Liger: KL(target || pred) and KL(pred || target).
 
     >>> import fastloss as fl
     >>> fl.js_divergence([[0.0, 1.0], [0.5, 0.5]], [[1.0, 0.0], [0.5, 0.5]], reduction="none")
@@ -180,8 +199,9 @@ class cosine_distance:
         return abs(a), abs(b)
 
     def fold(a: float, b: float, t: float, ma: float, mb: float) -> Row:
-        x = 0.0 if ma == 0.0 else a / ma
-        y = 0.0 if mb == 0.0 else b / mb
+        # Among zeros, the maximum may have passed over a NaN.
+        x = a if ma == 0.0 else a / ma
+        y = b if mb == 0.0 else b / mb
         return (x * x, y * y), (x, y)
 
     def settle(ma: float, mb: float, xx: float, yy: float) -> tuple[float, float]:
@@ -193,7 +213,7 @@ class cosine_distance:
 
     def finish(ma: float, mb: float, xx: float, yy: float, dd: float) -> Ends:
         inverse, ratio = _lengths(ma, mb, xx, yy)
-        value = 1.0 if ratio == 0.0 else 0.5 * dd
+        value = 1.0 + 0.0 * (xx + yy) if ratio == 0.0 else 0.5 * dd
         return value, (inverse, ratio, 0.0 if ratio == 0.0 else inverse / ma, value)
 
     def grad(x: float, y: float, t: float, inverse: float, ratio: float, length: float, value: float) -> Slope:

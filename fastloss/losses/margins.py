@@ -88,11 +88,12 @@ class multiclass_hinge_sum:
         each, steep, bent = _shortfall(0.0, 0.0, margin, power)
         equal = same - 1.0
         share = mass / classes
-        return scaled(share, value + equal * each), (
+        lost = scaled(equal, own - own)  # of two infinite scores nobody knows the difference
+        return scaled(share, value + equal * each + lost), (
             own,
             share,
-            share * (slope + equal * steep),
-            share * (curve + equal * bent),
+            share * (slope + equal * steep + lost),
+            share * (curve + equal * bent + lost),
         )
 
     def grad(

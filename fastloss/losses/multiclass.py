@@ -10,6 +10,7 @@ from .softmax import (
     Ends,
     Row,
     Slope,
+    among,
     finish_softmax,
     fold_softmax,
     grad_softmax,
@@ -17,17 +18,22 @@ from .softmax import (
     note_entropy,
     softmax_stats,
 )
-from .special import bounded_log, exp_neg, scaled
+from .special import INF, bounded_log, exp_neg, scaled
 
 
 def _with_z_loss(
     m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float
 ) -> tuple[float, tuple[float, float, float, float]]:
     value, others, inverse = finish_softmax(m, rest, ties, tx, mass)
-    lse = m + math.log1p(others)
+    lse = m + math.log1p(among(m, rest, ties))
     # A product of 0 and an infinite pull would be NaN.
     pull = 1e30 if lse > 1e30 else lse
-    return value + scaled(z_loss, lse * lse), (others, inverse, mass, 2.0 * z_loss * pull)
+    return value + scaled(z_loss, lse * lse), (others, inverse, mass, scaled(2.0 * z_loss, pull))
+
+
+def _capped(z: float, softcap: float) -> float:
+    """c tanh(z / c); a masked class stays masked."""
+    return z if z == -INF else softcap * math.tanh(z * (1.0 / softcap))
 
 
 def _pulled(e: float, t: float, others: float, inverse: float, mass: float, pull: float, z_loss: float) -> Slope:
@@ -45,8 +51,9 @@ class cross_entropy:
     torch. `z_loss` keeps lse near 0 (PaLM uses 1e-4). With `softcap` the logits are first brought into (-c, c), by
     c tanh(pred / c), as in Gemma 2.
 
-    No confident prediction loses its digits, right or wrong. A class of mass 0 may have the logit -inf: it is masked.
-    A row of nothing but -inf has no softmax: its loss and its gradient are NaN. An infinite logit gives the limit.
+    No confident prediction loses its digits, right or wrong. A class of mass 0 may have the logit -inf: it is masked,
+    with `softcap` too. A row of nothing but -inf has no softmax: its loss and its gradient are NaN, or 0 where it has
+    no mass. An infinite logit gives the limit.
 
     >>> import fastloss as fl
     >>> fl.cross_entropy.value_and_grad([[0.0, 0.0], [3.0, 3.0]], [0, 1])
@@ -83,7 +90,7 @@ class cross_entropy:
 
         def fold(z: float, t: float, m: float, z_loss: float, softcap: float) -> Row:
             a = z * (1.0 / softcap)
-            x = softcap * math.tanh(a) - softcap * math.tanh(m * (1.0 / softcap))
+            x = _capped(z, softcap) - _capped(m, softcap)
             top = z == m
             x = 0.0 if top else (0.0 if x > 0.0 else x)
             e = exp_neg(x)
@@ -91,8 +98,7 @@ class cross_entropy:
             return (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), t), (e, u if z > 0.0 else -u)
 
         def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: float) -> Ends:
-            capped = softcap * math.tanh(m * (1.0 / softcap))
-            return _with_z_loss(capped, rest, ties, tx, mass, z_loss)
+            return _with_z_loss(_capped(m, softcap), rest, ties, tx, mass, z_loss)
 
         def grad(
             e: float, u: float, t: float, others: float, inverse: float, mass: float, pull: float, z_loss: float,
@@ -107,12 +113,12 @@ class cross_entropy:
             return d1 * chain, d2 * chain * chain + d1 * (bend if u < 0.0 else -bend)
 
         def note(z: float, m: float, z_loss: float, softcap: float) -> float:
-            return note_entropy(softcap * math.tanh(z / softcap), softcap * math.tanh(m / softcap))
+            return note_entropy(_capped(z, softcap), _capped(m, softcap))
 
         def stats(
             m: float, rest: float, ties: float, tx: float, mass: float, note: float, z_loss: float, softcap: float
         ) -> Slope:
-            return softmax_stats(softcap * math.tanh(m / softcap), rest, ties, note)
+            return softmax_stats(_capped(m, softcap), rest, ties, note)
 
 
 @rowwise(pred=UNIT, clamp=POSITIVE, floor=POSITIVE)
@@ -146,7 +152,7 @@ class categorical_cross_entropy:
 class negative_log_likelihood:
     """Negative log-likelihood of log-probabilities, such as a log-softmax or a mixture gives: torch's ``nll_loss``.
 
-    -sum(t pred), t being the label's or the target's mass of each class: a class without mass is not looked at. From
+    -sum(t pred), t being the label's or the target's mass of each class; a class without mass may have -inf. From
     logits, `cross_entropy` is one pass and exact.
 
     >>> import fastloss as fl
@@ -156,12 +162,13 @@ class negative_log_likelihood:
     """
 
     def fold(z: float, t: float) -> Row:
-        return (scaled(t, -z),), ()
+        lost = 0.0 if z == z else z
+        return (lost if t == 0.0 else t * -z,), (lost,)
 
     def finish(total: float) -> Ends:
-        return total, (total if total != total else 0.0,)
+        return total, ()
 
-    def grad(t: float, lost: float) -> Slope:
+    def grad(lost: float, t: float) -> Slope:
         return lost - t, 0.0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import BINARY, OPEN_UNIT, POSITIVE
+from ..domain import BINARY, POSITIVE, UNIT
 from ..rowloss import rowwise
 from .divergence import jensen
 from .softmax import Ends, Row, Slope, among, below, missing
@@ -38,6 +38,11 @@ def forward(lean: float, far: float, near: float, inverse: float) -> float:
     """KL of a softmax with the inverse sum `inverse` and others `near`, relative to one with others `far`."""
     kl = lean * inverse + (math.log1p(far) - math.log1p(near))
     return 0.0 if kl < 0.0 else kl  # a rounding; NaN stays
+
+
+def mean_lead(lean: float, others: float, inverse: float) -> float:
+    """The mean of log(Q / P) up to a constant; NaN where the teacher excludes every class."""
+    return lean * inverse if others == others else others
 
 
 def towards(a: float, b: float, ia: float, ib: float, gap: float) -> float:
@@ -138,10 +143,10 @@ class soft_reverse_distillation:
         ms: float, mt: float, ra: float, ties: float, rb: float, best: float, lean: float, temperature: float,
         scale_t2: float,
     ) -> Ends:  # fmt: skip
-        oa = among(ms, ra, ties)
+        oa, ob = among(ms, ra, ties), among(mt, rb, best)
         ia = 1.0 / (1.0 + oa)
         whole, soft, curve = weights(temperature, 0.0, scale_t2)
-        return whole * forward(lean, among(mt, rb, best), oa, ia), (oa, ia, lean * ia, soft, curve)
+        return whole * forward(lean, ob, oa, ia), (oa, ia, mean_lead(lean, ob, ia), soft, curve)
 
     def grad(
         a: float, lead: float, t: float, oa: float, ia: float, mean: float, soft: float, curve: float,
@@ -152,13 +157,15 @@ class soft_reverse_distillation:
 
 
 @rowwise(
-    inputs=("pred", "teacher"), targets="none", smooth=False, beta=OPEN_UNIT, temperature=POSITIVE, scale_t2=BINARY
-)
+    inputs=("pred", "teacher"), targets="none", smooth=False,
+    at={"beta": {0.0: soft_distillation, 1.0: soft_reverse_distillation}}, beta=UNIT, temperature=POSITIVE,
+    scale_t2=BINARY,
+)  # fmt: skip
 class soft_js_distillation:
     """Jensen-Shannon divergence from a teacher's distribution, both from logits: `js_distillation` without labels.
 
-    T^2 (beta KL(P || M) + (1 - beta) KL(Q || M)), M = beta P + (1 - beta) Q, without T^2 for ``scale_t2=0``. Rows of
-    weight 0 are absent.
+    T^2 (beta KL(P || M) + (1 - beta) KL(Q || M)), M = beta P + (1 - beta) Q, without T^2 for ``scale_t2=0``;
+    ``beta=0`` is `soft_distillation`, and ``beta=1`` is `soft_reverse_distillation`. Rows of weight 0 are absent.
 
     >>> import fastloss as fl
     >>> fl.soft_js_distillation([[0.0, 0.0]], [[2.0, -2.0]], beta=0.5, temperature=2.0)

@@ -44,9 +44,9 @@ def fold_softmax(z: float, t: float, m: float) -> Row:
 
 
 def finish_softmax(m: float, rest: float, ties: float, tx: float, mass: float) -> tuple[float, float, float]:
-    """The cross-entropy; `others` and the inverse of the sum."""
-    others = among(m, rest, ties)
-    return scaled(mass, math.log1p(others)) + tx, others, 1.0 / (1.0 + others)
+    """The cross-entropy; `others` and the inverse of the sum. Without mass a row of -inf loses nothing."""
+    others = rest + (ties - 1.0) if mass == 0.0 else among(m, rest, ties)
+    return mass * math.log1p(others) + tx, others, 1.0 / (1.0 + others)
 
 
 def grad_softmax(e: float, t: float, others: float, inverse: float, mass: float) -> Slope:

@@ -104,8 +104,7 @@ class Rows(NamedTuple):
         target = "none" if self.target is None else "labels" if self.labels else "dense"
         tests = tuple(t if check else "none" for t in loss.tests[: loss.scores + (target == "dense")])
         return RowPlan(
-            *loss.run_by(target == "dense" or self.smoothing > 0.0),
-            tuple([v is not None for v in loss.values.values()]), want, False,
+            *loss.run_by(target == "dense" or self.smoothing > 0.0), loss.given, want, False,
             tuple([x.char for x in self.scores]), target, self.target.char if self.target else "",
             self.smoothing > 0.0, self.class_weight is not None, self.weight.char if self.weight else "",
             self.ignore is not None, False, stats, tests, False, loss.inside, "rows",

@@ -86,7 +86,7 @@ def row_plan(
         "smooth": False, "weighed": False, "weight": "", "ignore": False, "stats": False, **ports
     }  # fmt: skip
     base = RowPlan(
-        loss.functions, loss.sizes, tuple(v is not None for v in loss.values.values()), want, False,
+        loss.functions, loss.sizes, loss.given, want, False,
         (stored,) * loss.scores, kind, {"none": "", "labels": "q", "dense": stored}[kind], given["smooth"],
         given["weighed"], given["weight"], given["ignore"], False, given["stats"],
         loss.tests[: loss.scores + (kind == "dense")], False, loss.inside, "rows",

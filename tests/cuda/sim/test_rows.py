@@ -66,7 +66,7 @@ def plan(loss: Any, scores: Any, target: Any, want: int, aligned: bool = True, s
          weight: Any = None, ignore: bool = False, stats: bool = False, found: bool = False) -> Any:  # fmt: skip
     kind = "none" if target is None else "dense" if target.ndim == 2 else "labels"
     base = RowPlan(
-        loss.functions, loss.sizes, tuple(v is not None for v in loss.values.values()), want, False,
+        loss.functions, loss.sizes, loss.given, want, False,
         tuple(x.dtype.char for x in scores), kind, "" if target is None else target.dtype.char, smooth, classes,
         "" if weight is None else weight.dtype.char, ignore, False, stats,
         loss.tests[: loss.scores + (kind == "dense")], False, loss.inside, "rows",
