@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -65,14 +66,17 @@ class Numbers(plain.Plain):
         return lift(jet, Elementary, np.float64, lambda f: f)
 
 
+@cache
+def completed(plan: Any) -> Any:
+    return bind(plan.template, {**rowplan.ports(plan, Numbers()), "prange": range}, lambda f: f)
+
+
 def uncompiled(plan: Any, size: int, backend: Any) -> Any:
     """In place of `cpu.row_runner`."""
-    ports = {**rowplan.ports(plan, Numbers()), "prange": range}
-    kernel = bind(plan.template, ports, lambda f: f)
 
     def run(*args: Any) -> Any:
         with np.errstate(all="ignore"):
-            return kernel(*args, 1)
+            return completed(plan)(*args, 1)
 
     return run
 

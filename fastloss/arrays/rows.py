@@ -88,7 +88,7 @@ def denominator(sweep: RowSweep, options: Options, given: bool) -> float:
     """What the sum is divided by. Labels are looked at first where they decide it, or where nothing may be written."""
     mean = options.reduction == "mean" and options.normalizer is None
     plain = sweep.ignore is None and sweep.weight is None and not sweep.classes
-    if sweep.labels and (given or (mean and not plain)):
+    if (sweep.labels and (given or (mean and not plain))) or (mean and sweep.classes):
         present = sweep.census()
     else:
         present = sweep.total_weight() if mean else 1.0

@@ -129,11 +129,12 @@ class RowSweep:
         return total(self.weight, self.backend) * (self.rows / self.weight.size)
 
     def census(self) -> float:
-        """Look at every label; the sum of the weights of the rows that are present, labels' class weights included."""
+        """Look at every label; the sum of the weights of the rows that are present, those of their classes included."""
         cpu = kernels()
         if not self.rows:
             return 0.0
-        target, weight = self._by_row(self.target), self._by_row(self.weight)
+        target = self._by_row(self.target) if self.labels else self._by_class(self.target)
+        weight = self._by_row(self.weight)
         plan = census_plan(self.plan(0, False, False, False, False))
         steps = _table(None, None, target, weight, None, None)
         present, bad = cpu.row_runner(plan, self.rows, self.backend)(
@@ -232,7 +233,19 @@ class RowSweep:
             present &= self.weight != 0
         if self.labels and self.ignore is not None:
             present &= self.target != self.ignore
+        for weight in self.classes:
+            if not weight.all():
+                present &= self._worth_something(weight)
         return present
+
+    def _worth_something(self, weight: NDArray[Any]) -> Any:
+        """Which rows have a label whose class weighs something, or a mass of such a class."""
+        target: Any = self.target
+        if self.labels:
+            known = (target >= 0) & (target < self.shape[2])
+            return ~known | (weight[np.where(known, target, 0).astype(np.intp)] != 0)
+        some = np.moveaxis(target != 0, self.axis, -1)
+        return (some & (weight != 0)).any(axis=-1) | (~some.any(axis=-1) & weight.any())
 
     def _raise_label(self) -> None:
         """Find the first label that is out of range, if there is one, and say so."""

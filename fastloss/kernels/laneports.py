@@ -20,6 +20,7 @@ write_kept1: Any = None
 write_mass: Any = None
 read_mass: Any = None
 read_label: Any = None
+read_share: Any = None
 reread_kept0: Any = None
 reread_kept1: Any = None
 decode0: Any = None
@@ -283,7 +284,8 @@ def lane_smooth_dense_mass(arrays: Any, fixed: Any, lanes: Any, k: int, r: int) 
 
 
 def lane_class_mass(arrays: Any, fixed: Any, lanes: Any, k: int, r: int) -> Any:
-    return read(arrays[2][0], np.uint64(k)) * lane_raw(arrays, fixed, lanes, k, r)
+    worth = read_share(lanes[1], np.uint64(LANES) + r)
+    return read(arrays[2][0], np.uint64(k)) / worth * lane_raw(arrays, fixed, lanes, k, r)
 
 
 def present(s: Any, x: Any) -> Any:

@@ -4,8 +4,9 @@ A tile of `LANES` rows is brought to where its k-th elements lie side by side; r
 with a row in each lane of a vector, and any strides will do. The free names below are ports, as in `kernels/rows.py`,
 where `arrays`, `fixed` and `at` are explained.
 
-`lanes` are (labels as numbers of the compute type, shares, masses of a dense target, maxima, sums, second sums, the
-same two as float64, coefficients, losses): one number for each lane, or several such runs.
+`lanes` are (labels as numbers of the compute type, shares and then what the rows are worth, masses of a dense target,
+maxima, sums, second sums, the same two as float64, coefficients, losses): one number for each lane, or several such
+runs.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ fetch: Any = None
 mass: Any = None
 label_of: Any = None
 share: Any = None
+worth: Any = None
 places: Any = None
 along: Any = None
 keep: Any = None
@@ -85,7 +87,7 @@ WIDE_MORE: Any = None
 COEFS: Any = None
 SETTLED: Any = None
 UNKNOWN: Any = None
-KEEP = SUM = GRAD = CHECK = PEAK = TWICE = STATS = DENSE = LABELS = False
+KEEP = SUM = GRAD = CHECK = PEAK = TWICE = STATS = DENSE = LABELS = RELATIVE = False
 
 
 # -- runs down the classes, all lanes of a class after another ---------------------------------------------------------
@@ -99,9 +101,12 @@ def look(arrays: Any, weight: Any, lanes: Any, at: Any, ignore: int, steps: Any,
         label = label_of(arrays, here)
         s = share(arrays, weight, here, label, ignore)
         write_label(lanes[0], r, real(label))
-        write_share(lanes[1], r, s)
-        if LABELS:
-            flaws = np.int32(flaws | np.int32(((label < 0) | (label >= width)) & (s != real(0.0))))
+        wrong = LABELS & ((label < 0) | (label >= width)) & (s != real(0.0))
+        each = real(1.0) if wrong or s == real(0.0) else worth(arrays, here, label, steps[2, 2], width)
+        write_share(lanes[1], r, s * each)
+        if RELATIVE:
+            write_share(lanes[1], np.uint64(LANES) + r, each)
+        flaws = np.int32(flaws | np.int32(wrong))
     for r in range(np.uint64(count), np.uint64(LANES)):
         write_label(lanes[0], r, real(0.0))
         write_share(lanes[1], r, real(0.0))
@@ -301,7 +306,7 @@ def total(
         size = (shape[2] + 15) // 16 * 16 * LANES
         arrays = (data, target, classes, grad, hess, room(size))
         lanes = (
-            new(LANES), new(LANES), new(size if DENSE else 1), new((1 + len(LOWEST)) * LANES),
+            new(LANES), new(2 * LANES), new(size if DENSE else 1), new((1 + len(LOWEST)) * LANES),
             new(len(ZEROS) * LANES), new((1 + len(MORE)) * LANES), new_wide(len(ZEROS) * LANES),
             new_wide((1 + len(MORE)) * LANES), new((1 + max(len(COEFS), len(SETTLED))) * LANES), new(LANES),
         )  # fmt: skip

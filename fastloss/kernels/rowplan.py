@@ -50,7 +50,7 @@ class RowPlan(NamedTuple):
     inside: tuple[float, ...] = (0.0,)
     """A number inside the domain of each input."""
     entry: str = "rows"
-    """Which template: "rows" for long ones, "lanes" for many at a time, "pairs", "census" for labels alone."""
+    """Which template: "rows" for long ones, "lanes" for many at a time, "pairs", "census" for the target alone."""
 
     @property
     def compute(self) -> str:
@@ -108,10 +108,10 @@ class RowTarget(Target, Protocol):
 
 
 def census_plan(plan: RowPlan) -> RowPlan:
-    """The plan that looks at the labels of another; the same for all losses."""
+    """The plan that looks at the target of another; the same for all losses."""
     return RowPlan(
-        _NONE, Sizes(1, 0, 1, 0, 0, 1, 0, 0, False), (), 0, False, (plan.compute,), "labels", plan.target_type, False,
-        plan.classes, plan.weight, plan.ignore, False, False, ("none",), False, (0.0,), "census",
+        _NONE, Sizes(1, 0, 1, 0, 0, 1, 0, 0, False), (), 0, False, (plan.compute,), plan.target, plan.target_type,
+        False, plan.classes, plan.weight, plan.ignore, False, False, ("none",), False, (0.0,), "census",
     )  # fmt: skip
 
 
@@ -159,7 +159,6 @@ def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
         "places": r.places,
         "along": r.along,
         "scores": _SCORES[sizes.scores, plan.inplace],
-        "class_share": r.class_share if plan.classes else r.class_share_alike,
         "label_of": r.label_of if labels else r.no_label,
         **_weights(plan, target),
         "keep": (_KEEP_THERE if plan.direct else _KEEP)[plan.kept],
@@ -206,7 +205,7 @@ def _scores(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
 def _weights(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
     return {
         "share": _SHARE[bool(plan.weight), plan.ignore],
-        "portion": p.whole if not plan.weight else p.absent_if_zero,
+        "portion": p.absent_if_zero if plan.weight or plan.classes else p.whole,
         **({"decode_weight": target.decode(plan.weight)} if plan.weight else {}),
     }
 
@@ -270,12 +269,13 @@ def _lanes(plan: RowPlan) -> dict[str, Any]:
         "recall": _RECALL[sizes.kept],
         "drop": s.drop2 if curved else s.drop1,
         "carry": q.carry_pair if curved else q.carry_grad,
-        "mass": q.lane_class_mass if plan.classes else raw,
+        "mass": q.lane_class_mass if relative(plan) else raw,
         "lane_raw": raw,
         "outside": _LANE_OUTSIDE[sizes.scores, dense],
         "portion": p.absent_if_zero,
         "present": q.present,
         "DENSE": dense,
+        "RELATIVE": relative(plan),
         "SIDE": 8 if compute == "d" else 16,
         "inner0": plan.inside[0],
         "inner1": plan.inside[min(1, sizes.scores - 1)],
@@ -302,7 +302,16 @@ def _masses(plan: RowPlan) -> dict[str, Any]:
     else:
         raw = r.smoothed if plan.smooth else r.no_mass
     return {
-        "mass": r.class_mass if plan.classes and raw is not r.no_mass else raw,
+        "mass": r.class_mass if relative(plan) else raw,
         "raw": raw,
-        "label_mass": r.class_label_mass if plan.classes else r.label_mass,
+        "label_mass": r.label_mass,
+        "worth": _WORTH[plan.target] if plan.classes else r.worth_alike,
     }
+
+
+_WORTH = {"labels": r.worth_of_label, "dense": r.worth_of_masses}
+
+
+def relative(plan: RowPlan) -> bool:
+    """Whether the masses of a row's classes differ by what the classes' weights are, beside what the row is worth."""
+    return plan.classes and (plan.smooth or plan.target == "dense")

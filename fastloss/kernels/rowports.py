@@ -150,15 +150,12 @@ def smooth_dense_mass(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
 
 
 def class_mass(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
-    return read(arrays[2][0], k) * raw(arrays, fixed, at, k)
+    """Relative to the row's worth, by which everything in it is multiplied."""
+    return read(arrays[2][0], k) / fixed[3] * raw(arrays, fixed, at, k)
 
 
 def label_mass(arrays: Any, fixed: Any, k: int) -> Any:
     return fixed[1][2]
-
-
-def class_label_mass(arrays: Any, fixed: Any, k: int) -> Any:
-    return read(arrays[2][0], k) * fixed[1][2]
 
 
 # -- labels and row weights --------------------------------------------------------------------------------------------
@@ -188,12 +185,36 @@ def share_weighted_kept(arrays: Any, weight: Any, at: Any, label: int, ignore: i
     return real(0.0) if label == ignore else decode_weight(read(weight[0], at[3]))
 
 
-def class_share_alike(classes: Any, label: int) -> Any:
+# -- what a row is worth by the weights of its classes: its label's, or their mean under its masses. `step` lies between
+# two of them.
+
+
+def worth_alike(arrays: Any, at: Any, label: int, step: int, width: int) -> Any:
     return real(1.0)
 
 
-def class_share(classes: Any, label: int) -> Any:
-    return read(classes[0], np.uint64(label))
+def worth_of_label(arrays: Any, at: Any, label: int, step: int, width: int) -> Any:
+    return real(read(arrays[2][0], np.uint64(label)))
+
+
+def worth_of_masses(arrays: Any, at: Any, label: int, step: int, width: int) -> Any:
+    sums = np.float64(0.0), np.float64(0.0), np.float64(0.0)
+    for k in range(width):
+        c, t, weight = weighed_mass(arrays, at[2] + np.uint64(k * step), k)
+        sums = sums[0] + np.float64(c), sums[1] + np.float64(t), sums[2] + np.float64(weight)
+    return real(mean_worth(sums, width))
+
+
+def weighed_mass(arrays: Any, i: int, k: int) -> Any:
+    """A mass times its class's weight, and both; the i-th mass is the k-th class's."""
+    t, c = abs(decode_target(read(arrays[1][0], i))), real(read(arrays[2][0], np.uint64(k)))
+    return c * t, t, c
+
+
+def mean_worth(sums: Any, width: int) -> Any:
+    """The mean of a row's weights under its masses; the plain one where it has no mass, or one that is not known."""
+    mean = sums[0] / (sums[1] if sums[1] > 0.0 else 1.0)
+    return mean if sums[1] > 0.0 and mean == mean else sums[2] / width
 
 
 # -- domains, of the numbers as they are stored ------------------------------------------------------------------------

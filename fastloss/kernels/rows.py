@@ -6,7 +6,7 @@ folded: the memory is read while there is arithmetic to do. The free names below
 `kernels/pointwise.py`.
 
 `arrays` are (data, target, class weights, gradient, second derivative, stash), `fixed` are (parameters, target masses,
-bounds of domains), `at` is where the row begins in each array.
+bounds of domains, what the row is worth), `at` is where the row begins in each array.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ mass: Any = None
 label_mass: Any = None
 label_of: Any = None
 share: Any = None
-class_share: Any = None
+worth: Any = None
 keep: Any = None
 recall: Any = None
 room: Any = None
@@ -201,6 +201,9 @@ def stretch(
             wrong = LABELS and (label < 0 or label >= width) and s != real(0.0)
             if wrong:
                 bad = 1
+            each = real(1.0) if wrong or s == real(0.0) else worth(arrays, at, label, 1, width)
+            s *= each
+            given = (fixed[0], fixed[1], fixed[2], each)
             if s == real(0.0) or wrong:
                 known = False
                 if GRAD:
@@ -212,28 +215,28 @@ def stretch(
                     put_top(facts, row, -1)
                 continue
             if PEAK and not known:
-                m = summit(arrays, fixed, at, label, width)
+                m = summit(arrays, given, at, label, width)
             known = AHEAD
             # In place, the first pass writes over the scores.
             if STATS:
-                put_top(facts, row, place_of(arrays, fixed, at, m, width))
+                put_top(facts, row, place_of(arrays, given, at, m, width))
             if LABELS:
                 k = np.uint64(label)
                 x = scores(arrays, at, k)
-            part, flaw, next_m = folded(arrays, fixed, at, following, m, width)
+            part, flaw, next_m = folded(arrays, given, at, following, m, width)
             bad |= flaw
             if LABELS:
-                own = label_mass(arrays, fixed, k)
+                own = label_mass(arrays, given, k)
                 terms, kept = folds(x, own, m, fixed[0])
-                counted, _ = folds(x, mass(arrays, fixed, at, k), m, fixed[0])
+                counted, _ = folds(x, mass(arrays, given, at, k), m, fixed[0])
                 part = add_difference(part, terms, counted)
             sums = narrow(part, ZEROS)
             if TWICE:
                 c = settle(*(m + sums + fixed[0]))
-                part = refolded(arrays, fixed, at, c, width)
+                part = refolded(arrays, given, at, c, width)
                 if LABELS:
                     terms = second(*(kept + (own,) + c + fixed[0]))
-                    part = add_difference(part, terms, second(*(kept + (mass(arrays, fixed, at, k),) + c + fixed[0])))
+                    part = add_difference(part, terms, second(*(kept + (mass(arrays, given, at, k),) + c + fixed[0])))
                 sums = sums + narrow(part, MORE)
             value, c = finishes(m, sums, fixed[0])
             if SUM:
@@ -244,7 +247,7 @@ def stretch(
                 put_stats(facts, row, statistics(m, sums, fixed[0]))
             if GRAD:
                 factor = s * real(scale)
-                sloped(arrays, fixed, at, c, factor, width)
+                sloped(arrays, given, at, c, factor, width)
                 if LABELS:
                     d1, d2 = slope(*(kept + (own,) + c + fixed[0]))
                     put_grad(arrays, at, k, factor * d1)
@@ -277,7 +280,7 @@ def total(
 
 
 def census(target: Any, weight: Any, classes: Any, ignore: int, steps: Any, shape: Any, tasks: int) -> Any:
-    """The weights of the rows that are present, added up, and how many of their labels are no class."""
+    """What the rows that are present weigh, added up, and how many of their labels are no class."""
     rows = shape[0] * shape[1]
     blocks = (rows + BLOCK - 1) // BLOCK
     sums = np.empty(blocks, np.float64)
@@ -296,10 +299,10 @@ def census(target: Any, weight: Any, classes: Any, ignore: int, steps: Any, shap
                 label = label_of(((), target), at)
                 s = share((), weight, at, label, ignore)
                 if s != real(0.0):
-                    if label < 0 or label >= shape[2]:
+                    if LABELS and (label < 0 or label >= shape[2]):
                         bad += 1
                     else:
-                        total += np.float64(s * class_share(classes, label))
+                        total += np.float64(s * worth(((), target, classes), at, label, steps[2, 2], shape[2]))
             row += count
         sums[b], flaws[b] = total, bad
     return combined(sums, flaws)

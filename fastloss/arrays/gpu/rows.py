@@ -135,7 +135,7 @@ class Rows(NamedTuple):
             self.work.run(stage, self.rows * parts, *given, left.address, parts, self.classes)
 
     def census(self) -> None:
-        """Look at every label, and leave the sum of the weights of the rows that are present."""
+        """Look at every label, and leave what the rows that are present weigh in all."""
         plan, blocks = rowplan.counting(self.plan(0, False, False)), -(-self.rows // pointwise.TILE)
         self.work.run(
             plan, blocks, addresses([self.target]), addresses([self.weight]), addresses([self.class_weight]),
@@ -151,7 +151,7 @@ class Rows(NamedTuple):
             return Divisor(float(o.normalizer))
         if not self.rows:
             return Divisor(0.0, mean_of_nothing(self.loss.name, o.empty))
-        if self.labels and (self.ignore is not None or self.weight or self.class_weight):
+        if self.class_weight or (self.labels and (self.ignore is not None or self.weight)):
             self.census()
         elif self.weight:
             self.room.divide_by(*self.room.tiles(self.weight))

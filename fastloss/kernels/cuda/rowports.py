@@ -100,4 +100,4 @@ def dense_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -
 
 
 def class_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -> Any:
-    return read(classes[0], k) * unweighed(own, fixed, classes, label, k, j)
+    return read(classes[0], k) / fixed[3] * unweighed(own, fixed, classes, label, k, j)

@@ -36,7 +36,9 @@ scores: Any = None
 mass: Any = None
 label_of: Any = None
 share: Any = None
-class_share: Any = None
+worth: Any = None
+weighed_mass: Any = None
+mean_worth: Any = None
 portion: Any = None
 outside: Any = None
 put_grad: Any = None
@@ -69,7 +71,7 @@ WARPS: Any = None
 ROOM: Any = None
 PACKETS: Any = None
 WIDTH: Any = None
-HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = STATS = LABELS = False
+HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = STATS = LABELS = BY_MASSES = False
 
 
 # -- what the threads of a group come to together, each of them the same -----------------------------------------------
@@ -212,6 +214,17 @@ def weighed(target: Any, weight: Any, ignore: int, number: Any, width: Any) -> A
     return label, s, np.int32(0)
 
 
+def valued(target: Any, classes: Any, s: Any, label: int, number: Any, width: Any, shared: Any, thread: Any) -> Any:
+    """What a row is worth by the weights of its classes; all threads of its group find it together."""
+    arrays = ((), target, classes)
+    if BY_MASSES:
+        sums = (real(0.0), real(0.0), real(0.0))
+        for k in range(thread % np.int64(GROUP), width, GROUP):
+            sums = add_all(sums, weighed_mass(arrays, number * width + k, k))
+        return real(mean_worth(together(summed, sums, shared, thread), width))
+    return real(1.0) if s == real(0.0) else worth(arrays, ORIGIN, label, 1, width)
+
+
 def told(facts: Any, number: Any, m: Any, sums: Any, params: Any, best: Any, s: Any) -> None:
     """Write a row's statistics."""
     here = s != real(0.0)
@@ -229,7 +242,9 @@ def total(
     label, s, bad = weighed(target, weight, ignore, number, width)
     shared = cuda.shared.array(ROOM, KIND)
     own = (new_data(), new_target(), (), new_slope(), new_curve())
-    fixed = (params, mix, bounds)
+    each = valued(target, classes, s, label, number, width, shared, thread)
+    s *= each
+    fixed = (params, mix, bounds, each)
     row = (data, target, number * width, label, width, lane, np.int64(0))
     m = LOWEST
     if PEAK:
@@ -258,20 +273,20 @@ def total(
 
 
 def census(target: Any, weight: Any, classes: Any, ignore: int, sums: Any, flaws: Any, rows: Any, width: Any) -> None:
-    """The weights of the rows that are present, added up tile by tile; 1 in `flaws[0]` where a label is no class."""
+    """What the rows that are present weigh, added up tile by tile; 1 in `flaws[0]` where a label is no class."""
     thread = np.int64(cuda.threadIdx.x)
     sum = real(0.0)
     i = np.int64(cuda.blockIdx.x) * np.int64(TILE) + thread
     stop = min(rows, (np.int64(cuda.blockIdx.x) + np.int64(1)) * np.int64(TILE))
     while i < stop:
-        at = (i, i, i, i, i, i)
+        at = (i, i, i if LABELS else i * width, i, i, i)
         label = label_of(((), target), at)
         s = share((), weight, at, label, ignore)
         if s != real(0.0):
-            if label < 0 or label >= width:
+            if LABELS and (label < 0 or label >= width):
                 flaws[0] = np.int32(1)
             else:
-                sum = sum + s * class_share(classes, label)
+                sum = sum + s * worth(((), target, classes), at, label, 1, width)
         i += np.int64(THREADS)
     shared = cuda.shared.array(THREADS, KIND)
     shared[thread] = sum

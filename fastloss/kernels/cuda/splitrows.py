@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from .rows import climbed, folded, largest, refolded, sloped, summed, together, told, topmost, weighed
+from .rows import climbed, folded, largest, refolded, sloped, summed, together, told, topmost, valued, weighed
 
 # Ports.
 real: Any = None
@@ -97,7 +97,9 @@ def total(
     label, s, bad = weighed(target, weight, ignore, number, width)
     shared = cuda.shared.array(ROOM, KIND)
     own = (new_data(), new_target(), (), new_slope(), new_curve())
-    fixed = (params, mix, bounds)
+    each = valued(target, classes, s, label, number, width, shared, thread)
+    s *= each
+    fixed = (params, mix, bounds, each)
     # Parts are of whole chunks.
     chunk = np.int64(GROUP * WIDTH * PACKETS)
     span = ((width + chunk - 1) // chunk + parts - 1) // parts * chunk
