@@ -22,6 +22,10 @@ ELEMENTARY = frozenset(
 """What of `math` a definition may use: what every target computes, vectorised, and constants."""
 
 
+LEAST = {"e": 1.0 / 65504.0}
+"""The least numbers with a reciprocal, of types that arithmetic of a wider one is stored in."""
+
+
 class Parametrised:
     """A name, inputs with domains, and parameters in force; other values of them make a twin."""
 
@@ -94,14 +98,19 @@ class Parametrised:
         self._twins[tuple((n, twin.values[n]) for n in parameters)] = twin
         return twin
 
-    def cast(self, kind: Any) -> tuple[Any, ...]:
-        """The parameters as a kernel takes them: a tuple of numbers of the compute type, and None."""
+    def cast(self, kind: Any, stored: str = "") -> tuple[Any, ...]:
+        """The parameters as a kernel takes them: a tuple of numbers of the compute type, and None.
+
+        Derivatives are stored in the type of the character `stored`, and no divisor's reciprocal is infinite in it.
+        """
         try:
-            return self._cast[kind]
+            return self._cast[kind, stored]
         except KeyError:
             domains = self.parameters.items()
             values = tuple(_as_kind(self.name, n, d, v, kind) for (n, d), v in zip(domains, self._values, strict=True))
-            self._cast[kind] = values
+            least = kind(LEAST.get(stored, 0.0))
+            values = tuple(max(v, least) if d.under else v for (_, d), v in zip(domains, values, strict=True))
+            self._cast[kind, stored] = values
             return values
 
     def __copy__(self) -> Self:

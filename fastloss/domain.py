@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Domain:
     """An interval of the real line, or (`ends_only`) just its two end points."""
 
-    __slots__ = ("endless", "ends_only", "gap", "high", "high_open", "kind", "low", "low_open", "name")
+    __slots__ = ("endless", "ends_only", "gap", "high", "high_open", "kind", "low", "low_open", "name", "under")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Domain:
         endless: bool = False,
         gap: tuple[float, float] | None = None,
         kind: type = float,
+        under: bool = False,
     ) -> None:
         if not low < high:
             raise ValueError(f"{name}: a domain's low end must be below its high end, got {low:g} and {high:g}")
@@ -53,6 +54,8 @@ class Domain:
         """What lies between these two numbers is left out; for parameters."""
         self.kind = kind
         """What a parameter's value is kept as: `float`, or `bool` for a switch."""
+        self.under = under
+        """Whether derivatives have a parameter under a fraction stroke: one too small for their type is raised."""
 
     @property
     def is_real_line(self) -> bool:
@@ -145,6 +148,8 @@ class Domain:
 REAL = Domain("REAL")
 POSITIVE = Domain("POSITIVE", 0.0, low_open=True)
 POSITIVE_OR_INF = Domain("POSITIVE_OR_INF", 0.0, low_open=True, endless=True)
+DIVISOR = Domain("DIVISOR", 0.0, low_open=True, under=True)
+"""A bound from below of what a derivative is divided by."""
 NON_NEGATIVE = Domain("NON_NEGATIVE", 0.0)
 ABOVE_MINUS_ONE = Domain("ABOVE_MINUS_ONE", -1.0, low_open=True)
 UNIT = Domain("UNIT", 0.0, 1.0)

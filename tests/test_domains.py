@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -80,3 +81,27 @@ def test_another_function_for_some_parameters() -> None:
         assert_array_equal(one.grad([3.0], [1.0], power=2.0), [6.0])
     assert one.bind(power=2.0) == risen != one
     assert pickle.loads(pickle.dumps(one)) == one
+
+
+def test_a_divisor_has_a_reciprocal_in_the_stored_type() -> None:
+    """float16's largest number is 65,504: a smaller divisor's reciprocal is infinite in it, and in no wider type."""
+    pred, target = np.array([1.0, 0.0, 0.5]), np.array([0.0, 1.0, 1.0])
+    half = fl.binary_cross_entropy.grad(pred.astype("f2"), target, reduction="sum")
+    assert half.dtype == np.float16
+    assert_array_equal(half, np.array([65504.0, -65504.0, -2.0]))
+    rows = fl.categorical_cross_entropy.grad(np.float16([[1.0, 0.0], [0.5, 0.5]]), [1, 0], reduction="sum")
+    assert_array_equal(rows, [[0.0, -65504.0], [-2.0, 0.0]])
+    for dtype in ("f4", "f8"):
+        whole = fl.binary_cross_entropy.grad(pred.astype(dtype), target.astype(dtype), reduction="sum")
+        assert whole == pytest.approx([1e12, -1e12, -2.0], rel=1e-6)
+
+
+def test_every_floor_is_a_divisor() -> None:
+    """And whoever gives a larger one gets it."""
+    floored = [loss for loss in fl.LOSSES.values() if "floor" in loss.parameters]
+    assert len(floored) >= 5
+    for loss in floored:
+        place = list(loss.parameters).index("floor")
+        assert loss.cast(np.float32, "e")[place] == np.float32(1 / 65504), loss.name
+        assert loss.bind(floor=0.25).cast(np.float32, "e")[place] == 0.25
+        assert loss.cast(np.float32, "f")[place] == loss.cast(np.float32, "E")[place] == np.float32(1e-12)

@@ -95,7 +95,7 @@ def remember(sweep: RowSweep, o: Options) -> None:
         cpu.row_runner(checker, pred.size, o.backend) if checker else None,
         sweep.kind,
         sweep.ignore or 0,
-        loss.cast(sweep.kind),
+        loss.cast(sweep.kind, pred.dtype.char),
         sweep.mix(),
         loss.bounds(sweep.kind)[: 2 * len(plan.tests)],
         array(steps, int64),

@@ -170,7 +170,7 @@ class RowSweep:
         aims = (written[0] if grads else None, written[-1] if hesses else None)
         total, flaws = cpu.row_runner(plan, self.rows * classes, self.backend)(
             tuple([x.memory for x in scores]), _memory(target), _memory(weight), self.classes,
-            self.loss.cast(self.kind),
+            self.loss.cast(self.kind, self.scores[0].dtype.char),
             self.mix(), scale, self.ignore or 0, self.loss.bounds(self.kind)[: 2 * len(plan.tests)],
             tuple([a.reshape(-1) for a in values]), tuple([a.reshape(-1) for a in facts]),
             _memory(aims[0]), _memory(aims[1]), _table(*sources, *aims), self.shape,

@@ -94,7 +94,7 @@ class Sweep:
         self.backend = backend
         self.types = tuple([x.dtype.char for x in arrays])
         self.kind = np.float64 if self.types[loss.wrt[0]] == "d" else np.float32
-        self.parameters = loss.cast(self.kind)
+        self.parameters = loss.cast(self.kind, dtypes[loss.wrt[0]].char)
 
     def allocate(self, want: int) -> Outputs:
         """Fresh arrays for everything that `want` asks for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import BINARY, NON_NEGATIVE, POSITIVE, SIGN, SWITCH, UNIT, Domain
+from ..domain import BINARY, DIVISOR, NON_NEGATIVE, POSITIVE, SIGN, SWITCH, UNIT, Domain
 from ..loss import pointwise
 from .special import INF, Jet, bounded_log, exp_neg, log1p_unit, scaled, sigmoids
 
@@ -25,14 +25,15 @@ def signed(target: float, zero_one: float) -> float:
     return 2.0 * target - 1.0 if zero_one == 1.0 else target
 
 
-@pointwise(pred=UNIT, target=UNIT, clamp=POSITIVE, floor=POSITIVE)
+@pointwise(pred=UNIT, target=UNIT, clamp=POSITIVE, floor=DIVISOR)
 def binary_cross_entropy(pred: float, target: float, clamp: float = 100.0, floor: float = 1e-12) -> Jet:
     """Cross-entropy of probabilities. If you have logits, `binary_cross_entropy_with_logits` is faster and exact.
 
     -target log(pred) - (1 - target) log(1 - pred); the target is a probability, too. As in torch, a logarithm is at
     least -`clamp`, so that one certain and wrong prediction does not make the loss infinite. In the derivatives, pred
-    and 1 - pred are at least `floor` (torch bounds their product). A large clamp (1e30) and a small floor (1e-30) give
-    the formula as it stands.
+    and 1 - pred are at least `floor` (torch bounds their product), and of float16 arrays at least 1.5e-5, whose
+    reciprocal is the largest that float16 holds. A large clamp (1e30) and a small floor (1e-30) give the formula as it
+    stands.
 
     >>> import fastloss as fl
     >>> fl.binary_cross_entropy.value_and_grad([0.5, 0.75], [1.0, 0.0])
@@ -270,7 +271,7 @@ def binary_focal(
 
 
 @pointwise(pred=UNIT, target=UNIT, gamma=NON_NEGATIVE, alpha=BALANCE, label_smoothing=UNIT, clamp=POSITIVE,
-           floor=POSITIVE)  # fmt: skip
+           floor=DIVISOR)  # fmt: skip
 def binary_focal_from_probabilities(
     pred: float, target: float, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
     clamp: float = 100.0, floor: float = 1e-12,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import NON_NEGATIVE, POSITIVE, UNIT, Domain
+from ..domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT, Domain
 from ..rowloss import rowwise
 from .softmax import Ends, Row, Slope, among, below, finish_softmax, missing
 from .special import bounded_log, exp_neg, scaled
@@ -158,7 +158,7 @@ class multiclass_focal:
             return p * (steep - own) - own * q, curve + beside * r * r + apart * p * p + steep * p * q
 
 
-@rowwise(pred=UNIT, gamma=NON_NEGATIVE, clamp=POSITIVE, floor=POSITIVE)
+@rowwise(pred=UNIT, gamma=NON_NEGATIVE, clamp=POSITIVE, floor=DIVISOR)
 class multiclass_focal_from_probabilities:
     """Focal loss of probabilities. If you have logits, `multiclass_focal` is exact.
 
@@ -219,7 +219,7 @@ class generalized_cross_entropy:
         return steep * (-far if t != 0.0 else p), steep * (p * far - q * r * r)
 
 
-@rowwise(targets="labels", smooth=False, pred=UNIT, q=FRACTION, floor=POSITIVE)
+@rowwise(targets="labels", smooth=False, pred=UNIT, q=FRACTION, floor=DIVISOR)
 class generalized_cross_entropy_from_probabilities:
     """Between cross-entropy and absolute error of probabilities. Of logits, `generalized_cross_entropy` is exact.
 

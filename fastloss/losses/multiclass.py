@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import NON_NEGATIVE, POSITIVE, UNIT
+from ..domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT
 from ..rowloss import rowwise
 from .softmax import (
     Ends,
@@ -121,13 +121,13 @@ class cross_entropy:
             return softmax_stats(_capped(m, softcap), rest, ties, note)
 
 
-@rowwise(pred=UNIT, clamp=POSITIVE, floor=POSITIVE)
+@rowwise(pred=UNIT, clamp=POSITIVE, floor=DIVISOR)
 class categorical_cross_entropy:
     """Cross-entropy of probabilities. If you have logits, `cross_entropy` is faster and exact.
 
     -sum(t log(pred)), t being the label's or the target's mass of each class. The probabilities of a row are taken as
     they are (Keras divides them by their sum first). As in `binary_cross_entropy`, a logarithm is at least -`clamp`,
-    and in the derivatives pred is at least `floor`.
+    and in the derivatives pred is at least `floor` (of float16 arrays at least 1.5e-5).
 
     >>> import fastloss as fl
     >>> fl.categorical_cross_entropy.value_and_grad([[0.5, 0.5], [0.75, 0.25]], [0, 1])

@@ -62,8 +62,9 @@ class Call:
         width = width_of(self.data[loss.wrt[0]].char) if packets else 1
         self.work.run(
             CudaPlan(plan, width, scale is None), self.blocks, addresses(self.data), addresses(self.weights),
-            loss.cast(self.kind), scale or (), (room.slopes,) if scale is None else (), loss.bounds(self.kind),
-            addresses(to.value), addresses(to.grads), addresses(to.hesses), room.sums, self.work.flag, self.size,
+            loss.cast(self.kind, self.data[loss.wrt[0]].char), scale or (), (room.slopes,) if scale is None else (),
+            loss.bounds(self.kind), addresses(to.value), addresses(to.grads), addresses(to.hesses), room.sums,
+            self.work.flag, self.size,
         )  # fmt: skip
 
     def divisor(self, reduction: str, normalizer: Any, empty: str) -> Divisor:

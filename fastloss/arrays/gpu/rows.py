@@ -119,9 +119,10 @@ class Rows(NamedTuple):
         plan = rowplan.fitted(base, self.classes, packets, scale is None)
         s, blocks = self.smoothing, -(-self.rows // (rowplan.THREADS // plan.group))
         mix = tuple([kind(v) for v in (s / self.classes, 1.0 - s, 1.0 - s + s / self.classes)])
+        parameters = tuple([nan if v is None else v for v in loss.cast(kind, base.types[0])])
         given = (
             addresses(self.scores), addresses([self.target]), addresses([self.weight]),
-            addresses([self.class_weight]), tuple([nan if v is None else v for v in loss.cast(kind)]), mix,
+            addresses([self.class_weight]), parameters, mix,
             scale or (), (self.room.slopes,) if scale is None else (), self.ignore or 0,
             loss.bounds(kind)[: 2 * len(base.tests)], addresses(to.losses), addresses(to.facts), addresses(to.grads),
             addresses(to.hesses), self.work.flag,
