@@ -28,72 +28,73 @@ def rows(takes: Callable[P, None]) -> Rows[P]: ...
 @elements
 def binary_cross_entropy(
     pred: Any, target: Any, *, clamp: float = 100.0, floor: float = 1e-12, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def binary_cross_entropy_with_logits(
     pred: Any, target: Any, *, pos_weight: float = 1.0, label_smoothing: float = 0.0, weight: Any = None,
+    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def logistic(
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
-def logistic(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@elements
 def hinge(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def squared_hinge(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def modified_huber(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def exponential(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def perceptron(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def binary_focal(
     pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
-    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
-    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def binary_focal_from_probabilities(
     pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
-    clamp: float = 100.0, floor: float = 1e-12, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    clamp: float = 100.0, floor: float = 1e-12, weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows

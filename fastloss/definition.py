@@ -184,6 +184,12 @@ class Definition(Parametrised):
             self.jet = self._instead(*[self.values[n] for n in names_of(self._instead)]) or self._jet
 
     @property
+    def labelled(self) -> int | None:
+        """Which of the inputs holds labels, or probabilities of them, by their domain; None for a loss of no labels."""
+        ends = (d.low > -math.inf and d.high < math.inf for d in self.domains[1:])
+        return next((k for k, bounded in enumerate(ends, 1) if bounded), None)
+
+    @property
     def identity(self) -> Any:
         """Its function."""
         return self._jet

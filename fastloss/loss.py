@@ -29,6 +29,9 @@ class Loss(Presented, Definition):
     weight : array, optional
         Weight of each element, at least 0; broadcast to the shape of the inputs. An element of weight 0 is absent:
         its value does not matter, not even a NaN, and its gradient is exactly 0.
+    ignore_index : int, optional
+        Elements with this label are absent, as with a weight of 0: for losses whose target is a label, or a probability
+        of one. It takes the memory of another ``weight``.
     reduction : {"mean", "sum", "none"}
         ``"mean"`` divides by the sum of the weights (the number of elements where there are none); ``"none"`` gives
         each element's weighted loss. Derivatives are those of the reduced value; with ``"none"``, of the sum.
@@ -60,6 +63,7 @@ class Loss(Presented, Definition):
         self,
         *inputs: Any,
         weight: Any = None,
+        ignore_index: int | None = None,
         reduction: Reduction = "mean",
         normalizer: float | None = None,
         empty: Empty = "nan",
@@ -69,12 +73,15 @@ class Loss(Presented, Definition):
         **parameters: Any,
     ) -> Any:
         """The value: a scalar, or one number per element with ``reduction="none"``."""
-        return evaluate(self, VALUE, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters)
+        return evaluate(
+            self, VALUE, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index
+        )  # fmt: skip
 
     def value_and_grad(
         self,
         *inputs: Any,
         weight: Any = None,
+        ignore_index: int | None = None,
         reduction: Reduction = "mean",
         normalizer: float | None = None,
         empty: Empty = "nan",
@@ -85,13 +92,16 @@ class Loss(Presented, Definition):
     ) -> tuple[Any, Any]:
         """The value and its gradient (a tuple of gradients where several inputs are differentiable)."""
         want = VALUE | GRAD
-        result = evaluate(self, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters)
+        result = evaluate(
+            self, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index
+        )  # fmt: skip
         return result  # type: ignore[no-any-return]
 
     def grad(
         self,
         *inputs: Any,
         weight: Any = None,
+        ignore_index: int | None = None,
         reduction: Reduction = "mean",
         normalizer: float | None = None,
         empty: Empty = "nan",
@@ -101,12 +111,15 @@ class Loss(Presented, Definition):
         **parameters: Any,
     ) -> Any:
         """The gradient with respect to the prediction (a tuple where several inputs are differentiable)."""
-        return evaluate(self, GRAD, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters)
+        return evaluate(
+            self, GRAD, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index
+        )  # fmt: skip
 
     def grad_and_hess(
         self,
         *inputs: Any,
         weight: Any = None,
+        ignore_index: int | None = None,
         reduction: Reduction = "mean",
         normalizer: float | None = None,
         empty: Empty = "nan",
@@ -120,7 +133,9 @@ class Loss(Presented, Definition):
         The second derivative is the true one almost everywhere (0 for an absolute value), never a stand-in.
         """
         want = GRAD | HESS
-        result = evaluate(self, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters)
+        result = evaluate(
+            self, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index
+        )  # fmt: skip
         return result  # type: ignore[no-any-return]
 
     def __reduce__(self) -> Any:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 VALUE, GRAD, HESS = 1, 2, 4
 """What a verb wants: a sum of these."""
 
-KEYWORDS = ("weight", "reduction", "normalizer", "empty", "out", "backend", "check")
-ROW_KEYWORDS = (*KEYWORDS, "axis", "class_weight", "ignore_index", "label_smoothing", "return_stats")
+KEYWORDS = ("weight", "ignore_index", "reduction", "normalizer", "empty", "out", "backend", "check")
+ROW_KEYWORDS = (*KEYWORDS, "axis", "class_weight", "label_smoothing", "return_stats")
 MEANINGS = {
     "axis": "the axis of the classes; each row along it is one sample",
     "weight": "weight of each {one}, at least 0; {one}s of weight 0 are absent, whatever they hold",
     "class_weight": "weight of each class: multiplies the loss of the rows with its label",
-    "ignore_index": "rows with this label are absent",
+    "ignore_index": "{one}s with this label are absent",
     "label_smoothing": "from 0 to 1: the share of a target's mass that goes to all classes alike",
     "reduction": '"mean" (divides by the sum of the weights), "sum" or "none" (the loss of each {one})',
     "normalizer": "your own denominator of the mean, greater than 0",
@@ -88,6 +88,8 @@ def taken(loss: Any) -> dict[str, Any]:
         ):  # fmt: skip
             if not does:
                 found.pop(name, None)
+    elif loss.labelled is None:
+        found.pop("ignore_index", None)
     return found
 
 

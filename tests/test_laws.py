@@ -52,6 +52,45 @@ def test_weight_zero_is_absent(name: str, reduction: str, rng: np.random.Generat
         assert_array_equal(g[~keep], 0.0)
 
 
+LABELLED = {
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "binary_focal", "binary_focal_from_probabilities",
+    "exponential", "hinge", "logistic", "modified_huber", "perceptron", "squared_hinge",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", ["binary_cross_entropy_with_logits", "hinge"])
+def test_an_ignored_label_is_absent(name: str, weighted: bool, rng: np.random.Generator) -> None:
+    """Whatever else the element holds; the mean is that of the others."""
+    loss = fl.LOSSES[name]
+    pred, target = draw(loss, 100, "f8", rng)
+    keep = rng.random(100) < 0.6
+    weight = rng.gamma(1.0, 1.0, 100) if weighted else None
+    spoiled, labels = np.where(keep, pred, np.nan), np.where(keep, target, -100.0)
+    value, grad = loss.value_and_grad(spoiled, labels, weight=weight, ignore_index=-100)
+    expected, present = loss.value_and_grad(pred[keep], target[keep], weight=weight[keep] if weighted else None)
+    assert_allclose(value, expected, rtol=1e-13)
+    assert_allclose(grad[keep], present, rtol=1e-13)
+    assert_array_equal(grad[~keep], 0.0)
+    assert loss(spoiled, labels, weight=weight, ignore_index=-100) == pytest.approx(value, rel=1e-14)
+    with pytest.raises(ValueError, match=r"target\[\d+\] is -100.0, expected"):
+        loss(spoiled, labels, weight=weight)
+
+
+def test_which_losses_have_labels_to_ignore() -> None:
+    assert {n for n in NAMES if fl.LOSSES[n].labelled == 1} >= LABELLED
+    assert not any(n in LABELLED or fl.LOSSES[n].labelled for n in ("squared_error", "poisson", "gaussian_nll"))
+    with pytest.raises(ValueError, match="huber: ignore_index is for labels, and pred and target hold none"):
+        fl.huber([1.0], [-100.0], ignore_index=-100)
+    with pytest.raises(TypeError, match=r"hinge: ignore_index is 1\.5, expected a whole number"):
+        fl.hinge([1.0], [1.0], ignore_index=1.5)
+    with pytest.raises(ValueError, match="target has shape .* differ by an axis of length 1"):
+        fl.hinge(np.ones((2, 1)), np.ones((2, 1)), ignore_index=-100, weight=np.ones(2))
+    unsigned = np.array([2**8 - 100, 1], "u1")  # -100 as one of them, which nobody has asked to ignore
+    with pytest.raises(ValueError, match=r"target\[0\] is 156"):
+        fl.binary_cross_entropy_with_logits(np.zeros(2), unsigned, ignore_index=-100)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_sum_of_none_is_sum(name: str, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]

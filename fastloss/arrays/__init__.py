@@ -51,6 +51,7 @@ def evaluate(
     backend: str | None,
     check: bool | None,
     parameters: Mapping[str, Any],
+    ignore: Any = None,
 ) -> Any:
     """Run `loss` where its arrays live."""
     if len(inputs) != len(loss.inputs):
@@ -65,8 +66,11 @@ def evaluate(
             if face is not None:
                 if face.NAME == "jax":
                     return face.through(loss, names, arrays, out, lambda *lent: evaluate(
-                        loss, want, lent[:-1], lent[-1], reduction, normalizer, empty, None, backend, check, {}
+                        loss, want, lent[:-1], lent[-1], reduction, normalizer, empty, None, backend, check, {},
+                        ignore,
                     ))  # fmt: skip
+                if ignore is not None:
+                    weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore, face)
                 return load(f"{__name__}.gpu.pointwise").evaluate(
                     face, loss, want, inputs, weight, reduction, normalizer, empty, out, backend,
                     None if check is None else bool(check),
@@ -75,6 +79,8 @@ def evaluate(
             break
     adapter = _numpy or _load()
     check = check is None or bool(check)
+    if ignore is not None:
+        weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore)
     return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
 
 

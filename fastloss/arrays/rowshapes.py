@@ -10,6 +10,7 @@ from ..wording import shown
 from . import layout
 
 if TYPE_CHECKING:
+    from ..definition import Definition
     from ..program import Program
 
     Shape = tuple[int, ...]
@@ -103,6 +104,17 @@ def smoothing(loss: Program, s: Any) -> float:
     return number
 
 
+def whole(loss: Definition | Program, index: Any) -> int:
+    """A label to ignore as a number."""
+    try:
+        number = int(index.__index__())
+    except (AttributeError, TypeError):
+        raise TypeError(f"{loss.name}: ignore_index is {shown(index)}, expected a whole number or None") from None
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{loss.name}: ignore_index is {index}, expected a 64-bit integer")
+    return number
+
+
 def ignored(loss: Program, index: Any, labels: bool, target: Any) -> int | None:
     """The label of rows that are absent; None where there can be no such label among those of `target`."""
     if index is None:
@@ -110,11 +122,6 @@ def ignored(loss: Program, index: Any, labels: bool, target: Any) -> int | None:
     if not labels:
         raise ValueError(f"{loss.name}: ignore_index is for integer labels"
                          + ("" if target is None else f", but {loss.inputs[-1]} has shape {target.shape}"))  # fmt: skip
-    try:
-        number = int(index.__index__())
-    except (AttributeError, TypeError):
-        raise TypeError(f"{loss.name}: ignore_index is {shown(index)}, expected a whole number or None") from None
-    if not -(2**63) <= number < 2**63:
-        raise ValueError(f"{loss.name}: ignore_index is {index}, expected a 64-bit integer")
+    number = whole(loss, index)
     limits = np.iinfo(target.dtype)  # -100 would be one of uint64's, taken as int64
     return number if limits.min <= number <= limits.max else None

@@ -147,6 +147,12 @@ def known(labels: Hosted, classes: int, ignore: int | None) -> Hosted:
     return Hosted((a >= 0) & (a < classes) & (a != ignore), labels.device)
 
 
+def weighed(x: Hosted, number: int, weight: Any) -> Hosted:
+    keep = x.array != number
+    keep = keep if weight is None else np.where(keep, weight.array if isinstance(weight, Hosted) else weight, 0)
+    return Hosted(keep, x.device)
+
+
 def hits(top: Hosted, labels: Hosted) -> Hosted:
     return Hosted((top.array == labels.array) & (top.array >= 0), top.device)
 

@@ -178,6 +178,9 @@ class Face(Protocol):
     def known(self, labels: Any, classes: int, ignore: int | None) -> Any:
         """Where a label is one of so many classes, and not the one to ignore."""
 
+    def weighed(self, x: Any, number: int, weight: Any) -> Any:
+        """1, or `weight`, but 0 where `x` is the number."""
+
     def hits(self, top: Any, labels: Any) -> Any:
         """Where the two agree; None if the library cannot say."""
 

@@ -117,6 +117,12 @@ def known(labels: Any, classes: int, ignore: int | None) -> Any:
         return inside if ignore is None else inside & (labels != ignore)
 
 
+def weighed(x: Any, number: int, weight: Any) -> Any:
+    """By its own comparison."""
+    with x.device:
+        return x != number if weight is None else cupy.where(x != number, weight, 0)
+
+
 def hits(top: Any, labels: Any) -> Any:
     """Where the label is the largest score's."""
     with top.device:

@@ -111,6 +111,11 @@ def known(labels: Any, classes: int, ignore: int | None) -> Any:
     return None
 
 
+def weighed(x: Any, number: int, weight: Any) -> Any:
+    """Not possible."""
+    raise NotImplementedError("Numba's device arrays are not compared on a GPU: pass weight in place of ignore_index")
+
+
 def hits(top: Any, labels: Any) -> Any:
     """Not possible."""
     return None

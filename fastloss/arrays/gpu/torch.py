@@ -136,6 +136,13 @@ def known(labels: Any, classes: int, ignore: int | None) -> Any:
     return inside if ignore is None else inside & (wide != ignore)
 
 
+def weighed(x: Any, number: int, weight: Any) -> Any:
+    """Of integers in int64, as in `known`."""
+    keep = (x.detach() if x.is_floating_point() else x.long()) != number
+    weight = weight.detach() if owns(weight) else weight
+    return keep if weight is None else torch.where(keep, weight, 0)
+
+
 def hits(top: Any, labels: Any) -> Any:
     """Where the label is the largest score's."""
     return (top == labels.long()) & (top >= 0)

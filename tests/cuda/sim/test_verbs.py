@@ -44,6 +44,16 @@ def test_reductions_weights_and_dtypes(kind: str, reduction: str, weighted: bool
             both(verb, x, y, weight=weight, reduction=reduction, delta=0.7)
 
 
+def test_labels_to_ignore(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(7, 11)).astype("f4"), rng.integers(0, 2, (7, 11)).astype("i1")
+    y[rng.random(y.shape) < 0.3] = -100
+    x[y == -100] = np.nan
+    for weight in (None, 2.0, rng.random((7, 11)).astype("f4")):
+        both(fl.bce_with_logits.value_and_grad, x, y, weight=weight, ignore_index=-100)
+        both(fl.bce_with_logits.value_and_grad, x, y.astype("f4"), weight=weight, ignore_index=-100)
+    both(fl.bce_with_logits.value_and_grad, np.float32([1.0, 2.0]), 1.0, ignore_index=1, empty="zero")
+
+
 def test_broadcasting(rng: np.random.Generator) -> None:
     x, y, row = rng.normal(size=(5, 8)), rng.normal(size=(5, 8)), rng.normal(size=8)
     both(fl.mse.value_and_grad, x, row)
