@@ -174,14 +174,22 @@ def gamma_identity(pred, target):
     return log(pred) + target / pred
 
 
-@formula({"power": 1.5}, {"power": 1.2}, {"power": 1.9})
+TWEEDIE = tuple({"power": p} for p in (1.5, 1.2, 1.9, 0.0, 1.0, 2.0, 3.0, -0.5, 2.25))
+
+
+@formula(*TWEEDIE)
 def tweedie(pred, target, power):
-    return exp((2 - power) * pred) / (2 - power) - target * exp((1 - power) * pred) / (1 - power)
+    """With the limits of a term at 1 and 2 but for its infinite constant: powers of a number x become log(x)."""
+    rise = pred if power == 2 else exp((2 - power) * pred) / (2 - power)
+    fall = pred if power == 1 else exp((1 - power) * pred) / (1 - power)
+    return rise - target * fall
 
 
-@formula({"power": 1.5}, {"power": 1.2}, {"power": 1.9})
+@formula(*TWEEDIE)
 def tweedie_identity(pred, target, power):
-    return pred ** (2 - power) / (2 - power) - target * pred ** (1 - power) / (1 - power)
+    rise = log(pred) if power == 2 else pred ** (2 - power) / (2 - power)
+    fall = log(pred) if power == 1 else pred ** (1 - power) / (1 - power)
+    return rise - target * fall
 
 
 @formula()

@@ -1,18 +1,25 @@
 """Negative log-likelihoods: counts, positive amounts, amounts with zeros, normal distributions of unknown variance.
 
-Terms that do not depend on the prediction are dropped.
+Terms that do not depend on the prediction are dropped, unless `full` asks for them.
 """
 
 from __future__ import annotations
 
 import math
 
-from ..domain import NON_NEGATIVE, POSITIVE, Domain
+from ..domain import NON_NEGATIVE, POSITIVE, REAL, Domain
 from ..loss import pointwise
-from .special import INF, Jet, scaled
+from .special import INF, Jet, outweighed, quotient, scaled, sign, times_exp
 
-COMPOUND = Domain("COMPOUND", 1.0, 2.0, low_open=True, high_open=True)
-"""Tweedie powers between Poisson's (1) and Gamma's (2): a Poisson number of Gamma-distributed amounts."""
+POWER = Domain("POWER", gap=(0.0, 1.0))
+"""Tweedie powers: variances proportional to the mean to that power. Between 0 and 1 there is no distribution."""
+
+
+_LARGE, _SMALL = math.exp(32.0), math.exp(-32.0)
+
+
+def _supported(power: float) -> Domain:
+    return REAL if power < 1.0 else (NON_NEGATIVE if power < 2.0 else POSITIVE)
 
 
 @pointwise(target=NON_NEGATIVE)
@@ -20,16 +27,22 @@ def poisson(pred: float, target: float) -> Jet:
     """Poisson regression with a logarithmic link: counts and rates, pred being the logarithm of the mean.
 
     exp(pred) - target pred, as in scikit-learn, torch's ``poisson_nll_loss`` (``log_input=True``) and the boosting
-    libraries, which add to the second derivative what keeps steps short. The target is at least 0.
+    libraries. Their second derivatives differ: CatBoost takes the true one, XGBoost since 2026 the mean of this
+    (twice) and the label (once), LightGBM and older XGBoost the true one times exp(0.7). The target is at least 0.
 
     >>> import fastloss as fl
     >>> fl.poisson.value_and_grad([0.0, 0.0], [0.0, 3.0])
     (np.float64(1.0), array([ 0.5, -1. ]))
     """
-    # From 1000 on exp is infinite, and so is the value: not infinity minus infinity.
     x = 1000.0 if pred > 1000.0 else pred
-    mean = math.exp(x)
-    return mean - scaled(target, x), mean - target, mean
+    heavy = target == INF and pred < INF  # an infinite count outweighs any finite mean, but for that of 1
+    # From 80 on both terms may be infinite while their difference is not, so they are computed in a smaller unit.
+    high = x > 80.0
+    unit = _LARGE if high else 1.0
+    mean = math.exp(x - 32.0 if high else x)
+    drawn = target * (_SMALL if high else 1.0)
+    pull = scaled(0.0 if heavy and x == 0.0 else drawn, x)
+    return ((1.0 if heavy else mean) - pull) * unit, (1.0 if heavy else mean * unit) - target, mean * unit
 
 
 @pointwise(pred=POSITIVE, target=NON_NEGATIVE)
@@ -37,19 +50,22 @@ def poisson_identity(pred: float, target: float) -> Jet:
     """Poisson's likelihood of a predicted mean.
 
     pred - target log(pred), without the epsilon of torch (``log_input=False``, 1e-8) and Keras (1e-7): pred is
-    greater than 0, the target at least 0.
+    greater than 0, the target at least 0. At a target of 0 the gradient is exactly 1.
 
     >>> import fastloss as fl
     >>> fl.poisson_identity.value_and_grad([1.0, 2.0], [1.0, 4.0])
     (np.float64(0.11370563888010943), array([ 0. , -0.5]))
     """
-    inverse = 1.0 / pred
+    log = math.log(pred)
+    k = 0.5 if pred > 1.0 else 1.0  # of two large terms the difference may be finite
+    pull = (0.0 if log == 0.0 and target == INF else target * k) * log
     endless = pred == INF
     nothing = 0.0 * target  # keeps its NaN
+    slope = 1.0 + 0.0 * pred if target == 0.0 else quotient(pred - target, pred)
     return (
-        pred - nothing if endless else pred - target * math.log(pred),
-        1.0 - nothing if endless else (pred - target) * inverse,
-        target * inverse * inverse,
+        pred - nothing if endless else (pred * k - pull) * (1.0 / k),
+        1.0 - nothing if endless else slope,
+        nothing if endless else quotient(quotient(target, pred), pred),
     )
 
 
@@ -63,8 +79,9 @@ def gamma(pred: float, target: float) -> Jet:
     >>> fl.gamma.value_and_grad([0.0, 0.0], [1.0, 3.0])
     (np.float64(2.0), array([ 0., -1.]))
     """
-    x = -1000.0 if pred < -1000.0 else pred
-    ratio = target * math.exp(-x)
+    x = outweighed(pred, target)
+    x = -2000.0 if x < -2000.0 else x
+    ratio = times_exp(target, -x)
     return x + ratio, 1.0 - ratio, ratio
 
 
@@ -78,41 +95,75 @@ def gamma_identity(pred: float, target: float) -> Jet:
     >>> fl.gamma_identity.value_and_grad([1.0, 1.0], [1.0, 3.0])
     (np.float64(2.0), array([ 0., -1.]))
     """
-    inverse = 1.0 / pred
     endless = pred == INF
     nothing = 0.0 * target  # keeps its NaN
+    k = 0.25 if target > 1e30 else 1.0
+    bend = 2.0 * k * target - k * pred
     return (
-        math.log(pred) + target * inverse,
-        nothing if endless else (pred - target) * inverse * inverse,
-        nothing if endless else (2.0 * target - pred) * inverse * inverse * inverse,
+        math.log(pred) + quotient(target, pred),
+        nothing if endless else quotient(quotient(pred - target, pred), pred),
+        nothing if endless else quotient(quotient(quotient(bend, pred), pred), pred) * (1.0 / k),
     )
 
 
-@pointwise(target=NON_NEGATIVE, power=COMPOUND)
+@pointwise(target=_supported, power=POWER)
 def tweedie(pred: float, target: float, power: float = 1.5) -> Jet:
     """Tweedie regression with a logarithmic link: amounts that are often exactly 0, such as claims and rainfall.
 
     exp((2 - power) pred) / (2 - power) + target exp((1 - power) pred) / (power - 1), as in scikit-learn, XGBoost and
-    LightGBM; pred is the logarithm of the mean, the target at least 0. `power` lies between 1 and 2, where no term
-    is negative; for 1 and 2 themselves use `poisson` and `gamma`.
+    LightGBM; pred is the logarithm of the mean. The variance is proportional to the mean to the `power`: 0 normal
+    (half the squared error of the mean, less target^2 / 2), 1 Poisson, 2 Gamma, 3 inverse Gaussian; any power but those
+    between 0 and 1. At 1 and 2 a term becomes its limit without an infinite constant, -target pred and pred, as in
+    `poisson` and `gamma`: values of other powers do not compare with those, gradients do. The target is at least 0, for
+    powers from 2 on greater than 0, for powers of 0 and below any number. The second derivative may be negative for
+    powers below 1 and above 2.
 
     >>> import fastloss as fl
     >>> fl.tweedie.value_and_grad([0.0, 0.0], [0.0, 3.0])
     (np.float64(5.0), array([ 0.5, -1. ]))
+    >>> fl.tweedie.value_and_grad([0.0, 0.0], [-1.0, 3.0], power=0.0)
+    (np.float64(-0.5), array([ 1., -1.]))
     """
     up = 2.0 - power
     down = power - 1.0
-    mean = math.exp(up * pred)
-    pull = scaled(target, math.exp(-down * pred))
-    return mean * (1.0 / up) + pull * (1.0 / down), mean - pull, up * mean + down * pull
+    # mean and pull have a factor in common outside of the powers from 1 to 2, whose terms are never negative.
+    low = power <= 1.0
+    high = power >= 2.0
+    heavy = abs(target) == INF and abs(pred) < INF
+    x = pred if down == 0.0 else outweighed(pred, target)
+    x = -2000.0 if high and x < -2000.0 else (1000.0 if low and x > 1000.0 else x)
+    large = low and x > 80.0  # as for `poisson`
+    e = math.exp((x - 32.0 if large else x) if low else scaled(up, x))
+    outer = math.exp(-scaled(down, x)) * (_LARGE if large else 1.0) if low else (e if high else 1.0)
+    mean = 1.0 if high or heavy else e
+    pull = target * (_SMALL if large else 1.0) if low else times_exp(target, -x if high else -down * x)
+    rise = x if up == 0.0 else mean * (1.0 / up)
+    fall = -scaled(0.0 if heavy and x == 0.0 else pull, x) if down == 0.0 else pull * (1.0 / down)
+    k = 0.0625 if abs(target) > 1e30 else 1.0
+    pulled = scaled(down, target * k)
+    bent = pulled * (_SMALL if large else 1.0) if low else times_exp(pulled, -x if high else -down * x)
+    bend = up * k * (1.0 if high else e) + bent
+    return scaled(rise + fall, outer), scaled(mean - pull, outer), scaled(bend, outer) * (1.0 / k)
 
 
-@pointwise(pred=POSITIVE, target=NON_NEGATIVE, power=COMPOUND)
+def _divided(e: float, x: float, scale: float) -> float:
+    """e x / scale, in the order that does not overflow."""
+    ratio = quotient(x, scale)
+    return scaled(ratio, e) if abs(ratio) < INF else quotient(e * x, scale)
+
+
+def _at_end(pred: float, power: float) -> float:
+    """pred^-power for an infinite pred."""
+    return pred if power < 0.0 else (1.0 if power == 0.0 else 0.0)
+
+
+@pointwise(pred=POSITIVE, target=_supported, power=POWER)
 def tweedie_identity(pred: float, target: float, power: float = 1.5) -> Jet:
     """Tweedie's likelihood of a predicted mean.
 
-    pred^(2 - power) / (2 - power) + target pred^(1 - power) / (power - 1): pred is greater than 0, the target at
-    least 0, `power` between 1 and 2 (see `tweedie`).
+    pred^(2 - power) / (2 - power) + target pred^(1 - power) / (power - 1), with -target log(pred) and log(pred) in
+    place of a term that has no value at the powers 1 and 2: pred is greater than 0; for `power` and the target see
+    `tweedie`.
 
     >>> import fastloss as fl
     >>> fl.tweedie_identity.value_and_grad([4.0, 1.0], [0.0, 3.0])
@@ -120,14 +171,29 @@ def tweedie_identity(pred: float, target: float, power: float = 1.5) -> Jet:
     """
     up = 2.0 - power
     down = power - 1.0
-    shrunk = math.pow(pred, -down)
-    inverse = 1.0 / pred
     endless = pred == INF
     nothing = 0.0 * target  # keeps its NaN
+    # An infinite target outweighs any finite prediction; on which side of 1 it is may matter.
+    mu = 1.0 + 0.5 * sign(pred - 1.0) if abs(target) == INF and not endless else pred
+    # The power that is computed is one that neither vanishes nor overflows before the loss does.
+    low = power < 1.0
+    high = power >= 2.0
+    rising = power >= 1.5
+    e = math.pow(mu, up if rising else (-power if low else -down))
+    mean = 1.0 if high else (mu if low else (e if rising else e * mu))
+    pull = target if low else (_divided(1.0 if high else e, target, mu) if rising else e * target)
+    log = math.log(mu)
+    rise = log if up == 0.0 else mean * (1.0 / up)
+    fall = -scaled(0.0 if log == 0.0 and target == INF else target, log) if down == 0.0 else pull * (1.0 / down)
+    apart = e * (mu - target) if low else _divided(e, mu - target, mu)
+    k = 0.0625 if abs(scaled(power, target)) > 1e30 or mu > 1e30 else 1.0
+    bend = _divided(e, scaled(power, target * k) - down * (mu * k), mu)
+    bent = bend if low else quotient(bend, mu)
+    value = scaled(rise + fall, e if low or high else 1.0) * (mu if low else 1.0)
     return (
-        pred + nothing if endless else shrunk * (pred * (1.0 / up) + target * (1.0 / down)),
-        nothing if endless else shrunk * ((pred - target) * inverse),
-        nothing if endless else shrunk * inverse * ((power * target - down * pred) * inverse),
+        (pred if up >= 0.0 else 0.0) + nothing if endless else value,
+        _at_end(pred, power - 1.0) + nothing if endless else (quotient(apart, mu) if rising else apart),
+        _at_end(pred, power) + nothing if endless else (quotient(bent, mu) if rising else bent) * (1.0 / k),
     )
 
 
@@ -142,12 +208,12 @@ def gaussian_nll(pred: float, target: float, var: float) -> tuple[float, tuple[f
     >>> fl.gaussian_nll.value_and_grad([0.0, 2.0], [0.0, 0.0], [1.0, 1.0])
     (np.float64(1.0), (array([0., 1.]), array([ 0.25, -0.75])))
     """
-    r = pred - target
-    inverse = 1.0 / var
-    z = r * inverse
-    square = r * z
-    return (
-        0.5 * (math.log(var) + square),
-        (z, 0.5 * (1.0 - square) * inverse),
-        (inverse, (square - 0.5) * inverse * inverse),
-    )
+    # A wide distribution's residual may be too large for its type, a narrow one's too small to be halved.
+    wide = var > 1.0
+    gap = 0.5 * pred - 0.5 * target if wide else pred - target
+    z = quotient(gap, var) * (2.0 if wide else 1.0)
+    half = (gap if wide else 0.5 * gap) * z
+    inverse = quotient(1.0, var)
+    slope = 0.5 * (inverse - z * z) if wide else quotient(0.5 - half, var)
+    bend = z * z - 0.5 * inverse if wide else quotient(2.0 * half - 0.5, var)
+    return 0.5 * math.log(var) + half, (z, slope), (inverse, quotient(bend, var))
