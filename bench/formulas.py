@@ -6,6 +6,7 @@ at a neutral default. Nothing here needs to be trusted: `peers.agree` compares e
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -194,11 +195,103 @@ def binary_focal(x: Any, t: Any, gamma: float, alpha: float) -> Any:
     return weight * fade * b, weight * (slope + fade * (p - t))
 
 
+def lp(p: Any, t: Any, power: float) -> Any:
+    e = p - t
+    a = np.abs(e)
+    return a**power, power * a ** (power - 1) * np.sign(e)
+
+
+def geman_mcclure(p: Any, t: Any, c: float) -> Any:
+    e = p - t
+    u = 1 / (1 + (e / c) ** 2)
+    return 0.5 * e * e * u, e * u * u
+
+
+def squared_percentage_error(p: Any, t: Any, epsilon: float) -> Any:
+    scale = np.maximum(np.abs(t), epsilon)
+    e = (p - t) / scale
+    return e * e, 2 * e / scale
+
+
+def log_lin_quantile(p: Any, t: Any, q: float) -> Any:
+    x = np.exp(p)
+    e = t - x
+    return np.maximum(q * e, (q - 1) * e), np.where(e > 0, p.dtype.type(-q), p.dtype.type(1 - q)) * x
+
+
+def generalized_kl(p: Any, t: Any) -> Any:
+    return t * np.log(t / p) - t + p, 1 - t / p
+
+
+def gaussian_nll_log_scale(p: Any, t: Any, s: Any) -> Any:
+    inverse = np.exp(-s)
+    z = (p - t) * inverse
+    return s + 0.5 * z * z, (z * inverse, 1 - z * z)
+
+
+def smoothed_hinge(x: Any, t: Any, gamma: float) -> Any:
+    slack = np.maximum(1 - t * x, 0)
+    inner = slack <= gamma
+    return (
+        np.where(inner, slack * slack / (2 * gamma), slack - gamma / 2),
+        -t * np.where(inner, slack / gamma, x.dtype.type(1)),
+    )
+
+
+def sigmoid_margin(x: Any, t: Any) -> Any:
+    v = np.tanh(t * x)
+    return 1 - v, -t * (1 - v * v)
+
+
+def distance_weighted_discrimination(x: Any, t: Any, q: float) -> Any:
+    m, k = t * x, q / (q + 1)
+    far = k / np.maximum(m, k)
+    fall = far**q
+    return np.where(m <= k, 1 - m, fall / (q + 1)), -t * fall * far
+
+
+def binary_sparsemax(x: Any, t: Any) -> Any:
+    m = (2 * t - 1) * x
+    slack = np.clip(1 - m, 0, 2)
+    return np.where(m < -1, -m, 0.25 * slack * slack), -0.5 * (2 * t - 1) * slack
+
+
+def _errors(p: Any, low: Any, high: Any, scale: float) -> Any:
+    a, b = (np.log(np.minimum(low, high)) - p) / scale, (np.log(np.maximum(low, high)) - p) / scale
+    return a, b
+
+
+def accelerated_failure_time_logistic(p: Any, low: Any, high: Any, scale: float) -> Any:
+    a, b = (1 / (1 + np.exp(-z)) for z in _errors(p, low, high, scale))
+    return -np.log(b - a), (1 - b - a) / scale
+
+
+def accelerated_failure_time_extreme(p: Any, low: Any, high: Any, scale: float) -> Any:
+    a, b = (np.exp(z) for z in _errors(p, low, high, scale))
+    rise = b - a
+    return a - np.log(-np.expm1(-rise)), (rise * np.exp(-rise) / -np.expm1(-rise) - a) / scale
+
+
+def accelerated_failure_time_normal(p: Any, low: Any, high: Any, scale: float) -> Any:
+    a, b = _errors(*(x.astype(np.float64) for x in (p, low, high)), scale)
+    side = np.where(a + b > 0, -1, 1)
+    m, w = 0.5 * (a + b), b - a
+    mass = side * 0.5 * (_erfc(-side * b / 2**0.5) - _erfc(-side * a / 2**0.5))
+    # A short interval's probability is a difference of two numbers near each other.
+    mass = np.where(w < 1e-3, w * np.exp(-0.5 * m * m) / (2 * np.pi) ** 0.5 * (1 + (m * m - 1) * w * w / 24), mass)
+    density = np.exp(-0.5 * a * a) * np.expm1(-m * w) / (2 * np.pi) ** 0.5
+    return (-np.log(mass)).astype(p.dtype), (density / mass / scale).astype(p.dtype)
+
+
+_erfc = np.vectorize(math.erfc)
+
+
 NUMPY: dict[str, Callable[..., Any]] = {
     name: f for name, f in list(globals().items()) if callable(f) and getattr(f, "__module__", "") == __name__
 }
 NUMPY["root_mean_squared_error"] = squared_error  # `peers` takes the root of the mean
 NUMPY["root_mean_squared_log_error"] = squared_log_error
+NUMPY["root_mean_squared_percentage_error"] = squared_percentage_error
 
 
 # -- Forward passes for autograd: `xp` is torch or jax.numpy, `nn` torch.nn.functional or jax.nn ----------------------
@@ -238,9 +331,43 @@ FORWARD: dict[str, Callable[..., Any]] = {
     "perceptron": lambda xp, nn, x, t: nn.relu(-t * x),
     "binary_focal": lambda xp, nn, x, t, g, a: (a * t + (1 - a) * (1 - t)) * (nn.softplus(x) - x * t)
     * (nn.sigmoid(x) * (1 - t) + nn.sigmoid(-x) * t) ** g,
+    "lp": lambda xp, nn, p, t, power: xp.abs(p - t) ** power,
+    "geman_mcclure": lambda xp, nn, p, t, c: 0.5 * (p - t) ** 2 / (1 + ((p - t) / c) ** 2),
+    "squared_percentage_error": lambda xp, nn, p, t, eps: ((p - t) / xp.clip(xp.abs(t), eps, None)) ** 2,
+    "log_lin_quantile": lambda xp, nn, p, t, q: xp.maximum(q * (t - xp.exp(p)), (q - 1) * (t - xp.exp(p))),
+    "generalized_kl": lambda xp, nn, p, t: t * xp.log(t / p) - t + p,
+    "gaussian_nll_log_scale": lambda xp, nn, p, t, s: s + 0.5 * ((p - t) * xp.exp(-s)) ** 2,
+    "smoothed_hinge": lambda xp, nn, x, t, g: _huber(xp, nn.relu(1 - t * x), g) / g,
+    "sigmoid_margin": lambda xp, nn, x, t: 1 - xp.tanh(t * x),
+    "distance_weighted_discrimination": lambda xp, nn, x, t, q: xp.where(
+        t * x <= q / (q + 1), 1 - t * x, (q / (q + 1) / xp.clip(t * x, q / (q + 1), None)) ** q / (q + 1)),
+    "binary_sparsemax": lambda xp, nn, x, t: 0.25 * FORWARD["modified_huber"](xp, nn, x, 2 * t - 1),
+    "accelerated_failure_time_logistic": lambda xp, nn, p, low, high, s: _censored(xp, nn.sigmoid, p, low, high, s),
+    "accelerated_failure_time_normal": lambda xp, nn, p, low, high, s: _censored(xp, _normal(xp), p, low, high, s),
+    "accelerated_failure_time_extreme": lambda xp, nn, p, low, high, s: _weibull(
+        xp, *((xp.log(f(low, high)) - p) / s for f in (xp.minimum, xp.maximum))),
 }  # fmt: skip
 FORWARD["root_mean_squared_error"] = FORWARD["squared_error"]
 FORWARD["root_mean_squared_log_error"] = FORWARD["squared_log_error"]
+FORWARD["root_mean_squared_percentage_error"] = FORWARD["squared_percentage_error"]
+
+
+def _censored(xp: Any, cdf: Any, p: Any, low: Any, high: Any, scale: float) -> Any:
+    a, b = (xp.log(low) - p) / scale, (xp.log(high) - p) / scale
+    side = xp.where(a + b > 0, -1.0, 1.0).to(p.dtype) if hasattr(p, "requires_grad") else xp.where(a + b > 0, -1, 1)
+    return -xp.log(xp.abs(cdf(side * b) - cdf(side * a)))
+
+
+def _weibull(xp: Any, a: Any, b: Any) -> Any:
+    return xp.exp(a) - xp.log(-xp.expm1(xp.exp(a) - xp.exp(b)))
+
+
+def _normal(xp: Any) -> Any:
+    if hasattr(xp, "special"):
+        return xp.special.ndtr
+    from jax.scipy.special import ndtr
+
+    return ndtr
 
 
 def _huber(xp: Any, a: Any, d: float) -> Any:

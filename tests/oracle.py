@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mpmath import cosh, exp, inf, log, mp, mpf, sqrt
+from mpmath import cosh, erfc, exp, expm1, inf, log, mp, mpf, pi, sqrt, tanh
 
 Number = Any
 
@@ -293,6 +293,114 @@ def binary_focal_from_probabilities(pred, target, gamma, alpha, label_smoothing,
     return weight * (1 - t * pred - (1 - t) * (1 - pred)) ** gamma * entropy
 
 
+# -- the tail ------------------------------------------------------------------------------------------------------
+
+
+@formula({"p": 1.5}, {"p": 1.0}, {"p": 2.0}, {"p": 1.05}, {"p": 3.5}, kinks=at_target)
+def lp(pred, target, p):
+    return abs(pred - target) ** p
+
+
+@formula({"c": 1.0}, {"c": 0.3}, {"c": 7.5})
+def geman_mcclure(pred, target, c):
+    return (pred - target) ** 2 / (1 + ((pred - target) / c) ** 2) / 2
+
+
+@formula({"epsilon": 2.0**-52}, {"epsilon": 1.0})
+def squared_percentage_error(pred, target, epsilon):
+    return ((pred - target) / max(abs(target), epsilon)) ** 2
+
+
+FORMULAS["root_mean_squared_percentage_error"] = FORMULAS["squared_percentage_error"]._replace(rooted=True)
+
+
+@formula({"q": 0.5}, {"q": 0.05}, {"q": 0.9}, kinks=lambda target, q: (log(target),) if target > 0 else ())
+def log_lin_quantile(pred, target, q):
+    return max(q * (target - exp(pred)), (q - 1) * (target - exp(pred)))
+
+
+@formula(kinks=lambda target: (mpf(0),))
+def generalized_kl(pred, target):
+    if not pred:
+        return inf if target else mpf(0)
+    return (target * log(target / pred) if target else 0) - target + pred
+
+
+@formula(digits=lambda pred, target, log_scale: 2 * abs(log_scale) + 60)
+def gaussian_nll_log_scale(pred, target, log_scale):
+    return log_scale + ((pred - target) / exp(log_scale)) ** 2 / 2
+
+
+@formula({"gamma": 1.0}, {"gamma": 0.3}, {"gamma": 2.5}, kinks=lambda target, gamma: (target, target * (1 - gamma)))
+def smoothed_hinge(pred, target, gamma):
+    m = target * pred
+    return max(mpf(0), 1 - m) ** 2 / (2 * gamma) if m >= 1 - gamma else 1 - gamma / 2 - m
+
+
+@formula(digits=lambda pred, target: 2 * abs(pred))
+def sigmoid_margin(pred, target):
+    return 1 - tanh(target * pred)
+
+
+@formula({"q": 1.0}, {"q": 0.5}, {"q": 6.0}, kinks=lambda target, q: (target * q / (q + 1),))
+def distance_weighted_discrimination(pred, target, q):
+    m = target * pred
+    return 1 - m if m <= q / (q + 1) else q**q / (q + 1) ** (q + 1) / m**q
+
+
+@formula(kinks=lambda target: (mpf(1), mpf(-1)))
+def binary_sparsemax(pred, target):
+    # The conjugate of the largest entropy of p, at the logit, by the p that the formula is largest for.
+    p = min(max((1 + pred) / 2, mpf(0)), mpf(1))
+    return p * pred + p * (1 - p) - target * pred
+
+
+# -- survival ------------------------------------------------------------------------------------------------------
+
+
+def errors(pred, lower, upper, scale):
+    low, high = min(lower, upper), max(lower, upper)
+    return (log(low) - pred) / scale if low else -inf, (log(high) - pred) / scale if high < inf else inf
+
+
+def censored(cdf, density, pred, lower, upper, scale):
+    """With errors that are distributed symmetrically."""
+    a, b = errors(pred, lower, upper, scale)
+    if lower == upper:
+        return -log(density(a) / (scale * lower))
+    return -log(cdf(-a) - cdf(-b) if a + b > 0 else cdf(b) - cdf(a))
+
+
+def ends(pred, lower, upper, scale):
+    return [(log(t) - pred) / scale for t in (lower, upper) if 0 < t < inf]
+
+
+def tails(exponent):
+    return lambda *inputs, scale: max([exponent(z) for z in ends(*inputs, scale)] + [0])
+
+
+SCALES = ({"scale": 0.5},)  # the normal tails take many digits, and so time
+
+
+@formula(*SCALES, digits=tails(lambda z: 2 * abs(z)))
+def accelerated_failure_time_logistic(*inputs, scale):
+    return censored(lambda z: 1 / (1 + exp(-z)), lambda z: exp(z) / (1 + exp(z)) ** 2, *inputs, scale)
+
+
+@formula(*SCALES, digits=tails(lambda z: z**2))
+def accelerated_failure_time_normal(*inputs, scale):
+    return censored(lambda z: erfc(-z / sqrt(2)) / 2, lambda z: exp(-(z**2) / 2) / sqrt(2 * pi), *inputs, scale)
+
+
+@formula(*SCALES, digits=tails(lambda z: max(exp(z), 2 * abs(z))))
+def accelerated_failure_time_extreme(pred, lower, upper, scale):
+    a, b = errors(pred, lower, upper, scale)
+    if lower == upper:
+        return exp(a) - a + log(scale * lower)
+    rise = exp(b) - exp(a)
+    return exp(a) - (log(-expm1(-rise)) if rise < 1e6 else 0)
+
+
 # -- evaluation ----------------------------------------------------------------------------------------------------
 
 _DIGITS = 40
@@ -351,7 +459,7 @@ def _precision(found: Formula, point: list[Number], params: dict[str, Number]) -
     with mp.workdps(400):
         target = point[1] if len(point) > 1 else mpf(0)
         marks = (target, mpf(0), mpf(1), mpf(-1), *found.kinks(target, **params))
-        scales = [s for x in point for s in (abs(x), abs(1 - x), abs(1 + x)) if s]
+        scales = [s for x in point if abs(x) < inf for s in (abs(x), abs(1 - x), abs(1 + x)) if s]
         scales += [abs(point[0] - k) for k in marks if point[0] != k]
         small, large = min([*scales, mpf("0.01")]), max([*scales, mpf(1)])
         down, up = int(-mp.log10(small)) + 1, int(mp.log10(large)) + 1

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+import survival_slack
 from data import NAMES
 from mpmath import exp, log, mp, mpf
 
@@ -39,9 +40,11 @@ ULPS = 4.0
 
 
 WIDER = {
+    "accelerated_failure_time_normal": (4, 4, 7),  # a square of a quotient of sums
     "binary_cross_entropy_with_logits": (4, 4, 5),  # three factors, two of which have a division behind them
     "cauchy": (6, 4, 6),  # 1 / c is rounded once more, and squared
     "fair": (6, 4, 4),
+    "geman_mcclure": (5, 6, 9),  # a cube triples what its base is off, and 1 / c is rounded once more
     "pseudo_huber": (4, 4, 8),  # a cube triples what its base is off
     "root_mean_squared_log_error": (5, 4, 4),
     "squared_log_error": (5, 4, 4),  # the square of a logarithm of a quotient
@@ -123,10 +126,28 @@ def by_terms(name: str, x: Any, t: Any = None, v: Any = None, **p: Any) -> tuple
             return None, None, 4 * exp(-2 * r) * (1 + r)
         case "cauchy":
             return None, None, 1 / (1 + ((x - t) / p["c"]) ** 2)
+        case "geman_mcclure":
+            w = ((x - t) / p["c"]) ** 2
+            return None, None, (1 + 3 * w) / (1 + w) ** 3
+        case "log_lin_quantile":
+            return max(p["q"], 1 - p["q"]) * (exp(x) + abs(t)), None, None
+        case "generalized_kl":
+            return (abs(x - t) + t * abs(log(x / t)) if x and t else None), None, None
+        case "gaussian_nll_log_scale":
+            z = ((x - t) / exp(v)) ** 2
+            return abs(v) + z / 2, (None, 1 + z), None
+        case "distance_weighted_discrimination":
+            q, k = p["q"], p["q"] / (p["q"] + 1)
+            s = min(k / (t * x), 1) if t * x > k else mpf(0)
+            # A power multiplies the rounding of its base by its exponent.
+            fall = (1 + q / 2) * s**q
+            return fall / (q + 1), fall * s, (q + 1) * fall * s * s / k
         case "welsch":
             z = ((x - t) / p["c"]) ** 2
             e = exp(-z) * (1 + z)
             return None, abs(x - t) * e, (1 + 2 * z) * e
+    if name.startswith("accelerated_failure_time_"):
+        return survival_slack.terms(name.rpartition("_")[2], x, t, v, **p)
     return None, None, None
 
 
@@ -314,6 +335,18 @@ KINKS = [
     ("perceptron", {}, 0.0, 1.0, (0.0, 0.0, 0.0)),
     ("hinge", {"zero_one": True}, -1.0, 0.0, (0.0, 0.0, 0.0)),
     ("modified_huber", {"zero_one": True}, 1.0, 0.0, (4.0, 4.0, 2.0)),
+    ("lp", {"p": 1.0}, 3.0, 3.0, (0.0, 0.0, 0.0)),
+    ("lp", {"p": 1.5}, 3.0, 3.0, (0.0, 0.0, math.inf)),
+    ("lp", {"p": 2.0}, 3.0, 3.0, (0.0, 0.0, 2.0)),
+    ("lp", {"p": 2.5}, 3.0, 3.0, (0.0, 0.0, 0.0)),
+    ("log_lin_quantile", {"q": 0.75}, 0.0, 1.0, (0.0, 0.0, 0.0)),
+    ("generalized_kl", {}, 0.0, 0.0, (0.0, 1.0, 0.0)),
+    ("generalized_kl", {}, 0.0, 2.0, (math.inf, -math.inf, math.inf)),
+    ("smoothed_hinge", {"gamma": 0.5}, 1.0, 1.0, (0.0, 0.0, 0.0)),
+    ("smoothed_hinge", {"gamma": 0.5}, -0.5, -1.0, (0.25, 1.0, 2.0)),
+    ("distance_weighted_discrimination", {"q": 1.0}, 0.5, 1.0, (0.5, -1.0, 0.0)),
+    ("binary_sparsemax", {}, 1.0, 1.0, (0.0, 0.0, 0.0)),
+    ("binary_sparsemax", {}, 1.0, 0.0, (1.0, 1.0, 0.5)),
 ]
 
 

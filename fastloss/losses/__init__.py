@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from . import binary, distillation, divergence, emphasis, likelihood, margins, multiclass, regression, robust, soft
+from . import (
+    binary,
+    distances,
+    distillation,
+    divergence,
+    emphasis,
+    likelihood,
+    margins,
+    multiclass,
+    regression,
+    robust,
+    smooth_margins,
+    soft,
+    survival,
+    uncertainty,
+)
 
 __all__ = [
     "ALIASES",
     "binary",
+    "distances",
     "distillation",
     "divergence",
     "emphasis",
@@ -15,17 +31,26 @@ __all__ = [
     "multiclass",
     "regression",
     "robust",
+    "smooth_margins",
     "soft",
+    "survival",
+    "uncertainty",
 ]
 
 ALIASES = {
+    "aft_extreme": "accelerated_failure_time_extreme",
+    "aft_logistic": "accelerated_failure_time_logistic",
+    "aft_normal": "accelerated_failure_time_normal",
     "bce": "binary_cross_entropy",
     "bce_with_logits": "binary_cross_entropy_with_logits",
     "cce": "categorical_cross_entropy",
     "crammer_singer": "multiclass_hinge",
+    "dwd": "distance_weighted_discrimination",
     "focal": "binary_focal",
     "gaussian_negative_log_likelihood": "gaussian_nll",
     "gce": "generalized_cross_entropy",
+    "generalized_kl_divergence": "generalized_kl",
+    "i_divergence": "generalized_kl",
     "jensen_shannon": "js_divergence",
     "jsd": "js_divergence",
     "kl_div": "kl_divergence_log",
@@ -34,10 +59,12 @@ ALIASES = {
     "l1": "absolute_error",
     "logcosh": "log_cosh",
     "lorentzian": "cauchy",
+    "lq": "lp",
     "mae": "absolute_error",
     "mape": "absolute_percentage_error",
     "mse": "squared_error",
     "msle": "squared_log_error",
+    "mspe": "squared_percentage_error",
     "multi_margin": "multiclass_hinge_sum",
     "multilabel_cross_entropy": "multilabel_soft_margin",
     "multilabel_hinge": "multilabel_margin",
@@ -46,6 +73,7 @@ ALIASES = {
     "poly": "poly_cross_entropy",
     "rmse": "root_mean_squared_error",
     "rmsle": "root_mean_squared_log_error",
+    "rmspe": "root_mean_squared_percentage_error",
     "sigmoid_cross_entropy": "binary_cross_entropy_with_logits",
     "smape": "symmetric_absolute_percentage_error",
     "soft_margin": "logistic",

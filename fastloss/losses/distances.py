@@ -1,0 +1,145 @@
+"""More distances between a prediction and a target: powers, a bounded one, relative ones, with a logarithmic link."""
+
+from __future__ import annotations
+
+import math
+
+from ..domain import NON_NEGATIVE, OPEN_UNIT, POSITIVE, Domain
+from ..loss import pointwise, root_mean
+from .divergence import log1p_ratio, surplus
+from .special import INF, Jet, sign
+
+AT_LEAST_ONE = Domain("AT_LEAST_ONE", 1.0)
+"""Powers of a distance that make a convex loss."""
+
+# Beyond this, 1 + w * w is w * w to every digit of float64; below it, w * w is finite in float32.
+_FAR = 1e17
+
+
+@pointwise(p=AT_LEAST_ONE)
+def lp(pred: float, target: float, p: float = 1.5) -> Jet:
+    """Absolute error to a power between absolute and squared error, or beyond.
+
+    |pred - target|^p for any p >= 1, LossFunctions.jl's ``LPDistLoss`` and CatBoost's ``Lq``, to the digit
+    `absolute_error` and `squared_error` for p = 1 and p = 2. Where pred equals the target the gradient is 0, and the
+    second derivative its limit: infinite for p between 1 and 2.
+
+    >>> import fastloss as fl
+    >>> fl.lp.value_and_grad([1.0, 4.0], [0.0, 0.0], p=1.5)
+    (np.float64(4.5), array([0.75, 1.5 ]))
+    """
+    r = pred - target
+    a = abs(r)
+    # One power makes all three, chosen so that it neither overflows nor underflows where they do not.
+    steep = p >= 2.0
+    b = math.pow(a, p - 2.0 if steep else p - 1.0)
+    slope = a * b if steep else b
+    bend = p * (p - 1.0)
+    # The quotient of b and a would be that of two zeros, or of two infinities.
+    sharp = 0.0 if bend == 0.0 or a == INF else INF if a == 0.0 else bend * (b / (1.0 if a == 0.0 else a))
+    return a * slope, p * slope * sign(r), bend * b if steep else sharp
+
+
+@pointwise(c=POSITIVE)
+def geman_mcclure(pred: float, target: float, c: float = 1.0) -> Jet:
+    """Bounded loss with slowly vanishing slopes: outliers pull with 1 / |r|^3 (Geman and McClure, 1985).
+
+    r^2 / (2 (1 + (r / c)^2)) for r = pred - target: r^2 / 2 near the target, as the other robust losses, and c^2 / 2
+    far from it; kornia's is this with c = 2. The second derivative is negative for |r| > c / sqrt(3).
+
+    >>> import fastloss as fl
+    >>> fl.geman_mcclure.value_and_grad([1.0, 0.0], [0.0, 0.0])
+    (np.float64(0.125), array([0.125, 0.   ]))
+    """
+    r = pred - target
+    w = abs(r) * (1.0 / c)
+    square = w * w
+    inverse = 1.0 / (1.0 + square)
+    far = w > _FAR
+    share = 1.0 if far else square * inverse
+    bent = c * (w * inverse) * inverse
+    slope = 0.0 if w == INF else bent
+    return (
+        0.5 * c * c * share,
+        -slope if r < 0.0 else slope,
+        (inverse - 3.0 * share) * inverse * inverse,
+    )
+
+
+@pointwise(epsilon=POSITIVE)
+def squared_percentage_error(pred: float, target: float, epsilon: float = 2.220446049250313e-16) -> Jet:
+    """Squared error relative to the target: the square of `absolute_percentage_error`, as a fraction.
+
+    ((pred - target) / max(|target|, epsilon))^2, not multiplied by 100^2, with the default of
+    `absolute_percentage_error` for epsilon: a target of 0 makes a huge loss.
+
+    >>> import fastloss as fl
+    >>> fl.squared_percentage_error.value_and_grad([1.0, 5.0], [2.0, 4.0])
+    (np.float64(0.15625), array([-0.25  ,  0.0625]))
+    """
+    r = pred - target
+    size = abs(target)
+    inverse = 1.0 / (epsilon if size < epsilon else size)
+    s = sign(r) if size == INF else r * inverse
+    return s * s, 2.0 * s * inverse, 2.0 * inverse * inverse
+
+
+root_mean_squared_percentage_error = root_mean(
+    squared_percentage_error,
+    "root_mean_squared_percentage_error",
+    """Root mean squared percentage error: the root of the mean of `squared_percentage_error`, as a fraction.
+
+    sqrt(mean(((pred - target) / max(|target|, epsilon))^2)), the mean weighted: a loss of the whole array. The gradient
+    is 0 where the loss is 0; the second derivative is the diagonal of the Hessian.
+
+    >>> import fastloss as fl
+    >>> fl.root_mean_squared_percentage_error([1.0, 6.0], [2.0, 4.0])
+    np.float64(0.5)
+    """,
+)
+
+
+@pointwise(q=OPEN_UNIT)
+def log_lin_quantile(pred: float, target: float, q: float = 0.5) -> Jet:
+    """Quantile loss of exp(pred): quantiles of positive amounts, predicted on a logarithmic scale.
+
+    (1 - q) (exp(pred) - target) above the target, q (target - exp(pred)) below it: `quantile` with a logarithmic link,
+    CatBoost's ``LogLinQuantile``. The target may be any number. The gradient is 0 where exp(pred) equals the target;
+    the second derivative equals the gradient, and is negative below the target.
+
+    >>> import fastloss as fl
+    >>> fl.log_lin_quantile.value_and_grad([0.0, 0.0], [3.0, 0.5], q=0.75)
+    (np.float64(0.8125), array([-0.375,  0.125]))
+    """
+    e = math.exp(pred)
+    r = e - target
+    slope = 1.0 - q if r > 0.0 else (-q if r < 0.0 else r)
+    d1 = slope * e
+    return slope * r, d1, d1
+
+
+@pointwise(pred=NON_NEGATIVE, target=NON_NEGATIVE)
+def generalized_kl(pred: float, target: float) -> Jet:
+    """Kullback-Leibler divergence of non-negative numbers that need not sum to 1, as in matrix factorisation.
+
+    target log(target / pred) - target + pred, the I-divergence (Csiszár, 1975), 0 where they are equal, without loss of
+    digits near there; 0 log 0 is 0. It is half of Poisson's deviance; `poisson_identity` has the same derivatives.
+    optax's ``generalized_kl_divergence`` is its sum for log(pred). At pred = 0 it is infinite, with slope -infinity,
+    unless the target is 0 too: then it is 0, with slope 1.
+
+    >>> import fastloss as fl
+    >>> fl.generalized_kl.value_and_grad([1.0, 2.0], [0.0, 2.0])
+    (np.float64(0.5), array([0.5, 0. ]))
+    """
+    d = pred - target
+    low = target if d > 0.0 else pred
+    log = log1p_ratio(abs(d), low, 1.0)
+    none = target == 0.0
+    off = pred == 0.0
+    whole = 1.0 if off else pred
+    ratio = target / whole
+    return (
+        pred + target if none or pred == INF or target == INF else surplus(d, target, log if d > 0.0 else -log),
+        1.0 + 0.0 * ratio if none or pred == INF else -INF - target if off else d / whole,
+        0.0 * ratio if none else INF + target if off else ratio / whole,
+    )
