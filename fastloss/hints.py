@@ -46,6 +46,17 @@ MEANT = {
 }
 """Arguments of ours, and what they are called elsewhere."""
 
+LOGITS = {
+    "binary_cross_entropy": "binary_cross_entropy_with_logits takes logits",
+    "binary_focal_from_probabilities": "binary_focal takes logits",
+    "categorical_cross_entropy": "cross_entropy takes logits",
+    "kl_divergence": "kl_divergence_log takes logarithms",
+    "poisson_identity": "poisson takes the logarithm of the mean",
+    "gamma_identity": "gamma takes the logarithm of the mean",
+    "tweedie_identity": "tweedie takes the logarithm of the mean",
+}
+"""Losses of probabilities and means, and those for what else a model may put out."""
+
 INSTEAD = {
     "from_logits": "there is a loss of logits and one of probabilities: {other} is the other one",
     "num_threads": "fastloss.set_num_threads(n) sets the threads",
@@ -109,3 +120,37 @@ def _meant(loss: Any, given: str) -> str:
         return f"; losses of {kind}, take it"
     close = get_close_matches(given, own, 1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def outside(loss: Any, name: str, got: Any) -> str:
+    """What to add where an input holds a value outside its domain: the loss, or the switch, that takes it."""
+    place, value = loss.inputs.index(name), float(got)
+    domain = loss.domains[place]
+    if place == 0:
+        return f"; {LOGITS[loss.name]}" if loss.name in LOGITS else ""
+    if value == 0.0 and domain.ends_only and domain.low == -1.0:
+        also = "binary_cross_entropy_with_logits"
+        for n, on in loss.values.items():
+            if isinstance(on, bool) and 0.0 in loss.having({n: not on}).domains[place]:
+                return f"; {n}={not on} takes labels of 0 and 1, as {also} does"
+        return f"; labels of 0 and 1 are taken by {also}, or as 2 * {name} - 1"
+    if value == -1.0 and (domain.low, domain.high) == (0.0, 1.0) and (domain.ends_only or hasattr(loss, "jet")):
+        return f"; labels of -1 and 1 are taken by logistic and hinge, or as ({name} + 1) / 2"
+    return ""
+
+
+def no_class(loss: Any, label: Any, classes: int) -> str:
+    """What to add where a label is no class."""
+    if label < 0:
+        return f"; rows of this label are absent with ignore_index={label}"
+    return f"; labels count from 0: pass {loss.inputs[-1]} - 1" if label == classes else ""
+
+
+def one_row(loss: Any, shape: tuple[int, ...], dtype: Any) -> TypeError:
+    """The error for labels that would be read as the masses of a single row."""
+    name, scores = loss.inputs[-1], loss.inputs[0]
+    return TypeError(
+        f"{loss.name}: {name} has dtype {dtype} and the shape of {scores}, {shape}, expected one label, or masses as "
+        f"floats; a logit and a label of 0 or 1 each are for binary_cross_entropy_with_logits, and rows of scores are "
+        f"(n, K), or (K, n) with axis=0"
+    )

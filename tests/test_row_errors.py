@@ -32,16 +32,22 @@ CASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], type[Exception], st
     ("no axis", CE, (np.float32(1), Y), {}, ValueError, r"axis is -1, expected one of pred, of shape \(\)"),
     ("no classes", CE, (X[:, :0], Y), {}, ValueError, r"pred of shape \(2, 0\) has no classes along axis -1"),
     ("column", CE, (X, Y[:, None]), {}, ValueError,
-     r"target has shape \(2, 1\), expected integer labels of shape \(2,\), or an array of the shape of pred, \(2, 3\)"),
+     r"target has shape \(2, 1\), expected integer labels of shape \(2,\), or an array of the shape of pred, \(2, 3\); pass target\[:, 0\]"),
+    ("row", CE, (X, np.array([[0, 1, 0]])), {"axis": 0}, ValueError, r"target has shape \(1, 3\), .*; pass target\.squeeze\(0\)"),
+    ("one-hot", fl.multiclass_hinge, (X, D), {}, ValueError, r"; pass target\.argmax\(1\)$"),
+    ("labels of one row", CE, (X[0], np.array([1, 0, 0])), {}, TypeError, r"target has dtype int64 and the shape of pred, \(3,\), expected one label, or masses as floats; .*binary_cross_entropy_with_logits.*axis"),
     ("too few", CE, (X, Y[:1]), {}, ValueError, r"target has shape \(1,\), expected integer labels of shape \(2,\)"),
     ("one label", CE, (X, 1), {}, ValueError, r"target has shape \(\), expected integer labels of shape \(2,\)"),
     ("transposed", CE, (X, D.T), {}, ValueError, r"target has shape \(3, 2\), expected"),
-    ("labels only", fl.multiclass_hinge, (X, D), {}, ValueError, r"target has shape \(2, 3\), expected integer labels of shape \(2,\)$"),
+    ("labels only", fl.multiclass_hinge, (X, D), {}, ValueError, r"target has shape \(2, 3\), expected integer labels of shape \(2,\);"),
     ("dense only", fl.listwise_softmax, (X, Y), {}, ValueError, r"target has shape \(2,\), expected an array of the shape of pred"),
     ("second scores", KL, (D, D[:, :2]), {}, ValueError, r"target has shape \(2, 2\), expected that of pred, \(2, 3\)"),
     ("teacher", fl.distillation, (X, X[0], Y), {}, ValueError, r"teacher has shape \(3,\), expected that of pred"),
     # types
-    ("float labels", CE, (X, Y.astype("f4")), {}, TypeError, "target has dtype float32, expected integer labels"),
+    ("float labels", CE, (X, Y + 0.5), {}, ValueError, r"target\[0\] is 1.5, expected a label, a whole number$"),
+    ("float labels that are no class", CE, (X, Y + 1.0), {}, ValueError, r"target\[1\] is 3, but there are 3 classes"),
+    ("missing label", CE, (X, at(1, np.nan, Y + 0.0)), {}, ValueError, r"target\[1\] is nan, expected a label.*; a row whose label is missing is absent with weight=0"),
+    ("infinite label", CE, (X, at(1, np.inf, Y + 0.0)), {}, ValueError, r"target\[1\] is inf, expected a label"),
     ("bool labels", CE, (X, Y > 1), {}, TypeError, "target has dtype bool, expected integer labels"),
     ("complex", CE, (X.astype("c8"), Y), {}, TypeError, "pred has dtype complex64"),
     ("object", CE, (X, np.array([1, None])), {}, TypeError, "target has dtype object"),
@@ -61,7 +67,9 @@ CASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], type[Exception], st
     ("long rows", CE, (LONG, np.full(70, 200)), {}, ValueError, r"target\[0\] is 200, but there are 200 classes \(0 to 199\)"),
     ("hinge label", fl.multiclass_hinge, (X, at(1, 3, Y)), {}, ValueError, r"multiclass_hinge: target\[1\] is 3"),
     # weights
-    ("weight", CE, (X, Y), {"weight": np.ones(3)}, ValueError, r"do not broadcast: the batch of pred \(2,\), weight \(3,\)"),
+    ("weight", CE, (X, Y), {"weight": np.ones(3)}, ValueError, r"weight has shape \(3,\), expected one that broadcasts to \(2,\), .*; a weight for each class is class_weight"),
+    ("weight that fits nothing", CE, (X, Y), {"weight": np.ones(4)}, ValueError, r"do not broadcast: the batch of pred \(2,\), weight \(4,\)"),
+    ("weight of no classes", KL, (D, D), {"weight": np.ones(3)}, ValueError, r"do not broadcast: the batch of pred \(2,\), weight \(3,\)"),
     ("weight column", CE, (X, Y), {"weight": np.ones((2, 1))}, ValueError, r"weight has shape \(2, 1\)"),
     ("weight of elements", CE, (X, Y), {"weight": np.ones((2, 3))}, ValueError, "weight"),
     ("wide weight", CE, (X, Y), {"weight": np.ones((4, 2))}, ValueError, r"weight has shape \(4, 2\), expected one that broadcasts to \(2,\)"),
@@ -69,7 +77,7 @@ CASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], type[Exception], st
     ("negative class_weight", CE, (X, Y), {"class_weight": [1, -1, 1]}, ValueError, r"class_weight\[1\] is -1.0, expected a finite number of at least 0"),
     ("nan class_weight", CE, (X, Y), {"class_weight": [1, 1, np.nan]}, ValueError, r"class_weight\[2\] is nan"),
     ("inf class_weight", CE, (X, Y), {"class_weight": [np.inf, 1, 1]}, ValueError, r"class_weight\[0\] is inf"),
-    ("no class_weight", KL, (D, D), {"class_weight": np.ones(3)}, ValueError, "kl_divergence takes no class_weight"),
+    ("no class_weight", KL, (D, D), {"class_weight": np.ones(3)}, ValueError, "class_weight is given, expected None; the loss has no"),
     # smoothing, ignoring
     ("smoothing", CE, (X, Y), {"label_smoothing": 1.5}, ValueError, r"label_smoothing is 1.5, expected a number in \[0, 1\]"),
     ("negative smoothing", CE, (X, Y), {"label_smoothing": -0.1}, ValueError, "label_smoothing is .*, expected"),
@@ -399,3 +407,21 @@ def test_functions_may_be_static_methods(monkeypatch: pytest.MonkeyPatch) -> Non
         1.0,
         0.0,
     )
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2"])
+def test_labels_may_be_stored_as_floats(dtype: str) -> None:
+    """Boosters and scikit-learn keep them so; what a row of weight 0 holds does not matter."""
+    expected = CE.value_and_grad(X, Y)
+    labels = Y.astype(dtype)
+    for found in (CE.value_and_grad(X, labels), CE.value_and_grad(X, labels, out=np.empty_like(X))):
+        assert found[0] == expected[0]
+        assert (found[1] == expected[1]).all()
+    assert CE(X, at(1, -100, labels), ignore_index=-100) == CE(X[:1], Y[:1])
+    for what in (np.nan, np.inf, 0.5):
+        value, grad = CE.value_and_grad(X, at(0, what, labels), weight=[0.0, 1.0])
+        assert value == CE(X[1:], Y[1:])
+        assert (grad[0] == 0.0).all()
+    if dtype == "f4":
+        with pytest.raises(ValueError, match="out overlaps target"):
+            CE(X, labels, reduction="none", out=labels)

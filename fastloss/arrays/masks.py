@@ -19,7 +19,7 @@ def ignoring(loss: Definition, inputs: tuple[Any, ...], weight: Any, index: Any,
     if place is None:
         raise ValueError(f"{loss.name}: ignore_index is for labels, and {' and '.join(loss.inputs)} hold none; "
                          "pass a weight of 0 for what is to be absent")  # fmt: skip
-    number, name, x = rowshapes.whole(loss, index), loss.inputs[place], inputs[place]
+    number, name, x = rowshapes.number_of(loss, index), loss.inputs[place], inputs[place]
     there = face is not None and face.owns(x)
     target = face.buffer(x) if there else read_array(loss, name, x)
     if target.dtype.kind in "iu" and not np.iinfo(target.dtype).min <= number <= np.iinfo(target.dtype).max:

@@ -27,7 +27,9 @@ def evaluate(loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
     if result is not None:
         return result
     sweep = gathered(loss, inputs, options)
-    given = None if options.out is None else given_outputs(sweep, want, options.out)
+    # The target as it was passed: labels that were floats are integers by now.
+    own = {loss.inputs[-1]: inputs[-1]} if sweep.labels and type(inputs[-1]) is np.ndarray else {}
+    given = None if options.out is None else given_outputs(sweep, want, options.out, own)
     results = run(sweep, options, given, denominator(sweep, options, given is not None))
     rowquick.remember(sweep, options)
     return packed(results)
@@ -71,11 +73,14 @@ def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: s
     ]
     target, labels = (None, False) if loss.target == "none" else _target(loss, inputs[-1], pred, axis)
     ignore = rowshapes.ignored(loss, options.ignore_index, labels, target)
-    return RowSweep(
+    sweep = RowSweep(
         loss, scores, target, labels, axis, _weight(loss, weight, options.weight, pred, axis),
         _class_weight(loss, options.class_weight, pred.shape[axis], kind),
         rowshapes.smoothing(loss, options.label_smoothing), ignore, options.reduction == "none", options.backend, kind,
     )  # fmt: skip
+    if target is not None and labels and target.dtype.kind not in "iu":
+        sweep.target = rowshapes.whole(loss, target, sweep.weight)
+    return sweep
 
 
 def read_scores(loss: Program, name: str, x: Any) -> NDArray[Any]:
@@ -107,7 +112,7 @@ def _like(loss: Program, name: str, x: Any, pred: NDArray[Any]) -> NDArray[Any]:
 def _target(loss: Program, x: Any, pred: NDArray[Any], axis: int) -> tuple[NDArray[Any], bool]:
     """Labels of the batch's shape, or a dense target of the scores' shape; which of them."""
     target = read_array(loss, loss.inputs[-1], x)
-    return target, rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis)
+    return target, rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis, floats=True)
 
 
 def _weight(loss: Program, name: str, x: Any, pred: NDArray[Any], axis: int) -> NDArray[Any] | None:

@@ -29,36 +29,68 @@ def axis_of(loss: Program, shape: Shape, axis: Any) -> int:
     return int(number) % len(shape)
 
 
-def are_labels(loss: Program, shape: Shape, dtype: Any, scores: Shape, axis: int) -> bool:
-    """Whether a target is of labels of the batch's shape; else it is dense, of the scores' shape."""
+def are_labels(loss: Program, shape: Shape, dtype: Any, scores: Shape, axis: int, floats: bool = False) -> bool:
+    """Whether a target is of labels of the batch's shape; else it is dense, of the scores' shape.
+
+    With `floats` labels may be stored as such.
+    """
     name, batch = loss.inputs[-1], scores[:axis] + scores[axis + 1 :]
-    forms = []
+    forms, hint = [], ""
     if loss.target != "dense":
         forms.append(f"integer labels of shape {batch}")
         if shape == batch:
-            if dtype.kind not in "iu":
-                raise TypeError(f"{loss.name}: {name} has dtype {dtype}, expected integer labels")
+            if dtype.kind not in "iu" and not (floats and dtype.char in layout.FLOATS):
+                where = " of arrays on a GPU" if dtype.char in layout.FLOATS else ""
+                raise TypeError(f"{loss.name}: {name} has dtype {dtype}, expected integer labels{where}")
             return True
+        if shape == (*scores[:axis], 1, *scores[axis + 1 :]):
+            hint = f"; pass {name}[:, 0]" if len(shape) == 2 and axis else f"; pass {name}.squeeze({axis})"
+        elif shape == scores:
+            hint = f"; pass {name}.argmax({axis})"
     if loss.target != "labels":
         forms.append(f"an array of the shape of {loss.inputs[0]}, {scores}")
         if shape == scores:
+            if len(shape) == 1 and shape[0] > 1 and loss.target == "both" and dtype.kind in "iu":
+                from ..hints import one_row
+
+                raise one_row(loss, shape, dtype)
             return False
-    raise ValueError(f"{loss.name}: {name} has shape {shape}, expected {', or '.join(forms)}")
+    raise ValueError(f"{loss.name}: {name} has shape {shape}, expected {', or '.join(forms)}{hint}")
+
+
+def whole(loss: Program, target: Any, weight: Any) -> Any:
+    """Labels that are stored as floats as integers; those of rows of weight 0 may be anything."""
+    with np.errstate(invalid="ignore"):
+        labels = target.astype(np.int64)
+    bad = labels != target
+    if bad.any() and weight is not None:
+        bad &= np.broadcast_to(weight != 0, target.shape)
+    if bad.any():
+        where = np.unravel_index(int(bad.argmax()), bad.shape)
+        got = target[where]
+        hint = "; a row whose label is missing is absent with weight=0" if got != got else ""
+        raise ValueError(f"{loss.name}: {loss.inputs[-1]}{layout.place(where)} is {got!s}, expected a label, "
+                         f"a whole number{hint}")  # fmt: skip
+    return labels
 
 
 def check_weight(loss: Program, name: str, weight: Any, scores: Shape, axis: int) -> None:
     """Raise unless the rows' weights broadcast to the batch."""
     batch = scores[:axis] + scores[axis + 1 :]
     rows = np.broadcast_to(np.False_, batch)
-    if layout.common_shape(loss.name, (f"the batch of {loss.inputs[0]}", name), (rows, weight)) != batch:
+    of_classes = (
+        loss.target != "none" and 1 < weight.size == scores[axis] and weight.ndim == 1 and weight.shape != batch[-1:]
+    )
+    if of_classes or layout.common_shape(loss.name, (f"the batch of {loss.inputs[0]}", name), (rows, weight)) != batch:
+        hint = "; a weight for each class is class_weight" if of_classes else ""
         raise ValueError(f"{loss.name}: {name} has shape {weight.shape}, expected one that broadcasts to {batch}, "
-                         f"the batch of {loss.inputs[0]}")  # fmt: skip
+                         f"the batch of {loss.inputs[0]}{hint}")  # fmt: skip
 
 
 def check_class_weight(loss: Program, shape: Shape, classes: int) -> None:
     """Raise unless there is a weight for each class."""
     if loss.target == "none":
-        raise ValueError(f"{loss.name} takes no class_weight")
+        raise ValueError(f"{loss.name}: class_weight is given, expected None; the loss has no weights of classes")
     if shape != (classes,):
         raise ValueError(f"{loss.name}: class_weight has shape {shape}, expected ({classes},), one for each class")
 
@@ -104,7 +136,7 @@ def smoothing(loss: Program, s: Any) -> float:
     return number
 
 
-def whole(loss: Definition | Program, index: Any) -> int:
+def number_of(loss: Definition | Program, index: Any) -> int:
     """A label to ignore as a number."""
     try:
         number = int(index.__index__())
@@ -122,6 +154,8 @@ def ignored(loss: Program, index: Any, labels: bool, target: Any) -> int | None:
     if not labels:
         raise ValueError(f"{loss.name}: ignore_index is for integer labels"
                          + ("" if target is None else f", but {loss.inputs[-1]} has shape {target.shape}"))  # fmt: skip
-    number = whole(loss, index)
+    number = number_of(loss, index)
+    if target.dtype.kind not in "iu":
+        return number
     limits = np.iinfo(target.dtype)  # -100 would be one of uint64's, taken as int64
     return number if limits.min <= number <= limits.max else None

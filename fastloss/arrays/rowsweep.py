@@ -249,22 +249,28 @@ class RowSweep:
 
     def _raise_label(self) -> None:
         """Find the first label that is out of range, if there is one, and say so."""
+        from .. import hints
+
         assert self.target is not None
         bad = ((self.target < 0) | (self.target >= self.shape[2])) & self.present()
         if bad.any():
             where, classes = np.unravel_index(int(bad.argmax()), bad.shape), self.shape[2]
             raise ValueError(f"{self.loss.name}: {self.loss.inputs[-1]}{place(where)} is {self.target[where]}, "
-                             f"but there are {classes} classes (0 to {classes - 1})")  # fmt: skip
+                             f"but there are {classes} classes (0 to {classes - 1})"
+                             f"{hints.no_class(self.loss, self.target[where], classes)}")  # fmt: skip
 
     def _raise_domain(self) -> None:
         """Find the first element outside its domain, and say so."""
+        from .. import hints
+
         present = np.broadcast_to(np.expand_dims(self.present(), self.axis), self.scores[0].shape)
         arrays = [*self.scores, *([] if self.labels or self.target is None else [self.target])]
         for name, domain, x in zip(self.loss.inputs, self.loss.domains, arrays, strict=False):
             bad = domain.violations(x.astype(self.kind)) & present
             if bad.any():
                 where = np.unravel_index(int(bad.argmax()), bad.shape)
-                raise ValueError(f"{self.loss.name}: {name}{place(where)} is {x[where]!s}, expected {domain}")
+                raise ValueError(f"{self.loss.name}: {name}{place(where)} is {x[where]!s}, expected {domain}"
+                                 f"{hints.outside(self.loss, name, x[where])}")  # fmt: skip
         raise AssertionError("a kernel counted a value outside its domain that the check does not find")
 
 

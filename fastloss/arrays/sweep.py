@@ -145,6 +145,8 @@ class Sweep:
 
     def _raise(self) -> None:
         """Find the first element outside its domain, and say so."""
+        from .. import hints
+
         present = np.broadcast_to(self.weights[0] != 0, self.shape) if self.weights else True
         for name, domain, x in zip(self.loss.inputs, self.loss.domains, self.arrays, strict=True):
             bad = np.broadcast_to(domain.violations(x.astype(self.kind)), self.shape) & present
@@ -152,5 +154,6 @@ class Sweep:
                 where = np.unravel_index(int(bad.argmax()), self.shape)
                 place = f"[{', '.join(str(int(i)) for i in where)}]" if where else ""
                 got = np.broadcast_to(x, self.shape)[where]
-                raise ValueError(f"{self.loss.name}: {name}{place} is {got!s}, expected {domain}")
+                raise ValueError(f"{self.loss.name}: {name}{place} is {got!s}, expected {domain}"
+                                 f"{hints.outside(self.loss, name, got)}")  # fmt: skip
         raise AssertionError("a kernel counted a value outside its domain that the check does not find")
