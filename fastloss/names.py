@@ -126,9 +126,9 @@ def meant(name: str, also: Iterable[str] = ()) -> list[str]:
 
 def _spelt(name: str) -> list[str]:
     """A name in our spelling, first as it is: `nn.BCEWithLogitsLoss` is bce_with_logits_loss, then bce_with_logits."""
-    short = re.split(r"[.:]", name)[-1]
+    short = name.rpartition(".")[2]
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", short).replace("-", "_").lower()
-    forms = [snake]
+    forms = [snake.replace(":", "_"), snake.rpartition(":")[2]]
     for pattern in (r"_?loss(es)?$", r"^loss_", r"_(error|metric|objective|score)$"):
         forms.append(re.sub(pattern, "", forms[-1]))
     return list(dict.fromkeys(filter(None, forms))) or [snake]
