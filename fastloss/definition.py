@@ -29,6 +29,9 @@ LEAST = {"e": 1.0 / 65504.0}
 class Parametrised:
     """A name, inputs with domains, and parameters in force; other values of them make a twin."""
 
+    shown: tuple[tuple[str, ...], Mapping[str, Any]] | None = None
+    """Inputs and keywords of the function that passes its parameters on to this one, for errors; None for its own."""
+
     def __init__(
         self,
         name: str,

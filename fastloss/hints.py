@@ -69,7 +69,8 @@ INSTEAD = {
 
 def arguments(loss: Any) -> str:
     """All that a loss takes, once."""
-    return ", ".join([*loss.inputs, *loss.parameters, *taken(loss)])
+    inputs, keywords = loss.shown or (loss.inputs, taken(loss))
+    return ", ".join([*inputs, *loss.parameters, *keywords])
 
 
 def unknown_argument(loss: Parametrised | Any, given: str) -> TypeError:
@@ -98,11 +99,11 @@ def too_many(loss: Any, inputs: tuple[Any, ...]) -> TypeError:
 
 
 def _meant(loss: Any, given: str) -> str:
-    keywords = taken(loss)
-    own = (*loss.inputs, *loss.parameters, *keywords)
+    inputs, keywords = loss.shown or (loss.inputs, taken(loss))
+    own = (*inputs, *loss.parameters, *keywords)
     if given in keywords:
         return f"; bind takes parameters, {given} is passed to the verbs"
-    places = [name for name in loss.inputs if given == name or given in MEANT.get(name, "").split()]
+    places = [name for name in inputs if given == name or given in MEANT.get(name, "").split()]
     if places:
         return f"; {places[0]} is given by its place, too" if given == places[0] else f"; use {places[0]}"
     for name, others in MEANT.items():

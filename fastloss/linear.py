@@ -12,6 +12,7 @@ from .arrays import evaluate_chunks
 from .chunks import Chunks
 from .loss import LOSSES
 from .options import GRAD, VALUE, Options
+from .signatures import passing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +64,7 @@ class LinearLoss:
     def __init__(self, loss: RowLoss) -> None:
         self.name = f"linear_{loss.name}"
         self.loss = loss.called(self.name, ("logits", "labels"))
+        passing(LinearLoss, ("hidden", "weight", "labels"), LinearLoss._run, self.loss)
 
     def __repr__(self) -> str:
         return f"{self.name}()"

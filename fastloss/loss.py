@@ -49,7 +49,17 @@ class Loss(Presented, Definition):
         Whether values outside an input's domain are looked for (one more reading of that input where ``out`` is
         given, next to nothing otherwise). With ``False`` the formula is evaluated as it stands. By default they are;
         on a GPU, where looking means waiting, what is found is then raised by a later call, or by
-        `fastloss.synchronize`, and with ``True`` at once.
+        `fastloss.synchronize`, and with ``True`` at once. NaN lies in every domain: it is never refused, and makes the
+        value NaN. Mask what is missing:
+
+        >>> import numpy as np
+        >>> import fastloss as fl
+        >>> y = np.array([0.0, np.nan, 2.0])
+        >>> fl.squared_error.value_and_grad([1.0, 1.0, 1.0], y, weight=~np.isnan(y))
+        (np.float64(1.0), array([ 1.,  0., -1.]))
+
+    Inputs may be passed by name, also by the names of scikit-learn and Keras, ``y_true`` and ``y_pred``, and by torch's
+    ``input``.
 
     float32 and float64 are computed as they are; float16 and bfloat16 (``ml_dtypes``) in float32, their
     derivatives come back in the input's dtype and their values in float32; integers, booleans, lists and scalars
@@ -131,6 +141,11 @@ class Loss(Presented, Definition):
         """The gradient and the diagonal of the Hessian: what Newton's method and boosting ask for.
 
         The second derivative is the true one almost everywhere (0 for an absolute value), never a stand-in.
+
+        How not to boost with it: the default ``reduction="mean"`` makes both n times smaller than a booster expects,
+        for whom its regularisation then outweighs the data: pass ``reduction="sum"``, and the booster's weights as
+        ``weight``, for it does not apply them. Some objectives are called as (labels, predictions): here the
+        prediction comes first, unless both are passed by name.
         """
         want = GRAD | HESS
         result = evaluate(

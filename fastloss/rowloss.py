@@ -56,9 +56,9 @@ class RowLoss(Presented, Program):
         means waiting, a row whose label is no class counts as absent, and a later call raises, or
         `fastloss.synchronize`; with ``True`` this one does, before anything is written.
 
-    Labels are an integer array of the batch's shape, of any integer dtype; a dense target has the shape of the scores:
-    one-hot, or any masses. float32 and float64 are computed as they are, float16 and bfloat16 in float32; sums over a
-    row in strips of 2,048 in the type of the arithmetic, and from there on in float64.
+    Labels are an array of the batch's shape, of any integer dtype or, on the host, of whole floats; a dense target has
+    the shape of the scores: one-hot, or any masses. float32 and float64 are computed as they are, float16 and bfloat16
+    in float32; sums over a row in strips of 2,048 in the type of the arithmetic, and from there on in float64.
 
     NaN in, NaN out: a row in which a number is not known has a loss of NaN and NaN in its derivatives. It may be
     anything in a row that is absent, and in a part of the loss that counts nothing (the teacher's with ``alpha=1``). A
@@ -157,6 +157,10 @@ class RowLoss(Presented, Program):
         """The gradient and the diagonal of the Hessian: what boosting asks for.
 
         The second derivative is the true one almost everywhere, never a bound or a stand-in.
+
+        How not to boost with it: the default ``reduction="mean"`` makes both n times smaller than a booster expects:
+        pass ``reduction="sum"``, and the booster's weights as ``weight``. Some objectives are called as (labels,
+        predictions): here the scores come first, unless both are passed by name.
         """
         options = Options(
             GRAD | HESS, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,

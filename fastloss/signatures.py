@@ -73,7 +73,7 @@ class Presented(Parametrised):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self.present()
+        self._present()
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         """Make an instance of a class of its own."""
@@ -91,7 +91,7 @@ class Presented(Parametrised):
         """
         twin: Self = Presented.__new__(type(self).__mro__[1])
         twin.__dict__.update(super().bind(**parameters).__dict__)
-        twin.present()
+        twin._present()
         return twin
 
     @property
@@ -99,7 +99,7 @@ class Presented(Parametrised):
         """What its author wrote of it."""
         return self.__dict__.get("__doc__") or ""
 
-    def present(self) -> None:
+    def _present(self) -> None:
         """Give the verbs, each in this loss's own copy, its signature and its documentation."""
         own, values, more = type(self), self.values, taken(self)
         text = f"{self.own_text.lstrip().partition(chr(10))[0]}\n\n{_arguments(self, more)}"
@@ -117,6 +117,14 @@ class Presented(Parametrised):
 def _verbs(shared: type) -> list[tuple[Any, str, str]]:
     found = [(getattr(shared, name), name) for name in (*VERBS, "bind")]
     return [(verb, name, inspect.cleandoc(verb.__doc__)) for verb, name in found]
+
+
+def passing(kind: type, inputs: tuple[str, ...], run: Any, loss: Presented) -> None:
+    """Show of verbs that pass all their keywords on to `run`, and parameters to `loss`, what these take."""
+    keywords = run.__kwdefaults__
+    loss.shown = inputs, keywords
+    for verb in (vars(kind)[name] for name in VERBS if name in vars(kind)):
+        verb.__wrapped__ = _Signed(run, ("self", *inputs), {**loss.values, **keywords})
 
 
 def _arguments(loss: Any, keywords: Iterable[str]) -> str:

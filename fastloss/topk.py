@@ -13,6 +13,7 @@ from .arrays import evaluate_chunks
 from .chunks import Chunks
 from .loss import LOSSES
 from .options import GRAD, HESS, VALUE, Options
+from .signatures import passing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,6 +52,8 @@ class TopKDistillation:
     def __init__(self) -> None:
         self.name = "topk_distillation"
         self.loss = LOSSES["distillation_from_probabilities"].called(self.name, ("pred", "teacher", "target"))
+        inputs = ("pred", "indices", "log_probabilities", "target")
+        passing(TopKDistillation, inputs, TopKDistillation._run, self.loss)
 
     def __repr__(self) -> str:
         return f"{self.name}()"

@@ -70,6 +70,16 @@ def test_signatures_are_those_of_the_loss(loss: Any, text: str) -> None:
     assert loss.name + text in " ".join(pydoc.render_doc(loss).split())
 
 
+def test_signatures_of_losses_with_a_class_of_their_own() -> None:
+    for verb in ("__call__", "value_and_grad", "grad"):
+        takes = list(inspect.signature(getattr(fl.linear_cross_entropy, verb)).parameters)
+        assert takes[:8] == ["hidden", "weight", "labels", "z_loss", "softcap", "bias", "chunk", "sample_weight"]
+        assert "keywords" not in takes and "axis" not in takes
+    takes = list(inspect.signature(fl.topk_distillation.grad_and_hess).parameters)
+    assert takes[:4] == ["pred", "indices", "log_probabilities", "target"]
+    assert {"temperature", "axis", "out", "return_stats"} <= set(takes)
+
+
 @pytest.mark.parametrize("name", list(fl.LOSSES))
 def test_every_argument_is_explained_once(name: str) -> None:
     loss = fl.LOSSES[name]
