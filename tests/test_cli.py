@@ -7,13 +7,16 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import fastloss
 from fastloss import cli, warmup
-from fastloss.kernels import cache, place
+from fastloss.cli import ahead, arguments, listing
+from fastloss.demo import common, formulas, gains
+from fastloss.kernels import cache, place, threads
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,24 +70,65 @@ def test_version(capsys):
     assert capsys.readouterr() == (f"fastloss {fastloss.__version__}\n", "")
 
 
-@pytest.mark.parametrize("argv", [[], ["nothing"], ["losses", "--nothing"], ["warmup", "--dtype", "int8"]])
-def test_wrong_usage(argv, capsys):
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        ([], "which command? demo, losses"),
+        (["nothing"], "there is no command 'nothing'; demo, losses, warmup, cache, bench"),
+        (["loses"], "there is no command 'loses'; did you mean losses?"),
+        (["huber"], "there is no command 'huber'; did you mean `fastloss losses huber`?"),
+        (["--halp"], "there is no option '--halp'; did you mean --help?"),
+        (["losses", "--nothing"], "losses: unrecognized arguments: --nothing; see `fastloss losses --help`"),
+        (["losses", "--jsn"], "losses: unrecognized arguments: --jsn; did you mean --json?"),
+        (["warmup", "--dtype", "int8"], "argument --dtype: expected float32, float64, float16, bfloat16, got 'int8'"),
+        (["warmup", "huber", "--jobs=0"], "argument --jobs: expected a positive number, got '0'"),
+        (["warmup", "huber", "--all"], "warmup: --all compiles all losses; leave out huber or --all"),
+    ],
+)
+def test_wrong_usage_is_one_line_that_says_what_is_right(argv, hint, capsys):
     assert cli.main(argv) == 2
     out, err = capsys.readouterr()
     assert not out
-    assert err.startswith("usage: fastloss")
+    assert err.startswith("fastloss: ")
+    assert hint in err
+    assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("jobs", ["0", "-1", "two"])
-def test_number_of_jobs(jobs, capsys):
-    assert cli.main(["warmup", "huber", f"--jobs={jobs}"]) == 2
-    assert f"expected a positive number, got '{jobs}'" in capsys.readouterr().err
-
-
-def test_help_names_every_command(capsys):
+def test_help_is_one_screen(capsys):
     assert cli.main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines[5:10]] == list(arguments.COMMANDS)
+    examples = [line.split("  ")[1].split()[1:] for line in lines if line.startswith("  fastloss ")]
+    assert len(examples) == 3
+    for words in examples:
+        arguments.parsed(words)
+
+
+@pytest.mark.parametrize("command", list(arguments.COMMANDS))
+def test_each_command_has_a_help_of_one_screen(command, capsys):
+    assert cli.main(["--help", command]) == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in ("demo", "bench", "warmup", "losses", "cache"))
+    assert text.startswith(f"usage: fastloss {command}")
+    assert text.count("\n") <= 24
+
+
+def test_arguments_go_in_any_order():
+    parsed = [
+        vars(arguments.parsed(line.split()))
+        for line in (
+            "warmup huber mse --dtype float32,float64 --jobs 2",
+            "--jobs 2 warmup huber --dtype float32,float64 mse",
+        )
+    ]
+    for one in parsed:
+        one.pop("run")
+    assert parsed[0] == parsed[1]
+    assert parsed[0]["losses"] == ["huber", "mse"]
+    # What a list after an option leaves among the losses is a dtype all the same.
+    spaced = arguments.parsed(["warmup", "--dtype", "float32", "float64", "huber"])
+    assert ahead._asked(spaced) == (["huber"], ["float32", "float64"])
 
 
 def test_losses(capsys):
@@ -108,10 +152,52 @@ def test_losses_as_json(capsys):
     assert huber["second_derivative"] is True
 
 
+def test_everything_about_some(capsys):
+    assert cli.main(["losses", "MSE", "huber", "linear_cross_entropy", "l1", "mae"]) == 0
+    text = capsys.readouterr().out
+    assert re.findall(r"(?m)^\w+\(.*\)$", text) == [
+        "squared_error(pred, target)", "huber(pred, target, delta=1)",
+        "linear_cross_entropy(hidden, weight, labels, **keywords)", "absolute_error(pred, target)",
+    ]  # fmt: skip
+    for told in ("r^2 / 2 where |r| <= delta", "(Huber, 1964)", "delta = 1: a number greater than 0",
+                 "also called l1, mae", "defined in  fastloss.losses.robust", "(np.float64(1.75), array("):  # fmt: skip
+        assert told in text
+
+
+@pytest.mark.parametrize("name", list(fastloss.LOSSES))
+def test_everything_tells_each_input_and_parameter(name):
+    loss, text = fastloss.LOSSES[name], listing.everything(name)
+    assert all(f"{word}: " in text for word in loss.inputs)
+    assert all(f"{word} = " in text for word in loss.parameters)
+    assert text.count(">>> import fastloss") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "also"),
+    [
+        ("outliers", "absolute_error", "cauchy"),
+        ("HUBER", "modified_huber", "pseudo_huber"),  # names before what only mentions it
+        ("label noise robust", None, None),
+        ("wrong labels", "modified_huber", "generalized_cross_entropy"),
+        ("mae", "absolute_error", None),
+    ],
+)
+def test_search(text, first, also, capsys):
+    code = cli.main(["losses", "--search", text])
+    out, err = capsys.readouterr()
+    found = re.findall(r"(?m)^(\w+)\(", out)
+    if first is None:
+        assert (code, found) == (1, [])
+        assert err.startswith(f"fastloss: no loss speaks of '{text}'")
+    else:
+        assert (code, found[0]) == (0, first)
+        assert also is None or also in found
+        assert len(found) < 20
+
+
 def test_a_closed_pipe_is_no_traceback():
-    script = "import sys; from fastloss.cli import main; sys.exit(main(['losses']))"
     process = subprocess.Popen(
-        [sys.executable, "-c", script],
+        [sys.executable, "-m", "fastloss", "losses"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -119,17 +205,56 @@ def test_a_closed_pipe_is_no_traceback():
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(60) == 1
+    assert process.wait(60) == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
+def test_a_full_disk_is_one_line():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "fastloss", "losses"], env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=full,
+            stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "fastloss: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", ["demo", "warmup", "bench"])
+def test_a_setting_that_is_no_number_is_one_line(command, monkeypatch, capsys):
+    monkeypatch.setattr(threads, "_cap_known", False)
+    monkeypatch.setenv(threads.VARIABLE, "many")
+    assert cli.main([command]) == 2
+    expected = f"fastloss: {threads.VARIABLE} must be a whole number of at least 1, got 'many'\n"
+    assert capsys.readouterr() == ("", expected)
+    assert cli.main(["losses", "huber"]) == 0  # which asks no thread
+
+
+def test_a_setting_that_is_done_without_is_one_line(tmp_path):
+    env = {cache.VARIABLE: str(tmp_path), "FASTLOSS_PARALLEL_FROM": "many", "FASTLOSS_NUM_THREADS": "1"}
+    done = command("-m", "fastloss", "bench", **env)
+    lines = done.stderr.splitlines()
+    assert lines[0] == "fastloss: FASTLOSS_PARALLEL_FROM must be a positive whole number, got 'many'"
+    assert lines[1].startswith("fastloss: there are no threads to measure")
+    assert (done.returncode, len(lines)) == (1, 2)
+
+
+def test_memory_that_is_not_there_is_one_line(monkeypatch, capsys):
+    def exhausted(*args):
+        raise MemoryError
+
+    monkeypatch.setattr(listing, "named", exhausted)
+    assert cli.main(["losses", "huber"]) == 1
+    assert capsys.readouterr() == ("", "fastloss: out of memory\n")
 
 
 def test_unknown_loss(capsys):
-    assert cli.main(["warmup", "hubber"]) == 2
-    out, err = capsys.readouterr()
-    assert not out
-    assert err.startswith("fastloss: no loss is named 'hubber'; did you mean huber")
-    assert err.count("\n") == 1
-    assert cli.main(["warmup", "qqqqq"]) == 2
-    assert "`fastloss losses` lists them" in capsys.readouterr().err
+    for command in ("warmup", "losses"):
+        assert cli.main([command, "hubber"]) == 2
+        out, err = capsys.readouterr()
+        assert not out
+        assert err.startswith("fastloss: no loss is named 'hubber'; did you mean huber")
+        assert err.count("\n") == 1
+        assert cli.main([command, "qqqqq"]) == 2
+        assert "`fastloss losses` lists them" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("argv", [["warmup", "huber"], ["cache"], ["cache", "--clear"]])
@@ -189,7 +314,7 @@ def test_a_failure_names_the_loss(own_cache, monkeypatch, capsys):
 
 def test_warmup_leaves_nothing_to_compile(tmp_path):
     env = {cache.VARIABLE: str(tmp_path / "cache")}
-    warmup = command("-m", "fastloss.cli", "warmup", "huber", "--dtype", "float32", "--jobs", "1", "--quiet", **env)
+    warmup = command("-m", "fastloss", "warmup", "huber", "--dtype", "float32", "--jobs", "1", "--quiet", **env)
     assert (warmup.returncode, warmup.stderr) == (0, "")
     match = re.fullmatch(r"(.*): (\d+) kernels, [\d.]+ .B \((\d+) new\)\n", warmup.stdout)
     assert match
@@ -203,18 +328,52 @@ def test_warmup_leaves_nothing_to_compile(tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*.kernel")) == before
 
     # Two processes find all of it too, and say what they do.
-    again = command("-m", "fastloss.cli", "warmup", "huber", "huber", "--dtype", "float32", "--jobs", "2", **env)
+    again = command("-m", "fastloss", "warmup", "huber", "huber", "--dtype", "float32", "--jobs", "2", **env)
     assert again.returncode == 0
     assert "(0 new)" in again.stdout
-    assert again.stderr.startswith("compiling huber for float32")
-    assert again.stderr.endswith("1 of 1 done\n")
+    first, second = again.stderr.splitlines()
+    assert first == "compiling huber for float32, 2 at a time"
+    assert re.fullmatch(r"huber float32: [\d.]+ s of a core; 1 of 1 done", second)
+
+
+def test_estimates_are_of_what_was_measured():
+    units = warmup.units(["huber", "squared_error", "cross_entropy"], ["float32"])
+    assert len(units) == 12
+    now = [0.0]
+    estimate = warmup.Estimate(units, lambda: now[0])
+    assert estimate.remaining() == 0.0  # nothing is known yet
+    for verb, seconds in zip(warmup.VERBS, (1.0, 2.0, 2.0, 3.0), strict=True):
+        estimate.note(("huber", "float32", verb), seconds)
+    # Two processes: 8 seconds of a core in 4 of the clock. The others are taken to be like the first, verb by verb.
+    now[0] = 4.0
+    assert estimate.remaining() == pytest.approx((8.0 + 8.0) / 2)
+    assert estimate.taken(("huber", "float32")) == 8.0
+    estimate.note(("cross_entropy", "float32", "grad"), 92.0)
+    now[0] = 50.0
+    # Rows are like rows, elements like elements.
+    assert estimate.remaining() == pytest.approx((8.0 + 3 * 92.0) / 2)
 
 
 def test_demo():
-    demo = command("-W", "error", "-m", "fastloss.cli", "demo", "--quick")
-    assert (demo.returncode, demo.stderr) == (0, ""), demo.stderr
+    demo = command("-W", "error", "-m", "fastloss", "demo", "--quick")
+    assert demo.returncode == 0, demo.stderr
+    assert all(line.startswith("... ") for line in demo.stderr.splitlines()), demo.stderr  # where it takes its time
     rows = demo.stdout.splitlines()
     assert max(map(len, rows)) <= 100
+
+    # What is gained comes first.
+    gains = [row.split()[0] for row in rows if re.search(r"\d+ -> \d+", row)]
+    assert gains == ["squared_error", "huber", "cross_entropy"]
+    assert rows[2].startswith("1. What you gain: value and gradient of 1,048,576 float32 numbers")
+    assert "DIFFER" not in demo.stdout
+
+    # The same function has the same minimum; a tenth of wrong targets spoils least squares.
+    own, reference, least = (
+        _figures(rows, start)
+        for start in ("fastloss, SciPy (delta", "scikit-learn, HuberRegressor", "scikit-learn, LinearRegression")
+    )
+    assert own[:2] == reference[:2]
+    assert own[0] < 0.5 * least[0]
 
     # The two minimise the same convex function: at most a borderline image or two differ.
     own, reference = (_figures(rows, start) for start in ("fastloss, SciPy  ", "scikit-learn, LogisticRegression"))
@@ -231,17 +390,10 @@ def test_demo():
     # Over a hundred runs the gain was 0.06, and never negative. A soft part without effect would leave them equal.
     assert alone[0] + 0.02 < taught[0] < teacher[0]
 
-    own, reference, least = (
-        _figures(rows, start)
-        for start in ("fastloss, SciPy (delta", "scikit-learn, HuberRegressor", "scikit-learn, LinearRegression")
-    )
-    for mine, theirs, squares in zip(own[:2], reference[:2], least[:2], strict=True):
-        assert mine < 1.05 * theirs
-        assert mine < 0.5 * squares
-
-    timed = [row.split()[0] for row in rows if "MiB" in row]
-    assert timed == ["squared_error", "huber", "cross_entropy"]
-    assert "DIFFER" not in demo.stdout
+    # What each part showed stands at its end, and at that of all.
+    shown = [row.partition("=> ")[2] for row in rows if "=> " in row]
+    last = rows[rows.index("What this showed:") + 1 :]
+    assert last[:4] == [f"{number}. {text}" for number, text in enumerate(shown, 1)]
 
 
 def _figures(rows: list[str], start: str) -> list[float]:
@@ -250,8 +402,26 @@ def _figures(rows: list[str], start: str) -> list[float]:
     return [float(text) for text in re.findall(r"(?<=\s)\d+\.\d+(?=\s|$)", row[45:])]
 
 
-def test_every_formula_of_the_demo_is_its_loss():
-    from fastloss.demo import table
+def test_a_comparison_says_what_is_noise():
+    clear, noise, lost = (common.Compared(1.0, r, low, high) for r, low, high in
+                          ((2.0, 1.5, 2.5), (0.7, 0.4, 1.3), (0.7, 0.6, 0.8)))  # fmt: skip
+    assert (clear.tie, clear.slower, str(clear)) == (False, False, "2.0x (1.5 to 2.5)")
+    assert (noise.tie, noise.slower, str(noise)) == (True, False, "tie (0.4 to 1.3)")
+    assert (lost.tie, lost.slower, str(lost)) == (False, True, "0.7x (0.6 to 0.8) slower")
 
-    assert set(table.FORMULAS) <= set(fastloss.LOSSES)
-    assert set(table.SELECTION) <= set(table.FORMULAS)
+
+def test_what_may_be_a_tie_is_measured_longer():
+    calls = []
+    common.compared(lambda: calls.append("own"), lambda: time.sleep(2e-3), runs=4)
+    assert len(calls) == 4
+    calls.clear()
+    common.compared(lambda: (calls.append("own"), time.sleep(2e-3)), lambda: None, runs=4)
+    assert len(calls) == 12
+    calls.clear()
+    common.compared(lambda: calls.append("own"), lambda: None, budget=0.0)
+    assert len(calls) == 3
+
+
+def test_every_formula_of_the_demo_is_its_loss():
+    assert set(formulas.FORMULAS) <= set(fastloss.LOSSES)
+    assert {*gains.SELECTION, *gains.QUICK} <= set(formulas.FORMULAS)

@@ -1,6 +1,8 @@
-"""Linear models: the digits by multinomial logistic regression, and a regression that withstands wrong targets."""
+"""Linear models: a regression that withstands wrong targets, and the digits by multinomial logistic regression."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import minimize
@@ -10,30 +12,111 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from ..loss import LOSSES
-from .common import SEED, Array, digit_images, duration, timed
+from .common import SEED, Array, compared, digit_images, duration, said, timed
+
+if TYPE_CHECKING:
+    from .screen import Screen
+
+# -- a robust regression ----------------------------------------------------------------------------------------------
+
+
+def diabetes(screen: Screen, title: str, corrupted: float = 0.1, knee: float = 1.35) -> None:
+    """Huber's loss on data of which some targets are wrong, beside least squares and scikit-learn's HuberRegressor."""
+    x, y = load_diabetes(return_X_y=True)
+    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.25, random_state=SEED)
+    scaler = StandardScaler().fit(x_train)
+    x_train, x_test = scaler.transform(x_train), scaler.transform(x_test)
+    rng = np.random.default_rng(SEED)
+    wrong = rng.choice(len(y_train), round(corrupted * len(y_train)), replace=False)
+    y_train[wrong] = 10.0 * y_train[wrong]  # a slipped decimal point
+    screen.line(f"{title}: {len(y_train)} patients of the diabetes data to learn from, {len(y_test)} to be tested on;")
+    screen.line(
+        f"   {len(wrong)} targets to learn from are 10 times too large. Linear regression, Huber's loss, L-BFGS\n"
+    )
+
+    screen.step("huber: its kernel, from the cache or the compiler")
+    fit_huber(x_train[:20], y_train[:20], knee)
+    screen.step("fitting, and scikit-learn's fits")
+    least, huber = LinearRegression(), HuberRegressor(epsilon=knee, alpha=0.0, max_iter=1000)
+    least_time, _ = timed(lambda: least.fit(x_train, y_train))
+    times = compared(lambda: fit_huber(x_train, y_train, knee), lambda: huber.fit(x_train, y_train))
+    weights, scale = fit_huber(x_train, y_train, knee)
+
+    screen.line(f"   {'':45}{'mean |error|':>15}{'median |error|':>17}{'time':>12}")
+    means = []
+    for name, predicted, seconds in (
+        (f"fastloss, SciPy (delta = {knee:g} x {scale:.1f})", _with_constant(x_test) @ weights, times.own),
+        (f"scikit-learn, HuberRegressor ({knee:g} x {huber.scale_:.1f})", huber.predict(x_test), times.other),
+        ("scikit-learn, LinearRegression", least.predict(x_test), least_time),
+    ):
+        error = np.abs(predicted - y_test)
+        means.append(error.mean())
+        screen.line(f"   {name:45}{error.mean():15.2f}{np.median(error):17.2f}{duration(seconds):>12}")
+    screen.line("\n   The first two minimise the same function, of weights and scale at once. LinearRegression takes")
+    screen.line("   less time because it solves one linear system, and outliers pull it away for the same reason.")
+    screen.line("   The targets of the test are as measured.\n")
+    screen.showed(
+        f"an error of {means[0]:.0f} in the mean, least squares {means[2]:.0f}; HuberRegressor's fit, {said(times)}."
+    )
+
+
+def fit_huber(x: Array, y: Array, knee: float) -> tuple[Array, float]:
+    """Weights of a linear regression, the constant last, and the scale of its residuals, both by Huber's loss.
+
+    Of the residuals r and their scale s the sum of s + 2 huber(r, delta=knee s) / s is least, which is convex in both.
+    Its derivative by s is 1 - (g / s)^2, where g is the gradient of huber by r: r itself, but at most delta.
+    """
+    loss = LOSSES["huber"]
+    x = _with_constant(x)
+    n = len(y)
+
+    def objective(found: Array) -> tuple[float, Array]:
+        weights, scale = found[:-1], found[-1]
+        value, grad = loss.value_and_grad(x @ weights, y, delta=knee * scale, reduction="sum")
+        by_scale = n - np.vdot(grad, grad) / scale**2
+        return n * scale + 2.0 * value / scale, np.append((2.0 / scale) * (grad @ x), by_scale)
+
+    start = np.zeros(x.shape[1] + 1)
+    start[-1] = 1.0
+    bounds = [(-np.inf, np.inf)] * x.shape[1] + [(10.0 * np.finfo(float).eps, np.inf)]
+    best = minimize(
+        objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 1000, "gtol": 1e-5}
+    )
+    return best.x[:-1], float(best.x[-1])
+
+
+def _with_constant(x: Array) -> Array:
+    return np.hstack([x, np.ones((len(x), 1))])
+
 
 # -- a classifier -----------------------------------------------------------------------------------------------------
 
 
-def digits(penalty: float = 1.0) -> None:
+def digits(screen: Screen, title: str, penalty: float = 1.0) -> None:
     """Multinomial logistic regression, beside scikit-learn's with the same penalty and tolerance."""
     x_train, x_test, labels_train, labels_test = digit_images()
-    print(f"1. Handwritten digits: {len(x_train)} images to learn from, {len(x_test)} to be tested on")
-    print("   multinomial logistic regression: cross_entropy, L2 penalty, L-BFGS\n")
+    screen.line(f"{title}: {len(x_train)} images to learn from, {len(x_test)} to be tested on;")
+    screen.line("   multinomial logistic regression: cross_entropy, L2 penalty, L-BFGS\n")
 
+    screen.step("cross_entropy: its kernel for float64, from the cache or the compiler")
+    fit_multinomial(x_train[:20], labels_train[:20], penalty)
+    screen.step("fitting, and scikit-learn's fit")
     reference = LogisticRegression(C=1.0 / penalty, max_iter=1000)
-    reference_time, _ = timed(lambda: reference.fit(x_train, labels_train))
-    loaded, _ = timed(lambda: fit_multinomial(x_train[:20], labels_train[:20], penalty))
-    own_time, weights = timed(lambda: fit_multinomial(x_train, labels_train, penalty))
-    own = (_with_constant(x_test) @ weights).argmax(axis=1)
+    times = compared(
+        lambda: fit_multinomial(x_train, labels_train, penalty), lambda: reference.fit(x_train, labels_train)
+    )
+    own = (_with_constant(x_test) @ fit_multinomial(x_train, labels_train, penalty)).argmax(axis=1)
 
-    print(f"   {'':45}{'test accuracy':>15}{'time':>12}")
-    for name, accuracy, seconds in (
-        ("fastloss, SciPy", np.mean(own == labels_test), own_time),
-        ("scikit-learn, LogisticRegression", reference.score(x_test, labels_test), reference_time),
+    screen.line(f"   {'':45}{'test accuracy':>15}{'time':>12}")
+    right = [np.mean(own == labels_test), reference.score(x_test, labels_test)]
+    for name, accuracy, seconds in zip(
+        ("fastloss, SciPy", "scikit-learn, LogisticRegression"), right, (times.own, times.other), strict=True
     ):
-        print(f"   {name:45}{accuracy:15.4f}{duration(seconds):>12}")
-    print(f"   (before that, {duration(loaded)} to load Numba and to compile the kernel or find it in the cache)\n")
+        screen.line(f"   {name:45}{accuracy:15.4f}{duration(seconds):>12}")
+    screen.line()
+    screen.showed(
+        f"{100 * right[0]:.1f}% right, scikit-learn's LogisticRegression {100 * right[1]:.1f}%; {said(times)}."
+    )
 
 
 def fit_multinomial(x: Array, labels: Array, penalty: float) -> Array:
@@ -57,66 +140,3 @@ def fit_multinomial(x: Array, labels: Array, penalty: float) -> Array:
     options = {"maxiter": 1000, "gtol": 1e-4, "ftol": 64 * np.finfo(float).eps}
     best = minimize(objective, np.zeros(features * 10), jac=True, method="L-BFGS-B", options=options)
     return np.asarray(best.x).reshape(features, 10)
-
-
-def _with_constant(x: Array) -> Array:
-    return np.hstack([x, np.ones((len(x), 1))])
-
-
-# -- a robust regression ----------------------------------------------------------------------------------------------
-
-
-def diabetes(corrupted: float = 0.1, knee: float = 1.35) -> None:
-    """Huber's loss on data of which some targets are wrong, beside least squares and scikit-learn's HuberRegressor."""
-    x, y = load_diabetes(return_X_y=True)
-    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.25, random_state=SEED)
-    scaler = StandardScaler().fit(x_train)
-    x_train, x_test = scaler.transform(x_train), scaler.transform(x_test)
-    rng = np.random.default_rng(SEED)
-    wrong = rng.choice(len(y_train), round(corrupted * len(y_train)), replace=False)
-    y_train[wrong] = 10.0 * y_train[wrong]  # a slipped decimal point
-    print(f"3. Diabetes: {len(y_train)} patients to learn from, {len(y_test)} to be tested on")
-    print(f"   linear regression, Huber's loss, L-BFGS; {len(wrong)} targets to learn from are 10 times too large\n")
-
-    least, huber = LinearRegression(), HuberRegressor(epsilon=knee, alpha=0.0, max_iter=1000)
-    least_time, _ = timed(lambda: least.fit(x_train, y_train))
-    huber_time, _ = timed(lambda: huber.fit(x_train, y_train))
-    fit_huber(x_train[:20], y_train[:20], knee, 1.0)
-    own_time, (weights, scale) = timed(lambda: fit_huber_to_scale(x_train, y_train, knee))
-
-    print(f"   {'':45}{'mean |error|':>15}{'median |error|':>17}{'time':>12}")
-    for name, predicted, seconds in (
-        (f"fastloss, SciPy (delta = {knee:g} x {scale:.0f})", _with_constant(x_test) @ weights, own_time),
-        (f"scikit-learn, HuberRegressor ({knee:g} x {huber.scale_:.0f})", huber.predict(x_test), huber_time),
-        ("scikit-learn, LinearRegression", least.predict(x_test), least_time),
-    ):
-        error = np.abs(predicted - y_test)
-        print(f"   {name:45}{error.mean():15.2f}{np.median(error):17.2f}{duration(seconds):>12}")
-    print("   (fastloss: the scale is the median absolute residual of a first fit; HuberRegressor estimates it\n"
-          "   along with the weights. The targets of the test are as measured.)\n")  # fmt: skip
-
-
-def fit_huber_to_scale(x: Array, y: Array, knee: float) -> tuple[Array, float]:
-    """Weights, and the scale of the residuals: that of the targets serves a first fit, whose residuals' the second."""
-    scale = _deviation(y - np.median(y))
-    scale = _deviation(y - _with_constant(x) @ fit_huber(x, y, knee, scale))
-    return fit_huber(x, y, knee, scale), scale
-
-
-def _deviation(residuals: Array) -> float:
-    """A standard deviation that outliers do not move: the median of normal residuals is 0.6745 of it."""
-    return float(np.median(np.abs(residuals))) / 0.6745
-
-
-def fit_huber(x: Array, y: Array, knee: float, scale: float) -> Array:
-    """Weights of a linear regression, the constant last, that minimise the mean of Huber's loss."""
-    loss = LOSSES["huber"].bind(delta=knee * scale)
-    x = _with_constant(x)
-
-    def objective(weights: Array) -> tuple[float, Array]:
-        value, grad = loss.value_and_grad(x @ weights, y)
-        return value, x.T @ grad
-
-    start = np.zeros(x.shape[1])
-    start[-1] = np.median(y)
-    return np.asarray(minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x)

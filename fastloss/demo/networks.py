@@ -14,6 +14,8 @@ from .common import SEED, Array, digit_images, duration, timed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .screen import Screen
+
 LARGE, SMALL = 256, 16  # units in the hidden layer of the teacher, of a student
 FEW = 100  # images that a student learns from
 TEMPERATURE, ALPHA = 4.0, 0.1
@@ -22,38 +24,46 @@ Network = list[Array]
 """Weights and constants of the hidden layer, then those of the output."""
 
 
-def distillation(seeds: Sequence[int]) -> None:
+def distillation(screen: Screen, title: str, seeds: Sequence[int]) -> None:
     """One teacher; for each seed two students that differ in nothing but the loss."""
     x, x_test, labels, labels_test = digit_images()
-    x, x_test = x.astype(np.float32), x_test.astype(np.float32)
-    print("2. Distillation: the same digits, networks with one hidden layer, Adam, float32")
-    print(
-        f"   The teacher, of {LARGE} units, learns from all {len(x)} images. A student, of {SMALL}, learns from {FEW}:"
-    )
-    print("   from their labels, or from those and the teacher's logits for the same images (distillation,")
-    print(f"   temperature {TEMPERATURE:g}, alpha {ALPHA:g}). A seed draws the images and the starting weights, alike")
-    print(f"   for both losses. Mean ± standard deviation of seeds {seeds[0]} to {seeds[-1]}, median time of one\n")
+    screen.line(f"{title}: the same digits, networks with one hidden layer, Adam. The teacher, of {LARGE} units,")
+    screen.line(f"   learns from all {len(x)} images. A student, of {SMALL}, learns from {FEW}: from their labels, or")
+    screen.line("   from those and the teacher's logits for the same images (distillation, temperature "
+                f"{TEMPERATURE:g}, alpha {ALPHA:g}).")  # fmt: skip
+    screen.line("   A seed draws the images and the starting weights, alike for both losses. Mean ± standard")
+    screen.line(f"   deviation of seeds {seeds[0]} to {seeds[-1]}, median time of one\n")
 
     hard, soft = LOSSES["cross_entropy"], LOSSES["distillation"].bind(temperature=TEMPERATURE, alpha=ALPHA)
-    loaded, _ = timed(lambda: (train(hard, x, (labels,), 1, 0, 1), train(soft, x, (x[:, :10], labels), 1, 0, 1)))
+    screen.step("distillation: its kernel, from the cache or the compiler")
+    train(soft, x, (x[:, :10], labels), 1, 0, 1)
+    screen.step("training the teacher")
     teachers = [timed(partial(train, hard, x, (labels,), LARGE, SEED))]
     alone, taught = [], []
     for seed in seeds:
         few = np.random.default_rng(seed).choice(len(x), FEW, replace=False)
         targets, logits = labels[few], scores(teachers[0][1], x[few])[1]
+        screen.step(f"training student {seed} by labels alone")
         alone.append(timed(partial(train, hard, x[few], (targets,), SMALL, seed)))
+        screen.step(f"training student {seed} by labels and logits")
         taught.append(timed(partial(train, soft, x[few], (logits, targets), SMALL, seed)))
 
-    print(f"   {'':45}{'test accuracy':>18}{'time':>12}")
+    screen.line(f"   {'':45}{'test accuracy':>18}{'time':>12}")
+    means = []
     for name, trials in (
         (f"teacher of {len(x)} images", teachers),
         (f"student of {FEW} images, labels alone", alone),
         (f"student of {FEW} images, labels and logits", taught),
     ):
         found = [float(np.mean(scores(network, x_test)[1].argmax(axis=1) == labels_test)) for _, network in trials]
+        means.append(mean(found))
         accuracy = f"{mean(found):.4f}" + (f" ± {stdev(found):.4f}" if len(found) > 1 else "")
-        print(f"   {name:45}{accuracy:>18}{duration(median(seconds for seconds, _ in trials)):>12}")
-    print(f"   (before that, {duration(loaded)} to compile the kernels or find them in the cache)\n")
+        screen.line(f"   {name:45}{accuracy:>18}{duration(median(seconds for seconds, _ in trials)):>12}")
+    screen.line()
+    screen.showed(
+        f"{100 * means[2]:.1f}% right with the teacher's logits, {100 * means[1]:.1f}% without, from {FEW} images: "
+        "two losses in one pass."
+    )
 
 
 def scores(network: Network, x: Array) -> tuple[Array, Array]:
@@ -75,7 +85,7 @@ def train(
         rows = rng.integers(len(x), size=32)
         batch = x[rows]
         hidden, logits = scores(network, batch)
-        # As in the first part, the gradient takes the place of the logits.
+        # As in the part before, the gradient takes the place of the logits.
         _, grad = loss.value_and_grad(logits, *(target[rows] for target in targets), out=logits)
         back = grad @ network[2].T * (hidden > 0.0)
         slopes = batch.T @ back, back.sum(axis=0), hidden.T @ grad, grad.sum(axis=0)

@@ -1,0 +1,203 @@
+"""`fastloss losses`: all of them by family, a line or two each; everything about some; or those that tell of a text."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from ..functions import log_softmax, logsumexp, softmax
+from ..linear import linear_cross_entropy
+from ..loss import LOSSES
+from ..losses import ALIASES
+from ..topk import topk_distillation
+from .stop import FAILED, OK, USAGE, Stop, tell
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Sequence
+
+BESIDE: dict[str, Any] = {
+    "linear_cross_entropy": linear_cross_entropy,
+    "topk_distillation": topk_distillation,
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+    "logsumexp": logsumexp,
+}
+"""What is told of, too, though the registry of losses does not hold it."""
+
+TARGETS = {"labels": "labels", "both": "labels, or a target for each class", "dense": "a target for each class"}
+WIDTH = 100
+
+
+def losses(args: argparse.Namespace) -> int:
+    """List them all, or tell of those that are asked for."""
+    names = named(args.names, BESIDE) if args.names else [*LOSSES, *([] if args.json else BESIDE)]
+    if args.search is not None:
+        names = found(args.search, names)
+    if args.json:
+        print(json.dumps([described(LOSSES[name]) for name in names if name in LOSSES], indent=2))
+    elif args.names and args.search is None:
+        print("\n\n".join(map(everything, names)))
+    else:
+        print("\n".join(_listed(names, families=args.search is None)))
+        if sys.stdout is not None and sys.stdout.isatty():
+            tell(f"\n{len(names)} of them; `fastloss losses NAME` tells all of one, `--search TEXT` finds some")
+    return OK
+
+
+def named(names: Iterable[str], beside: Iterable[str] = ()) -> list[str]:
+    """The losses of these names, each once."""
+    result: dict[str, None] = {}
+    for name in names:
+        plain = _plain(name)
+        full = ALIASES.get(plain, plain)
+        if full not in LOSSES and full not in beside:
+            hint = nearest(name, beside)
+            raise Stop(f"no loss is named {name!r}; {hint or '`fastloss losses` lists them'}", USAGE)
+        result[full] = None
+    return list(result)
+
+
+def nearest(name: str, beside: Iterable[str] = ()) -> str:
+    """A question with the names that are most like this one, or an empty text."""
+    close = difflib.get_close_matches(_plain(name), [*LOSSES, *ALIASES, *beside])
+    return f"did you mean {' or '.join(close)}?" if close else ""
+
+
+def _plain(name: str) -> str:
+    return name.strip().replace("-", "_").replace(" ", "_").lower()
+
+
+def found(text: str, names: Sequence[str]) -> list[str]:
+    """Those of whose names, parameters and description each word is a part; names first, then summaries."""
+    words = text.lower().split()
+    ranked: list[tuple[int, int, str]] = []
+    for name in names:
+        short = _short(name)
+        places = [" ".join([name, *short]), summary(name), f"{signature(name)} {_documented(name)}"]
+        places = [place.lower() for place in places]
+        if all(any(word in place for place in places) for word in words):
+            rank = next(k for k in range(3) if all(word in " ".join(places[: k + 1]) for word in words))
+            ranked.append((rank, len(ranked), name))
+    if not ranked:
+        hint = nearest(text)
+        raise Stop(f"no loss speaks of {text!r}{f'; {hint}' if hint else ''}", FAILED)
+    return [name for *_, name in sorted(ranked)]
+
+
+# -- what is told of one ----------------------------------------------------------------------------------------------
+
+
+def described(loss: Any) -> dict[str, Any]:
+    """What a program would read of a loss."""
+    return {
+        "name": loss.name,
+        "aliases": _short(loss.name),
+        "inputs": list(loss.inputs),
+        "domains": {name: str(domain) for name, domain in zip(loss.inputs, _domains(loss), strict=True)},
+        "parameters": {
+            name: {"default": loss.values[name], "domain": str(domain)} for name, domain in loss.parameters.items()
+        },
+        "second_derivative": loss.order >= 2,
+        "summary": summary(loss.name),
+        "description": _prose(loss.name),
+        "module": loss.__module__,
+    }
+
+
+def _domains(loss: Any) -> list[str]:
+    """What each input may be; a target of rows may be labels."""
+    domains = [str(domain) for domain in loss.domains]
+    kind = TARGETS.get(getattr(loss, "target", None) or "")
+    if kind:
+        domains[-1] = kind if domains[-1] == "a real number" else f"{kind}: {domains[-1]}"
+    return domains
+
+
+def everything(name: str) -> str:
+    """All that is known of a loss: formula, conventions and sources as its definition tells them, domains, names."""
+    lines = [signature(name), "", *_indented(summary(name)), ""]
+    if prose := _prose(name):
+        lines += [*textwrap.indent(prose, "  ").splitlines(), ""]
+    if name in LOSSES:
+        loss = LOSSES[name]
+        inputs = [f"{n}: {domain}" for n, domain in zip(loss.inputs, _domains(loss), strict=True)]
+        parameters = [f"{n} = {_default(loss.values[n])}: {domain}" for n, domain in loss.parameters.items()]
+        facts = [("inputs", inputs), ("parameters", parameters), ("also called", [", ".join(_short(name))])]
+        if loss.order < 2:
+            facts.append(("verbs", ["no grad_and_hess: there is no second derivative"]))
+        facts.append(("defined in", [loss.__module__]))
+        for title, told in facts:
+            lines += [f"  {title if not k else '':12}{line}" for k, line in enumerate(told) if line]
+    lines += ["", *textwrap.indent(_example(name), "  ").splitlines()] if _example(name) else []
+    return "\n".join(lines).rstrip()
+
+
+def signature(name: str) -> str:
+    """The call: inputs, and parameters with their defaults."""
+    if name not in LOSSES:
+        kept = [
+            str(p).partition(":")[0] + (f"={p.default}" if p.default is not p.empty else "")
+            for p in inspect.signature(BESIDE[name]).parameters.values()
+        ]
+        return f"{name}({', '.join(kept)})"
+    loss = LOSSES[name]
+    values = [f"{n}={_default(value)}" for n, value in loss.values.items()]
+    return f"{name}({', '.join([*loss.inputs, *values])})"
+
+
+def summary(name: str) -> str:
+    """The first line of the description."""
+    return _documented(name).partition("\n")[0]
+
+
+def _prose(name: str) -> str:
+    """The description without its first line and without the example at its end."""
+    return _documented(name).partition("\n")[2].partition("\n>>> import fastloss")[0].strip()
+
+
+def _example(name: str) -> str:
+    text = _documented(name)
+    start = text.find(">>> import fastloss")
+    return text[start:].strip() if start >= 0 else ""
+
+
+def _documented(name: str) -> str:
+    return inspect.cleandoc((LOSSES.get(name) or BESIDE[name]).__doc__ or "")
+
+
+def _short(name: str) -> list[str]:
+    return [short for short, full in ALIASES.items() if full == name]
+
+
+def _default(value: Any) -> str:
+    return "off" if value is None else format(value, "g")
+
+
+# -- the list ---------------------------------------------------------------------------------------------------------
+
+
+def _listed(names: Sequence[str], families: bool) -> list[str]:
+    """Two or more lines a loss; of all losses, under what their family's module says of itself."""
+    lines: list[str] = []
+    family = None
+    for name in names:
+        module = getattr(LOSSES.get(name), "__module__", "") or ""
+        if families and module != family:
+            about = (sys.modules[module].__doc__ or "").partition("\n")[0] if module else "Beside these:"
+            lines += ["", f"# {about}", ""] if lines else [f"# {about}", ""]
+            family = module
+        short = _short(name)
+        lines.append(signature(name) + (f"  (or {', '.join(short)})" if short else ""))
+        lines += _indented(summary(name), 4)
+        if loss := LOSSES.get(name):
+            lines += [f"    {n} = {_default(loss.values[n])}: {domain}" for n, domain in loss.parameters.items()]
+    return lines
+
+
+def _indented(text: str, by: int = 2) -> list[str]:
+    return textwrap.wrap(text, WIDTH + 30, initial_indent=" " * by, subsequent_indent=" " * by)
