@@ -114,14 +114,20 @@ VERBS = ("grad", "value_and_grad", "grad_and_hess", "bind")
 
 def meant(name: str, also: Iterable[str] = ()) -> list[str]:
     """The losses that somebody may mean by a name, the likeliest first; or what of `also` looks like it."""
+    if known := called(name):
+        return known
     forms = _spelt(name)
-    for form in forms:
-        known = PEERS.get(form) or ALIASES.get(form) or (form if form in LOSSES else None)
-        if known is not None:
-            return known.split()
     pool = [*LOSSES, *ALIASES, *PEERS, *also]
     close = [m for form in dict.fromkeys((forms[0], forms[-1])) for m in get_close_matches(form, pool, 3, 0.75)]
     return list(dict.fromkeys(n for m in close for n in (PEERS.get(m) or ALIASES.get(m) or m).split()))[:2]
+
+
+def called(name: str) -> list[str]:
+    """The losses that some library calls so, this one among them; the likeliest first."""
+    for form in _spelt(name):
+        if known := PEERS.get(form) or ALIASES.get(form) or (form if form in LOSSES else None):
+            return known.split()
+    return []
 
 
 def _spelt(name: str) -> list[str]:

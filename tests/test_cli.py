@@ -17,6 +17,7 @@ from fastloss import cli, warmup
 from fastloss.cli import ahead, arguments, listing
 from fastloss.demo import common, formulas, gains
 from fastloss.kernels import cache, place, threads
+from fastloss.options import taken
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -138,7 +139,7 @@ def test_losses(capsys):
     for name, loss in fastloss.LOSSES.items():
         assert f"\n{name}(" in f"\n{out}"
         assert loss.__doc__.strip().splitlines()[0] in out
-    assert "    delta = 1: a number greater than 0\n" in out
+    assert "    delta = 1: a number greater than 0, or inf\n" in out
 
 
 def test_losses_as_json(capsys):
@@ -148,12 +149,12 @@ def test_losses_as_json(capsys):
     assert {short: row["name"] for row in rows for short in row["aliases"]} == fastloss.ALIASES
     (huber,) = (row for row in rows if row["name"] == "huber")
     assert huber["inputs"] == ["pred", "target"]
-    assert huber["parameters"] == {"delta": {"default": 1.0, "domain": "a number greater than 0"}}
+    assert huber["parameters"] == {"delta": {"default": 1.0, "domain": "a number greater than 0, or inf"}}
     assert huber["second_derivative"] is True
 
 
 def test_everything_about_some(capsys):
-    assert cli.main(["losses", "MSE", "huber", "linear_cross_entropy", "l1", "mae"]) == 0
+    assert cli.main(["losses", "MSELoss", "huber", "linear_cross_entropy", "l1", "mae"]) == 0
     text = capsys.readouterr().out
     assert re.findall(r"(?m)^\w+\(.*\)$", text) == [
         "squared_error(pred, target)", "huber(pred, target, delta=1)",
@@ -170,6 +171,7 @@ def test_everything_tells_each_input_and_parameter(name):
     assert all(f"{word}: " in text for word in loss.inputs)
     assert all(f"{word} = " in text for word in loss.parameters)
     assert text.count(">>> import fastloss") == 1
+    assert all(word in text for word in taken(loss))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def losses() -> str:
     rows = ["| loss | short names | arguments | what it is for |", "|---|---|---|---|"]
     for loss in fl.LOSSES.values():
         short = ", ".join(f"`{a}`" for a, name in fl.ALIASES.items() if name == loss.name)
-        values = (f"{n}={v}" if v is None else f"{n}={v:g}" for n, v in loss.values.items())
+        values = (f"{n}={v}" if v is None or isinstance(v, bool) else f"{n}={v:g}" for n, v in loss.values.items())
         arguments = ", ".join([*loss.inputs, *values])
         summary = (loss.__doc__ or "").strip().split("\n")[0].rstrip(".")
         rows.append(f"| `{loss.name}` | {short} | {arguments} | {summary.replace('|', chr(92) + '|')} |")

@@ -97,7 +97,7 @@ def _demo() -> Parser:
 
 def _losses() -> Parser:
     parser = Parser("losses", "List the losses; tell all of those that are named; or find those that speak of a text.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a loss, by its name or a short one")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="by its name, a short one, or another library's")
     parser.add_argument("--search", metavar="TEXT", help="losses of whose names and description each word is a part")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(run=_later("listing", "losses"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
 import sys
@@ -13,6 +12,8 @@ from ..functions import log_softmax, logsumexp, softmax
 from ..linear import linear_cross_entropy
 from ..loss import LOSSES
 from ..losses import ALIASES
+from ..names import PEERS, called, meant
+from ..options import taken
 from ..topk import topk_distillation
 from .stop import FAILED, OK, USAGE, Stop, tell
 
@@ -50,26 +51,22 @@ def losses(args: argparse.Namespace) -> int:
 
 
 def named(names: Iterable[str], beside: Iterable[str] = ()) -> list[str]:
-    """The losses of these names, each once."""
+    """The losses of these names, ours or another library's, each once."""
     result: dict[str, None] = {}
     for name in names:
-        plain = _plain(name)
-        full = ALIASES.get(plain, plain)
-        if full not in LOSSES and full not in beside:
+        full = ALIASES.get(name, name)
+        known = [full] if full in LOSSES or full in beside else called(name)
+        if len(known) != 1 or known[0] not in (*LOSSES, *beside):
             hint = nearest(name, beside)
             raise Stop(f"no loss is named {name!r}; {hint or '`fastloss losses` lists them'}", USAGE)
-        result[full] = None
+        result[known[0]] = None
     return list(result)
 
 
 def nearest(name: str, beside: Iterable[str] = ()) -> str:
-    """A question with the names that are most like this one, or an empty text."""
-    close = difflib.get_close_matches(_plain(name), [*LOSSES, *ALIASES, *beside])
-    return f"did you mean {' or '.join(close)}?" if close else ""
-
-
-def _plain(name: str) -> str:
-    return name.strip().replace("-", "_").replace(" ", "_").lower()
+    """A question with the names that may be meant, or an empty text."""
+    likely = meant(name, beside)
+    return f"did you mean {' or '.join(likely)}?" if likely else ""
 
 
 def found(text: str, names: Sequence[str]) -> list[str]:
@@ -77,8 +74,8 @@ def found(text: str, names: Sequence[str]) -> list[str]:
     words = text.lower().split()
     ranked: list[tuple[int, int, str]] = []
     for name in names:
-        short = _short(name)
-        places = [" ".join([name, *short]), summary(name), f"{signature(name)} {_documented(name)}"]
+        called_so = " ".join([name, *_short(name), *_elsewhere(name)])
+        places = [called_so, summary(name), f"{signature(name)} {_documented(name)}"]
         places = [place.lower() for place in places]
         if all(any(word in place for place in places) for word in words):
             rank = next(k for k in range(3) if all(word in " ".join(places[: k + 1]) for word in words))
@@ -97,6 +94,7 @@ def described(loss: Any) -> dict[str, Any]:
     return {
         "name": loss.name,
         "aliases": _short(loss.name),
+        "elsewhere": _elsewhere(loss.name),
         "inputs": list(loss.inputs),
         "domains": {name: str(domain) for name, domain in zip(loss.inputs, _domains(loss), strict=True)},
         "parameters": {
@@ -127,9 +125,11 @@ def everything(name: str) -> str:
         loss = LOSSES[name]
         inputs = [f"{n}: {domain}" for n, domain in zip(loss.inputs, _domains(loss), strict=True)]
         parameters = [f"{n} = {_default(loss.values[n])}: {domain}" for n, domain in loss.parameters.items()]
-        facts = [("inputs", inputs), ("parameters", parameters), ("also called", [", ".join(_short(name))])]
+        facts = [("inputs", inputs), ("parameters", parameters), ("also called", [", ".join(_short(name))]),
+                 ("elsewhere", textwrap.wrap(", ".join(_elsewhere(name)), WIDTH))]  # fmt: skip
         if loss.order < 2:
             facts.append(("verbs", ["no grad_and_hess: there is no second derivative"]))
+        facts.append(("keywords", textwrap.wrap(", ".join(taken(loss)), WIDTH)))
         facts.append(("defined in", [loss.__module__]))
         for title, told in facts:
             lines += [f"  {title if not k else '':12}{line}" for k, line in enumerate(told) if line]
@@ -167,15 +167,19 @@ def _example(name: str) -> str:
 
 
 def _documented(name: str) -> str:
-    return inspect.cleandoc((LOSSES.get(name) or BESIDE[name]).__doc__ or "")
+    return inspect.cleandoc(LOSSES[name].own_text if name in LOSSES else BESIDE[name].__doc__ or "")
 
 
 def _short(name: str) -> list[str]:
     return [short for short, full in ALIASES.items() if full == name]
 
 
+def _elsewhere(name: str) -> list[str]:
+    return [peer for peer, meant in PEERS.items() if name in meant.split() and peer not in (name, *_short(name))]
+
+
 def _default(value: Any) -> str:
-    return "off" if value is None else format(value, "g")
+    return "off" if value is None else str(value) if isinstance(value, bool) else format(value, "g")
 
 
 # -- the list ---------------------------------------------------------------------------------------------------------
