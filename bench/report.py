@@ -1,4 +1,4 @@
-"""What was measured, as pages: ``python -m bench.report`` writes bench/REPORT.md, its figures, and the README's tables.
+"""What was measured, as pages: ``python -m bench.report`` writes bench/REPORT.md, its figures, and the README's table.
 
 It reads the results that the scripts have left in bench/results (`--json`), and measures nothing. `--check` only
 compares. What has no result is listed as not measured.
@@ -33,7 +33,7 @@ RESULTS, REPORT = ROOT / "bench/results", ROOT / "bench/REPORT.md"
 WRITER = "python -m bench.report"
 SHOWN = ("squared_error", "huber", "quantile", "hinge", "binary_cross_entropy_with_logits", "log_cosh", "poisson",
          "tweedie")  # fmt: skip
-"""The losses of the README's table and figure."""
+"""The losses of the figure."""
 
 ALT = {
     "pointwise": "Milliseconds of value and gradient: a row for each loss, a dot for each library",
@@ -180,56 +180,47 @@ def report(results: Results, figures: Mapping[str, Any]) -> str:
         first_lines(results),
         f"Written by `{WRITER}` from [results](results); [README.md](README.md) says how it is measured. Ratios to "
         "fastloss count its call with `out=`, or with a fresh gradient where that is said.",
+        "## In short",
+        tables.figures(results),
+        short_bars(bars),
         "## Every bar",
         complete_bars(bars, roofline.said(results)),
     ]
     for what, (title, table) in tables.COMPLETE.items():
         if what in results:
             parts += [f"## {title}", f"{tables.where(results, what)}; load {results[what]['machine']['load']}."]
+            parts += [ABOUT[what](results)] if what in ABOUT else []
             parts += [plots.picture("results/", what, ALT[what])] if what in figures else []
             parts.append(table(results))
     return "\n\n".join(parts) + "\n"
 
 
-def readme_parts(results: Results, figures: Mapping[str, Any]) -> dict[str, str]:
-    """What stands between the README's marks."""
-    more = "Every bar with its cause, every loss and every size: [bench/REPORT.md](bench/REPORT.md)."
-    parts = {
-        "bars": "\n\n".join([first_lines(results), short_bars(gathered(results)), more]),
-        "speed": tables.NOTHING,
-        "row speed": tables.NOTHING,
-        "figures": tables.figures(results),
-    }
-    for what, name, text, table in (
-        ("pointwise", "speed", place, lambda: tables.pointwise(results, SHOWN)),
-        ("rows", "row speed", row_place, lambda: tables.rows(results, tables.COLUMNS)),
-    ):
-        if what in results:
-            figure = [plots.picture("bench/results/", what, ALT[what])] if what in figures else []
-            parts[name] = "\n\n".join([text(results), *figure, table()])
-    if "sweep" in figures:
-        parts["bars"] += "\n\n" + plots.picture("bench/results/", "sweep", ALT["sweep"])
-    return parts
-
-
-def place(results: Results) -> str:
-    """What the first table is of."""
+def _about_elements(results: Results) -> str:
     first = results["pointwise"]["records"][0]
     return (
-        f"`value_and_grad` of {first['size']:,} {first['dtype']} into a given array; "
-        f"{tables.where(results, 'pointwise')}. "
+        f"`value_and_grad` of {first['size']:,} {first['dtype']} into a given array. "
         '"To `a - b`" is the time beside a bare parallel `c = a - b` of the same arrays, "fresh" that of a call that '
-        "makes the gradient's array."
+        "makes the gradient's array; the first touch of its pages costs that, and more where the machine has to find "
+        "the memory first: outliers in that column are of that kind."
     )
 
 
-def row_place(results: Results) -> str:
-    """What the second table is of."""
+def _about_rows(results: Results) -> str:
     first = results["rows"]["records"][0]
     return (
         f"`cross_entropy.value_and_grad` of about {first['rows'] * first['classes']:,} logits with labels into a given "
-        f'array; {tables.where(results, "rows")}. "To a copy" is the time beside a bare parallel copy of the logits.'
+        'array. "To a copy" is the time beside a bare parallel copy of the logits.'
     )
+
+
+ABOUT: dict[str, Callable[[Results], str]] = {"pointwise": _about_elements, "rows": _about_rows}
+"""What the tables are of."""
+
+
+def readme_parts(results: Results) -> dict[str, str]:
+    """What stands between the README's marks."""
+    more = "Every loss, size and library, and every bar with its cause: [bench/REPORT.md](bench/REPORT.md)."
+    return {"gains": f"{tables.gains(results)}\n\n{more}"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -240,7 +231,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     results = timing.results(RESULTS)
     figures = plots.figures(results, SHOWN)
-    text = readme.replaced(readme.README.read_text("utf-8"), readme_parts(results, figures), WRITER)
+    text = readme.replaced(readme.README.read_text("utf-8"), readme_parts(results), WRITER)
     held = [readme.settled(readme.README, text, options.check)]
     held.append(readme.settled(REPORT, report(results, figures), options.check))
     if not options.check:

@@ -9,7 +9,11 @@ from . import gpu, plots, roofline, sweep
 from .timing import seconds
 
 COLUMNS = ("numpy", "torch", "torch.compile", "jax", "sklearn")
-"""The libraries of the README's tables; the report's have all that were measured."""
+"""The libraries of the README's table; the report's have all that were measured."""
+
+GAINS = ("squared_error", "huber", "binary_cross_entropy_with_logits", "poisson")
+CLASSES = (1_000, 128_256)
+"""The losses, and the numbers of classes, of the README's table."""
 
 NOTHING = "Not measured."
 
@@ -46,10 +50,10 @@ def where(results: Results, what: str) -> str:
     return f"{machine['cpu']}, {machine['cores']} cores, {machine['date'][:10]}; {versions}"
 
 
-def pointwise(results: Results, losses: Sequence[str] | None = None) -> str:
+def pointwise(results: Results) -> str:
     """One row a loss: milliseconds of a value and gradient, and times as many for the other libraries."""
-    records = [r for r in results["pointwise"]["records"] if losses is None or r["loss"] in losses]
-    libraries = COLUMNS if losses else found_libraries(records)
+    records = results["pointwise"]["records"]
+    libraries = found_libraries(records)
     header = ["loss", "ms", "to `a - b`", "`check=False`", "fresh", *(f"{label(n)}, times" for n in libraries)]
     rows = []
     for record in records:
@@ -62,10 +66,10 @@ def pointwise(results: Results, losses: Sequence[str] | None = None) -> str:
     return markdown(header, rows)
 
 
-def rows(results: Results, libraries: Sequence[str] | None = None) -> str:
+def rows(results: Results) -> str:
     """One row a number of classes and a dtype: `cross_entropy` beside a copy of the logits."""
     records = results["rows"]["records"]
-    libraries = libraries or found_libraries(records)
+    libraries = found_libraries(records)
     header = ["classes", "dtype", "ms", "to a copy", "fresh", *(f"{label(n)}, times" for n in libraries)]
     lines = []
     for r in records:
@@ -166,8 +170,38 @@ def on_gpu(results: Results) -> str:
     ])  # fmt: skip
 
 
+def gains(results: Results) -> str:
+    """The README's table: value and gradient in few rows, and how many times as long others take."""
+    lines: list[list[str]] = []
+    first = ""
+    for r in results.get("pointwise", {"records": []})["records"]:
+        if r["loss"] in GAINS:
+            first = first or "pointwise"
+            lines.append(_gained(f"`{r['loss']}` of {r['size']:,} numbers", r["times"]))
+    for r in results.get("rows", {"records": []})["records"]:
+        if r["classes"] in CLASSES and r["dtype"] == "float32":
+            first = first or "rows"
+            lines.append(_gained(f"`cross_entropy` of {r['rows']:,} rows of {r['classes']:,} classes", r["times"]))
+    if not first:
+        return NOTHING
+    if "startup" in results:
+        found = {r["what"]: r["times"].median for r in results["startup"]["records"] if "times" in r}
+        own = found["8 numbers, fastloss"]
+        small = [f"{found[f'8 numbers, {n}'] / own:.0f}" if f"8 numbers, {n}" in found else "-" for n in COLUMNS]
+        lines.append(["`huber` of 8 numbers", seconds(own), *small])
+    header = ["value and gradient, float32", "fastloss", *map(label, COLUMNS)]
+    place = "A call that is given the gradient's array, and how many times as long the others take; "
+    place += f"{where(results, first)}."
+    return f"{place}\n\n{markdown(header, lines)}"
+
+
+def _gained(what: str, times: Mapping[str, Any]) -> list[str]:
+    others = times_as_many({"times": times}, COLUMNS)
+    return [what, seconds(times["out"].median), *others]
+
+
 def figures(results: Results) -> str:
-    """The README's list of further figures: those that were measured."""
+    """The report's list of further figures: those that were measured."""
     said = [sentence(results) for what, sentence in FIGURES.items() if what in results]
     return "\n".join(f"- {text}" for text in said) or NOTHING
 

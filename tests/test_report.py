@@ -53,8 +53,24 @@ def test_without_results_every_bar_is_not_measured() -> None:
     assert {bar.missing for bar in bars if bar.family != "CUDA"} == {"not measured"}
     page = report.report({}, {})
     assert page.splitlines()[2] == "Whether another library is faster at any size: not measured (`bench.sweep`)."
-    assert page.count("| not measured |") == len([bar for bar in bars if bar.family != "CUDA"])
-    assert report.readme_parts({}, {})["speed"] == "Not measured."
+    assert page.split("## Every bar")[1].count("| not measured |") == len([bar for bar in bars if bar.family != "CUDA"])
+    assert report.readme_parts({})["gains"].startswith("Not measured.")
+
+
+def test_the_readme_has_few_rows_of_plain_ratios() -> None:
+    report = module("report")
+    rows = {"classes": 1000, "rows": 7, "dtype": "float32", "times": times(out=2.0, numpy=8.0, **{"c = a": 1.0})}
+    half = {**rows, "dtype": "bfloat16"}
+    records = [pointwise("huber", "arithmetic", out=1.0, torch=9.96), pointwise("hinge", "arithmetic", out=1.0)]
+    small = [{"what": f"8 numbers, {n}", "times": times(x=t)["x"]} for n, t in (("fastloss", 4e-6), ("numpy", 12e-6))]
+    results = {"pointwise": content("pointwise", *records), "rows": content("rows", rows, half),
+               "startup": content("startup", *small)}  # fmt: skip
+    lines = [line for line in report.readme_parts(results)["gains"].splitlines() if line.startswith("| `")]
+    assert lines == [
+        "| `huber` of 10 numbers | 1 s | - | 10.0 | - | - | - |",
+        "| `cross_entropy` of 7 rows of 1,000 classes | 2 s | 4.0 | - | - | - | - |",
+        "| `huber` of 8 numbers | 4 us | 3 | - | - | - | - |",
+    ]
 
 
 def test_bars_that_fall_short_come_first_with_their_causes() -> None:
@@ -70,7 +86,11 @@ def test_bars_that_fall_short_come_first_with_their_causes() -> None:
         {"loss": n, "dtype": "float32", "cached": t} for n, t in (("log_cosh", 0.5), ("fair", 0.1), ("hinge", 9.0))
     ]
     results = {"pointwise": content("pointwise", *records), "roofline": content("roofline", *cached)}
-    lines = [line.split(" | ") for line in report.report(results, {}).split("## ")[1].splitlines() if "| at " in line]
+    lines = [
+        line.split(" | ")
+        for line in report.report(results, {}).split("## Every bar")[1].splitlines()
+        if "| at " in line
+    ]
     found = {(line[1], line[2]): line[4:] for line in lines}
     assert [line[5] for line in lines[:4]] == ["**missed**"] * 4
     assert found["huber", "out= / bare"][:2] == ["1.05", "met"]
