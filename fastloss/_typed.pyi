@@ -139,6 +139,47 @@ def cosine_distance(
     check: bool | None = None,
 ) -> None: ...
 
+@elements
+def lp(
+    pred: Any, target: Any, *, p: float = 1.5, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def geman_mcclure(
+    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def squared_percentage_error(
+    pred: Any, target: Any, *, epsilon: float = 2.220446049250313e-16, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def root_mean_squared_percentage_error(
+    pred: Any, target: Any, *, epsilon: float = 2.220446049250313e-16, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def log_lin_quantile(
+    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def generalized_kl(
+    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
 @rows
 def soft_distillation(
     pred: Any, teacher: Any, *, temperature: float = 2.0, scale_t2: float = 1.0, axis: int = -1, weight: Any = None,
@@ -465,13 +506,75 @@ def fair(
     check: bool | None = None,
 ) -> None: ...
 
+@elements
+def smoothed_hinge(
+    pred: Any, target: Any, *, gamma: float = 1.0, weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def sigmoid_margin(
+    pred: Any, target: Any, *, weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def distance_weighted_discrimination(
+    pred: Any, target: Any, *, q: float = 1.0, weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def binary_sparsemax(
+    pred: Any, target: Any, *, weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def accelerated_failure_time_logistic(
+    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def accelerated_failure_time_extreme(
+    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def accelerated_failure_time_normal(
+    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def gaussian_nll_log_scale(
+    pred: Any, target: Any, log_scale: Any, *, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+aft_extreme = accelerated_failure_time_extreme
+aft_logistic = accelerated_failure_time_logistic
+aft_normal = accelerated_failure_time_normal
 bce = binary_cross_entropy
 bce_with_logits = binary_cross_entropy_with_logits
 cce = categorical_cross_entropy
 crammer_singer = multiclass_hinge
+dwd = distance_weighted_discrimination
 focal = binary_focal
 gaussian_negative_log_likelihood = gaussian_nll
 gce = generalized_cross_entropy
+generalized_kl_divergence = generalized_kl
+i_divergence = generalized_kl
 jensen_shannon = js_divergence
 jsd = js_divergence
 kl_div = kl_divergence_log
@@ -480,10 +583,12 @@ knowledge_distillation = distillation
 l1 = absolute_error
 logcosh = log_cosh
 lorentzian = cauchy
+lq = lp
 mae = absolute_error
 mape = absolute_percentage_error
 mse = squared_error
 msle = squared_log_error
+mspe = squared_percentage_error
 multi_margin = multiclass_hinge_sum
 multilabel_cross_entropy = multilabel_soft_margin
 multilabel_hinge = multilabel_margin
@@ -492,6 +597,7 @@ pinball = quantile
 poly = poly_cross_entropy
 rmse = root_mean_squared_error
 rmsle = root_mean_squared_log_error
+rmspe = root_mean_squared_percentage_error
 sigmoid_cross_entropy = binary_cross_entropy_with_logits
 smape = symmetric_absolute_percentage_error
 soft_margin = logistic

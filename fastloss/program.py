@@ -187,9 +187,9 @@ class Program(Parametrised):
         held = dict(zip(self.parameters, values, strict=True))
         return tuple(held[n] for n in self._takes)
 
-    def cast(self, kind: Any) -> tuple[Any, ...]:
+    def cast(self, kind: Any, stored: str = "") -> tuple[Any, ...]:
         """The parameters that a kernel takes, as it takes them."""
-        return self._taken(super().cast(kind))
+        return self._taken(super().cast(kind, stored))
 
     @property
     def identity(self) -> Any:
