@@ -94,7 +94,7 @@ CALLS: dict[str, str] = {
     'fl.quantile(p, t, alpha=0.9)':
         "TypeError: quantile: 'alpha' is no argument, expected pred, target, q, weight, reduction, normalizer, empty, out, backend, check; use q",
     'fl.binary_cross_entropy(p, t, from_logits=True)':
-        "TypeError: binary_cross_entropy: 'from_logits' is no argument, expected pred, target, clamp, floor, weight, reduction, normalizer, empty, out, backend, check; there is a loss of logits and one of probabilities: binary_cross_entropy_with_logits is the other one",
+        "TypeError: binary_cross_entropy: 'from_logits' is no argument, expected pred, target, clamp, floor, weight, ignore_index, reduction, normalizer, empty, out, backend, check; there is a loss of logits and one of probabilities: binary_cross_entropy_with_logits is the other one",
     'fl.cross_entropy(scores, labels, dim=1)':
         f"TypeError: cross_entropy: 'dim' is no argument, expected {CROSS_ENTROPY}; use axis",
     'fl.cross_entropy(scores, labels, smoothing=0.1)':
