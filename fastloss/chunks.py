@@ -87,7 +87,8 @@ class Chunks:
         if self.losses:
             found, batch = self.losses[0], self.sweep.batch
             return self._layout.passed(found if found.shape == batch else found.reshape(batch))
-        return self.sweep.kind(self.nothing if self.divisor == 0.0 else np.sum(self._sums, dtype=np.float64))
+        total = np.sum(self._sums, dtype=np.float64)
+        return self._layout.number(self.sweep.kind, self.nothing if self.divisor == 0.0 else total)
 
     def results(self, derivatives: Arrays) -> Any:
         """What the verb returns, with derivatives that the chunks have written to."""

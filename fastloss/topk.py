@@ -114,7 +114,8 @@ def _on_the_host(loss: RowLoss, given: Mapping[str, Any], options: Options) -> A
     pred, target = read_scores(loss, "pred", given["pred"]), given["target"]
     teacher = np.broadcast_to(np.zeros((), np.float64 if pred.dtype.char == "d" else np.float32), pred.shape)
     # The teacher's numbers are looked at where they are few.
-    chunks = Chunks(loss, (pred, teacher, target), options._replace(check=False))
+    chunks = Chunks(loss, (pred, teacher, target), options)
+    chunks.options = chunks.options._replace(check=False)
     known = _Known(chunks, given["indices"], given["log_probabilities"], options.check is not False)
     sweep, want = chunks.sweep, options.want
     losses, grads, hesses = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -134,9 +134,34 @@ def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
         return np.may_share_memory(a, b)
 
 
+def first(test: Callable[..., Any], *arrays: Any) -> tuple[int, ...] | None:
+    """The indices of the first place at which `test` of the arrays, broadcast to one shape, holds; None if nowhere.
+
+    What `test` allocates is of the size of a piece.
+    """
+    full = np.broadcast_arrays(*arrays)
+    seen = 0
+    kinds = [x.dtype for x in full]
+    with np.errstate(all="ignore"):
+        for views, _, _ in _pieces([stored(x) for x in full], 0):
+            bad = np.asarray(test(*[v.view(k) for v, k in zip(views, kinds, strict=True)]))
+            if bad.any():
+                return tuple(int(i) for i in np.unravel_index(seen + int(bad.argmax()), full[0].shape))
+            seen += bad.size
+    return None
+
+
 def place(where: tuple[Any, ...]) -> str:
     """An element's indices as one writes them."""
     return f"[{', '.join(str(int(i)) for i in where)}]" if where else ""
+
+
+def number(kind: Any, x: float) -> Any:
+    """x as one of `kind`, by a cast that never warns; a look at the number takes less than NumPy's own switch."""
+    if 1.2e-38 < x < 3.4e38 or -3.4e38 < x < -1.2e-38 or x == 0.0:
+        return kind(x)
+    with np.errstate(all="ignore"):
+        return kind(x)
 
 
 def passed(a: NDArray[Any]) -> Any:

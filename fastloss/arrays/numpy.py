@@ -13,7 +13,8 @@ from numpy import ndarray
 
 from ..options import HESS, VALUE, check_options, mean_of_nothing, packed, refuse_reduced
 from . import layout, quick
-from .sweep import Outputs, Sweep, rooted, total
+from . import weights as w
+from .sweep import Outputs, Sweep, rooted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,11 +61,10 @@ def evaluate(
                 arrays[k] = arrays[k].astype(np.float32)
     sweep = Sweep(loss, arrays, weights, shape, each, backend, dtypes)
     given = None if out is None else _given(sweep, want, out)
+    denominator = _denominator(sweep, reduction, normalizer, check, given is not None)
     first = check and loss.checks and (given is not None or loss.rooted)
     if first:
         sweep.run(0, True, 0.0, 0.0, Outputs())
-
-    denominator = _denominator(sweep, reduction, normalizer)
     absent = denominator == 0.0
     value = mean_of_nothing(loss.name, empty) if absent else 0.0
     if absent:
@@ -110,15 +110,26 @@ def _readable(dtype: np.dtype[Any]) -> bool:
     return dtype.char in layout.NUMBERS and (dtype.isbuiltin != 2 or dtype.name == "bfloat16")
 
 
-def _denominator(sweep: Sweep, reduction: str, normalizer: Any) -> float:
-    if reduction != "mean":
-        return 1.0
-    if normalizer is not None:
-        return float(normalizer)
-    if not sweep.weights:
-        return float(sweep.size)
+def _denominator(sweep: Sweep, reduction: str, normalizer: Any, check: bool, given: bool) -> float:
+    """What the sum is divided by. Weights are looked at first where they decide it, or where nothing may be written."""
+    divisor = 1.0 if reduction != "mean" else float(sweep.size if normalizer is None else normalizer)
+    summed = reduction == "mean" and normalizer is None
+    if sweep.weights and sweep.size and (summed or (check and given and not sweep.loss.checks)):
+        found = _weighed(sweep, check, np.float64 if summed or w.apart(divisor) else sweep.kind)
+        divisor = found if summed else divisor
+    if reduction == "mean" and w.apart(divisor):
+        weight, power = w.near(sweep.weights[0] if sweep.weights else np.ones(()), divisor, sweep.kind)
+        sweep.weights = [weight]
+        divisor = _weighed(sweep, False, np.float64) if summed else w.times(divisor, power)
+    return divisor
+
+
+def _weighed(sweep: Sweep, check: bool, kind: Any) -> float:
     weight = sweep.weights[0]
-    return total(weight, sweep.backend) * (sweep.size / weight.size) if sweep.size else 0.0
+    total, flaws = w.total(weight, sweep.backend, kind)
+    if flaws and check:
+        w.refuse(sweep.loss.name, "weight", weight, kind)
+    return total * (sweep.size / weight.size)
 
 
 def _given(sweep: Sweep, want: int, out: Any) -> Outputs:
@@ -158,7 +169,7 @@ def _results(sweep: Sweep, want: int, value: float, to: Outputs, given: Outputs 
     loss = sweep.loss
     results: list[Any] = []
     if want & VALUE:
-        results.append(layout.passed(to.value[0]) if sweep.each else sweep.kind(value))
+        results.append(layout.passed(to.value[0]) if sweep.each else layout.number(sweep.kind, value))
     for part, mine in ((to.grad, given and given.grad), (to.hess, given and given.hess)):
         if part:
             arrays = [_summed(a, sweep.arrays[k].shape, sweep.dtypes[k]) for a, k in zip(part, loss.wrt, strict=True)]

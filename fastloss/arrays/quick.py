@@ -12,7 +12,9 @@ from numpy import empty, empty_like, may_share_memory, ndarray
 
 from ..kernels.plan import PARALLEL_FROM, sum_plan
 from ..options import GRAD, HESS, VALUE
+from .layout import number
 from .sweep import rooted
+from .weights import HIGH, LOW, limits
 
 if TYPE_CHECKING:
     from ..definition import Definition
@@ -28,7 +30,9 @@ class Recipe(NamedTuple):
     checker: Any
     """One that only checks; None where there is nothing to check, or where the kernel checks on its way."""
     adder: Any
-    """One that adds up weights."""
+    """One that adds up weights; None where a mean does not need it, and the kernel looks at them on its way."""
+    reach: tuple[float, float]
+    """What weights lie between."""
     kind: Any
     parameters: tuple[Any, ...]
     bounds: tuple[Any, ...]
@@ -56,7 +60,8 @@ def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check
     first = check and loss.checks and (given or loss.rooted)
     mean, each = reduction == "mean", sweep.each and bool(want & VALUE)
     checker = cpu.runner(sweep.plan(0, True, "C", False), size, backend) if first else None
-    adder = cpu.runner(sum_plan(sweep.weights[0].dtype.char, "C"), size, backend) if sweep.weights and mean else None
+    summed = sweep.weights and (mean or (check and given and not loss.checks))
+    adder = cpu.runner(sum_plan(sweep.weights[0].dtype.char, "C"), size, backend) if summed else None
     slopes = None
     if loss.rooted:
         kernel = cpu.runner(sweep.plan(VALUE, False, "C", False), size, backend)
@@ -70,6 +75,7 @@ def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check
         slopes,
         checker,
         adder,
+        limits(float if mean else sweep.kind),
         sweep.kind,
         sweep.parameters,
         loss.bounds(sweep.kind),
@@ -117,7 +123,7 @@ def evaluate(
 
 
 def _run(recipe: Recipe, root: bool, want: int, arrays: tuple[Any, ...], weighted: bool, given: tuple[Any, ...]) -> Any:
-    kernel, slopes, checker, adder, kind, parameters, bounds, wrt, single, mean, each = recipe
+    kernel, slopes, checker, adder, reach, kind, parameters, bounds, wrt, single, mean, each = recipe
     first = arrays[0]
     size = first.size
     grads: tuple[Any, ...] = ()
@@ -139,9 +145,10 @@ def _run(recipe: Recipe, root: bool, want: int, arrays: tuple[Any, ...], weighte
         return None
     denominator = size if mean else 1.0
     if adder is not None:
-        denominator = adder(weights, (), (), 1.0, 0.0, bounds[:2], (), (), (), size)[0]
-        if denominator == 0.0:
+        found, flaws = adder(weights, (), (), 1.0, 0.0, reach, (), (), (), size)
+        if flaws or (mean and not LOW <= found <= HIGH):
             return None
+        denominator = found if mean else 1.0
     scale = 1.0 / denominator
     total, flaws = kernel(
         data, weights, parameters, scale, 0.0, bounds, values, () if root else slants, () if root else bends, size
@@ -154,11 +161,11 @@ def _run(recipe: Recipe, root: bool, want: int, arrays: tuple[Any, ...], weighte
         if slopes is not None:
             slopes(data, weights, parameters, 0.5 * steepness / denominator, steepness, bounds, (), slants, bends, size)
     if want == VALUE:
-        return losses[0] if each else kind(value)
+        return losses[0] if each else number(kind, value)
     slope = grads[0] if single else grads
     if want & HESS:
         return slope, hesses[0] if single else hesses
-    return (losses[0] if each else kind(value), slope) if want & VALUE else slope
+    return (losses[0] if each else number(kind, value), slope) if want & VALUE else slope
 
 
 def _flat(arrays: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from numpy import array, empty, empty_like, int64, integer, ndarray
 from ..kernels.plan import PARALLEL_FROM
 from ..kernels.rowplan import census_plan
 from ..options import GRAD, HESS, VALUE
+from .layout import number
 from .quick import usable
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def _run(recipe: Recipe, o: Options, inputs: tuple[Any, ...], scores: int, given
         return grad
     if want & HESS:
         return grad, hess
-    value = kind(total / denominator) if losses is None else losses if losses.ndim else losses[()]
+    value = number(kind, total / denominator) if losses is None else losses if losses.ndim else losses[()]
     return (value, grad) if want & GRAD else value
 
 

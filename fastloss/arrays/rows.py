@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..options import GRAD, HESS, VALUE, Options, RowStats, check_options, mean_of_nothing, packed, refuse_reduced
-from . import layout, rowquick, rowshapes
+from . import layout, rowquick, rowshapes, weights
 from .numpy import read_array
 from .rowsweep import RowSweep
 
@@ -52,7 +52,7 @@ def run(sweep: RowSweep, options: Options, given: Any, divisor: float) -> list[A
         value = total / divisor
     results: list[Any] = []
     if want & VALUE:
-        results.append(layout.passed(losses[0]) if sweep.each else kind(value))
+        results.append(layout.passed(losses[0]) if sweep.each else layout.number(kind, value))
     results += [*grads, *hesses]
     if options.stats:
         results.append(_statistics(sweep, facts))
@@ -73,10 +73,11 @@ def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: s
     ]
     target, labels = (None, False) if loss.target == "none" else _target(loss, inputs[-1], pred, axis)
     ignore = rowshapes.ignored(loss, options.ignore_index, labels, target)
+    classes, power = _class_weight(loss, options.class_weight, pred.shape[axis], kind, options.reduction == "mean")
     sweep = RowSweep(
-        loss, scores, target, labels, axis, _weight(loss, weight, options.weight, pred, axis),
-        _class_weight(loss, options.class_weight, pred.shape[axis], kind),
+        loss, scores, target, labels, axis, _weight(loss, weight, options.weight, pred, axis), classes, power,
         rowshapes.smoothing(loss, options.label_smoothing), ignore, options.reduction == "none", options.backend, kind,
+        weight,
     )  # fmt: skip
     if target is not None and labels and target.dtype.kind not in "iu":
         sweep.target = rowshapes.whole(loss, target, sweep.weight)
@@ -91,13 +92,22 @@ def read_scores(loss: Program, name: str, x: Any) -> NDArray[Any]:
 
 def denominator(sweep: RowSweep, options: Options, given: bool) -> float:
     """What the sum is divided by. Labels are looked at first where they decide it, or where nothing may be written."""
-    mean = options.reduction == "mean" and options.normalizer is None
+    mean, check = options.reduction == "mean" and options.normalizer is None, options.check is not False
     plain = sweep.ignore is None and sweep.weight is None and not sweep.classes
-    if (sweep.labels and (given or (mean and not plain))) or (mean and sweep.classes):
-        present = sweep.census()
-    else:
-        present = sweep.total_weight() if mean else 1.0
-    return present if mean else 1.0 if options.normalizer is None else float(options.normalizer)
+    counted = (sweep.labels and (given or (mean and not plain))) or (mean and bool(sweep.classes))
+    present = sweep.census(check) if counted else sweep.total_weight(check) if mean else 1.0
+    divisor = present if mean else 1.0 if options.normalizer is None else float(options.normalizer)
+    if not (mean and counted):  # else class weights are in it
+        divisor = weights.times(divisor, sweep.power)
+    if given and check and not mean and not weights.apart(divisor):
+        sweep.total_weight(True, sweep.kind)
+    if options.reduction == "mean" and weights.apart(divisor) and sweep.rows:
+        weight = np.ones((), sweep.kind) if sweep.weight is None else sweep.weight
+        sweep.weight, power = weights.near(weight, divisor, sweep.kind)
+        if not mean:
+            return weights.times(divisor, power)
+        return sweep.census(False) if counted else weights.times(sweep.total_weight(False), sweep.power)
+    return divisor
 
 
 def _like(loss: Program, name: str, x: Any, pred: NDArray[Any]) -> NDArray[Any]:
@@ -123,14 +133,19 @@ def _weight(loss: Program, name: str, x: Any, pred: NDArray[Any], axis: int) -> 
     return weight
 
 
-def _class_weight(loss: Program, x: Any, classes: int, kind: Any) -> NDArray[Any] | None:
+def _class_weight(loss: Program, x: Any, classes: int, kind: Any, mean: bool) -> tuple[NDArray[Any] | None, int]:
+    """Weights of the classes, and the power of two that those of a mean were multiplied by to be in reach."""
     if x is None:
-        return None
+        return None, 0
     weight = read_array(loss, "class_weight", x)
     rowshapes.check_class_weight(loss, weight.shape, classes)
-    weight = np.ascontiguousarray(weight, kind)
-    rowshapes.check_class_weights(loss, weight)
-    return weight
+    rowshapes.check_class_weights(loss, weight, np.float64 if mean else kind)
+    with np.errstate(all="ignore"):
+        top = float(weight.max())
+        if not mean or not weights.apart(top):
+            return np.ascontiguousarray(weight, kind), 0
+        scaled, power = weights.near(weight, top, kind)
+    return np.ascontiguousarray(scaled, kind), power
 
 
 def given_outputs(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..wording import shown
-from . import layout
+from . import layout, weights
 
 if TYPE_CHECKING:
     from ..definition import Definition
@@ -95,12 +95,13 @@ def check_class_weight(loss: Program, shape: Shape, classes: int) -> None:
         raise ValueError(f"{loss.name}: class_weight has shape {shape}, expected ({classes},), one for each class")
 
 
-def check_class_weights(loss: Program, weight: Any) -> None:
-    """Raise for the first that is negative or not finite."""
-    bad = ~((weight >= 0) & (weight < np.inf))
+def check_class_weights(loss: Program, weight: Any, kind: Any) -> None:
+    """Raise for the first that is negative or not finite, also as one of the arithmetic's `kind`."""
+    with np.errstate(all="ignore"):
+        bad = ~((weight >= 0) & (weight.astype(kind) < np.inf))
     if bad.any():
         k = int(bad.argmax())
-        raise ValueError(f"{loss.name}: class_weight[{k}] is {weight[k]}, expected a finite number of at least 0")
+        raise ValueError(f"{loss.name}: class_weight[{k}] is {weights.told(weight[k], kind)}")
 
 
 def check_layer(loss: Program, hidden: Shape, weight: Shape, bias: Shape | None) -> None:

@@ -11,8 +11,9 @@ from numpy.lib.stride_tricks import as_strided
 from ..kernels.rowplan import FEW, LONG, RowPlan, census_plan
 from ..options import GRAD, HESS
 from ..program import Pair
-from .layout import place, same_memory, stored
-from .sweep import kernels, total
+from . import layout, weights
+from .layout import same_memory, stored
+from .sweep import kernels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,19 +87,25 @@ class RowSweep:
         axis: int,
         weight: NDArray[Any] | None,
         classes: NDArray[Any] | None,
+        power: int,
         smoothing: float,
         ignore: int | None,
         each: bool,
         backend: str | None,
         kind: Any,
+        called: str,
     ) -> None:
         self.loss = loss
+        self.called = called
+        """What the caller calls the rows' weights."""
         self.scores = scores
         self.target = target
         self.labels = labels
         self.axis = axis
         self.weight = weight
         self.classes = () if classes is None else (classes,)
+        self.power = power
+        """The power of two that the classes' weights were multiplied by."""
         self.smoothing = smoothing
         self.ignore = ignore
         self.each = each
@@ -122,26 +129,30 @@ class RowSweep:
         grad = (np.empty_like(pred, subok=False),) if want & GRAD else ()
         return (), grad, (np.empty_like(pred, subok=False),) if want & HESS else ()
 
-    def total_weight(self) -> float:
-        """The sum of the rows' weights."""
+    def total_weight(self, check: bool, kind: Any = np.float64) -> float:
+        """The sum of the rows' weights; with `check`, those that are none of `kind` are refused."""
         if self.weight is None or not self.rows:
             return float(self.rows)
-        return total(self.weight, self.backend) * (self.rows / self.weight.size)
+        found, flaws = weights.total(self.weight, self.backend, kind)
+        if flaws and check:
+            self._raise_weight(kind)
+        return found * (self.rows / self.weight.size)
 
-    def census(self) -> float:
+    def census(self, check: bool) -> float:
         """Look at every label; the sum of the weights of the rows that are present, those of their classes included."""
         cpu = kernels()
         if not self.rows:
             return 0.0
         target = self._by_row(self.target) if self.labels else self._by_class(self.target)
         weight = self._by_row(self.weight)
-        plan = census_plan(self.plan(0, False, False, False, False))
+        plan = census_plan(self.plan(0, check, False, False, False))
         steps = _table(None, None, target, weight, None, None)
         present, bad = cpu.row_runner(plan, self.rows, self.backend)(
             _memory(target), _memory(weight), self.classes, self.ignore or 0, steps, self.shape
         )
         if bad:
             self._raise_label()
+            self._raise_weight(np.float64)
         return float(present)
 
     def run(
@@ -176,8 +187,8 @@ class RowSweep:
             _memory(aims[0]), _memory(aims[1]), _table(*sources, *aims), self.shape,
         )  # fmt: skip
         if flaws:
-            if self.labels:
-                self._raise_label()
+            self._raise_label()
+            self._raise_weight(self.kind)
             self._raise_domain()
         for a, b in zip(losses, values, strict=True):
             if a is not b:
@@ -224,19 +235,22 @@ class RowSweep:
             self.smoothing > 0.0, bool(self.classes), "" if self.weight is None else self.weight.dtype.char,
             self.ignore is not None, inplace, stats, tests,
             side_by_side and self.entry == "lanes" and self.shape[2] >= FEW, loss.inside, self.entry,
+            check and self.weight is not None,
         )  # fmt: skip
 
     def present(self) -> NDArray[Any]:
         """Which rows are."""
-        present = np.ones(self.batch, bool)
+        present = self._kept()
         if self.weight is not None:
-            present &= self.weight != 0
-        if self.labels and self.ignore is not None:
-            present &= self.target != self.ignore
+            present = present & (self.weight != 0)
         for weight in self.classes:
             if not weight.all():
-                present &= self._worth_something(weight)
-        return present
+                present = present & self._worth_something(weight)
+        return np.broadcast_to(present, self.batch)
+
+    def _kept(self) -> Any:
+        """Which rows have a label that counts."""
+        return self.target != self.ignore if self.labels and self.ignore is not None else np.True_
 
     def _worth_something(self, weight: NDArray[Any]) -> Any:
         """Which rows have a label whose class weighs something, or a mass of such a class."""
@@ -251,25 +265,30 @@ class RowSweep:
         """Find the first label that is out of range, if there is one, and say so."""
         from .. import hints
 
-        assert self.target is not None
-        bad = ((self.target < 0) | (self.target >= self.shape[2])) & self.present()
-        if bad.any():
-            where, classes = np.unravel_index(int(bad.argmax()), bad.shape), self.shape[2]
-            raise ValueError(f"{self.loss.name}: {self.loss.inputs[-1]}{place(where)} is {self.target[where]}, "
+        if self.target is None or not self.labels:
+            return
+        classes = self.shape[2]
+        where = layout.first(lambda y, here: ((y < 0) | (y >= classes)) & here, self.target, self.present())
+        if where is not None:
+            raise ValueError(f"{self.loss.name}: {self.loss.inputs[-1]}{layout.place(where)} is {self.target[where]}, "
                              f"but there are {classes} classes (0 to {classes - 1})"
                              f"{hints.no_class(self.loss, self.target[where], classes)}")  # fmt: skip
+
+    def _raise_weight(self, kind: Any) -> None:
+        """Find the first weight that is none, if there is one, and say so."""
+        if self.weight is not None:
+            weights.refuse(self.loss.name, self.called, self.weight, kind, self._kept())
 
     def _raise_domain(self) -> None:
         """Find the first element outside its domain, and say so."""
         from .. import hints
 
-        present = np.broadcast_to(np.expand_dims(self.present(), self.axis), self.scores[0].shape)
+        present = np.expand_dims(self.present(), self.axis)
         arrays = [*self.scores, *([] if self.labels or self.target is None else [self.target])]
         for name, domain, x in zip(self.loss.inputs, self.loss.domains, arrays, strict=False):
-            bad = domain.violations(x.astype(self.kind)) & present
-            if bad.any():
-                where = np.unravel_index(int(bad.argmax()), bad.shape)
-                raise ValueError(f"{self.loss.name}: {name}{place(where)} is {x[where]!s}, expected {domain}"
+            where = layout.first(lambda y, p, domain=domain: domain.violations(y.astype(self.kind)) & p, x, present)
+            if where is not None:
+                raise ValueError(f"{self.loss.name}: {name}{layout.place(where)} is {x[where]!s}, expected {domain}"
                                  f"{hints.outside(self.loss, name, x[where])}")  # fmt: skip
         raise AssertionError("a kernel counted a value outside its domain that the check does not find")
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..kernels.plan import Plan, sum_plan
+from ..kernels.plan import Plan
 from ..loading import load
 from ..options import GRAD, HESS, VALUE
-from . import layout
+from . import layout, weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,19 +39,6 @@ class Outputs(NamedTuple):
     value: Arrays = ()
     grad: Arrays = ()
     hess: Arrays = ()
-
-
-def total(x: NDArray[Any], backend: str | None) -> float:
-    """The sum of an array, by the same kernels: the same bits for any number of threads."""
-    cpu = kernels()
-    result = 0.0
-    for views, order, _ in layout.runs((x,), x.shape, 0):
-        plan = sum_plan(x.dtype.char, order)
-        kind = np.float64 if plan.compute == "d" else np.float32
-        ends = (kind(0.0), kind(0.0))
-        size = views[0].size
-        result += cpu.runner(plan, size, backend)(views, (), (), 1.0, 0.0, ends, (), (), (), size)[0]
-    return result
 
 
 class Sweep:
@@ -140,20 +127,21 @@ class Sweep:
         each = self.each and bool(want & VALUE)
         return Plan(
             loss.jet, loss.order, len(self.parameters), loss.wrt, want, each, self.types, weight, order, inplace,
-            loss.rooted, tests,
+            loss.rooted, tests, check and bool(self.weights),
         )  # fmt: skip
 
     def _raise(self) -> None:
-        """Find the first element outside its domain, and say so."""
+        """Find the first weight that is none, or else the first element outside its domain, and say so."""
         from .. import hints
 
-        present = np.broadcast_to(self.weights[0] != 0, self.shape) if self.weights else True
-        for name, domain, x in zip(self.loss.inputs, self.loss.domains, self.arrays, strict=True):
-            bad = np.broadcast_to(domain.violations(x.astype(self.kind)), self.shape) & present
-            if bad.any():
-                where = np.unravel_index(int(bad.argmax()), self.shape)
-                place = f"[{', '.join(str(int(i)) for i in where)}]" if where else ""
+        loss, kind = self.loss, self.kind
+        if self.weights:
+            weights.refuse(loss.name, "weight", self.weights[0], kind)
+        present = np.broadcast_to(self.weights[0] if self.weights else np.True_, self.shape)
+        for name, domain, x in zip(loss.inputs, loss.domains, self.arrays, strict=True):
+            where = layout.first(lambda y, w, domain=domain: domain.violations(y.astype(kind)) & (w != 0), x, present)
+            if where is not None:
                 got = np.broadcast_to(x, self.shape)[where]
-                raise ValueError(f"{self.loss.name}: {name}{place} is {got!s}, expected {domain}"
-                                 f"{hints.outside(self.loss, name, got)}")  # fmt: skip
+                raise ValueError(f"{loss.name}: {name}{layout.place(where)} is {got!s}, expected {domain}"
+                                 f"{hints.outside(loss, name, got)}")  # fmt: skip
         raise AssertionError("a kernel counted a value outside its domain that the check does not find")

@@ -17,7 +17,7 @@ from ..loading import load  # noqa: E402
 from ..options import GRAD, HESS  # noqa: E402
 from . import cache as disk  # noqa: E402
 from .bind import content, named  # noqa: E402
-from .plan import BRAIN, HALF, OPTIONS, PARALLEL_FROM, Plan  # noqa: E402
+from .plan import BRAIN, HALF, OPTIONS, PARALLEL_FROM, Plan, compute_type  # noqa: E402
 from .rowplan import RowPlan  # noqa: E402
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _row_signature(plan: RowPlan) -> tuple[Any, ...]:
     steps = types.Array(types.int64, 2, "C", readonly=True)
     target = _tuple(*(_array(stored, "C", True) for stored in plan.target_type))
     weight = _tuple(*(_array(stored, "C", True) for stored in plan.weight))
-    classes = _tuple(*[_array(plan.compute, "C", True)] * plan.classes)
+    classes = _tuple(*[_array(compute_type(plan.types[0]), "C", True)] * plan.classes)
     shape = types.UniTuple(types.int64, 3)
     if plan.entry == "census":
         return target, weight, classes, types.int64, steps, shape, types.int64

@@ -42,6 +42,7 @@ fetch: Any = None
 mass: Any = None
 label_of: Any = None
 share: Any = None
+unfit: Any = None
 worth: Any = None
 places: Any = None
 along: Any = None
@@ -106,7 +107,7 @@ def look(arrays: Any, weight: Any, lanes: Any, at: Any, ignore: int, steps: Any,
         write_share(lanes[1], r, s * each)
         if RELATIVE:
             write_share(lanes[1], np.uint64(LANES) + r, each)
-        flaws = np.int32(flaws | np.int32(wrong))
+        flaws = np.int32(flaws | np.int32(wrong) | np.int32(unfit(s)))
     for r in range(np.uint64(count), np.uint64(LANES)):
         write_label(lanes[0], r, real(0.0))
         write_share(lanes[1], r, real(0.0))

@@ -29,6 +29,7 @@ jet: Any = None
 share_of: Any = None
 places: Any = None
 share: Any = None
+unfit: Any = None
 portion: Any = None
 scores: Any = None
 outside: Any = None
@@ -171,6 +172,8 @@ def stretch(
                 if KEEP:
                     write_value(loss[0], row, real(0.0))
                 continue
+            if unfit(s):
+                bad = 1
             lost, flaw, least = bring(arrays, fixed, room, at, width)
             bad |= flaw
             if SUM or KEEP or GRAD:

@@ -41,11 +41,15 @@ class Plan(NamedTuple):
     inplace: bool
     rooted: bool
     tests: tuple[str, ...]
+    weighed: bool = False
+    """Whether a weight that is negative or infinite counts as outside its domain."""
+    wide: bool = False
+    """Whether the arithmetic is in float64, whatever the inputs are."""
 
     @property
     def compute(self) -> str:
         """The type of the arithmetic."""
-        return compute_type(self.types[self.wrt[0]])
+        return "d" if self.wide else compute_type(self.types[self.wrt[0]])
 
     @property
     def template(self) -> Callable[..., Any]:
@@ -114,13 +118,14 @@ def ports(plan: Plan, target: Target) -> dict[str, Any]:
         "portion": p.absent_if_zero if plan.weight else p.whole,
         "bend": p.rooted if plan.rooted else p.straight,
         "outside": _OUTSIDE[arity],
+        "unfit": p.no_weight if plan.weighed else p.trusted,
         "put_grad": _GRAD[len(plan.wrt)],
         "put_hess": _HESS[len(plan.wrt)],
         "SUM": bool(plan.want & VALUE) and not plan.each,
         "KEEP": bool(plan.want & VALUE) and plan.each,
         "GRAD": bool(plan.want & GRAD),
         "HESS": bool(plan.want & HESS),
-        "CHECK": any(test != "none" for test in plan.tests),
+        "CHECK": plan.weighed or any(test != "none" for test in plan.tests),
     }
     for k, stored in enumerate(plan.types):
         chosen[f"decode{k}"] = target.decode(stored)
@@ -132,6 +137,10 @@ def ports(plan: Plan, target: Target) -> dict[str, Any]:
     return chosen
 
 
-def sum_plan(stored: str, layout: str) -> Plan:
-    """The plan that adds up an array: the sum of the values of a loss that is its input."""
-    return Plan(p.itself, 2, 0, (0,), VALUE, False, (stored,), "", layout, False, False, ("none",))
+def sum_plan(stored: str, layout: str, wide: bool = True, check: bool = True) -> Plan:
+    """The plan that adds up an array, the sum of the values of a loss that is its input; in float64 if it is wide.
+
+    With `check` those outside the bounds count.
+    """
+    test = "interval" if check else "none"
+    return Plan(p.itself, 2, 0, (0,), VALUE, False, (stored,), "", layout, False, False, (test,), False, wide)

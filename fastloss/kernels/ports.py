@@ -26,6 +26,7 @@ decode_weight: Any = None
 test0: Any = None
 test1: Any = None
 test2: Any = None
+unfit: Any = None
 save0: Any = None
 save1: Any = None
 portion: Any = None
@@ -101,17 +102,25 @@ def off_ends(x: Any, low: Any, high: Any) -> Any:
     return (x < low) | (x > high) | ((x > low) & (x < high))
 
 
+def trusted(s: Any) -> Any:
+    return False
+
+
+def no_weight(s: Any) -> Any:
+    return (s < real(0.0)) | (s == real(np.inf))
+
+
 def outside1(s: Any, x: Any, b: Any) -> Any:
-    return np.int32(test0(x[0], b[0], b[1]) & (s != real(0.0)))
+    return np.int32((test0(x[0], b[0], b[1]) & (s != real(0.0))) | unfit(s))
 
 
 def outside2(s: Any, x: Any, b: Any) -> Any:
-    return np.int32((test0(x[0], b[0], b[1]) | test1(x[1], b[2], b[3])) & (s != real(0.0)))
+    return np.int32(((test0(x[0], b[0], b[1]) | test1(x[1], b[2], b[3])) & (s != real(0.0))) | unfit(s))
 
 
 def outside3(s: Any, x: Any, b: Any) -> Any:
     bad = test0(x[0], b[0], b[1]) | test1(x[1], b[2], b[3]) | test2(x[2], b[4], b[5])
-    return np.int32(bad & (s != real(0.0)))
+    return np.int32((bad & (s != real(0.0))) | unfit(s))
 
 
 # -- derivatives ---------------------------------------------------------------------------------------------------

@@ -51,11 +51,13 @@ class RowPlan(NamedTuple):
     """A number inside the domain of each input."""
     entry: str = "rows"
     """Which template: "rows" for long ones, "lanes" for many at a time, "pairs", "census" for the target alone."""
+    weighed: bool = False
+    """Whether a row's weight that is negative or infinite is a flaw."""
 
     @property
     def compute(self) -> str:
-        """The type of the arithmetic."""
-        return compute_type(self.types[0])
+        """The type of the arithmetic; weights are added up in float64."""
+        return "d" if self.entry == "census" else compute_type(self.types[0])
 
     @property
     def template(self) -> Callable[..., Any]:
@@ -111,7 +113,7 @@ def census_plan(plan: RowPlan) -> RowPlan:
     """The plan that looks at the target of another; the same for all losses."""
     return RowPlan(
         _NONE, Sizes(1, 0, 1, 0, 0, 1, 0, 0, False), (), 0, False, (plan.compute,), plan.target, plan.target_type,
-        False, plan.classes, plan.weight, plan.ignore, False, False, ("none",), False, (0.0,), "census",
+        False, plan.classes, plan.weight, plan.ignore, False, False, ("none",), False, (0.0,), "census", plan.weighed,
     )  # fmt: skip
 
 
@@ -206,6 +208,7 @@ def _weights(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
     return {
         "share": _SHARE[bool(plan.weight), plan.ignore],
         "portion": p.absent_if_zero if plan.weight or plan.classes else p.whole,
+        "unfit": p.no_weight if plan.weighed else p.trusted,
         **({"decode_weight": target.decode(plan.weight)} if plan.weight else {}),
     }
 

@@ -40,6 +40,7 @@ mass: Any = None
 label_mass: Any = None
 label_of: Any = None
 share: Any = None
+unfit: Any = None
 worth: Any = None
 keep: Any = None
 recall: Any = None
@@ -199,7 +200,7 @@ def stretch(
             label = label_of(arrays, at)
             s = share(arrays, weight, at, label, ignore)
             wrong = LABELS and (label < 0 or label >= width) and s != real(0.0)
-            if wrong:
+            if wrong or unfit(s):
                 bad = 1
             each = real(1.0) if wrong or s == real(0.0) else worth(arrays, at, label, 1, width)
             s *= each
@@ -302,7 +303,9 @@ def census(target: Any, weight: Any, classes: Any, ignore: int, steps: Any, shap
                     if LABELS and (label < 0 or label >= shape[2]):
                         bad += 1
                     else:
-                        total += np.float64(s * worth(((), target, classes), at, label, steps[2, 2], shape[2]))
+                        if unfit(s):
+                            bad += 1
+                        total += s * worth(((), target, classes), at, label, steps[2, 2], shape[2])
             row += count
         sums[b], flaws[b] = total, bad
     return combined(sums, flaws)

@@ -56,7 +56,7 @@ class Call:
         tests = loss.tests if check else loss.untested
         plan = Plan(
             loss.jet, loss.order, len(loss.values), loss.wrt, want, bool(to.value), tuple([x.char for x in self.data]),
-            self.weights[0].char if self.weights else "", "C", False, loss.rooted, tests,
+            self.weights[0].char if self.weights else "", "C", False, loss.rooted, tests, check and bool(self.weights),
         )  # fmt: skip
         packets = aligned(*self.data, *self.weights, *to.value, *to.grads, *to.hesses)
         width = width_of(self.data[loss.wrt[0]].char) if packets else 1
@@ -67,7 +67,7 @@ class Call:
             self.work.flag, self.size,
         )  # fmt: skip
 
-    def divisor(self, reduction: str, normalizer: Any, empty: str) -> Divisor:
+    def divisor(self, reduction: str, normalizer: Any, empty: str, check: bool) -> Divisor:
         """What the sum is divided by."""
         if reduction != "mean":
             return Divisor(1.0)
@@ -77,7 +77,7 @@ class Call:
             return Divisor(0.0, mean_of_nothing(self.loss.name, empty))
         if not self.weights:
             return Divisor(float(self.size))
-        self.room.divide_by(*self.room.tiles(self.weights[0]))
+        self.room.weigh(self.weights[0], check)
         return self.room.found(self.loss.name, empty)
 
     def aims(self, want: int, given: Sequence[Buffer] | None) -> Aims:
@@ -139,8 +139,8 @@ def evaluate(
         for x in arrays
     )
     call = Call(work, loss, [x for x in data if x], [weights] if weights else [], shape, reduction == "none")
-    divisor = call.divisor(reduction, normalizer, empty)
-    if check and loss.checks and call.size:
+    divisor = call.divisor(reduction, normalizer, empty, check is not False)
+    if check and (loss.checks or weights) and call.size:
         call.run(0, True, (0.0, 0.0))
         if work.flawed():
             raise_as_on_the_host(face, loss, inputs, {"weight": weight})

@@ -107,7 +107,7 @@ class Rows(NamedTuple):
             *loss.run_by(target == "dense" or self.smoothing > 0.0), loss.given, want, False,
             tuple([x.char for x in self.scores]), target, self.target.char if self.target else "",
             self.smoothing > 0.0, self.class_weight is not None, self.weight.char if self.weight else "",
-            self.ignore is not None, False, stats, tests, False, loss.inside, "rows",
+            self.ignore is not None, False, stats, tests, False, loss.inside, "rows", check and self.weight is not None,
         )  # fmt: skip
 
     def run(self, want: int, check: bool, scale: tuple[float, float] | None, to: RowAims = RowAims()) -> None:  # noqa: B008
@@ -135,9 +135,9 @@ class Rows(NamedTuple):
         for stage in plan.stages:
             self.work.run(stage, self.rows * parts, *given, left.address, parts, self.classes)
 
-    def census(self) -> None:
-        """Look at every label, and leave what the rows that are present weigh in all."""
-        plan, blocks = rowplan.counting(self.plan(0, False, False)), -(-self.rows // pointwise.TILE)
+    def census(self, check: bool = True) -> None:
+        """Look at every label, with `check` at weights, and leave what the rows that are present weigh in all."""
+        plan, blocks = rowplan.counting(self.plan(0, check, False)), -(-self.rows // pointwise.TILE)
         self.work.run(
             plan, blocks, addresses([self.target]), addresses([self.weight]), addresses([self.class_weight]),
             self.ignore or 0, self.room.sums, self.work.flag, self.rows, self.classes,
@@ -153,9 +153,9 @@ class Rows(NamedTuple):
         if not self.rows:
             return Divisor(0.0, mean_of_nothing(self.loss.name, o.empty))
         if self.class_weight or (self.labels and (self.ignore is not None or self.weight)):
-            self.census()
+            self.census(o.check is not False)
         elif self.weight:
-            self.room.divide_by(*self.room.tiles(self.weight))
+            self.room.weigh(self.weight, o.check is not False)
         else:
             return Divisor(float(self.rows))
         return self.room.found(self.loss.name, o.empty)
@@ -192,10 +192,10 @@ def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Option
     read_as = {n: x for n, x in zip(names, arrays, strict=True) if isinstance(x, Buffer)}
     given = None if o.out is None else given_outputs(rows, o, read_as)
     divisor = rows.divisor(o)
-    if o.check and rows.rows and (rows.labels or loss.checks):
+    if o.check and rows.rows and (rows.labels or loss.checks or rows.weight):
         if rows.labels and divisor.number is not None:  # else they have been looked at
             rows.census()
-        if loss.checks:
+        if loss.checks or (rows.weight and not rows.labels):
             rows.run(0, True, (0.0, 0.0))
         if rows.work.flawed():
             weights = {"weight": o.weight, "class_weight": o.class_weight, "ignore_index": o.ignore_index}
@@ -239,7 +239,7 @@ def arranged(
         rowshapes.check_class_weight(loss, shape, pred.shape[axis])
         class_weight = work.dense(work.in_type(class_weight, compute), shape)
         if o.check:
-            rowshapes.check_class_weights(loss, face.host(class_weight.array))
+            rowshapes.check_class_weights(loss, face.host(class_weight.array), np.float64)
     scores = [classes_last(work, x, axis) for x in (floats, *others[: loss.scores - 1])]
     room = Room(work, -(-max(1, prod(batch)) // pointwise.TILE), compute)
     return Rows(work, loss, pred.shape, axis, scores, target, labels, weight, class_weight,

@@ -12,6 +12,7 @@ from ...kernels.cuda.plan import CombinePlan, CudaPlan
 from ...kernels.cuda.rowplan import width_of
 from ...kernels.plan import sum_plan
 from ...options import VALUE, mean_of_nothing
+from ..weights import limits
 from .buffers import addresses, aligned
 
 if TYPE_CHECKING:
@@ -42,13 +43,17 @@ class Room:
         self.sums = self._divisor + 32
         """Address of the tiles' sums."""
 
-    def tiles(self, x: Buffer) -> tuple[int, str]:
-        """Leave the sums of an array's tiles; how many they are, and their type."""
-        base = sum_plan(x.char, "C")
+    def weigh(self, weight: Buffer, check: bool) -> None:
+        """Leave the sum of weights as the divisor; with `check`, what is no weight is found wrong."""
+        self.divide_by(*self.tiles(weight, True, check))
+
+    def tiles(self, x: Buffer, wide: bool = False, check: bool = False) -> tuple[int, str]:
+        """Leave the sums of an array's tiles, in float64 if they are wide; how many they are, and their type."""
+        base = sum_plan(x.char, "C", wide, check)
         plan = CudaPlan(base, width_of(base.types[0]) if aligned(x) else 1, False)
-        blocks, zeros = -(-x.size // pointwise.TILE), (0.0, 0.0)
-        self.work.run(plan, blocks, addresses([x]), (), (), zeros, (), zeros, (), (), (), self.sums, self.work.flag,
-                      x.size)  # fmt: skip
+        blocks = -(-x.size // pointwise.TILE)
+        self.work.run(plan, blocks, addresses([x]), (), (), (0.0, 0.0), (), limits(np.float64), (), (), (), self.sums,
+                      self.work.flag, x.size)  # fmt: skip
         return blocks, base.compute
 
     def divide_by(self, count: int, kind: str) -> None:

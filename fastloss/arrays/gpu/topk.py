@@ -35,7 +35,7 @@ class Known:
         work = self.work = rows.work
         self.indices, self.logs = (classes_last(work, x, rows.axis) for x in (indices, logs))
         self.width = self.indices.shape[-1]
-        plan = rows.plan(0, False, False)
+        plan = rows.plan(0, check, False)
         look, self.plan = spreadplan.fitted(plan, indices.char, logs.char, rows.classes, check)
         kept = work.empty(rows.batch, rows.room.compute)
         if rows.rows:

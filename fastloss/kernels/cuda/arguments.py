@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...options import GRAD, HESS, VALUE
+from ..plan import compute_type
 from .plan import AnyPlan, CombinePlan
 from .rowplan import CudaRowPlan
 from .spreadplan import SpreadPlan
@@ -75,7 +76,7 @@ def _rows(plan: CudaRowPlan) -> tuple[Any, ...]:
 
 def _census(plan: CudaRowPlan) -> tuple[Any, ...]:
     base, compute = plan.plan, plan.plan.compute
-    classes = pointers(compute * base.classes)
+    classes = pointers(compute_type(base.types[0]) * base.classes)
     return pointers(base.target_type), pointers(base.weight), classes, "q", "*" + compute, FLAW, "q", "q"
 
 

@@ -27,6 +27,7 @@ real: Any = None
 jet: Any = None
 share_of: Any = None
 share: Any = None
+unfit: Any = None
 portion: Any = None
 scores: Any = None
 outside: Any = None
@@ -119,6 +120,8 @@ def total(
     thread, number, there, lane = seated(rows)
     factor, _ = factor_of(scale, slopes)
     s = share((), weight, (number, number, number, number, number, number), -1, -1)
+    if there and lane == 0 and unfit(s):
+        flaws[0] = np.int32(1)
     stop = width if s != real(0.0) else np.int64(0)
     start = number * width
     row = ((data, target, classes, grad, hess), (start, start, start, start, start, start), width, lane)

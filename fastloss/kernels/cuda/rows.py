@@ -36,6 +36,7 @@ scores: Any = None
 mass: Any = None
 label_of: Any = None
 share: Any = None
+unfit: Any = None
 worth: Any = None
 weighed_mass: Any = None
 mean_worth: Any = None
@@ -205,13 +206,13 @@ def seated(rows: Any) -> Any:
 
 
 def weighed(target: Any, weight: Any, ignore: int, number: Any, width: Any) -> Any:
-    """A row's label and share, and whether the label is no class (0 or 1), which makes the row absent."""
+    """A row's label and share; whether the share is no weight or the label no class (0 or 1), and so the row absent."""
     at = (number, number, number, number, number, number)
     label = label_of(((), target), at)
     s = share((), weight, at, label, ignore)
     if LABELS and (label < 0 or label >= width) and s != real(0.0):
         return label, real(0.0), np.int32(1)
-    return label, s, np.int32(0)
+    return label, s, np.int32(unfit(s))
 
 
 def valued(target: Any, classes: Any, s: Any, label: int, number: Any, width: Any, shared: Any, thread: Any) -> Any:
@@ -286,6 +287,8 @@ def census(target: Any, weight: Any, classes: Any, ignore: int, sums: Any, flaws
             if LABELS and (label < 0 or label >= width):
                 flaws[0] = np.int32(1)
             else:
+                if unfit(s):
+                    flaws[0] = np.int32(1)
                 sum = sum + s * worth(((), target, classes), at, label, 1, width)
         i += np.int64(THREADS)
     shared = cuda.shared.array(THREADS, KIND)

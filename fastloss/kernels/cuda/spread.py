@@ -12,6 +12,7 @@ from numba import cuda
 real: Any = None
 label_of: Any = None
 share: Any = None
+unfit: Any = None
 decode_log: Any = None
 number_of: Any = None
 THREADS: Any = None
@@ -35,6 +36,8 @@ def examined(
     s = share((), weight, at, label_of(((), target), at), ignore)
     first = row * known
     wrong = np.int32(0)
+    if unfit(s):
+        flaws[0] = np.int32(1)
     if s != real(0.0):
         j = thread
         while j < known:

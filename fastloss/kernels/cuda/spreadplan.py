@@ -31,10 +31,10 @@ class SpreadPlan(NamedTuple):
 
 def fitted(plan: rowplan.RowPlan, indices: str, logs: str, classes: int, check: bool) -> tuple[SpreadPlan, SpreadPlan]:
     """The two plans for rows of so many classes."""
-    base = rowplan.census_plan(plan)._replace(classes=False)
+    base = rowplan.census_plan(plan)._replace(classes=False, entry="rows")  # in the rows' own type
     if plan.target != "labels":
         base = base._replace(target="none", target_type="")
-    bare = base._replace(target="none", target_type="", weight="", ignore=False)
+    bare = base._replace(target="none", target_type="", weight="", ignore=False, weighed=False)
     threads = rows.WARP if classes <= rows.WARP * rows.WARP else pointwise.THREADS
     return (
         SpreadPlan(base, indices, logs, threads, check, "examined"),
