@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..domain import Domain
+
     Views = tuple[NDArray[Any], ...]
 
 FLOATS = frozenset("fdeE")
@@ -38,10 +40,21 @@ def common_shape(loss: str, names: Sequence[str], arrays: Sequence[Any]) -> tupl
                     f"axis of length 1 and would broadcast against each other; reshape one to the other's shape"
                 )
     try:
-        return np.broadcast_shapes(*(x.shape for x in arrays))
+        return broadcast(*(x.shape for x in arrays))
     except ValueError:
         shapes = ", ".join(f"{name} {x.shape}" for name, x in zip(names, arrays, strict=False))
         raise ValueError(f"{loss}: shapes do not broadcast: {shapes}") from None
+
+
+def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that all come to, by NumPy's rules; NumPy's own function takes 32 axes of the 64 that arrays have."""
+    found: list[int] = []
+    for k in range(-max(map(len, shapes), default=0), 0):
+        lengths = {s[k] for s in shapes if len(s) >= -k and s[k] != 1} or {1}
+        if len(lengths) > 1:
+            raise ValueError
+        found += lengths
+    return tuple(found)
 
 
 def _squeezed(x: NDArray[Any]) -> tuple[int, ...]:
@@ -139,16 +152,24 @@ def first(test: Callable[..., Any], *arrays: Any) -> tuple[int, ...] | None:
 
     What `test` allocates is of the size of a piece.
     """
-    full = np.broadcast_arrays(*arrays)
+    shape = broadcast(*[np.shape(x) for x in arrays])
+    full = [np.broadcast_to(x, shape) for x in arrays]
     seen = 0
     kinds = [x.dtype for x in full]
     with np.errstate(all="ignore"):
         for views, _, _ in _pieces([stored(x) for x in full], 0):
             bad = np.asarray(test(*[v.view(k) for v, k in zip(views, kinds, strict=True)]))
             if bad.any():
-                return tuple(int(i) for i in np.unravel_index(seen + int(bad.argmax()), full[0].shape))
+                return tuple(int(i) for i in np.unravel_index(seen + int(bad.argmax()), shape))
             seen += bad.size
     return None
+
+
+def outside(x: Any, domain: Domain, kind: Any) -> str:
+    """What is wrong with an element, as the caller passed it and as a kernel of that type reads it."""
+    read = number(kind, x)
+    as_read = f", which is {read!s} in {np.dtype(kind)}, the type that it is read in" if float(x) in domain else ""
+    return f"{x!s}{as_read}, expected {domain}"
 
 
 def place(where: tuple[Any, ...]) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy import ndarray
 
 from ..options import HESS, VALUE, check_options, mean_of_nothing, packed, refuse_reduced
-from . import layout, quick
+from . import layout, quick, roots
 from . import weights as w
-from .sweep import Outputs, Sweep, rooted
+from .sweep import Outputs, Sweep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +40,23 @@ def evaluate(
         result = quick.evaluate(loss, want, inputs, weight, reduction, out, backend, check)
         if result is not None:
             return result
+    with np.errstate(all="ignore"):
+        return _evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
+
+
+def _evaluate(
+    loss: Definition,
+    want: int,
+    inputs: tuple[Any, ...],
+    weight: Any,
+    reduction: str,
+    normalizer: Any,
+    empty: str,
+    out: Any,
+    backend: str | None,
+    check: bool,
+) -> Any:
+    """The long way, on which NumPy says nothing of numbers that a type does not hold."""
     check_options(loss, want, reduction, normalizer, empty, backend)
     arrays = [read_array(loss, name, x) for name, x in zip(loss.inputs, inputs, strict=True)]
     for k in loss.wrt:
@@ -71,15 +88,12 @@ def evaluate(
         denominator = inf  # every derivative is then exactly 0
     to = _aimed(sweep, want, given)
     if loss.rooted:
-        mean = sweep.run(VALUE, False, 0.0, 0.0, Outputs()) / denominator
-        root, steepness = rooted(mean)
-        if want & ~VALUE:
-            sweep.run(want & ~VALUE, False, 0.5 * steepness / denominator, steepness, to)
+        root = roots.run(sweep, want, denominator, to)
         value = value if absent else root
     else:
         total = sweep.run(want, check and not first, 1.0 / denominator, 0.0, to)
         value = value if absent else total / denominator
-    if normalizer is None and sweep.dense:
+    if normalizer is None and sweep.dense and not sweep.wide:
         quick.remember(sweep, want, reduction, backend, check, given is not None)
     return _results(sweep, want, value, to, given)
 
@@ -187,5 +201,5 @@ def _summed(a: NDArray[Any], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]
     if a.shape == shape:
         return a
     extra = a.ndim - len(shape)
-    axes = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 < a.shape[extra + i])
+    axes = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 != a.shape[extra + i])
     return np.asarray(a.sum(axis=axes, dtype=np.float64)).reshape(shape).astype(dtype)

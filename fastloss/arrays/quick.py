@@ -12,8 +12,8 @@ from numpy import empty, empty_like, may_share_memory, ndarray
 
 from ..kernels.plan import PARALLEL_FROM, sum_plan
 from ..options import GRAD, HESS, VALUE
+from . import roots
 from .layout import number
-from .sweep import rooted
 from .weights import HIGH, LOW, limits
 
 if TYPE_CHECKING:
@@ -157,7 +157,10 @@ def _run(recipe: Recipe, root: bool, want: int, arrays: tuple[Any, ...], weighte
         return None
     value = total / denominator
     if root:
-        value, steepness = rooted(value)
+        low, high = roots.reach(kind)
+        if not low <= value <= high:
+            return None
+        value, steepness = roots.rooted(value)
         if slopes is not None:
             slopes(data, weights, parameters, 0.5 * steepness / denominator, steepness, bounds, (), slants, bends, size)
     if want == VALUE:

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 def evaluate(loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
     """One verb of a row loss."""
-    want = options.want
     result = rowquick.evaluate(loss, inputs, options)
     if result is not None:
         return result
-    sweep = gathered(loss, inputs, options)
-    # The target as it was passed: labels that were floats are integers by now.
-    own = {loss.inputs[-1]: inputs[-1]} if sweep.labels and type(inputs[-1]) is np.ndarray else {}
-    given = None if options.out is None else given_outputs(sweep, want, options.out, own)
-    results = run(sweep, options, given, denominator(sweep, options, given is not None))
+    with np.errstate(all="ignore"):  # of numbers that a type does not hold
+        sweep = gathered(loss, inputs, options)
+        # The target as it was passed: labels that were floats are integers by now.
+        own = {loss.inputs[-1]: inputs[-1]} if sweep.labels and type(inputs[-1]) is np.ndarray else {}
+        given = None if options.out is None else given_outputs(sweep, options.want, options.out, own)
+        results = run(sweep, options, given, denominator(sweep, options, given is not None))
     rowquick.remember(sweep, options)
     return packed(results)
 

@@ -75,6 +75,10 @@ MANY = 256
 """Rows from which long rows whose elements lie apart are made tiles of, not copied: a tile holds 64 of them."""
 
 
+KNOWN = 1 << 24
+"""Classes up to which a tile tells labels apart, which it keeps as float32."""
+
+
 class RowSweep:
     """A row loss with its inputs, all of them checked to fit each other."""
 
@@ -120,7 +124,7 @@ class RowSweep:
         self.rows = outer * inner
         # Elements of a row that lie apart are no long row's business, unless a tile would be mostly empty.
         apart = scores[0].strides[axis] != scores[0].itemsize
-        lanes = shape[axis] < LONG or (apart and self.rows >= MANY)
+        lanes = shape[axis] < LONG or (apart and self.rows >= MANY and shape[axis] <= KNOWN)
         self.entry = "pairs" if isinstance(loss.functions, Pair) else "lanes" if lanes else "rows"
 
     def allocate(self, want: int) -> tuple[Arrays, Arrays, Arrays]:
@@ -288,8 +292,8 @@ class RowSweep:
         for name, domain, x in zip(self.loss.inputs, self.loss.domains, arrays, strict=False):
             where = layout.first(lambda y, p, domain=domain: domain.violations(y.astype(self.kind)) & p, x, present)
             if where is not None:
-                raise ValueError(f"{self.loss.name}: {name}{layout.place(where)} is {x[where]!s}, expected {domain}"
-                                 f"{hints.outside(self.loss, name, x[where])}")  # fmt: skip
+                wrong = layout.outside(x[where], domain, self.kind) + hints.outside(self.loss, name, x[where])
+                raise ValueError(f"{self.loss.name}: {name}{layout.place(where)} is {wrong}")
         raise AssertionError("a kernel counted a value outside its domain that the check does not find")
 
 

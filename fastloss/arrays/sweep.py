@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import nan, prod, sqrt
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from ..definition import Definition
 
     Arrays = Sequence[NDArray[Any]]
-
-
-def rooted(mean: float) -> tuple[float, float]:
-    """The root of a mean of losses, and 1 divided by it: 0 where there is no slope."""
-    root = sqrt(mean) if mean >= 0.0 else nan  # of negative weights
-    return root, 1.0 / root if root > 0.0 else 0.0 if root == 0.0 else root
 
 
 def kernels() -> Any:
@@ -58,7 +52,10 @@ class Sweep:
         "size",
         "types",
         "weights",
+        "wide",
     )
+
+    NOWHERE = Outputs()
 
     def __init__(
         self,
@@ -82,6 +79,17 @@ class Sweep:
         self.types = tuple([x.dtype.char for x in arrays])
         self.kind = np.float64 if self.types[loss.wrt[0]] == "d" else np.float32
         self.parameters = loss.cast(self.kind, dtypes[loss.wrt[0]].char)
+        self.wide = False
+
+    def widen(self) -> None:
+        """Go on in float64; what is written keeps its type."""
+        self.wide = True
+        self.parameters = self.loss.cast(np.float64, self.dtypes[self.loss.wrt[0]].char)
+
+    def take(self, arrays: Arrays) -> None:
+        """Go on with other inputs, of the same shapes."""
+        self.arrays = arrays
+        self.types = tuple([x.dtype.char for x in arrays])
 
     def allocate(self, want: int) -> Outputs:
         """Fresh arrays for everything that `want` asks for."""
@@ -109,7 +117,8 @@ class Sweep:
         for views, order, single in layout.runs((*self.arrays, *self.weights, *written), self.shape, len(written)):
             plan, size = self.plan(want, check, order, self.inplace and single), views[0].size
             part, bad = cpu.runner(plan, size, self.backend)(
-                views[:inputs], views[inputs:data], self.parameters, scale, outer, loss.bounds(self.kind),
+                views[:inputs], views[inputs:data], self.parameters, scale, outer,
+                loss.bounds(np.float64 if self.wide else self.kind),
                 views[data:losses], views[losses:grads], views[grads:], size,
             )  # fmt: skip
             self.dense &= single and order == "C" and self.arrays[0].flags.c_contiguous
@@ -127,7 +136,7 @@ class Sweep:
         each = self.each and bool(want & VALUE)
         return Plan(
             loss.jet, loss.order, len(self.parameters), loss.wrt, want, each, self.types, weight, order, inplace,
-            loss.rooted, tests, check and bool(self.weights),
+            loss.rooted, tests, check and bool(self.weights), self.wide,
         )  # fmt: skip
 
     def _raise(self) -> None:
@@ -142,6 +151,6 @@ class Sweep:
             where = layout.first(lambda y, w, domain=domain: domain.violations(y.astype(kind)) & (w != 0), x, present)
             if where is not None:
                 got = np.broadcast_to(x, self.shape)[where]
-                raise ValueError(f"{loss.name}: {name}{layout.place(where)} is {got!s}, expected {domain}"
-                                 f"{hints.outside(loss, name, got)}")  # fmt: skip
+                wrong = layout.outside(got, domain, kind) + hints.outside(loss, name, got)
+                raise ValueError(f"{loss.name}: {name}{layout.place(where)} is {wrong}")
         raise AssertionError("a kernel counted a value outside its domain that the check does not find")

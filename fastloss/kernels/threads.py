@@ -143,6 +143,8 @@ def run_parallel(parallel: Callable[..., Any], serial: Callable[..., Any], *args
         if threads != users:
             pool.set(threads)
         return parallel(*args)
+    except SystemError as error:  # what some of Numba's layers make of the one error that kernels raise
+        raise MemoryError("there is no memory for a kernel's sums") from error
     finally:
         if threads != users:
             pool.set(users)

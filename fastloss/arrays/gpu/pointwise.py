@@ -193,5 +193,5 @@ def _summed(work: Work, a: Buffer, own: Buffer) -> Buffer:
     if a.shape == own.shape:
         return a
     extra = a.ndim - own.ndim
-    axes = (*range(extra), *(extra + i for i, n in enumerate(own.shape) if n == 1 < a.shape[extra + i]))
+    axes = (*range(extra), *(extra + i for i, n in enumerate(own.shape) if n == 1 != a.shape[extra + i]))
     return work.face.buffer(work.face.add_up(a.array, axes, own.shape, own.char))
