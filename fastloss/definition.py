@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from .checks import ELEMENTARY, check_plain, check_signature
 from .domain import REAL, Declared, Domain, names_of, settled
-from .options import KEYWORDS
+from .frozen import Written, named, of_users, remade, told, written
 from .wording import shown
+
+__all__ = ["ELEMENTARY", "Definition", "Parametrised"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-
-ELEMENTARY = frozenset(
-    ["exp", "expm1", "log", "log1p", "tanh", "pow", "sqrt", "fabs", "copysign", "pi", "e", "tau", "inf", "nan"]
-)
-"""What of `math` a definition may use: what every target computes, vectorised, and constants."""
 
 
 LEAST = {"e": 1.0 / 65504.0}
@@ -31,6 +27,9 @@ class Parametrised:
 
     shown: tuple[tuple[str, ...], Mapping[str, Any]] | None = None
     """Inputs and keywords of the function that passes its parameters on to this one, for errors; None for its own."""
+
+    written: Written | None = None
+    """What a user's loss was made of."""
 
     def __init__(
         self,
@@ -126,6 +125,16 @@ class Parametrised:
         return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())})"
 
     @property
+    def anchor(self) -> Any:
+        """The function that a user's loss is pickled as, by its name or by value as the pickler does with functions."""
+        return self.written.functions[0] if self.written else None
+
+    def __reduce__(self) -> Any:
+        if self.written is None:
+            return named, (self.__module__, self.name, self.values)
+        return remade, (self.anchor, self.values)
+
+    @property
     def identity(self) -> Any:
         """What makes two of one name and one set of parameters the same."""
         raise NotImplementedError
@@ -157,10 +166,18 @@ class Definition(Parametrised):
         domains: Mapping[str, Declared],
         instead: Callable[..., Callable[..., Any] | None] | None = None,
     ) -> None:
+        check_plain(jet, "a pointwise loss is made of")
+        self.__wrapped__ = jet  # where doctest looks for the source
         defaults = jet.__defaults__ or ()
         names = jet.__code__.co_varnames[: jet.__code__.co_argcount]
         split = len(names) - len(defaults)
-        _check_signature(jet, names, split, (*domains, *(wrt or ())))
+        check_signature(jet, names, split, (*domains, *(wrt or ())))
+        if of_users(jet.__module__):
+            options = {"wrt": wrt, "rooted": rooted, "name": name, "doc": doc}
+            rest = (*options.values(), told(domains))
+            self.written = written([jet], jet.__name__, jet.__module__, jet.__qualname__, rest, instead)
+            (jet,), instead = self.written.functions, self.written.beside
+            self.written.remake(type(self).__mro__[1], jet, **options, domains=domains, instead=instead)
         self._jet, self._instead = jet, instead
         self.wrt = tuple(names.index(n) for n in (wrt or names[:1]))
         if not set(self.wrt) <= set(range(split)) or len(set(self.wrt)) != len(self.wrt) or len(self.wrt) > 2:
@@ -177,7 +194,6 @@ class Definition(Parametrised):
         self.order = _order(jet, [d.inner_point for d in self.domains], self._values, len(self.wrt))
         # As a function has them, so that help(), doctest and pickle find the definition.
         self.__doc__ = doc or jet.__doc__
-        self.__wrapped__ = jet
         self.__module__ = jet.__module__
 
     def _forget(self) -> None:
@@ -196,64 +212,6 @@ class Definition(Parametrised):
     def identity(self) -> Any:
         """Its function."""
         return self._jet
-
-
-def _check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int, mentioned: tuple[str, ...]) -> None:
-    """Raise one clear error for a function that cannot be a loss."""
-    code = jet.__code__
-    if code.co_flags & 0x04 or not 1 <= split <= 3:
-        raise TypeError(
-            f"{jet.__name__}: a pointwise loss takes one to three inputs and then parameters with defaults, "
-            f"got ({', '.join(names)})"
-        )
-    check_function(jet, jet.__name__)
-    unknown = sorted(set(mentioned) - set(names))
-    if unknown:
-        raise TypeError(
-            f"{jet.__name__}: the decorator names {', '.join(unknown)}, its arguments are {', '.join(names)}"
-        )
-
-
-def check_names(loss: str, names: tuple[str, ...], keywords: tuple[str, ...]) -> None:
-    """Raise for an argument of `loss` that could not be passed by its name."""
-    taken = [n for n in names if n in keywords]
-    if taken:
-        raise TypeError(f"{loss}: {taken[0]!r} is a keyword of every loss; call the argument something else")
-
-
-def check_function(jet: Callable[..., Any], loss: str, keywords: tuple[str, ...] = KEYWORDS) -> None:
-    """Raise one clear error for a function of `loss` that no kernel could be made of."""
-    code = jet.__code__
-    check_names(loss, code.co_varnames[: code.co_argcount], keywords)
-    if code.co_flags & 0x08 or code.co_kwonlyargcount:
-        raise TypeError(f"{jet.__name__} has arguments that go by name alone; parameters stand last, with defaults")
-    if code.co_freevars:
-        raise TypeError(
-            f"{jet.__name__} refers to {', '.join(code.co_freevars)} of the function around it; "
-            "a loss may refer to its arguments and to names of its module"
-        )
-    modules = [n for n in code.co_names if isinstance(jet.__globals__.get(n), ModuleType)]
-    if any(jet.__globals__[n] is not math for n in modules):
-        raise TypeError(f"{jet.__name__} uses {', '.join(modules)}; a loss may use the module math and no other")
-    _check_body(jet)
-
-
-def _check_body(jet: Callable[..., Any]) -> None:
-    """Raise for what no kernel could do, while the function is still before its author's eyes."""
-    used = {n for n in jet.__code__.co_names if hasattr(math, n)} - jet.__globals__.keys()
-    foreign = sorted(used - ELEMENTARY) if "math" in jet.__code__.co_names else []
-    if foreign:
-        raise TypeError(
-            f"{jet.__name__} uses math.{foreign[0]}; there are {', '.join(f'math.{n}' for n in sorted(ELEMENTARY))}"
-        )
-    if not str(jet.__module__).startswith(__package__ + "."):  # our own definitions are read by tests; `dis` takes 5 ms
-        import dis
-
-        steps = list(dis.get_instructions(jet))
-        if any(i.opname == "RAISE_VARARGS" for i in steps):
-            raise TypeError(f"{jet.__name__} raises an error, which no kernel can; let the result be NaN")
-        if any(i.opname == "BINARY_OP" and i.argrepr.startswith("**") for i in steps):
-            raise TypeError(f"{jet.__name__} uses **, which becomes a slow call; multiply, or use math.pow")
 
 
 def _order(jet: Callable[..., Any], point: list[float], values: tuple[float, ...], gradients: int) -> int:

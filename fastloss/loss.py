@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .arrays import evaluate
@@ -12,7 +11,7 @@ from .registry import LOSSES as LOSSES
 from .signatures import Presented
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from .domain import Declared
     from .options import Backend, Empty, Reduction
@@ -153,19 +152,6 @@ class Loss(Presented, Definition):
         )  # fmt: skip
         return result  # type: ignore[no-any-return]
 
-    def __reduce__(self) -> Any:
-        # By name, as functions are pickled: the definition is found again where it was written.
-        return _restore, (self.jet.__module__, self.name, self.values)
-
-
-def _restore(module: str, name: str, values: Mapping[str, float]) -> Loss:
-    loss: Any = LOSSES.get(name)
-    if loss is None or loss.jet.__module__ != module:
-        __import__(module)
-        loss = getattr(sys.modules[module], name)
-    restored: Loss = loss.bind(**values) if values != loss.values else loss
-    return restored
-
 
 @overload
 def pointwise(jet: Callable[..., Any], /) -> Loss: ...
@@ -190,6 +176,7 @@ def pointwise(
     the first input. It may use arithmetic, conditional expressions, the functions of ``math`` that are in
     `fastloss.definition.ELEMENTARY`, constants, and other such functions of its module. Domains of inputs and
     parameters go into the decorator; an input's may be a function of parameters, by their names, that returns it.
+    Constants and functions are read once, where the loss is defined: it stays what it is if they change later.
 
     Several differentiable inputs are named by ``wrt=("pred", "var")``; ``d1`` and ``d2`` are then tuples. Where there
     is a faster or more exact function of the same arguments for some values of parameters, `instead` is a function of

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .definition import Parametrised, check_function, check_names
+from .checks import check_function, check_names
+from .definition import Parametrised
+from .frozen import Written, of_users, told, written
 from .options import ROW_KEYWORDS
 
 if TYPE_CHECKING:
@@ -124,7 +127,9 @@ class Program(Parametrised):
         variants: Mapping[tuple[str, float | None], Functions | Pair],
         doc: str | None,
         module: str,
+        place: str = "",
     ) -> None:
+        self.__wrapped__ = functions.first  # where doctest looks for the source
         names, split, defaults = _signature(functions.first)
         for f in {f for each in (functions, *variants.values()) for f in each if f is not None}:
             check_function(f, name, ROW_KEYWORDS)
@@ -137,7 +142,11 @@ class Program(Parametrised):
         unknown = sorted(set(domains) - set(names[split:]) - set(inputs))
         if unknown:
             raise TypeError(f"{name}: the decorator names {', '.join(unknown)}, which is no input and no parameter")
-        self.__wrapped__ = functions.first  # where doctest looks for the source
+        if of_users(module):
+            rest = (name, inputs, target, smooth, told(domains), doc)
+            self.written, functions, variants = _kept(functions, variants, name, module, place or name, rest)
+            given = (name, inputs, target, smooth, functions, domains, variants, doc, module, place)
+            self.written.remake(type(self).__mro__[1], *given)
         self.target = target
         self.smooth = smooth and target != "none"
         self.scores = len(inputs) - (target != "none")
@@ -195,6 +204,19 @@ class Program(Parametrised):
     def identity(self) -> Any:
         """Its functions."""
         return self.functions
+
+
+def _kept(
+    base: Functions | Pair, variants: Mapping[Any, Any], name: str, module: str, place: str, rest: Any
+) -> tuple[Written, Any, dict[Any, Any]]:
+    """Copies of a program's functions that nothing changes any more."""
+    programs = (base, *variants.values())
+    functions = [*dict.fromkeys(f for f in (base.first, *chain(*programs)) if f is not None)]
+    uses = [[f and functions.index(f) for f in each] for each in programs]
+    kept = written(functions, name, module, place, (*rest, *variants, uses))
+    copies: dict[Any, Any] = {None: None, **dict(zip(functions, kept.functions, strict=True))}
+    first, *others = [type(each)(*[copies[f] for f in each]) for each in programs]
+    return kept, first, dict(zip(variants, others, strict=True))
 
 
 def _signature(first: Function) -> tuple[tuple[str, ...], int, dict[str, Any]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from .arrays import evaluate_rows
-from .loss import LOSSES, register
+from .checks import check_plain
+from .loss import register
 from .options import GRAD, HESS, VALUE, Options
 from .program import Functions, Pair, Program
 from .signatures import Presented
@@ -168,19 +168,6 @@ class RowLoss(Presented, Program):
         )  # fmt: skip
         return evaluate_rows(self, inputs, options, parameters)
 
-    def __reduce__(self) -> Any:
-        # By name, as functions are pickled: the definition is found again where it was written.
-        return _restore, (self.__module__, self.name, self.values)
-
-
-def _restore(module: str, name: str, values: Mapping[str, Any]) -> RowLoss:
-    loss: Any = LOSSES.get(name)
-    if loss is None or loss.__module__ != module:
-        __import__(module)
-        loss = getattr(sys.modules[module], name)
-    restored: RowLoss = loss.bind(**values) if values != loss.values else loss
-    return restored
-
 
 def rowwise(
     *,
@@ -200,7 +187,8 @@ def rowwise(
     A parameter whose default is None is off unless it is given. What is different where it is given stands in a class
     of the parameter's name inside; what is different where several classes may have a mass, in a class ``dense``. Where
     a parameter has one of the values that `at` holds for it, the functions are those of another loss, or class, of the
-    same inputs and of parameters of the same names.
+    same inputs and of parameters of the same names. What the functions refer to in their module is read once, here, as
+    by `pointwise`.
 
     >>> import math
     >>> import fastloss as fl
@@ -218,10 +206,9 @@ def rowwise(
     """
 
     def make(space: type) -> RowLoss:
-        name, doc, module = space.__name__, space.__doc__, space.__module__
-        variants = _variants(space, at or {})
-        loss = RowLoss(name, inputs, targets, smooth, _functions(space, {}), domains, variants, doc, module)
-        return register(loss)
+        name, doc, module, place = _space(space)
+        functions, variants = _functions(space, {}), _variants(space, at or {})
+        return register(RowLoss(name, inputs, targets, smooth, functions, domains, variants, doc, module, place))
 
     return make
 
@@ -232,8 +219,9 @@ def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Declare
     Each score is compared with those whose target is smaller, targets being read in the type of the arithmetic (float32
     for scores of float32). Time grows with the number of classes times that of those which are not the row's last.
     `fastloss.program.Pair` says what the functions are; parameters and their defaults stand in the signature of
-    ``pair``, in the order in which ``share`` takes them, last. On a GPU each pair is looked at from both its ends: time
-    grows with the square of the number of classes, and ``out`` over the scores takes memory for another gradient.
+    ``pair``, in the order in which ``share`` takes them, last; what they refer to is read once, here. On a GPU each
+    pair is looked at from both its ends: time grows with the square of the number of classes, and ``out`` over the
+    scores takes memory for another gradient.
 
     >>> import math
     >>> import fastloss as fl
@@ -250,6 +238,7 @@ def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Declare
     """
 
     def make(space: type) -> RowLoss:
+        name, doc, module, place = _space(space)
         own = _own(space, "pair", Pair._fields)
         inner = [n for n, c in vars(space).items() if isinstance(c, type)]
         if inner:
@@ -257,10 +246,18 @@ def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Declare
         missing = [n for n in Pair._fields if n not in own]
         if missing:
             raise TypeError(f"{space.__name__}: a pair program needs a function {missing[0]}")
-        name, doc, module = space.__name__, space.__doc__, space.__module__
-        return register(RowLoss(name, inputs, "none", False, Pair(**own), domains, {}, doc, module))
+        return register(RowLoss(name, inputs, "none", False, Pair(**own), domains, {}, doc, module, place))
 
     return make
+
+
+def _space(space: Any) -> tuple[str, str | None, str, str]:
+    """Name, text, module and place of a class."""
+    if not isinstance(space, type):
+        raise TypeError(f"a loss of rows is made of a class of functions, got a {type(space).__name__} ({space!r})")
+    if not space.__name__.isprintable():
+        raise TypeError(f"a loss of rows is made of a class with a printable name, got {space.__name__!r}")
+    return space.__name__, space.__doc__, space.__module__, space.__qualname__
 
 
 def _own(space: type, kind: str, known: tuple[str, ...]) -> dict[str, Any]:
@@ -270,6 +267,8 @@ def _own(space: type, kind: str, known: tuple[str, ...]) -> dict[str, Any]:
     unknown = sorted(set(own) - set(known))
     if unknown:
         raise TypeError(f"{space.__name__}: a {kind} program has {', '.join(known)}, and no {unknown[0]}")
+    for n, f in own.items():
+        check_plain(f, f"{space.__name__}: {n} must be")
     return own
 
 

@@ -225,11 +225,6 @@ TABLE = np.ones(3)
 
 
 @fl.pointwise
-def with_table(pred: float, target: float) -> tuple[float, float]:
-    return TABLE[0], 1.0
-
-
-@fl.pointwise
 def with_integers(pred: float, target: float) -> tuple[float, float, float]:
     r = pred - target
     return r * r / 2, r, 1
@@ -252,7 +247,11 @@ def test_what_a_definition_may_refer_to() -> None:
     with pytest.raises(
         TypeError, match=r"with_table refers to a ndarray .*numbers, tuples of numbers, the module math"
     ):
-        with_table(P, T)
+
+        @fl.pointwise
+        def with_table(pred: float, target: float) -> tuple[float, float]:
+            return TABLE[0], 1.0
+
     for dtype in ("f4", "f8"):
         pred, target = np.array([3.0], dtype), np.array([0.5], dtype)
         assert with_integers.value_and_grad(pred, target) == (3.125, np.array([2.5]))

@@ -30,7 +30,9 @@ def imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "path", [ROOT / "loss.py", ROOT / "definition.py", ROOT / "domain.py", *(ROOT / "losses").glob("*.py")], ids=str
+    "path",
+    [ROOT / "loss.py", ROOT / "definition.py", ROOT / "frozen.py", ROOT / "domain.py", *(ROOT / "losses").glob("*.py")],
+    ids=str,
 )
 def test_definitions_never_import_numba(path: Path) -> None:
     assert not {m for m in imports(path) if m.partition(".")[0] in ("numba", "llvmlite") or "kernels" in m}
@@ -58,7 +60,7 @@ def test_only_the_plan_knows_the_variants(path: Path) -> None:
 
 
 LEVELS = [
-    "loading", "registry", "wording", "domain", "options", "settings", "hints", "foreign", "definition", "program", "signatures", "kernels", "arrays", "loss", "rowloss", "losses", "names", "functions", "chunks", "linear", "topk", "demo", "warmup", "tune", "cli",
+    "loading", "registry", "wording", "frozen", "domain", "options", "settings", "hints", "foreign", "checks", "definition", "program", "signatures", "kernels", "arrays", "loss", "rowloss", "losses", "names", "functions", "chunks", "linear", "topk", "demo", "warmup", "tune", "cli",
 ]  # fmt: skip
 
 

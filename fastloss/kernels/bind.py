@@ -12,17 +12,22 @@ import hashlib
 import itertools
 import math
 import pkgutil
-import reprlib
 import secrets
 import sys
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ..frozen import content, globals_of, gone
+
+__all__ = ["bind", "by_definition", "content", "lift", "named", "sources"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 _EMPTY = (None, False, range)
 """What a port is before it is plugged in; `range` stands for its parallel twin."""
@@ -30,6 +35,36 @@ _EMPTY = (None, False, range)
 _bound: dict[Any, Any] = {}
 """Every completed helper of this process: most ports of one kernel are those of another, and a parallel kernel has its
 blocks in common with its serial twin, down to the machine code."""
+
+
+def by_definition(function: F) -> F:
+    """Like `functools.cache` for what is made of a definition, or of a plan with it: gone when its last loss is."""
+    made: dict[tuple[Any, ...], Any] = {}
+
+    @wraps(function)
+    def found(what: Any, *rest: Any) -> Any:
+        key = (what, *rest)
+        try:
+            return made[key]
+        except KeyError:
+            result = made[key] = function(what, *rest)
+            return result
+
+    def forget(functions: frozenset[Any]) -> None:
+        # A finaliser may run at any time: others may be adding to what is looked through.
+        stale = [key for key in list(made) if not functions.isdisjoint(getattr(key[0], "definition", key[:1]))]
+        _unbind([made.pop(key) for key in stale if key in made])
+
+    gone.append(forget)
+    return cast(F, found)
+
+
+def _unbind(values: list[Any]) -> None:
+    """Forget the helpers that were completed with one of these values, and those that were with such a helper."""
+    while values:
+        known = {id(value) for value in values}
+        stale = [key for key in list(_bound) if any(id(port) in known for _, _, _, port in key[2:])]
+        values = [_bound.pop(key) for key in stale if key in _bound]
 
 
 def bind(function: Any, ports: Mapping[str, Any], jit: Callable[[Any], Any]) -> Any:
@@ -52,7 +87,7 @@ def bind(function: Any, ports: Mapping[str, Any], jit: Callable[[Any], Any]) -> 
 
     def completed(fn: FunctionType) -> dict[str, Any]:
         free = {}
-        for name in _names(fn.__code__) & fn.__globals__.keys():
+        for name in globals_of(fn.__code__) & fn.__globals__.keys():
             value = fn.__globals__[name]
             # Only what stands empty in its module is a port: a helper's own import of the same name is not.
             free[name] = complete(ports[name] if name in ports and value in _EMPTY else value)
@@ -90,12 +125,14 @@ def lift(function: Any, elementary: Any, kind: Any, jit: Callable[[Any], Any]) -
         return done[value]
 
     def copy(fn: FunctionType) -> FunctionType:
-        free = {name: complete(fn.__globals__[name]) for name in _names(fn.__code__) if name in fn.__globals__}
+        free = {name: complete(fn.__globals__[name]) for name in globals_of(fn.__code__) if name in fn.__globals__}
         kept = _indices(fn.__code__)
         constants = tuple(c if type(c) is int and c in kept else _retyped(c, kind) for c in fn.__code__.co_consts)
         code = fn.__code__.replace(co_consts=constants)
         new = _rebuilt(fn, code, {**fn.__globals__, **free})
         new.__defaults__ = _retyped(fn.__defaults__, kind)
+        # A kernel that comes from disk imports the modules of its functions; a user's may be another there, or none.
+        new.__module__ = __name__
         return new
 
     return jit(copy(function))
@@ -109,57 +146,10 @@ def named(name: str, key: Any, function: Any) -> Any:
     return copy
 
 
-def content(function: Any) -> str:
-    """A hash of what a definition computes: its bytecode, its constants and everything that it refers to.
-
-    What cannot be hashed cannot be referred to: only numbers, tuples of them, `math` and plain functions.
-    """
-    seen: dict[FunctionType, str] = {}
-
-    def describe(value: Any) -> str:
-        if isinstance(value, FunctionType):
-            if value not in seen:
-                seen[value] = value.__qualname__  # while it is being described, for one that calls itself
-                cells = [describe(cell.cell_contents) for cell in value.__closure__ or ()]
-                defaults = [describe(v) for v in value.__defaults__ or ()]
-                seen[value] = digest(of_code(value.__code__, value), cells, defaults)
-            return seen[value]
-        if isinstance(value, tuple):
-            return repr([describe(v) for v in value])
-        if value is None or isinstance(value, (bool, int, float)):
-            return f"{type(value).__name__} {value!r}"
-        if value is math or getattr(value, "__module__", None) in ("math", "builtins"):
-            return f"{value.__name__}"
-        if isinstance(value, CodeType):
-            return repr((value.co_code, value.co_names, [describe(c) for c in value.co_consts]))
-        raise TypeError(
-            f"{function.__name__} refers to a {type(value).__name__} ({reprlib.repr(value)}); a loss may refer to "
-            "numbers, tuples of numbers, the module math, and functions of which the same holds"
-        )
-
-    def of_code(code: CodeType, fn: FunctionType) -> str:
-        free = [(n, describe(fn.__globals__[n])) for n in sorted(_names(code)) if n in fn.__globals__]
-        # The first constant is the docstring, or None.
-        constants = [c if isinstance(c, str) else describe(c) for c in code.co_consts]
-        return repr((code.co_code, code.co_names, code.co_varnames, constants, free))
-
-    def digest(*parts: Any) -> str:
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-    return describe(function)
-
-
 def _rebuilt(fn: FunctionType, code: CodeType, scope: dict[str, Any]) -> FunctionType:
     new = FunctionType(code, scope, fn.__name__, fn.__defaults__, fn.__closure__)
     new.__module__, new.__qualname__ = fn.__module__, fn.__qualname__
     return new
-
-
-@cache
-def _names(code: CodeType) -> frozenset[str]:
-    """The globals that a function loads; its attributes' names are not among them."""
-    names = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    return frozenset(names.union(*(_names(c) for c in code.co_consts if isinstance(c, CodeType))))
 
 
 def _indices(code: CodeType) -> set[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numba as _numba  # noqa: E402
 from ..loading import load  # noqa: E402
 from ..options import GRAD, HESS  # noqa: E402
 from . import cache as disk  # noqa: E402
-from .bind import content, named  # noqa: E402
+from .bind import by_definition, content, named  # noqa: E402
 from .plan import BRAIN, HALF, OPTIONS, PARALLEL_FROM, Plan, compute_type  # noqa: E402
 from .rowplan import RowPlan  # noqa: E402
 
@@ -27,7 +27,7 @@ numba: Any = _numba  # half of it is typed
 types: Any = _numba.types
 
 
-@cache
+@by_definition
 def compiled(plan: Plan | RowPlan, parallel: bool) -> Any:
     """The kernel of a plan."""
 

@@ -5,7 +5,6 @@ Only a kernel that is not on disk yet needs this module and the 30 ms that it ta
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numba as _numba
@@ -26,7 +25,7 @@ from . import (
     vecmath32,
     vecmath64,
 )
-from .bind import bind, content, lift
+from .bind import bind, by_definition, lift
 from .parts import part
 from .plan import BRAIN, HALF, OPTIONS, Plan, ports
 from .ports import keep, native
@@ -73,7 +72,7 @@ class Cpu:
 
     def jet(self, jet: Callable[..., Any], compute: str) -> Any:
         """The definition on vectorised elementary functions, its numbers of the compute type."""
-        return _lifted(jet, compute, content(jet))
+        return _lifted(jet, compute)
 
     def access(self) -> dict[str, Any]:
         """With the promise that outputs overlap nothing."""
@@ -134,9 +133,8 @@ class Cpu:
         return {HALF: halves.encode_half, BRAIN: halves.encode_brain}.get(stored, keep)
 
 
-@cache
-def _lifted(jet: Callable[..., Any], compute: str, content: str) -> Any:
-    # By content too: a constant of a notebook may change between two kernels of one loss.
+@by_definition
+def _lifted(jet: Callable[..., Any], compute: str) -> Any:
     if compute == "d":
         return lift(jet, vecmath64, float, jit)
     return lift(jet, vecmath32, np.float32, jit)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numba
 import numpy as np
 from numba import cuda, types
 
-from ..bind import bind, content, lift
+from ..bind import bind, by_definition, lift
 from ..plan import BRAIN, HALF
 from ..ports import keep, native
 from . import device, math32, math64, rowports
@@ -43,7 +42,7 @@ class Cuda:
 
     def jet(self, jet: Callable[..., Any], compute: str) -> Any:
         """The definition on libdevice's functions, its numbers of the compute type."""
-        return _lifted(jet, compute, content(jet))
+        return _lifted(jet, compute)
 
     def access(self) -> dict[str, Any]:
         """Of a thread's own arrays."""
@@ -110,8 +109,8 @@ def jit(function: Any) -> Any:
     return _kinds.get(function.__code__, device.called)(function)
 
 
-@cache
-def _lifted(jet: Callable[..., Any], compute: str, content: str) -> Any:
+@by_definition
+def _lifted(jet: Callable[..., Any], compute: str) -> Any:
     if compute == "d":
         return lift(jet, math64, float, jit)
     return lift(jet, math32, np.float32, jit)
