@@ -278,45 +278,49 @@ def generalized_cross_entropy_from_probabilities(
 
 @elements
 def poisson(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def poisson_identity(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def gamma(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def gamma_identity(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def tweedie(
-    pred: Any, target: Any, *, power: float = 1.5, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, power: float = 1.5, full: bool = False, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def tweedie_identity(
-    pred: Any, target: Any, *, power: float = 1.5, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, power: float = 1.5, full: bool = False, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def gaussian_nll(
-    pred: Any, target: Any, var: Any, *, weight: Any = None, reduction: Reduction = 'mean',
+    pred: Any, target: Any, var: Any, *, full: bool = False, weight: Any = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
 ) -> None: ...

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .checks import ELEMENTARY, check_plain, check_signature
+from .checks import ELEMENTARY, check_function, check_plain, check_signature
 from .domain import REAL, Declared, Domain, names_of, settled
 from .frozen import Written, named, of_users, remade, told, written
+from .whole import check_constant, refuse_unknown, whole
 from .wording import shown
 
 __all__ = ["ELEMENTARY", "Definition", "Parametrised"]
@@ -152,7 +153,7 @@ class Definition(Parametrised):
     """A jet (value, first and second derivative of one element) and all that the kernels and the checks ask of it.
 
     For some values of the parameters there may be a better function of the same arguments: `instead` is a function of
-    parameters, by their names, that returns it, or None.
+    parameters, by their names, that returns it, or None. `constant` is what the value lacks unless `full` is on.
     """
 
     def __init__(
@@ -165,6 +166,7 @@ class Definition(Parametrised):
         doc: str | None = None,
         domains: Mapping[str, Declared],
         instead: Callable[..., Callable[..., Any] | None] | None = None,
+        constant: Callable[..., float] | None = None,
     ) -> None:
         check_plain(jet, "a pointwise loss is made of")
         self.__wrapped__ = jet  # where doctest looks for the source
@@ -175,10 +177,14 @@ class Definition(Parametrised):
         if of_users(jet.__module__):
             options = {"wrt": wrt, "rooted": rooted, "name": name, "doc": doc}
             rest = (*options.values(), told(domains))
-            self.written = written([jet], jet.__name__, jet.__module__, jet.__qualname__, rest, instead)
-            (jet,), instead = self.written.functions, self.written.beside
-            self.written.remake(type(self).__mro__[1], jet, **options, domains=domains, instead=instead)
-        self._jet, self._instead = jet, instead
+            functions = [f for f in (jet, constant) if f is not None]
+            self.written = written(functions, jet.__name__, jet.__module__, jet.__qualname__, rest, instead)
+            (jet, *kept), instead = self.written.functions, self.written.beside
+            constant = kept[0] if kept else None
+            self.written.remake(
+                type(self).__mro__[1], jet, **options, domains=domains, instead=instead, constant=constant
+            )
+        self._jet, self._instead, self._constant = jet, instead, constant
         self.wrt = tuple(names.index(n) for n in (wrt or names[:1]))
         if not set(self.wrt) <= set(range(split)) or len(set(self.wrt)) != len(self.wrt) or len(self.wrt) > 2:
             raise TypeError(f"{jet.__name__}: wrt must name one or two of {', '.join(names[:split])}, got {wrt!r}")
@@ -192,6 +198,9 @@ class Definition(Parametrised):
         self.rooted = rooted
         self.untested = ("none",) * split
         self.order = _order(jet, [d.inner_point for d in self.domains], self._values, len(self.wrt))
+        if constant is not None:
+            check_function(constant, jet.__name__)
+            check_constant(jet, constant, self.order)
         # As a function has them, so that help(), doctest and pickle find the definition.
         self.__doc__ = doc or jet.__doc__
         self.__module__ = jet.__module__
@@ -201,6 +210,9 @@ class Definition(Parametrised):
         self.jet = self._jet
         if self._instead is not None:
             self.jet = self._instead(*[self.values[n] for n in names_of(self._instead)]) or self._jet
+        if self._constant is not None and self.values.get("full"):
+            refuse_unknown(self.name, self._constant, [d.inner_point for d in self.domains], self.values)
+            self.jet = whole(self.jet, self._constant)
 
     @property
     def labelled(self) -> int | None:

@@ -157,7 +157,11 @@ class Loss(Presented, Definition):
 def pointwise(jet: Callable[..., Any], /) -> Loss: ...
 @overload
 def pointwise(
-    *, wrt: tuple[str, ...] | None = None, instead: Callable[..., Any] | None = None, **domains: Declared
+    *,
+    wrt: tuple[str, ...] | None = None,
+    instead: Callable[..., Any] | None = None,
+    constant: Callable[..., float] | None = None,
+    **domains: Declared,
 ) -> Callable[[Callable[..., Any]], Loss]: ...
 
 
@@ -167,6 +171,7 @@ def pointwise(
     *,
     wrt: tuple[str, ...] | None = None,
     instead: Callable[..., Any] | None = None,
+    constant: Callable[..., float] | None = None,
     **domains: Declared,
 ) -> Any:
     """Make a loss of a plain function of one element.
@@ -180,7 +185,9 @@ def pointwise(
 
     Several differentiable inputs are named by ``wrt=("pred", "var")``; ``d1`` and ``d2`` are then tuples. Where there
     is a faster or more exact function of the same arguments for some values of parameters, `instead` is a function of
-    those parameters, by their names, that returns it, or None.
+    those parameters, by their names, that returns it, or None. What no derivative sees may be left out of the value:
+    `constant` is a function of the same arguments that returns it, NaN where it is not known, and ``full=False`` the
+    parameter (a `fastloss.SWITCH`) with which callers ask for it.
 
     >>> import fastloss as fl
     >>> @fl.pointwise(scale=fl.POSITIVE)
@@ -192,7 +199,7 @@ def pointwise(
     """
 
     def make(function: Callable[..., Any]) -> Loss:
-        return register(Loss(function, wrt=wrt, domains=domains, instead=instead))
+        return register(Loss(function, wrt=wrt, domains=domains, instead=instead, constant=constant))
 
     return make if jet is None else make(jet)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mpmath import cosh, erfc, exp, expm1, inf, log, mp, mpf, pi, sqrt, tanh
+from mpmath import cosh, erfc, exp, expm1, inf, log, loggamma, mp, mpf, pi, sqrt, tanh
 
 Number = Any
 
@@ -21,6 +21,7 @@ class Formula(NamedTuple):
     points: tuple[dict[str, float], ...]
     kinks: Callable[..., Sequence[Number]]
     digits: Callable[..., Number]
+    rest: Callable[..., Number]
     rooted: bool = False
 
 
@@ -31,15 +32,16 @@ def formula(
     *points: dict[str, float],
     kinks: Callable[..., Sequence[Number]] = lambda target, **p: (),
     digits: Callable[..., Number] = lambda *inputs, **p: max(map(abs, inputs)),
+    rest: Callable[..., Number] = lambda *inputs, **p: 0,
 ) -> Callable[[Callable[..., Number]], Callable[..., Number]]:
     """Register a value.
 
     `kinks` gives the predictions at which the first or second derivative does not exist, `digits` the largest exponent
-    x of which exp(-x) is added to a number of ordinary size.
+    x of which exp(-x) is added to a number of ordinary size, `rest` what the value has besides that no derivative sees.
     """
 
     def register(value: Callable[..., Number]) -> Callable[..., Number]:
-        FORMULAS[value.__name__] = Formula(value, points or ({},), kinks, digits)
+        FORMULAS[value.__name__] = Formula(value, points or ({},), kinks, digits, rest)
         return value
 
     return register
@@ -154,46 +156,65 @@ def fair(pred, target, c):
 # -- likelihoods ---------------------------------------------------------------------------------------------------
 
 
-@formula()
-def poisson(pred, target):
+FULL = {"full": 0.0}, {"full": 1.0}
+
+
+def counted(pred, target, full):
+    return full * loggamma(target + 1)
+
+
+@formula(*FULL, rest=counted)
+def poisson(pred, target, full):
     return exp(pred) - target * pred
 
 
-@formula()
-def poisson_identity(pred, target):
+@formula(*FULL, rest=counted)
+def poisson_identity(pred, target, full):
     return pred - target * log(pred)
 
 
-@formula()
-def gamma(pred, target):
+@formula(*FULL)
+def gamma(pred, target, full):
+    """Whole as it is: -log of exp(-target / mean) / mean."""
     return pred + target * exp(-pred)
 
 
-@formula()
-def gamma_identity(pred, target):
+@formula(*FULL)
+def gamma_identity(pred, target, full):
     return log(pred) + target / pred
 
 
-TWEEDIE = tuple({"power": p} for p in (1.5, 1.2, 1.9, 0.0, 1.0, 2.0, 3.0, -0.5, 2.25))
+TWEEDIE = (
+    *({"power": p, "full": 0.0} for p in (1.5, 1.2, 1.9, 0.0, 1.0, 2.0, 3.0, -0.5, 2.25)),
+    *({"power": p, "full": 1.0} for p in (0.0, 1.0, 2.0, 3.0)),
+)
 
 
-@formula(*TWEEDIE)
-def tweedie(pred, target, power):
+def dispersed(pred, target, power, full):
+    if not full or power == 2:
+        return 0
+    if power == 1:
+        return loggamma(target + 1)
+    return target**2 / 2 + log(2 * pi) / 2 if power == 0 else 1 / (2 * target) + log(2 * pi * target**3) / 2
+
+
+@formula(*TWEEDIE, rest=dispersed)
+def tweedie(pred, target, power, full):
     """With the limits of a term at 1 and 2 but for its infinite constant: powers of a number x become log(x)."""
     rise = pred if power == 2 else exp((2 - power) * pred) / (2 - power)
     fall = pred if power == 1 else exp((1 - power) * pred) / (1 - power)
     return rise - target * fall
 
 
-@formula(*TWEEDIE)
-def tweedie_identity(pred, target, power):
+@formula(*TWEEDIE, rest=dispersed)
+def tweedie_identity(pred, target, power, full):
     rise = log(pred) if power == 2 else pred ** (2 - power) / (2 - power)
     fall = log(pred) if power == 1 else pred ** (1 - power) / (1 - power)
     return rise - target * fall
 
 
-@formula()
-def gaussian_nll(pred, target, var):
+@formula(*FULL, rest=lambda pred, target, var, full: full * log(2 * pi) / 2)
+def gaussian_nll(pred, target, var, full):
     return (log(var) + (pred - target) ** 2 / var) / 2
 
 
@@ -414,9 +435,10 @@ def exact(name: str, inputs: Sequence[float], params: dict[str, float], wrt: int
     digits, step = _precision(found, point, fixed)
     with mp.workdps(digits):
         value = +found.value(*point, **fixed)
+        whole = value + found.rest(*point, **fixed)
         kinks = found.kinks(*point[1:2], **fixed) if wrt == 0 else ()
         if any(k == point[wrt] for k in kinks):
-            return value, None, None
+            return whole, None, None
 
         def differences(h: Number) -> tuple[Number, Number]:
             above, below = list(point), list(point)
@@ -432,7 +454,7 @@ def exact(name: str, inputs: Sequence[float], params: dict[str, float], wrt: int
             # A derivative of 0 leaves a remainder that depends on the step.
             finer = differences(step / 1000)
             slopes = tuple(a if abs(a - b) <= abs(a) * small else mpf(0) for a, b in zip(slopes, finer, strict=True))
-        return value, *slopes
+        return whole, *slopes
 
 
 def limit(name: str, inputs: Sequence[float], params: dict[str, float]) -> tuple[float | None, ...]:

@@ -24,6 +24,8 @@ COMPILED = {
 @pytest.mark.parametrize(("name", "params"), CASES)
 def test_compiled_is_exact(name: str, params: dict[str, float], kind: type) -> None:
     loss = fl.LOSSES[name]
+    if params.get("full") and name != "poisson":
+        pytest.skip("a kernel more for a sum of which both terms are tested")
     if loss.rooted:
         pytest.skip("its elements are those of the loss that it is the root of")
     fixed = {n: float(kind(v)) for n, v in params.items()}

@@ -1,15 +1,16 @@
 """Negative log-likelihoods: counts, positive amounts, amounts with zeros, normal distributions of unknown variance.
 
-Terms that do not depend on the prediction are dropped, unless `full` asks for them.
+Terms that do not depend on the prediction are dropped, unless ``full=True`` asks for them: the value is then the
+negative logarithm of the density, of dispersion 1 where there is one.
 """
 
 from __future__ import annotations
 
 import math
 
-from ..domain import NON_NEGATIVE, POSITIVE, REAL, Domain
+from ..domain import NON_NEGATIVE, POSITIVE, REAL, SWITCH, Domain
 from ..loss import pointwise
-from .special import INF, Jet, outweighed, quotient, scaled, sign, times_exp
+from .special import INF, NAN, Jet, log_factorial, outweighed, quotient, scaled, sign, times_exp
 
 POWER = Domain("POWER", gap=(0.0, 1.0))
 """Tweedie powers: variances proportional to the mean to that power. Between 0 and 1 there is no distribution."""
@@ -22,13 +23,36 @@ def _supported(power: float) -> Domain:
     return REAL if power < 1.0 else (NON_NEGATIVE if power < 2.0 else POSITIVE)
 
 
-@pointwise(target=NON_NEGATIVE)
-def poisson(pred: float, target: float) -> Jet:
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+def _log_factorial(pred: float, target: float, full: float) -> float:
+    return log_factorial(target)
+
+
+def _nothing(pred: float, target: float, full: float) -> float:
+    return 0.0
+
+
+def _tweedie_constant(pred: float, target: float, power: float, full: float) -> float:
+    counts = log_factorial(target) if power == 1.0 else (0.0 if power == 2.0 else NAN)
+    waits = 0.5 / target + 1.5 * math.log(target) + _HALF_LOG_2PI if power == 3.0 else counts
+    return 0.5 * target * target + _HALF_LOG_2PI if power == 0.0 else waits
+
+
+def _normal(pred: float, target: float, var: float, full: float) -> float:
+    return _HALF_LOG_2PI
+
+
+@pointwise(target=NON_NEGATIVE, full=SWITCH, constant=_log_factorial)
+def poisson(pred: float, target: float, full: float = False) -> Jet:
     """Poisson regression with a logarithmic link: counts and rates, pred being the logarithm of the mean.
 
     exp(pred) - target pred, as in scikit-learn, torch's ``poisson_nll_loss`` (``log_input=True``) and the boosting
     libraries. Their second derivatives differ: CatBoost takes the true one, XGBoost since 2026 the mean of this
     (twice) and the label (once), LightGBM and older XGBoost the true one times exp(0.7). The target is at least 0.
+    With ``full=True`` the value has log(target!), exactly; torch's ``full`` has Stirling's approximation of it, and
+    nothing for targets up to 1.
 
     >>> import fastloss as fl
     >>> fl.poisson.value_and_grad([0.0, 0.0], [0.0, 3.0])
@@ -45,12 +69,12 @@ def poisson(pred: float, target: float) -> Jet:
     return ((1.0 if heavy else mean) - pull) * unit, (1.0 if heavy else mean * unit) - target, mean * unit
 
 
-@pointwise(pred=POSITIVE, target=NON_NEGATIVE)
-def poisson_identity(pred: float, target: float) -> Jet:
+@pointwise(pred=POSITIVE, target=NON_NEGATIVE, full=SWITCH, constant=_log_factorial)
+def poisson_identity(pred: float, target: float, full: float = False) -> Jet:
     """Poisson's likelihood of a predicted mean.
 
     pred - target log(pred), without the epsilon of torch (``log_input=False``, 1e-8) and Keras (1e-7): pred is
-    greater than 0, the target at least 0. At a target of 0 the gradient is exactly 1.
+    greater than 0, the target at least 0. At a target of 0 the gradient is exactly 1. ``full=True`` adds log(target!).
 
     >>> import fastloss as fl
     >>> fl.poisson_identity.value_and_grad([1.0, 2.0], [1.0, 4.0])
@@ -69,11 +93,12 @@ def poisson_identity(pred: float, target: float) -> Jet:
     )
 
 
-@pointwise(target=POSITIVE)
-def gamma(pred: float, target: float) -> Jet:
+@pointwise(target=POSITIVE, full=SWITCH, constant=_nothing)
+def gamma(pred: float, target: float, full: float = False) -> Jet:
     """Gamma regression with a logarithmic link: positive amounts, pred being the logarithm of the mean.
 
-    pred + target exp(-pred), as in scikit-learn and LightGBM. The target is greater than 0.
+    pred + target exp(-pred), as in scikit-learn and LightGBM. The target is greater than 0. For a shape of 1 nothing
+    is missing from the likelihood: ``full=True`` adds 0.
 
     >>> import fastloss as fl
     >>> fl.gamma.value_and_grad([0.0, 0.0], [1.0, 3.0])
@@ -85,11 +110,12 @@ def gamma(pred: float, target: float) -> Jet:
     return x + ratio, 1.0 - ratio, ratio
 
 
-@pointwise(pred=POSITIVE, target=POSITIVE)
-def gamma_identity(pred: float, target: float) -> Jet:
+@pointwise(pred=POSITIVE, target=POSITIVE, full=SWITCH, constant=_nothing)
+def gamma_identity(pred: float, target: float, full: float = False) -> Jet:
     """Gamma's likelihood of a predicted mean.
 
-    log(pred) + target / pred; both are greater than 0. The second derivative is negative for pred > 2 target.
+    log(pred) + target / pred; both are greater than 0. The second derivative is negative for pred > 2 target. For a
+    shape of 1 nothing is missing from the likelihood: ``full=True`` adds 0.
 
     >>> import fastloss as fl
     >>> fl.gamma_identity.value_and_grad([1.0, 1.0], [1.0, 3.0])
@@ -106,8 +132,8 @@ def gamma_identity(pred: float, target: float) -> Jet:
     )
 
 
-@pointwise(target=_supported, power=POWER)
-def tweedie(pred: float, target: float, power: float = 1.5) -> Jet:
+@pointwise(target=_supported, power=POWER, full=SWITCH, constant=_tweedie_constant)
+def tweedie(pred: float, target: float, power: float = 1.5, full: float = False) -> Jet:
     """Tweedie regression with a logarithmic link: amounts that are often exactly 0, such as claims and rainfall.
 
     exp((2 - power) pred) / (2 - power) + target exp((1 - power) pred) / (power - 1), as in scikit-learn, XGBoost and
@@ -116,7 +142,8 @@ def tweedie(pred: float, target: float, power: float = 1.5) -> Jet:
     between 0 and 1. At 1 and 2 a term becomes its limit without an infinite constant, -target pred and pred, as in
     `poisson` and `gamma`: values of other powers do not compare with those, gradients do. The target is at least 0, for
     powers from 2 on greater than 0, for powers of 0 and below any number. The second derivative may be negative for
-    powers below 1 and above 2.
+    powers below 1 and above 2. ``full=True`` adds what the likelihood has besides, of which there is a closed form for
+    the powers 0, 1, 2 and 3.
 
     >>> import fastloss as fl
     >>> fl.tweedie.value_and_grad([0.0, 0.0], [0.0, 3.0])
@@ -157,13 +184,13 @@ def _at_end(pred: float, power: float) -> float:
     return pred if power < 0.0 else (1.0 if power == 0.0 else 0.0)
 
 
-@pointwise(pred=POSITIVE, target=_supported, power=POWER)
-def tweedie_identity(pred: float, target: float, power: float = 1.5) -> Jet:
+@pointwise(pred=POSITIVE, target=_supported, power=POWER, full=SWITCH, constant=_tweedie_constant)
+def tweedie_identity(pred: float, target: float, power: float = 1.5, full: float = False) -> Jet:
     """Tweedie's likelihood of a predicted mean.
 
     pred^(2 - power) / (2 - power) + target pred^(1 - power) / (power - 1), with -target log(pred) and log(pred) in
-    place of a term that has no value at the powers 1 and 2: pred is greater than 0; for `power` and the target see
-    `tweedie`.
+    place of a term that has no value at the powers 1 and 2: pred is greater than 0; for `power`, the target and `full`
+    see `tweedie`.
 
     >>> import fastloss as fl
     >>> fl.tweedie_identity.value_and_grad([4.0, 1.0], [0.0, 3.0])
@@ -197,12 +224,15 @@ def tweedie_identity(pred: float, target: float, power: float = 1.5) -> Jet:
     )
 
 
-@pointwise(wrt=("pred", "var"), var=POSITIVE)
-def gaussian_nll(pred: float, target: float, var: float) -> tuple[float, tuple[float, float], tuple[float, float]]:
+@pointwise(wrt=("pred", "var"), var=POSITIVE, full=SWITCH, constant=_normal)
+def gaussian_nll(
+    pred: float, target: float, var: float, full: float = False
+) -> tuple[float, tuple[float, float], tuple[float, float]]:
     """Normal likelihood of a predicted mean and a predicted variance: regression that says how sure it is.
 
-    (log(var) + (pred - target)^2 / var) / 2 without the constant log(2 pi) / 2, torch's default. The variance is
-    greater than 0; torch holds it at or above 1e-6. The derivatives are pairs, with respect to pred and to var.
+    (log(var) + (pred - target)^2 / var) / 2 without the constant log(2 pi) / 2, torch's default; ``full=True`` adds
+    it, in torch as well. The variance is greater than 0; torch holds it at or above 1e-6. The derivatives are pairs,
+    with respect to pred and to var.
 
     >>> import fastloss as fl
     >>> fl.gaussian_nll.value_and_grad([0.0, 2.0], [0.0, 0.0], [1.0, 1.0])
