@@ -99,7 +99,7 @@ def accelerated_failure_time_extreme(pred: float, lower: float, upper: float, sc
     e = exp_neg(-rise)
     short = rise < 1.0
     tail = exp_tail(rise)
-    share = 1.0 - rise * tail  # (1 - exp(-rise)) / rise
+    share = 1.0 - rise * tail if short else 1.0  # (1 - exp(-rise)) / rise
     s = e / (2.0 - e)
     late = s * (2.0 + s * s * atanh_tail(s * s))  # -log(1 - e)
     log = math.log(share if seen else gone * share)

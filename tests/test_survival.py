@@ -1,0 +1,137 @@
+"""Censored times, whose bounds other tests never draw equal or infinite; the functions of tails that they are made of."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mpmath
+import numpy as np
+import oracle
+import pytest
+import survival_slack
+from mpmath import erfc, exp, mp, mpf, pi, quad, sqrt
+from test_definitions import TYPES, Elementary, error, jet
+
+import fastloss as fl
+from fastloss.kernels.bind import lift
+from fastloss.losses import tails
+
+NAMES = [f"accelerated_failure_time_{errors}" for errors in survival_slack.KINDS]
+INF = math.inf
+BOUNDS = [
+    (1.0, 1.0), (2.5, 2.5),  # seen
+    (1.0, INF), (3.0, INF),  # right-censored
+    (0.0, 1.0), (0.0, 7.0),  # left-censored
+    (1.0, 1.001), (1.0, 1.5), (1.0, 2.6), (0.1, 1e3), (5.0, 5.0000001), (3.0, 2.0),  # between
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_kind_of_censoring(name: str, dtype: str) -> None:
+    """Both tails, in all digits that the formula leaves."""
+    kind, scale = TYPES[dtype], {"scale": 0.75}
+    for pred in (0.0, -0.5, 1.25, 3.0, -8.0, 21.0, -21.0):
+        for bounds in BOUNDS:
+            point = tuple(float(kind(x)) for x in (pred, *bounds))
+            exact, got = oracle.exact(name, point, scale), jet(name, point, scale, kind)
+            with mp.workdps(40):
+                slack = survival_slack.terms(name.rpartition("_")[2], *map(mpf, point), mpf(0.75))
+                for order in range(3):
+                    assert error(got[order], exact[order], slack[order], kind) <= 5.0, (point, order, got, exact)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_known_values(name: str) -> None:
+    """An event seen at its median time, and what is known of one that is not."""
+    at_median = {"logistic": math.log(4), "normal": math.log(2 * math.pi) / 2, "extreme": 1.0}
+    later = {"logistic": math.log(2), "normal": math.log(2), "extreme": 1.0}
+    errors = name.rpartition("_")[2]
+    assert jet(name, (0.0, 1.0, 1.0), {"scale": 1.0}, np.float64)[0] == pytest.approx(at_median[errors], rel=1e-15)
+    assert jet(name, (0.0, 1.0, INF), {"scale": 1.0}, np.float64)[0] == pytest.approx(later[errors], rel=1e-15)
+    # Twice the time on a logarithmic scale of half the width.
+    value = jet(name, (math.log(2.0), 2.0, 2.0), {"scale": 0.5}, np.float64)[0]
+    assert value == pytest.approx(at_median[errors], rel=1e-15)
+    assert jet(name, (7.0, 0.0, INF), {"scale": 1.0}, np.float64) == (0.0, 0.0, 0.0)  # nothing is known
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_order_of_the_bounds_does_not_matter(name: str, rng: np.random.Generator) -> None:
+    pred, low, high = rng.normal(size=50), rng.gamma(2.0, size=50), rng.gamma(2.0, size=50)
+    one, other = fl.LOSSES[name].value_and_grad(pred, low, high), fl.LOSSES[name].value_and_grad(pred, high, low)
+    assert one[0] == other[0]
+    np.testing.assert_array_equal(one[1], other[1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("pred", [INF, -INF])
+def test_limits_of_seen_and_censored(name: str, pred: float) -> None:
+    """The limits that 60 and 120 digits show."""
+    for bounds in ((2.0, 2.0), (2.0, INF), (0.0, 2.0)):
+        expected = oracle.limit(name, (pred, *bounds), {"scale": 0.5}) if INF not in bounds else None
+        value, slope, curve = jet(name, (pred, *bounds), {"scale": 0.5}, np.float64)
+        if expected:
+            assert (value, slope, curve) == pytest.approx(expected, rel=1e-12)
+        else:
+            assert (value == 0.0) if pred > 0 else value == INF
+        assert not any(map(math.isnan, (value, slope, curve)))
+
+
+def test_a_rounded_time_is_nearly_a_seen_one() -> None:
+    """The loss of a short interval is that of the time itself, less the logarithm of the interval's length."""
+    for name in NAMES:
+        seen = jet(name, (0.7, 2.0, 2.0), {"scale": 0.5}, np.float64)
+        short = jet(name, (0.7, 2.0 - 2.0**-24, 2.0 + 2.0**-24), {"scale": 0.5}, np.float64)
+        assert short[0] + math.log(2.0**-23) == pytest.approx(seen[0], rel=1e-13)
+        assert short[1:] == pytest.approx(seen[1:], rel=1e-12)
+
+
+# -- tails ---------------------------------------------------------------------------------------------------------------
+
+
+def plain(function: Any, kind: type) -> Any:
+    return lift(function, Elementary, kind, lambda f: f)
+
+
+def off(got: Any, exact: Any, kind: type) -> float:
+    return float(abs(mpf(float(got)) - exact) / abs(exact)) / float(np.finfo(kind).eps)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_excess_of_the_hazard(dtype: str) -> None:
+    kind = TYPES[dtype]
+    excess = plain(tails.excess, kind)
+    with mp.workdps(60):
+        for x in (0.0, 1e-8, *np.linspace(0.0, 12.0, 97), 20.0, 37.5, 100.0, 300.0):
+            z = mpf(float(kind(x)))
+            exact = sqrt(2 / pi) * exp(-(z**2) / 2) / erfc(z / sqrt(2)) - z
+            assert off(excess(kind(x)), exact, kind) <= 3.0, x
+    for x in (1e9, 1e18, 1e30):
+        assert excess(kind(x)) == pytest.approx(1.0 / x, rel=4 * float(np.finfo(kind).eps))
+    assert excess(kind(INF)) == 0.0
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_moments_of_short_pieces(dtype: str) -> None:
+    kind = TYPES[dtype]
+    moments = plain(tails.moments, kind)
+    with mp.workdps(25):
+        for tilt in (0.0, 0.01, 0.25, 0.5):
+            for square in (0.0, 1e-4, 0.09, 0.25):
+                a, b = (mpf(float(kind(x))) for x in (tilt, square))
+                got = moments(kind(tilt), kind(square))
+                for k in range(3):
+                    exact = quad(lambda v, a=a, b=b, k=k: v**k * exp(-a * v - b * v**2 / 2), [-1, 0, 1]) / 2
+                    assert off(got[k], exact, kind) <= 4.0 if k != 1 or tilt else got[k] == 0.0
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_tail_of_the_exponential(dtype: str) -> None:
+    kind = TYPES[dtype]
+    tail = plain(tails.exp_tail, kind)
+    with mp.workdps(40):
+        for x in (1e-12, 1e-3, *np.linspace(0.01, 1.0, 50)):
+            z = mpf(float(kind(x)))
+            assert off(tail(kind(x)), (mpmath.expm1(-z) + z) / z**2, kind) <= 2.0, x
+    assert tail(kind(0.0)) == 0.5
