@@ -21,7 +21,7 @@ ROW_KEYWORDS = (*KEYWORDS, "axis", "class_weight", "label_smoothing", "return_st
 MEANINGS = {
     "axis": "the axis of the classes; each row along it is one sample",
     "weight": "weight of each {one}, at least 0; {one}s of weight 0 are absent, whatever they hold",
-    "class_weight": "weight of each class: multiplies the loss of the rows with its label",
+    "class_weight": "weight of each class: multiplies the loss of the rows with its label, or its share of each row's",
     "ignore_index": "{one}s with this label are absent",
     "label_smoothing": "from 0 to 1: the share of a target's mass that goes to all classes alike",
     "reduction": '"mean" (divides by the sum of the weights), "sum" or "none" (the loss of each {one})',
@@ -83,7 +83,7 @@ def taken(loss: Any) -> dict[str, Any]:
     found: dict[str, Any] = dict(type(loss).__call__.__kwdefaults__ or {})
     if hasattr(loss, "target"):
         for name, does in (
-            ("class_weight", loss.target != "none"), ("ignore_index", loss.target in LABELS),
+            ("class_weight", loss.classed), ("ignore_index", loss.target in LABELS),
             ("label_smoothing", loss.smooth), ("return_stats", loss.functions.stats is not None),
         ):  # fmt: skip
             if not does:

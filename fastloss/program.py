@@ -128,6 +128,7 @@ class Program(Parametrised):
         doc: str | None,
         module: str,
         place: str = "",
+        classed: bool = False,
     ) -> None:
         self.__wrapped__ = functions.first  # where doctest looks for the source
         names, split, defaults = _signature(functions.first)
@@ -143,13 +144,14 @@ class Program(Parametrised):
         if unknown:
             raise TypeError(f"{name}: the decorator names {', '.join(unknown)}, which is no input and no parameter")
         if of_users(module):
-            rest = (name, inputs, target, smooth, told(domains), doc)
+            rest = (name, inputs, target, smooth, classed, told(domains), doc)
             self.written, functions, variants = _kept(functions, variants, name, module, place or name, rest)
-            given = (name, inputs, target, smooth, functions, domains, variants, doc, module, place)
+            given = (name, inputs, target, smooth, functions, domains, variants, doc, module, place, classed)
             self.written.remake(type(self).__mro__[1], *given)
         self.target = target
         self.smooth = smooth and target != "none"
         self.scores = len(inputs) - (target != "none")
+        self.classed = target != "none" or classed
         self.given: tuple[bool, ...] = ()
         """Which of the parameters that the functions take are numbers; the others are None."""
         self._base = functions

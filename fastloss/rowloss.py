@@ -174,6 +174,7 @@ def rowwise(
     inputs: tuple[str, ...] = ("pred", "target"),
     targets: str = "both",
     smooth: bool = True,
+    classed: bool = False,
     at: Mapping[str, Mapping[float, RowLoss | type]] | None = None,
     **domains: Declared,
 ) -> Callable[[type], RowLoss]:
@@ -182,7 +183,8 @@ def rowwise(
     `fastloss.program.Functions` says what they are; parameters and their defaults stand in the signature of ``fold``,
     in the order in which all the functions take them, last. `inputs` names the scores and, last, the target;
     `targets` says which kinds it may be: ``"labels"``, ``"dense"``, ``"both"`` or ``"none"`` (then it is not among the
-    inputs). With ``smooth=False``, and without a target, there is no label smoothing.
+    inputs). With ``smooth=False``, and without a target, there is no label smoothing. Without a target ``t`` is 1, or
+    the weight that `class_weight` gives the class, where ``classed=True`` says that there are classes.
 
     A parameter whose default is None is off unless it is given. What is different where it is given stands in a class
     of the parameter's name inside; what is different where several classes may have a mass, in a class ``dense``. Where
@@ -208,7 +210,8 @@ def rowwise(
     def make(space: type) -> RowLoss:
         name, doc, module, place = _space(space)
         functions, variants = _functions(space, {}), _variants(space, at or {})
-        return register(RowLoss(name, inputs, targets, smooth, functions, domains, variants, doc, module, place))
+        loss = RowLoss(name, inputs, targets, smooth, functions, domains, variants, doc, module, place, classed)
+        return register(loss)
 
     return make
 

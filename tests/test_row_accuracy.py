@@ -77,7 +77,7 @@ def run(name: str, params: dict[str, Any], kind: type, scores: Any, masses: Any)
         with np.errstate(all="ignore"):
             return run_pairs(f, kind, scores, p)
     columns = list(zip(*([kind(x) for x in row] for row in scores), strict=True))
-    t = [kind(0.0)] * len(columns) if masses is None else [kind(x) for x in masses]
+    t = [kind(1.0)] * len(columns) if masses is None else [kind(x) for x in masses]
 
     def total(terms: Any) -> Any:
         return tuple(kind(np.sum(np.array(c, np.float64))) for c in zip(*terms, strict=True))

@@ -43,7 +43,7 @@ def test_a_mean_does_not_change_with_the_unit_of_weights(
     monkeypatch.setattr(cpu, "row_runner", uncompiled)
     arrays, weight = draw(loss, N, K, "f8", rng, kind), rng.gamma(1.0, 1.0, N)
     keywords: list[dict[str, Any]] = [{"weight": weight}]
-    if kind != "none":
+    if loss.classed:
         keywords += [{"class_weight": CLASSES}, {"class_weight": CLASSES, "weight": weight}]
     for options in points(loss):
         for weights in keywords:
@@ -118,3 +118,29 @@ def test_what_a_row_of_no_class_weight_reads_does_not_matter(target: str) -> Non
     assert_allclose(value, expected)
     assert_array_equal(grads[0][0], 0.0)
     assert_allclose(grads[1], slopes[1])
+
+
+@pytest.mark.parametrize("long", [2, 129], ids=["rows", "lanes"])
+def test_class_weights_without_labels(long: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They multiply each class's own loss; the mean divides by their mean, times the weights of the rows."""
+    monkeypatch.setattr(rowsweep, "LONG", long)
+    monkeypatch.setattr(cpu, "row_runner", uncompiled)
+    z, t = draw(fl.multilabel_soft_margin, N, K, "f8", rng, "none")
+    classes = np.array([0.5, 3.0, 0.0, 1.0])
+    each = classes * (np.logaddexp(0.0, z) - t * z) / K
+    slope = classes * (1.0 / (1.0 + np.exp(-z)) - t) / K
+    z[2, 2] = np.nan  # of a class that weighs nothing
+    for weight in (np.ones(N), rng.gamma(1.0, 1.0, N)):
+        rows, mean = weight * each.sum(axis=1), weight.sum() * classes.mean()
+        for reduction, value, divisor in (
+            ("none", rows, 1.0),
+            ("sum", rows.sum(), 1.0),
+            ("mean", rows.sum() / mean, mean),
+        ):
+            options = {"class_weight": classes, "weight": weight, "reduction": reduction}
+            found, grad = fl.multilabel_soft_margin.value_and_grad(z, t, **options)
+            assert_allclose(found, value, rtol=ROUNDING)
+            assert_allclose(grad, weight[:, None] * slope / divisor, rtol=1e-12, atol=1e-15)
+    assert_array_equal(fl.multilabel_soft_margin.grad(z, t, class_weight=np.zeros(K)), 0.0)
+    with pytest.raises(ValueError, match="kl_divergence"):
+        fl.kl_divergence(np.full((2, 2), 0.5), np.full((2, 2), 0.5), class_weight=[1.0, 2.0])

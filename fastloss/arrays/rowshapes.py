@@ -89,7 +89,7 @@ def check_weight(loss: Program, name: str, weight: Any, scores: Shape, axis: int
 
 def check_class_weight(loss: Program, shape: Shape, classes: int) -> None:
     """Raise unless there is a weight for each class."""
-    if loss.target == "none":
+    if not loss.classed:
         raise ValueError(f"{loss.name}: class_weight is given, expected None; the loss has no weights of classes")
     if shape != (classes,):
         raise ValueError(f"{loss.name}: class_weight has shape {shape}, expected ({classes},), one for each class")

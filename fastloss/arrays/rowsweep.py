@@ -259,6 +259,8 @@ class RowSweep:
     def _worth_something(self, weight: NDArray[Any]) -> Any:
         """Which rows have a label whose class weighs something, or a mass of such a class."""
         target: Any = self.target
+        if target is None:
+            return weight.any()
         if self.labels:
             known = (target >= 0) & (target < self.shape[2])
             return ~known | (weight[np.where(known, target, 0).astype(np.intp)] != 0)

@@ -262,8 +262,8 @@ def carry_pair(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: 
 # -- target masses -----------------------------------------------------------------------------------------------------
 
 
-def lane_no_mass(arrays: Any, fixed: Any, lanes: Any, k: int, r: int) -> Any:
-    return real(0.0)
+def lane_one_mass(arrays: Any, fixed: Any, lanes: Any, k: int, r: int) -> Any:
+    return real(1.0)
 
 
 def lane_sharp_mass(arrays: Any, fixed: Any, lanes: Any, k: int, r: int) -> Any:

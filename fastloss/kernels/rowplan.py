@@ -236,7 +236,7 @@ def _pairs(plan: RowPlan, target: RowTarget, lifted: Mapping[str, Any]) -> dict[
 _BRING = {(2, False): q.bring_pair, (1, True): q.bring_dense, (2, True): q.bring_all}
 _ASK = {(2, False): a.ask_pair, (1, True): a.ask_dense, (2, True): a.ask_all}
 _LANE_MASS = {
-    ("none", False): q.lane_no_mass,
+    ("none", False): q.lane_one_mass,
     ("labels", False): q.lane_sharp_mass, ("labels", True): q.lane_label_mass,
     ("dense", False): q.lane_dense_mass, ("dense", True): q.lane_smooth_dense_mass,
 }  # fmt: skip
@@ -303,7 +303,7 @@ def _masses(plan: RowPlan) -> dict[str, Any]:
     if plan.target == "dense":
         raw: Any = r.smooth_dense_mass if plan.smooth else r.dense_mass
     else:
-        raw = r.smoothed if plan.smooth else r.no_mass
+        raw = r.smoothed if plan.smooth else r.no_mass if plan.target == "labels" else r.one_mass
     return {
         "mass": r.class_mass if relative(plan) else raw,
         "raw": raw,
@@ -312,9 +312,9 @@ def _masses(plan: RowPlan) -> dict[str, Any]:
     }
 
 
-_WORTH = {"labels": r.worth_of_label, "dense": r.worth_of_masses}
+_WORTH = {"labels": r.worth_of_label, "dense": r.worth_of_masses, "none": r.worth_of_classes}
 
 
 def relative(plan: RowPlan) -> bool:
     """Whether the masses of a row's classes differ by what the classes' weights are, beside what the row is worth."""
-    return plan.classes and (plan.smooth or plan.target == "dense")
+    return plan.classes and (plan.smooth or plan.target != "labels")

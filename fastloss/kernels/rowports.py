@@ -137,6 +137,10 @@ def no_mass(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
     return real(0.0)
 
 
+def one_mass(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
+    return real(1.0)
+
+
 def smoothed(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
     return fixed[1][0]
 
@@ -185,8 +189,8 @@ def share_weighted_kept(arrays: Any, weight: Any, at: Any, label: int, ignore: i
     return real(0.0) if label == ignore else decode_weight(read(weight[0], at[3]))
 
 
-# -- what a row is worth by the weights of its classes: its label's, or their mean under its masses. `step` lies between
-# two of them.
+# -- what a row is worth by the weights of its classes: its label's, or their mean under its masses, or where there are
+# none. `step` lies between two masses.
 
 
 def worth_alike(arrays: Any, at: Any, label: int, step: int, width: int) -> Any:
@@ -203,6 +207,19 @@ def worth_of_masses(arrays: Any, at: Any, label: int, step: int, width: int) -> 
         c, t, weight = weighed_mass(arrays, at[2] + np.uint64(k * step), k)
         sums = sums[0] + np.float64(c), sums[1] + np.float64(t), sums[2] + np.float64(weight)
     return real(mean_worth(sums, width))
+
+
+def worth_of_classes(arrays: Any, at: Any, label: int, step: int, width: int) -> Any:
+    total = np.float64(0.0)
+    for k in range(width):
+        total += np.float64(read(arrays[2][0], np.uint64(k)))
+    return real(total / width)
+
+
+def weighed_alike(arrays: Any, i: int, k: int) -> Any:
+    """A class's weight, as `weighed_mass` has it for a mass of 1."""
+    c = real(read(arrays[2][0], np.uint64(k)))
+    return c, real(1.0), c
 
 
 def weighed_mass(arrays: Any, i: int, k: int) -> Any:

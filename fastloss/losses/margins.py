@@ -103,17 +103,20 @@ class multiclass_hinge_sum:
         return share * steep if t == 0.0 else 0.0 - slope, share * bent if t == 0.0 else curve
 
 
-@rowwise(targets="none", smooth=False, target=UNIT)
+@rowwise(targets="none", classed=True, target=UNIT)
 class multilabel_soft_margin:
     """Binary cross-entropy of each class's logit, averaged over the classes: several labels at a time.
 
-    -sum(t log(sigmoid(pred)) + (1 - t) log(sigmoid(-pred))) / K, t being the target, a probability for each class, and
-    K the number of classes, as in torch; the mean over all elements, with weights for elements and not for rows, is
-    `binary_cross_entropy_with_logits`.
+    -sum(c (t log(sigmoid(pred)) + (1 - t) log(sigmoid(-pred)))) / K, t being the target, a probability for each class,
+    c the class's weight and K the number of classes, as in torch. With class weights the mean divides by their mean, as
+    everywhere here; torch's divides by the number of rows (``normalizer=len(target)``). The mean over all elements,
+    with weights for elements and not for rows, is `binary_cross_entropy_with_logits`.
 
     >>> import fastloss as fl
     >>> fl.multilabel_soft_margin.value_and_grad([[0.0, 0.0]], [[1.0, 0.0]])
     (np.float64(0.6931471805599453), array([[-0.25,  0.25]]))
+    >>> fl.multilabel_soft_margin.grad([[0.0, 0.0]], [[1.0, 0.0]], class_weight=[3.0, 1.0])
+    array([[-0.375,  0.125]])
     """
 
     def fold(z: float, y: float, t: float) -> Row:
@@ -124,14 +127,14 @@ class multilabel_soft_margin:
         wrong = 1.0 - y if positive else y
         slope = wrong - near
         value = scaled(wrong, abs(z)) + log1p_unit(e)
-        return (value, 1.0), (slope if positive else -slope, far * near)
+        return (scaled(t, value), 1.0), (slope if positive else -slope, far * near)
 
     def finish(total: float, classes: float) -> Ends:
         share = 1.0 / classes
         return total * share, (share,)
 
     def grad(slope: float, curve: float, t: float, share: float) -> Slope:
-        return slope * share, curve * share
+        return scaled(t, slope * share), scaled(t, curve * share)
 
 
 @pairwise(target=BINARY, margin=NON_NEGATIVE)

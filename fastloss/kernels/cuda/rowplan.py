@@ -126,8 +126,8 @@ def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "GROUP": plan.group,
         "WARPS": warps,
         "ROOM": warps * max(base.sizes.peaks, base.sums, base.sizes.more, 3),
-        "BY_MASSES": base.classes and base.target == "dense",
-        "weighed_mass": r.weighed_mass,
+        "BY_MASSES": base.classes and base.target != "labels",
+        "weighed_mass": r.weighed_mass if base.target == "dense" else r.weighed_alike,
         "mean_worth": r.mean_worth,
         "PACKETS": plan.packets,
         "HELD": plan.held,
@@ -150,7 +150,7 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
     """What a thread holds of its row."""
     base, width = plan.plan, plan.width
     dense, labels = base.target == "dense", base.target == "labels"
-    raw: Any = q.label_mass if labels else q.dense_mass if dense else q.no_mass
+    raw: Any = q.label_mass if labels else q.dense_mass if dense else q.one_mass
     grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
     return {
         "WIDTH": width,

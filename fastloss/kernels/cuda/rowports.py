@@ -87,8 +87,8 @@ def store_packet(arrays: Any, i: int, own: Any) -> None:
 # -- target masses of the k-th class, the j-th that the thread holds ---------------------------------------------------
 
 
-def no_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -> Any:
-    return real(0.0)
+def one_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -> Any:
+    return real(1.0)
 
 
 def label_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -> Any:

@@ -54,6 +54,20 @@ def test_labels_to_ignore(rng: np.random.Generator) -> None:
     both(fl.bce_with_logits.value_and_grad, np.float32([1.0, 2.0]), 1.0, ignore_index=1, empty="zero")
 
 
+def test_class_weights_without_labels(rng: np.random.Generator) -> None:
+    z, t, weight = rng.normal(size=(5, 40)), rng.integers(0, 2, (5, 40)).astype("f8"), rng.random(5)
+    classes = rng.integers(0, 3, 40).astype("f8")
+    for keywords in ({}, {"weight": weight}, {"reduction": "none"}):
+        both(fl.multilabel_soft_margin.value_and_grad, z, t, class_weight=classes, **keywords)
+
+
+def test_masses_of_several_classes(rng: np.random.Generator) -> None:
+    """Of a loss that has functions of its own for them."""
+    z, labels = rng.normal(size=(5, 7)), rng.integers(0, 7, 5)
+    both(fl.multiclass_focal.value_and_grad, z, labels, label_smoothing=0.1)
+    both(fl.multiclass_focal.grad_and_hess, z, rng.random((5, 7)))
+
+
 def test_broadcasting(rng: np.random.Generator) -> None:
     x, y, row = rng.normal(size=(5, 8)), rng.normal(size=(5, 8)), rng.normal(size=8)
     both(fl.mse.value_and_grad, x, row)
