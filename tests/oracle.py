@@ -352,20 +352,26 @@ def gaussian_nll_log_scale(pred, target, log_scale):
     return log_scale + ((pred - target) / exp(log_scale)) ** 2 / 2
 
 
-@formula({"gamma": 1.0}, {"gamma": 0.3}, {"gamma": 2.5}, kinks=lambda target, gamma: (target, target * (1 - gamma)))
-def smoothed_hinge(pred, target, gamma):
-    m = target * pred
+@formula(
+    {"gamma": 1.0, "zero_one": 0.0}, {"gamma": 0.3, "zero_one": 1.0}, {"gamma": 2.5, "zero_one": 0.0},
+    kinks=lambda target, gamma, zero_one: tuple(_sign(target, zero_one) * k for k in (1, 1 - gamma)),
+)  # fmt: skip
+def smoothed_hinge(pred, target, gamma, zero_one):
+    m = _sign(target, zero_one) * pred
     return max(mpf(0), 1 - m) ** 2 / (2 * gamma) if m >= 1 - gamma else 1 - gamma / 2 - m
 
 
-@formula(digits=lambda pred, target: 2 * abs(pred))
-def sigmoid_margin(pred, target):
-    return 1 - tanh(target * pred)
+@formula(*ZERO_ONE, digits=lambda pred, target, zero_one: 2 * abs(pred))
+def sigmoid_margin(pred, target, zero_one):
+    return 1 - tanh(_sign(target, zero_one) * pred)
 
 
-@formula({"q": 1.0}, {"q": 0.5}, {"q": 6.0}, kinks=lambda target, q: (target * q / (q + 1),))
-def distance_weighted_discrimination(pred, target, q):
-    m = target * pred
+@formula(
+    {"q": 1.0, "zero_one": 0.0}, {"q": 0.5, "zero_one": 1.0}, {"q": 6.0, "zero_one": 0.0},
+    kinks=lambda target, q, zero_one: (_sign(target, zero_one) * q / (q + 1),),
+)  # fmt: skip
+def distance_weighted_discrimination(pred, target, q, zero_one):
+    m = _sign(target, zero_one) * pred
     return 1 - m if m <= q / (q + 1) else q**q / (q + 1) ** (q + 1) / m**q
 
 

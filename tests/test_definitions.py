@@ -148,7 +148,8 @@ def by_terms(name: str, x: Any, t: Any = None, v: Any = None, **p: Any) -> tuple
             return abs(v) + z / 2, (None, 1 + z), None
         case "distance_weighted_discrimination":
             q, k = p["q"], p["q"] / (p["q"] + 1)
-            s = min(k / (t * x), 1) if t * x > k else mpf(0)
+            m = (2 * t - 1 if p["zero_one"] else t) * x
+            s = min(k / m, 1) if m > k else mpf(0)
             # A power multiplies the rounding of its base by its exponent.
             fall = (1 + q / 2) * s**q
             return fall / (q + 1), fall * s, (q + 1) * fall * s * s / k
@@ -499,6 +500,20 @@ def test_documented(name: str) -> None:
     assert len(doc.split("\n\n")) >= 3, "a paragraph with the formula and the convention"
     assert all(parameter in doc for parameter in loss.parameters)
     assert all(str(domain) != "a real number" for domain in loss.parameters.values())
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if fl.SIGN in fl.LOSSES[n].domains])
+def test_labels_of_zero_and_one(name: str) -> None:
+    """By the switch they are what -1 and 1 are without it, and neither kind is taken for the other."""
+    loss = fl.LOSSES[name]
+    other = loss.bind(zero_one=True)
+    assert 0.0 not in loss.domains[1]
+    assert -1.0 not in other.domains[1]
+    for pred in (-3.0, -0.25, 0.0, 0.5, 1.0, 40.0):
+        for target in (0.0, 1.0):
+            assert jet(name, (pred, target), {"zero_one": True}, np.float64) == jet(
+                name, (pred, 2.0 * target - 1.0), {}, np.float64
+            )
 
 
 def test_aliases() -> None:
