@@ -137,6 +137,8 @@ def outside(loss: Any, name: str, got: Any) -> str:
         return f"; labels of 0 and 1 are taken by {also}, or as 2 * {name} - 1"
     if value == -1.0 and (domain.low, domain.high) == (0.0, 1.0) and (domain.ends_only or hasattr(loss, "jet")):
         return f"; labels of -1 and 1 are taken by logistic and hinge, or as ({name} + 1) / 2"
+    if getattr(loss, "labelled", None) == place and (value < -1.0 or value == 255.0) and value.is_integer():
+        return f"; elements of this label are absent with ignore_index={value:.0f}"
     return ""
 
 

@@ -80,7 +80,7 @@ def test_an_ignored_label_is_absent(name: str, weighted: bool, rng: np.random.Ge
 def test_which_losses_have_labels_to_ignore() -> None:
     assert {n for n in NAMES if fl.LOSSES[n].labelled == 1} >= LABELLED
     assert not any(n in LABELLED or fl.LOSSES[n].labelled for n in ("squared_error", "poisson", "gaussian_nll"))
-    with pytest.raises(ValueError, match="huber: ignore_index is for labels, and pred and target hold none"):
+    with pytest.raises(ValueError, match="huber: ignore_index is -100, expected None; the loss has no labels"):
         fl.huber([1.0], [-100.0], ignore_index=-100)
     with pytest.raises(TypeError, match=r"hinge: ignore_index is 1\.5, expected a whole number"):
         fl.hinge([1.0], [1.0], ignore_index=1.5)

@@ -175,6 +175,10 @@ CALLS: dict[str, str] = {
         'ValueError: hinge: target[0] is 0.0, expected -1 or 1; zero_one=True takes labels of 0 and 1, as binary_cross_entropy_with_logits does',
     'fl.bce_with_logits.value_and_grad(p, s)':
         'ValueError: binary_cross_entropy_with_logits: target[0] is -1.0, expected a number in [0, 1]; labels of -1 and 1 are taken by logistic and hinge, or as (target + 1) / 2',
+    'fl.bce_with_logits.value_and_grad(p, t - 100)':
+        'ValueError: binary_cross_entropy_with_logits: target[0] is -100.0, expected a number in [0, 1]; elements of this label are absent with ignore_index=-100',
+    'fl.huber(p, t, ignore_index=-100)':
+        'ValueError: huber: ignore_index is -100, expected None; the loss has no labels: pass a weight of 0 for what is to be absent',
     'fl.cross_entropy.value_and_grad(scores, labels - 100)':
         'ValueError: cross_entropy: target[0] is -100, but there are 3 classes (0 to 2); rows of this label are absent with ignore_index=-100',
     'fl.cross_entropy.value_and_grad(scores, labels + 1)':

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..wording import shown
 from . import layout, rowshapes
 from .numpy import read_array
 
@@ -17,7 +18,7 @@ def ignoring(loss: Definition, inputs: tuple[Any, ...], weight: Any, index: Any,
     """A call's weights, 0 where the label is `index`: NumPy's, or those of `face` where arrays are on a GPU."""
     place = loss.labelled
     if place is None:
-        raise ValueError(f"{loss.name}: ignore_index is for labels, and {' and '.join(loss.inputs)} hold none; "
+        raise ValueError(f"{loss.name}: ignore_index is {shown(index)}, expected None; the loss has no labels: "
                          "pass a weight of 0 for what is to be absent")  # fmt: skip
     number, name, x = rowshapes.number_of(loss, index), loss.inputs[place], inputs[place]
     there = face is not None and face.owns(x)
