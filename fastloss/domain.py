@@ -98,10 +98,11 @@ class Domain:
         """
         kind = np.dtype(dtype).type
         low, high = kind(self.low), kind(self.high)
-        if self.low_open and self.low > -inf:
-            low = np.nextafter(low, kind(inf))
-        if self.high_open and self.high < inf:
-            high = np.nextafter(high, kind(-inf))
+        with np.errstate(under="ignore"):  # the number next to 0
+            if self.low_open and self.low > -inf:
+                low = np.nextafter(low, kind(inf))
+            if self.high_open and self.high < inf:
+                high = np.nextafter(high, kind(-inf))
         return float(low), float(high)
 
     def violations(self, x: NDArray[Any]) -> NDArray[np.bool_]:

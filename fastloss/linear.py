@@ -171,9 +171,7 @@ class _Layer:
         if len(hidden) > len(self._room):
             self._room = np.empty((len(hidden), self.classes), self.kind)
         logits = self._room[: len(hidden)]
-        # NaN in, NaN out; and what rows hold that are absent is nobody's concern.
-        with np.errstate(invalid="ignore", over="ignore"):
-            np.matmul(hidden, self.weight.T, out=logits)
+        np.matmul(hidden, self.weight.T, out=logits)
         if self.bias is not None:
             logits += self.bias
         return logits

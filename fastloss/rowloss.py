@@ -30,15 +30,18 @@ class RowLoss(Presented, Program):
         Weight of each row, at least 0; broadcast to the shape of the batch. A row of weight 0 is absent: its scores do
         not matter, not even a NaN, and its gradient is exactly 0.
     class_weight : array of length K, optional
-        Multiplies each class's target mass (and so the loss of a row with that label).
+        Weight of each class, at least 0. It multiplies the class's target mass, as in torch; what no mass multiplies (a
+        z-loss, a teacher's part) is multiplied by what the row is worth: its label's weight, or the mean of the weights
+        under its masses. A row that is worth 0 is absent.
     ignore_index : int, optional
         Rows with this label are absent.
     label_smoothing : float
         Between 0 and 1: the target becomes ``(1 - s) target + s / K``.
     reduction : {"mean", "sum", "none"}
-        ``"mean"`` divides by the sum of the weights of the rows that are present; with labels, a row's weight includes
-        its label's class weight (as in torch). ``"none"`` gives each row's weighted loss. Derivatives are those of the
-        reduced value; with ``"none"``, of the sum.
+        ``"mean"`` divides by the sum of the weights of the rows that are present, times what each is worth by its
+        classes: no mean changes where all weights of a kind are multiplied by one number. (torch's divides by the
+        number of rows where the target is dense: ``normalizer=len(target)``.) ``"none"`` gives each row's weighted
+        loss. Derivatives are those of the reduced value; with ``"none"``, of the sum.
     normalizer : float, optional
         Your own denominator for ``reduction="mean"``, positive: for gradient accumulation and ragged batches.
     empty : {"nan", "zero", "raise"}

@@ -185,8 +185,7 @@ class _Known:
         whole = room[: prod(shape)].reshape(shape)
         indices, logs, present = self._some(part)
         places = np.where(present, indices, 0).astype(np.intp, copy=False)
-        with np.errstate(over="ignore"):
-            known = np.exp(np.where(present, logs.astype(room.dtype, copy=False), -inf))
+        known = np.exp(np.where(present, logs.astype(room.dtype, copy=False), -inf))
         np.put_along_axis(whole, places, known, axis=self.axis)
         yield whole
         np.put_along_axis(whole, places, 0.0, axis=self.axis)
