@@ -10,7 +10,6 @@ from .softmax import (
     Ends,
     Row,
     Slope,
-    among,
     finish_softmax,
     fold_softmax,
     grad_softmax,
@@ -25,7 +24,7 @@ def _with_z_loss(
     m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float
 ) -> tuple[float, tuple[float, float, float, float]]:
     value, others, inverse = finish_softmax(m, rest, ties, tx, mass)
-    lse = m + math.log1p(among(m, rest, ties))
+    lse = (m - m if m == -INF else m) + math.log1p(others)
     # A product of 0 and an infinite pull would be NaN.
     pull = 1e30 if lse > 1e30 else lse
     return value + scaled(z_loss, lse * lse), (others, inverse, mass, scaled(2.0 * z_loss, pull))
