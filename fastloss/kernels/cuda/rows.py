@@ -280,7 +280,7 @@ def census(target: Any, weight: Any, classes: Any, ignore: int, sums: Any, flaws
     i = np.int64(cuda.blockIdx.x) * np.int64(TILE) + thread
     stop = min(rows, (np.int64(cuda.blockIdx.x) + np.int64(1)) * np.int64(TILE))
     while i < stop:
-        at = (i, i, i if LABELS else i * width, i, i, i)
+        at = (i, i, i if LABELS else np.uint64(i * width), i, i, i)
         label = label_of(((), target), at)
         s = share((), weight, at, label, ignore)
         if s != real(0.0):

@@ -87,6 +87,8 @@ def test_every_port_of_rows_at_once(k: int, dtype: str, hardware: Any, rng: np.r
     x[1], labels[2] = np.nan, -100
     options = {"weight": weight, "class_weight": rng.random(k), "label_smoothing": 0.1, "ignore_index": -100}
     both(fl.cross_entropy.value_and_grad, x, labels, return_stats=True, **options)
+    masses = rng.dirichlet(np.ones(k), 16)
+    both(fl.cross_entropy.value_and_grad, x, masses, weight=weight, class_weight=options["class_weight"], z_loss=0.1)
     assert hardware.races == set()
     over = Hosted(x.copy())
     fl.cross_entropy.grad(over, Hosted(labels), ignore_index=-100, out=over)

@@ -42,6 +42,8 @@ def test_ports(blocks: int, kind: str, k: int, rng: np.random.Generator, monkeyp
     x, labels = row_data(fl.cross_entropy, k, ml_dtypes.bfloat16 if kind == "bf16" else kind, rng, 2)
     weight, classes = np.array([2.0, 0.5]), rng.random(k)
     both(fl.cross_entropy.value_and_grad, x, labels, weight=weight, class_weight=classes, label_smoothing=0.1)
+    masses = rng.dirichlet(np.ones(k), 2)
+    both(fl.cross_entropy.value_and_grad, x, masses, weight=weight, class_weight=classes, z_loss=0.1)
     both(fl.cross_entropy, x, labels, return_stats=True, reduction="none", ignore_index=int(labels[0]))
     both(fl.cross_entropy.grad_and_hess, x, labels)
 
