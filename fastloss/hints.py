@@ -73,16 +73,20 @@ def arguments(loss: Any) -> str:
     return ", ".join([*inputs, *loss.parameters, *keywords])
 
 
-def unknown_argument(loss: Parametrised | Any, given: str) -> TypeError:
-    """The error for an argument that the loss does not have: all that there is, and what was meant."""
-    return TypeError(f"{loss.name}: {given!r} is no argument, expected {arguments(loss)}{_meant(loss, given)}")
+def unknown_argument(loss: Parametrised | Any, given: str, there: int | None = None) -> TypeError:
+    """The error for an argument that the loss does not have: all that there is, and what was meant.
+
+    `there` is how many inputs it has been given by their places: all of them, unless told.
+    """
+    meant = _meant(loss, given, len(loss.inputs) if there is None else there)
+    return TypeError(f"{loss.name}: {given!r} is no argument, expected {arguments(loss)}{meant}")
 
 
 def missing(loss: Any, name: str, given: Iterable[str]) -> TypeError:
     """The error for an input that was not passed, or was passed by a name that is not its own."""
     for n in given:
-        if n not in loss.parameters:
-            return unknown_argument(loss, n)
+        if n not in loss.parameters and n not in loss.inputs:
+            return unknown_argument(loss, n, loss.inputs.index(name))
     return TypeError(f"{loss.name}: {name} is missing, expected {listed(loss.inputs)}")
 
 
@@ -98,14 +102,14 @@ def too_many(loss: Any, inputs: tuple[Any, ...]) -> TypeError:
                      f"everything else is passed by name, such as {example}")  # fmt: skip
 
 
-def _meant(loss: Any, given: str) -> str:
+def _meant(loss: Any, given: str, there: int) -> str:
     inputs, keywords = loss.shown or (loss.inputs, taken(loss))
     own = (*inputs, *loss.parameters, *keywords)
     if given in keywords:
         return f"; bind takes parameters, {given} is passed to the verbs"
-    places = [name for name in inputs if given == name or given in MEANT.get(name, "").split()]
-    if places:
-        return f"; {places[0]} is given by its place, too" if given == places[0] else f"; use {places[0]}"
+    for k, name in enumerate(inputs):
+        if given == name or given in MEANT.get(name, "").split():
+            return f"; {name} is given, too" if k < there else f"; use {name}"
     for name, others in MEANT.items():
         if name in own and given in others.split():
             return f"; use {name}"

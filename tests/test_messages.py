@@ -69,6 +69,8 @@ CALLS: dict[str, str] = {
         "AttributeError: module 'fastloss' has no attribute 'losses_of_everybody': fl.LOSSES has all losses, by name",
     'fl.huber(p)':
         'TypeError: huber: target is missing, expected pred and target',
+    'fl.huber(y_true=t)':
+        'TypeError: huber: pred is missing, expected pred and target',
     'fl.huber(p, t, 1.5)':
         'TypeError: huber: 3 inputs are given, expected pred and target; everything else is passed by name, such as delta=1.5',
     'fl.huber(p, t, w)':
@@ -86,11 +88,11 @@ CALLS: dict[str, str] = {
     'fl.huber(p, t, class_weight=w)':
         f"TypeError: huber: 'class_weight' is no argument, expected {HUBER}; losses of rows, such as cross_entropy, take it",
     'fl.huber(p, t, target=t)':
-        f"TypeError: huber: 'target' is no argument, expected {HUBER}; target is given by its place, too",
+        f"TypeError: huber: 'target' is no argument, expected {HUBER}; target is given, too",
     'fl.huber(p, labels=t)':
         f"TypeError: huber: 'labels' is no argument, expected {HUBER}; use target",
     'fl.huber(p, y_pred=t)':
-        f"TypeError: huber: 'y_pred' is no argument, expected {HUBER}; use pred",
+        f"TypeError: huber: 'y_pred' is no argument, expected {HUBER}; pred is given, too",
     'fl.quantile(p, t, alpha=0.9)':
         "TypeError: quantile: 'alpha' is no argument, expected pred, target, q, weight, reduction, normalizer, empty, out, backend, check; use q",
     'fl.binary_cross_entropy(p, t, from_logits=True)':

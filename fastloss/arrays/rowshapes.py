@@ -40,8 +40,8 @@ def are_labels(loss: Program, shape: Shape, dtype: Any, scores: Shape, axis: int
         forms.append(f"integer labels of shape {batch}")
         if shape == batch:
             if dtype.kind not in "iu" and not (floats and dtype.char in layout.FLOATS):
-                where = " of arrays on a GPU" if dtype.char in layout.FLOATS else ""
-                raise TypeError(f"{loss.name}: {name} has dtype {dtype}, expected integer labels{where}")
+                hint = "; whole floats are labels on the host alone" if dtype.char in layout.FLOATS else ""
+                raise TypeError(f"{loss.name}: {name} has dtype {dtype}, expected integer labels{hint}")
             return True
         if shape == (*scores[:axis], 1, *scores[axis + 1 :]):
             hint = f"; pass {name}[:, 0]" if len(shape) == 2 and axis else f"; pass {name}.squeeze({axis})"

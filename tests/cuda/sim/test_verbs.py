@@ -261,6 +261,8 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: fl.mse(Hosted(X[:, 0]), Hosted(X[:, :1])), ValueError, "differ by an axis of length 1"),
     (lambda: fl.mse(Hosted(X), Hosted(Y[:, :2])), ValueError, "do not broadcast"),
     (lambda: fl.mse(2.0, Hosted(Y)), TypeError, "pred must be an array"),
+    (lambda: fl.cross_entropy(Hosted(X), Hosted(L + 0.0)), TypeError, "dtype float64, expected integer labels; whole floats"),
+    (lambda: fl.cross_entropy(Hosted(X), Hosted(L), weight=Hosted(X[0])), ValueError, "class is class_weight"),
     (lambda: fl.mse(Hosted(X), Hosted(Y), backend="parallel"), ValueError, "None, 'cuda' for arrays on a GPU"),
     (lambda: fl.mse(X, Y, backend="cuda"), ValueError, "'serial' or 'parallel' for arrays on the host"),
     (lambda: fl.cross_entropy(X, L, backend="cuda"), ValueError, "for arrays on the host"),
