@@ -96,3 +96,19 @@ def test_another_librarys_array_is_taken_where_it_is(face: Any) -> None:
     x = np.arange(6.0).reshape(2, 3)
     found = face.taken(x)
     assert (type(found), found.data_ptr(), found.shape) == (torch.Tensor, x.ctypes.data, (2, 3))
+
+
+def test_what_the_error_says_of_tensors_in_host_memory_is_right() -> None:
+    import fastloss as fl
+
+    with pytest.raises(TypeError, match=r"pred is a torch\.Tensor on the CPU, .*; pass pred\.numpy\(\)"):
+        fl.huber(torch.zeros(3), np.zeros(3))
+    leaf, target = torch.tensor([0.5, -2.0, 3.0], requires_grad=True), np.zeros(3, "f4")
+    pred = 2.0 * leaf
+    with pytest.raises(TypeError, match=r"requires a gradient, .*; huber computes the gradient itself") as caught:
+        fl.huber(pred, target)
+    assert "pred.detach().numpy() by huber.value_and_grad, then pred.backward(torch.from_numpy(grad))" in str(caught)
+    _, grad = fl.huber.value_and_grad(pred.detach().numpy(), target)
+    pred.backward(torch.from_numpy(grad))
+    torch.nn.functional.huber_loss(2.0 * (again := leaf.detach().requires_grad_()), torch.zeros(3)).backward()
+    assert_array_equal(leaf.grad, again.grad)
