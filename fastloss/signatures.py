@@ -10,7 +10,7 @@ import inspect
 from functools import cache
 from textwrap import TextWrapper
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .definition import Parametrised
 from .options import LABELS, MEANINGS, taken
@@ -70,14 +70,18 @@ class Presented(Parametrised):
     """A loss whose verbs show what this loss takes."""
 
     __signature__ = _Signature()
+    shared: ClassVar[type]
+    """The class of all losses of this kind, which stands in its module under its name, as `type(loss)` does not."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._present()
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
-        """Make an instance of a class of its own."""
-        return object.__new__(type(cls.__name__, (cls,), {"__doc__": _Documentation(), "__module__": cls.__module__}))
+        """Make an instance of a class of its own, of which none is made again."""
+        kind = cls.__dict__.get("shared", cls)
+        own = {"__doc__": _Documentation(), "__module__": kind.__module__, "shared": kind}
+        return object.__new__(type(kind.__name__, (kind,), own))
 
     def __dir__(self) -> Iterable[str]:
         return [*(n for n in super().__dir__() if n.startswith("__")), *PUBLIC]
@@ -89,7 +93,7 @@ class Presented(Parametrised):
         >>> fl.huber.bind(delta=2.0)
         huber(delta=2.0)
         """
-        twin: Self = Presented.__new__(type(self).__mro__[1])
+        twin: Self = Presented.__new__(type(self))
         twin.__dict__.update(super().bind(**parameters).__dict__)
         twin._present()
         return twin
@@ -103,7 +107,7 @@ class Presented(Parametrised):
         """Give the verbs, each in this loss's own copy, its signature and its documentation."""
         own, values, more = type(self), self.values, taken(self)
         text = f"{self.own_text.lstrip().partition(chr(10))[0]}\n\n{_arguments(self, more)}"
-        for verb, name, doc in _verbs(own.__mro__[1]):
+        for verb, name, doc in _verbs(own.shared):
             copy: Any = FunctionType(verb.__code__, verb.__globals__, name, verb.__defaults__, verb.__closure__)
             copy.__kwdefaults__, copy.__annotations__ = verb.__kwdefaults__, verb.__annotations__
             copy.__qualname__, copy.__doc__ = verb.__qualname__, f"{doc}\n\n{text}"
