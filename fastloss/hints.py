@@ -131,6 +131,8 @@ def outside(loss: Any, name: str, got: Any) -> str:
     """What to add where an input holds a value outside its domain: the loss, or the switch, that takes it."""
     place, value = loss.inputs.index(name), float(got)
     domain = loss.domains[place]
+    if value in domain:
+        return "; it is read in float32, which does not hold it"
     if place == 0:
         return f"; {LOGITS[loss.name]}" if loss.name in LOGITS else ""
     if value == 0.0 and domain.ends_only and domain.low == -1.0:

@@ -181,6 +181,8 @@ CALLS: dict[str, str] = {
         'ValueError: binary_cross_entropy_with_logits: target[0] is -100.0, expected a number in [0, 1]; elements of this label are absent with ignore_index=-100',
     'fl.huber(p, t, ignore_index=-100)':
         'ValueError: huber: ignore_index is -100, expected None; the loss has no labels: pass a weight of 0 for what is to be absent',
+    'fl.gamma.value_and_grad(p, [1e-50, 1.0, 1.0])':
+        'ValueError: gamma: target[0] is 1e-50, expected a number greater than 0; it is read in float32, which does not hold it',
     'fl.cross_entropy.value_and_grad(scores, labels - 100)':
         'ValueError: cross_entropy: target[0] is -100, but there are 3 classes (0 to 2); rows of this label are absent with ignore_index=-100',
     'fl.cross_entropy.value_and_grad(scores, labels + 1)':
