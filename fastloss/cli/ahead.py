@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from ..loss import LOSSES
 from .arguments import DTYPES
 from .listing import named
 from .machine import contents, kept
-from .stop import FAILED, OK, Stop, check_settings, missing, tell
+from .stop import FAILED, OK, Stop, check_settings, interruptible, missing, tell
 
 if TYPE_CHECKING:
     import argparse
@@ -42,7 +42,8 @@ def warmup(args: argparse.Namespace) -> int:
     progress.open(f"compiling {', '.join(names) if len(names) < 7 else f'{len(names)} losses'} "
                   f"for {', '.join(dtypes)}{f', {jobs} at a time' if jobs > 1 else ''}")  # fmt: skip
     try:
-        warmup.compile_all(units, jobs, progress.done)
+        with interruptible() if jobs == 1 else nullcontext():
+            warmup.compile_all(units, jobs, progress.done)
     finally:
         progress.close()
     for (name, dtype), reason in [*progress.failures.items()][:5]:

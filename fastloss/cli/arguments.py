@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from .. import __version__
 from ..loss import LOSSES
 from ..losses import ALIASES
-from .stop import USAGE, Stop
+from .stop import USAGE, Stop, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,7 +74,8 @@ def _without_command(args: argparse.Namespace) -> int:
         return 0
     name = next((word for word in words if not word.startswith("-")), None)
     if not words:
-        raise Stop(f"which command? {', '.join(COMMANDS)}; see `fastloss --help`", USAGE)
+        tell(HELP)
+        return USAGE
     if name in LOSSES or name in ALIASES:
         raise Stop(f"there is no command {name!r}; did you mean `fastloss losses {name}`?", USAGE)
     close = difflib.get_close_matches(name or words[0], [*COMMANDS, "--help", "--version"], 1)

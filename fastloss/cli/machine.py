@@ -6,7 +6,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING
 
-from .stop import OK, Stop, check_settings, missing, tell
+from .stop import OK, Stop, check_settings, interruptible, missing, tell
 
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +19,8 @@ def demo(args: argparse.Namespace) -> int:
     try:
         from .. import demo
 
-        return demo.run(everything=args.all, quick=args.quick)
+        with interruptible():
+            return demo.run(everything=args.all, quick=args.quick)
     except ModuleNotFoundError as error:
         missing(error, {"sklearn": "scikit-learn", "scipy": "SciPy", "tqdm": "tqdm"}, "demo")
 
@@ -33,7 +34,8 @@ def bench(args: argparse.Namespace) -> int:
     count = threads.get_num_threads()
     if count == 1 or threads.launch() is None:
         raise Stop(f"there are no threads to measure: a single core, or {threads.VARIABLE} is 1")
-    times = tune.measure()
+    with interruptible():
+        times = tune.measure()
     found = tune.threshold(times)
     print(f"value_and_grad of float32, serial and with {count} threads\n{tune.table(times)}")
     if found is None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from contextlib import suppress
-from typing import Any, NoReturn
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OK, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 """Exit codes; the last two are those of a program that SIGINT or SIGPIPE has ended."""
@@ -35,6 +40,27 @@ def silence() -> None:
     """Let nothing more be written to stdout, nor complain at exit of what could not be."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the process in the midst of a compilation, too.
+
+    LLVM calls Python back when it has done its work, and an exception that is raised then is printed and forgotten.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end(*_: Any) -> NoReturn:
+    tell("\nfastloss: interrupted")
+    os._exit(INTERRUPTED)
 
 
 def missing(error: ModuleNotFoundError, optional: dict[str, str], extra: str) -> NoReturn:

@@ -63,7 +63,7 @@ def compare(screen: Screen, title: str, names: Sequence[str]) -> bool:
                     f"{peaks[0]:5.0f} -> {peaks[1]:.0f}{'' if same else '  DIFFER'}")  # fmt: skip
     screen.line()
     if any(times.slower or times.tie for times in found):
-        screen.line(f"   Where fastloss gains nothing: {_why()}")
+        screen.line(f"   Why some gain nothing: {_why()}")
     screen.showed(_conclusion(found, shares, agreed))
     return agreed
 
@@ -112,8 +112,8 @@ def _why() -> str:
     cores = os.cpu_count() or 1
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > 0.5 * cores + 1.0:
-        return f"other programs are at work, a load of {load:.1f} on {cores} cores; threads wait for one another."
-    return "threads may not pay at this size here; `fastloss bench` measures from how many elements they do."
+        return f"other programs are at work, a load of {load:.1f} on {cores} cores."
+    return "threads may not pay at this size here; `fastloss bench` measures it."
 
 
 def _conclusion(found: Sequence[Compared], shares: Sequence[float], agreed: bool) -> str:

@@ -55,9 +55,7 @@ def diabetes(screen: Screen, title: str, corrupted: float = 0.1, knee: float = 1
     screen.line("\n   The first two minimise the same function, of weights and scale at once. LinearRegression takes")
     screen.line("   less time because it solves one linear system, and outliers pull it away for the same reason.")
     screen.line("   The targets of the test are as measured.\n")
-    screen.showed(
-        f"an error of {means[0]:.0f} in the mean, least squares {means[2]:.0f}; HuberRegressor's fit, {said(times)}."
-    )
+    screen.showed(f"a mean error of {means[0]:.0f}, least squares {means[2]:.0f}; HuberRegressor's fit, {said(times)}.")
 
 
 def fit_huber(x: Array, y: Array, knee: float) -> tuple[Array, float]:

@@ -61,7 +61,7 @@ def distillation(screen: Screen, title: str, seeds: Sequence[int]) -> None:
         screen.line(f"   {name:45}{accuracy:>18}{duration(median(seconds for seconds, _ in trials)):>12}")
     screen.line()
     screen.showed(
-        f"{100 * means[2]:.1f}% right with the teacher's logits, {100 * means[1]:.1f}% without, from {FEW} images: "
+        f"{100 * means[2]:.1f}% right with the teacher's logits, {100 * means[1]:.1f}% without, of {FEW} images: "
         "two losses in one pass."
     )
 
