@@ -121,33 +121,42 @@ def everything(name: str) -> str:
     lines = [signature(name), "", *_indented(summary(name)), ""]
     if prose := _prose(name):
         lines += [*textwrap.indent(prose, "  ").splitlines(), ""]
-    if name in LOSSES:
-        loss = LOSSES[name]
-        inputs = [f"{n}: {domain}" for n, domain in zip(loss.inputs, _domains(loss), strict=True)]
-        parameters = [f"{n} = {_default(loss.values[n])}: {domain}" for n, domain in loss.parameters.items()]
-        facts = [("inputs", inputs), ("parameters", parameters), ("also called", [", ".join(_short(name))]),
-                 ("elsewhere", textwrap.wrap(", ".join(_elsewhere(name)), WIDTH))]  # fmt: skip
-        if loss.order < 2:
-            facts.append(("verbs", ["no grad_and_hess: there is no second derivative"]))
-        facts.append(("keywords", textwrap.wrap(", ".join(taken(loss)), WIDTH)))
-        facts.append(("defined in", [loss.__module__]))
-        for title, told in facts:
-            lines += [f"  {title if not k else '':12}{line}" for k, line in enumerate(told) if line]
+    for title, told in _facts(name):
+        lines += [f"  {title if not k else '':12}{line}" for k, line in enumerate(told) if line]
     lines += ["", *textwrap.indent(_example(name), "  ").splitlines()] if _example(name) else []
     return "\n".join(lines).rstrip()
 
 
+def _facts(name: str) -> list[tuple[str, list[str]]]:
+    """Lines of what there is, each kind under its title."""
+    if name not in LOSSES:
+        keywords = [str(p) for p in _parameters(name) if p.kind is p.KEYWORD_ONLY]
+        return [("keywords", textwrap.wrap(", ".join(keywords), WIDTH))]
+    loss = LOSSES[name]
+    return [
+        ("inputs", [f"{n}: {domain}" for n, domain in zip(loss.inputs, _domains(loss), strict=True)]),
+        ("parameters", [f"{n} = {_default(loss.values[n])}: {domain}" for n, domain in loss.parameters.items()]),
+        ("also called", [", ".join(_short(name))]),
+        ("elsewhere", textwrap.wrap(", ".join(_elsewhere(name)), WIDTH)),
+        ("verbs", [] if loss.order >= 2 else ["no grad_and_hess: there is no second derivative"]),
+        ("keywords", textwrap.wrap(", ".join(taken(loss)), WIDTH)),
+        ("defined in", [loss.__module__]),
+    ]
+
+
 def signature(name: str) -> str:
     """The call: inputs, and parameters with their defaults."""
-    if name not in LOSSES:
-        kept = [
-            str(p).partition(":")[0] + (f"={p.default}" if p.default is not p.empty else "")
-            for p in inspect.signature(BESIDE[name]).parameters.values()
-        ]
-        return f"{name}({', '.join(kept)})"
-    loss = LOSSES[name]
-    values = [f"{n}={_default(value)}" for n, value in loss.values.items()]
-    return f"{name}({', '.join([*loss.inputs, *values])})"
+    if name in LOSSES:
+        loss = LOSSES[name]
+        arguments = [*loss.inputs, *(f"{n}={_default(value)}" for n, value in loss.values.items())]
+    else:
+        arguments = [str(p) for p in _parameters(name) if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return f"{name}({', '.join(arguments)})"
+
+
+def _parameters(name: str) -> list[inspect.Parameter]:
+    found = inspect.signature(BESIDE[name]).parameters.values()
+    return [p.replace(annotation=p.empty) for p in found]
 
 
 def summary(name: str) -> str:
