@@ -342,9 +342,9 @@ def multiclass_hinge_sum(
 
 @rows
 def multilabel_soft_margin(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
@@ -512,23 +512,23 @@ def fair(
 
 @elements
 def smoothed_hinge(
-    pred: Any, target: Any, *, gamma: float = 1.0, weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, gamma: float = 1.0, zero_one: bool = False, weight: Any = None,
+    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def sigmoid_margin(
-    pred: Any, target: Any, *, weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def distance_weighted_discrimination(
-    pred: Any, target: Any, *, q: float = 1.0, weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, q: float = 1.0, zero_one: bool = False, weight: Any = None,
+    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
