@@ -561,9 +561,9 @@ def accelerated_failure_time_normal(
 
 @elements
 def gaussian_nll_log_scale(
-    pred: Any, target: Any, log_scale: Any, *, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, log_scale: Any, *, full: bool = False, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 aft_extreme = accelerated_failure_time_extreme

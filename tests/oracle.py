@@ -347,8 +347,12 @@ def generalized_kl(pred, target):
     return (target * log(target / pred) if target else 0) - target + pred
 
 
-@formula(digits=lambda pred, target, log_scale: 2 * abs(log_scale) + 60)
-def gaussian_nll_log_scale(pred, target, log_scale):
+@formula(
+    *FULL,
+    digits=lambda pred, target, log_scale, full: 2 * abs(log_scale) + 60,
+    rest=lambda pred, target, log_scale, full: full * log(2 * pi) / 2,
+)
+def gaussian_nll_log_scale(pred, target, log_scale, full):
     return log_scale + ((pred - target) / exp(log_scale)) ** 2 / 2
 
 

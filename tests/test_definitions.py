@@ -57,7 +57,7 @@ WIDER = {
 
 def _constant(name: str, t: Any, power: Any) -> Any:
     """The size of a likelihood's constant."""
-    if name in ("gaussian_nll", "gamma", "gamma_identity") or power == 2:
+    if name in ("gaussian_nll", "gaussian_nll_log_scale", "gamma", "gamma_identity") or power == 2:
         return 1
     if power == 1:
         return abs(loggamma(t + 1)) + 1
@@ -145,7 +145,7 @@ def by_terms(name: str, x: Any, t: Any = None, v: Any = None, **p: Any) -> tuple
             return (abs(x - t) + t * abs(log(x / t)) if x and t else None), None, None
         case "gaussian_nll_log_scale":
             z = ((x - t) / exp(v)) ** 2
-            return abs(v) + z / 2, (None, 1 + z), None
+            return abs(v) + z / 2 + constant, (None, 1 + z), None
         case "distance_weighted_discrimination":
             q, k = p["q"], p["q"] / (p["q"] + 1)
             m = (2 * t - 1 if p["zero_one"] else t) * x

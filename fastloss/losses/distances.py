@@ -6,7 +6,7 @@ import math
 
 from ..domain import NON_NEGATIVE, OPEN_UNIT, POSITIVE, Domain
 from ..loss import pointwise, root_mean
-from .divergence import log1p_ratio, surplus
+from .divergence import surplus
 from .special import INF, Jet, sign
 
 AT_LEAST_ONE = Domain("AT_LEAST_ONE", 1.0)
@@ -112,7 +112,7 @@ def log_lin_quantile(pred: float, target: float, q: float = 0.5) -> Jet:
     (np.float64(0.8125), array([-0.375,  0.125]))
     """
     e = math.exp(pred)
-    r = e - target
+    r = -target if abs(target) == INF and pred < INF else e - target  # it outweighs whatever is finite
     slope = 1.0 - q if r > 0.0 else (-q if r < 0.0 else r)
     d1 = slope * e
     return slope * r, d1, d1
@@ -133,13 +133,15 @@ def generalized_kl(pred: float, target: float) -> Jet:
     """
     d = pred - target
     low = target if d > 0.0 else pred
-    log = log1p_ratio(abs(d), low, 1.0)
+    far = low < 1e-32 * abs(d)  # the quotient may be infinite, its fourth root is not
+    root = math.sqrt(math.sqrt(abs(d))) / math.sqrt(math.sqrt(low))
+    log = math.log1p(root - 1.0 if far else abs(d) / low) * (4.0 if far else 1.0)
     none = target == 0.0
     off = pred == 0.0
     whole = 1.0 if off else pred
     ratio = target / whole
     return (
-        pred + target if none or pred == INF or target == INF else surplus(d, target, log if d > 0.0 else -log),
+        abs(d) if none or pred == INF or target == INF else surplus(d, target, log if d > 0.0 else -log),
         1.0 + 0.0 * ratio if none or pred == INF else -INF - target if off else d / whole,
         0.0 * ratio if none else INF + target if off else ratio / whole,
     )

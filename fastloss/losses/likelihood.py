@@ -10,7 +10,7 @@ import math
 
 from ..domain import NON_NEGATIVE, POSITIVE, REAL, SWITCH, Domain
 from ..loss import pointwise
-from .special import INF, NAN, Jet, log_factorial, outweighed, quotient, scaled, sign, times_exp
+from .special import HALF_LOG_2PI, INF, NAN, Jet, log_factorial, outweighed, quotient, scaled, sign, times_exp
 
 POWER = Domain("POWER", gap=(0.0, 1.0))
 """Tweedie powers: variances proportional to the mean to that power. Between 0 and 1 there is no distribution."""
@@ -23,9 +23,6 @@ def _supported(power: float) -> Domain:
     return REAL if power < 1.0 else (NON_NEGATIVE if power < 2.0 else POSITIVE)
 
 
-_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
-
-
 def _log_factorial(pred: float, target: float, full: float) -> float:
     return log_factorial(target)
 
@@ -36,12 +33,12 @@ def _nothing(pred: float, target: float, full: float) -> float:
 
 def _tweedie_constant(pred: float, target: float, power: float, full: float) -> float:
     counts = log_factorial(target) if power == 1.0 else (0.0 if power == 2.0 else NAN)
-    waits = 0.5 / target + 1.5 * math.log(target) + _HALF_LOG_2PI if power == 3.0 else counts
-    return 0.5 * target * target + _HALF_LOG_2PI if power == 0.0 else waits
+    waits = 0.5 / target + 1.5 * math.log(target) + HALF_LOG_2PI if power == 3.0 else counts
+    return 0.5 * target * target + HALF_LOG_2PI if power == 0.0 else waits
 
 
 def _normal(pred: float, target: float, var: float, full: float) -> float:
-    return _HALF_LOG_2PI
+    return HALF_LOG_2PI
 
 
 @pointwise(target=NON_NEGATIVE, full=SWITCH, constant=_log_factorial)

@@ -101,7 +101,7 @@ def minus_log1p(t: float) -> float:
     return s * (t - z * atanh_tail(z)) if t < 1.0 else far
 
 
-_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 def log_factorial(t: float) -> float:
@@ -127,7 +127,7 @@ def log_factorial(t: float) -> float:
     y = z * z
     tail = 0.0005952380952380953 - y * (0.0008417508417508417 - y * (0.0019175269175269176 - y * 0.00641025641025641))
     series = z * (0.08333333333333333 - y * (0.002777777777777778 - y * (0.0007936507936507937 - y * tail)))
-    return t * (log - 1.0) + (0.5 * log + (_HALF_LOG_2PI + series)) if far else near
+    return t * (log - 1.0) + (0.5 * log + (HALF_LOG_2PI + series)) if far else near
 
 
 def _log_factorial_slope(s: float) -> float:
