@@ -7,7 +7,7 @@ import math
 from ..domain import NON_NEGATIVE, OPEN_UNIT, POSITIVE, Domain
 from ..loss import pointwise, root_mean
 from .divergence import surplus
-from .special import INF, Jet, sign
+from .special import INF, Jet, room, sign
 
 AT_LEAST_ONE = Domain("AT_LEAST_ONE", 1.0)
 """Powers of a distance that make a convex loss."""
@@ -77,11 +77,12 @@ def squared_percentage_error(pred: float, target: float, epsilon: float = 2.2204
     >>> fl.squared_percentage_error.value_and_grad([1.0, 5.0], [2.0, 4.0])
     (np.float64(0.15625), array([-0.25  ,  0.0625]))
     """
-    r = pred - target
     size = abs(target)
-    inverse = 1.0 / (epsilon if size < epsilon else size)
-    s = sign(r) if size == INF else r * inverse
-    return s * s, 2.0 * s * inverse, 2.0 * inverse * inverse
+    held = epsilon if size < epsilon else size
+    k = room(held)
+    inverse = 1.0 / (held * k)
+    s = sign(pred - target) if size == INF else (pred * k - target * k) * inverse
+    return s * s, 2.0 * s * inverse * k, 2.0 * inverse * inverse * k * k
 
 
 root_mean_squared_percentage_error = root_mean(

@@ -6,14 +6,9 @@ import math
 
 from ..domain import ABOVE_MINUS_ONE, NON_NEGATIVE, OPEN_UNIT, POSITIVE
 from ..loss import pointwise, root_mean
-from .special import INF, UP, Jet, half_gap, sign
+from .special import INF, Jet, half_gap, room, sign
 
 _LEAST, _LOG_LEAST = 2.0**-54, -54.0 * math.log(2.0)
-
-
-def _room(size: float) -> float:
-    """What a size is multiplied by so that neither its double nor its reciprocal is infinite."""
-    return UP if size < 1e-20 else (0.25 if size > 1e30 else 1.0)
 
 
 @pointwise
@@ -133,7 +128,7 @@ def absolute_percentage_error(pred: float, target: float, epsilon: float = 2.220
     """
     size = abs(target)
     held = epsilon if size < epsilon else size
-    k = _room(held)
+    k = room(held)
     inverse = 1.0 / (held * k)
     slope = sign(pred - target) * inverse * k
     nothing = 0.0 * pred  # NaN for an infinite one
@@ -157,7 +152,7 @@ def symmetric_absolute_percentage_error(pred: float, target: float) -> Jet:
     >>> fl.symmetric_absolute_percentage_error.value_and_grad([1.0, 3.0], [3.0, 1.0])
     (np.float64(1.0), array([-0.375,  0.125]))
     """
-    k = _room(abs(pred) + abs(target))
+    k = room(abs(pred) + abs(target))
     a, b = pred * k, target * k
     size = abs(a) + abs(b)
     whole = 1.0 if size == 0.0 else size

@@ -50,6 +50,11 @@ def half_gap(pred: float, target: float) -> float:
     return abs(0.5 * pred - 0.5 * target)
 
 
+def room(size: float) -> float:
+    """What a size is multiplied by so that neither its double nor its reciprocal is infinite."""
+    return UP if size < 1e-20 else (0.25 if size > 1e30 else 1.0)
+
+
 def quotient(x: float, scale: float) -> float:
     """x / scale by the reciprocal of a positive scale, also where the reciprocal is no number of the type."""
     k = UP if scale < 1e-20 else (DOWN if scale > 1e20 else 1.0)
@@ -123,7 +128,7 @@ def log_factorial(t: float) -> float:
     log = math.log1p(t if small else (t - 1.0 if far else product - 1.0))
     near = s * _log_factorial_slope(s) + (-log if small else log)
     # Beyond: Stirling's series.
-    z = 1.0 / t
+    z = 1.0 / t if far else 0.0
     y = z * z
     tail = 0.0005952380952380953 - y * (0.0008417508417508417 - y * (0.0019175269175269176 - y * 0.00641025641025641))
     series = z * (0.08333333333333333 - y * (0.002777777777777778 - y * (0.0007936507936507937 - y * tail)))
