@@ -81,22 +81,6 @@ def perceptron(
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
-@elements
-def binary_focal(
-    pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
-    weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@elements
-def binary_focal_from_probabilities(
-    pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
-    clamp: float = 100.0, floor: float = 1e-12, weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
 @rows
 def kl_divergence(
     pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
@@ -274,6 +258,22 @@ def generalized_cross_entropy_from_probabilities(
     class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
+) -> None: ...
+
+@elements
+def binary_focal(
+    pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
+    weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def binary_focal_from_probabilities(
+    pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
+    clamp: float = 100.0, floor: float = 1e-12, weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements

@@ -306,6 +306,7 @@ def binary_focal(pred, target, gamma, alpha, label_smoothing):
     {"gamma": 2.0, "alpha": 0.25, "label_smoothing": 0.0, "clamp": 100.0, "floor": 1e-12},
     {"gamma": 0.0, "alpha": -1.0, "label_smoothing": 0.0, "clamp": 1e30, "floor": 1e-30},
     {"gamma": 3.0, "alpha": 0.75, "label_smoothing": 0.2, "clamp": 100.0, "floor": 1e-12},
+    {"gamma": 2.3, "alpha": 0.25, "label_smoothing": 0.1, "clamp": 100.0, "floor": 1e-12},
 )
 def binary_focal_from_probabilities(pred, target, gamma, alpha, label_smoothing, clamp, floor):
     t = target * (1 - label_smoothing) + label_smoothing / 2

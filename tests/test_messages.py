@@ -80,7 +80,7 @@ CALLS: dict[str, str] = {
     'fl.huber(p, t, sample_weight=w)':
         f"TypeError: huber: 'sample_weight' is no argument, expected {HUBER}; use weight",
     'fl.huber(p, t, gamma=2.0)':
-        f"TypeError: huber: 'gamma' is no argument, expected {HUBER}; binary_focal, binary_focal_from_probabilities and multiclass_focal have such a parameter",
+        f"TypeError: huber: 'gamma' is no argument, expected {HUBER}; multiclass_focal, multiclass_focal_from_probabilities and binary_focal have such a parameter",
     'fl.huber(p, t, detla=2.0)':
         f"TypeError: huber: 'detla' is no argument, expected {HUBER}; did you mean delta?",
     'fl.huber(p, t, beta=2.0)':

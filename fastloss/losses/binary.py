@@ -6,13 +6,7 @@ import math
 
 from ..domain import BINARY, DIVISOR, NON_NEGATIVE, POSITIVE, SIGN, SWITCH, UNIT, Domain
 from ..loss import pointwise
-from .special import INF, Jet, bounded_log, exp_neg, log1p_unit, scaled, sigmoids
-
-BALANCE = Domain("BALANCE", -1.0, 1.0)
-"""A share of the positive class; below 0 it says that there is none."""
-
-HALVES = frozenset(0.5 * k for k in range(16))
-"""Powers that products and a square root give."""
+from .special import Jet, bounded_log, exp_neg, log1p_unit, scaled, sigmoids
 
 
 def labels(zero_one: bool) -> Domain:
@@ -154,7 +148,21 @@ def modified_huber(pred: float, target: float, zero_one: float = False) -> Jet:
     return -4.0 * m if m < -1.0 else short * short, 0.0 - 2.0 * y * bounded, 0.0 if m < -1.0 else inner
 
 
-@pointwise(target=lambda zero_one: UNIT if zero_one else SIGN, zero_one=SWITCH)
+def exponential_of_both(pred: float, target: float, zero_one: float) -> Jet:
+    """The mean of the exponential losses of both labels, of which the target is the probability of 1."""
+    other = 1.0 - target
+    positive = target > 0.5
+    fall = math.exp(-pred if positive else pred)
+    low = (target if positive else other) * fall
+    # One exponential of the likelier label; the reciprocal is not looked at where there is no other.
+    high = scaled(other if positive else target, 1.0 / fall)
+    return low + high, high - low if positive else low - high, low + high
+
+
+@pointwise(
+    target=lambda zero_one: UNIT if zero_one else SIGN, zero_one=SWITCH,
+    instead=lambda zero_one: exponential_of_both if zero_one else None,
+)  # fmt: skip
 def exponential(pred: float, target: float, zero_one: float = False) -> Jet:
     """Exponential loss of a margin: what AdaBoost minimises. Labels are -1 and 1.
 
@@ -167,14 +175,8 @@ def exponential(pred: float, target: float, zero_one: float = False) -> Jet:
     >>> fl.exponential.value_and_grad([0.0, 0.0], [0.75, 0.5], zero_one=True)
     (np.float64(1.0), array([-0.25,  0.  ]))
     """
-    y = target if zero_one == 1.0 else 0.5 + 0.5 * target
-    other = 1.0 - y
-    positive = y > 0.5
-    fall = math.exp(-pred if positive else pred)
-    low = (y if positive else other) * fall
-    # One exponential of the likelier label; the reciprocal is not looked at where there is no other.
-    high = scaled(other if positive else y, 1.0 / fall)
-    return low + high, high - low if positive else low - high, low + high
+    e = math.exp(-(target * pred))
+    return e, -target * e, e
 
 
 @pointwise(target=labels, zero_one=SWITCH)
@@ -190,122 +192,3 @@ def perceptron(pred: float, target: float, zero_one: float = False) -> Jet:
     y = signed(target, zero_one)
     m = y * pred
     return 0.0 if m >= 0.0 else -m, 0.0 if m >= 0.0 else (-y if m < 0.0 else m), 0.0
-
-
-def half_power(x: float, k: float) -> float:
-    """x to the power k / 2, for a whole k from 0 to 15: products, not a logarithm and an exponential."""
-    two = x * x
-    high = two * two if k >= 8.0 else 1.0
-    k = k - 8.0 if k >= 8.0 else k
-    high = high * two if k >= 4.0 else high
-    k = k - 4.0 if k >= 4.0 else k
-    high = high * x if k >= 2.0 else high
-    k = k - 2.0 if k >= 2.0 else k
-    return high * math.sqrt(x) if k >= 1.0 else high
-
-
-def faded(
-    pred: float, target: float, gamma: float, alpha: float, label_smoothing: float
-) -> tuple[float, float, float, float, float]:
-    """Of the focal loss: 1 - p, what its power is multiplied with, and to that the loss and its derivatives."""
-    shift = label_smoothing * (target - 0.5)
-    a = target - shift
-    b = (1.0 - target) + shift
-    positive = pred > 0.0
-    wrong = b if positive else a
-    right = a if positive else b
-    e = exp_neg(-abs(pred))
-    far = 1.0 / (1.0 + e)
-    mixed = wrong + right * e
-    # Quotients of 0 and 0 for a label and an infinite logit on its side.
-    sure = wrong == 0.0
-    lost = 0.0 if sure else wrong / mixed
-    kept = 1.0 if sure else e / mixed
-    surprise = log1p_unit(e) + scaled(wrong, abs(pred))
-    even = 1.0 if alpha < 0.0 else alpha * a + (1.0 - alpha) * b
-    tilt = 2.0 * (1.0 - label_smoothing) * (target - 0.5)
-    lean = -tilt if positive else tilt
-    drift = far * kept  # how fast 1 - p falls, by itself
-    pull = drift * surprise if surprise < 1e30 else 0.0 * drift
-    steep = far * (wrong - right * e)
-    slope = gamma * lean * pull + steep
-    bend = gamma * lean * (pull * (gamma * lean * drift - far * (lost - right * e * kept)) + 2.0 * drift * steep)
-    return far * mixed, even, surprise, slope if positive else -slope, bend + e * far * far
-
-
-def weighed(weight: float, value: float, d1: float, d2: float) -> Jet:
-    """A jet times a weight, which makes nothing of an infinite value where it is 0."""
-    return 0.0 if weight == 0.0 and value == INF else weight * value, weight * d1, weight * d2
-
-
-def focal_of_halves(pred: float, target: float, gamma: float, alpha: float, label_smoothing: float) -> Jet:
-    """`binary_focal` for multiples of 1/2."""
-    doubt, even, value, d1, d2 = faded(pred, target, gamma, alpha, label_smoothing)
-    return weighed(even * half_power(doubt, gamma + gamma), value, d1, d2)
-
-
-@pointwise(
-    target=UNIT, gamma=NON_NEGATIVE, alpha=BALANCE, label_smoothing=UNIT,
-    instead=lambda gamma: focal_of_halves if gamma in HALVES else None,
-)  # fmt: skip
-def binary_focal(
-    pred: float, target: float, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0
-) -> Jet:
-    """Focal loss of a logit: cross-entropy in which easy examples fade (Lin et al., 2017).
-
-    -a (1 - p)^gamma log(p), where p is the probability that sigmoid(pred) gives to the true label, and a is alpha for
-    the label 1 and 1 - alpha for 0, torchvision's defaults. An alpha below 0 leaves the classes unweighted
-    (torchvision's -1, optax's None). The target may be a probability t, smoothed as in
-    `binary_cross_entropy_with_logits`: log(p) is then minus the cross-entropy of t, p is t sigmoid(pred) +
-    (1 - t) sigmoid(-pred), and a is alpha t + (1 - alpha) (1 - t), as in torchvision, optax and Keras. The second
-    derivative is negative where p is small.
-
-    >>> import fastloss as fl
-    >>> fl.binary_focal.value_and_grad([0.0, 0.0], [1.0, 0.0])
-    (np.float64(0.08664339756999316), array([-0.03728585,  0.11185755]))
-    >>> fl.binary_focal([0.0, 0.0], [0.5, 0.75], label_smoothing=0.5)
-    np.float64(0.08122818522186859)
-    """
-    doubt, even, value, d1, d2 = faded(pred, target, gamma, alpha, label_smoothing)
-    return weighed(even * math.pow(doubt, gamma), value, d1, d2)
-
-
-@pointwise(pred=UNIT, target=UNIT, gamma=NON_NEGATIVE, alpha=BALANCE, label_smoothing=UNIT, clamp=POSITIVE,
-           floor=DIVISOR)  # fmt: skip
-def binary_focal_from_probabilities(
-    pred: float, target: float, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
-    clamp: float = 100.0, floor: float = 1e-12,
-) -> Jet:  # fmt: skip
-    """Focal loss of a probability. If you have logits, `binary_focal` is faster and exact.
-
-    a (1 - p)^gamma (-t log(pred) - (1 - t) log(1 - pred)), with p = t pred + (1 - t) (1 - pred) and a = alpha t +
-    (1 - alpha) (1 - t), where t is the target, a probability, too, after `label_smoothing`: Keras's
-    ``BinaryFocalCrossentropy``. As in `binary_cross_entropy`, a logarithm is at least -`clamp`, and what the
-    derivatives divide by at least `floor`.
-
-    >>> import fastloss as fl
-    >>> fl.binary_focal_from_probabilities.value_and_grad([0.5, 0.5], [1.0, 0.0])
-    (np.float64(0.08664339756999316), array([-0.1491434 ,  0.44743019]))
-    """
-    other = 1.0 - pred
-    shift = label_smoothing * (target - 0.5)
-    a = target - shift
-    b = (1.0 - target) + shift
-    log = bounded_log(pred, clamp)
-    log_other = math.log1p(-pred)
-    log_other = -clamp if log_other < -clamp else log_other
-    p = floor if pred < floor else pred
-    q = floor if other < floor else other
-    doubt = a * other + b * pred
-    tilt = 2.0 * (1.0 - label_smoothing) * (0.5 - target)
-    surprise = -a * log - b * log_other
-    rate = 1.0 if doubt == 0.0 else surprise / doubt
-    u = 1.0 / p
-    v = 1.0 / q
-    held = pred < floor or other < floor
-    rise = (b * p - a * q if held else pred - a) * u * v
-    even = 1.0 if alpha < 0.0 else alpha * a + (1.0 - alpha) * b
-    weight = even * math.pow(doubt, gamma)
-    bend = gamma * tilt * ((gamma - 1.0) * tilt * rate + 2.0 * rise)
-    curve = even * scaled(bend, math.pow(doubt, gamma - 1.0)) + weight * (a * u * u + b * v * v)
-    return weight * surprise, weight * (gamma * tilt * rate + rise), curve
