@@ -10,6 +10,7 @@ import builtins
 import math
 import reprlib
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib import import_module
@@ -58,7 +59,14 @@ def written(functions: Iterable[Any], loss: str, module: str, place: str, rest: 
     if found is None:
         copies[0].__module__, copies[0].__qualname__ = module, place
         found = _written[key] = Written(tuple(copies), other)
+    if found not in _recent:
+        _recent.append(found)
     return found
+
+
+_recent: deque[Written] = deque(maxlen=32)
+"""Not let go of yet: a function that defines its loss anew at each call, or a worker to whom it is sent with each task,
+finds its kernels."""
 
 
 _ANCHOR, _RECIPE = ".anchor", "recipe"

@@ -424,7 +424,7 @@ def test_clear_cache_removes_what_was_written_alone(tmp_path: Path, monkeypatch:
     assert sum(path.read_bytes() == b"keep" for path in tmp_path.rglob("*") if path.is_file()) == 4 * 6 + 1
 
 
-def test_settings_of_the_compiler_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_the_compiler_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import numba
 
     seen = {cache.settings()}
@@ -437,6 +437,11 @@ def test_settings_of_the_compiler_are_told_apart(monkeypatch: pytest.MonkeyPatch
             assert cache.settings() == cache.settings()
             seen.add(cache.settings())
     assert len(seen) == 7
+    script = "from fastloss.kernels import cache; print(cache.settings())"
+    seen |= {
+        procs.run(script, tmp_path, **{name: v}) for name, v in [("NUMBA_CPU_NAME", "generic"), ("NUMBA_OPT", "max")]
+    }
+    assert len(seen) == 9
     with monkeypatch.context() as patch:
         patch.setattr(numba.config, "NUMBA_NUM_THREADS", 1)
         assert cache.settings() in seen

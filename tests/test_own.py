@@ -18,6 +18,7 @@ import procs
 import pytest
 
 import fastloss as fl
+from fastloss import frozen
 from fastloss.frozen import content
 
 MODULE = """
@@ -323,6 +324,9 @@ def test_a_loss_that_is_gone_leaves_nothing_behind() -> None:
     m.mine.bind(scale=2.0).grad([3.0], [1.0], backend="serial")
     jet = weakref.ref(m.mine.jet)
     del m
+    gc.collect()
+    assert module(text=text).mine.jet is jet()  # the next that says the same finds it
+    frozen._recent.clear()
     gc.collect()  # the loss, and then what was kept for it
     gc.collect()
     assert jet() is None
