@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
+from _thread import RLock  # not from `threading`: `import fastloss` need not load that
 from importlib import import_module
 from typing import Any
 
-_lock = threading.RLock()
+_lock = RLock()
 _loaded: dict[str, Any] = {}
 
 
@@ -26,6 +26,8 @@ def load(name: str) -> Any:
 
 
 def _imported(name: str) -> Any:
+    import threading
+
     result: list[Any] = []
 
     def work() -> None:
@@ -76,7 +78,7 @@ def _after_fork() -> None:
 
 def _in_child() -> None:
     global _lock
-    _lock = threading.RLock()
+    _lock = RLock()
 
 
 if hasattr(os, "register_at_fork"):
