@@ -64,7 +64,24 @@ PEERS = {
     "kl_divergence_with_log_targets": "kl_divergence_log_target",
     "multiclass_logistic": "cross_entropy",
     "ranking_softmax": "listwise_softmax",
+    "sparsemax": "binary_sparsemax",
     # XGBoost, LightGBM, CatBoost
+    "reg_logistic": "binary_cross_entropy_with_logits",
+    "mlogloss": "categorical_cross_entropy",
+    "mphe": "pseudo_huber",
+    "aft": "accelerated_failure_time_normal accelerated_failure_time_logistic",
+    "survival_aft": "accelerated_failure_time_normal accelerated_failure_time_logistic",
+    "poisson_nloglik": "poisson_identity",
+    "gamma_nloglik": "gamma_identity",
+    "gamma_deviance": "gamma_identity",
+    "tweedie_nloglik": "tweedie_identity",
+    "multi_quantile": "quantile",
+    "multi_logloss": "multilabel_soft_margin",
+    "multi_cross_entropy": "multilabel_soft_margin",
+    "multi_class_one_vs_all": "multilabel_soft_margin",
+    "multiclassova": "multilabel_soft_margin",
+    "query_soft_max": "listwise_softmax",
+    "rmse_with_uncertainty": "gaussian_nll_log_scale gaussian_nll",
     "squarederror": "half_squared_error",
     "squaredlogerror": "squared_log_error",
     "absoluteerror": "absolute_error",
@@ -85,6 +102,10 @@ PEERS = {
     "listnet": "listwise_softmax",
     "query_softmax": "listwise_softmax",
     # LossFunctions
+    "lp_dist": "lp",
+    "smoothed_l1_hinge": "smoothed_hinge",
+    "sigmoid": "sigmoid_margin",
+    "dwd_margin": "distance_weighted_discrimination",
     "l1_dist": "absolute_error",
     "l2_dist": "squared_error",
     "l1_epsilon_ins": "epsilon_insensitive",
@@ -97,6 +118,9 @@ PEERS = {
     # short
     "ce": "cross_entropy",
     "xent": "cross_entropy",
+    "focal": "binary_focal multiclass_focal",
+    "brier": "squared_error",
+    "charbonnier": "pseudo_huber",
     "kl": "kl_divergence",
     "js": "js_divergence",
     "tv": "total_variation",
@@ -117,8 +141,10 @@ def meant(name: str, also: Iterable[str] = ()) -> list[str]:
     if known := called(name):
         return known
     forms = _spelt(name)
-    pool = [*LOSSES, *ALIASES, *PEERS, *also]
-    close = [m for form in dict.fromkeys((forms[0], forms[-1])) for m in get_close_matches(form, pool, 3, 0.75)]
+    close: list[str] = []
+    for form in dict.fromkeys((forms[0], forms[-1])):
+        # Of other libraries' names only what is misspelt: what looks like one may be something else.
+        close += get_close_matches(form, [*LOSSES, *ALIASES, *also], 3, 0.75) or get_close_matches(form, PEERS, 1, 0.88)
     return list(dict.fromkeys(n for m in close for n in (PEERS.get(m) or ALIASES.get(m) or m).split()))[:2]
 
 

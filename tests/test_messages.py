@@ -256,8 +256,12 @@ def test_other_names_are_of_losses_that_exist() -> None:
         "quantile": "mean_pinball_loss pinball_loss Quantile",
         "squared_hinge": "SquaredHinge L2HingeLoss",
         "logistic": "SoftMarginLoss LogitMarginLoss",
+        "binary_focal": "focal_loss sigmoid_focal_loss BinaryFocalCrossentropy",
+        "accelerated_failure_time_normal": "survival:aft SurvivalAft",
     }.items():
         assert {name: meant(name)[0] for name in theirs.split()} == dict.fromkeys(theirs.split(), ours)
+    for nothing_like_it in ("CTCLoss", "HingeEmbeddingLoss", "MisclassLoss", "TripletMarginLoss", "rank:pairwise"):
+        assert meant(nothing_like_it) == []
 
 
 def test_inputs_by_the_names_of_others() -> None:
