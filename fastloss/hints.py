@@ -117,9 +117,10 @@ def _meant(loss: Any, given: str, there: int) -> str:
         short = loss.name.removesuffix("_with_logits")
         other = short if short != loss.name else f"{short}_with_logits"
         return f"; {INSTEAD[given].format(other=other)}" if other in LOSSES or "{" not in INSTEAD[given] else ""
-    having = [n for n, other in LOSSES.items() if given in other.parameters]
-    if having:
-        return f"; {listed(having[:3])} ha{'s' if len(having) == 1 else 've'} such a parameter"
+    having = [n for n, other in LOSSES.items() if given in other.parameters or given in other.inputs[1:]]
+    if having and given != "target":
+        some = listed(having[:3]) if len(having) < 4 else f"{', '.join(having[:3])} and others"
+        return f"; {some} take{'s' if len(having) == 1 else ''} it"
     if any(given in taken(other) for other in LOSSES.values()):
         kind = "elements, such as huber" if hasattr(loss, "target") else "rows, such as cross_entropy"
         return f"; losses of {kind}, take it"
@@ -131,8 +132,6 @@ def outside(loss: Any, name: str, got: Any) -> str:
     """What to add where an input holds a value outside its domain: the loss, or the switch, that takes it."""
     place, value = loss.inputs.index(name), float(got)
     domain = loss.domains[place]
-    if value in domain:
-        return "; it is read in float32, which does not hold it"
     if place == 0:
         return f"; {LOGITS[loss.name]}" if loss.name in LOGITS else ""
     if value == 0.0 and domain.ends_only and domain.low == -1.0:

@@ -13,6 +13,7 @@ from .chunks import Chunks
 from .loss import LOSSES
 from .options import GRAD, VALUE, Options
 from .signatures import passing
+from .wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -208,7 +209,7 @@ def _chunk(name: str, chunk: Any) -> int:
     except AttributeError:
         rows = 0
     if rows < 1:
-        raise ValueError(f"{name}: chunk must be a whole number of at least 1, got {chunk!r}")
+        raise ValueError(f"{name}: chunk is {shown(chunk)}, expected a whole number of at least 1")
     return rows
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import fastloss as fl
+from fastloss.options import ROW_KEYWORDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,7 +53,7 @@ VERBS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 COMMON = "weight=None, reduction='mean', normalizer=None, empty='nan', out=None, "
 SIGNATURES: list[tuple[Any, str]] = [
     (fl.huber, f"(pred, target, *, delta=1.0, {COMMON}backend=None, check=None)"),
-    (fl.gaussian_nll, f"(pred, target, var, *, {COMMON}backend=None, check=None)"),
+    (fl.gaussian_nll, f"(pred, target, var, *, full=False, {COMMON}backend=None, check=None)"),
     (fl.cross_entropy, "(pred, target, *, z_loss=0.0, softcap=None, axis=-1, weight=None, class_weight=None, "
      f"ignore_index=None, label_smoothing=0.0, {COMMON.partition(' ')[2]}return_stats=False, backend=None, check=None)"),
     (fl.kl_divergence, f"(pred, target, *, axis=-1, {COMMON}backend=None, check=None)"),
@@ -164,3 +165,15 @@ def test_type_checkers_know_every_loss(tmp_path: Path, pytestconfig: pytest.Conf
     assert [int(line.split(":")[1]) for line in errors] == list(range(4, 13)), done.stdout + done.stderr
     assert all(line.startswith("wrong.py") for line in errors)
     assert 'did you mean "delta"' in errors[1]
+
+
+@pytest.mark.parametrize("name", list(fl.LOSSES))
+def test_what_a_loss_does_not_take_is_refused_with_all_that_it_takes(name: str) -> None:
+    loss = fl.LOSSES[name]
+    own = list(inspect.signature(loss).parameters)
+    taken = {n: None for other in fl.LOSSES.values() for n in inspect.signature(other).parameters}
+    everything = f"{name}: {{!r}} is no argument, expected {', '.join(own)}; "
+    for strange in [n for n in taken if n not in (*own, *ROW_KEYWORDS, "target")] + ["sample_weight", own[-1][:-1]]:
+        with pytest.raises(TypeError) as caught:
+            loss.having({strange: 1.0})
+        assert str(caught.value).startswith(everything.format(strange))

@@ -80,7 +80,7 @@ CALLS: dict[str, str] = {
     'fl.huber(p, t, sample_weight=w)':
         f"TypeError: huber: 'sample_weight' is no argument, expected {HUBER}; use weight",
     'fl.huber(p, t, gamma=2.0)':
-        f"TypeError: huber: 'gamma' is no argument, expected {HUBER}; multiclass_focal, multiclass_focal_from_probabilities and binary_focal have such a parameter",
+        f"TypeError: huber: 'gamma' is no argument, expected {HUBER}; binary_focal, binary_focal_from_probabilities, multiclass_focal and others take it",
     'fl.huber(p, t, detla=2.0)':
         f"TypeError: huber: 'detla' is no argument, expected {HUBER}; did you mean delta?",
     'fl.huber(p, t, beta=2.0)':
@@ -182,7 +182,7 @@ CALLS: dict[str, str] = {
     'fl.huber(p, t, ignore_index=-100)':
         'ValueError: huber: ignore_index is -100, expected None; the loss has no labels: pass a weight of 0 for what is to be absent',
     'fl.gamma.value_and_grad(p, [1e-50, 1.0, 1.0])':
-        'ValueError: gamma: target[0] is 1e-50, expected a number greater than 0; it is read in float32, which does not hold it',
+        'ValueError: gamma: target[0] is 1e-50, which is 0.0 in float32, the type that it is read in, expected a number greater than 0',
     'fl.cross_entropy.value_and_grad(scores, labels - 100)':
         'ValueError: cross_entropy: target[0] is -100, but there are 3 classes (0 to 2); rows of this label are absent with ignore_index=-100',
     'fl.cross_entropy.value_and_grad(scores, labels + 1)':

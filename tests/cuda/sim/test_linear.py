@@ -99,7 +99,7 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L), bias=1.0), TypeError, "bias must be an array of hosted"),
     (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L, 1)), ValueError, "labels is on cuda:1"),
     (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L[:3])), ValueError, "labels has shape"),
-    (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L), chunk=0), ValueError, "chunk must be"),
+    (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L), chunk=0), ValueError, "chunk is 0, expected"),
     (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L), sample_weight=Hosted(X)), ValueError, "sample_weight"),
     (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L), backend="serial"), ValueError, "None, 'cuda'"),
 ]
