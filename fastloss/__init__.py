@@ -6,7 +6,9 @@
 (np.float64(1.75), array([0.25, 0.75]))
 
 Every loss is an attribute of this module (``fl.huber``, ``fl.binary_cross_entropy_with_logits``), an object with four
-verbs: call, ``value_and_grad``, ``grad``, ``grad_and_hess``; see `Loss` for the keywords that all of them take.
+verbs: call, ``value_and_grad``, ``grad``, ``grad_and_hess``; ``help(fl.huber)`` says what it takes, ``help(fl.Loss)``
+what the keywords mean in full. ``fl.LOSSES`` has all losses by name; the name that another library gives to one is
+answered with ours.
 """
 
 from __future__ import annotations
