@@ -30,12 +30,10 @@ from .domain import (
     Domain,
 )
 from .functions import log_softmax, logsumexp, softmax
-from .linear import linear_cross_entropy
 from .loss import LOSSES, Loss, pointwise
 from .losses import ALIASES
 from .options import RowStats
 from .rowloss import RowLoss, pairwise, rowwise
-from .topk import topk_distillation
 
 __version__ = "0.1.0"
 
@@ -88,6 +86,8 @@ if TYPE_CHECKING:
     from .kernels.threads import get_num_threads, set_num_threads
 
 else:
+    from .linear import linear_cross_entropy
+    from .topk import topk_distillation
 
     def __getattr__(name: str) -> Any:
         if name not in _LATER:

@@ -3,11 +3,39 @@
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec
 
+from .linear import LinearLoss
 from .loss import Loss
 from .options import Backend, Empty, Reduction
 from .rowloss import RowLoss
+from .topk import TopKDistillation
 
 P = ParamSpec("P")
+
+__all__ = [
+    'binary_cross_entropy', 'binary_cross_entropy_with_logits', 'logistic', 'hinge', 'squared_hinge',
+    'modified_huber', 'exponential', 'perceptron', 'binary_focal', 'binary_focal_from_probabilities',
+    'kl_divergence', 'kl_divergence_log', 'kl_divergence_log_target', 'js_divergence', 'total_variation',
+    'cosine_distance', 'lp', 'geman_mcclure', 'squared_percentage_error', 'root_mean_squared_percentage_error',
+    'log_lin_quantile', 'generalized_kl', 'soft_distillation', 'soft_reverse_distillation', 'soft_js_distillation',
+    'distillation', 'distillation_from_probabilities', 'reverse_distillation', 'js_distillation',
+    'poly_cross_entropy', 'multiclass_focal', 'multiclass_focal_from_probabilities', 'generalized_cross_entropy',
+    'generalized_cross_entropy_from_probabilities', 'poisson', 'poisson_identity', 'gamma', 'gamma_identity',
+    'tweedie', 'tweedie_identity', 'gaussian_nll', 'multiclass_hinge', 'multiclass_hinge_sum',
+    'multilabel_soft_margin', 'multilabel_margin', 'cross_entropy', 'categorical_cross_entropy',
+    'negative_log_likelihood', 'listwise_softmax', 'squared_error', 'half_squared_error', 'absolute_error',
+    'root_mean_squared_error', 'squared_log_error', 'root_mean_squared_log_error', 'absolute_percentage_error',
+    'symmetric_absolute_percentage_error', 'quantile', 'expectile', 'epsilon_insensitive',
+    'squared_epsilon_insensitive', 'huber', 'smooth_l1', 'pseudo_huber', 'log_cosh', 'cauchy', 'welsch', 'fair',
+    'smoothed_hinge', 'sigmoid_margin', 'distance_weighted_discrimination', 'binary_sparsemax',
+    'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme', 'accelerated_failure_time_normal',
+    'gaussian_nll_log_scale', 'linear_cross_entropy', 'topk_distillation', 'aft_extreme', 'aft_logistic',
+    'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
+    'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd',
+    'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh', 'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle',
+    'mspe', 'multi_margin', 'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse',
+    'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy', 'softmax_focal',
+    'sparse_categorical_cross_entropy', 'tvd', 'weston_watkins',
+]
 
 class Elements(Loss, Generic[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
@@ -24,6 +52,21 @@ class Rows(RowLoss, Generic[P]):
     def grad_and_hess(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
 
 def rows(takes: Callable[P, None]) -> Rows[P]: ...
+
+class Linear(LinearLoss, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def linear(takes: Callable[P, None]) -> Linear[P]: ...
+
+class TopK(TopKDistillation, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad_and_hess(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def topk(takes: Callable[P, None]) -> TopK[P]: ...
 
 @elements
 def binary_cross_entropy(
@@ -563,6 +606,23 @@ def accelerated_failure_time_normal(
 def gaussian_nll_log_scale(
     pred: Any, target: Any, log_scale: Any, *, full: bool = False, weight: Any = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@linear
+def linear_cross_entropy(
+    hidden: Any, weight: Any, labels: Any, *, z_loss: float = 0.0, softcap: float | None = None, bias: Any = None,
+    chunk: int | None = None, sample_weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
+    label_smoothing: float = 0.0, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@topk
+def topk_distillation(
+    pred: Any, indices: Any, log_probabilities: Any, target: Any, *, temperature: float = 2.0, alpha: float = 0.5,
+    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, return_stats: bool = False,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 

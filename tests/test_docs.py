@@ -135,6 +135,7 @@ def mine(pred: float, target: float, scale: float = 1.0) -> tuple[float, float]:
 
 
 mine.grad(x, t, scale=2.0, out=fl.softmax(x))
+fl.linear_cross_entropy.grad(x[None], x[None], [0], bias=t, reduction="sum")
 fl.set_num_threads(2)
 """
 
@@ -150,6 +151,8 @@ fl.cross_entropy([x], [0], dim=1)
 fl.kl_divergence(x, t, label_smoothing=0.1)
 fl.huber(x)
 fl.huber(x, t, 1.5)
+fl.linear_cross_entropy([x], [x], [0], out=t)
+fl.elements
 """
 
 
@@ -162,7 +165,7 @@ def test_type_checkers_know_every_loss(tmp_path: Path, pytestconfig: pytest.Conf
     done = subprocess.run([sys.executable, "-m", "mypy", *options, "right.py", "wrong.py"], cwd=tmp_path,
                           capture_output=True, text=True, check=False)  # fmt: skip
     errors = [line for line in done.stdout.splitlines() if ": error: " in line]
-    assert [int(line.split(":")[1]) for line in errors] == list(range(4, 13)), done.stdout + done.stderr
+    assert [int(line.split(":")[1]) for line in errors] == list(range(4, 15)), done.stdout + done.stderr
     assert all(line.startswith("wrong.py") for line in errors)
     assert 'did you mean "delta"' in errors[1]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 from textwrap import TextWrapper
 from typing import Any
 
 import fastloss as fl
-from fastloss.options import taken
 
 STUB = Path(fl.__file__).parent / "_typed.pyi"
 
@@ -17,9 +17,11 @@ HEAD = '''"""Every loss with what it takes. Written by tools/stubs.py."""
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec
 
+from .linear import LinearLoss
 from .loss import Loss
 from .options import Backend, Empty, Reduction
 from .rowloss import RowLoss
+from .topk import TopKDistillation
 
 P = ParamSpec("P")
 
@@ -27,16 +29,22 @@ P = ParamSpec("P")
 
 GLUE = "\N{NO-BREAK SPACE}"
 
-VERBS = {"__call__": "Any", "value_and_grad": "{two}", "grad": "Any", "grad_and_hess": "{two}"}
+BESIDE = (fl.linear_cross_entropy, fl.topk_distillation)
+"""Losses with a class of their own."""
+
+KINDS = {"Loss": "Elements", "RowLoss": "Rows", "LinearLoss": "Linear", "TopKDistillation": "TopK"}
+"""Classes of losses, and those of the stub whose verbs take what one function does."""
 
 
-def kind(name: str, base: str, two: str) -> str:
-    """A class of losses whose verbs take what one function does."""
+def kind(base: type, name: str) -> str:
+    """Such a class, and the decorator that makes a function one of its losses."""
     takes = "self, *args: P.args, **kwargs: P.kwargs"
-    verbs = (f"    def {verb}({takes}) -> {result.format(two=two)}: ..." for verb, result in VERBS.items())
-    ignored = [f"{verb}  # type: ignore[override]" for verb in verbs]
+    pair = "tuple[Any, Any]" if base is fl.Loss else "Any"
+    results = {"__call__": "Any", "value_and_grad": pair, "grad": "Any", "grad_and_hess": pair}
+    verbs = [f"    def {verb}({takes}) -> {result}: ...  # type: ignore[override]"
+             for verb, result in results.items() if verb in vars(base)]  # fmt: skip
     decorator = f"def {name.lower()}(takes: Callable[P, None]) -> {name}[P]: ..."
-    return "\n".join([f"class {name}({base}, Generic[P]):", *ignored, "", decorator])
+    return "\n".join([f"class {name}({base.__name__}, Generic[P]):", *verbs, "", decorator])
 
 
 def annotation(value: Any) -> str:
@@ -46,23 +54,32 @@ def annotation(value: Any) -> str:
 
 def stub(loss: Any) -> str:
     """A function that takes what the loss does, made a loss by its decorator."""
-    kinds = type(loss).__call__.__annotations__
-    inputs = [f"{n}: Any" for n in loss.inputs]
-    own = [f"{n}: {annotation(value)} = {value!r}" for n, value in loss.values.items()]
-    keywords = [f"{n}: {kinds[n]} = {value!r}" for n, value in taken(loss).items()]
-    made = "rows" if isinstance(loss, fl.RowLoss) else "elements"
+    base = type(loss)
+    known = {**getattr(base, "_run", base.__call__).__annotations__, **fl.RowLoss.__call__.__annotations__}
+    known |= {n: annotation(value) for n, value in getattr(loss, "loss", loss).values.items()}
+    arguments = []
+    for name, taken in inspect.signature(loss).parameters.items():
+        if taken.default is taken.empty:
+            arguments.append(f"{name}: Any")
+            continue
+        arguments += ["*"] if "*" not in arguments else []
+        arguments.append(f"{name}: {known[name]} = {taken.default!r}")
     # A line breaks between arguments alone.
-    arguments = [f"{argument.replace(' ', GLUE)}," for argument in (*inputs, "*", *own, *keywords)]
-    lines = TextWrapper(116, initial_indent=" " * 4, subsequent_indent=" " * 4, break_on_hyphens=False)
-    return f"@{made}\ndef {loss.name}(\n{lines.fill(' '.join(arguments)).replace(GLUE, ' ')}\n) -> None: ..."
+    glued = " ".join(f"{argument.replace(' ', GLUE)}," for argument in arguments)
+    lines = TextWrapper(116, initial_indent=" " * 4, subsequent_indent=" " * 4, break_on_hyphens=False).fill(glued)
+    decorator = KINDS[base.__name__].lower()
+    return f"@{decorator}\ndef {loss.name}(\n{lines.replace(GLUE, ' ')}\n) -> None: ..."
 
 
 def text() -> str:
     """The whole file."""
-    kinds = [kind("Elements", "Loss", "tuple[Any, Any]"), kind("Rows", "RowLoss", "Any")]
-    losses = [stub(loss) for loss in fl.LOSSES.values()]
+    bases = [fl.Loss, fl.RowLoss, *map(type, BESIDE)]
+    kinds = [kind(base, KINDS[base.__name__]) for base in bases]
+    losses = [stub(loss) for loss in (*fl.LOSSES.values(), *BESIDE)]
     aliases = "\n".join(f"{short} = {name}" for short, name in sorted(fl.ALIASES.items()))
-    return HEAD + "\n\n".join([*kinds, *losses, aliases]) + "\n"
+    public = repr([*fl.LOSSES, *(loss.name for loss in BESIDE), *sorted(fl.ALIASES)])[1:-1]
+    names = f"__all__ = [\n{TextWrapper(116, initial_indent=' ' * 4, subsequent_indent=' ' * 4).fill(public)},\n]"
+    return HEAD + "\n\n".join([names, *kinds, *losses, aliases]) + "\n"
 
 
 def main() -> int:
