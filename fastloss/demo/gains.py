@@ -117,10 +117,8 @@ def _why() -> str:
 
 
 def _conclusion(found: Sequence[Compared], shares: Sequence[float], agreed: bool) -> str:
-    ratios = sorted(times.ratio for times in found)
-    ties = sum(times.tie for times in found)
     what = "NumPy's results" if agreed else "NOT NumPy's results (see DIFFER)"
-    return (
-        f"{what}, {ratios[0]:.1f} to {ratios[-1]:.1f} times as fast{f' ({ties} tie)' if ties else ''}, in "
-        f"{100 / max(shares):.0f} to {100 / min(shares):.0f}% of the memory."
-    )
+    ratios = sorted(times.ratio for times in found if not times.tie)
+    pace = f"{ratios[0]:.1f} to {ratios[-1]:.1f} times as fast" if ratios else "as fast"
+    ties = f" ({len(found) - len(ratios)} of {len(found)} a tie)" if len(ratios) < len(found) else ""
+    return f"{what}, {pace}{ties}, in {100 / max(shares):.0f} to {100 / min(shares):.0f}% of the memory."
