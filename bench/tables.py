@@ -190,7 +190,7 @@ def gains(results: Results) -> str:
         small = [f"{found[f'8 numbers, {n}'] / own:.0f}" if f"8 numbers, {n}" in found else "-" for n in COLUMNS]
         lines.append(["`huber` of 8 numbers", seconds(own), *small])
     header = ["value and gradient, float32", "fastloss", *map(label, COLUMNS)]
-    place = "A call that is given the gradient's array, and how many times as long the others take; "
+    place = "A call with `out=`, and how many times as long the others take; "
     place += f"{where(results, first)}."
     return f"{place}\n\n{markdown(header, lines)}"
 

@@ -48,7 +48,7 @@ def compare(screen: Screen, title: str, names: Sequence[str]) -> bool:
     screen.line(f"{title}: value and gradient of {SIZE:,} float32 numbers in one pass, beside")
     screen.line("   their formula in NumPy, which has one thread. Medians of runs in turns, and the middle half")
     screen.line(f"   of the ratios; the most memory that a call takes. cross_entropy: {shape}\n")
-    screen.line(f"   {'':34}{'NumPy':>10}{'fastloss':>11}  {'faster':18}{'MiB':>9}")
+    screen.line(f"   {'':34}{'NumPy':>10}{'fastloss':>11}  {'faster':24}{'MiB':>9}")
     agreed, found, shares = True, [], []
     for name in names:
         screen.step(f"{name}: its kernel, from the cache or the compiler")
@@ -59,7 +59,7 @@ def compare(screen: Screen, title: str, names: Sequence[str]) -> bool:
         times, peaks = compared(fused, plain), (_peak(plain), _peak(fused))
         found.append(times)
         shares.append(peaks[0] / peaks[1])
-        screen.line(f"   {name:34}{1e3 * times.other:7.2f} ms{1e3 * times.own:8.2f} ms  {times!s:18}"
+        screen.line(f"   {name:34}{1e3 * times.other:7.2f} ms{1e3 * times.own:8.2f} ms  {times!s:24}"
                     f"{peaks[0]:5.0f} -> {peaks[1]:.0f}{'' if same else '  DIFFER'}")  # fmt: skip
     screen.line()
     if any(times.slower or times.tie for times in found):
