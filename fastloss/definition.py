@@ -10,13 +10,17 @@ import numpy as np
 from .checks import ELEMENTARY, check_function, check_plain, check_signature
 from .domain import REAL, Declared, Domain, names_of, settled
 from .frozen import Written, named, of_users, remade, told, written
+from .respect import check_names as check_names_of_inputs
+from .respect import composed
 from .whole import check_constant, refuse_unknown, whole
-from .wording import shown
+from .wording import listed, shown
 
 __all__ = ["ELEMENTARY", "Definition", "Parametrised"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from .respect import Rule
 
 
 LEAST = {"e": 1.0 / 65504.0}
@@ -25,6 +29,9 @@ LEAST = {"e": 1.0 / 65504.0}
 
 class Parametrised:
     """A name, inputs with domains, and parameters in force; other values of them make a twin."""
+
+    by: tuple[str, ...] = ()
+    """The inputs that the derivatives are with respect to; none where they are those of the definition."""
 
     shown: tuple[tuple[str, ...], Mapping[str, Any]] | None = None
     """Inputs and keywords of the function that passes its parameters on to this one, for errors; None for its own."""
@@ -123,7 +130,12 @@ class Parametrised:
         return self  # it never changes
 
     def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())})"
+        by = f".with_respect_to({', '.join(map(repr, self.by))})" if self.by else ""
+        return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())}){by}"
+
+    def _turn_to(self, names: tuple[str, ...]) -> None:
+        """Have the derivatives be with respect to these inputs."""
+        raise NotImplementedError
 
     @property
     def anchor(self) -> Any:
@@ -154,6 +166,7 @@ class Definition(Parametrised):
 
     For some values of the parameters there may be a better function of the same arguments: `instead` is a function of
     parameters, by their names, that returns it, or None. `constant` is what the value lacks unless `full` is on.
+    `others` are rules for inputs that the jet does not differentiate.
     """
 
     def __init__(
@@ -167,23 +180,27 @@ class Definition(Parametrised):
         domains: Mapping[str, Declared],
         instead: Callable[..., Callable[..., Any] | None] | None = None,
         constant: Callable[..., float] | None = None,
+        others: Mapping[str, Rule] | None = None,
     ) -> None:
         check_plain(jet, "a pointwise loss is made of")
         self.__wrapped__ = jet  # where doctest looks for the source
         defaults = jet.__defaults__ or ()
         names = jet.__code__.co_varnames[: jet.__code__.co_argcount]
         split = len(names) - len(defaults)
-        check_signature(jet, names, split, (*domains, *(wrt or ())))
+        check_signature(jet, names, split, (*domains, *(wrt or ()), *(others or {})))
+        self.others = dict(others or {})
         if of_users(jet.__module__):
             options = {"wrt": wrt, "rooted": rooted, "name": name, "doc": doc}
-            rest = (*options.values(), told(domains))
-            functions = [f for f in (jet, constant) if f is not None]
+            rest = (*options.values(), told(domains), *self.others)
+            functions = [f for f in (jet, constant, *self.others.values()) if f is not None]
             self.written = written(functions, jet.__name__, jet.__module__, jet.__qualname__, rest, instead)
-            (jet, *kept), instead = self.written.functions, self.written.beside
-            constant = kept[0] if kept else None
+            kept, instead = dict(zip(functions, self.written.functions, strict=True)), self.written.beside
+            jet, constant = kept[jet], constant and kept[constant]
+            self.others = {n: kept[f] for n, f in self.others.items()}
             self.written.remake(
-                type(self).__mro__[1], jet, **options, domains=domains, instead=instead, constant=constant
-            )
+                type(self).__mro__[1], jet, **options, domains=domains, instead=instead, constant=constant,
+                others=self.others,
+            )  # fmt: skip
         self._jet, self._instead, self._constant = jet, instead, constant
         self.wrt = tuple(names.index(n) for n in (wrt or names[:1]))
         if not set(self.wrt) <= set(range(split)) or len(set(self.wrt)) != len(self.wrt) or len(self.wrt) > 2:
@@ -213,6 +230,20 @@ class Definition(Parametrised):
         if self._constant is not None and self.values.get("full"):
             refuse_unknown(self.name, self._constant, [d.inner_point for d in self.domains], self.values)
             self.jet = whole(self.jet, self._constant)
+        if self.by:
+            other = next(n for n in self.by if n in self.others)
+            form = 1 if len(self.by) == 1 else (0, 1) if other == self.by[1] else (1, 0)
+            self.jet = composed(self.jet, self.others[other], form)
+
+    def _turn_to(self, names: tuple[str, ...]) -> None:
+        """Have the derivatives be with respect to these inputs: the definition's, or one with a rule, or both."""
+        own = tuple(self.inputs[k] for k in self.wrt)
+        if names != own:
+            check_names_of_inputs(self.name, names, (*own, *self.others), 2 if self.others else len(own))
+            if not {*names} & {*self.others}:
+                raise ValueError(f"{self.name}: its derivatives are with respect to {listed(own)} together")
+            self.by, self.wrt = names, tuple(self.inputs.index(n) for n in names)
+            self._forget()
 
     @property
     def labelled(self) -> int | None:
@@ -223,7 +254,7 @@ class Definition(Parametrised):
     @property
     def identity(self) -> Any:
         """Its function."""
-        return self._jet
+        return self.jet if self.by else self._jet
 
 
 def _order(jet: Callable[..., Any], point: list[float], values: tuple[float, ...], gradients: int) -> int:

@@ -11,10 +11,11 @@ from .registry import LOSSES as LOSSES
 from .signatures import Presented
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .domain import Declared
     from .options import Backend, Empty, Reduction
+    from .respect import Rule
 
 L = TypeVar("L", bound=Parametrised)
 
@@ -161,6 +162,7 @@ def pointwise(
     wrt: tuple[str, ...] | None = None,
     instead: Callable[..., Any] | None = None,
     constant: Callable[..., float] | None = None,
+    others: Mapping[str, Rule] | None = None,
     **domains: Declared,
 ) -> Callable[[Callable[..., Any]], Loss]: ...
 
@@ -172,6 +174,7 @@ def pointwise(
     wrt: tuple[str, ...] | None = None,
     instead: Callable[..., Any] | None = None,
     constant: Callable[..., float] | None = None,
+    others: Mapping[str, Rule] | None = None,
     **domains: Declared,
 ) -> Any:
     """Make a loss of a plain function of one element.
@@ -187,7 +190,10 @@ def pointwise(
     is a faster or more exact function of the same arguments for some values of parameters, `instead` is a function of
     those parameters, by their names, that returns it, or None. What no derivative sees may be left out of the value:
     `constant` is a function of the same arguments that returns it, NaN where it is not known, and ``full=False`` the
-    parameter (a `fastloss.SWITCH`) with which callers ask for it.
+    parameter (a `fastloss.SWITCH`) with which callers ask for it. `others` gives derivatives by inputs that the
+    function does not differentiate, for ``with_respect_to``: ``others={"target": rule}``, where
+    ``rule(d1, d2, *arguments)`` returns the two of them, given the function's own; `fastloss.respect.mirrored` is the
+    rule of a function of ``pred - target``.
 
     >>> import fastloss as fl
     >>> @fl.pointwise(scale=fl.POSITIVE)
@@ -199,7 +205,7 @@ def pointwise(
     """
 
     def make(function: Callable[..., Any]) -> Loss:
-        return register(Loss(function, wrt=wrt, domains=domains, instead=instead, constant=constant))
+        return register(Loss(function, wrt=wrt, domains=domains, instead=instead, constant=constant, others=others))
 
     return make if jet is None else make(jet)
 
@@ -207,7 +213,7 @@ def pointwise(
 def root_mean(loss: Loss, name: str, doc: str) -> Loss:
     """The square root of the weighted mean of `loss`: a loss of the whole array, computed in two passes."""
     domains = {**dict(zip(loss.inputs, loss.declared, strict=True)), **loss.parameters}
-    return register(Loss(loss.jet, rooted=True, name=name, doc=doc, domains=domains))
+    return register(Loss(loss.jet, rooted=True, name=name, doc=doc, domains=domains, others=loss.others))
 
 
 def register(loss: L) -> L:

@@ -9,6 +9,7 @@ from .checks import check_function, check_names
 from .definition import Parametrised
 from .frozen import Written, of_users, told, written
 from .options import ROW_KEYWORDS
+from .respect import check_names as check_names_of_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -116,6 +117,9 @@ class Program(Parametrised):
 
     rooted = False
 
+    turned: Program | None = None
+    """What computes the derivatives with respect to the second input, which is its first, where those are wanted."""
+
     def __init__(
         self,
         name: str,
@@ -129,6 +133,7 @@ class Program(Parametrised):
         module: str,
         place: str = "",
         classed: bool = False,
+        exchanged: Program | bool | None = None,
     ) -> None:
         self.__wrapped__ = functions.first  # where doctest looks for the source
         names, split, defaults = _signature(functions.first)
@@ -146,12 +151,13 @@ class Program(Parametrised):
         if of_users(module):
             rest = (name, inputs, target, smooth, classed, told(domains), doc)
             self.written, functions, variants = _kept(functions, variants, name, module, place or name, rest)
-            given = (name, inputs, target, smooth, functions, domains, variants, doc, module, place, classed)
+            given = (name, inputs, target, smooth, functions, domains, variants, doc, module, place, classed, exchanged)
             self.written.remake(type(self).__mro__[1], *given)
         self.target = target
         self.smooth = smooth and target != "none"
         self.scores = len(inputs) - (target != "none")
         self.classed = target != "none" or classed
+        self.exchanged = self if exchanged is True else exchanged or None
         self.given: tuple[bool, ...] = ()
         """Which of the parameters that the functions take are numbers; the others are None."""
         self._base = functions
@@ -185,6 +191,17 @@ class Program(Parametrised):
         self.order = self.sizes.order
         dense = self._variants.get((DENSE, None))
         self._spread = (dense, self._sized(dense)) if dense is not None else (self.functions, self.sizes)
+        if self.by and self.exchanged is not None:
+            twin = Parametrised.bind(self.exchanged, **held)
+            twin.name, twin.inputs = self.name, self.inputs[::-1]
+            self.turned = twin
+
+    def _turn_to(self, names: tuple[str, ...]) -> None:
+        """Have the derivatives be with respect to the first input, or to the second where that can be exchanged."""
+        check_names_of_inputs(self.name, names, self.inputs[: 1 + (self.exchanged is not None)], 1)
+        if names != self.inputs[:1]:
+            self.by, self.target, self.smooth, self.classed = names, "none", False, False
+            self._forget()
 
     def _sized(self, functions: Functions | Pair) -> Sizes:
         return functions.sizes(self.name, self.scores, self.inside, self._taken(self._values))

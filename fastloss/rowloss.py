@@ -179,6 +179,8 @@ def rowwise(
     smooth: bool = True,
     classed: bool = False,
     at: Mapping[str, Mapping[float, RowLoss | type]] | None = None,
+    exchanged: RowLoss | None = None,
+    symmetric: bool = False,
     **domains: Declared,
 ) -> Callable[[type], RowLoss]:
     """Make a loss of rows of a class that is used as a namespace of functions of one element.
@@ -192,8 +194,9 @@ def rowwise(
     A parameter whose default is None is off unless it is given. What is different where it is given stands in a class
     of the parameter's name inside; what is different where several classes may have a mass, in a class ``dense``. Where
     a parameter has one of the values that `at` holds for it, the functions are those of another loss, or class, of the
-    same inputs and of parameters of the same names. What the functions refer to in their module is read once, here, as
-    by `pointwise`.
+    same inputs and of parameters of the same names. `exchanged` is the same loss with its two inputs exchanged (which
+    a `symmetric` one is itself): its derivatives are those with respect to the second. What the functions refer to in
+    their module is read once, here, as by `pointwise`.
 
     >>> import math
     >>> import fastloss as fl
@@ -211,12 +214,26 @@ def rowwise(
     """
 
     def make(space: type) -> RowLoss:
-        name, doc, module, place = _space(space)
-        functions, variants = _functions(space, {}), _variants(space, at or {})
-        loss = RowLoss(name, inputs, targets, smooth, functions, domains, variants, doc, module, place, classed)
-        return register(loss)
+        return register(program_of(space, inputs, targets, smooth, at or {}, domains, classed, symmetric or exchanged))
 
     return make
+
+
+def program_of(
+    space: type,
+    inputs: tuple[str, ...],
+    targets: str,
+    smooth: bool,
+    at: Mapping[str, Mapping[float, RowLoss | type]],
+    domains: Mapping[str, Declared],
+    classed: bool = False,
+    exchanged: RowLoss | bool | None = None,
+) -> RowLoss:
+    """The loss of rows that a class describes, which is in no registry."""
+    name, doc, module, place = _space(space)
+    functions, variants = _functions(space, {}), _variants(space, at)
+    given = (name, inputs, targets, smooth, functions, domains, variants, doc, module, place, classed, exchanged)
+    return RowLoss(*given)
 
 
 def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Declared) -> Callable[[type], RowLoss]:

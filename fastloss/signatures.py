@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 VERBS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
-PUBLIC = (*VERBS[1:], "bind", "domains", "inputs", "name", "parameters", "values")
+PUBLIC = (*VERBS[1:], "bind", "domains", "inputs", "name", "parameters", "values", "with_respect_to")
 
 TARGETS = {
     "labels": "a whole number from 0 on for each row, its label",
@@ -98,6 +98,29 @@ class Presented(Parametrised):
         twin._present()
         return twin
 
+    def with_respect_to(self, *names: str) -> Self:
+        """The same loss with derivatives with respect to these inputs: one of them, or several as a tuple.
+
+        All losses differentiate the prediction, some of one input less the other, of probabilities or divergences the
+        target, too.
+
+        >>> import fastloss as fl
+        >>> fl.squared_error.with_respect_to("target").grad([1.0, 3.0], [0.0, 0.0], reduction="sum")
+        array([-2., -6.])
+        >>> fl.squared_error.with_respect_to("pred", "target").grad([1.0], [0.0])
+        (array([2.]), array([-2.]))
+        """
+        twin = self.bind()
+        twin.__dict__["_origin"] = self
+        twin._turn_to(names)
+        twin._present()
+        return twin
+
+    def __reduce__(self) -> Any:
+        if not self.by:
+            return super().__reduce__()
+        return _with_respect_to, (self.__dict__["_origin"].bind(**self.values), self.by)
+
     @property
     def own_text(self) -> str:
         """What its author wrote of it."""
@@ -115,6 +138,10 @@ class Presented(Parametrised):
             names = ("self",) if binds else ("self", *self.inputs)
             copy.__wrapped__ = _Signed(verb, names, values if binds else {**values, **more})
             setattr(own, name, copy)
+
+
+def _with_respect_to(loss: Presented, names: tuple[str, ...]) -> Presented:
+    return loss.with_respect_to(*names)
 
 
 @cache

@@ -60,7 +60,7 @@ def test_only_the_plan_knows_the_variants(path: Path) -> None:
 
 
 LEVELS = [
-    "loading", "registry", "wording", "frozen", "domain", "whole", "options", "settings", "hints", "foreign", "checks", "definition", "program", "signatures", "kernels", "arrays", "loss", "rowloss", "losses", "names", "functions", "chunks", "linear", "topk", "demo", "warmup", "tune", "cli",
+    "loading", "registry", "wording", "frozen", "domain", "whole", "options", "settings", "hints", "foreign", "checks", "respect", "definition", "program", "signatures", "kernels", "arrays", "loss", "rowloss", "losses", "names", "functions", "chunks", "linear", "topk", "demo", "warmup", "tune", "cli",
 ]  # fmt: skip
 
 

@@ -90,6 +90,8 @@ def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, para
         inputs, parameters = _by_name(loss, inputs, parameters)
     if parameters:
         loss = loss.having(parameters)
+    if loss.turned is not None:
+        return evaluate_rows(loss.turned, inputs[::-1], options, {})
     if options.check is not None and options.check is not True:
         options = options._replace(check=bool(options.check))
     arrays = (*inputs, options.weight, options.class_weight)

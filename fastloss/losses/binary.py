@@ -19,7 +19,14 @@ def signed(target: float, zero_one: float) -> float:
     return 2.0 * target - 1.0 if zero_one == 1.0 else target
 
 
-@pointwise(pred=UNIT, target=UNIT, clamp=POSITIVE, floor=DIVISOR)
+def _by_probability(
+    d1: float, d2: float, pred: float, target: float, clamp: float, floor: float
+) -> tuple[float, float]:
+    log_other = math.log1p(-pred)
+    return (-clamp if log_other < -clamp else log_other) - bounded_log(pred, clamp), 0.0
+
+
+@pointwise(others={"target": _by_probability}, pred=UNIT, target=UNIT, clamp=POSITIVE, floor=DIVISOR)
 def binary_cross_entropy(pred: float, target: float, clamp: float = 100.0, floor: float = 1e-12) -> Jet:
     """Cross-entropy of probabilities. If you have logits, `binary_cross_entropy_with_logits` is faster and exact.
 
@@ -50,7 +57,16 @@ def binary_cross_entropy(pred: float, target: float, clamp: float = 100.0, floor
     return -target * log - absent * log_other, rise * u * v, target * u * u + absent * v * v
 
 
-@pointwise(target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT)
+def _by_label(
+    d1: float, d2: float, pred: float, target: float, pos_weight: float, label_smoothing: float
+) -> tuple[float, float]:
+    log = log1p_unit(exp_neg(-abs(pred)))
+    right = scaled(pos_weight, log - pred if pred < 0.0 else log)
+    wrong = pred if pred > 0.0 else 0.0
+    return (1.0 - label_smoothing) * (-pred if pos_weight == 1.0 else right - (log + wrong)), 0.0
+
+
+@pointwise(others={"target": _by_label}, target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT)
 def binary_cross_entropy_with_logits(
     pred: float, target: float, pos_weight: float = 1.0, label_smoothing: float = 0.0
 ) -> Jet:

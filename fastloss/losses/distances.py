@@ -6,6 +6,7 @@ import math
 
 from ..domain import NON_NEGATIVE, OPEN_UNIT, POSITIVE, Domain
 from ..loss import pointwise, root_mean
+from ..respect import RESIDUAL
 from .divergence import surplus
 from .special import INF, Jet, room, sign
 
@@ -16,7 +17,7 @@ AT_LEAST_ONE = Domain("AT_LEAST_ONE", 1.0)
 _FAR = 1e17
 
 
-@pointwise(p=AT_LEAST_ONE)
+@pointwise(others=RESIDUAL, p=AT_LEAST_ONE)
 def lp(pred: float, target: float, p: float = 1.5) -> Jet:
     """Absolute error to a power between absolute and squared error, or beyond.
 
@@ -40,7 +41,7 @@ def lp(pred: float, target: float, p: float = 1.5) -> Jet:
     return a * slope, p * slope * sign(r), bend * b if steep else sharp
 
 
-@pointwise(c=POSITIVE)
+@pointwise(others=RESIDUAL, c=POSITIVE)
 def geman_mcclure(pred: float, target: float, c: float = 1.0) -> Jet:
     """Bounded loss with slowly vanishing slopes: outliers pull with 1 / |r|^3 (Geman and McClure, 1985).
 

@@ -7,11 +7,17 @@ rows is what torch calls ``batchmean``.
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from ..domain import NON_NEGATIVE, UNIT
-from ..rowloss import rowwise
+from ..domain import NON_NEGATIVE, UNIT, Domain
+from ..rowloss import RowLoss, program_of, rowwise
 from .softmax import Ends, Row, Slope
 from .special import atanh_tail, scaled, sign
+
+
+def _exchanged(space: type, at: Any = None, **domains: Domain) -> RowLoss:
+    """A divergence of (target, pred), as a function of the first."""
+    return program_of(space, ("target", "pred"), "none", False, at or {}, domains)
 
 
 def log1p_ratio(d: float, a: float, share: float) -> float:
@@ -37,7 +43,23 @@ def jensen(p: float, q: float, beta: float) -> tuple[float, float]:
     return beta * surplus((1.0 - beta) * d, q, to_q) + (1.0 - beta) * surplus(-beta * d, p, to_p), 0.0 - to_p
 
 
-@rowwise(targets="none", smooth=False, pred=UNIT, target=UNIT)
+class _Swapped:
+    """KL(pred || target)."""
+
+    def fold(p: float, q: float, t: float) -> Row:
+        high = p > q
+        log = log1p_ratio(abs(p - q), q if high else p, 1.0)
+        log = 0.0 if p == q else (log if high else -log)
+        return (0.0 * q if p == 0.0 else p * log,), (log + 1.0, p, q)
+
+    def finish(total: float) -> Ends:
+        return total, ()
+
+    def grad(slope: float, p: float, q: float, t: float) -> Slope:
+        return slope, 0.0 if p + q == 0.0 else 1.0 / p
+
+
+@rowwise(targets="none", smooth=False, exchanged=_exchanged(_Swapped, pred=UNIT, target=UNIT), pred=UNIT, target=UNIT)
 class kl_divergence:
     """Kullback-Leibler divergence KL(target || pred) of probabilities.
 
@@ -64,7 +86,22 @@ class kl_divergence:
         return slope, 0.0 if slope == 0.0 else -slope / p
 
 
-@rowwise(targets="none", smooth=False, target=NON_NEGATIVE)
+class _LogSwapped:
+    """sum(pred (log(pred) - target))."""
+
+    def fold(q: float, x: float, t: float) -> Row:
+        lost = 0.0 if x == x else x
+        lead = math.log(q) - x
+        return (lost if q == 0.0 else q * lead,), (lead + 1.0, q)
+
+    def finish(total: float) -> Ends:
+        return total, ()
+
+    def grad(slope: float, q: float, t: float) -> Slope:
+        return slope, 1.0 / q
+
+
+@rowwise(targets="none", smooth=False, exchanged=_exchanged(_LogSwapped, target=NON_NEGATIVE), target=NON_NEGATIVE)
 class kl_divergence_log:
     """Kullback-Leibler divergence KL(target || exp(pred)) of log-probabilities and probabilities: torch's ``kl_div``.
 
@@ -88,7 +125,23 @@ class kl_divergence_log:
         return slope, 0.0
 
 
-@rowwise(targets="none", smooth=False)
+class _LogsSwapped:
+    """sum(exp(pred) (pred - target))."""
+
+    def fold(y: float, x: float, t: float) -> Row:
+        lost = 0.0 if x == x else x
+        q = math.exp(y)
+        value = lost if q == 0.0 else q * (y - x)
+        return (value,), (value + q, q)
+
+    def finish(total: float) -> Ends:
+        return total, ()
+
+    def grad(slope: float, q: float, t: float) -> Slope:
+        return slope, slope + q
+
+
+@rowwise(targets="none", smooth=False, exchanged=_exchanged(_LogsSwapped))
 class kl_divergence_log_target:
     """Kullback-Leibler divergence KL(exp(target) || exp(pred)): torch's ``kl_div`` with ``log_target=True``.
 
@@ -111,25 +164,29 @@ class kl_divergence_log_target:
         return slope, 0.0
 
 
-class _Swapped:
-    """KL(pred || target)."""
+class _JensenSwapped:
+    """The same as `js_divergence` of (target, pred)."""
 
-    def fold(p: float, q: float, t: float) -> Row:
-        high = p > q
-        log = log1p_ratio(abs(p - q), q if high else p, 1.0)
-        log = 0.0 if p == q else (log if high else -log)
-        return (0.0 * q if p == 0.0 else p * log,), (log + 1.0, p, q)
+    def fold(p: float, q: float, t: float, beta: float = 0.5) -> Row:
+        value, log = jensen(p, q, 1.0 - beta)
+        return (value,), (beta * log, p, q)
 
-    def finish(total: float) -> Ends:
+    def finish(total: float, beta: float) -> Ends:
         return total, ()
 
-    def grad(slope: float, p: float, q: float, t: float) -> Slope:
-        return slope, 0.0 if p + q == 0.0 else 1.0 / p
+    def grad(slope: float, p: float, q: float, t: float, beta: float) -> Slope:
+        m = (1.0 - beta) * q + beta * p
+        return slope, q / m / p * (beta * (1.0 - beta)) if q != 0.0 else 0.0
+
+
+_ENDS = {"beta": {0.0: kl_divergence, 1.0: _Swapped}}
+_ENDS_SWAPPED = {"beta": {0.0: _Swapped, 1.0: kl_divergence}}
 
 
 @rowwise(
-    targets="none", smooth=False, at={"beta": {0.0: kl_divergence, 1.0: _Swapped}}, pred=UNIT, beta=UNIT, target=UNIT
-)
+    targets="none", smooth=False, at=_ENDS, pred=UNIT, beta=UNIT, target=UNIT,
+    exchanged=_exchanged(_JensenSwapped, _ENDS_SWAPPED, pred=UNIT, beta=UNIT, target=UNIT),
+)  # fmt: skip
 class js_divergence:
     """Jensen-Shannon divergence of probabilities: symmetric and finite; `beta` skews it.
 
@@ -154,7 +211,7 @@ class js_divergence:
         return slope, q / m / p * (beta * (1.0 - beta)) if q != 0.0 else 0.0
 
 
-@rowwise(targets="none", smooth=False, pred=UNIT, target=UNIT)
+@rowwise(targets="none", smooth=False, symmetric=True, pred=UNIT, target=UNIT)
 class total_variation:
     """Total variation distance of probabilities: the largest difference that any event can have.
 
@@ -181,7 +238,7 @@ def _lengths(ma: float, mb: float, xx: float, yy: float) -> tuple[float, float]:
     return 0.0 if ma == 0.0 else 1.0 / math.sqrt(xx), 0.0 if none else math.sqrt(xx) / math.sqrt(yy)
 
 
-@rowwise(targets="none", smooth=False)
+@rowwise(targets="none", smooth=False, symmetric=True)
 class cosine_distance:
     """Cosine distance of two vectors: 1 minus the cosine of the angle between them, between 0 and 2.
 

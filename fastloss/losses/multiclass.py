@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 
 from ..domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT
-from ..rowloss import rowwise
+from ..rowloss import program_of, rowwise
 from .softmax import (
     Ends,
     Row,
     Slope,
+    among,
+    below,
     finish_softmax,
     fold_softmax,
     grad_softmax,
@@ -41,7 +43,43 @@ def _pulled(e: float, t: float, others: float, inverse: float, mass: float, pull
     return p * (mass - t + pull) - scaled(t, q), (mass + pull) * p * q + 2.0 * z_loss * p * p
 
 
-@rowwise(z_loss=NON_NEGATIVE, softcap=POSITIVE)
+class _OfMasses:
+    """`cross_entropy` as a function of its masses: linear, with lse - pred for slopes."""
+
+    def peak(a: float, z: float, z_loss: float, softcap: None) -> float:
+        return z
+
+    def fold(a: float, z: float, t: float, m: float, z_loss: float = 0.0, softcap: None = None) -> Row:
+        sums, _ = fold_softmax(z, a, m)
+        return sums, (below(z, m),)
+
+    def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: None) -> Ends:
+        value, _ = _with_z_loss(m, rest, ties, tx, mass, z_loss)
+        return value, (math.log1p(among(m, rest, ties)),)
+
+    def grad(x: float, t: float, log: float, z_loss: float, softcap: None) -> Slope:
+        return log - x, 0.0
+
+    class softcap:
+        """The same of capped logits."""
+
+        def fold(a: float, z: float, t: float, m: float, z_loss: float, softcap: float) -> Row:
+            sums, _ = fold_softmax(_capped(z, softcap), a, _capped(m, softcap))
+            return sums, (below(_capped(z, softcap), _capped(m, softcap)),)
+
+        def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: float) -> Ends:
+            capped = _capped(m, softcap)
+            value, _ = _with_z_loss(capped, rest, ties, tx, mass, z_loss)
+            return value, (math.log1p(among(capped, rest, ties)),)
+
+        def grad(x: float, t: float, log: float, z_loss: float, softcap: float) -> Slope:
+            return log - x, 0.0
+
+
+MASSES = program_of(_OfMasses, ("target", "pred"), "none", False, {}, {"z_loss": NON_NEGATIVE, "softcap": POSITIVE})
+
+
+@rowwise(exchanged=MASSES, z_loss=NON_NEGATIVE, softcap=POSITIVE)
 class cross_entropy:
     """Cross-entropy of logits: the loss of classifiers and of language models.
 

@@ -6,12 +6,13 @@ import math
 
 from ..domain import ABOVE_MINUS_ONE, NON_NEGATIVE, OPEN_UNIT, POSITIVE
 from ..loss import pointwise, root_mean
+from ..respect import RESIDUAL
 from .special import INF, Jet, half_gap, room, sign
 
 _LEAST, _LOG_LEAST = 2.0**-54, -54.0 * math.log(2.0)
 
 
-@pointwise
+@pointwise(others=RESIDUAL)
 def squared_error(pred: float, target: float) -> Jet:
     """Squared error: the mean of the target is its minimiser.
 
@@ -26,7 +27,7 @@ def squared_error(pred: float, target: float) -> Jet:
     return r * r, 2.0 * r, 2.0
 
 
-@pointwise
+@pointwise(others=RESIDUAL)
 def half_squared_error(pred: float, target: float) -> Jet:
     """Half the squared error: its gradient is the residual and its second derivative 1.
 
@@ -40,7 +41,7 @@ def half_squared_error(pred: float, target: float) -> Jet:
     return 0.5 * r * r, r, 1.0
 
 
-@pointwise
+@pointwise(others=RESIDUAL)
 def absolute_error(pred: float, target: float) -> Jet:
     """Absolute error: the median of the target is its minimiser, and outliers count no more than linearly.
 
@@ -168,7 +169,7 @@ def symmetric_absolute_percentage_error(pred: float, target: float) -> Jet:
     return value, d1 * k, -2.0 * side * d1 * inverse * k * k
 
 
-@pointwise(q=OPEN_UNIT)
+@pointwise(others=RESIDUAL, q=OPEN_UNIT)
 def quantile(pred: float, target: float, q: float = 0.5) -> Jet:
     """Quantile ("pinball") loss: the q-th quantile of the target is its minimiser.
 
@@ -185,7 +186,7 @@ def quantile(pred: float, target: float, q: float = 0.5) -> Jet:
     return abs(slope + slope) * half_gap(pred, target), slope, 0.0
 
 
-@pointwise(q=OPEN_UNIT)
+@pointwise(others=RESIDUAL, q=OPEN_UNIT)
 def expectile(pred: float, target: float, q: float = 0.5) -> Jet:
     """Expectile loss: asymmetric least squares (Newey and Powell, 1987); q = 1/2 gives half the squared error.
 
@@ -202,7 +203,7 @@ def expectile(pred: float, target: float, q: float = 0.5) -> Jet:
     return share * r * r, d1, 2.0 * share
 
 
-@pointwise(epsilon=NON_NEGATIVE)
+@pointwise(others=RESIDUAL, epsilon=NON_NEGATIVE)
 def epsilon_insensitive(pred: float, target: float, epsilon: float = 0.1) -> Jet:
     """Absolute error beyond a tube of half-width epsilon: the loss of support vector regression.
 
@@ -218,7 +219,7 @@ def epsilon_insensitive(pred: float, target: float, epsilon: float = 0.1) -> Jet
     return 0.0 if inside else 2.0 * (half_gap(pred, target) - 0.5 * epsilon), 0.0 if inside else sign(r), 0.0
 
 
-@pointwise(epsilon=NON_NEGATIVE)
+@pointwise(others=RESIDUAL, epsilon=NON_NEGATIVE)
 def squared_epsilon_insensitive(pred: float, target: float, epsilon: float = 0.1) -> Jet:
     """Squared error beyond a tube of half-width epsilon: the smooth loss of support vector regression.
 

@@ -6,6 +6,7 @@ import math
 
 from ..domain import NON_NEGATIVE, POSITIVE_OR_INF
 from ..loss import pointwise
+from ..respect import RESIDUAL
 from .special import INF, UP, Jet, exp_neg, half_gap, log1p_unit, minus_log1p, quotient, sign
 
 # Beyond this, 1 + w * w is w * w to every digit of float64; below it, w * w is finite in float32.
@@ -25,7 +26,7 @@ def _scaled_residual(a: float, scale: float) -> float:
     return quotient(a, scale) if scale < INF else 0.0
 
 
-@pointwise(delta=POSITIVE_OR_INF)
+@pointwise(others=RESIDUAL, delta=POSITIVE_OR_INF)
 def huber(pred: float, target: float, delta: float = 1.0) -> Jet:
     """Huber's loss: squared error for residuals up to `delta`, absolute error beyond (Huber, 1964).
 
@@ -46,7 +47,7 @@ def huber(pred: float, target: float, delta: float = 1.0) -> Jet:
     )
 
 
-@pointwise(beta=NON_NEGATIVE)
+@pointwise(others=RESIDUAL, beta=NON_NEGATIVE)
 def smooth_l1(pred: float, target: float, beta: float = 1.0) -> Jet:
     """Smooth absolute error of object detection: `huber` divided by its threshold, so the slope ends at 1.
 
@@ -70,7 +71,7 @@ def smooth_l1(pred: float, target: float, beta: float = 1.0) -> Jet:
     )
 
 
-@pointwise(delta=POSITIVE_OR_INF)
+@pointwise(others=RESIDUAL, delta=POSITIVE_OR_INF)
 def pseudo_huber(pred: float, target: float, delta: float = 1.0) -> Jet:
     """Smooth version of Huber's loss, with derivatives of every order (Charbonnier et al., 1994).
 
@@ -94,7 +95,7 @@ def pseudo_huber(pred: float, target: float, delta: float = 1.0) -> Jet:
     )
 
 
-@pointwise
+@pointwise(others=RESIDUAL)
 def log_cosh(pred: float, target: float) -> Jet:
     """Logarithm of the hyperbolic cosine: half the squared error near the target, the absolute error far from it.
 
@@ -123,7 +124,7 @@ def log_cosh(pred: float, target: float) -> Jet:
     )
 
 
-@pointwise(c=POSITIVE_OR_INF)
+@pointwise(others=RESIDUAL, c=POSITIVE_OR_INF)
 def cauchy(pred: float, target: float, c: float = 1.0) -> Jet:
     """Cauchy's (Lorentzian) loss: grows like a logarithm, so gross outliers hardly pull at all.
 
@@ -152,7 +153,7 @@ def cauchy(pred: float, target: float, c: float = 1.0) -> Jet:
     )
 
 
-@pointwise(c=POSITIVE_OR_INF)
+@pointwise(others=RESIDUAL, c=POSITIVE_OR_INF)
 def welsch(pred: float, target: float, c: float = 1.0) -> Jet:
     """Welsch's (Leclerc, correntropy) loss: bounded, so gross outliers do not pull at all.
 
@@ -176,7 +177,7 @@ def welsch(pred: float, target: float, c: float = 1.0) -> Jet:
     )
 
 
-@pointwise(c=POSITIVE_OR_INF)
+@pointwise(others=RESIDUAL, c=POSITIVE_OR_INF)
 def fair(pred: float, target: float, c: float = 1.0) -> Jet:
     """The "fair" loss: convex, with slopes that approach c slowly (Fair, 1974).
 
