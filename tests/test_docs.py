@@ -111,7 +111,18 @@ def test_signatures_of_a_loss_that_was_bound_or_is_your_own() -> None:
 
 
 def test_names_to_complete_are_what_users_need() -> None:
-    expected = {"bind", "domains", "grad", "grad_and_hess", "inputs", "name", "parameters", "value_and_grad", "values"}
+    expected = {
+        "bind",
+        "domains",
+        "grad",
+        "grad_and_hess",
+        "inputs",
+        "name",
+        "parameters",
+        "value_and_grad",
+        "values",
+        "with_respect_to",
+    }
     assert {n for n in dir(fl.huber) if not n.startswith("_")} == expected
     assert {n for n in dir(fl.cross_entropy) if not n.startswith("_")} == expected
     assert {n for n in dir(fl) if not n.startswith("__")} == set(fl.__all__)
