@@ -52,6 +52,9 @@ def test_labels_to_ignore(rng: np.random.Generator) -> None:
         both(fl.bce_with_logits.value_and_grad, x, y, weight=weight, ignore_index=-100)
         both(fl.bce_with_logits.value_and_grad, x, y.astype("f4"), weight=weight, ignore_index=-100)
     both(fl.bce_with_logits.value_and_grad, np.float32([1.0, 2.0]), 1.0, ignore_index=1, empty="zero")
+    y[0, 0] = 7
+    with pytest.raises(ValueError, match=r"target\[0, 0\] is 7"):
+        fl.bce_with_logits(to_gpu(x), to_gpu(y), ignore_index=-100, check=True)
 
 
 def test_class_weights_without_labels(rng: np.random.Generator) -> None:
