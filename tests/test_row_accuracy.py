@@ -230,6 +230,8 @@ LIMITS: list[tuple[str, dict[str, Any], list[list[float]], list[float] | None, f
     ("cross_entropy", {}, [[NAN, 0.0]], [0, 0], NAN, [NAN, NAN]),
     ("cross_entropy", {"z_loss": 0.1}, [[-INF, -INF]], [0, 0], NAN, [NAN, NAN]),
     ("poly_cross_entropy", {}, [[-INF, -INF]], [0, 0], 0.0, [0.0, 0.0]),
+    ("multiclass_focal", {}, [[-INF, -INF]], [0, 0], 0.0, [0.0, 0.0]),
+    ("multiclass_focal", {}, [[NAN, 0.0]], [0, 0], NAN, [NAN, NAN]),
     ("poly_cross_entropy", {}, [[NAN, 0.0]], [0, 0], NAN, [NAN, NAN]),
     (
         "cross_entropy",

@@ -6,7 +6,7 @@ import math
 
 from ..domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT, Domain
 from ..rowloss import rowwise
-from .softmax import Ends, Row, Slope, among, below, finish_softmax, missing
+from .softmax import Ends, Row, Slope, among, among_masses, below, finish_softmax, missing
 from .special import bounded_log, exp_neg, scaled
 
 FRACTION = Domain("FRACTION", 0.0, 1.0, low_open=True)
@@ -121,10 +121,10 @@ class multiclass_focal:
             x = below(z, m)
             e = exp_neg(x)
             top = z == m
-            return (0.0 if top else e, 1.0 if top else 0.0), (e, x)
+            return (0.0 if top else e, 1.0 if top else 0.0, t), (e, x)
 
-        def settle(m: float, rest: float, ties: float, gamma: float) -> tuple[float, float, float]:
-            others = among(m, rest, ties)
+        def settle(m: float, rest: float, ties: float, mass: float, gamma: float) -> tuple[float, float, float]:
+            others = among_masses(m, rest, ties, mass)
             return others, 1.0 / (1.0 + others), math.log1p(others)
 
         def second(
@@ -136,9 +136,10 @@ class multiclass_focal:
             return scaled(t, value), t * steep, t * curve if top else 0.0, 0.0 if top else t * curve / (q * q)
 
         def finish(
-            m: float, rest: float, ties: float, value: float, steep: float, tops: float, spread: float, gamma: float
-        ) -> Ends:
-            others = among(m, rest, ties)
+            m: float, rest: float, ties: float, mass: float, value: float, steep: float, tops: float, spread: float,
+            gamma: float,
+        ) -> Ends:  # fmt: skip
+            others = among_masses(m, rest, ties, mass)
             coefficients = (others, 1.0 / (1.0 + others), math.log1p(others), steep, tops, spread)
             return value + 0.0 * others, coefficients
 

@@ -30,6 +30,11 @@ def among(m: float, rest: float, ties: float) -> float:
     return m - m if m == -INF else rest + (ties - 1.0)
 
 
+def among_masses(m: float, rest: float, ties: float, mass: float) -> float:
+    """`among`; where a row has no mass to lose, of one that is all -inf, too."""
+    return rest + (ties - 1.0) if mass == 0.0 else among(m, rest, ties)
+
+
 def missing(e: float, others: float, inverse: float) -> float:
     """1 minus the softmax."""
     return (others if e == 1.0 else 1.0 + others - e) * inverse
@@ -44,8 +49,8 @@ def fold_softmax(z: float, t: float, m: float) -> Row:
 
 
 def finish_softmax(m: float, rest: float, ties: float, tx: float, mass: float) -> tuple[float, float, float]:
-    """The cross-entropy; `others` and the inverse of the sum. Without mass a row of -inf loses nothing."""
-    others = rest + (ties - 1.0) if mass == 0.0 else among(m, rest, ties)
+    """The cross-entropy; `others` and the inverse of the sum."""
+    others = among_masses(m, rest, ties, mass)
     return mass * math.log1p(others) + tx, others, 1.0 / (1.0 + others)
 
 
