@@ -140,10 +140,8 @@ def _denominator(sweep: Sweep, reduction: str, normalizer: Any, check: bool, giv
 
 def _weighed(sweep: Sweep, check: bool, kind: Any) -> float:
     weight = sweep.weights[0]
-    total, flaws = w.total(weight, sweep.backend, kind)
-    if flaws and check:
-        w.refuse(sweep.loss.name, "weight", weight, kind)
-    return total * (sweep.size / weight.size)
+    look = (lambda: w.refuse(sweep.loss.name, "weight", weight, kind)) if check else None
+    return w.summed(weight, sweep.backend, kind, look) * (sweep.size / weight.size)
 
 
 def _given(sweep: Sweep, want: int, out: Any) -> Outputs:

@@ -14,7 +14,7 @@ from ..kernels.plan import PARALLEL_FROM, sum_plan
 from ..options import GRAD, HESS, VALUE
 from . import roots
 from .layout import number
-from .weights import HIGH, LOW, limits
+from .weights import ALL, HIGH, LOW, largest
 
 if TYPE_CHECKING:
     from ..definition import Definition
@@ -32,7 +32,7 @@ class Recipe(NamedTuple):
     adder: Any
     """One that adds up weights; None where a mean does not need it, and the kernel looks at them on its way."""
     reach: tuple[float, float]
-    """What weights lie between."""
+    """What their sum lies between where nothing needs a second look."""
     kind: Any
     parameters: tuple[Any, ...]
     bounds: tuple[Any, ...]
@@ -75,7 +75,7 @@ def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check
         slopes,
         checker,
         adder,
-        limits(float if mean else sweep.kind),
+        (LOW, HIGH) if mean else (0.0, largest(sweep.kind)),
         sweep.kind,
         sweep.parameters,
         loss.bounds(sweep.kind),
@@ -145,8 +145,8 @@ def _run(recipe: Recipe, root: bool, want: int, arrays: tuple[Any, ...], weighte
         return None
     denominator = size if mean else 1.0
     if adder is not None:
-        found, flaws = adder(weights, (), (), 1.0, 0.0, reach, (), (), (), size)
-        if flaws or (mean and not LOW <= found <= HIGH):
+        found, flaws = adder(weights, (), (), 1.0, 0.0, ALL, (), (), (), size)
+        if flaws or not reach[0] <= found <= reach[1]:
             return None
         denominator = found if mean else 1.0
     scale = 1.0 / denominator

@@ -137,9 +137,8 @@ class RowSweep:
         """The sum of the rows' weights; with `check`, those that are none of `kind` are refused."""
         if self.weight is None or not self.rows:
             return float(self.rows)
-        found, flaws = weights.total(self.weight, self.backend, kind)
-        if flaws and check:
-            self._raise_weight(kind)
+        look = (lambda: self._raise_weight(kind)) if check else None
+        found = weights.summed(self.weight, self.backend, kind, look)
         return found * (self.rows / self.weight.size)
 
     def census(self, check: bool) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import frexp, isfinite
+from math import frexp, inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from ..loading import load
 from . import layout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 REACH = 60
@@ -20,21 +22,25 @@ LOW, HIGH = 2.0**-REACH, 2.0**REACH
 a power of two, which changes no mean."""
 
 
-def total(x: NDArray[Any], backend: str | None, kind: Any = np.float64) -> tuple[float, int]:
-    """The sum of weights, by the kernels: the same bits for any number of threads. And how many are none of `kind`."""
+ALL = (0.0, inf)
+"""What the kernels that add up weights compare them with."""
+
+
+def total(x: NDArray[Any], backend: str | None) -> tuple[float, int]:
+    """The sum of weights, by the kernels: the same bits for any number of threads. And not 0 if some are negative."""
     cpu = load("fastloss.kernels.cpu")
     result, flaws = 0.0, 0
     for views, order, _ in layout.runs((x,), x.shape, 0):
         plan, size = sum_plan(x.dtype.char, order), views[0].size
-        part, bad = cpu.runner(plan, size, backend)(views, (), (), 1.0, 0.0, limits(kind), (), (), (), size)
+        part, bad = cpu.runner(plan, size, backend)(views, (), (), 1.0, 0.0, ALL, (), (), (), size)
         result += part
         flaws += bad
     return result, flaws
 
 
-def limits(kind: Any) -> tuple[float, float]:
-    """What weights lie between."""
-    return 0.0, float(np.finfo(kind).max)
+def largest(kind: Any) -> float:
+    """The largest finite weight."""
+    return float(np.finfo(kind).max)
 
 
 def apart(divisor: float) -> bool:
@@ -66,6 +72,14 @@ def times(x: float, power: int) -> float:
     """x * 2^power, or the infinity or the 0 that is nearest to it."""
     with np.errstate(all="ignore"):
         return float(np.ldexp(x, power))
+
+
+def summed(weight: NDArray[Any], backend: str | None, kind: Any, look: Callable[[], None] | None) -> float:
+    """The sum of weights; where one may be none of `kind`, `look` is called to find it."""
+    found, flaws = total(weight, backend)
+    if look is not None and (flaws or not found <= largest(kind)):
+        look()
+    return found
 
 
 def refuse(loss: str, name: str, weight: NDArray[Any], kind: Any, present: Any = True) -> None:

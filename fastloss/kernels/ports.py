@@ -94,6 +94,10 @@ def anywhere(x: Any, low: Any, high: Any) -> Any:
     return False
 
 
+def below(x: Any, low: Any, high: Any) -> Any:
+    return x < low
+
+
 def off_interval(x: Any, low: Any, high: Any) -> Any:
     return (x < low) | (x > high)
 

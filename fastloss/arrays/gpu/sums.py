@@ -12,7 +12,7 @@ from ...kernels.cuda.plan import CombinePlan, CudaPlan
 from ...kernels.cuda.rowplan import width_of
 from ...kernels.plan import sum_plan
 from ...options import VALUE, mean_of_nothing
-from ..weights import limits
+from ..weights import largest
 from .buffers import addresses, aligned
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class Room:
 
     def tiles(self, x: Buffer, wide: bool = False, check: bool = False) -> tuple[int, str]:
         """Leave the sums of an array's tiles, in float64 if they are wide; how many they are, and their type."""
-        base = sum_plan(x.char, "C", wide, check)
+        base = sum_plan(x.char, "C", wide, "interval" if check else "none")
         plan = CudaPlan(base, width_of(base.types[0]) if aligned(x) else 1, False)
-        blocks = -(-x.size // pointwise.TILE)
-        self.work.run(plan, blocks, addresses([x]), (), (), (0.0, 0.0), (), limits(np.float64), (), (), (), self.sums,
+        blocks, ends = -(-x.size // pointwise.TILE), (0.0, largest(np.float64))
+        self.work.run(plan, blocks, addresses([x]), (), (), (0.0, 0.0), (), ends, (), (), (), self.sums,
                       self.work.flag, x.size)  # fmt: skip
         return blocks, base.compute
 
