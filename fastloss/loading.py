@@ -13,7 +13,11 @@ from _thread import RLock  # not from `threading`: `import fastloss` need not lo
 from importlib import import_module
 from typing import Any
 
-_lock = RLock()
+compiling = RLock()
+"""Held by who compiles."""
+
+_importing = RLock()
+_llvm: Any = None
 _loaded: dict[str, Any] = {}
 
 
@@ -31,7 +35,7 @@ def _imported(name: str) -> Any:
     result: list[Any] = []
 
     def work() -> None:
-        with _lock:
+        with _importing:
             try:
                 result.append(import_module(name))
             except BaseException as error:
@@ -67,19 +71,32 @@ def _awaited() -> bool:
 _NEEDED = ("fastloss", "llvmlite", "numba", "numpy", "scipy")
 
 
+# One pair of hooks for all that a fork waits for: those of a module that is imported while a fork waits come too late
+# for that fork, whose child found the lock of the compilations taken by a thread that it did not have.
+
+
 def _before_fork() -> None:
-    _lock.acquire()
+    # Who compiles may import, never the other way about. LLVM's lock is needed besides: a thread disposes of what it
+    # built after it has let go of ours (2 of 3 children hung). It is private, for want of another way to reach it.
+    global _llvm
+    compiling.acquire()
+    _importing.acquire()
+    ffi: Any = sys.modules.get("llvmlite.binding.ffi")
+    llvm: Any = getattr(getattr(ffi, "lib", None), "_lock", None)
+    if hasattr(llvm, "__enter__"):
+        llvm.__enter__()
+        _llvm = llvm  # nobody else's fork can come between: it waits for ours
 
 
 def _after_fork() -> None:
-    if _lock._is_owned():  # type: ignore[attr-defined]  # not where Ctrl-C has ended the waiting
-        _lock.release()
-
-
-def _in_child() -> None:
-    global _lock
-    _lock = RLock()
+    global _llvm
+    llvm, _llvm = _llvm, None
+    if llvm is not None:
+        llvm.__exit__(None, None, None)
+    for lock in (_importing, compiling):
+        if lock._is_owned():  # type: ignore[attr-defined]  # not where Ctrl-C has ended the waiting
+            lock.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -150,11 +150,12 @@ assert uncached.stats.cache_path is None
 FORK = """
 import os, threading, toy
 from fastloss.kernels import cache
+from fastloss.loading import compiling
 fn = toy.bound(parallel=True)
 thread = threading.Thread(target=cache.jit, args=(fn, toy.SIGNATURE), kwargs={"parallel": True})
 thread.start()
-while thread.is_alive() and cache._lock.acquire(blocking=False):
-    cache._lock.release()               # not amid the compilation yet
+while thread.is_alive() and compiling.acquire(blocking=False):
+    compiling.release()               # not amid the compilation yet
 assert thread.is_alive()
 pid = os.fork()
 if pid == 0:

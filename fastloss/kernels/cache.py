@@ -10,12 +10,10 @@ A cache only saves time: no failure of it may reach the caller, and no compile e
 from __future__ import annotations
 
 import itertools
-import os
 import pickle
 import re
 import secrets
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache as once
@@ -23,13 +21,12 @@ from hashlib import sha256
 from types import FunctionType
 from typing import Any
 
+from .. import loading
 from . import place, threads
 from .place import VARIABLE, directory
 
 __all__ = ["VARIABLE", "clear_cache", "count", "directory", "jit", "settings", "size"]
 
-_lock = threading.RLock()  # held while compiling, and over a fork
-_held: Any = None
 _busy = False
 
 
@@ -73,7 +70,7 @@ def compiling() -> Iterator[None]:
     from numba import config
 
     settings: Any = config
-    with _lock:
+    with loading.compiling:
         if _busy:
             raise RuntimeError(
                 "a loss cannot be compiled while this thread compiles another: a signal handler, a finaliser or a "
@@ -196,28 +193,3 @@ def clear_cache() -> int:
             path.unlink()
             removed += length
     return removed
-
-
-def _before_fork() -> None:
-    # A child forked amid a compilation in another thread would wait for ever for that thread's locks.
-    # LLVM's is needed besides ours: the thread disposes of what it built after it has let go of ours
-    # (2 of 3 children hung). It is private, for want of another way to reach it.
-    global _held
-    _lock.acquire()
-    ffi: Any = sys.modules.get("llvmlite.binding.ffi")
-    llvm: Any = getattr(getattr(ffi, "lib", None), "_lock", None)
-    if hasattr(llvm, "__enter__"):
-        llvm.__enter__()
-        _held = llvm  # nobody else's fork can come between: it waits for ours
-
-
-def _after_fork() -> None:
-    global _held
-    llvm, _held = _held, None
-    if llvm is not None:
-        llvm.__exit__(None, None, None)
-    _lock.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
