@@ -13,6 +13,7 @@ answered with ours.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from . import losses
@@ -97,13 +98,16 @@ else:
         return getattr(import_module(f".kernels.{_LATER[name]}", __name__), name)
 
 
-def _unknown(name: str) -> AttributeError:
-    if name.startswith("_"):
+def _unknown(name: str) -> Exception:
+    if name.startswith("_") or f"{__name__}.{name}" in sys.modules:  # a module of ours that is being imported
         return AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .names import suggestion
+    from .names import importing, suggestion
 
+    text = f"{name!r}: {suggestion(name, __all__)}"
+    if importing():
+        return ImportError(f"cannot import {text}", name=__name__, path=__file__)
     # With an object and no name, so that Python does not add the name that looks most alike.
-    return AttributeError(f"module {__name__!r} has no attribute {name!r}: {suggestion(name, __all__)}", obj=losses)
+    return AttributeError(f"module {__name__!r} has no attribute {text}", obj=losses)
 
 
 def __dir__() -> list[str]:

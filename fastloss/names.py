@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from difflib import get_close_matches
+from opcode import opmap
 from typing import TYPE_CHECKING
 
 from .loss import LOSSES
@@ -164,6 +166,15 @@ def _spelt(name: str) -> list[str]:
     for pattern in (r"_?loss(es)?$", r"^loss_", r"_(error|metric|objective|score)$"):
         forms.append(re.sub(pattern, "", forms[-1]))
     return list(dict.fromkeys(filter(None, forms))) or [snake]
+
+
+def importing() -> bool:
+    """Whether the module's attribute is asked for by ``from fastloss import``.
+
+    Python's own error would name what looks most alike, and that may be half of what was meant.
+    """
+    asking = sys._getframe(3)  # behind the module's __getattr__ and the function that it calls
+    return asking.f_code.co_code[asking.f_lasti] == opmap["IMPORT_FROM"]
 
 
 def suggestion(name: str, also: Iterable[str] = ()) -> str:

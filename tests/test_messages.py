@@ -235,6 +235,16 @@ def test_every_message_has_one_form() -> None:
         assert len(message) < 330
 
 
+def test_an_import_of_what_does_not_exist_says_the_same() -> None:
+    """Python itself would suggest half_squared_error."""
+    with pytest.raises(ImportError, match=r"^cannot import 'mean_squared_error': did you mean fl\.squared_error\?$"):
+        exec("from fastloss import huber, mean_squared_error", {})
+    assert not hasattr(fl, "mean_squared_error")
+    assert getattr(fl, "mean_squared_error", None) is None
+    with pytest.raises(ImportError, match="cannot import name '_nothing'"):
+        exec("from fastloss import _nothing", {})
+
+
 def test_other_names_are_of_losses_that_exist() -> None:
     from fastloss.hints import LOGITS
     from fastloss.names import PEERS, meant
