@@ -291,6 +291,23 @@ def test_limit(name: str, params: Any, scores: Any, masses: Any, value: float, g
     assert got[1] == pytest.approx(grad, rel=1e-6, abs=1e-6, nan_ok=True)
 
 
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("apart", [1e-5, 1e-3, 0.03, 0.3])
+@pytest.mark.parametrize("name", ["soft_distillation", "soft_reverse_distillation"])
+def test_a_student_near_its_teacher(name: str, apart: float, dtype: str) -> None:
+    """The divergence grows with the square of what is between them, and keeps its digits nevertheless."""
+    rng, kind = np.random.default_rng(4), TYPES[dtype]
+    for size in (3, 50):
+        z = rng.normal(0.0, 3.0, size).astype(kind)
+        y = (z + apart * rng.normal(size=size)).astype(kind)
+        exact = oracle.exact(
+            name, [list(map(float, z)), list(map(float, y))], {"temperature": 2.0, "scale_t2": 1.0}, []
+        )
+        assert run(name, {}, kind, [z, y], None)[0] == pytest.approx(
+            float(exact[0]), rel=40.0 * float(np.finfo(kind).eps)
+        )
+
+
 def test_every_loss_of_distributions_is_none_of_itself() -> None:
     rng = np.random.default_rng(3)
     for name in ("kl_divergence", "js_divergence", "total_variation", "soft_distillation", "soft_reverse_distillation",
