@@ -27,8 +27,8 @@ class Loss(Presented, Definition):
     parameters by name, and these keywords:
 
     weight : array, optional
-        Weight of each element, at least 0; broadcast to the shape of the inputs. An element of weight 0 is absent:
-        its value does not matter, not even a NaN, and its gradient is exactly 0.
+        Weight of each element, finite and at least 0; broadcast to the shape of the inputs. An element of weight 0 is
+        absent: its value does not matter, not even a NaN, and its gradient is exactly 0.
     ignore_index : int, optional
         Elements with this label are absent, as with a weight of 0: for losses whose target is a label, or a probability
         of one. It takes the memory of another ``weight``.
@@ -65,8 +65,9 @@ class Loss(Presented, Definition):
     derivatives come back in the input's dtype and their values in float32; integers, booleans, lists and scalars
     in float64. Arrays on a GPU (CuPy's, torch's, Numba's) give arrays there, a scalar value one of no axes, and nothing
     waits for the device; JAX's do, too, by way of torch or CuPy, but calls wait and take no ``out``. Values are summed
-    in strips of 1,024 in the type of the arithmetic, the strips' sums in float64. The dtype of ``pred`` decides; other
-    inputs, weights and parameters are read in it.
+    in strips of 1,024 in the type of the arithmetic, the strips' sums in float64; in which order within a strip may
+    depend on the verb, and with it the last two bits of the value. The dtype of ``pred`` decides; other inputs, weights
+    and parameters are read in it. Weights are added up in float64, and those of a mean may have any magnitude.
     """
 
     def __call__(

@@ -222,6 +222,42 @@ def test_check_looks_at_all_that_the_host_does() -> None:
         fl.cross_entropy(Hosted(x), Hosted(unsigned), ignore_index=-100, check=True)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_weights_that_are_none(reduction: str) -> None:
+    """Of losses with a domain and without, of rows with labels, with masses and in pairs."""
+    x, masses, weight = np.ones((2, 3)), np.eye(3)[:2], Hosted(np.array([1.0, -1.0]))
+    calls: list[tuple[Any, Any]] = [
+        (fl.mse, (x[:, 0], x[:, 1])), (fl.poisson, (x[:, 0], x[:, 1])), (fl.cross_entropy, (x, np.array([0, 1]))),
+        (fl.cross_entropy, (x, masses)), (fl.multilabel_margin, (x, masses)),
+    ]  # fmt: skip
+    for loss, arrays in calls:
+        given = [*map(to_gpu, arrays)]
+        with pytest.raises(
+            ValueError, match=rf"{loss.name}: weight\[1\] is -1.0, expected a finite number of at least 0"
+        ):
+            loss.grad(*given, weight=weight, reduction=reduction, check=True)
+        loss.grad(*given, weight=weight, reduction=reduction, check=False)
+        fl.synchronize()
+        loss.grad(*given, weight=weight, reduction=reduction)
+        with pytest.raises(ValueError, match=f"{loss.name}: a label or an index of an earlier call"):
+            fl.synchronize()
+
+
+def test_weights_are_added_up_in_float64() -> None:
+    """One weight of 2^24 and 64 of 1/2, each of which float32 loses beside the other."""
+    weight = np.full(65, 0.5, "f4")
+    weight[0] = 2.0**24
+    pred = np.zeros(65)
+    pred[0] = 1.0
+    value = fl.mse(Hosted(pred), Hosted(np.zeros(65)), weight=Hosted(weight))
+    assert value.array == 2.0**24 / (2.0**24 + 32.0)
+
+
+def test_one_against_none() -> None:
+    grad = fl.mse.grad(Hosted(np.ones((1, 3))), Hosted(np.ones((0, 3))))
+    assert_array_equal(grad.array, np.zeros((1, 3)))
+
+
 def test_an_earlier_calls_fault_is_not_this_ones(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     x, labels = Hosted(np.ones((2, 3))), Hosted(np.array([0, 1]))
 
