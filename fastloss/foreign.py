@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .registry import LOSSES
 from .wording import shown
 
 
@@ -121,10 +122,13 @@ def _tensorflow(loss: str, name: str, x: Any) -> tuple[str, str]:
 
 def _dask(loss: str, name: str, x: Any) -> tuple[str, str]:
     if "array" not in type(x).__module__:
-        return f"is {_named(x)}", f"run {loss} on each partition, by {name}.map_partitions"
-    return f"is {_named(x)}", (
-        f"run {loss} on each block: dask.array.map_blocks(functools.partial(fl.{loss}, reduction='none'), ...)"
-    )
+        return f"is {_named(x)}", f"run it on each partition, by {name}.map_partitions"
+    each = f"functools.partial(fl.{loss}, reduction='none')"
+    rows: Any = LOSSES.get(loss)
+    if not hasattr(rows, "target"):
+        return f"is {_named(x)}", f"run it on each block, by dask.array.map_blocks({each}, ...)"
+    axes = ", ".join(f"{n}, 'ik'" if k < rows.scores else f"{n}, 'i'" for k, n in enumerate(rows.inputs))
+    return f"is {_named(x)}", f"run it on each block, by dask.array.blockwise({each}, 'i', {axes}, concatenate=True)"
 
 
 def _polars(loss: str, name: str, x: Any) -> tuple[str, str]:
