@@ -74,7 +74,7 @@ CASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], type[Exception], st
     ("weight of elements", CE, (X, Y), {"weight": np.ones((2, 3))}, ValueError, "weight"),
     ("wide weight", CE, (X, Y), {"weight": np.ones((4, 2))}, ValueError, r"weight has shape \(4, 2\), expected one that broadcasts to \(2,\)"),
     ("class_weight", CE, (X, Y), {"class_weight": np.ones(2)}, ValueError, r"class_weight has shape \(2,\), expected \(3,\), one for each"),
-    ("negative class_weight", CE, (X, Y), {"class_weight": [1, -1, 1]}, ValueError, r"class_weight\[1\] is -1.0, expected a finite number of at least 0"),
+    ("negative class_weight", CE, (X, Y), {"class_weight": [1, -1, 1]}, ValueError, r"class_weight\[1\] is -1, expected a finite number of at least 0"),
     ("nan class_weight", CE, (X, Y), {"class_weight": [1, 1, np.nan]}, ValueError, r"class_weight\[2\] is nan"),
     ("inf class_weight", CE, (X, Y), {"class_weight": [np.inf, 1, 1]}, ValueError, r"class_weight\[0\] is inf"),
     ("no class_weight", KL, (D, D), {"class_weight": np.ones(3)}, ValueError, "class_weight is given, expected None; the loss has no"),
