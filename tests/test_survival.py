@@ -56,6 +56,39 @@ def test_known_values(name: str) -> None:
     assert jet(name, (7.0, 0.0, INF), {"scale": 1.0}, np.float64) == (0.0, 0.0, 0.0)  # nothing is known
 
 
+LOW = [1.0, 2.5, 1.0, 3.0, 0.0, 0.0, 1.0, 1.0, 0.1]
+HIGH = [1.0, 2.5, INF, INF, 1.0, 7.0, 1.1, 3.0, 20.0]
+PRED = [0.5, -0.3, 0.2, 1.1, 0.4, -0.6, 0.1, 0.2, 0.7]
+XGBOOST = {
+    "normal": (
+        [0.891107, 2.76784, 0.512984, 0.691764, 1.17591, 0.000730598, 3.04914, 0.759193, 0.00214411],
+        [0.78125, -1.9005, -0.8073, -0.99598, 1.4263, 0.0031547, 0.081692, -0.46571, 0.0077022],
+        [1.5625, 1.5625, 0.90401, 0.99413, 1.143, 0.012559, 1.5607, 1.3357, 0.0313],
+    ),
+    "logistic": (
+        [1.25926, 2.60897, 0.575939, 0.69228, 0.974077, 0.040649, 3.51513, 1.14958, 0.0796696],
+        [0.37839, -0.80148, -0.54728, -0.62446, 0.77807, 0.049792, 0.040844, -0.24052, 0.038461],
+        [0.70966, 0.46006, 0.38458, 0.39062, 0.36719, 0.059761, 0.77972, 0.67393, 0.11433],
+    ),
+    "extreme": (
+        [0.937118, 3.74667, 0.778801, 0.998267, 0.787984, 3.40143e-11, 3.13012, 0.884887, 0.0234419],
+        [0.58092, -4.4674, -0.9735, -1.2478, 0.90901, None, 0.078391, -0.65229, -0.029302],
+        [0.83635, 7.1467, 1.2169, 1.5598, 0.37921, None, 1.4629, 1.8405, 0.036638],
+    ),
+}
+"""What XGBoost 3.2.0 gives for a scale of 0.8: `aft-nloglik`, and its trees' leaves; None where it clips."""
+
+
+@pytest.mark.parametrize("errors", XGBOOST)
+def test_as_xgboost(errors: str) -> None:
+    for point, expected in zip(zip(PRED, LOW, HIGH, strict=True), zip(*XGBOOST[errors], strict=True), strict=True):
+        got = jet(f"accelerated_failure_time_{errors}", point, {"scale": 0.8}, np.float64)
+        assert [g for g, e in zip(got, expected, strict=True) if e] == pytest.approx(
+            [e for e in expected if e],
+            rel=5e-5,  # half a unit of five digits
+        ), point
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_order_of_the_bounds_does_not_matter(name: str, rng: np.random.Generator) -> None:
     pred, low, high = rng.normal(size=50), rng.gamma(2.0, size=50), rng.gamma(2.0, size=50)
