@@ -256,6 +256,16 @@ def binary_sparsemax(x: Any, t: Any) -> Any:
     return np.where(m < -1, -m, 0.25 * slack * slack), -0.5 * (2 * t - 1) * slack
 
 
+def hinge_embedding(x: Any, t: Any, margin: float, *_: float) -> Any:
+    short = margin - x
+    return np.where(t > 0, x, np.maximum(short, 0)), np.where(t > 0, t, t * (short > 0))
+
+
+def contrastive(x: Any, t: Any, margin: float) -> Any:
+    short = np.maximum(margin - x, 0)
+    return 0.5 * (t * x * x + (1 - t) * short * short), t * x - (1 - t) * short
+
+
 def _errors(p: Any, low: Any, high: Any, scale: float) -> Any:
     a, b = (np.log(np.minimum(low, high)) - p) / scale, (np.log(np.maximum(low, high)) - p) / scale
     return a, b
@@ -342,6 +352,8 @@ FORWARD: dict[str, Callable[..., Any]] = {
     "distance_weighted_discrimination": lambda xp, nn, x, t, q: xp.where(
         t * x <= q / (q + 1), 1 - t * x, (q / (q + 1) / xp.clip(t * x, q / (q + 1), None)) ** q / (q + 1)),
     "binary_sparsemax": lambda xp, nn, x, t: 0.25 * FORWARD["modified_huber"](xp, nn, x, 2 * t - 1),
+    "hinge_embedding": lambda xp, nn, x, t, m, *_: xp.where(t > 0, x, nn.relu(m - x)),
+    "contrastive": lambda xp, nn, x, t, m: 0.5 * (t * x**2 + (1 - t) * nn.relu(m - x) ** 2),
     "accelerated_failure_time_logistic": lambda xp, nn, p, low, high, s: _censored(xp, nn.sigmoid, p, low, high, s),
     "accelerated_failure_time_normal": lambda xp, nn, p, low, high, s: _censored(xp, _normal(xp), p, low, high, s),
     "accelerated_failure_time_extreme": lambda xp, nn, p, low, high, s: _weibull(

@@ -387,6 +387,22 @@ def binary_sparsemax(pred, target):
     return p * pred + p * (1 - p) - target * pred
 
 
+# -- pairs ---------------------------------------------------------------------------------------------------------
+
+
+@formula(
+    {"margin": 1.0, "zero_one": 0.0}, {"margin": 0.0, "zero_one": 1.0}, {"margin": 2.5, "zero_one": 0.0},
+    kinks=lambda target, margin, zero_one: (margin,),
+)  # fmt: skip
+def hinge_embedding(pred, target, margin, zero_one):
+    return pred if target == 1 else max(mpf(0), margin - pred)
+
+
+@formula({"margin": 1.0}, {"margin": 0.0}, {"margin": 2.5}, kinks=lambda target, margin: (margin,))
+def contrastive(pred, target, margin):
+    return (target * pred**2 + (1 - target) * max(mpf(0), margin - pred) ** 2) / 2
+
+
 # -- survival ------------------------------------------------------------------------------------------------------
 
 
@@ -419,9 +435,14 @@ def accelerated_failure_time_logistic(*inputs, scale):
     return censored(lambda z: 1 / (1 + exp(-z)), lambda z: exp(z) / (1 + exp(z)) ** 2, *inputs, scale)
 
 
+def normal_cdf(z):
+    # mpmath's function ends there; the quotient is it to 200 digits.
+    return erfc(-z / sqrt(2)) / 2 if abs(z) < 1e100 else mpf(1) if z > 0 else exp(-(z**2) / 2) / (-z * sqrt(2 * pi))
+
+
 @formula(*SCALES, digits=tails(lambda z: z**2))
 def accelerated_failure_time_normal(*inputs, scale):
-    return censored(lambda z: erfc(-z / sqrt(2)) / 2, lambda z: exp(-(z**2) / 2) / sqrt(2 * pi), *inputs, scale)
+    return censored(normal_cdf, lambda z: exp(-(z**2) / 2) / sqrt(2 * pi), *inputs, scale)
 
 
 @formula(*SCALES, digits=tails(lambda z: max(exp(z), 2 * abs(z))))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mpmath import erfc, exp, expm1, inf, log, log1p, pi, sqrt
+from mpmath import exp, expm1, inf, log, log1p, pi, sqrt
+from oracle import normal_cdf
 
 
 def terms(errors: str, pred: Any, lower: Any, upper: Any, scale: Any) -> tuple[Any, Any, Any]:
@@ -42,7 +43,7 @@ def normal(a: Any, b: Any, seen: bool) -> tuple[Any, ...]:
     near = min(abs(a), abs(b))
     if seen or (w <= 1 and m * w <= 1):
         return m**2 / 2 + 1 + (0 if seen else abs(log(w))), m + 1, 1, 1
-    mass = (erfc(a / sqrt(2)) - erfc(b / sqrt(2))) / 2
+    mass = normal_cdf(-a) - normal_cdf(-b)
     high, low = (exp(-(z**2) / 2) / sqrt(2 * pi) / mass for z in (a, b))
     slope = high + low
     if a >= 0:

@@ -292,14 +292,10 @@ def beside_a_kink(name: str, point: tuple[float, ...], params: dict[str, float],
 def test_ends(name: str, params: dict[str, float], dtype: str) -> None:
     """The textbook formula in 40 digits, also where intermediate results would be infinite or 0."""
     kind = TYPES[dtype]
-    if name == "accelerated_failure_time_normal" and kind is np.float64:
-        pytest.skip("mpmath has no erfc of such numbers")
     fixed = {n: float(kind(v)) for n, v in params.items()}
     bounds = WIDER.get(name, (ULPS,) * 3)
     for point in ends(name, fixed, kind):
         for order, off, where in errors_at(name, point, fixed, kind):
-            if name == "lp" and abs(mpf(point[0]) - mpf(point[1])) > float(np.finfo(kind).max):
-                continue  # the residual is no number of the type
             assert off <= 2 * bounds[order] or (order and beside_a_kink(name, point, fixed, kind)), (order, off, where)
 
 
@@ -362,6 +358,8 @@ KINKS = [
     ("smoothed_hinge", {"gamma": 0.5}, 1.0, 1.0, (0.0, 0.0, 0.0)),
     ("smoothed_hinge", {"gamma": 0.5}, -0.5, -1.0, (0.25, 1.0, 2.0)),
     ("distance_weighted_discrimination", {"q": 1.0}, 0.5, 1.0, (0.5, -1.0, 0.0)),
+    ("hinge_embedding", {"margin": 0.5, "zero_one": False}, 0.5, -1.0, (0.0, 0.0, 0.0)),
+    ("contrastive", {"margin": 0.5}, 0.5, 0.0, (0.0, 0.0, 0.0)),
     ("binary_sparsemax", {}, 1.0, 1.0, (0.0, 0.0, 0.0)),
     ("binary_sparsemax", {}, 1.0, 0.0, (1.0, 1.0, 0.5)),
 ]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 
-from ..domain import NON_NEGATIVE, OPEN_UNIT, POSITIVE, Domain
+from ..domain import NON_NEGATIVE, OPEN_UNIT, POSITIVE, POSITIVE_OR_INF, Domain
 from ..loss import pointwise, root_mean
 from ..respect import RESIDUAL
 from .divergence import surplus
-from .special import INF, Jet, room, sign
+from .special import INF, Jet, half_gap, quotient, room, sign
 
 AT_LEAST_ONE = Domain("AT_LEAST_ONE", 1.0)
 """Powers of a distance that make a convex loss."""
 
 # Beyond this, 1 + w * w is w * w to every digit of float64; below it, w * w is finite in float32.
 _FAR = 1e17
+# Below this, a loss is half the squared residual to every digit, and w * w may vanish in float32.
+_NEAR = 1e-17
 
 
 @pointwise(others=RESIDUAL, p=AT_LEAST_ONE)
@@ -31,38 +33,42 @@ def lp(pred: float, target: float, p: float = 1.5) -> Jet:
     """
     r = pred - target
     a = abs(r)
+    wide = a == INF
+    size = half_gap(pred, target) if wide else a
     # One power makes all three, chosen so that it neither overflows nor underflows where they do not.
     steep = p >= 2.0
-    b = math.pow(a, p - 2.0 if steep else p - 1.0)
+    exponent = p - 2.0 if steep else p - 1.0
+    b = math.pow(size, exponent) * (math.pow(2.0, exponent) if wide else 1.0)
     slope = a * b if steep else b
     bend = p * (p - 1.0)
-    # The quotient of b and a would be that of two zeros, or of two infinities.
-    sharp = 0.0 if bend == 0.0 or a == INF else INF if a == 0.0 else bend * (b / (1.0 if a == 0.0 else a))
+    # The quotient of b and the size would be that of two zeros, or of two infinities.
+    none = size == 0.0 or size == INF
+    over = bend * (b / (1.0 if none else size) * (0.5 if wide else 1.0))
+    sharp = (0.0 if size == INF or bend == 0.0 else INF) if none else over
     return a * slope, p * slope * sign(r), bend * b if steep else sharp
 
 
-@pointwise(others=RESIDUAL, c=POSITIVE)
+@pointwise(others=RESIDUAL, c=POSITIVE_OR_INF)
 def geman_mcclure(pred: float, target: float, c: float = 1.0) -> Jet:
     """Bounded loss with slowly vanishing slopes: outliers pull with 1 / |r|^3 (Geman and McClure, 1985).
 
     r^2 / (2 (1 + (r / c)^2)) for r = pred - target: r^2 / 2 near the target, as the other robust losses, and c^2 / 2
     far from it; kornia's is this with c = 2. The second derivative is negative for |r| > c / sqrt(3).
+    An infinite c gives half the squared error.
 
     >>> import fastloss as fl
     >>> fl.geman_mcclure.value_and_grad([1.0, 0.0], [0.0, 0.0])
     (np.float64(0.125), array([0.125, 0.   ]))
     """
     r = pred - target
-    w = abs(r) * (1.0 / c)
+    a = abs(r)
+    w = quotient(a, c) if c < INF else 0.0
     square = w * w
     inverse = 1.0 / (1.0 + square)
-    far = w > _FAR
-    share = 1.0 if far else square * inverse
-    bent = c * (w * inverse) * inverse
-    slope = 0.0 if w == INF else bent
+    share = 1.0 if w > _FAR else square * inverse
     return (
-        0.5 * c * c * share,
-        -slope if r < 0.0 else slope,
+        0.5 * a * a if w < _NEAR else 0.5 * c * (c * share),
+        0.0 if w == INF else r * inverse * inverse,
         (inverse - 3.0 * share) * inverse * inverse,
     )
 
