@@ -8,7 +8,7 @@ from ..domain import NON_NEGATIVE, OPEN_UNIT, POSITIVE, POSITIVE_OR_INF, Domain
 from ..loss import pointwise, root_mean
 from ..respect import RESIDUAL
 from .divergence import surplus
-from .special import INF, Jet, half_gap, quotient, room, sign
+from .special import INF, Jet, half_gap, quotient, room, scaled, sign
 
 AT_LEAST_ONE = Domain("AT_LEAST_ONE", 1.0)
 """Powers of a distance that make a convex loss."""
@@ -43,7 +43,7 @@ def lp(pred: float, target: float, p: float = 1.5) -> Jet:
     bend = p * (p - 1.0)
     # The quotient of b and the size would be that of two zeros, or of two infinities.
     none = size == 0.0 or size == INF
-    over = bend * (b / (1.0 if none else size) * (0.5 if wide else 1.0))
+    over = scaled(bend, b / (1.0 if none else size) * (0.5 if wide else 1.0))
     sharp = (0.0 if size == INF or bend == 0.0 else INF) if none else over
     return a * slope, p * slope * sign(r), bend * b if steep else sharp
 
