@@ -19,12 +19,12 @@ TORCH: dict[str, Callable[..., Any]] = {
     "absolute_error": lambda F, p, t: F.l1_loss(p, t),
     "huber": lambda F, p, t, d: F.huber_loss(p, t, delta=d),
     "smooth_l1": lambda F, p, t, b: F.smooth_l1_loss(p, t, beta=b),
-    "poisson": lambda F, p, t: F.poisson_nll_loss(p, t),
-    "poisson_identity": lambda F, p, t: F.poisson_nll_loss(p, t, log_input=False, eps=0.0),
-    "gaussian_nll": lambda F, p, t, v: F.gaussian_nll_loss(p, t, v),
+    "poisson": lambda F, p, t, *_: F.poisson_nll_loss(p, t),
+    "poisson_identity": lambda F, p, t, *_: F.poisson_nll_loss(p, t, log_input=False, eps=0.0),
+    "gaussian_nll": lambda F, p, t, v, *_: F.gaussian_nll_loss(p, t, v),
     "binary_cross_entropy": lambda F, p, t, *_: F.binary_cross_entropy(p, t),
     "binary_cross_entropy_with_logits": lambda F, x, t, *_: F.binary_cross_entropy_with_logits(x, t),
-    "logistic": lambda F, x, t: F.soft_margin_loss(x, t),
+    "logistic": lambda F, x, t, *_: F.soft_margin_loss(x, t),
 }
 
 # optax: each element's loss from (optax.losses, inputs, parameters), for jit(value_and_grad).
@@ -34,9 +34,9 @@ OPTAX: dict[str, Callable[..., Any]] = {
     "huber": lambda o, p, t, d: o.huber_loss(p, t, delta=d),
     "log_cosh": lambda o, p, t: o.log_cosh(p, t),
     "binary_cross_entropy_with_logits": lambda o, x, t, *_: o.sigmoid_binary_cross_entropy(x, t),
-    "binary_focal": lambda o, x, t, g, a: o.sigmoid_focal_loss(x, t, alpha=a, gamma=g),
+    "binary_focal": lambda o, x, t, g, a, *_: o.sigmoid_focal_loss(x, t, alpha=a, gamma=g),
     "hinge": lambda o, x, t, *_: o.hinge_loss(x, t),
-    "perceptron": lambda o, x, t: o.perceptron_loss(x, t),
+    "perceptron": lambda o, x, t, *_: o.perceptron_loss(x, t),
 }
 
 # SciPy: (each loss, its derivative) from (scipy.special, inputs, parameters); only where it has more than NumPy.
@@ -45,17 +45,17 @@ SCIPY: dict[str, Callable[..., Any]] = {
     "pseudo_huber": lambda s, p, t, d: (s.pseudo_huber(d, p - t), (p - t) / np.sqrt(1 + ((p - t) / d) ** 2)),
     "binary_cross_entropy": lambda s, p, t, *_: (-s.xlogy(t, p) - s.xlog1py(1 - t, -p), (p - t) / (p * (1 - p))),
     "binary_cross_entropy_with_logits": lambda s, x, t, *_: ((1 - t) * x - s.log_expit(x), s.expit(x) - t),
-    "logistic": lambda s, x, t: (-s.log_expit(t * x), -t * s.expit(-t * x)),
-    "binary_focal": lambda s, x, t, g, a: _focal(s, x, t, g, a),
-    "poisson_identity": lambda s, p, t: (p - s.xlogy(t, p), 1 - t / p),
+    "logistic": lambda s, x, t, *_: (-s.log_expit(t * x), -t * s.expit(-t * x)),
+    "binary_focal": lambda s, x, t, g, a, *_: _focal(s, x, t, g, a),
+    "poisson_identity": lambda s, p, t, *_: (p - s.xlogy(t, p), 1 - t / p),
 }
 
 
 def _focal(s: Any, x: Any, t: Any, gamma: float, alpha: float) -> Any:
-    z = (2 * t - 1) * x
-    miss, log_hit, share = s.expit(-z), s.log_expit(z), alpha * t + (1 - alpha) * (1 - t)
-    fade = miss**gamma
-    return -share * fade * log_hit, share * fade * (2 * t - 1) * (gamma * (1 - miss) * log_hit - miss)
+    p, log_hit, share = s.expit(x), s.log_expit(x) - (1 - t) * x, alpha * t + (1 - alpha) * (1 - t)
+    miss = p + t - 2 * p * t
+    slope = gamma * miss ** (gamma - 1) * (2 * t - 1) * p * (1 - p) * log_hit
+    return -share * miss**gamma * log_hit, share * (slope + miss**gamma * (p - t))
 
 
 # numexpr: an expression for each element's loss, others for its derivatives. Inputs are x, y, z, parameters a, b, all

@@ -112,35 +112,35 @@ def fair(p: Any, t: Any, c: float) -> Any:
     return c * c * (a - np.log1p(a)), e / (1 + a)
 
 
-def poisson(p: Any, t: Any) -> Any:
+def poisson(p: Any, t: Any, *_: float) -> Any:
     x = np.exp(p)
     return x - t * p, x - t
 
 
-def poisson_identity(p: Any, t: Any) -> Any:
+def poisson_identity(p: Any, t: Any, *_: float) -> Any:
     return p - t * np.log(p), 1 - t / p
 
 
-def gamma(p: Any, t: Any) -> Any:
+def gamma(p: Any, t: Any, *_: float) -> Any:
     x = t * np.exp(-p)
     return p + x, 1 - x
 
 
-def tweedie(p: Any, t: Any, power: float) -> Any:
+def tweedie(p: Any, t: Any, power: float, *_: float) -> Any:
     a, b = np.exp((2 - power) * p), t * np.exp((1 - power) * p)
     return a / (2 - power) - b / (1 - power), a - b
 
 
-def gamma_identity(p: Any, t: Any) -> Any:
+def gamma_identity(p: Any, t: Any, *_: float) -> Any:
     return np.log(p) + t / p, (p - t) / (p * p)
 
 
-def tweedie_identity(p: Any, t: Any, power: float) -> Any:
+def tweedie_identity(p: Any, t: Any, power: float, *_: float) -> Any:
     shrunk = p ** (1 - power)
     return p * shrunk / (2 - power) - t * shrunk / (1 - power), shrunk * (1 - t / p)
 
 
-def gaussian_nll(p: Any, t: Any, v: Any) -> Any:
+def gaussian_nll(p: Any, t: Any, v: Any, *_: float) -> Any:
     e = p - t
     u = e * e / v
     return 0.5 * (np.log(v) + u), (e / v, 0.5 * (1 - u) / v)
@@ -154,7 +154,7 @@ def binary_cross_entropy_with_logits(x: Any, t: Any, *_: float) -> Any:
     return np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x))), 1 / (1 + np.exp(-x)) - t
 
 
-def logistic(x: Any, t: Any) -> Any:
+def logistic(x: Any, t: Any, *_: float) -> Any:
     m = t * x
     return np.log1p(np.exp(-m)), -t / (1 + np.exp(m))
 
@@ -169,23 +169,23 @@ def squared_hinge(x: Any, t: Any, *_: float) -> Any:
     return slack * slack, -2 * t * slack
 
 
-def modified_huber(x: Any, t: Any) -> Any:
+def modified_huber(x: Any, t: Any, *_: float) -> Any:
     m = t * x
     slack = np.maximum(1 - m, 0)
     return np.where(m >= -1, slack * slack, -4 * m), np.where(m >= -1, -2 * t * slack, -4 * t)
 
 
-def exponential(x: Any, t: Any) -> Any:
+def exponential(x: Any, t: Any, *_: float) -> Any:
     v = np.exp(-t * x)
     return v, -t * v
 
 
-def perceptron(x: Any, t: Any) -> Any:
+def perceptron(x: Any, t: Any, *_: float) -> Any:
     m = -t * x
     return np.maximum(m, 0), -t * (m > 0)
 
 
-def binary_focal(x: Any, t: Any, gamma: float, alpha: float) -> Any:
+def binary_focal(x: Any, t: Any, gamma: float, alpha: float, *_: float) -> Any:
     p = 1 / (1 + np.exp(-x))
     b = np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
     q = p + t - 2 * p * t  # 1 - p_t
@@ -193,6 +193,14 @@ def binary_focal(x: Any, t: Any, gamma: float, alpha: float) -> Any:
     fade = q**gamma
     slope = gamma * q ** (gamma - 1) * (1 - 2 * t) * p * (1 - p) * b
     return weight * fade * b, weight * (slope + fade * (p - t))
+
+
+def binary_focal_from_probabilities(p: Any, t: Any, gamma: float, alpha: float, *_: float) -> Any:
+    b = -(t * np.log(p) + (1 - t) * np.log1p(-p))
+    q = p + t - 2 * p * t
+    weight = alpha * t + (1 - alpha) * (1 - t)
+    slope = gamma * q ** (gamma - 1) * (1 - 2 * t) * b + q**gamma * (p - t) / (p * (1 - p))
+    return weight * q**gamma * b, weight * slope
 
 
 def lp(p: Any, t: Any, power: float) -> Any:
@@ -223,13 +231,13 @@ def generalized_kl(p: Any, t: Any) -> Any:
     return t * np.log(t / p) - t + p, 1 - t / p
 
 
-def gaussian_nll_log_scale(p: Any, t: Any, s: Any) -> Any:
+def gaussian_nll_log_scale(p: Any, t: Any, s: Any, *_: float) -> Any:
     inverse = np.exp(-s)
     z = (p - t) * inverse
     return s + 0.5 * z * z, (z * inverse, 1 - z * z)
 
 
-def smoothed_hinge(x: Any, t: Any, gamma: float) -> Any:
+def smoothed_hinge(x: Any, t: Any, gamma: float, *_: float) -> Any:
     slack = np.maximum(1 - t * x, 0)
     inner = slack <= gamma
     return (
@@ -238,12 +246,12 @@ def smoothed_hinge(x: Any, t: Any, gamma: float) -> Any:
     )
 
 
-def sigmoid_margin(x: Any, t: Any) -> Any:
+def sigmoid_margin(x: Any, t: Any, *_: float) -> Any:
     v = np.tanh(t * x)
     return 1 - v, -t * (1 - v * v)
 
 
-def distance_weighted_discrimination(x: Any, t: Any, q: float) -> Any:
+def distance_weighted_discrimination(x: Any, t: Any, q: float, *_: float) -> Any:
     m, k = t * x, q / (q + 1)
     far = k / np.maximum(m, k)
     fall = far**q
@@ -324,32 +332,34 @@ FORWARD: dict[str, Callable[..., Any]] = {
     "cauchy": lambda xp, nn, p, t, c: 0.5 * c * c * xp.log1p(((p - t) / c) ** 2),
     "welsch": lambda xp, nn, p, t, c: 0.5 * c * c * (1 - xp.exp(-(((p - t) / c) ** 2))),
     "fair": lambda xp, nn, p, t, c: c * c * (xp.abs((p - t) / c) - xp.log1p(xp.abs((p - t) / c))),
-    "poisson": lambda xp, nn, p, t: xp.exp(p) - t * p,
-    "poisson_identity": lambda xp, nn, p, t: p - t * xp.log(p),
-    "gamma": lambda xp, nn, p, t: p + t * xp.exp(-p),
-    "tweedie": lambda xp, nn, p, t, k: xp.exp((2 - k) * p) / (2 - k) - t * xp.exp((1 - k) * p) / (1 - k),
-    "gamma_identity": lambda xp, nn, p, t: xp.log(p) + t / p,
-    "tweedie_identity": lambda xp, nn, p, t, k: p ** (2 - k) / (2 - k) - t * p ** (1 - k) / (1 - k),
-    "gaussian_nll": lambda xp, nn, p, t, v: 0.5 * (xp.log(v) + (p - t) ** 2 / v),
+    "poisson": lambda xp, nn, p, t, *_: xp.exp(p) - t * p,
+    "poisson_identity": lambda xp, nn, p, t, *_: p - t * xp.log(p),
+    "gamma": lambda xp, nn, p, t, *_: p + t * xp.exp(-p),
+    "tweedie": lambda xp, nn, p, t, k, *_: xp.exp((2 - k) * p) / (2 - k) - t * xp.exp((1 - k) * p) / (1 - k),
+    "gamma_identity": lambda xp, nn, p, t, *_: xp.log(p) + t / p,
+    "tweedie_identity": lambda xp, nn, p, t, k, *_: p ** (2 - k) / (2 - k) - t * p ** (1 - k) / (1 - k),
+    "gaussian_nll": lambda xp, nn, p, t, v, *_: 0.5 * (xp.log(v) + (p - t) ** 2 / v),
     "binary_cross_entropy": lambda xp, nn, p, t, *_: -(t * xp.log(p) + (1 - t) * xp.log1p(-p)),
     "binary_cross_entropy_with_logits": lambda xp, nn, x, t, *_: nn.softplus(x) - x * t,
-    "logistic": lambda xp, nn, x, t: nn.softplus(-t * x),
+    "logistic": lambda xp, nn, x, t, *_: nn.softplus(-t * x),
     "hinge": lambda xp, nn, x, t, *_: nn.relu(1 - t * x),
     "squared_hinge": lambda xp, nn, x, t, *_: nn.relu(1 - t * x) ** 2,
-    "modified_huber": lambda xp, nn, x, t: xp.where(t * x >= -1, nn.relu(1 - t * x) ** 2, -4 * t * x),
-    "exponential": lambda xp, nn, x, t: xp.exp(-t * x),
-    "perceptron": lambda xp, nn, x, t: nn.relu(-t * x),
-    "binary_focal": lambda xp, nn, x, t, g, a: (a * t + (1 - a) * (1 - t)) * (nn.softplus(x) - x * t)
+    "modified_huber": lambda xp, nn, x, t, *_: xp.where(t * x >= -1, nn.relu(1 - t * x) ** 2, -4 * t * x),
+    "exponential": lambda xp, nn, x, t, *_: xp.exp(-t * x),
+    "perceptron": lambda xp, nn, x, t, *_: nn.relu(-t * x),
+    "binary_focal": lambda xp, nn, x, t, g, a, *_: (a * t + (1 - a) * (1 - t)) * (nn.softplus(x) - x * t)
     * (nn.sigmoid(x) * (1 - t) + nn.sigmoid(-x) * t) ** g,
+    "binary_focal_from_probabilities": lambda xp, nn, p, t, g, a, *_: (a * t + (1 - a) * (1 - t))
+    * -(t * xp.log(p) + (1 - t) * xp.log1p(-p)) * (p + t - 2 * p * t) ** g,
     "lp": lambda xp, nn, p, t, power: xp.abs(p - t) ** power,
     "geman_mcclure": lambda xp, nn, p, t, c: 0.5 * (p - t) ** 2 / (1 + ((p - t) / c) ** 2),
     "squared_percentage_error": lambda xp, nn, p, t, eps: ((p - t) / xp.clip(xp.abs(t), eps, None)) ** 2,
     "log_lin_quantile": lambda xp, nn, p, t, q: xp.maximum(q * (t - xp.exp(p)), (q - 1) * (t - xp.exp(p))),
     "generalized_kl": lambda xp, nn, p, t: t * xp.log(t / p) - t + p,
-    "gaussian_nll_log_scale": lambda xp, nn, p, t, s: s + 0.5 * ((p - t) * xp.exp(-s)) ** 2,
-    "smoothed_hinge": lambda xp, nn, x, t, g: _huber(xp, nn.relu(1 - t * x), g) / g,
-    "sigmoid_margin": lambda xp, nn, x, t: 1 - xp.tanh(t * x),
-    "distance_weighted_discrimination": lambda xp, nn, x, t, q: xp.where(
+    "gaussian_nll_log_scale": lambda xp, nn, p, t, s, *_: s + 0.5 * ((p - t) * xp.exp(-s)) ** 2,
+    "smoothed_hinge": lambda xp, nn, x, t, g, *_: _huber(xp, nn.relu(1 - t * x), g) / g,
+    "sigmoid_margin": lambda xp, nn, x, t, *_: 1 - xp.tanh(t * x),
+    "distance_weighted_discrimination": lambda xp, nn, x, t, q, *_: xp.where(
         t * x <= q / (q + 1), 1 - t * x, (q / (q + 1) / xp.clip(t * x, q / (q + 1), None)) ** q / (q + 1)),
     "binary_sparsemax": lambda xp, nn, x, t: 0.25 * FORWARD["modified_huber"](xp, nn, x, 2 * t - 1),
     "hinge_embedding": lambda xp, nn, x, t, m, *_: xp.where(t > 0, x, nn.relu(m - x)),
