@@ -22,19 +22,19 @@ __all__ = [
     'generalized_cross_entropy_from_probabilities', 'binary_focal', 'binary_focal_from_probabilities', 'poisson',
     'poisson_identity', 'gamma', 'gamma_identity', 'tweedie', 'tweedie_identity', 'gaussian_nll',
     'multiclass_hinge', 'multiclass_hinge_sum', 'multilabel_soft_margin', 'multilabel_margin', 'cross_entropy',
-    'categorical_cross_entropy', 'negative_log_likelihood', 'listwise_softmax', 'tversky', 'squared_error',
+    'categorical_cross_entropy', 'negative_log_likelihood', 'listwise_softmax', 'squared_error',
     'half_squared_error', 'absolute_error', 'root_mean_squared_error', 'squared_log_error',
     'root_mean_squared_log_error', 'absolute_percentage_error', 'symmetric_absolute_percentage_error', 'quantile',
     'expectile', 'epsilon_insensitive', 'squared_epsilon_insensitive', 'huber', 'smooth_l1', 'pseudo_huber',
     'log_cosh', 'cauchy', 'welsch', 'fair', 'smoothed_hinge', 'sigmoid_margin', 'distance_weighted_discrimination',
     'binary_sparsemax', 'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme',
     'accelerated_failure_time_normal', 'gaussian_nll_log_scale', 'linear_cross_entropy', 'topk_distillation',
-    'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dice', 'dwd',
-    'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence',
-    'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh', 'lorentzian', 'lq', 'mae',
-    'mape', 'mse', 'msle', 'mspe', 'multi_margin', 'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball',
-    'poly', 'rmse', 'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy',
-    'softmax_focal', 'sparse_categorical_cross_entropy', 'tvd', 'weston_watkins',
+    'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
+    'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd',
+    'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh', 'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle',
+    'mspe', 'multi_margin', 'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse',
+    'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy', 'softmax_focal',
+    'sparse_categorical_cross_entropy', 'tvd', 'weston_watkins',
 ]
 
 class Elements(Loss, Generic[P]):
@@ -442,13 +442,6 @@ def listwise_softmax(
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
-@rows
-def tversky(
-    pred: Any, target: Any, *, alpha: float = 0.5, beta: float = 0.5, smoothing: float = 1.0, axis: int = -1,
-    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
-    out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
 @elements
 def squared_error(
     pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
@@ -654,7 +647,6 @@ bce = binary_cross_entropy
 bce_with_logits = binary_cross_entropy_with_logits
 cce = categorical_cross_entropy
 crammer_singer = multiclass_hinge
-dice = tversky
 dwd = distance_weighted_discrimination
 focal = binary_focal
 gaussian_negative_log_likelihood = gaussian_nll

@@ -202,19 +202,6 @@ def cosine_distance(pred, target):
     return 1 - fsum(x * y for x, y in zip(pred, target, strict=True)) / (a * b) if a and b else mpf(1)
 
 
-# -- overlap -------------------------------------------------------------------------------------------------------
-
-
-@formula(
-    {"alpha": 0.5, "beta": 0.5, "smoothing": 1.0}, {"alpha": 0.25, "beta": 2.0, "smoothing": 1e-3},
-    scores="probabilities",
-)  # fmt: skip
-def tversky(pred, target, alpha, beta, smoothing):
-    both = fsum(p * t for p, t in zip(pred, target, strict=True))
-    wrong = alpha * (fsum(pred) - both) + beta * (fsum(target) - both)
-    return 1 - (both + smoothing) / (both + wrong + smoothing)
-
-
 # -- distillation --------------------------------------------------------------------------------------------------
 
 POINTS: tuple[dict[str, Any], ...] = (

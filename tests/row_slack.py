@@ -209,17 +209,6 @@ def magnitudes(name: str, case: Case, p: dict[str, Any]) -> tuple[Any, Any]:
             return None, nothing[1]
         case "generalized_cross_entropy_from_probabilities":
             return None, nothing[1]
-        case "tversky":
-            alpha, beta = p["alpha"], p["beta"]
-            both = fsum(a * b for a, b in zip(z, y, strict=True)) + p["smoothing"]
-            wrong = fsum(alpha * a * (1 - b) + beta * b * (1 - a) for a, b in zip(z, y, strict=True))
-
-            def shares(j: int) -> tuple[Any, Any]:
-                push = alpha * (1 - y[j]) + beta * y[j]
-                d1 = (push * both + y[j] * wrong) / (both + wrong) ** 2
-                return d1, 2 * (push + y[j]) * d1 / (both + wrong)
-
-            return None, shares
         case "js_divergence" | "total_variation" | "categorical_cross_entropy":
             return nothing
     # What is left are distillations.

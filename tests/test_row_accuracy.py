@@ -28,7 +28,6 @@ ULPS = 4.0
 """What a value or derivative may be off, in units in the last place of the result or of `magnitudes`."""
 
 WIDER: dict[str, tuple[float, float, float]] = {
-    "tversky": (4, 5, 8),  # a square doubles what the whole is off, a cube triples it
     "js_divergence": (5, 6, 4),  # two logarithms; that of 1 - beta, of a beta near 1
     "multiclass_focal": (4, 4, 8),  # a subnormal probability times gamma and its logarithm
 }
@@ -213,10 +212,6 @@ LIMITS: list[tuple[str, dict[str, Any], list[list[float]], list[float] | None, f
     ("js_divergence", {}, [[0.0, 1.0], [0.0, 1.0]], None, 0.0, [0.5 * math.log(2), 0.0]),
     ("js_divergence", {}, [[0.0, 1.0], [1.0, 0.0]], None, math.log(2), [-INF, 0.5 * math.log(2)]),
     ("total_variation", {}, [[0.3, 0.7], [0.3, 0.7]], None, 0.0, [0.0, 0.0]),
-    ("tversky", {"smoothing": 0.0}, [[0.0, 0.0], [0.0, 0.0]], None, 0.0, [0.0, 0.0]),
-    ("tversky", {"smoothing": 0.0}, [[1.0, 0.0], [1.0, 0.0]], None, 0.0, [-0.5, 0.5]),
-    ("tversky", {"smoothing": 0.0}, [[1.0, 0.0], [0.0, 1.0]], None, 1.0, [0.0, -1.0]),
-    ("tversky", {"alpha": 0.0, "beta": 0.0, "smoothing": 0.0}, [[0.5, 0.5], [0.0, 1.0]], None, 0.0, [0.0, 0.0]),
     ("cosine_distance", {}, [[0.0, 0.0], [1.0, 2.0]], None, 1.0, [0.0, 0.0]),
     ("cosine_distance", {}, [[1.0, 2.0], [0.0, 0.0]], None, 1.0, [0.0, 0.0]),
     ("soft_distillation", {}, [[0.5, -2.0], [1.5, -1.0]], None, 0.0, [0.0, 0.0]),
