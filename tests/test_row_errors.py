@@ -339,6 +339,7 @@ MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ),
     ({"grad": lambda p, t, scale: (p, p, p)}, {}, "tried: it has 3 derivatives, expected 1 to 2"),
     ({"fold": three}, {"inputs": ("a", "b", "c", "target")}, "tried: it has 3 scores, expected 1 to 2"),
+    ({}, {"at": {"nothing": {0.0: fl.kl_divergence}}}, "tried: `at` is for values of its parameters, scale"),
     ({"settle": finish}, {}, "tried: settle and second come together"),
     ({"stats": finish}, {}, "tried: settle and second come together, and so do note and stats"),
     (

@@ -45,30 +45,22 @@ def mean_lead(lean: float, others: float, inverse: float) -> float:
     return lean * inverse if others == others else others
 
 
-def bent(d: float) -> float:
-    """exp(-d) - 1 + d for d of at most 1/8, without cancellation: a series."""
-    t = 2.7557319223985893e-06 - d * 2.505210838544172e-07
-    t = 2.48015873015873e-05 - d * t
+def bent(a: float, b: float, d: float, lean: float) -> float:
+    """a - b + b log(b / a) for exponentials whose exponents differ by d = log(b / a); `lean` is b d."""
+    t = 2.48015873015873e-05 - d * 2.7557319223985893e-06
     t = 0.0001984126984126984 - d * t
     t = 0.001388888888888889 - d * t
     t = 0.008333333333333333 - d * t
     t = 0.041666666666666664 - d * t
     t = 0.16666666666666666 - d * t
-    return d * d * (0.5 - d * t)
+    return b * d * d * (0.5 - d * t) if abs(d) < 0.0625 else (a - b) + lean
 
 
-def parted(a: float, b: float, d: float, lean: float) -> tuple[float, float]:
-    """a - b + b log(b / a) and b - a for exponentials whose exponents differ by d = log(b / a); `lean` is b d."""
-    near = abs(d) < 0.125
-    bend = bent(d) if near else 0.0
-    return b * bend if near else (a - b) + lean, b * (d - bend) if near else b - a
-
-
-def closely(lean: float, bend: float, gap: float, far: float, near: float, inverse: float) -> float:
-    """`forward` that keeps its digits where the softmaxes are all but the same, of the sums of `parted`."""
+def closely(lean: float, bend: float, far: float, near: float, inverse: float) -> float:
+    """`forward` that keeps its digits where the softmaxes are all but the same; `bend` is the sum of `bent`."""
+    more = (far - near) * inverse  # the ratio of the sums, minus 1
     log = math.log1p(far) - math.log1p(near)
-    more = 0.0 - gap * inverse  # the ratio of the sums, minus 1
-    close = log == log and more > -0.25 and more < 0.5
+    close = more > -0.25 and more < 0.5
     kl = bend * inverse - surplus(more, 1.0, log) if close else lean * inverse + log
     return 0.0 if kl < 0.0 else kl  # a rounding; NaN stays
 
@@ -130,18 +122,18 @@ class soft_distillation:
         a, b = exp_neg(v), exp_neg(w)
         top, best = z == ms, y == mt
         lean = scaled(b, w - v)
-        bend, gap = parted(a, b, between(z, y, ms, mt, temperature), lean)
+        bend = bent(a, b, between(z, y, ms, mt, temperature), lean)
         mine, theirs = 1.0 if top else 0.0, 1.0 if best else 0.0
-        return (0.0 if top else a, mine, 0.0 if best else b, theirs, lean, bend, gap), (a, b)
+        return (0.0 if top else a, mine, 0.0 if best else b, theirs, lean, bend), (a, b)
 
     def finish(
-        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, lean: float, bend: float, gap: float,
+        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, lean: float, bend: float,
         temperature: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
         oa, ob = among(ms, ra, ties), among(mt, rb, best)
         ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + ob)
         whole, soft, curve = weights(temperature, 0.0, scale_t2)
-        return whole * closely(lean, bend, gap, oa, ob, ib), (oa, ia, ib, (ob - oa) * ia * ib, soft, curve)
+        return whole * closely(lean, bend, oa, ob, ib), (oa, ia, ib, (ob - oa) * ia * ib, soft, curve)
 
     def grad(
         a: float, b: float, t: float, oa: float, ia: float, ib: float, gap: float, soft: float, curve: float,
@@ -173,18 +165,18 @@ class soft_reverse_distillation:
         top, best = z == ms, y == mt
         lead = 0.0 if a == 0.0 else v - w
         lean = a * lead
-        bend, gap = parted(b, a, 0.0 - between(z, y, ms, mt, temperature), lean)
+        bend = bent(b, a, 0.0 - between(z, y, ms, mt, temperature), lean)
         mine, theirs = 1.0 if top else 0.0, 1.0 if best else 0.0
-        return (0.0 if top else a, mine, 0.0 if best else b, theirs, lean, bend, gap), (a, lead)
+        return (0.0 if top else a, mine, 0.0 if best else b, theirs, lean, bend), (a, lead)
 
     def finish(
-        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, lean: float, bend: float, gap: float,
+        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, lean: float, bend: float,
         temperature: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
         oa, ob = among(ms, ra, ties), among(mt, rb, best)
         ia = 1.0 / (1.0 + oa)
         whole, soft, curve = weights(temperature, 0.0, scale_t2)
-        return whole * closely(lean, bend, gap, ob, oa, ia), (oa, ia, mean_lead(lean, ob, ia), soft, curve)
+        return whole * closely(lean, bend, ob, oa, ia), (oa, ia, mean_lead(lean, ob, ia), soft, curve)
 
     def grad(
         a: float, lead: float, t: float, oa: float, ia: float, mean: float, soft: float, curve: float,
