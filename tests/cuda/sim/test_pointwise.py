@@ -83,7 +83,7 @@ def test_dtypes_weights_and_packets(dtype: str, each: bool, width: int | None, r
     weights, _, _, _, _ = total(
         CudaPlan(sum_plan("f", "C"), 4, False), weight, (), _Sum, (np.float32(1), np.float32(0))
     )
-    divisor, slopes = combine(CombinePlan("f", how.plan.compute, "weighed", False), weights, (0.0,))
+    divisor, slopes = combine(CombinePlan("d", how.plan.compute, "weighed", False), weights, (0.0,))
     assert divisor[0] == weight[0].sum()
     sums, losses, grads, _, _ = total(how, data, weight, loss, (), (slopes,))
     value, grad = loss.value_and_grad(*data, weight=weight[0])
