@@ -129,7 +129,22 @@ def gamma_identity(pred: float, target: float, full: float = False) -> Jet:
     )
 
 
-@pointwise(target=_supported, power=POWER, full=SWITCH, constant=_tweedie_constant)
+def _compound(pred: float, target: float, power: float, full: float) -> Jet:
+    """`tweedie` for powers between 1 and 2: two terms that are not negative."""
+    up = 2.0 - power
+    down = power - 1.0
+    x = outweighed(pred, target)
+    mean = math.exp(up * x)
+    pull = 0.0 if target == 0.0 else times_exp(target, -down * x)
+    pulled = down * target
+    bent = 0.0 if pulled == 0.0 else times_exp(pulled, -down * x)
+    return mean * (1.0 / up) + pull * (1.0 / down), mean - pull, up * mean + bent
+
+
+@pointwise(
+    target=_supported, power=POWER, full=SWITCH, constant=_tweedie_constant,
+    instead=lambda power: _compound if 1.0 < power < 2.0 else None,
+)  # fmt: skip
 def tweedie(pred: float, target: float, power: float = 1.5, full: float = False) -> Jet:
     """Tweedie regression with a logarithmic link: amounts that are often exactly 0, such as claims and rainfall.
 
@@ -150,23 +165,22 @@ def tweedie(pred: float, target: float, power: float = 1.5, full: float = False)
     """
     up = 2.0 - power
     down = power - 1.0
-    # mean and pull have a factor in common outside of the powers from 1 to 2, whose terms are never negative.
+    # mean and pull have a factor in common, so that what is left of both says which is larger.
     low = power <= 1.0
-    high = power >= 2.0
     heavy = abs(target) == INF and abs(pred) < INF
     x = pred if down == 0.0 else outweighed(pred, target)
-    x = -2000.0 if high and x < -2000.0 else (1000.0 if low and x > 1000.0 else x)
+    x = (1000.0 if x > 1000.0 else x) if low else (-2000.0 if x < -2000.0 else x)
     large = low and x > 80.0  # as for `poisson`
     e = math.exp((x - 32.0 if large else x) if low else scaled(up, x))
-    outer = math.exp(-scaled(down, x)) * (_LARGE if large else 1.0) if low else (e if high else 1.0)
-    mean = 1.0 if high or heavy else e
-    pull = target * (_SMALL if large else 1.0) if low else times_exp(target, -x if high else -down * x)
+    outer = math.exp(-scaled(down, x)) * (_LARGE if large else 1.0) if low else e
+    mean = e if low and not heavy else 1.0
+    pull = target * (_SMALL if large else 1.0) if low else times_exp(target, -x)
     rise = x if up == 0.0 else mean * (1.0 / up)
     fall = -scaled(0.0 if heavy and x == 0.0 else pull, x) if down == 0.0 else pull * (1.0 / down)
     k = 0.0625 if abs(target) > 1e30 else 1.0
     pulled = scaled(down, target * k)
-    bent = pulled * (_SMALL if large else 1.0) if low else times_exp(pulled, -x if high else -down * x)
-    bend = up * k * (1.0 if high else e) + bent
+    bent = pulled * (_SMALL if large else 1.0) if low else times_exp(pulled, -x)
+    bend = up * k * (e if low else 1.0) + bent
     return scaled(rise + fall, outer), scaled(mean - pull, outer), scaled(bend, outer) * (1.0 / k)
 
 
@@ -181,7 +195,26 @@ def _at_end(pred: float, power: float) -> float:
     return pred if power < 0.0 else (1.0 if power == 0.0 else 0.0)
 
 
-@pointwise(pred=POSITIVE, target=_supported, power=POWER, full=SWITCH, constant=_tweedie_constant)
+def _compound_identity(pred: float, target: float, power: float, full: float) -> Jet:
+    """`tweedie_identity` for powers between 1 and 2."""
+    up = 2.0 - power
+    down = power - 1.0
+    shrunk = math.pow(pred, -down)
+    k = 0.25 if target > 1e30 or pred > 1e30 else 1.0
+    bend = quotient(power * (target * k) - down * (pred * k), pred)
+    endless = pred == INF
+    nothing = 0.0 * target  # keeps its NaN
+    return (
+        pred + nothing if endless else shrunk * pred * (1.0 / up) + scaled(target, shrunk) * (1.0 / down),
+        nothing if endless else scaled(quotient(pred - target, pred), shrunk),
+        nothing if endless else quotient(shrunk * bend, pred) * (1.0 / k),
+    )
+
+
+@pointwise(
+    pred=POSITIVE, target=_supported, power=POWER, full=SWITCH, constant=_tweedie_constant,
+    instead=lambda power: _compound_identity if 1.0 < power < 2.0 else None,
+)  # fmt: skip
 def tweedie_identity(pred: float, target: float, power: float = 1.5, full: float = False) -> Jet:
     """Tweedie's likelihood of a predicted mean.
 
@@ -199,25 +232,23 @@ def tweedie_identity(pred: float, target: float, power: float = 1.5, full: float
     nothing = 0.0 * target  # keeps its NaN
     # An infinite target outweighs any finite prediction; on which side of 1 it is may matter.
     mu = 1.0 + 0.5 * sign(pred - 1.0) if abs(target) == INF and not endless else pred
-    # The power that is computed is one that neither vanishes nor overflows before the loss does.
     low = power < 1.0
-    high = power >= 2.0
-    rising = power >= 1.5
-    e = math.pow(mu, up if rising else (-power if low else -down))
-    mean = 1.0 if high else (mu if low else (e if rising else e * mu))
-    pull = target if low else (_divided(1.0 if high else e, target, mu) if rising else e * target)
+    even = power == 1.0
+    e = math.pow(mu, -power if low else (0.0 if even else up))
+    mean = 1.0 if power >= 2.0 else mu
+    pull = target if low or even else quotient(target, mu)
     log = math.log(mu)
     rise = log if up == 0.0 else mean * (1.0 / up)
-    fall = -scaled(0.0 if log == 0.0 and target == INF else target, log) if down == 0.0 else pull * (1.0 / down)
+    fall = -scaled(0.0 if log == 0.0 and target == INF else target, log) if even else pull * (1.0 / down)
     apart = e * (mu - target) if low else _divided(e, mu - target, mu)
     k = 0.0625 if abs(scaled(power, target)) > 1e30 or mu > 1e30 else 1.0
     bend = _divided(e, scaled(power, target * k) - down * (mu * k), mu)
     bent = bend if low else quotient(bend, mu)
-    value = scaled(rise + fall, e if low or high else 1.0) * (mu if low else 1.0)
+    value = scaled(rise + fall, e) * (mu if low else 1.0)
     return (
         (pred if up >= 0.0 else 0.0) + nothing if endless else value,
-        _at_end(pred, power - 1.0) + nothing if endless else (quotient(apart, mu) if rising else apart),
-        _at_end(pred, power) + nothing if endless else (quotient(bent, mu) if rising else bent) * (1.0 / k),
+        _at_end(pred, power - 1.0) + nothing if endless else (apart if low or even else quotient(apart, mu)),
+        _at_end(pred, power) + nothing if endless else (bent if low or even else quotient(bent, mu)) * (1.0 / k),
     )
 
 

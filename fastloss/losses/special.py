@@ -67,19 +67,15 @@ def bounded_log(x: float, clamp: float) -> float:
     return -clamp if log < -clamp else log
 
 
-_STEP = math.exp(64.0)
-
-
 def times_exp(t: float, x: float) -> float:
-    """t exp(x), also where exp(x) alone would be 0, infinite, or too small to have all of its digits."""
-    far = x > 170.0
-    half = math.exp(0.5 * (x - 64.0 if far else x))
-    return 0.0 if t == 0.0 else t * (_STEP if far else 1.0) * half * half
+    """t exp(x), also where exp(x) alone would be infinite, or too small to have all of its digits."""
+    half = math.exp(0.5 * x)
+    return t * half * half
 
 
 def outweighed(pred: float, target: float) -> float:
-    """A prediction beside the target: an infinite one outweighs any finite prediction, of which the sign is left."""
-    return sign(pred) if abs(target) == INF and abs(pred) < INF else pred
+    """A prediction beside the target: an infinite one outweighs any finite prediction, which may then be 0."""
+    return 0.0 * pred if abs(target) == INF else pred
 
 
 # What a target may have its own function for; no other name of anybody's is ever replaced.

@@ -6,7 +6,7 @@ import math
 
 from ..domain import SWITCH
 from ..loss import pointwise
-from .special import HALF_LOG_2PI, INF, outweighed
+from .special import HALF_LOG_2PI, INF
 
 
 def _half_log_2pi(pred: float, target: float, log_scale: float, full: float) -> float:
@@ -30,7 +30,8 @@ def gaussian_nll_log_scale(
     # A wide distribution's residual may be too large for its type, a narrow one's too small to be halved.
     wide = log_scale > 0.0
     gap = 0.5 * pred - 0.5 * target if wide else pred - target
-    inverse = math.exp(-outweighed(log_scale, gap))
+    # An infinite residual outweighs any finite scale.
+    inverse = math.exp(-(0.0 if abs(gap) == INF and abs(log_scale) < INF else log_scale))
     z = gap if gap == 0.0 else gap * inverse * (2.0 if wide else 1.0)
     slope = gap if z == 0.0 and inverse == INF else z * inverse
     square = z * z
