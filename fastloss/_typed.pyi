@@ -71,57 +71,59 @@ def topk(takes: Callable[P, None]) -> TopK[P]: ...
 @elements
 def binary_cross_entropy(
     pred: Any, target: Any, *, clamp: float = 100.0, floor: float = 1e-12, weight: Any = None,
-    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def binary_cross_entropy_with_logits(
     pred: Any, target: Any, *, pos_weight: float = 1.0, label_smoothing: float = 0.0, weight: Any = None,
-    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def logistic(
     pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def hinge(
     pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def squared_hinge(
     pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def modified_huber(
     pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def exponential(
     pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def perceptron(
     pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
@@ -168,23 +170,23 @@ def cosine_distance(
 
 @elements
 def lp(
-    pred: Any, target: Any, *, p: float = 1.5, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, p: float = 1.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def geman_mcclure(
-    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def squared_percentage_error(
     pred: Any, target: Any, *, epsilon: float = 2.220446049250313e-16, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
@@ -196,15 +198,16 @@ def root_mean_squared_percentage_error(
 
 @elements
 def log_lin_quantile(
-    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def generalized_kl(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
@@ -267,15 +270,16 @@ def js_distillation(
 @elements
 def hinge_embedding(
     pred: Any, target: Any, *, margin: float = 1.0, zero_one: bool = False, weight: Any = None,
-    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def contrastive(
     pred: Any, target: Any, *, margin: float = 1.0, weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
@@ -320,66 +324,66 @@ def generalized_cross_entropy_from_probabilities(
 @elements
 def binary_focal(
     pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
-    weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    weight: Any = None, ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def binary_focal_from_probabilities(
     pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
     clamp: float = 100.0, floor: float = 1e-12, weight: Any = None, ignore_index: int | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def poisson(
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
-def poisson(
-    pred: Any, target: Any, *, full: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@elements
 def poisson_identity(
-    pred: Any, target: Any, *, full: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def gamma(
-    pred: Any, target: Any, *, full: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def gamma_identity(
-    pred: Any, target: Any, *, full: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def tweedie(
     pred: Any, target: Any, *, power: float = 1.5, full: bool = False, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def tweedie_identity(
     pred: Any, target: Any, *, power: float = 1.5, full: bool = False, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def gaussian_nll(
-    pred: Any, target: Any, var: Any, *, full: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, var: Any, *, full: bool = False, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
@@ -444,20 +448,23 @@ def listwise_softmax(
 
 @elements
 def squared_error(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def half_squared_error(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def absolute_error(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
@@ -468,8 +475,9 @@ def root_mean_squared_error(
 
 @elements
 def squared_log_error(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
@@ -481,163 +489,167 @@ def root_mean_squared_log_error(
 @elements
 def absolute_percentage_error(
     pred: Any, target: Any, *, epsilon: float = 2.220446049250313e-16, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def symmetric_absolute_percentage_error(
+    pred: Any, target: Any, *, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
-def symmetric_absolute_percentage_error(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
 def quantile(
-    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def expectile(
-    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def epsilon_insensitive(
-    pred: Any, target: Any, *, epsilon: float = 0.1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, epsilon: float = 0.1, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def squared_epsilon_insensitive(
-    pred: Any, target: Any, *, epsilon: float = 0.1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, epsilon: float = 0.1, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def huber(
-    pred: Any, target: Any, *, delta: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, delta: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def smooth_l1(
-    pred: Any, target: Any, *, beta: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, beta: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def pseudo_huber(
-    pred: Any, target: Any, *, delta: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, delta: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def log_cosh(
-    pred: Any, target: Any, *, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def cauchy(
-    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def welsch(
-    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def fair(
-    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def smoothed_hinge(
     pred: Any, target: Any, *, gamma: float = 1.0, zero_one: bool = False, weight: Any = None,
-    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def sigmoid_margin(
     pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def distance_weighted_discrimination(
     pred: Any, target: Any, *, q: float = 1.0, zero_one: bool = False, weight: Any = None,
-    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements
 def binary_sparsemax(
-    pred: Any, target: Any, *, weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, target: Any, *, weight: Any = None, ignore_index: int | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def accelerated_failure_time_logistic(
-    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def accelerated_failure_time_extreme(
-    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def accelerated_failure_time_normal(
-    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def gaussian_nll_log_scale(
     pred: Any, target: Any, log_scale: Any, *, full: bool = False, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @linear
 def linear_cross_entropy(
     hidden: Any, weight: Any, labels: Any, *, z_loss: float = 0.0, softcap: float | None = None, bias: Any = None,
     chunk: int | None = None, sample_weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
-    label_smoothing: float = 0.0, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', backend: Backend | None = None, check: bool | None = None,
+    label_smoothing: float = 0.0, reduction: str = 'mean', normalizer: float | None = None, empty: str = 'nan',
+    backend: str | None = None, check: bool | None = None,
 ) -> None: ...
 
 @topk
 def topk_distillation(
     pred: Any, indices: Any, log_probabilities: Any, target: Any, *, temperature: float = 2.0, alpha: float = 0.5,
     scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, return_stats: bool = False,
-    backend: Backend | None = None, check: bool | None = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean',
+    normalizer: float | None = None, empty: str = 'nan', out: Any = None, return_stats: bool = False,
+    backend: str | None = None, check: bool | None = None,
 ) -> None: ...
 
 aft_extreme = accelerated_failure_time_extreme

@@ -35,6 +35,9 @@ class Loss(Presented, Definition):
     reduction : {"mean", "sum", "none"}
         ``"mean"`` divides by the sum of the weights (the number of elements where there are none); ``"none"`` gives
         each element's weighted loss. Derivatives are those of the reduced value; with ``"none"``, of the sum.
+    axis : int or tuple of int, optional
+        The axes that are reduced, on the host: the value has a number for each sample, the mean of which divides by its
+        own weights; derivatives are those of the sum of these. By default all elements are reduced to one number.
     normalizer : float, optional
         Your own denominator for ``reduction="mean"``, positive: for gradient accumulation and ragged batches.
     empty : {"nan", "zero", "raise"}
@@ -75,6 +78,7 @@ class Loss(Presented, Definition):
         *inputs: Any,
         weight: Any = None,
         ignore_index: int | None = None,
+        axis: int | tuple[int, ...] | None = None,
         reduction: Reduction = "mean",
         normalizer: float | None = None,
         empty: Empty = "nan",
@@ -85,7 +89,8 @@ class Loss(Presented, Definition):
     ) -> Any:
         """The value: a scalar, or one number per element with ``reduction="none"``."""
         return evaluate(
-            self, VALUE, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index
+            self, VALUE, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index,
+            axis,
         )  # fmt: skip
 
     def value_and_grad(
@@ -93,6 +98,7 @@ class Loss(Presented, Definition):
         *inputs: Any,
         weight: Any = None,
         ignore_index: int | None = None,
+        axis: int | tuple[int, ...] | None = None,
         reduction: Reduction = "mean",
         normalizer: float | None = None,
         empty: Empty = "nan",
@@ -104,7 +110,8 @@ class Loss(Presented, Definition):
         """The value and its gradient (a tuple of gradients where several inputs are differentiable)."""
         want = VALUE | GRAD
         result = evaluate(
-            self, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index
+            self, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index,
+            axis,
         )  # fmt: skip
         return result  # type: ignore[no-any-return]
 
@@ -113,6 +120,7 @@ class Loss(Presented, Definition):
         *inputs: Any,
         weight: Any = None,
         ignore_index: int | None = None,
+        axis: int | tuple[int, ...] | None = None,
         reduction: Reduction = "mean",
         normalizer: float | None = None,
         empty: Empty = "nan",
@@ -123,7 +131,8 @@ class Loss(Presented, Definition):
     ) -> Any:
         """The gradient with respect to the prediction (a tuple where several inputs are differentiable)."""
         return evaluate(
-            self, GRAD, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index
+            self, GRAD, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index,
+            axis,
         )  # fmt: skip
 
     def grad_and_hess(
@@ -131,6 +140,7 @@ class Loss(Presented, Definition):
         *inputs: Any,
         weight: Any = None,
         ignore_index: int | None = None,
+        axis: int | tuple[int, ...] | None = None,
         reduction: Reduction = "mean",
         normalizer: float | None = None,
         empty: Empty = "nan",
@@ -150,7 +160,8 @@ class Loss(Presented, Definition):
         """
         want = GRAD | HESS
         result = evaluate(
-            self, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index
+            self, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index,
+            axis,
         )  # fmt: skip
         return result  # type: ignore[no-any-return]
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 VALUE, GRAD, HESS = 1, 2, 4
 """What a verb wants: a sum of these."""
 
-KEYWORDS = ("weight", "ignore_index", "reduction", "normalizer", "empty", "out", "backend", "check")
-ROW_KEYWORDS = (*KEYWORDS, "axis", "class_weight", "label_smoothing", "return_stats")
+KEYWORDS = ("weight", "ignore_index", "axis", "reduction", "normalizer", "empty", "out", "backend", "check")
+ROW_KEYWORDS = (*KEYWORDS, "class_weight", "label_smoothing", "return_stats")
 MEANINGS = {
     "axis": "the axis of the classes; each row along it is one sample",
     "weight": "weight of each {one}, at least 0; {one}s of weight 0 are absent, whatever they hold",
@@ -33,6 +33,9 @@ MEANINGS = {
     "check": "False evaluates the formula outside the domains too; True looks at once, also on a GPU",
 }
 """What each keyword means, in a line."""
+
+OF_ELEMENTS = {"axis": "the axes that are reduced: the value has a number for each sample; by default all of them"}
+"""The same, where it is another thing for losses of elements."""
 
 LABELS = ("labels", "both")
 """The kinds of a row loss's target that may be labels."""
@@ -88,8 +91,11 @@ def taken(loss: Any) -> dict[str, Any]:
         ):  # fmt: skip
             if not does:
                 found.pop(name, None)
-    elif loss.labelled is None:
-        found.pop("ignore_index", None)
+    else:
+        if loss.labelled is None:
+            found.pop("ignore_index", None)
+        if loss.rooted:
+            found.pop("axis", None)
     return found
 
 

@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .definition import Parametrised
-from .options import LABELS, MEANINGS, taken
+from .options import LABELS, MEANINGS, OF_ELEMENTS, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -176,4 +176,5 @@ def _default(value: Any) -> str:
 
 @cache
 def _meanings(one: str) -> dict[str, str]:
-    return {name: f"{name} : {meaning.format(one=one)}" for name, meaning in MEANINGS.items()}
+    known = {**MEANINGS, **(OF_ELEMENTS if one == "element" else {})}
+    return {name: f"{name} : {meaning.format(one=one)}" for name, meaning in known.items()}

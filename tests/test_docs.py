@@ -52,8 +52,10 @@ def test_every_loss_is_documented(name: str) -> None:
 VERBS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 COMMON = "weight=None, reduction='mean', normalizer=None, empty='nan', out=None, "
 SIGNATURES: list[tuple[Any, str]] = [
-    (fl.huber, f"(pred, target, *, delta=1.0, {COMMON}backend=None, check=None)"),
-    (fl.gaussian_nll, f"(pred, target, var, *, full=False, {COMMON}backend=None, check=None)"),
+    (fl.huber, f"(pred, target, *, delta=1.0, weight=None, axis=None, {COMMON.partition(' ')[2]}backend=None, check=None)"),
+    (fl.gaussian_nll, f"(pred, target, var, *, full=False, weight=None, axis=None, {COMMON.partition(' ')[2]}"
+     "backend=None, check=None)"),
+    (fl.root_mean_squared_error, f"(pred, target, *, {COMMON}backend=None, check=None)"),
     (fl.cross_entropy, "(pred, target, *, z_loss=0.0, softcap=None, axis=-1, weight=None, class_weight=None, "
      f"ignore_index=None, label_smoothing=0.0, {COMMON.partition(' ')[2]}return_stats=False, backend=None, check=None)"),
     (fl.kl_divergence, f"(pred, target, *, axis=-1, {COMMON}backend=None, check=None)"),

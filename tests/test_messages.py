@@ -33,7 +33,7 @@ KNOWN = {"fl": fl, "np": np, "pd": pd, "pl": pl, "Path": Path, "made": made, "p"
          "scores": scores, "labels": labels}  # fmt: skip
 """Names in the calls."""
 
-HUBER = "pred, target, delta, weight, reduction, normalizer, empty, out, backend, check"
+HUBER = "pred, target, delta, weight, axis, reduction, normalizer, empty, out, backend, check"
 CROSS_ENTROPY = (
     "pred, target, z_loss, softcap, axis, weight, class_weight, ignore_index, label_smoothing, "
     "reduction, normalizer, empty, out, return_stats, backend, check"
@@ -94,9 +94,9 @@ CALLS: dict[str, str] = {
     'fl.huber(p, y_pred=t)':
         f"TypeError: huber: 'y_pred' is no argument, expected {HUBER}; pred is given, too",
     'fl.quantile(p, t, alpha=0.9)':
-        "TypeError: quantile: 'alpha' is no argument, expected pred, target, q, weight, reduction, normalizer, empty, out, backend, check; use q",
+        "TypeError: quantile: 'alpha' is no argument, expected pred, target, q, weight, axis, reduction, normalizer, empty, out, backend, check; use q",
     'fl.binary_cross_entropy(p, t, from_logits=True)':
-        "TypeError: binary_cross_entropy: 'from_logits' is no argument, expected pred, target, clamp, floor, weight, ignore_index, reduction, normalizer, empty, out, backend, check; there is a loss of logits and one of probabilities: binary_cross_entropy_with_logits is the other one",
+        "TypeError: binary_cross_entropy: 'from_logits' is no argument, expected pred, target, clamp, floor, weight, ignore_index, axis, reduction, normalizer, empty, out, backend, check; there is a loss of logits and one of probabilities: binary_cross_entropy_with_logits is the other one",
     'fl.cross_entropy(scores, labels, dim=1)':
         f"TypeError: cross_entropy: 'dim' is no argument, expected {CROSS_ENTROPY}; use axis",
     'fl.cross_entropy(scores, labels, smoothing=0.1)':

@@ -55,7 +55,7 @@ def annotation(value: Any) -> str:
 def stub(loss: Any) -> str:
     """A function that takes what the loss does, made a loss by its decorator."""
     base = type(loss)
-    known = {**getattr(base, "_run", base.__call__).__annotations__, **fl.RowLoss.__call__.__annotations__}
+    known = {**fl.RowLoss.__call__.__annotations__, **getattr(base, "_run", base.__call__).__annotations__}
     known |= {n: annotation(value) for n, value in getattr(loss, "loss", loss).values.items()}
     arguments = []
     for name, taken in inspect.signature(loss).parameters.items():

@@ -52,6 +52,7 @@ def evaluate(
     check: bool | None,
     parameters: Mapping[str, Any],
     ignore: Any = None,
+    axis: Any = None,
 ) -> Any:
     """Run `loss` where its arrays live."""
     if len(inputs) != len(loss.inputs):
@@ -64,6 +65,8 @@ def evaluate(
             names = (*loss.inputs, "weight")
             face = on_gpu(arrays)
             if face is not None:
+                if axis is not None:
+                    raise ValueError(f"{loss.name}: axis is {axis!r}, expected None for arrays on a GPU")
                 if face.NAME == "jax":
                     return face.through(loss, names, arrays, out, lambda *lent: evaluate(
                         loss, want, lent[:-1], lent[-1], reduction, normalizer, empty, None, backend, check, {},
@@ -81,6 +84,10 @@ def evaluate(
     check = check is None or bool(check)
     if ignore is not None:
         weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore)
+    if axis is not None:
+        return load(f"{__name__}.samples").evaluate(
+            loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check, axis
+        )
     return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
 
 
