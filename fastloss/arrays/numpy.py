@@ -103,7 +103,9 @@ def read_array(loss: Definition | Program, name: str, x: Any) -> NDArray[Any]:
     if type(x) is not ndarray:
         given, error = x, None
         try:
-            x = None if isinstance(x, (np.ma.MaskedArray, np.matrix)) else np.asarray(x)
+            # Of an array alone: NumPy loads `numpy.ma` when it is asked for.
+            odd = isinstance(x, ndarray) and isinstance(x, (np.matrix, np.ma.MaskedArray))
+            x = None if odd else np.asarray(x)
         except (TypeError, ValueError) as found:
             x, error = None, found
         if x is None or not _readable(x.dtype):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 numba: Any = _numba  # half of it is typed
+# What Numba loads at its first compilation, two hundred modules, is loaded with it: whole, whatever interrupts that.
+numba.core.registry.cpu_target.typing_context.refresh()
+numba.core.registry.cpu_target.target_context.refresh()
 types: Any = _numba.types
 
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..loading import load
+from ..loading import compiling, load
 
 VARIABLE = "FASTLOSS_NUM_THREADS"
 
@@ -46,7 +46,6 @@ class _Pool:
 _cap: int | None = None
 _cap_known = False  # the environment is read at first use, so that importing never raises
 _pool: _Pool | None = None
-_launching = threading.RLock()
 _starting = False
 _forked = False
 _serial_only = False
@@ -107,7 +106,9 @@ def launch() -> _Pool | None:
     global _pool, _serial_only, _starting
     if not allowed():
         return None
-    with _launching:
+    if _pool is not None and not (_forked and _pool.layer == "omp"):
+        return _pool if not _serial_only else None
+    with compiling:
         if _starting:  # and a signal handler calls a loss
             return None
         if _pool is None:
@@ -204,10 +205,9 @@ def _start() -> _Pool:
 
 def _after_fork() -> None:
     # A launch under way in the parent counts: Numba's own lock would stay taken here for ever.
-    global _forked, _serial_only, _launching
+    global _forked, _serial_only
     _forked = True
     _serial_only = _serial_only or _starting or _started()
-    _launching = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
