@@ -37,6 +37,8 @@ def _imported(name: str) -> Any:
     def work() -> None:
         with _importing:
             try:
+                if not _loaded:
+                    _before_logging()
                 result.append(import_module(name))
             except BaseException as error:
                 result.append(error)
@@ -98,5 +100,16 @@ def _after_fork() -> None:
             lock.release()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+def _register() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+
+
+def _before_logging() -> None:
+    """Let a fork wait for us before it takes the lock of `logging`, which Numba needs: the last registered is first."""
+    import logging  # noqa: F401
+
+    _register()
+
+
+_register()
