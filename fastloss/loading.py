@@ -17,7 +17,7 @@ compiling = RLock()
 """Held by who compiles."""
 
 _importing = RLock()
-_llvm: Any = None
+_llvm: list[Any] = []
 _loaded: dict[str, Any] = {}
 
 
@@ -80,21 +80,18 @@ _NEEDED = ("fastloss", "llvmlite", "numba", "numpy", "scipy")
 def _before_fork() -> None:
     # Who compiles may import, never the other way about. LLVM's lock is needed besides: a thread disposes of what it
     # built after it has let go of ours (2 of 3 children hung). It is private, for want of another way to reach it.
-    global _llvm
     compiling.acquire()
     _importing.acquire()
     ffi: Any = sys.modules.get("llvmlite.binding.ffi")
     llvm: Any = getattr(getattr(ffi, "lib", None), "_lock", None)
     if hasattr(llvm, "__enter__"):
         llvm.__enter__()
-        _llvm = llvm  # nobody else's fork can come between: it waits for ours
+        _llvm.append(llvm)  # nobody else's fork can come between: it waits for ours
 
 
 def _after_fork() -> None:
-    global _llvm
-    llvm, _llvm = _llvm, None
-    if llvm is not None:
-        llvm.__exit__(None, None, None)
+    if _llvm:
+        _llvm.pop().__exit__(None, None, None)
     for lock in (_importing, compiling):
         if lock._is_owned():  # type: ignore[attr-defined]  # not where Ctrl-C has ended the waiting
             lock.release()
