@@ -83,3 +83,15 @@ def _check_body(jet: Callable[..., Any]) -> None:
             raise TypeError(f"{jet.__name__} raises an error, which no kernel can; let the result be NaN")
         if any(i.opname == "BINARY_OP" and i.argrepr.startswith("**") for i in steps):
             raise TypeError(f"{jet.__name__} uses **, which becomes a slow call; multiply, or use math.pow")
+
+
+def order_of(jet: Callable[..., Any], point: list[float], values: tuple[float, ...], gradients: int) -> int:
+    """How many derivatives the function returns, seen at some point inside its domains."""
+    result = jet(*point, *values)
+    if not isinstance(result, tuple) or len(result) not in (2, 3):
+        raise TypeError(f"{jet.__name__} must return (value, d1, d2) or (value, d1), got {result!r}")
+    if gradients > 1 and any(not isinstance(d, tuple) or len(d) != gradients for d in result[1:]):
+        raise TypeError(
+            f"{jet.__name__} has {gradients} gradients, so d1 and d2 must be tuples of {gradients}, got {result!r}"
+        )
+    return len(result) - 1

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .checks import ELEMENTARY, check_function, check_plain, check_signature
+from .checks import ELEMENTARY, check_function, check_plain, check_signature, order_of
 from .domain import REAL, Declared, Domain, names_of, settled
-from .frozen import Written, named, of_users, remade, told, written
+from .frozen import Written, kept, named, of_users, remade, told, written
 from .respect import check_names as check_names_of_inputs
-from .respect import composed
+from .respect import check_rules, composed, try_rules
 from .whole import check_constant, refuse_unknown, whole
 from .wording import listed, shown
 
@@ -155,10 +155,15 @@ class Parametrised:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Parametrised):
             return NotImplemented
-        return (self.name, self.identity, self._values) == (other.name, other.identity, other._values)
+        return (self.name, self.by, self.identity, self._values) == (
+            other.name,
+            other.by,
+            other.identity,
+            other._values,
+        )
 
     def __hash__(self) -> int:
-        return hash((self.name, self._values))
+        return hash((self.name, self.by, self._values))
 
 
 class Definition(Parametrised):
@@ -187,16 +192,18 @@ class Definition(Parametrised):
         defaults = jet.__defaults__ or ()
         names = jet.__code__.co_varnames[: jet.__code__.co_argcount]
         split = len(names) - len(defaults)
-        check_signature(jet, names, split, (*domains, *(wrt or ()), *(others or {})))
+        check_signature(jet, names, split, (*domains, *(wrt or ())))
         self.others = dict(others or {})
+        check_rules(jet, self.others, names[:split], wrt or names[:1])
         if of_users(jet.__module__):
             options = {"wrt": wrt, "rooted": rooted, "name": name, "doc": doc}
+            domains = kept(domains, jet.__name__)
             rest = (*options.values(), told(domains), *self.others)
             functions = [f for f in (jet, constant, *self.others.values()) if f is not None]
             self.written = written(functions, jet.__name__, jet.__module__, jet.__qualname__, rest, instead)
-            kept, instead = dict(zip(functions, self.written.functions, strict=True)), self.written.beside
-            jet, constant = kept[jet], constant and kept[constant]
-            self.others = {n: kept[f] for n, f in self.others.items()}
+            copies, instead = dict(zip(functions, self.written.functions, strict=True)), self.written.beside
+            jet, constant = copies[jet], constant and copies[constant]
+            self.others = {n: copies[f] for n, f in self.others.items()}
             self.written.remake(
                 type(self).__mro__[1], jet, **options, domains=domains, instead=instead, constant=constant,
                 others=self.others,
@@ -214,7 +221,8 @@ class Definition(Parametrised):
         )
         self.rooted = rooted
         self.untested = ("none",) * split
-        self.order = _order(jet, [d.inner_point for d in self.domains], self._values, len(self.wrt))
+        self.order = order_of(jet, [d.inner_point for d in self.domains], self._values, len(self.wrt))
+        try_rules(jet, self.others, [*(d.inner_point for d in self.domains), *self._values])
         if constant is not None:
             check_function(constant, jet.__name__)
             check_constant(jet, constant, self.order)
@@ -227,13 +235,18 @@ class Definition(Parametrised):
         self.jet = self._jet
         if self._instead is not None:
             self.jet = self._instead(*[self.values[n] for n in names_of(self._instead)]) or self._jet
+        parts = [self.jet]
         if self._constant is not None and self.values.get("full"):
             refuse_unknown(self.name, self._constant, [d.inner_point for d in self.domains], self.values)
             self.jet = whole(self.jet, self._constant)
+            parts.append(self.jet)
         if self.by:
             other = next(n for n in self.by if n in self.others)
             form = 1 if len(self.by) == 1 else (0, 1) if other == self.by[1] else (1, 0)
             self.jet = composed(self.jet, self.others[other], form)
+            parts.append(self.jet)
+        if self.written is not None:
+            self.written.made.update(parts)  # kernels are made of these, too
 
     def _turn_to(self, names: tuple[str, ...]) -> None:
         """Have the derivatives be with respect to these inputs: the definition's, or one with a rule, or both."""
@@ -254,19 +267,7 @@ class Definition(Parametrised):
     @property
     def identity(self) -> Any:
         """Its function."""
-        return self.jet if self.by else self._jet
-
-
-def _order(jet: Callable[..., Any], point: list[float], values: tuple[float, ...], gradients: int) -> int:
-    """How many derivatives the function returns, seen at some point inside its domains."""
-    result = jet(*point, *values)
-    if not isinstance(result, tuple) or len(result) not in (2, 3):
-        raise TypeError(f"{jet.__name__} must return (value, d1, d2) or (value, d1), got {result!r}")
-    if gradients > 1 and any(not isinstance(d, tuple) or len(d) != gradients for d in result[1:]):
-        raise TypeError(
-            f"{jet.__name__} has {gradients} gradients, so d1 and d2 must be tuples of {gradients}, got {result!r}"
-        )
-    return len(result) - 1
+        return self._jet
 
 
 def _own(loss: str, parameter: str, declared: Declared) -> Domain:

@@ -17,7 +17,7 @@ from importlib import import_module
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
-gone: list[Callable[[frozenset[Any]], object]] = []
+gone: list[Callable[[set[Any]], object]] = []
 """Called with the functions of a definition of which there is no loss left."""
 
 
@@ -27,7 +27,9 @@ class Written:
     def __init__(self, functions: tuple[FunctionType, ...], beside: FunctionType | None) -> None:
         self.functions = functions
         self.beside = beside
-        weakref.finalize(self, _let_go, frozenset(functions)).atexit = False
+        self.made: set[Any] = {*functions}
+        """What kernels may be made of: the functions, and those that are composed of them."""
+        weakref.finalize(self, _let_go, self.made).atexit = False
 
     def remake(self, kind: type, *given: Any, **options: Any) -> None:
         """Remember what the loss is made by."""
@@ -42,7 +44,7 @@ def of_users(module: str) -> bool:
 _written: weakref.WeakValueDictionary[str, Written] = weakref.WeakValueDictionary()
 
 
-def _let_go(functions: frozenset[Any]) -> None:
+def _let_go(functions: set[Any]) -> None:
     for forget in gone:
         forget(functions)
 
@@ -77,7 +79,38 @@ def _glance(fn: FunctionType) -> list[Any]:
     """What tells apart functions that no kernel is made of: they may refer to anything."""
     values = [fn.__globals__.get(name) for name in sorted(globals_of(fn.__code__))]
     values += [cell.cell_contents for cell in fn.__closure__ or ()]
-    return [fn.__code__, *(content(v) if isinstance(v, FunctionType) else v for v in values)]
+    return [_said(fn.__code__), fn.__defaults__, *map(_seen, values)]
+
+
+def _seen(value: Any) -> Any:
+    """A value, or what it consists of where two may look alike."""
+    slots = getattr(value, "__slots__", ())
+    return content(value) if isinstance(value, FunctionType) else [getattr(value, n) for n in slots] or value
+
+
+def _said(code: CodeType) -> tuple[Any, ...]:
+    """What a function does, without where it lies."""
+    constants = [_said(c) if isinstance(c, CodeType) else c for c in code.co_consts]
+    return code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants
+
+
+def until_gone(function: Any) -> Any:
+    """Remember what a function of a definition's function makes, until there is no loss of that left."""
+    made: dict[tuple[Any, ...], Any] = {}
+
+    def found(*key: Any) -> Any:
+        try:
+            return made[key]
+        except KeyError:
+            result = made[key] = function(*key)
+            return result
+
+    def forget(functions: Any) -> None:
+        for key in [key for key in list(made) if key[0] in functions]:
+            made.pop(key, None)
+
+    gone.append(forget)
+    return found
 
 
 def named(module: str, name: str, values: Mapping[str, Any]) -> Any:
@@ -95,7 +128,12 @@ def remade(anchor: Any, values: Mapping[str, Any]) -> Any:
 
 def told(domains: Mapping[str, Any]) -> list[Any]:
     """What makes domains differ."""
-    return [(n, d if callable(d) else [getattr(d, each) for each in d.__slots__]) for n, d in sorted(domains.items())]
+    return [(n, _glance(d) if callable(d) else _seen(d)) for n, d in sorted(domains.items())]
+
+
+def kept(domains: Mapping[str, Any], loss: str) -> dict[str, Any]:
+    """Domains, those that are functions of parameters as copies that nothing changes any more."""
+    return {n: _copies([d], loss)[0] if isinstance(d, FunctionType) else d for n, d in domains.items()}
 
 
 def _copies(functions: Iterable[Any], loss: str) -> tuple[Any, ...]:

@@ -60,14 +60,17 @@ def _imported(name: str) -> Any:
 
 def _awaited() -> bool:
     """Whether this thread is amid an import that another thread might have to wait for."""
-    frame = sys._getframe()
+    frame, packages = sys._getframe(), set()
     while frame is not None:
         if frame.f_code.co_name == "<module>":
-            package = str(frame.f_globals.get("__name__")).partition(".")[0]
-            if package in _NEEDED or (package in sys.stdlib_module_names and package != "__main__"):
-                return True
+            packages.add(str(frame.f_globals.get("__name__")).partition(".")[0])
         frame = frame.f_back  # type: ignore[assignment]
-    return False
+    packages.discard("__main__")
+    if not packages or packages & {*_NEEDED, *sys.stdlib_module_names}:
+        return bool(packages)
+    from importlib.metadata import entry_points  # Numba imports its extensions
+
+    return any(each.module.partition(".")[0] in packages for each in entry_points(group="numba_extensions"))
 
 
 _NEEDED = ("fastloss", "llvmlite", "numba", "numpy", "scipy")

@@ -87,7 +87,7 @@ def taken(loss: Any) -> dict[str, Any]:
     if hasattr(loss, "target"):
         for name, does in (
             ("class_weight", loss.classed), ("ignore_index", loss.target in LABELS),
-            ("label_smoothing", loss.smooth), ("return_stats", loss.functions.stats is not None),
+            ("label_smoothing", loss.smooth), ("return_stats", loss.functions.stats is not None and not loss.by),
         ):  # fmt: skip
             if not does:
                 found.pop(name, None)

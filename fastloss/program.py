@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from .checks import check_function, check_names
 from .definition import Parametrised
-from .frozen import Written, of_users, told, written
+from .frozen import Written, kept, of_users, told, written
 from .options import ROW_KEYWORDS
 from .respect import check_names as check_names_of_inputs
 
@@ -148,8 +148,17 @@ class Program(Parametrised):
         unknown = sorted(set(domains) - set(names[split:]) - set(inputs))
         if unknown:
             raise TypeError(f"{name}: the decorator names {', '.join(unknown)}, which is no input and no parameter")
+        if isinstance(exchanged, Program):
+            alike = exchanged.inputs == inputs[::-1] and [*exchanged.parameters] == [*names[split:]]
+        else:
+            alike = exchanged in (None, True, False)
+        if not alike:
+            raise TypeError(f"{name}: exchanged must be a loss of rows of the same two inputs, exchanged, and the same "
+                            f"parameters, got {exchanged!r}")  # fmt: skip
         if of_users(module):
-            rest = (name, inputs, target, smooth, classed, told(domains), doc)
+            domains = kept(domains, name)
+            other = id(exchanged.written or exchanged) if isinstance(exchanged, Program) else exchanged
+            rest = (name, inputs, target, smooth, classed, told(domains), doc, other)
             self.written, functions, variants = _kept(functions, variants, name, module, place or name, rest)
             given = (name, inputs, target, smooth, functions, domains, variants, doc, module, place, classed, exchanged)
             self.written.remake(type(self).__mro__[1], *given)

@@ -110,6 +110,9 @@ class Presented(Parametrised):
         >>> fl.squared_error.with_respect_to("pred", "target").grad([1.0], [0.0])
         (array([2.]), array([-2.]))
         """
+        if self.by:  # a twin's derivatives are its own: start from what the definition differentiates
+            origin: Self = self.__dict__["_origin"].bind(**self.values)
+            return origin.with_respect_to(*names)
         twin = self.bind()
         twin.__dict__["_origin"] = self
         twin._turn_to(names)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from math import inf, isnan
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
+
+from .frozen import until_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ def _whole(*arguments: float) -> Any:
     return rest if rest == inf and value == value else value + rest, d1, d2
 
 
-@cache
+@until_gone
 def whole(jet: Callable[..., Any], constant: Callable[..., float]) -> Callable[..., Any]:
     """`jet`, its value increased by `constant`: a function of the same arguments, with kernels of its own."""
     scope = {"_jet": jet, "_constant": constant, "inf": inf}

@@ -111,3 +111,54 @@ def test_what_has_no_such_derivative() -> None:
         fl.cross_entropy.with_respect_to("target").grad([[0.0, 1.0]], [1])
     with pytest.raises(ValueError, match="cross_entropy: class_weight is given, expected None"):
         fl.cross_entropy.with_respect_to("target").grad([[0.0, 1.0]], [[0.5, 0.5]], class_weight=[1.0, 2.0])
+
+
+@pytest.mark.parametrize("loss", [fl.kl_divergence, fl.huber], ids=lambda loss: loss.name)
+def test_twins_are_losses_apart(loss: Any) -> None:
+    twin = loss.with_respect_to("target")
+    assert twin != loss
+    assert twin == loss.with_respect_to("target") == pickle.loads(pickle.dumps(twin))
+    assert twin.with_respect_to("pred") == loss
+
+
+def of_target(d1: float, d2: float, pred: float, target: float) -> tuple[float, float]:
+    return -d1, d2
+
+
+def short_rule(d1: float, d2: float) -> tuple[float, float]:
+    return -d1, d2
+
+
+def square(pred: float, target: float) -> tuple[float, float, float]:
+    r = pred - target
+    return r * r, 2.0 * r, 2.0
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ({"pred": of_target}, "square: others names pred, expected an input beside the one that it differentiates"),
+        ({"target": "mirrored"}, "square: the rule for target must be a plain Python function, got a str"),
+        ({"target": short_rule}, "square: the rule for target must return two derivatives, given"),
+    ],
+    ids=["pred", "text", "short"],
+)
+def test_rules_are_looked_at_where_they_are_written(others: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        fl.pointwise(others=others)(square)
+    assert fl.pointwise(others={"target": of_target})(square).with_respect_to("target").jet(3.0, 1.0)[1] == -4.0
+
+
+def test_what_exchanges_inputs_is_looked_at_where_it_is_written() -> None:
+    class apart:
+        def fold(p, q, t):
+            return (abs(p - q),), (p,)
+
+        def finish(total):
+            return total, ()
+
+        def grad(p, t):
+            return p, 0.0
+
+    with pytest.raises(TypeError, match="apart: exchanged must be a loss of rows of the same two inputs"):
+        fl.rowwise(targets="none", smooth=False, exchanged=3)(apart)  # type: ignore[arg-type]

@@ -99,3 +99,29 @@ def test_a_root_has_no_axes() -> None:
         ValueError, match="root_mean_squared_error: axis is 0, expected None; the loss is the root of one mean"
     ):
         fl.rmse(X, Y, axis=0)
+
+
+def test_shares_beyond_the_type() -> None:
+    """What float32 reads as 0 is not absent: its NaN stays."""
+    pred, target = np.ones((2, 3), "f4"), np.zeros((2, 3), "f4")
+    pred[0, 0] = np.nan
+    weight = np.array([1e-30, 1e30, 1.0])
+    assert_array_equal(fl.absolute_error(pred, target, axis=1, weight=weight), [np.nan, 1.0])
+    assert_array_equal(fl.absolute_error(pred, target, axis=1, normalizer=1e50), [np.nan, 0.0])
+    large = np.full((2, 3), 1e30, "f4")
+    assert_allclose(fl.absolute_error.value_and_grad(large, target, axis=1, normalizer=1e50)[0], 3e-20, 1e-6)
+    with np.errstate(all="raise"):
+        assert_array_equal(fl.absolute_error(large, target, axis=1, weight=1e-300, normalizer=1e300), [0.0, 0.0])
+
+
+def test_weights_are_not_written_over() -> None:
+    weight, labels = W.copy(), np.array([[1.0, 0.0, -100.0], [1.0, 1.0, 0.0]])
+    for call in (
+        lambda: fl.huber.grad(X, Y, weight=weight, axis=1, out=weight),
+        lambda: fl.bce_with_logits.grad(X, labels, weight=weight, ignore_index=-100, out=weight),
+    ):
+        with pytest.raises(ValueError, match="out overlaps weight; nothing may be written over it"):
+            call()
+    with pytest.raises(ValueError, match="huber: out overlaps pred"):
+        fl.huber(pred := X.copy(), Y, axis=1, out=pred[0, :2])
+    assert_array_equal(weight, W)

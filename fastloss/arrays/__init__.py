@@ -82,6 +82,8 @@ def evaluate(
             break
     adapter = _numpy or _load()
     check = check is None or bool(check)
+    if out is not None and weight is not None and (ignore is not None or axis is not None):
+        load(f"{__name__}.layout").refuse_over(loss.name, out, weight, "weight")  # other weights take its place
     if ignore is not None:
         weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore)
     if axis is not None:

@@ -132,6 +132,21 @@ def check_output(
         raise ValueError(f"{loss}: the arrays of {what} overlap each other")
 
 
+def overlapped(loss: str, name: str, first: str) -> ValueError:
+    """The error for an `out=` that is an input, too: only the first may be replaced, by its own gradient."""
+    over = f"the gradient of {first} may be written over {first} itself, and nothing over anything else"
+    return ValueError(f"{loss}: out overlaps {name}; {over if first else 'nothing may be written over it'}")
+
+
+def refuse_over(loss: str, out: Any, x: Any, name: str) -> None:
+    """Raise for an `out=`, or a part of it, that is in the memory of an array which the kernels do not see."""
+    for a in out if isinstance(out, (tuple, list)) else (out,):
+        if isinstance(a, (tuple, list)):
+            refuse_over(loss, a, x, name)
+        elif isinstance(a, np.ndarray) and isinstance(x, np.ndarray) and overlap(a, x):
+            raise overlapped(loss, name, "")
+
+
 def several(loss: str, out: Any, count: int, names: str) -> tuple[Any, ...]:
     """The arrays of `out=` where a verb has several results."""
     if not isinstance(out, (tuple, list)) or len(out) != count:

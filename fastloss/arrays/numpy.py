@@ -166,8 +166,7 @@ def _given(sweep: Sweep, want: int, out: Any) -> Outputs:
         for j, x in enumerate((*sweep.arrays, *sweep.weights)):
             if layout.overlap(a, x) and not (j == partner == 0 and layout.same_memory(a, x)):
                 name = (*loss.inputs, "weight")[j]
-                raise ValueError(f"{loss.name}: out overlaps {name}; the gradient of {loss.inputs[0]} may be written "
-                                 f"over {loss.inputs[0]} itself, and nothing over anything else")  # fmt: skip
+                raise layout.overlapped(loss.name, name, loss.inputs[0] if loss.wrt[0] == 0 else "")
     return given
 
 

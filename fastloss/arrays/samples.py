@@ -49,22 +49,33 @@ def evaluate(
     samples = tuple(n for k, n in enumerate(shape) if k not in axes)
     kind = np.float64 if all_given[loss.wrt[0]].dtype.char not in "feE" else np.float32
     if want == VALUE and out is not None:
-        layout.check_output(loss.name, out, kind, samples, all_given)
+        layout.check_output(loss.name, out, kind, samples, [])
+        for name, x in zip((*loss.inputs, "weight"), all_given, strict=False):
+            layout.refuse_over(loss.name, out, x, name)
     absent: Any = False
     nothing = 0.0
-    if reduction == "mean":
+    if reduction == "mean" and normalizer is None:
         if given is not None and check:
             _refuse_negative(loss, given)
-        given, absent = _shared(given, shape, axes, normalizer)
+        given, absent = _shared(given, shape, axes, kind)
         if absent.any():
             nothing = mean_of_nothing(loss.name, empty)
-    to = None if want == VALUE else out
-    if not want & VALUE:
-        return all_at_once(loss, want, tuple(arrays), given, "sum", None, "nan", to, backend, check)
-    result = all_at_once(loss, want, tuple(arrays), given, "none", None, "nan", to, backend, check)
-    each, *slopes = result if want & GRAD else (result,)
+    inner = tuple(arrays), given
+    slopes: tuple[Any, ...] = ()
+    if want & VALUE and (want == VALUE or normalizer is None):
+        to = None if want == VALUE else out
+        result = all_at_once(loss, want, *inner, "none", None, "nan", to, backend, check)
+        each, slopes = (result[0], result[1:]) if want & GRAD else (result, ())
+    elif want & VALUE:
+        each = all_at_once(loss, VALUE, *inner, "none", None, "nan", None, backend, check)
+        slopes = (all_at_once(loss, want & ~VALUE, *inner, "mean", normalizer, "nan", out, backend, check),)
+    else:
+        how = "sum" if normalizer is None else "mean"
+        return all_at_once(loss, want, *inner, how, normalizer, "nan", out, backend, check)
     with np.errstate(all="ignore"):
-        value = np.where(absent, nothing, np.asarray(each).sum(axis=axes, dtype=np.float64)).astype(kind)
+        total = np.asarray(each).sum(axis=axes, dtype=np.float64)
+        total = total if normalizer is None else total / float(normalizer)
+        value = np.where(absent, nothing, total).astype(kind)
     if want == VALUE and out is not None:
         out[...] = value
         value = out
@@ -95,19 +106,19 @@ def _refuse_negative(loss: Definition, weight: NDArray[Any]) -> None:
 
 
 def _shared(
-    weight: NDArray[Any] | None, shape: tuple[int, ...], axes: tuple[int, ...], normalizer: Any
+    weight: NDArray[Any] | None, shape: tuple[int, ...], axes: tuple[int, ...], kind: Any
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Each element's share of its sample's mean, and which samples have nothing to average."""
     kept = tuple(n for k, n in enumerate(shape) if k not in axes)
-    present = np.zeros(kept, bool)
-    if normalizer is not None:
-        return np.asarray(1.0 if weight is None else weight, np.float64) / float(normalizer), present
     if weight is None:
         count = prod(shape[k] for k in axes)
-        return np.asarray(1.0 / count if count else 0.0), ~present if not count else present
+        return np.asarray(1.0 / count if count else 0.0), np.full(kept, not count)
     wide = np.broadcast_to(weight, shape)
     with np.errstate(all="ignore"):
         unit = np.abs(wide).max(axis=axes, keepdims=True, initial=0)  # so that no sum leaves its type
         parts = wide / np.where(unit == 0, 1.0, unit).astype(np.float64)
         total = parts.sum(axis=axes, dtype=np.float64, keepdims=True)
-        return parts / np.where(total == 0.0, 1.0, total), (total == 0.0).reshape(kept)
+        shares = np.where(total == 0.0, 0.0, parts / total)
+        # A share that the kernels would read as 0 must not make its element absent.
+        lost = (shares.astype(kind) == 0.0) & (parts != 0.0) & (total != 0.0)
+        return np.where(lost, np.finfo(kind).smallest_subnormal, shares), (total == 0.0).reshape(kept)

@@ -20,6 +20,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..frozen import content, globals_of, gone
+from ..loading import compiling
 
 __all__ = ["bind", "by_definition", "content", "lift", "named", "sources"]
 
@@ -47,10 +48,12 @@ def by_definition(function: F) -> F:
         try:
             return made[key]
         except KeyError:
-            result = made[key] = function(what, *rest)
-            return result
+            with compiling:  # who waited for another's finds it
+                if key not in made:
+                    made[key] = function(what, *rest)
+                return made[key]
 
-    def forget(functions: frozenset[Any]) -> None:
+    def forget(functions: set[Any]) -> None:
         # A finaliser may run at any time: others may be adding to what is looked through.
         stale = [key for key in list(made) if not functions.isdisjoint(getattr(key[0], "definition", key[:1]))]
         _unbind([made.pop(key) for key in stale if key in made])
