@@ -32,7 +32,7 @@ class RowLoss(Presented, Program):
     class_weight : array of length K, optional
         Weight of each class, at least 0. It multiplies the class's target mass, as in torch; what no mass multiplies (a
         z-loss, a teacher's part) is multiplied by what the row is worth: its label's weight, or the mean of the weights
-        under its masses. A row that is worth 0 is absent.
+        under its masses. A row that is worth 0 is absent; in torch its label smoothing still counts.
     ignore_index : int, optional
         Rows with this label are absent.
     label_smoothing : float

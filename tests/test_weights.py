@@ -167,3 +167,44 @@ def test_weights_beyond_the_type_of_a_sum() -> None:
         loss.grad(np.float32(pred), np.array(target), weight=[1e40, 1.0], out=out, normalizer=1e40)
         assert np.isfinite(out).all()
         out[...] = 7.0
+
+
+def test_no_call_hides_the_next_ones_mistake() -> None:
+    """Integer masses of one row look like labels; those of several do not, and prepare the short way."""
+    loss = fl.cross_entropy.bind()
+    for _ in range(2):
+        loss(np.zeros((2, 3)), np.eye(3, dtype=int)[:2])
+        with pytest.raises((TypeError, ValueError), match="binary_cross_entropy_with_logits"):
+            loss(np.zeros(3), np.array([0, 1, 2]))
+
+
+@pytest.mark.parametrize("normalizer", [2.0, 1e30, 1e-30])
+def test_negative_weights_whatever_divides(normalizer: float) -> None:
+    scores, vectors = np.array([[1.0, 2.0], [0.5, 1.0]]), np.array([[2.0, 1.0], [1.0, 1.0]])
+    for loss in (fl.cosine_distance, fl.mse):
+        weight = np.array([-1.0, 2.0]) if loss is fl.cosine_distance else np.array([[-1.0], [2.0]])
+        for out in (None, np.full((2, 2), 7.0)):
+            with pytest.raises(ValueError, match=r"weight\[0(, 0)?\] is -1.0, expected"):
+                loss.grad(scores, vectors, weight=weight, normalizer=normalizer, out=out, backend="serial")
+            assert out is None or (out == 7.0).all()
+
+
+def test_weights_of_what_is_absent_set_no_scale() -> None:
+    z = np.array([[1, 2, 0], [0, 0.5, 3], [1, 1, 0]], "f4")
+    weight, labels = np.array([1e30, 1e-30, 3e-30]), np.array([-100, 0, 1])
+    exact, slope = fl.cross_entropy.value_and_grad(z.astype("f8"), labels, weight=weight, ignore_index=-100)
+    value, grad = fl.cross_entropy.value_and_grad(z, labels, weight=weight, ignore_index=-100)
+    assert_allclose(value, exact, 1e-6)
+    assert_allclose(grad, slope, 1e-6, 1e-9)
+    for class_weight in ([1e30, 1e-30, 3e-30], [1.0, 1e-50, 3e-50]):
+        labels = np.array([1, 2, 1])
+        exact = fl.cross_entropy(z.astype("f8"), labels, class_weight=class_weight)
+        assert_allclose(fl.cross_entropy(z, labels, class_weight=class_weight), exact, 1e-6)
+
+
+def test_class_weights_far_apart_of_masses() -> None:
+    """A weight that is far above a row's worth meets a mass of 0."""
+    z = np.array([[0.0, 1.0], [0.5, 1.0]], "f4")
+    masses = np.array([[0, 1], [0, 1]], "f4")
+    exact = np.log1p(np.exp([-1.0, -0.5])).mean()
+    assert_allclose(fl.cross_entropy(z, masses, class_weight=[1e10, 1e-30]), exact, 1e-6)

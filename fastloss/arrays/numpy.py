@@ -130,7 +130,7 @@ def _denominator(sweep: Sweep, reduction: str, normalizer: Any, check: bool, giv
     """What the sum is divided by. Weights are looked at first where they decide it, or where nothing may be written."""
     divisor = 1.0 if reduction != "mean" else float(sweep.size if normalizer is None else normalizer)
     summed = reduction == "mean" and normalizer is None
-    if sweep.weights and sweep.size and (summed or (check and given and not sweep.loss.checks)):
+    if sweep.weights and sweep.size and (summed or w.apart(divisor) or (check and given and not sweep.loss.checks)):
         found = _weighed(sweep, check, np.float64 if summed or w.apart(divisor) else sweep.kind)
         divisor = found if summed else divisor
     if reduction == "mean" and w.apart(divisor):

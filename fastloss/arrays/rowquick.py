@@ -48,7 +48,8 @@ def _key(inputs: tuple[Any, ...], o: Options, way: int) -> Any:
     pred = inputs[0]
     return (
         o.want, o.reduction, o.backend, o.check, o.label_smoothing, o.ignore_index, type(o.ignore_index), way,
-        pred.shape[-1], inputs[-1].ndim < pred.ndim, pred.size < PARALLEL_FROM, *[x.dtype for x in inputs],
+        pred.shape[-1], pred.ndim > 1, inputs[-1].ndim < pred.ndim, pred.size < PARALLEL_FROM,
+        *[x.dtype for x in inputs],
     )  # fmt: skip
 
 

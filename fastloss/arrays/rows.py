@@ -29,6 +29,8 @@ def evaluate(loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
         sweep = gathered(loss, inputs, options)
         # The target as it was passed: labels that were floats are integers by now.
         own = {loss.inputs[-1]: inputs[-1]} if sweep.labels and type(inputs[-1]) is np.ndarray else {}
+        if type(options.class_weight) is np.ndarray:  # it may be a scaled copy by now
+            own = {**own, "class_weight": options.class_weight}
         given = None if options.out is None else given_outputs(sweep, options.want, options.out, own)
         results = run(sweep, options, given, denominator(sweep, options, given is not None))
     rowquick.remember(sweep, options)
@@ -73,10 +75,12 @@ def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: s
     ]
     target, labels = (None, False) if loss.target == "none" else _target(loss, inputs[-1], pred, axis)
     ignore = rowshapes.ignored(loss, options.ignore_index, labels, target)
-    classes, power = _class_weight(loss, options.class_weight, pred.shape[axis], kind, options.reduction == "mean")
+    smoothing = rowshapes.smoothing(loss, options.label_smoothing)
+    of = target if labels and not smoothing else None
+    classes, power = _class_weight(loss, options, pred.shape[axis], kind, of, ignore)
     sweep = RowSweep(
         loss, scores, target, labels, axis, _weight(loss, weight, options.weight, pred, axis), classes, power,
-        rowshapes.smoothing(loss, options.label_smoothing), ignore, options.reduction == "none", options.backend, kind,
+        smoothing, ignore, options.reduction == "none", options.backend, kind,
         weight,
     )  # fmt: skip
     if target is not None and labels and target.dtype.kind not in "iu":
@@ -99,10 +103,12 @@ def denominator(sweep: RowSweep, options: Options, given: bool) -> float:
     divisor = present if mean else 1.0 if options.normalizer is None else float(options.normalizer)
     if not (mean and counted):  # else class weights are in it
         divisor = weights.times(divisor, sweep.power)
-    if given and check and not mean and not weights.apart(divisor):
-        sweep.total_weight(True, sweep.kind)
+    if check and not mean and (given or weights.apart(divisor)):
+        sweep.total_weight(True, np.float64 if weights.apart(divisor) else sweep.kind)
     if options.reduction == "mean" and weights.apart(divisor) and sweep.rows:
         weight = np.ones((), sweep.kind) if sweep.weight is None else sweep.weight
+        if sweep.weight is not None and (sweep.ignore is not None or sweep.classes):  # the absent do not set the scale
+            weight = np.where(sweep.present(), weight, weight.dtype.type(0))
         sweep.weight, power = weights.near(weight, divisor, sweep.kind)
         if not mean:
             return weights.times(divisor, power)
@@ -133,15 +139,27 @@ def _weight(loss: Program, name: str, x: Any, pred: NDArray[Any], axis: int) -> 
     return weight
 
 
-def _class_weight(loss: Program, x: Any, classes: int, kind: Any, mean: bool) -> tuple[NDArray[Any] | None, int]:
-    """Weights of the classes, and the power of two that those of a mean were multiplied by to be in reach."""
+def _class_weight(
+    loss: Program, options: Options, classes: int, kind: Any, labels: Any, ignore: int | None
+) -> tuple[NDArray[Any] | None, int]:
+    """Weights of the classes, and the power of two that those of a mean were multiplied by to be in reach.
+
+    `labels` are those of the rows where no other class has a mass.
+    """
+    x, mean = options.class_weight, options.reduction == "mean"
     if x is None:
         return None, 0
     weight = read_array(loss, "class_weight", x)
     rowshapes.check_class_weight(loss, weight.shape, classes)
-    rowshapes.check_class_weights(loss, weight, np.float64 if mean else kind)
+    if options.check is not False:
+        rowshapes.check_class_weights(loss, weight, np.float64 if mean else kind)
     with np.errstate(all="ignore"):
         top = float(weight.max())
+        if mean and labels is not None and top > 0.0 and float(weight[weight > 0].min()) < weights.LOW * top:
+            # What no row is labelled with does not set the scale.
+            seen = labels if ignore is None else labels[labels != ignore]
+            weight = np.where(np.isin(np.arange(classes), seen), weight, weight.dtype.type(0))
+            top = float(weight.max())
         if not mean or not weights.apart(top):
             return np.ascontiguousarray(weight, kind), 0
         scaled, power = weights.near(weight, top, kind)

@@ -263,8 +263,10 @@ class RowSweep:
         if self.labels:
             known = (target >= 0) & (target < self.shape[2])
             return ~known | (weight[np.where(known, target, 0).astype(np.intp)] != 0)
-        some = np.moveaxis(target != 0, self.axis, -1)
-        return (some & (weight != 0)).any(axis=-1) | (~some.any(axis=-1) & weight.any())
+        masses = np.moveaxis(target.astype(self.kind), self.axis, -1)
+        some = masses != 0
+        unclear = ~some.any(axis=-1) | ~np.isfinite(masses).all(axis=-1)
+        return (some & (weight != 0)).any(axis=-1) | (unclear & weight.any())
 
     def _raise_label(self) -> None:
         """Find the first label that is out of range, if there is one, and say so."""

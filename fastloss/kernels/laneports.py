@@ -285,7 +285,7 @@ def lane_smooth_dense_mass(arrays: Any, fixed: Any, lanes: Any, k: int, r: int) 
 
 def lane_class_mass(arrays: Any, fixed: Any, lanes: Any, k: int, r: int) -> Any:
     worth = read_share(lanes[1], np.uint64(LANES) + r)
-    return read(arrays[2][0], np.uint64(k)) / worth * lane_raw(arrays, fixed, lanes, k, r)
+    return lane_raw(arrays, fixed, lanes, k, r) * read(arrays[2][0], np.uint64(k)) / worth
 
 
 def present(s: Any, x: Any) -> Any:

@@ -155,7 +155,7 @@ def smooth_dense_mass(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
 
 def class_mass(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
     """Relative to the row's worth, by which everything in it is multiplied."""
-    return read(arrays[2][0], k) / fixed[3] * raw(arrays, fixed, at, k)
+    return raw(arrays, fixed, at, k) * read(arrays[2][0], k) / fixed[3]
 
 
 def label_mass(arrays: Any, fixed: Any, k: int) -> Any:
