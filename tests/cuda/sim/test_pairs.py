@@ -127,7 +127,7 @@ def test_no_rows_and_what_pairs_do_not_have() -> None:
     nothing, x = np.empty((0, 3), "f4"), Hosted(np.ones((2, 3)))
     both(RANKING.value_and_grad, nothing, nothing, reduction="none")
     for options, text in (
-        ({"class_weight": Hosted(np.ones(3))}, "takes no class_weight"), ({"label_smoothing": 0.1}, "label smoothing"),
+        ({"class_weight": Hosted(np.ones(3))}, "class_weight is given, expected None"), ({"label_smoothing": 0.1}, "label smoothing"),
         ({"ignore_index": 1}, "ignore_index is for"), ({"return_stats": True}, "no statistics"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=text):
