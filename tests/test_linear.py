@@ -97,10 +97,11 @@ def test_dense_targets(options: dict[str, Any], chunk: int | None, rng: np.rando
     agree(LINEAR.value_and_grad(hidden, weight, target, bias=bias, chunk=chunk, **options), expected, TOLERANCE["f8"])
 
 
-@pytest.mark.parametrize("options", [{"sample_weight": np.where(np.arange(N) % 2, 1.0, -1.0)[1:], "empty": "zero"}, {"sample_weight": -np.arange(1.0, N)},
-                                     {"class_weight": np.eye(K)[0], "label_smoothing": 0.1, "empty": "zero"}], ids=lambda o: "-".join(o))  # fmt: skip
-def test_weights_that_cancel(options: dict[str, Any], rng: np.random.Generator) -> None:
-    """The row loss's conventions hold: a sum of 0 is the mean of nothing, a negative one divides like any other."""
+@pytest.mark.parametrize(
+    "options", [{"class_weight": np.eye(K)[0], "label_smoothing": 0.1, "empty": "zero"}], ids=lambda o: "-".join(o)
+)
+def test_weights_that_leave_nothing(options: dict[str, Any], rng: np.random.Generator) -> None:
+    """The row loss's conventions hold: a sum of 0 is the mean of nothing."""
     hidden, weight, _, _ = layer(rng)
     hidden, labels = hidden[1:], np.ones(N - 1, int)
     agree(

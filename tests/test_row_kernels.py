@@ -50,7 +50,8 @@ def reference(
         mass = np.eye(k)[y]
     else:
         mass = target.astype(np.float64)
-    worth = mass @ c / mass.sum(axis=1)
+    total = mass.sum(axis=1)
+    worth = np.divide(mass @ c, total, out=np.full(n, c.mean()), where=total != 0.0)
     present = (w * worth).sum()
     w = np.where(worth == 0.0, 0.0, w)
     mass = c * ((1.0 - label_smoothing) * mass + label_smoothing / k)
