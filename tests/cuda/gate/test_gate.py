@@ -48,6 +48,14 @@ LONG = {"accelerated_failure_time_normal", "multiclass_focal_from_probabilities"
 """Losses of so much arithmetic that their loop over a packet is not unrolled in float32 either."""
 
 
+SPILLED = {
+    ("js_distillation", "d", "dense", (8, 0), 32_000): [
+        "48 bytes stack frame, 4 bytes spill stores, 8 bytes spill loads"
+    ]
+}
+"""The one kernel that needs more registers than it may have: all 128, and a word that is kept elsewhere for a moment."""
+
+
 def faults(binary: Binary, single: bool, wide: bool, most: tuple[int, int] = (256, 4), long: bool = False) -> list[str]:
     """What the gate has against a kernel."""
     found, body = [], text(binary)
@@ -59,9 +67,7 @@ def faults(binary: Binary, single: bool, wide: bool, most: tuple[int, int] = (25
     if int(registers[1]) > REGISTERS // (threads * blocks):
         found.append(f"{registers[1]} registers")
     # A loop over a packet may be too long to be unrolled, in float64 above all: the packet then stays in (cached) memory.
-    # And of two words that are kept elsewhere for a moment in float64 (js_distillation for sm_80) nobody will notice.
-    least = 0 if single else 8
-    if any(int(n) > least for n in memory.groups()[long or not single :]):
+    if any(map(int, memory.groups()[long or not single :])):
         found.append(memory[0])
     if single and ".f64" in body:
         found.append(f"{body.count('.f64')} instructions of double precision")
@@ -117,7 +123,8 @@ def test_every_loss_of_rows(loss: Any, classes: int, capability: tuple[int, int]
 def test_rows_of_every_dtype(name: str, stored: str, target: str, capability: tuple[int, int]) -> None:
     for classes in (128, 32_000):
         how = row_plan(fl.LOSSES[name], stored, classes, target=target)
-        assert faults(compiled(how, capability), stored != "d", True, how.bounds) == []
+        known = SPILLED.get((name, stored, target, capability, classes), [])
+        assert faults(compiled(how, capability), stored != "d", True, how.bounds) == known
 
 
 @pytest.mark.parametrize("stored", "fdE")
