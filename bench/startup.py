@@ -115,7 +115,7 @@ def small_calls(rounds: int, libraries: Sequence[str]) -> dict[str, timing.Timin
 
 def guard(rounds: int) -> float:
     """Seconds that the look at the thread pool adds to a parallel call."""
-    from fastloss.kernels import threads
+    from fastloss.kernels.cpu import threads
 
     def nothing(*args: Any) -> None:
         pass

@@ -128,7 +128,7 @@ def floor(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> dict[str, Callab
 
 @cache
 def _bare() -> tuple[Callable[..., None], ...]:
-    from fastloss.kernels import threads
+    from fastloss.kernels.cpu import threads
 
     threads.preload()  # or Numba may take another threading layer than fastloss takes
     import numba

@@ -17,7 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from . import losses
-from .domain import (
+from .define.domain import (
     ABOVE_MINUS_ONE,
     BINARY,
     NON_NEGATIVE,
@@ -30,10 +30,10 @@ from .domain import (
     UNIT,
     Domain,
 )
-from .functions import log_softmax, logsumexp, softmax
+from .define.keywords import RowStats
 from .loss import LOSSES, Loss, pointwise
 from .losses import ALIASES
-from .options import RowStats
+from .losses.functions import log_softmax, logsumexp, softmax
 from .rowloss import RowLoss, pairwise, rowwise
 
 __version__ = "0.1.0"
@@ -76,19 +76,19 @@ __all__ = [
 ]
 
 # What only some programs need, and what costs a tenth of importing NumPy to import.
-_LATER = {"clear_cache": "cache", "get_num_threads": "threads", "set_num_threads": "threads",
+_LATER = {"clear_cache": "cpu.cache", "get_num_threads": "cpu.threads", "set_num_threads": "cpu.threads",
           "synchronize": "cuda.launch"}  # fmt: skip
 
 if TYPE_CHECKING:
     # Written by tools/stubs.py: every loss with what it takes.
     from ._typed import *  # noqa: F403
-    from .kernels.cache import clear_cache
+    from .kernels.cpu.cache import clear_cache
+    from .kernels.cpu.threads import get_num_threads, set_num_threads
     from .kernels.cuda.launch import synchronize
-    from .kernels.threads import get_num_threads, set_num_threads
 
 else:
-    from .linear import linear_cross_entropy
-    from .topk import topk_distillation
+    from .fused.linear import linear_cross_entropy
+    from .fused.topk import topk_distillation
 
     def __getattr__(name: str) -> Any:
         if name not in _LATER:
@@ -101,7 +101,7 @@ else:
 def _unknown(name: str) -> Exception:
     if name.startswith("_") or f"{__name__}.{name}" in sys.modules:  # a module of ours that is being imported
         return AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .names import importing, suggestion
+    from .losses.names import importing, suggestion
 
     text = f"{name!r}: {suggestion(name, __all__)}"
     if importing():

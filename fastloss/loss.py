@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .arrays import evaluate
-from .definition import Definition, Parametrised
-from .options import GRAD, HESS, VALUE
+from .define.elements import Definition, Parametrised
+from .define.keywords import GRAD, HESS, VALUE
 from .registry import LOSSES as LOSSES
 from .signatures import Presented
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .domain import Declared
-    from .options import Backend, Empty, Reduction
-    from .respect import Rule
+    from .define.domain import Declared
+    from .define.keywords import Backend, Empty, Reduction
+    from .define.respect import Rule
 
 L = TypeVar("L", bound=Parametrised)
 
@@ -194,7 +194,7 @@ def pointwise(
     The function takes one to three inputs (no defaults), then its parameters (with defaults), and returns
     ``(value, d1, d2)``, or ``(value, d1)`` where there is no second derivative; the derivatives are with respect to
     the first input. It may use arithmetic, conditional expressions, the functions of ``math`` that are in
-    `fastloss.definition.ELEMENTARY`, constants, and other such functions of its module. Domains of inputs and
+    `fastloss.define.elements.ELEMENTARY`, constants, and other such functions of its module. Domains of inputs and
     parameters go into the decorator; an input's may be a function of parameters, by their names, that returns it.
     Constants and functions are read once, where the loss is defined: it stays what it is if they change later.
 
@@ -204,8 +204,8 @@ def pointwise(
     `constant` is a function of the same arguments that returns it, NaN where it is not known, and ``full=False`` the
     parameter (a `fastloss.SWITCH`) with which callers ask for it. `others` gives derivatives by inputs that the
     function does not differentiate, for ``with_respect_to``: ``others={"target": rule}``, where
-    ``rule(d1, d2, *arguments)`` returns the two of them, given the function's own; `fastloss.respect.mirrored` is the
-    rule of a function of ``pred - target``.
+    ``rule(d1, d2, *arguments)`` returns the two of them, given the function's own; `fastloss.define.respect.mirrored`
+    is the rule of a function of ``pred - target``.
 
     >>> import fastloss as fl
     >>> @fl.pointwise(scale=fl.POSITIVE)

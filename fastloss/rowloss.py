@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .arrays import evaluate_rows
-from .checks import check_plain
+from .define.keywords import GRAD, HESS, VALUE, Options
+from .define.rows import Functions, Pair, Program
+from .define.rules import check_plain
 from .loss import register
-from .options import GRAD, HESS, VALUE, Options
-from .program import Functions, Pair, Program
 from .signatures import Presented
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .domain import Declared
-    from .options import Backend, Empty, Reduction
+    from .define.domain import Declared
+    from .define.keywords import Backend, Empty, Reduction
 
 
 class RowLoss(Presented, Program):
@@ -185,8 +185,8 @@ def rowwise(
 ) -> Callable[[type], RowLoss]:
     """Make a loss of rows of a class that is used as a namespace of functions of one element.
 
-    `fastloss.program.Functions` says what they are; parameters and their defaults stand in the signature of ``fold``,
-    in the order in which all the functions take them, last. `inputs` names the scores and, last, the target;
+    `fastloss.define.rows.Functions` says what they are; parameters and their defaults stand in the signature of
+    ``fold``, in the order in which all the functions take them, last. `inputs` names the scores and, last, the target;
     `targets` says which kinds it may be: ``"labels"``, ``"dense"``, ``"both"`` or ``"none"`` (then it is not among the
     inputs). With ``smooth=False``, and without a target, there is no label smoothing. Without a target ``t`` is 1, or
     the weight that `class_weight` gives the class, where ``classed=True`` says that there are classes.
@@ -241,7 +241,7 @@ def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Declare
 
     Each score is compared with those whose target is smaller, targets being read in the type of the arithmetic (float32
     for scores of float32). Time grows with the number of classes times that of those which are not the row's last.
-    `fastloss.program.Pair` says what the functions are; parameters and their defaults stand in the signature of
+    `fastloss.define.rows.Pair` says what the functions are; parameters and their defaults stand in the signature of
     ``pair``, in the order in which ``share`` takes them, last; what they refer to is read once, here. On a GPU each
     pair is looked at from both its ends: time grows with the square of the number of classes, and ``out`` over the
     scores takes memory for another gradient.

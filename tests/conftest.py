@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from fastloss.kernels import place
+from fastloss.kernels import disk
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -17,7 +17,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if cache is not None:
         kernels = cache.mkdir("kernels")
         kernels.chmod(0o700)
-        if not place._problem(kernels):  # in a checkout that a group can write to, the user's own serve
+        if not disk._problem(kernels):  # in a checkout that a group can write to, the user's own serve
             os.environ["FASTLOSS_CACHE_DIR"] = str(kernels)
         os.environ["XDG_CONFIG_HOME"] = str(cache.mkdir("settings"))  # not the user's
     # Tests that start `python tools/...` must find the package that is tested, installed or not.

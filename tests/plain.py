@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from fastloss.kernels import access, ports, rowplan
 from fastloss.kernels.bind import bind, lift
-from fastloss.kernels.plan import Plan
-from fastloss.kernels.plan import ports as completed
+from fastloss.kernels.cpu import memory as access
+from fastloss.kernels.plan import rows as rowplan
+from fastloss.kernels.plan.elements import Plan
+from fastloss.kernels.plan.elements import ports as completed
+from fastloss.kernels.ports import elements as ports
 
 
 class Plain:

@@ -18,7 +18,7 @@ TOY = '''
 """A kernel of the tests' own: a parallel one, its serial twin, and a count of who ran."""
 import hashlib, types
 import numba, numpy as np
-from fastloss.kernels import cache, threads
+from fastloss.kernels.cpu import cache, threads
 
 BLOCK = 4096
 SIGNATURE = numba.void(numba.types.Array(numba.float64, 1, "C", readonly=True), numba.float64[::1])

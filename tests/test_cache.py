@@ -13,7 +13,8 @@ from typing import Any
 import procs
 import pytest
 
-from fastloss.kernels import cache, place
+from fastloss.kernels import disk
+from fastloss.kernels.cpu import cache
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="owners and modes are POSIX's")
 
@@ -29,7 +30,8 @@ LOADED, COMPILED = "1 0\n", "0 1\n"
 
 DAMAGE = """
 import hashlib, os, pathlib, pickle, random, toy
-from fastloss.kernels import cache, place
+from fastloss.kernels import disk
+from fastloss.kernels.cpu import cache
 
 def use():
     kernel = toy.compiled()
@@ -66,7 +68,7 @@ if os.name == "posix":      # whoever could write to the file could have put any
 ERRORS = """
 import numba, toy
 from numba.core import compiler
-from fastloss.kernels import cache
+from fastloss.kernels.cpu import cache
 
 compiled = []
 original = numba.core.dispatcher._FunctionCompiler.compile
@@ -97,17 +99,18 @@ else:
 
 VANISHING = """
 import errno, shutil, toy
-from fastloss.kernels import cache, place
+from fastloss.kernels import disk
+from fastloss.kernels.cpu import cache
 
 cache.directory()
-real = place._create
+real = disk._create
 def full(path, data):
     real(path, data[:100])
     raise OSError(errno.ENOSPC, "No space left on device")
-place._create = full
+disk._create = full
 toy.result(toy.compiled())
 assert not [p for p in cache.directory().rglob("*") if p.is_file() and p.name != "CACHEDIR.TAG"]
-place._create = real
+disk._create = real
 
 shutil.rmtree(cache.directory())
 cache.directory().write_text("a file where the directory was")
@@ -135,7 +138,7 @@ assert (out == 1.5 * toy.right).all()
 
 USERS = """
 import os, numba, toy
-from fastloss.kernels import cache
+from fastloss.kernels.cpu import cache
 before = numba.config.CACHE_DIR
 assert before == os.environ["NUMBA_CACHE_DIR"]
 kernel = toy.compiled()
@@ -149,7 +152,7 @@ assert uncached.stats.cache_path is None
 
 FORK = """
 import os, threading, toy
-from fastloss.kernels import cache
+from fastloss.kernels.cpu import cache
 from fastloss.loading import compiling
 fn = toy.bound(parallel=True)
 thread = threading.Thread(target=cache.jit, args=(fn, toy.SIGNATURE), kwargs={"parallel": True})
@@ -312,24 +315,24 @@ def test_what_is_made_is_private_whatever_the_umask(tmp_path: Path, monkeypatch:
     before = os.umask(0)
     try:
         with using(monkeypatch, tmp_path / "a" / "b"):
-            place.write("c/d.kernel", b"code")
-            assert place.read("c/d.kernel") == b"code"
+            disk.write("c/d.kernel", b"code")
+            assert disk.read("c/d.kernel") == b"code"
             assert cache.count() == 1
     finally:
         os.umask(before)
     modes = {str(p.relative_to(tmp_path)): stat.S_IMODE(p.stat().st_mode) for p in tmp_path.rglob("*")}
     assert {name for name, mode in modes.items() if mode & 0o077} == set()
-    assert f"a/b/{place.NAME}/c/d.kernel" in modes
+    assert f"a/b/{disk.NAME}/c/d.kernel" in modes
 
 
 @posix
 @pytest.mark.parametrize("below", ["", "c"])
 def test_folders_below_must_not_be_others(below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with using(monkeypatch, tmp_path):
-        place.write("c/d.kernel", b"code")
-        (tmp_path / place.NAME / below).chmod(0o770)
-        assert place.read("c/d.kernel") is None
-        place.write("c/e.kernel", b"code")
+        disk.write("c/d.kernel", b"code")
+        (tmp_path / disk.NAME / below).chmod(0o770)
+        assert disk.read("c/d.kernel") is None
+        disk.write("c/e.kernel", b"code")
         assert not list(tmp_path.rglob("e*"))
 
 
@@ -350,7 +353,7 @@ def test_kernels_that_can_be_read_alone(tmp_path: Path, monkeypatch: pytest.Monk
     """As in a container's image: they are read, and new ones go into the user's own directory, or nowhere."""
     image, home = tmp_path / "image", tmp_path / "home"
     with using(monkeypatch, image):
-        place.write("v/old.kernel", b"old")
+        disk.write("v/old.kernel", b"old")
     kept = sorted(image.rglob("*"))
     allowed = os.access
     monkeypatch.setattr(
@@ -360,9 +363,9 @@ def test_kernels_that_can_be_read_alone(tmp_path: Path, monkeypatch: pytest.Monk
     for there in (True, False):
         with using(monkeypatch, image, HOME=str(home) if there else None):
             assert cache.directory() == image
-            assert place.read("v/old.kernel") == b"old"
-            place.write("v/new.kernel", b"new")
-            assert place.read("v/new.kernel") == (b"new" if there else None)
+            assert disk.read("v/old.kernel") == b"old"
+            disk.write("v/new.kernel", b"new")
+            assert disk.read("v/new.kernel") == (b"new" if there else None)
             assert cache.count() == 1 + there
     assert sorted(image.rglob("*")) == kept
     assert not recwarn.list
@@ -404,9 +407,9 @@ def test_clear_cache_removes_what_was_written_alone(tmp_path: Path, monkeypatch:
             (folder / name).write_bytes(b"keep")
     with using(monkeypatch, tmp_path):
         assert cache.size() == cache.clear_cache() == 0
-        place.write("version/mine.kernel", b"code")
-        place.write("cuda/mine.cubin", b"code")
-        ours = tmp_path / place.NAME
+        disk.write("version/mine.kernel", b"code")
+        disk.write("cuda/mine.cubin", b"code")
+        ours = tmp_path / disk.NAME
         (ours / "version" / "x.tmp.0123.kernel").write_bytes(b"1234")  # of a process that was killed
         (ours / "version" / "notes.txt").write_bytes(b"keep")
         (ours / "version" / "linked").symlink_to(outside)
@@ -414,14 +417,14 @@ def test_clear_cache_removes_what_was_written_alone(tmp_path: Path, monkeypatch:
         assert cache.size() == 2 * 36 + 4
         assert cache.clear_cache() == 2 * 36 + 4
         assert cache.size() == cache.clear_cache() == 0
-        place.write("version/mine.kernel", b"code")
+        disk.write("version/mine.kernel", b"code")
         (ours / "CACHEDIR.TAG").unlink()  # then it is not known to be ours
         assert cache.size() == cache.clear_cache() == 0
-        assert place.read("version/mine.kernel") == b"code"
+        assert disk.read("version/mine.kernel") == b"code"
         ours.rename(tmp_path / "moved")
         ours.symlink_to(tmp_path / "moved")
         assert cache.size() == cache.clear_cache() == 0
-        assert place.read("version/mine.kernel") is None
+        assert disk.read("version/mine.kernel") is None
     assert sum(path.read_bytes() == b"keep" for path in tmp_path.rglob("*") if path.is_file()) == 4 * 6 + 1
 
 
@@ -438,7 +441,7 @@ def test_settings_of_the_compiler_are_told_apart(tmp_path: Path, monkeypatch: py
             assert cache.settings() == cache.settings()
             seen.add(cache.settings())
     assert len(seen) == 7
-    script = "from fastloss.kernels import cache; print(cache.settings())"
+    script = "from fastloss.kernels.cpu import cache; print(cache.settings())"
     seen |= {
         procs.run(script, tmp_path, **{name: v}) for name, v in [("NUMBA_CPU_NAME", "generic"), ("NUMBA_OPT", "max")]
     }

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 import fastloss
-from fastloss import cli, warmup
-from fastloss.cli import ahead, arguments, listing
-from fastloss.demo import common, formulas, gains
-from fastloss.kernels import cache, place, threads
-from fastloss.options import taken
+from fastloss.commands import cli, warmup
+from fastloss.commands.cli import ahead, arguments, listing
+from fastloss.commands.demo import common, formulas, gains
+from fastloss.define.keywords import taken
+from fastloss.kernels import disk
+from fastloss.kernels.cpu import cache, threads
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -284,7 +285,7 @@ def test_cache_that_cannot_be_written(monkeypatch, tmp_path, capsys):
 def test_cache(own_cache, capsys):
     assert cli.main(["cache"]) == 0
     assert capsys.readouterr() == (f"{own_cache}: 0 kernels, 0 bytes\n", "")
-    place.write("some/a.kernel", bytes(2000 - 32))
+    disk.write("some/a.kernel", bytes(2000 - 32))
     assert cli.main(["cache", "--clear"]) == 0
     assert capsys.readouterr().out == f"{own_cache}: 1 kernel, 2.0 kB\nremoved 2.0 kB\n"
     assert cli.main(["cache"]) == 0
@@ -293,7 +294,7 @@ def test_cache(own_cache, capsys):
 
 @pytest.mark.parametrize(("package", "name"), [("sklearn", "scikit-learn"), ("scipy", "SciPy")])
 def test_demo_without_its_extra(package, name, monkeypatch, capsys):
-    for module in [m for m in sys.modules if m.startswith("fastloss.demo") or m.partition(".")[0] == package]:
+    for module in [m for m in sys.modules if m.startswith("fastloss.commands.demo") or m.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.delattr(fastloss, "demo", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
@@ -314,7 +315,7 @@ def test_an_interrupt_that_a_compilation_would_swallow():
     # LLVM calls back into Python, and ctypes goes on after whatever is raised there.
     script = """
 import ctypes, signal
-from fastloss.cli.stop import interruptible
+from fastloss.commands.cli.stop import interruptible
 with interruptible():
     ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))()
     print("went on")

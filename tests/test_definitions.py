@@ -23,7 +23,7 @@ from data import NAMES
 from mpmath import exp, log, loggamma, mp, mpf
 
 import fastloss as fl
-from fastloss.domain import Domain
+from fastloss.define.domain import Domain
 from fastloss.kernels.bind import lift
 
 CASES = [

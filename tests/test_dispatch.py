@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
-from fastloss.arrays import layout, quick
+from fastloss.arrays.host import memory as layout
+from fastloss.arrays.host import recipes as quick
 
 SHAPE = (60, 40)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import fastloss as fl
-from fastloss.options import ROW_KEYWORDS
+from fastloss.define.keywords import ROW_KEYWORDS
 
 ROOT = Path(__file__).parents[1]
 

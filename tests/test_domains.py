@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import fastloss as fl
-from fastloss.domain import BINARY, SIGN, SWITCH, Domain
+from fastloss.define.domain import BINARY, SIGN, SWITCH, Domain
 
 
 def labels(binary: bool) -> Domain:

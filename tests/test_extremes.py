@@ -11,9 +11,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
-from fastloss.arrays import rows
-from fastloss.kernels import threads
-from fastloss.options import VALUE, Options
+from fastloss.arrays.host import rows
+from fastloss.define.keywords import VALUE, Options
+from fastloss.kernels.cpu import threads
 
 ROUNDING = {"f2": 2e-3, "f4": 3e-7, "f8": 1e-15}
 

@@ -13,7 +13,7 @@ from data import draw
 from test_row_templates import sample
 
 import fastloss as fl
-from fastloss.kernels import cpu
+from fastloss.kernels.cpu import compile as cpu
 
 VERBS = {"__call__": 0, "value_and_grad": 1, "grad": 1, "grad_and_hess": 2}
 """How many arrays each verb writes for every input that it differentiates."""

@@ -13,9 +13,9 @@ from data import NAMES, REPRESENTATIVE, draw, gradients
 from numpy.testing import assert_allclose
 
 import fastloss as fl
-from fastloss.kernels.plan import Plan
-from fastloss.kernels.pointwise import BLOCK
-from fastloss.options import GRAD, HESS, VALUE
+from fastloss.define.keywords import GRAD, HESS, VALUE
+from fastloss.kernels.plan.elements import Plan
+from fastloss.kernels.templates.elements import BLOCK
 
 # The kernels' elementary functions are within 2 units in the last place, and a jet makes a few roundings more. What is
 # tested here is that a variant computes the right thing; how accurately is for test_accuracy.py.

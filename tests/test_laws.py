@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
-from fastloss.kernels.pointwise import BLOCK
+from fastloss.kernels.templates.elements import BLOCK
 
 # Two sums of the same float64 terms in another order, or with another factor.
 ROUNDING = 1e-6

@@ -19,7 +19,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from test_definitions import CASES, TYPES, Elementary, error, jet
 
 import fastloss as fl
-from fastloss.domain import Domain
+from fastloss.define.domain import Domain
 from fastloss.kernels.bind import lift
 from fastloss.losses.special import log_factorial
 

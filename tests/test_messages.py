@@ -248,8 +248,8 @@ def test_an_import_of_what_does_not_exist_says_the_same() -> None:
 
 
 def test_other_names_are_of_losses_that_exist() -> None:
-    from fastloss.hints import LOGITS
-    from fastloss.names import PEERS, meant
+    from fastloss.define.hints import LOGITS
+    from fastloss.losses.names import PEERS, meant
 
     known = {*fl.LOSSES, *fl.__all__}
     assert {n for names in PEERS.values() for n in names.split()} <= known

@@ -18,8 +18,8 @@ import procs
 import pytest
 
 import fastloss as fl
-from fastloss import frozen
-from fastloss.frozen import content
+from fastloss.define import frozen
+from fastloss.define.frozen import content
 
 MODULE = """
 import math
@@ -281,7 +281,7 @@ def test_kernels_on_disk_need_no_module_of_the_users(tmp_path: Path) -> None:
     script = f"""
 from types import ModuleType
 import fastloss as fl
-from fastloss.kernels import cache
+from fastloss.kernels.cpu import cache
 made = ModuleType("nowhere")
 exec({MODULE!r}, vars(made))
 before = cache.count()
@@ -289,9 +289,9 @@ assert made.mine([3.0], [1.0], backend="serial") == 15.25
 print(before, cache.count(), *(k.stats.cache_hits for k in KERNELS))
 """
     counted = """
-from fastloss.kernels import cpu
-KERNELS, jit = [], cpu.disk.jit
-cpu.disk.jit = lambda *a, **k: KERNELS.append(jit(*a, **k)) or KERNELS[-1]
+from fastloss.kernels.cpu import compile as cpu
+KERNELS, jit = [], cpu.cache.jit
+cpu.cache.jit = lambda *a, **k: KERNELS.append(jit(*a, **k)) or KERNELS[-1]
 """
     env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache")}
     assert procs.run(counted + script, tmp_path, **env).startswith("0 1 Counter()")

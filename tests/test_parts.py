@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastloss.kernels import parts
+from fastloss.kernels.cpu import parts
 
 
 def libraries(part: Any) -> list[Any]:

@@ -11,6 +11,7 @@ import pytest
 from procs import finish, run, start
 
 import fastloss as fl
+from fastloss.kernels import bind
 
 SETUP = """
 import multiprocessing as mp, os, sys, threading
@@ -135,14 +136,14 @@ def test_second_process_compiles_nothing(tmp_path: Path) -> None:
     script = (
         SETUP
         + """
-from fastloss.kernels import cpu
+from fastloss.kernels.cpu import compile as cpu
 hits = []
-original = cpu.disk.jit
+original = cpu.cache.jit
 def counted(*args, **kwargs):
     kernel = original(*args, **kwargs)
     hits.append((sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values())))
     return kernel
-cpu.disk.jit = counted
+cpu.cache.jit = counted
 work(0); work(1)
 fl.huber.grad_and_hess(pred, target, weight=target)
 fl.gaussian_nll.grad(pred, target, np.ones(n, "f4"), reduction="none")
@@ -178,13 +179,25 @@ def mine(pred, target):
         assert float(run(script, tmp_path, **env)) == expected
 
 
+@pytest.mark.parametrize("folder", ["", "cpu", "plan", "ports", "templates"])
+def test_an_edit_of_any_folder_recompiles(folder: str, tmp_path: Path) -> None:
+    """Or a kernel made of the text before would be served. The GPU's folder is another key's."""
+    kernels = tmp_path / "kernels"
+    shutil.copytree(Path(fl.__file__).parent / "kernels", kernels)
+    before = list(bind._texts(str(kernels), "fastloss.kernels"))
+    for at, new in (("cuda/templates", False), (folder, True)):
+        path = next((kernels / at).glob("[a-z]*.py"))
+        path.write_text(path.read_text() + "AN_EDIT = 1\n")
+        assert (list(bind._texts(str(kernels), "fastloss.kernels")) != before) == new
+
+
 def test_installations_without_sources_keep_kernels(tmp_path: Path) -> None:
     """In an archive, or as bytecode alone, they find those of one another; and an edit is an edit."""
     package = Path(fl.__file__).parent
     shutil.copytree(package, tmp_path / "tree" / "fastloss", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.make_archive(str(tmp_path / "source"), "zip", tmp_path / "tree")
     edited = shutil.copytree(tmp_path / "tree", tmp_path / "edited")
-    with open(edited / "fastloss" / "kernels" / "bits.py", "a") as file:
+    with open(edited / "fastloss" / "kernels" / "cpu" / "bits.py", "a") as file:
         file.write("AN_EDIT = 1\n")
     for tree in (tmp_path / "tree", edited):
         assert compileall.compile_dir(tree, quiet=2, legacy=True)
@@ -192,7 +205,8 @@ def test_installations_without_sources_keep_kernels(tmp_path: Path) -> None:
             source.unlink()
     script = """
 import fastloss as fl
-from fastloss.kernels import bind, cache
+from fastloss.kernels import bind
+from fastloss.kernels.cpu import cache
 before = cache.count()
 assert fl.squared_error([2.0], [0.0]) == 4.0
 print(before, cache.count(), bind.sources(), fl.__file__)
@@ -319,7 +333,7 @@ for moment in (0.03, 0.1, 0.3):
     child(handled, moment)
 child(lambda: (deep(), call()))
 child(from_a_module)
-assert not {"numba", "fastloss.arrays.numpy"} & sys.modules.keys()
+assert not {"numba", "fastloss.arrays.host.elements"} & sys.modules.keys()
 """
 
 

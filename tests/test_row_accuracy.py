@@ -16,8 +16,8 @@ from row_cases import LOSSES, Case, cases
 from row_slack import faults
 from test_definitions import TYPES, Elementary
 
+from fastloss.define.rows import Pair
 from fastloss.kernels.bind import lift
-from fastloss.program import Pair
 
 CASES = [
     pytest.param(name, params, id=f"{name}-{'-'.join(map(str, params.values()))}")

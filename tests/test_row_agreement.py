@@ -16,9 +16,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from test_definitions import Elementary
 
 import fastloss as fl
-from fastloss.arrays import rowsweep
-from fastloss.kernels import cpu, rowplan
+from fastloss.arrays.host import rowsweep
 from fastloss.kernels.bind import bind, lift
+from fastloss.kernels.cpu import compile as cpu
+from fastloss.kernels.plan import rows as rowplan
 
 NAN, INF = math.nan, math.inf
 ROWS_OF: dict[str, list[list[float]]] = {

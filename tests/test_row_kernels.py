@@ -13,7 +13,7 @@ from data import ROWS, watched
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
-from fastloss.arrays import rowquick
+from fastloss.arrays.host import rowrecipes as rowquick
 
 BRAIN = ml_dtypes.bfloat16
 # The elementary functions are within 2 units in the last place of the compute type, an exponential adds its argument's

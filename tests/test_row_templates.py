@@ -11,7 +11,7 @@ from data import ROWS
 from numpy.testing import assert_allclose
 
 import fastloss as fl
-from fastloss.kernels import cpu
+from fastloss.kernels.cpu import compile as cpu
 
 # float64, and elementary functions that are within 2 units in the last place.
 ROUNDING = 1e-12

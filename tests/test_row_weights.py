@@ -12,8 +12,8 @@ from test_row_agreement import uncompiled
 from test_row_kernels import draw
 
 import fastloss as fl
-from fastloss.arrays import rowsweep
-from fastloss.kernels import cpu
+from fastloss.arrays.host import rowsweep
+from fastloss.kernels.cpu import compile as cpu
 
 K, N = 4, 6
 # The same float64 operations on numbers that are three times as large.

@@ -31,7 +31,7 @@ def imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     "path",
-    [ROOT / "loss.py", ROOT / "definition.py", ROOT / "frozen.py", ROOT / "domain.py", *(ROOT / "losses").glob("*.py")],
+    [ROOT / "loss.py", ROOT / "rowloss.py", *(ROOT / "define").glob("*.py"), *(ROOT / "losses").glob("*.py")],
     ids=str,
 )
 def test_definitions_never_import_numba(path: Path) -> None:
@@ -49,18 +49,24 @@ def test_templates_know_no_loss(path: Path) -> None:
     assert not {t.string for t in tokens if t.type == tokenize.NAME and t.string in names}
 
 
+PLAIN = ("native", "keep", "itself")
+"""Ports that a target may give for 16-bit floats and the like: they do nothing."""
+
+
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_only_the_plan_knows_the_variants(path: Path) -> None:
-    """A port's module is completed by plan.py alone; the others see whole kernels."""
-    if path.name in ("plan.py", "ports.py", "rowplan.py", "rowports.py", "laneports.py", "keptports.py", "askports.py"):
+    """Ports are chosen by plans alone; the others see whole kernels."""
+    if path.parent.name in ("plan", "ports"):
         return
-    chosen = {"fastloss.kernels.ports." + n for n in ("native", "keep", "itself")}
-    seen = {m for m in imports(path) if m.startswith("fastloss.kernels.ports.")}
+    chosen = {f"fastloss.kernels.ports{n}" for n in ("", ".elements", *(f".elements.{f}" for f in PLAIN))}
+    if path.name == "target.py":
+        chosen.add("fastloss.kernels.ports.kept")  # whose rooms have to be compiled as what allocates
+    seen = {m for m in imports(path) if m.startswith("fastloss.kernels.ports")}
     assert seen <= chosen
 
 
 LEVELS = [
-    "loading", "registry", "wording", "frozen", "domain", "whole", "options", "settings", "hints", "foreign", "checks", "respect", "definition", "program", "signatures", "kernels", "arrays", "loss", "rowloss", "losses", "names", "functions", "chunks", "linear", "topk", "demo", "warmup", "tune", "cli",
+    "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "rowloss", "losses", "fused", "commands",
 ]  # fmt: skip
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from fastloss import cli, settings, tune
-from fastloss.kernels import threads
+from fastloss import settings
+from fastloss.commands import cli, tune
+from fastloss.kernels.cpu import threads
 
 VARIABLE, KEY = settings.PARALLEL_FROM
 
@@ -92,8 +93,8 @@ def test_the_kernels_take_what_the_file_says_and_importing_reads_nothing(file: P
     file.write_text("parallel_from = 1234")
     script = (
         "import sys, fastloss; print('tomllib' in sys.modules, 'fastloss.settings' in sys.modules);"
-        "from fastloss.arrays import quick, rowquick; from fastloss.kernels import plan;"
-        "print(plan.PARALLEL_FROM, quick.PARALLEL_FROM, rowquick.PARALLEL_FROM)"
+        "from fastloss.arrays.host import recipes, rowrecipes; from fastloss.kernels.plan import elements;"
+        "print(*(m.PARALLEL_FROM for m in (elements, recipes, rowrecipes)))"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False False\n1234 1234 1234\n"

@@ -11,9 +11,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
-from fastloss.arrays.layout import NUMBERS, stored
+from fastloss.arrays.host.memory import NUMBERS, stored
 from fastloss.kernels.bind import bind
-from fastloss.kernels.target import Cpu, jit
+from fastloss.kernels.cpu.target import Cpu, jit
 
 BRAIN = np.dtype(ml_dtypes.bfloat16)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import procs
 import pytest
 
-from fastloss.kernels import threads
+from fastloss.kernels.cpu import threads
 
 LAYERS = ("tbb", "omp", "workqueue")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 PRESENT = """
-from fastloss.kernels import threads
+from fastloss.kernels.cpu import threads
 pool = threads.launch()
 print(pool.layer if pool else "none")
 """
@@ -24,7 +24,7 @@ print(pool.layer if pool else "none")
 CONCURRENT = """
 import threading, time
 import toy, numba
-from fastloss.kernels import threads
+from fastloss.kernels.cpu import threads
 
 inside, most = [], 0
 class Pair(toy.Pair):
@@ -66,7 +66,7 @@ assert numba.get_num_threads() == 4
 FORKS = """
 import multiprocessing, os, sys, threading, time
 import toy
-from fastloss.kernels import threads
+from fastloss.kernels.cpu import threads
 
 pair = toy.Pair()
 assert pair.check(3) == (3, 0)
@@ -113,7 +113,7 @@ assert pair.parallel == before + 3      # the parent goes on as it was
 
 FORK_FIRST = """
 import os
-from fastloss.kernels import threads
+from fastloss.kernels.cpu import threads
 import toy
 
 pid = os.fork()
@@ -127,7 +127,7 @@ assert toy.Pair().check() == (1, 0)
 
 LIMITS = """
 import numba, threading
-from fastloss.kernels import threads
+from fastloss.kernels.cpu import threads
 
 seen = []
 def parallel(*args): seen.append(numba.get_num_threads()); return "parallel"
@@ -168,7 +168,7 @@ assert busy == ("serial" if LAYER == "workqueue" else "parallel"), busy
 
 NO_NUMBA = """
 import sys
-from fastloss.kernels import threads
+from fastloss.kernels.cpu import threads
 assert threads.get_num_threads() == 1 and not threads.allowed()
 assert threads.run_parallel(None, lambda a: a, 5) == 5
 threads.set_num_threads(1)
@@ -180,7 +180,7 @@ TORCH = """
 import torch
 torch.set_num_threads(5)
 import toy, numba
-from fastloss.kernels import threads
+from fastloss.kernels.cpu import threads
 assert torch.get_num_threads() == 5     # importing starts nothing
 pair = toy.Pair()
 assert pair.check(3) == (3, 0) and torch.get_num_threads() == 5

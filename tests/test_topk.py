@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
-from fastloss import chunks, topk
+from fastloss.fused import chunks, topk
 
 TOPK = fl.topk_distillation
 N, K, TOP = 11, 7, 3

@@ -15,7 +15,7 @@ import pytest
 from mpmath import mp, mpf
 from numba import float32, float64, njit, void
 
-from fastloss.kernels import vecmath32, vecmath64
+from fastloss.kernels.cpu import vecmath32, vecmath64
 
 MODULES = {"float32": vecmath32, "float64": vecmath64}
 DTYPES = tuple(MODULES)

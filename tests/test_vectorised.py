@@ -10,9 +10,9 @@ import pytest
 from data import NAMES
 
 import fastloss as fl
-from fastloss.kernels import cpu
-from fastloss.kernels.plan import Plan
-from fastloss.options import GRAD, VALUE
+from fastloss.define.keywords import GRAD, VALUE
+from fastloss.kernels.cpu import compile as cpu
+from fastloss.kernels.plan.elements import Plan
 
 PACKED = {
     "x86_64": {"f": r"\bv(f\w+|mul|add|sub|max|min|and\w*|xor)ps\b.*%[yz]mm", "d": r"\bv(f\w+|mul|add|sub|max|min|and\w*|xor)pd\b.*%[yz]mm"},
@@ -29,7 +29,7 @@ RUNTIME = re.compile(r"^NRT_|^_?numba_|^_?Py[A-Z_]|fastloss.*pointwise")
 @pytest.mark.parametrize("name", NAMES)
 def test_packed_and_no_call(name: str, compute: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Numba keeps no assembly of a kernel that it finds on disk.
-    monkeypatch.setattr(cpu.disk, "jit", partial(cpu.disk.jit, cache=False))
+    monkeypatch.setattr(cpu.cache, "jit", partial(cpu.cache.jit, cache=False))
     loss = fl.LOSSES[name]
     plan = Plan(
         loss.jet, loss.order, len(loss.parameters), loss.wrt, VALUE | GRAD, False, (compute,) * len(loss.inputs), "",

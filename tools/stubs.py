@@ -17,11 +17,11 @@ HEAD = '''"""Every loss with what it takes. Written by tools/stubs.py."""
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec
 
-from .linear import LinearLoss
+from .define.keywords import Backend, Empty, Reduction
+from .fused.linear import LinearLoss
+from .fused.topk import TopKDistillation
 from .loss import Loss
-from .options import Backend, Empty, Reduction
 from .rowloss import RowLoss
-from .topk import TopKDistillation
 
 P = ParamSpec("P")
 

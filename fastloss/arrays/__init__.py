@@ -11,9 +11,9 @@ from ..loading import load
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..definition import Definition
-    from ..options import Options
-    from ..program import Program
+    from ..define.elements import Definition
+    from ..define.keywords import Options
+    from ..define.rows import Program
 
 _FOREIGN = frozenset(["torch", "cupy", "jax", "jaxlib", "dask", "tensorflow"])
 """Libraries whose arrays are not NumPy's to convert: copying them silently would move data or drop a gradient."""
@@ -28,14 +28,14 @@ _rows: Any = None
 def _load() -> Any:
     """The NumPy adapter, loaded by the first call: a program that only names a loss need not wait for it."""
     global _numpy
-    _numpy = load(f"{__name__}.numpy")
+    _numpy = load(f"{__name__}.host.elements")
     return _numpy
 
 
 def _load_rows() -> Any:
     """The same for rows."""
     global _rows
-    _rows = load(f"{__name__}.rows")
+    _rows = load(f"{__name__}.host.rows")
     return _rows
 
 
@@ -74,7 +74,7 @@ def evaluate(
                     ))  # fmt: skip
                 if ignore is not None:
                     weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore, face)
-                return load(f"{__name__}.gpu.pointwise").evaluate(
+                return load(f"{__name__}.gpu.elements").evaluate(
                     face, loss, want, inputs, weight, reduction, normalizer, empty, out, backend,
                     None if check is None else bool(check),
                 )  # fmt: skip
@@ -83,7 +83,7 @@ def evaluate(
     adapter = _numpy or _load()
     check = check is None or bool(check)
     if out is not None and weight is not None and (ignore is not None or axis is not None):
-        load(f"{__name__}.layout").refuse_over(loss.name, out, weight, "weight")  # other weights take its place
+        load(f"{__name__}.host.memory").refuse_over(loss.name, out, weight, "weight")  # other weights take its place
     if ignore is not None:
         weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore)
     if axis is not None:
@@ -151,7 +151,7 @@ def _by_name(
     """Inputs that were passed by name, in their places; what is left are parameters."""
     names, rest = loss.inputs, dict(given)
     if len(inputs) > len(names):
-        from ..hints import too_many
+        from ..define.hints import too_many
 
         raise too_many(loss, inputs)
     for other, place in ELSEWHERE.items():
@@ -161,7 +161,7 @@ def _by_name(
     arranged = list(inputs)
     for name in names[len(inputs) :]:
         if name not in rest:
-            from ..hints import missing
+            from ..define.hints import missing
 
             raise missing(loss, name, rest)
         arranged.append(rest.pop(name))
@@ -185,6 +185,6 @@ def refuse_foreign(loss: Definition | Program, inputs: tuple[Any, ...], names: t
     for name, x in zip(names, inputs, strict=True):
         kind = type(x)
         if kind.__module__.partition(".")[0] in _FOREIGN or hasattr(kind, "__cuda_array_interface__"):
-            from ..foreign import refused
+            from .foreign import refused
 
             raise refused(loss.name, name, x)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..wording import shown
-from . import layout, rowshapes
-from .numpy import read_array
+from ..define.wording import shown
+from . import shapes as rowshapes
+from .host import memory as layout
+from .host.elements import read_array
 
 if TYPE_CHECKING:
-    from ..definition import Definition
+    from ..define.elements import Definition
 
 
 def ignoring(loss: Definition, inputs: tuple[Any, ...], weight: Any, index: Any, face: Any = None) -> Any:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..options import GRAD, VALUE, check_options, mean_of_nothing
-from ..wording import shown
-from . import layout
-from .numpy import evaluate as all_at_once
-from .numpy import read_array
+from ..define.keywords import GRAD, VALUE, check_options, mean_of_nothing
+from ..define.wording import shown
+from .host import memory as layout
+from .host.elements import evaluate as all_at_once
+from .host.elements import read_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..definition import Definition
+    from ..define.elements import Definition
 
 
 def evaluate(

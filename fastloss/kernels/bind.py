@@ -19,13 +19,13 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ..frozen import content, globals_of, gone
+from ..define.frozen import content, globals_of, gone
 from ..loading import compiling
 
 __all__ = ["bind", "by_definition", "content", "lift", "named", "sources"]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -175,7 +175,7 @@ def _retyped(constant: Any, kind: Any) -> Any:
 
 @cache
 def sources(package: str = __package__) -> str:
-    """A hash of a package of kernels and of the compiler's version: any edit there recompiles everything.
+    """A hash of a package of kernels, folders and all, and of the compiler's version: any edit recompiles everything.
 
     Definitions are not in it, `content` sees to each of them. Where there are no sources, in an archive or an
     installation of bytecode alone, it is of what the modules were compiled to.
@@ -184,16 +184,24 @@ def sources(package: str = __package__) -> str:
     import numba
 
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
-    folders = sys.modules[package].__path__
-    texts = sorted(Path(folders[0]).glob("*.py"))
-    for path in texts:
-        digest.update(path.read_bytes())
-    for found in () if texts else sorted(pkgutil.iter_modules(folders), key=lambda each: each.name):
-        name = f"{package}.{found.name}"
-        spec = found.module_finder.find_spec(name, None)
-        loader: Any = None if spec is None else spec.loader
-        digest.update(_told_code(loader.get_code(name)).encode())
+    for text in _texts(sys.modules[package].__path__[0], package):
+        digest.update(text)
     return digest.hexdigest()
+
+
+def _texts(folder: str, package: str) -> Iterator[bytes]:
+    """The source, or the code, of each module of a package and of those in it, the GPU's left out."""
+    texts = sorted(Path(folder).glob("*.py"))
+    for path in texts:
+        yield path.read_bytes()
+    for found in sorted(pkgutil.iter_modules([folder]), key=lambda each: each.name):
+        name = f"{package}.{found.name}"
+        if found.ispkg and found.name != "cuda":
+            yield from _texts(f"{folder}/{found.name}", name)
+        elif not found.ispkg and not texts:
+            spec = found.module_finder.find_spec(name, None)
+            loader: Any = None if spec is None else spec.loader
+            yield _told_code(loader.get_code(name)).encode()
 
 
 def _told_code(code: CodeType) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import BINARY, DIVISOR, NON_NEGATIVE, POSITIVE, SIGN, SWITCH, UNIT, Domain
+from ..define.domain import BINARY, DIVISOR, NON_NEGATIVE, POSITIVE, SIGN, SWITCH, UNIT, Domain
 from ..loss import pointwise
 from .special import Jet, bounded_log, exp_neg, log1p_unit, scaled, sigmoids
 

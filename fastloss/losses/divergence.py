@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..domain import NON_NEGATIVE, UNIT, Domain
+from ..define.domain import NON_NEGATIVE, UNIT, Domain
 from ..rowloss import RowLoss, program_of, rowwise
 from .softmax import Ends, Row, Slope
 from .special import atanh_tail, scaled, sign

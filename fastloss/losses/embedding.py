@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..domain import BINARY, NON_NEGATIVE, SWITCH
+from ..define.domain import BINARY, NON_NEGATIVE, SWITCH
 from ..loss import pointwise
 from .binary import labels, signed
 from .special import Jet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT, Domain
+from ..define.domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT, Domain
 from ..rowloss import rowwise
 from .softmax import Ends, Row, Slope, among, among_masses, below, finish_softmax, missing
 from .special import bounded_log, exp_neg, scaled

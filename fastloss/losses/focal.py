@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT, Domain
+from ..define.domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT, Domain
 from ..loss import pointwise
 from .special import INF, Jet, bounded_log, exp_neg, log1p_unit, scaled
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import NON_NEGATIVE, POSITIVE, REAL, SWITCH, Domain
+from ..define.domain import NON_NEGATIVE, POSITIVE, REAL, SWITCH, Domain
 from ..loss import pointwise
 from .special import HALF_LOG_2PI, INF, NAN, Jet, log_factorial, outweighed, quotient, scaled, sign, times_exp
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT
+from ..define.domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT
 from ..rowloss import program_of, rowwise
 from .softmax import (
     Ends,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import BINARY, POSITIVE, SWITCH
+from ..define.domain import BINARY, POSITIVE, SWITCH
 from ..loss import pointwise
 from .binary import labels, signed
 from .special import Jet, exp_neg

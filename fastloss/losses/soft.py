@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import BINARY, POSITIVE, UNIT
+from ..define.domain import BINARY, POSITIVE, UNIT
 from ..rowloss import rowwise
 from .divergence import jensen, surplus
 from .softmax import Ends, Row, Slope, among, below, missing

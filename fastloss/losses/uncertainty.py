@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..domain import SWITCH
+from ..define.domain import SWITCH
 from ..loss import pointwise
 from .special import HALF_LOG_2PI, INF
 

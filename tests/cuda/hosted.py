@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from fastloss.arrays.gpu.buffers import Buffer, char_of, dtype_of
-from fastloss.program import Pair
+from fastloss.define.rows import Pair
 
 NAME = "hosted"
 

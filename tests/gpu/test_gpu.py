@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from ranking import each_pair, logistic
 
 import fastloss as fl
-from fastloss.kernels.cuda import rowplan
-from fastloss.program import Functions, Pair
+from fastloss.define.rows import Functions, Pair
+from fastloss.kernels.cuda.plan import rows as rowplan
 
 LIBRARIES = installed()
 TYPES = {"f4": np.float32, "f8": np.float64, "f2": np.float16, "bf16": ml_dtypes.bfloat16}
@@ -175,7 +175,7 @@ def test_linear_cross_entropy(name: str, dtype: str, chunk: int | None, rng: np.
 def test_topk_distillation(
     k: int, dtype: str, library: Any, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fastloss.arrays.gpu import topk
+    from fastloss.fused import topk_gpu as topk
 
     monkeypatch.setattr(topk, "CHUNK", 7 * k)
     indices = np.argsort(rng.random((37, k)), axis=1)[:, :8]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def face(name: str) -> Face | None:
     """What can be done with a library's arrays; None where a package only bears its name."""
     try:
-        found: Any = load(f"{__name__}.{name}")
+        found: Any = load(f"{__name__}.libraries.{name}")
     except ImportError:
         return None
     return found  # type: ignore[no-any-return]

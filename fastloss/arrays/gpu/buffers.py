@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .. import layout
+from ..host import memory as layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from contextlib import AbstractContextManager
 
-    from ...definition import Definition
+    from ...define.elements import Definition
+    from ...define.rows import Program
     from ...kernels.cuda.launch import Gpu, Launch
-    from ...program import Program
 
     Shape = tuple[int, ...]
 

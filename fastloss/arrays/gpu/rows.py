@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...kernels.cuda import launch, pointwise, rowplan
-from ...kernels.plan import compute_type
-from ...kernels.rowplan import RowPlan
-from ...options import (
+from ...define.keywords import (
     GPU_BACKENDS,
     GRAD,
     HESS,
@@ -25,17 +22,23 @@ from ...options import (
     packed,
     refuse_reduced,
 )
-from ...program import Pair
-from .. import layout, rowshapes
-from . import tape
+from ...define.rows import Pair
+from ...kernels.cuda import launch
+from ...kernels.cuda.plan import rows as rowplan
+from ...kernels.cuda.templates import elements as pointwise
+from ...kernels.plan.elements import compute_type
+from ...kernels.plan.rows import RowPlan
+from .. import shapes as rowshapes
+from ..host import memory as layout
+from . import recipes as tape
 from .buffers import Buffer, Work, addresses, aligned, read, some_rows
-from .results import aim, handed, outputs, raise_as_on_the_host
+from .outputs import aim, handed, outputs, raise_as_on_the_host
 from .sums import Divisor, Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ...program import Program
+    from ...define.rows import Program
     from .buffers import Face, Shape
 
 DIRECT = 1 << 16

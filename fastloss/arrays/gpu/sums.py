@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...kernels.cuda import pointwise
-from ...kernels.cuda.plan import CombinePlan, CudaPlan
-from ...kernels.cuda.rowplan import width_of
-from ...kernels.plan import sum_plan
-from ...options import VALUE, mean_of_nothing
-from ..weights import largest
+from ...define.keywords import VALUE, mean_of_nothing
+from ...kernels.cuda.plan.elements import CombinePlan, CudaPlan
+from ...kernels.cuda.plan.rows import width_of
+from ...kernels.cuda.templates import elements as pointwise
+from ...kernels.plan.elements import sum_plan
+from ..host.weights import largest
 from .buffers import addresses, aligned
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...options import GRAD, HESS, VALUE
-from ..plan import compute_type
-from .plan import AnyPlan, CombinePlan
-from .rowplan import CudaRowPlan
-from .spreadplan import SpreadPlan
+from ...define.keywords import GRAD, HESS, VALUE
+from ..plan.elements import compute_type
+from .plan.elements import AnyPlan, CombinePlan
+from .plan.rows import CudaRowPlan
+from .plan.sparse import SpreadPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

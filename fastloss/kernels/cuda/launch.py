@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...loading import load
 from .arguments import arguments, flat
-from .plan import AnyPlan, bounds
+from .plan.elements import AnyPlan, bounds
 from .store import machine_code
 
 if TYPE_CHECKING:

@@ -1,18 +1,18 @@
-"""Machine code on disk: one file for each kernel and compute capability, beside the CPU's (see `kernels/place.py`)."""
+"""Machine code on disk: one file for each kernel and compute capability, beside the CPU's (see `kernels/disk.py`)."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from functools import cache
+from functools import cache as once
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from .. import cache as disk
-from .. import place
+from .. import disk
 from ..bind import content, sources
-from .plan import AnyPlan, CombinePlan
-from .spreadplan import SpreadPlan
+from ..cpu import cache
+from .plan.elements import AnyPlan, CombinePlan
+from .plan.sparse import SpreadPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,13 +25,13 @@ def machine_code(
 ) -> tuple[bytes, str]:
     """The code of a kernel and its name in it: from disk, or from `make`, which is then kept."""
     kept = _name(plan, capability)
-    data = place.read(kept)
+    data = disk.read(kept)
     if data is not None:
         entry, _, code = data.partition(b"\0")
         return code, entry.decode("ascii")
-    with disk.compiling():
+    with cache.compiling():
         code, name = make(plan, capability)
-    place.write(kept, name.encode("ascii") + b"\0" + code)
+    disk.write(kept, name.encode("ascii") + b"\0" + code)
     return code, name
 
 
@@ -46,14 +46,14 @@ def _name(plan: AnyPlan, capability: tuple[int, int]) -> str:
     return "cuda/sm_{}{}/{}.{}{}".format(*capability, re.sub(r"[^\w.]", "_", name)[:100], digest, SUFFIX)
 
 
-@cache
+@once
 def _origin() -> str:
     """What all kernels are made of: our sources and the versions of the compiler and of CUDA.
 
     A driver refuses what a later CUDA made, and whoever then installs an earlier one must not find it here.
     """
     made_by = " ".join(map(_version, ("numba-cuda", "cuda-bindings", "cuda-toolkit")))
-    return f"{sources()} {sources(__package__)} {disk.settings()} {made_by}"
+    return f"{sources()} {sources(__package__)} {cache.settings()} {made_by}"
 
 
 def _version(package: str) -> str:

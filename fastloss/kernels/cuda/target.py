@@ -10,17 +10,19 @@ import numpy as np
 from numba import cuda, types
 
 from ..bind import bind, by_definition, lift
-from ..plan import BRAIN, HALF
-from ..ports import keep, native
-from . import device, math32, math64, rowports
+from ..plan.elements import BRAIN, HALF
+from ..ports.elements import keep, native
+from . import intrinsics as device
+from . import math32, math64
 from .arguments import arguments, flat
-from .plan import AnyPlan, bounds, ports, template
-from .ports import data1, data2, data3, one_by_one, one_by_one_back, slopes1, slopes2, values, weights
+from .plan.elements import AnyPlan, bounds, ports, template
+from .ports import rows as rowports
+from .ports.elements import data1, data2, data3, one_by_one, one_by_one_back, slopes1, slopes2, values, weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..rowplan import RowPlan
+    from ..plan.rows import RowPlan
 
 _DECODE = {HALF: device.decode_half, BRAIN: device.decode_brain}
 _ENCODE = {HALF: device.encode_half, BRAIN: device.encode_brain}

@@ -11,9 +11,9 @@ import pytest
 from numba.cuda.cudadrv.devicearray import DeviceNDArray, MappedNDArray
 from numba.cuda.cudadrv.driver import MemoryPointer, binding
 
-from fastloss.arrays.gpu import numba as face
+from fastloss.arrays.gpu.libraries import numba as face
 from fastloss.kernels.cuda import target
-from fastloss.kernels.cuda.plan import CombinePlan
+from fastloss.kernels.cuda.plan.elements import CombinePlan
 
 
 def test_a_linker_older_than_the_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

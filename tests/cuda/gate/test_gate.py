@@ -15,15 +15,16 @@ from numba import cuda, types
 from ranking import each_pair, logistic
 
 import fastloss as fl
-from fastloss.kernels.cuda import spreadplan, target
+from fastloss.define.keywords import GRAD, HESS, VALUE
+from fastloss.define.rows import Pair
+from fastloss.kernels.cuda import target
 from fastloss.kernels.cuda.arguments import arguments, flat
-from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan
-from fastloss.kernels.cuda.rowplan import CudaRowPlan, fitted, parts_of, width_of
+from fastloss.kernels.cuda.plan import sparse as spreadplan
+from fastloss.kernels.cuda.plan.elements import CombinePlan, CudaPlan
+from fastloss.kernels.cuda.plan.rows import CudaRowPlan, fitted, parts_of, width_of
 from fastloss.kernels.cuda.target import Binary, compiled
-from fastloss.kernels.plan import Plan, sum_plan
-from fastloss.kernels.rowplan import RowPlan, census_plan
-from fastloss.options import GRAD, HESS, VALUE
-from fastloss.program import Pair
+from fastloss.kernels.plan.elements import Plan, sum_plan
+from fastloss.kernels.plan.rows import RowPlan, census_plan
 
 LOSSES = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
 CAPABILITIES = [(8, 0), (9, 0)]

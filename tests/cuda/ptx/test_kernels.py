@@ -15,10 +15,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spaces import Memory, of_the_host
 
 import fastloss as fl
-from fastloss.kernels.cuda import pointwise, target
-from fastloss.kernels.cuda.plan import CudaPlan
-from fastloss.kernels.plan import Plan
-from fastloss.options import GRAD, VALUE
+from fastloss.define.keywords import GRAD, VALUE
+from fastloss.kernels.cuda import target
+from fastloss.kernels.cuda.plan.elements import CudaPlan
+from fastloss.kernels.cuda.templates import elements as pointwise
+from fastloss.kernels.plan.elements import Plan
 
 pytestmark = [pytest.mark.usefixtures("hardware"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 POINTWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]

@@ -9,8 +9,10 @@ import pytest
 from pretended import Pretended
 
 from fastloss.arrays import gpu as faces
-from fastloss.kernels.cuda import launch, pointwise, rowplan
-from fastloss.kernels.cuda import rows as template
+from fastloss.kernels.cuda import launch
+from fastloss.kernels.cuda.plan import rows as rowplan
+from fastloss.kernels.cuda.templates import elements as pointwise
+from fastloss.kernels.cuda.templates import rows as template
 
 
 @pytest.fixture

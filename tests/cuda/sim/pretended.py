@@ -12,7 +12,7 @@ from simulated import KINDS, kernel
 
 from fastloss.kernels.cuda.arguments import arguments, flat
 from fastloss.kernels.cuda.launch import SLOTS, Flags, Gpu, Launch
-from fastloss.kernels.cuda.plan import bounds
+from fastloss.kernels.cuda.plan.elements import bounds
 
 
 class Pretended(Gpu):

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from fastloss.kernels import ports as common
+from fastloss.define.keywords import GRAD, HESS, VALUE
 from fastloss.kernels.bind import bind, lift
-from fastloss.kernels.cuda import pointwise, rowplan
-from fastloss.kernels.cuda.plan import ports, template
-from fastloss.kernels.cuda.ports import one_by_one, one_by_one_back
-from fastloss.options import GRAD, HESS, VALUE
+from fastloss.kernels.cuda.plan import rows as rowplan
+from fastloss.kernels.cuda.plan.elements import ports, template
+from fastloss.kernels.cuda.ports.elements import one_by_one, one_by_one_back
+from fastloss.kernels.cuda.templates import elements as pointwise
+from fastloss.kernels.ports import elements as common
 
 KINDS = {"e": np.uint16, "E": np.uint16, "?": np.uint8}
 

@@ -72,11 +72,11 @@ def gpu(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     jax.Array, jax.core = (Array, Tracer), SimpleNamespace(Tracer=Tracer)
     jax.dlpack = SimpleNamespace(from_dlpack=from_dlpack)
     monkeypatch.setitem(sys.modules, "jax", jax)
-    monkeypatch.delitem(sys.modules, "fastloss.arrays.gpu.jax", raising=False)
-    module = import_module("fastloss.arrays.gpu.jax")
+    monkeypatch.delitem(sys.modules, "fastloss.arrays.gpu.libraries.jax", raising=False)
+    module = import_module("fastloss.arrays.gpu.libraries.jax")
     monkeypatch.setattr(faces, "face", lambda name: module if name == "jax" else hosted)
     yield gpu
-    sys.modules.pop("fastloss.arrays.gpu.jax")
+    sys.modules.pop("fastloss.arrays.gpu.libraries.jax")
 
 
 def put(x: Any) -> Any:
@@ -193,7 +193,7 @@ def test_some_library_must_lend_its_arrays(gpu: Any, monkeypatch: pytest.MonkeyP
     with pytest.raises(RuntimeError, match="need torch or CuPy"):
         fl.mse(A, A)
     asked: list[str] = []
-    module = sys.modules["fastloss.arrays.gpu.jax"]
+    module = sys.modules["fastloss.arrays.gpu.libraries.jax"]
     monkeypatch.setattr(module, "face_of", asked.append)
     monkeypatch.setitem(sys.modules, "cupy", ModuleType("cupy"))
     monkeypatch.delitem(sys.modules, "torch", raising=False)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 import fastloss as fl
-from fastloss.kernels import cache
+from fastloss.kernels.cpu import cache
 from fastloss.kernels.cuda import launch, store
 from fastloss.kernels.cuda.arguments import arguments, flat
 from fastloss.kernels.cuda.launch import Driver, Gpu
-from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan
-from fastloss.kernels.plan import Plan
+from fastloss.kernels.cuda.plan.elements import CombinePlan, CudaPlan
+from fastloss.kernels.plan.elements import Plan
 
 PLAN = CombinePlan("f", "d", "averaged", True)
 

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from ranking import logistic
 
 import fastloss as fl
-from fastloss.kernels.cuda import pairs
+from fastloss.kernels.cuda.templates import pairs
 
 pytestmark = [pytest.mark.usefixtures("gpu"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 MARGIN = fl.multilabel_margin

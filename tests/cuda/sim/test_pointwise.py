@@ -11,11 +11,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from simulated import combine, total
 
 import fastloss as fl
-from fastloss.kernels.cuda import pointwise
-from fastloss.kernels.cuda.plan import CombinePlan, CudaPlan
-from fastloss.kernels.cuda.rowplan import width_of
-from fastloss.kernels.plan import Plan, sum_plan
-from fastloss.options import GRAD, HESS, VALUE
+from fastloss.define.keywords import GRAD, HESS, VALUE
+from fastloss.kernels.cuda.plan.elements import CombinePlan, CudaPlan
+from fastloss.kernels.cuda.plan.rows import width_of
+from fastloss.kernels.cuda.templates import elements as pointwise
+from fastloss.kernels.plan.elements import Plan, sum_plan
 
 LOSSES = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
 TYPES = {"f4": np.float32, "f8": np.float64, "f2": np.float16, "bf16": ml_dtypes.bfloat16}

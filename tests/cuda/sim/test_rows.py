@@ -11,11 +11,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from simulated import census, rows
 
 import fastloss as fl
-from fastloss.kernels.cuda import pointwise, rowplan
-from fastloss.kernels.cuda import rows as template
-from fastloss.kernels.rowplan import RowPlan, census_plan
-from fastloss.options import GRAD, HESS, VALUE
-from fastloss.program import Functions
+from fastloss.define.keywords import GRAD, HESS, VALUE
+from fastloss.define.rows import Functions
+from fastloss.kernels.cuda.plan import rows as rowplan
+from fastloss.kernels.cuda.templates import elements as pointwise
+from fastloss.kernels.cuda.templates import rows as template
+from fastloss.kernels.plan.rows import RowPlan, census_plan
 
 LOSSES = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss) and isinstance(loss.functions, Functions)]
 TYPES = {"f4": np.float32, "f8": np.float64, "f2": np.float16, "bf16": ml_dtypes.bfloat16}

@@ -12,9 +12,9 @@ import pytest
 from numba import cuda
 
 import fastloss as fl
-import fastloss.arrays.gpu
+import fastloss.arrays.gpu.libraries
 from fastloss.kernels.cuda import launch
-from fastloss.kernels.cuda.plan import CombinePlan
+from fastloss.kernels.cuda.plan.elements import CombinePlan
 
 EXTRAS = r"arrays on a GPU need fastloss\[cuda13\] or fastloss\[cuda12\], whichever CUDA you have: "
 
@@ -89,10 +89,10 @@ def test_a_stream_of_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
     cupy.cuda = SimpleNamespace(Device=Entered, get_current_stream=lambda: stream)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     # What is set first is taken back afterwards: nobody else gets a face of this CuPy.
-    monkeypatch.setattr(fastloss.arrays.gpu, "cupy", None, raising=False)
-    monkeypatch.setitem(sys.modules, "fastloss.arrays.gpu.cupy", ModuleType("to be imported"))
-    del sys.modules["fastloss.arrays.gpu.cupy"]
-    face = import_module("fastloss.arrays.gpu.cupy")
+    monkeypatch.setattr(fastloss.arrays.gpu.libraries, "cupy", None, raising=False)
+    monkeypatch.setitem(sys.modules, "fastloss.arrays.gpu.libraries.cupy", ModuleType("to be imported"))
+    del sys.modules["fastloss.arrays.gpu.libraries.cupy"]
+    face = import_module("fastloss.arrays.gpu.libraries.cupy")
 
     assert face.stream(1) == 77
     with pytest.raises(ValueError, match="CuPy's current stream is of cuda:1, but the arrays are on cuda:0"):

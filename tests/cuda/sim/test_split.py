@@ -11,9 +11,9 @@ from hosted import Hosted, agree, both, row_data
 from numpy.testing import assert_array_equal
 
 import fastloss as fl
-from fastloss.kernels.cuda import rowplan
-from fastloss.kernels.rowplan import RowPlan
-from fastloss.program import Pair
+from fastloss.define.rows import Pair
+from fastloss.kernels.cuda.plan import rows as rowplan
+from fastloss.kernels.plan.rows import RowPlan
 
 pytestmark = [pytest.mark.usefixtures("gpu"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 LOSSES = [x for x in fl.LOSSES.values() if isinstance(x, fl.RowLoss) and not isinstance(x.functions, Pair)]

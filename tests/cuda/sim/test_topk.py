@@ -10,7 +10,7 @@ from hosted import Hosted, agree, both, raises, to_gpu
 from numpy.testing import assert_array_equal
 
 import fastloss as fl
-from fastloss.arrays.gpu import topk
+from fastloss.fused import topk_gpu as topk
 
 pytestmark = [pytest.mark.usefixtures("gpu"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 TOPK = fl.topk_distillation

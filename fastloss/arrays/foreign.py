@@ -1,0 +1,149 @@
+"""What an error says of an input that is no array of numbers: what it is, what was expected, and what to pass.
+
+Imported where an error is about to be raised, and nowhere else. Other libraries are known by the names of their types.
+"""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+from ..define.wording import shown
+from ..registry import LOSSES
+
+
+def refused(loss: str, name: str, x: Any, array: Any = None, error: Exception | None = None) -> TypeError:
+    """The error for an input that NumPy reads as `array`, or cannot read."""
+    kind = type(x)
+    library = kind.__module__.partition(".")[0]
+    if library in _LIBRARIES:
+        what, hint = _LIBRARIES[library](loss, name, x)
+    elif hasattr(kind, "__cuda_array_interface__"):
+        what, hint = f"is {_named(x)} in GPU memory", f"pass cupy.asarray({name})"
+    elif isinstance(x, np.ma.MaskedArray):
+        what, hint = "is a MaskedArray", f"pass {name}.data, with weight=~numpy.ma.getmaskarray({name})"
+    elif isinstance(x, np.matrix):
+        what, hint = "is a matrix", f"pass numpy.asarray({name})"
+    elif isinstance(x, (str, bytes, os.PathLike)):
+        what, hint = f"is {shown(x)}", "a file is read by numpy.load, pandas or polars before it is passed"
+    elif array is None:
+        what, hint = f"is {_named(x)} that NumPy cannot read", _unequal(error)
+    elif array.ndim == 0 and array.dtype == object:
+        what, hint = (f"is {shown(x)}" if x is None else f"is {_named(x)}"), _single(name, x)
+    else:
+        dtype, hint = getattr(x, "dtype", array.dtype), _of_dtype(name, x, array)
+        what = f"has dtype {dtype}"
+    expected = "real numbers of at most 64 bits" if what.startswith("has dtype") else "an array of real numbers"
+    return TypeError(f"{loss}: {name} {what}, expected {expected}{hint and '; '}{hint}")
+
+
+def _named(x: Any) -> str:
+    kind = type(x)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{'an' if (module or kind.__qualname__)[0] in 'aeiou' else 'a'} {module}{kind.__qualname__}"
+
+
+def _unequal(error: Exception | None) -> str:
+    if "inhomogeneous" in str(error):
+        return "rows of different lengths are padded to one, with weight=0 where there is nothing"
+    return str(error)
+
+
+def _single(name: str, x: Any) -> str:
+    """What to pass for an object that is no sequence."""
+    if hasattr(x, "toarray"):
+        return f"a sparse one becomes dense by {name}.toarray()"
+    if isinstance(x, dict):
+        return f"pass numpy.array(list({name}.values()))"
+    if hasattr(x, "__next__") or isinstance(x, (set, frozenset)):
+        return f"pass a list, as of list({name})"
+    return ""
+
+
+def _of_dtype(name: str, x: Any, array: Any) -> str:
+    """What to pass for an array of a dtype that no kernel reads."""
+    kind = array.dtype.kind
+    if kind in "US":
+        return _of_text(name, x)
+    if kind in "mM":
+        return f"pass the time in a unit, as ({name} - start) / numpy.timedelta64(1, 'D')"
+    if kind in "fi":
+        return f"pass {name}.astype(float)"
+    return "" if kind != "O" else _of_objects(name, x, array)
+
+
+def _of_text(name: str, x: Any) -> str:
+    categories = getattr(getattr(x, "dtype", None), "categories", None)
+    if categories is not None and type(x).__module__.startswith("pandas"):
+        return f"pass the categories' codes, {name}{'.cat' if hasattr(x, 'cat') else ''}.codes"
+    if categories is not None and hasattr(x, "to_physical"):
+        return f"pass the categories' codes, {name}.to_physical()"
+    return f"labels as text become numbers by numpy.unique({name}, return_inverse=True)[1]"
+
+
+def _of_objects(name: str, x: Any, array: Any) -> str:
+    for column, dtype in getattr(getattr(x, "dtypes", None), "items", dict)():
+        if str(dtype) in ("object", "str", "string", "category"):
+            return f"its column {column!r} has dtype {dtype}"
+    first = next((v for v in array.flat if v is not None and v == v and type(v).__name__ != "NAType"), None)
+    if isinstance(first, (str, bytes)) or hasattr(getattr(x, "dtype", None), "categories"):
+        return _of_text(name, x)
+    if isinstance(first, (Number, Decimal)) and hasattr(x, "to_numpy"):
+        return f"pass {name}.to_numpy(float, na_value=numpy.nan); what is missing is then NaN, and absent with weight=0"
+    if isinstance(first, (Number, Decimal)):
+        return f"pass numpy.array({name}, float); None is then NaN, and absent with weight=0"
+    return f"it holds {_named(first)}" if first is not None else ""
+
+
+def _torch(loss: str, name: str, x: Any) -> tuple[str, str]:
+    what = f"is {_named(x)} on the CPU"
+    if getattr(x, "requires_grad", False):
+        return f"{what} that requires a gradient", (
+            f"{loss} computes the gradient itself and records no graph: take value and grad of {name}.detach().numpy() "
+            f"by {loss}.value_and_grad, then {name}.backward(torch.from_numpy(grad)) continues"
+        )
+    return what, f"pass {name}.numpy(), the same memory"
+
+
+def _jax(loss: str, name: str, x: Any) -> tuple[str, str]:
+    own = f"{loss} computes the gradient itself"
+    if "Tracer" in type(x).__name__:
+        return f"is {_named(x)}", f"{own}; jit, grad and vmap reach it by jax.pure_callback"
+    return f"is {_named(x)} on the CPU", f"{own}, and jax.grad does not see it: pass numpy.asarray({name})"
+
+
+def _tensorflow(loss: str, name: str, x: Any) -> tuple[str, str]:
+    return f"is {_named(x)}", f"{loss} computes the gradient itself, and no tape sees it: pass {name}.numpy()"
+
+
+def _dask(loss: str, name: str, x: Any) -> tuple[str, str]:
+    if "array" not in type(x).__module__:
+        return f"is {_named(x)}", f"run it on each partition, by {name}.map_partitions"
+    each = f"functools.partial(fl.{loss}, reduction='none')"
+    rows: Any = LOSSES.get(loss)
+    if not hasattr(rows, "target"):
+        return f"is {_named(x)}", f"run it on each block, by dask.array.map_blocks({each}, ...)"
+    axes = ", ".join(f"{n}, 'ik'" if k < rows.scores else f"{n}, 'i'" for k, n in enumerate(rows.inputs))
+    return f"is {_named(x)}", f"run it on each block, by dask.array.blockwise({each}, 'i', {axes}, concatenate=True)"
+
+
+def _polars(loss: str, name: str, x: Any) -> tuple[str, str]:
+    if type(x).__name__ == "LazyFrame":
+        return "is a polars.LazyFrame", f"pass {name}.collect()"
+    if type(x).__name__ == "Expr":
+        return "is a polars.Expr", f"pass what it gives of a frame, frame.select({name}).to_series()"
+    return f"has dtype {getattr(x, 'dtype', getattr(x, 'dtypes', ''))}", (
+        _of_text(name, x) if hasattr(x, "to_physical") else "cast its columns to numbers"
+    )
+
+
+def _cupy(loss: str, name: str, x: Any) -> tuple[str, str]:
+    return f"is {_named(x)}", f"pass cupy.asnumpy({name})"
+
+
+_LIBRARIES = {"torch": _torch, "jax": _jax, "jaxlib": _jax, "tensorflow": _tensorflow, "dask": _dask, "cupy": _cupy,
+              "polars": _polars}  # fmt: skip

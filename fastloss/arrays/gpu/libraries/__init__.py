@@ -1,0 +1,1 @@
+"""The array libraries whose arrays live on a GPU."""

@@ -1,0 +1,144 @@
+"""CuPy's arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cupy
+import numpy as np
+
+from ..buffers import Buffer, char_of, dtype_of
+
+NAME = "cupy"
+
+
+def owns(x: Any) -> bool:
+    """All of CuPy's arrays are on a GPU."""
+    return isinstance(x, cupy.ndarray)
+
+
+def refused(x: Any) -> str:
+    """Any of them can be taken."""
+    return ""
+
+
+def buffer(x: Any) -> Buffer:
+    """Where it is."""
+    return Buffer(x, x.data.ptr, x.shape, x.strides, char_of(x.dtype), x.device.id)
+
+
+def seen(x: Any) -> tuple[Any, int] | None:
+    """Only in C order."""
+    return ((x.shape, x.dtype, x.device.id), x.data.ptr) if x.flags.c_contiguous else None
+
+
+def address(x: Any) -> int:
+    """Where its first element is."""
+    return x.data.ptr  # type: ignore[no-any-return]
+
+
+def stream(device: int) -> int:
+    """The thread's current stream on that device."""
+    with cupy.cuda.Device(device):
+        current = cupy.cuda.get_current_stream()
+    if getattr(current, "device_id", -1) not in (-1, device):
+        raise ValueError(f"CuPy's current stream is of cuda:{current.device_id}, but the arrays are on cuda:{device}")
+    return int(current.ptr)
+
+
+def current(device: int) -> Any:
+    """Or its kernels would run on another device, and on that one's stream."""
+    return cupy.cuda.Device(device)
+
+
+def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
+    """Of CuPy's pool."""
+    with cupy.cuda.Device(device):
+        return cupy.empty(shape, dtype_of(char))
+
+
+def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any:
+    """Of one number."""
+    with cupy.cuda.Device(device):
+        return cupy.full(shape, number, dtype_of(char))
+
+
+def dense(x: Any, shape: tuple[int, ...]) -> Any:
+    """A copy where the memory is not dense."""
+    with x.device:
+        return cupy.ascontiguousarray(cupy.broadcast_to(x, shape))
+
+
+def cast(x: Any, char: str) -> Any:
+    """In another type."""
+    with x.device:
+        return x.astype(dtype_of(char))
+
+
+def assign(to: Any, x: Any) -> None:
+    """Copy."""
+    with to.device:
+        to[...] = x
+
+
+def moved(x: Any, source: int, destination: int) -> Any:
+    """A view."""
+    return cupy.moveaxis(x, source, destination)
+
+
+def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> Any:
+    """In float64."""
+    with x.device:
+        return x.sum(axis=axes, dtype=np.float64).reshape(shape).astype(dtype_of(char))
+
+
+def product(a: Any, b: Any, to: Any) -> None:
+    """By cuBLAS."""
+    with to.device:
+        cupy.matmul(a, b, out=to)
+
+
+def add_product(a: Any, b: Any, to: Any) -> None:
+    """With the product in between."""
+    with to.device:
+        to += cupy.matmul(a, b)
+
+
+def kept(x: Any, rows: Any) -> Any:
+    """A copy."""
+    with x.device:
+        return cupy.where(rows[:, None], x, x.dtype.type(0))
+
+
+def known(labels: Any, classes: int, ignore: int | None) -> Any:
+    """By its own comparisons."""
+    with labels.device:
+        inside = (labels >= 0) & (labels < classes)
+        return inside if ignore is None else inside & (labels != ignore)
+
+
+def weighed(x: Any, number: int, weight: Any) -> Any:
+    """By its own comparison."""
+    with x.device:
+        return x != number if weight is None else cupy.where(x != number, weight, 0)
+
+
+def hits(top: Any, labels: Any) -> Any:
+    """Where the label is the largest score's."""
+    with top.device:
+        return (top == labels) & (top >= 0)
+
+
+def host(x: Any) -> Any:
+    """A copy."""
+    return cupy.asnumpy(x)
+
+
+def present() -> bool:
+    """Whether it was built for GPUs, and finds one."""
+    return bool(cupy.cuda.is_available())
+
+
+def taken(x: Any) -> Any:
+    """In the same memory."""
+    return cupy.from_dlpack(x)

@@ -1,0 +1,126 @@
+"""Numba's device arrays: memory without arithmetic. They must be dense, and only numbers are broadcast to them."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from ..buffers import Buffer, char_of, dtype_of
+
+NAME = "numba"
+
+
+def owns(x: Any) -> bool:
+    """Whether it is a device array."""
+    kind = type(x)
+    return kind.__module__.partition(".")[0] in ("numba", "numba_cuda") and hasattr(kind, "__cuda_array_interface__")
+
+
+def refused(x: Any) -> str:
+    """What is not dense would have to be copied, which Numba does not do on a device."""
+    return "" if x.flags["C_CONTIGUOUS"] else "is not in C order: Numba does not copy such arrays on a GPU"
+
+
+def buffer(x: Any) -> Buffer:
+    """Where it is."""
+    memory = x.gpu_data  # None where there are no elements
+    device = cuda.get_current_device() if memory is None else memory.context.device
+    return Buffer(x, x.device_ctypes_pointer.value or 0, x.shape, x.strides, char_of(x.dtype), int(device.id))
+
+
+def seen(x: Any) -> tuple[Any, int] | None:
+    """Only in C order, and with elements."""
+    where = buffer(x)
+    return ((where.shape, where.char, where.device), where.address) if where.dense and where.size else None
+
+
+def address(x: Any) -> int:
+    """Where its first element is."""
+    return x.device_ctypes_pointer.value or 0
+
+
+def stream(device: int) -> int:
+    """The default one: Numba has no current stream."""
+    return 0
+
+
+def current(device: int) -> Any:
+    """There is no arithmetic."""
+    return nullcontext()
+
+
+def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
+    """A fresh device array."""
+    with cuda.gpus[device]:
+        return cuda.device_array(shape, dtype_of(char))
+
+
+def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any:
+    """Copied from the host, for want of anything that fills."""
+    with cuda.gpus[device]:
+        return cuda.to_device(np.full(shape, number, dtype_of(char)))
+
+
+def dense(x: Any, shape: tuple[int, ...]) -> Any:
+    """Only as it is."""
+    raise NotImplementedError(f"Numba's device arrays are not broadcast on a GPU: {x.shape} to {shape}")
+
+
+def cast(x: Any, char: str) -> Any:
+    """Only as it is."""
+    raise NotImplementedError(f"Numba's device arrays are not converted on a GPU: {x.dtype} to {dtype_of(char)}")
+
+
+def assign(to: Any, x: Any) -> None:
+    """Copy."""
+    to.copy_to_device(x)
+
+
+def moved(x: Any, source: int, destination: int) -> Any:
+    """Only where it makes no difference."""
+    if source % x.ndim == destination % x.ndim:
+        return x
+    raise NotImplementedError("Numba's device arrays must have the classes on the last axis")
+
+
+def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> Any:
+    """Not possible."""
+    raise NotImplementedError("Numba's device arrays are not added up on a GPU: give pred in the full shape")
+
+
+def product(a: Any, b: Any, to: Any) -> None:
+    """Not possible."""
+    raise NotImplementedError("Numba has no matrix products on a GPU: pass cupy.asarray(hidden) and so on")
+
+
+def add_product(a: Any, b: Any, to: Any) -> None:
+    """Not possible."""
+    product(a, b, to)
+
+
+def kept(x: Any, rows: Any) -> Any:
+    """Not possible: `product` has said so."""
+    return x
+
+
+def known(labels: Any, classes: int, ignore: int | None) -> Any:
+    """Not possible: `product` has said so."""
+    return None
+
+
+def weighed(x: Any, number: int, weight: Any) -> Any:
+    """Not possible."""
+    raise NotImplementedError("Numba's device arrays are not compared on a GPU: pass weight in place of ignore_index")
+
+
+def hits(top: Any, labels: Any) -> Any:
+    """Not possible."""
+    return None
+
+
+def host(x: Any) -> Any:
+    """A copy."""
+    return x.copy_to_host()

@@ -1,0 +1,163 @@
+"""torch's CUDA tensors."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from functools import cache
+from typing import Any
+
+import torch
+
+from ..buffers import Buffer
+
+NAME = "torch"
+
+_CHARS: dict[Any, str] = {
+    torch.float32: "f", torch.float64: "d", torch.float16: "e", torch.bfloat16: "E", torch.bool: "?", torch.int8: "b",
+    torch.uint8: "B", torch.int16: "h", torch.int32: "i", torch.int64: "q",
+}  # fmt: skip
+_CHARS |= {
+    getattr(torch, name): char for name, char in (("uint16", "H"), ("uint32", "I"), ("uint64", "Q"))
+    if hasattr(torch, name)
+}  # fmt: skip
+_TYPES = {char: dtype for dtype, char in _CHARS.items()}
+
+
+def owns(x: Any) -> bool:
+    """Whether it is a tensor on a GPU."""
+    return isinstance(x, torch.Tensor) and x.is_cuda
+
+
+def refused(x: Any) -> str:
+    """A gradient that autograd waits for would be lost; what is not strided has no addresses."""
+    if x.requires_grad and torch.is_grad_enabled():
+        return "requires grad, and no verb is recorded by autograd: pass it detached, x.detach()"
+    if x.is_neg():
+        return "is stored with the other sign, as conjugates' imaginary parts are: pass x.resolve_neg()"
+    return "" if x.layout is torch.strided else f"has layout {x.layout}, expected torch.strided"
+
+
+def buffer(x: Any) -> Buffer:
+    """Where it is."""
+    size = x.element_size()
+    strides = tuple([s * size for s in x.stride()])
+    return Buffer(x, x.data_ptr(), tuple(x.shape), strides, _CHARS.get(x.dtype, ""), x.get_device())
+
+
+def seen(x: Any) -> tuple[Any, int] | None:
+    """Only what nothing needs to be asked about."""
+    if x.layout is not torch.strided or not x.is_contiguous() or refused(x):
+        return None
+    return (x.shape, x.dtype, x.get_device()), x.data_ptr()
+
+
+def address(x: Any) -> int:
+    """Where its first element is."""
+    return x.data_ptr()  # type: ignore[no-any-return]
+
+
+def stream(device: int) -> int:
+    """torch's current stream; by the name that its own compiler uses, which makes no object of it."""
+    if _raw_stream is not None:
+        return int(_raw_stream(device))
+    return int(torch.cuda.current_stream(device).cuda_stream)
+
+
+def current(device: int) -> Any:
+    """torch looks where the tensors are."""
+    return nullcontext()
+
+
+_raw_stream: Any = getattr(torch._C, "_cuda_getCurrentRawStream", None)
+
+
+def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
+    """Of torch's allocator."""
+    return torch.empty(shape, dtype=_TYPES[char], device=_device(device))
+
+
+def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any:
+    """Of one number."""
+    return torch.full(shape, number, dtype=_TYPES[char], device=_device(device))
+
+
+@cache
+def _device(device: int) -> Any:
+    return torch.device("cuda", device)
+
+
+def dense(x: Any, shape: tuple[int, ...]) -> Any:
+    """A copy where the memory is not dense."""
+    return x.detach().expand(shape).contiguous()
+
+
+def cast(x: Any, char: str) -> Any:
+    """In another type."""
+    return x.detach().to(_TYPES[char])
+
+
+def assign(to: Any, x: Any) -> None:
+    """Copy."""
+    to.copy_(x)
+
+
+def moved(x: Any, source: int, destination: int) -> Any:
+    """A view."""
+    return x.movedim(source, destination)
+
+
+def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> Any:
+    """In float64."""
+    return x.sum(dim=axes, dtype=torch.float64).reshape(shape).to(_TYPES[char])
+
+
+def product(a: Any, b: Any, to: Any) -> None:
+    """By cuBLAS."""
+    torch.matmul(a.detach(), b.detach(), out=to)
+
+
+def add_product(a: Any, b: Any, to: Any) -> None:
+    """In one go where the types are the same."""
+    if a.dtype == to.dtype:
+        to.addmm_(a.detach(), b.detach())
+    else:
+        to += a.detach() @ b.detach()
+
+
+def kept(x: Any, rows: Any) -> Any:
+    """A copy."""
+    return x.detach().masked_fill(~rows[:, None], 0.0)
+
+
+def known(labels: Any, classes: int, ignore: int | None) -> Any:
+    """In int64, for torch compares no others with unsigned ones."""
+    wide = labels.long()
+    inside = (wide >= 0) & (wide < classes)
+    return inside if ignore is None else inside & (wide != ignore)
+
+
+def weighed(x: Any, number: int, weight: Any) -> Any:
+    """Of integers in int64, as in `known`."""
+    keep = (x.detach() if x.is_floating_point() else x.long()) != number
+    weight = weight.detach() if owns(weight) else weight
+    return keep if weight is None else torch.where(keep, weight, 0)
+
+
+def hits(top: Any, labels: Any) -> Any:
+    """Where the label is the largest score's."""
+    return (top == labels.long()) & (top >= 0)
+
+
+def host(x: Any) -> Any:
+    """By way of float32 for bfloat16, which loses nothing."""
+    return (x.detach().float() if x.dtype is torch.bfloat16 else x.detach()).cpu().numpy()
+
+
+def present() -> bool:
+    """Whether it was built for GPUs, and finds one."""
+    return bool(torch.cuda.is_available())
+
+
+def taken(x: Any) -> Any:
+    """In the same memory."""
+    return torch.from_dlpack(x)

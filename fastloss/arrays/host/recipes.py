@@ -1,0 +1,202 @@
+"""The common case in as few steps as Python allows: dense arrays of one shape.
+
+A call on eight numbers is all overhead, so what was decided by the first call (options, types, kernel) is kept and
+looked up by them. Anything unusual, and every error, goes the long way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numpy import empty, empty_like, may_share_memory, ndarray
+
+from ...define.keywords import GRAD, HESS, VALUE
+from ...kernels.plan.elements import PARALLEL_FROM, sum_plan
+from . import roots
+from .memory import number
+from .weights import ALL, HIGH, LOW, largest
+
+if TYPE_CHECKING:
+    from ...define.elements import Definition
+    from .sweep import Sweep
+
+
+class Recipe(NamedTuple):
+    """Kernels for a kind of call, and what they are given."""
+
+    kernel: Any
+    slopes: Any
+    """The one of the derivatives, where they need the value first; else None."""
+    checker: Any
+    """One that only checks; None where there is nothing to check, or where the kernel checks on its way."""
+    adder: Any
+    """One that adds up weights; None where a mean does not need it, and the kernel looks at them on its way."""
+    reach: tuple[float, float]
+    """What their sum lies between where nothing needs a second look."""
+    kind: Any
+    parameters: tuple[Any, ...]
+    bounds: tuple[Any, ...]
+    wrt: tuple[int, ...]
+    single: bool
+    """Whether the derivatives are those of the first input alone."""
+    mean: bool
+    each: bool
+
+
+def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check: bool, given: bool) -> None:
+    """Keep what a call of this kind needs, once the long way has found nothing wrong with it."""
+    from ...kernels.cpu import compile as cpu
+    from ...kernels.cpu import threads
+
+    loss, size = sweep.loss, sweep.size
+    arrays = (*sweep.arrays, *sweep.weights)
+    types = [x.dtype for x in arrays]
+    if not size or any(t.char in "eE" for t in types):
+        return
+    if backend != "serial" and size >= PARALLEL_FROM and threads.launch() is None:
+        return  # threads are off for now, and may come back
+    if given and (want == VALUE or (want & HESS and len(loss.wrt) > 1)):
+        return
+    over = sweep.inplace
+    first = check and loss.checks and (given or loss.rooted)
+    mean, each = reduction == "mean", sweep.each and bool(want & VALUE)
+    checker = cpu.runner(sweep.plan(0, True, "C", False), size, backend) if first else None
+    summed = sweep.weights and (mean or (check and given and not loss.checks))
+    adder = cpu.runner(sum_plan(sweep.weights[0].dtype.char, "C"), size, backend) if summed else None
+    slopes = None
+    if loss.rooted:
+        kernel = cpu.runner(sweep.plan(VALUE, False, "C", False), size, backend)
+        if want & ~VALUE:
+            slopes = cpu.runner(sweep.plan(want & ~VALUE, False, "C", over), size, backend)
+    else:
+        kernel = cpu.runner(sweep.plan(want, check and not first, "C", over), size, backend)
+    way = 0 if not given else 2 if over else 1
+    loss.recipes[want, reduction, backend, check, way, size < PARALLEL_FROM, *types] = Recipe(
+        kernel,
+        slopes,
+        checker,
+        adder,
+        (LOW, HIGH) if mean else (0.0, largest(sweep.kind)),
+        sweep.kind,
+        sweep.parameters,
+        loss.bounds(sweep.kind),
+        loss.wrt,
+        loss.wrt == (0,),
+        mean,
+        each,
+    )
+
+
+def evaluate(
+    loss: Definition,
+    want: int,
+    inputs: tuple[Any, ...],
+    weight: Any,
+    reduction: str,
+    out: Any,
+    backend: str | None,
+    check: bool,
+) -> Any:
+    """The verb's result, or None where the call is not of the common kind."""
+    first = inputs[0]
+    if type(first) is not ndarray:
+        return None
+    shape = first.shape
+    arrays = inputs if weight is None else (*inputs, weight)
+    types = []
+    for x in arrays:
+        if type(x) is not ndarray or x.shape != shape or not x.flags.c_contiguous:
+            return None
+        types.append(x.dtype)
+    size, given, way = first.size, (), 0
+    if out is not None:
+        given = out if type(out) is tuple else (out,)
+        way = 2 if given and given[0] is first else 1
+    try:
+        recipe = loss.recipes.get((want, reduction, backend, check, way, size < PARALLEL_FROM, *types))
+    except TypeError:  # an option that cannot be looked up cannot be right either
+        return None
+    if recipe is None or not size or not shape:
+        return None
+    if way and not _fit(out, given, [inputs[k] for k in recipe.wrt], arrays, want):
+        return None
+    return _run(recipe, loss.rooted, want, arrays, weight is not None, given)
+
+
+def _run(recipe: Recipe, root: bool, want: int, arrays: tuple[Any, ...], weighted: bool, given: tuple[Any, ...]) -> Any:
+    kernel, slopes, checker, adder, reach, kind, parameters, bounds, wrt, single, mean, each = recipe
+    first = arrays[0]
+    size = first.size
+    grads: tuple[Any, ...] = ()
+    hesses: tuple[Any, ...] = ()
+    if given:
+        grads, hesses = given[: len(wrt)], given[len(wrt) :]
+    elif want & GRAD:
+        grads = (empty_like(first),) if single else tuple([empty_like(arrays[k]) for k in wrt])
+        if want & HESS:
+            hesses = tuple([empty_like(a) for a in grads])
+    losses: tuple[Any, ...] = (empty(first.shape, kind),) if each else ()
+    data, values, slants, bends = arrays, losses, grads, hesses
+    if first.ndim != 1:
+        data, values, slants, bends = _flat(arrays), _flat(losses), _flat(grads), _flat(hesses)
+    weights: tuple[Any, ...] = ()
+    if weighted:
+        data, weights = data[:-1], data[-1:]
+    if checker is not None and checker(data, weights, parameters, 0.0, 0.0, bounds, (), (), (), size)[1]:
+        return None
+    denominator = size if mean else 1.0
+    if adder is not None:
+        found, flaws = adder(weights, (), (), 1.0, 0.0, ALL, (), (), (), size)
+        if flaws or not reach[0] <= found <= reach[1]:
+            return None
+        denominator = found if mean else 1.0
+    scale = 1.0 / denominator
+    total, flaws = kernel(
+        data, weights, parameters, scale, 0.0, bounds, values, () if root else slants, () if root else bends, size
+    )
+    if flaws:
+        return None
+    value = total / denominator
+    if root:
+        low, high = roots.reach(kind)
+        if not low <= value <= high:
+            return None
+        value, steepness = roots.rooted(value)
+        if slopes is not None:
+            slopes(data, weights, parameters, 0.5 * steepness / denominator, steepness, bounds, (), slants, bends, size)
+    if want == VALUE:
+        return losses[0] if each else number(kind, value)
+    slope = grads[0] if single else grads
+    if want & HESS:
+        return slope, hesses[0] if single else hesses
+    return (losses[0] if each else number(kind, value), slope) if want & VALUE else slope
+
+
+def _flat(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([a.reshape(-1) for a in arrays])
+
+
+def _fit(out: Any, given: tuple[Any, ...], own: list[Any], arrays: tuple[Any, ...], want: int) -> bool:
+    """Whether the derivatives can be written there without a second look."""
+    count = len(own)
+    if want & HESS:
+        if count > 1 or len(given) != 2 or type(out) is not tuple:
+            return False
+        own = [*own, *own]
+    elif want == VALUE or len(given) != count or (count == 1) == (type(out) is tuple):
+        return False
+    return usable(given, own, arrays)
+
+
+def usable(given: tuple[Any, ...], own: list[Any], arrays: tuple[Any, ...]) -> bool:
+    """Whether arrays are as those in `own`, and share no memory: but for the first, which may be the first of all."""
+    for k, a in enumerate(given):
+        if type(a) is not ndarray or a.shape != own[k].shape or a.dtype != own[k].dtype:
+            return False
+        flags = a.flags
+        if not flags.c_contiguous or not flags.writeable:
+            return False
+        for j, x in enumerate(arrays):
+            if may_share_memory(a, x) and not (a is x and j == k == 0):
+                return False
+    return len(given) == 1 or not may_share_memory(*given)

@@ -1,0 +1,83 @@
+"""Roots of means: the root is an ordinary number where the mean, or what it is the mean of, no longer is."""
+
+from __future__ import annotations
+
+from math import frexp, inf, nan, sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...define.keywords import VALUE
+
+if TYPE_CHECKING:
+    from ...define.elements import Definition
+    from .sweep import Outputs, Sweep
+
+NARROW, WIDE = (2.0**-100, 2.0**100), (2.0**-900, 2.0**900)
+"""Between which means of float32 and of float64 have lost nothing."""
+
+STEP = 600
+"""The power of two that inputs are multiplied by, or divided: their squares move from either end to the middle."""
+
+
+def reach(kind: Any) -> tuple[float, float]:
+    """Between which means of this type have lost nothing."""
+    return WIDE if kind is np.float64 else NARROW
+
+
+def rooted(mean: float) -> tuple[float, float]:
+    """The root of a mean of losses, and 1 divided by it: 0 where there is no slope."""
+    root = sqrt(mean) if mean >= 0.0 else nan  # of negative weights
+    return root, 1.0 / root if root > 0.0 else 0.0 if root == 0.0 else root
+
+
+def run(sweep: Sweep, want: int, denominator: float, to: Outputs) -> float:
+    """Write the derivatives; the root. What is out of reach is done again in float64, or with other inputs."""
+    mean = _mean(sweep, denominator)
+    power = 0
+    if _lost(mean, sweep.kind) and denominator < inf:
+        if sweep.kind is not np.float64:
+            sweep.widen()
+            mean = _mean(sweep, denominator)
+        elif homogeneous(sweep.loss):
+            power = _scaled(sweep, STEP if mean < 1.0 else -STEP)
+            mean = _mean(sweep, denominator)
+    root, steepness = rooted(mean)
+    if want & ~VALUE:
+        sweep.run(want & ~VALUE, False, 0.5 * steepness / denominator, steepness, to)
+    if power:
+        with np.errstate(all="ignore"):
+            for a in to.hess:
+                np.ldexp(a, power, out=a)
+            root = float(np.ldexp(root, -power))
+    return root
+
+
+def _mean(sweep: Sweep, denominator: float) -> float:
+    return sweep.run(VALUE, False, 0.0, 0.0, type(sweep).NOWHERE) / denominator
+
+
+def _lost(mean: float, kind: Any) -> bool:
+    low, high = reach(kind)
+    return mean < low or mean > high
+
+
+def homogeneous(loss: Definition) -> bool:
+    """Whether twice the inputs are four times the loss, so that powers of two may be taken out of the root."""
+    points = [[d.inner_point * step + shift for d in loss.domains] for step, shift in ((1.0, 0.25), (0.5, 0.0))]
+    points.append([d.inner_point + 0.5 * k for k, d in enumerate(loss.domains)])
+
+    def at(point: list[float]) -> Any:
+        return loss.jet(*point, *loss.values.values())[0]
+
+    return all(at([2.0 * x for x in point]) == 4.0 * at(point) for point in points)
+
+
+def _scaled(sweep: Sweep, power: int) -> int:
+    """Multiply the inputs by a power of two, one that leaves the largest finite; which."""
+    with np.errstate(all="ignore"):
+        wide = [x.astype(np.float64) for x in sweep.arrays]
+        top = max(float(np.abs(x[np.isfinite(x)]).max(initial=0.0)) for x in wide)
+        power = min(power, 1000 - frexp(top)[1])
+        sweep.take([np.ldexp(x, power) for x in wide])
+    return power

@@ -1,0 +1,127 @@
+"""`fastloss warmup`: kernels compiled ahead, with what each loss took and what that says of the rest."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext, suppress
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Any
+
+from ...loss import LOSSES
+from .arguments import DTYPES
+from .listing import named
+from .machine import contents, kept
+from .stop import FAILED, OK, Stop, check_settings, interruptible, missing, tell
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ..warmup import Unit
+
+COMMON = ("squared_error", "absolute_error", "huber", "binary_cross_entropy_with_logits", "cross_entropy")
+"""What is compiled where no loss is named: the losses that most programs begin with."""
+
+
+def warmup(args: argparse.Namespace) -> int:
+    """Compile, and say what is in the cache then."""
+    from ...kernels.cpu import cache
+    from .. import warmup
+
+    names, dtypes = _asked(args)
+    check_settings()
+    if "bfloat16" in dtypes:
+        try:
+            import ml_dtypes  # noqa: F401
+        except ModuleNotFoundError as error:
+            missing(error, {"ml_dtypes": "ml_dtypes"}, "half")
+    folder = kept()
+    before = cache.count()
+    units = warmup.units(names, dtypes)
+    jobs = min(args.jobs or warmup.cores(), len(units))
+    progress = Progress(units, args.quiet)
+    progress.open(f"compiling {', '.join(names) if len(names) < 7 else f'{len(names)} losses'} "
+                  f"for {', '.join(dtypes)}{f', {jobs} at a time' if jobs > 1 else ''}")  # fmt: skip
+    try:
+        with interruptible() if jobs == 1 else nullcontext():
+            warmup.compile_all(units, jobs, progress.done)
+    finally:
+        progress.close()
+    for (name, dtype), reason in [*progress.failures.items()][:5]:
+        tell(f"fastloss: {name} {dtype}: {reason}")
+    if progress.failures:
+        raise Stop(f"{len(progress.failures)} of {len(names) * len(dtypes)} did not compile", FAILED)
+    after = cache.count()
+    if not after:
+        raise Stop(f"nothing could be stored in {folder}")
+    print(f"{contents(folder)} ({after - before} new)")
+    return OK
+
+
+def _asked(args: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """The losses and the dtypes, each once; `--dtype float32 float64` leaves the second among the losses."""
+    dtypes = [dtype for given in args.dtypes or () for dtype in given]
+    dtypes += [word for word in args.losses if word in DTYPES]
+    words = [word for word in args.losses if word not in DTYPES]
+    if args.all and words:
+        raise Stop(f"warmup: --all compiles all losses; leave out {', '.join(words)} or --all", 2)
+    names = list(LOSSES) if args.all else named(words or COMMON)
+    return names, list(dict.fromkeys(dtypes or ("float32", "float64")))
+
+
+class Progress:
+    """A line for each loss and dtype with what it took; on a terminal a bar, too, of what is left."""
+
+    def __init__(self, units: list[Unit], quiet: bool) -> None:
+        from ..warmup import Estimate
+
+        self.estimate, self.quiet = Estimate(units), quiet
+        self.failures: dict[tuple[str, str], str] = {}
+        self.left = {unit[:2]: sum(other[:2] == unit[:2] for other in units) for unit in units}
+        self.bar: Any = None
+
+    def open(self, line: str) -> None:
+        """Say what is to be done."""
+        if self.quiet:
+            return
+        tell(line)
+        if sys.stderr is not None and sys.stderr.isatty():
+            with suppress(ModuleNotFoundError):
+                from tqdm import tqdm
+
+                form = "{percentage:3.0f}%|{bar}| {elapsed}{postfix}"
+                width = min(get_terminal_size().columns, 100)
+                self.bar = tqdm(total=self.estimate.total, file=sys.stderr, bar_format=form, ncols=width, leave=False)
+
+    def done(self, unit: Unit, seconds: float, reason: str) -> None:
+        """Note a unit, and tell what its loss and dtype took if it was their last."""
+        pair = unit[:2]
+        self.estimate.note(unit, seconds)
+        self.left[pair] -= 1
+        if reason:
+            self.failures.setdefault(pair, reason)
+        if self.quiet:
+            return
+        rest = self.estimate.remaining()
+        if not self.left[pair]:
+            done = sum(not n for n in self.left.values())
+            line = f"{' '.join(pair)}: {duration(self.estimate.taken(pair))} of a core; {done} of {len(self.left)} done"
+            line += f", about {duration(rest)} to go" if rest else ""
+            if self.bar is None:
+                tell(line)
+            else:
+                self.bar.write(line, file=sys.stderr)
+        if self.bar is not None:
+            self.bar.set_postfix_str(f"{' '.join(unit)} done, about {duration(rest)} to go", refresh=False)
+            self.bar.update()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+def duration(seconds: float) -> str:
+    """Seconds as they are told."""
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,173 @@
+"""What the commands and their arguments are; arguments go in any order."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from typing import TYPE_CHECKING, NoReturn
+
+from ... import __version__
+from ...loss import LOSSES
+from ...losses import ALIASES
+from .stop import USAGE, Stop, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+
+HELP = """\
+usage: fastloss COMMAND [ARGUMENT]...
+
+Loss, gradient and Hessian in one pass over the arrays that you already have.
+
+commands:
+  demo      what you gain on this machine, then models trained on real data
+  losses    list the losses, tell all of one, or search them
+  warmup    compile kernels ahead into the cache on disk
+  cache     say where compiled kernels are kept and how much they take
+  bench     measure from how many elements threads pay here
+
+examples:
+  fastloss demo --quick              what you gain, in seconds
+  fastloss losses huber              its formula, domain, parameters, names
+  fastloss losses --search outliers  the losses that speak of outliers
+
+`fastloss COMMAND --help` tells a command's arguments, `fastloss --version` the
+version. In Python: `import fastloss as fl; help(fl.huber)`. Settings of the
+environment: FASTLOSS_NUM_THREADS, FASTLOSS_PARALLEL_FROM, FASTLOSS_CACHE_DIR."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A command's arguments; an error is one line."""
+
+    def __init__(self, command: str, description: str) -> None:
+        super().__init__(f"fastloss {command}", description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Stop, with the nearest argument there is."""
+        known = [option for action in self._actions for option in action.option_strings]
+        given = message.removeprefix("unrecognized arguments: ").split()
+        close = difflib.get_close_matches(given[0], known, 1) if given[0] != message.split()[0] else []
+        hint = f"did you mean {close[0]}?" if close else f"see `{self.prog} --help`"
+        raise Stop(f"{self.prog.removeprefix('fastloss ')}: {message}; {hint}", USAGE)
+
+
+def parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """The command, wherever it stands, and its arguments; `run` runs it."""
+    command = next((word for word in argv if word in COMMANDS), None)
+    if command is None:
+        return argparse.Namespace(run=_without_command, words=list(argv))
+    rest = list(argv)
+    rest.remove(command)
+    parser = COMMANDS[command]()
+    return parser.parse_intermixed_args(rest)
+
+
+def _without_command(args: argparse.Namespace) -> int:
+    words = args.words
+    if "--version" in words:
+        print(f"fastloss {__version__}")
+        return 0
+    if {"-h", "--help", "help"} & set(words):
+        print(HELP)
+        return 0
+    name = next((word for word in words if not word.startswith("-")), None)
+    if not words:
+        tell(HELP)
+        return USAGE
+    if name in LOSSES or name in ALIASES:
+        raise Stop(f"there is no command {name!r}; did you mean `fastloss losses {name}`?", USAGE)
+    close = difflib.get_close_matches(name or words[0], [*COMMANDS, "--help", "--version"], 1)
+    hint = f"did you mean {close[0]}?" if close else f"{', '.join(COMMANDS)}; see `fastloss --help`"
+    raise Stop(f"there is no {'command' if name else 'option'} {name or words[0]!r}; {hint}", USAGE)
+
+
+def _demo() -> Parser:
+    parser = Parser(
+        "demo",
+        "First what you gain: fused passes beside the NumPy formulas, sizes stated. Then a regression that withstands "
+        "wrong targets, a classifier, and small networks that learn from a larger one, on data that come with "
+        "scikit-learn. Nothing is downloaded; kernels that are not in the cache are compiled first.",
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer losses and fewer networks: some seconds")
+    parser.add_argument("--all", action="store_true", help="time every loss that has a NumPy formula, at the end")
+    parser.set_defaults(run=_later("machine", "demo"))
+    return parser
+
+
+def _losses() -> Parser:
+    parser = Parser("losses", "List the losses; tell all of those that are named; or find those that speak of a text.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="by its name, a short one, or another library's")
+    parser.add_argument("--search", metavar="TEXT", help="losses of whose names and description each word is a part")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(run=_later("listing", "losses"))
+    return parser
+
+
+def _warmup() -> Parser:
+    from .ahead import COMMON
+
+    parser = Parser(
+        "warmup",
+        "Compile what ordinary calls need (inputs of one dtype, dense; with and without weights and out=; serial and "
+        "parallel) into the cache on disk, for a container image for instance. Kernels of elements take some 10 s of "
+        "a core for each loss and dtype, of rows one to four minutes; what takes how long is told as it is found.",
+    )
+    parser.add_argument("losses", nargs="*", metavar="LOSS", help=f"default: {', '.join(COMMON)}")
+    parser.add_argument("--all", action="store_true", help="all losses: hours of a core")
+    parser.add_argument("--dtype", action="append", dest="dtypes", metavar="DTYPE", type=_dtypes,
+                        help=f"of {', '.join(DTYPES)}; several with commas (default: float32,float64)")  # fmt: skip
+    parser.add_argument("--jobs", type=_positive, default=None, metavar="N", help="processes (default: one a core)")
+    parser.add_argument("--quiet", action="store_true", help="no progress: only the result, and errors")
+    parser.set_defaults(run=_later("ahead", "warmup"))
+    return parser
+
+
+def _cache() -> Parser:
+    parser = Parser("cache", "Say where compiled kernels are kept and how much they take.")
+    parser.add_argument("--clear", action="store_true", help="remove them")
+    parser.set_defaults(run=_later("machine", "cache"))
+    return parser
+
+
+def _bench() -> Parser:
+    parser = Parser(
+        "bench",
+        "Time a cheap and a costly loss with and without threads, at sizes around the one from which they are used. "
+        "Some seconds, on a machine that does nothing else.",
+    )
+    parser.add_argument("--tune", action="store_true", help="write the best size to your settings, for all programs")
+    parser.set_defaults(run=_later("machine", "bench"))
+    return parser
+
+
+COMMANDS: dict[str, Callable[[], Parser]] = {
+    "demo": _demo, "losses": _losses, "warmup": _warmup, "cache": _cache, "bench": _bench,
+}  # fmt: skip
+
+
+def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    """What runs a command, imported when it is run."""
+
+    def run(args: argparse.Namespace) -> int:
+        from importlib import import_module
+
+        code: int = getattr(import_module(f".{module}", __package__), name)(args)
+        return code
+
+    return run
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
+    return int(text)
+
+
+def _dtypes(text: str) -> list[str]:
+    found = [name.strip() for name in text.split(",")]
+    for name in found:
+        if name not in DTYPES:
+            raise argparse.ArgumentTypeError(f"expected {', '.join(DTYPES)}, got {name!r}")
+    return found

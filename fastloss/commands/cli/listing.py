@@ -1,0 +1,216 @@
+"""`fastloss losses`: all of them by family, a line or two each; everything about some; or those that tell of a text."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from ...define.keywords import taken
+from ...fused.linear import linear_cross_entropy
+from ...fused.topk import topk_distillation
+from ...loss import LOSSES
+from ...losses import ALIASES
+from ...losses.functions import log_softmax, logsumexp, softmax
+from ...losses.names import PEERS, called, meant
+from .stop import FAILED, OK, USAGE, Stop, tell
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Sequence
+
+BESIDE: dict[str, Any] = {
+    "linear_cross_entropy": linear_cross_entropy,
+    "topk_distillation": topk_distillation,
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+    "logsumexp": logsumexp,
+}
+"""What is told of, too, though the registry of losses does not hold it."""
+
+TARGETS = {"labels": "labels", "both": "labels, or a target for each class", "dense": "a target for each class"}
+WIDTH = 100
+
+
+def losses(args: argparse.Namespace) -> int:
+    """List them all, or tell of those that are asked for."""
+    names = named(args.names, BESIDE) if args.names else [*LOSSES, *([] if args.json else BESIDE)]
+    if args.search is not None:
+        names = found(args.search, names)
+    if args.json:
+        print(json.dumps([described(LOSSES[name]) for name in names if name in LOSSES], indent=2))
+    elif args.names and args.search is None:
+        print("\n\n".join(map(everything, names)))
+    else:
+        print("\n".join(_listed(names, families=args.search is None)))
+        if sys.stdout is not None and sys.stdout.isatty():
+            tell(f"\n{len(names)} of them; `fastloss losses NAME` tells all of one, `--search TEXT` finds some")
+    return OK
+
+
+def named(names: Iterable[str], beside: Iterable[str] = ()) -> list[str]:
+    """The losses of these names, ours or another library's, each once."""
+    result: dict[str, None] = {}
+    for name in names:
+        full = ALIASES.get(name, name)
+        known = [full] if full in LOSSES or full in beside else called(name)
+        if len(known) != 1 or known[0] not in (*LOSSES, *beside):
+            hint = nearest(name, beside)
+            raise Stop(f"no loss is named {name!r}; {hint or '`fastloss losses` lists them'}", USAGE)
+        result[known[0]] = None
+    return list(result)
+
+
+def nearest(name: str, beside: Iterable[str] = ()) -> str:
+    """A question with the names that may be meant, or an empty text."""
+    likely = meant(name, beside)
+    return f"did you mean {' or '.join(likely)}?" if likely else ""
+
+
+def found(text: str, names: Sequence[str]) -> list[str]:
+    """Those of whose names, parameters and description each word is a part; names first, then summaries."""
+    words = text.lower().split()
+    ranked: list[tuple[int, int, str]] = []
+    for name in names:
+        called_so = " ".join([name, *_short(name), *_elsewhere(name)])
+        places = [called_so, summary(name), f"{signature(name)} {_documented(name)}"]
+        places = [place.lower() for place in places]
+        if all(any(word in place for place in places) for word in words):
+            rank = next(k for k in range(3) if all(word in " ".join(places[: k + 1]) for word in words))
+            ranked.append((rank, len(ranked), name))
+    if not ranked:
+        hint = nearest(text)
+        raise Stop(f"no loss speaks of {text!r}{f'; {hint}' if hint else ''}", FAILED)
+    return [name for *_, name in sorted(ranked)]
+
+
+# -- what is told of one ----------------------------------------------------------------------------------------------
+
+
+def described(loss: Any) -> dict[str, Any]:
+    """What a program would read of a loss."""
+    return {
+        "name": loss.name,
+        "aliases": _short(loss.name),
+        "elsewhere": _elsewhere(loss.name),
+        "inputs": list(loss.inputs),
+        "domains": {name: str(domain) for name, domain in zip(loss.inputs, _domains(loss), strict=True)},
+        "parameters": {
+            name: {"default": loss.values[name], "domain": str(domain)} for name, domain in loss.parameters.items()
+        },
+        "second_derivative": loss.order >= 2,
+        "summary": summary(loss.name),
+        "description": _prose(loss.name),
+        "module": loss.__module__,
+    }
+
+
+def _domains(loss: Any) -> list[str]:
+    """What each input may be; a target of rows may be labels."""
+    domains = [str(domain) for domain in loss.domains]
+    kind = TARGETS.get(getattr(loss, "target", None) or "")
+    if kind:
+        domains[-1] = kind if domains[-1] == "a real number" else f"{kind}: {domains[-1]}"
+    return domains
+
+
+def everything(name: str) -> str:
+    """All that is known of a loss: formula, conventions and sources as its definition tells them, domains, names."""
+    lines = [signature(name), "", *_indented(summary(name)), ""]
+    if prose := _prose(name):
+        lines += [*textwrap.indent(prose, "  ").splitlines(), ""]
+    for title, told in _facts(name):
+        lines += [f"  {title if not k else '':12}{line}" for k, line in enumerate(told) if line]
+    lines += ["", *textwrap.indent(_example(name), "  ").splitlines()] if _example(name) else []
+    return "\n".join(lines).rstrip()
+
+
+def _facts(name: str) -> list[tuple[str, list[str]]]:
+    """Lines of what there is, each kind under its title."""
+    if name not in LOSSES:
+        keywords = [str(p) for p in _parameters(name) if p.kind is p.KEYWORD_ONLY]
+        return [("keywords", textwrap.wrap(", ".join(keywords), WIDTH))]
+    loss = LOSSES[name]
+    return [
+        ("inputs", [f"{n}: {domain}" for n, domain in zip(loss.inputs, _domains(loss), strict=True)]),
+        ("parameters", [f"{n} = {_default(loss.values[n])}: {domain}" for n, domain in loss.parameters.items()]),
+        ("also called", [", ".join(_short(name))]),
+        ("elsewhere", textwrap.wrap(", ".join(_elsewhere(name)), WIDTH)),
+        ("verbs", [] if loss.order >= 2 else ["no grad_and_hess: there is no second derivative"]),
+        ("keywords", textwrap.wrap(", ".join(taken(loss)), WIDTH)),
+        ("defined in", [loss.__module__]),
+    ]
+
+
+def signature(name: str) -> str:
+    """The call: inputs, and parameters with their defaults."""
+    if name in LOSSES:
+        loss = LOSSES[name]
+        arguments = [*loss.inputs, *(f"{n}={_default(value)}" for n, value in loss.values.items())]
+    else:
+        arguments = [str(p) for p in _parameters(name) if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return f"{name}({', '.join(arguments)})"
+
+
+def _parameters(name: str) -> list[inspect.Parameter]:
+    found = inspect.signature(BESIDE[name]).parameters.values()
+    return [p.replace(annotation=p.empty) for p in found]
+
+
+def summary(name: str) -> str:
+    """The first line of the description."""
+    return _documented(name).partition("\n")[0]
+
+
+def _prose(name: str) -> str:
+    """The description without its first line and without the example at its end."""
+    return _documented(name).partition("\n")[2].partition("\n>>> import fastloss")[0].strip()
+
+
+def _example(name: str) -> str:
+    text = _documented(name)
+    start = text.find(">>> import fastloss")
+    return text[start:].strip() if start >= 0 else ""
+
+
+def _documented(name: str) -> str:
+    return inspect.cleandoc(LOSSES[name].own_text if name in LOSSES else BESIDE[name].__doc__ or "")
+
+
+def _short(name: str) -> list[str]:
+    return [short for short, full in ALIASES.items() if full == name]
+
+
+def _elsewhere(name: str) -> list[str]:
+    return [peer for peer, meant in PEERS.items() if name in meant.split() and peer not in (name, *_short(name))]
+
+
+def _default(value: Any) -> str:
+    return "off" if value is None else str(value) if isinstance(value, bool) else format(value, "g")
+
+
+# -- the list ---------------------------------------------------------------------------------------------------------
+
+
+def _listed(names: Sequence[str], families: bool) -> list[str]:
+    """Two or more lines a loss; of all losses, under what their family's module says of itself."""
+    lines: list[str] = []
+    family = None
+    for name in names:
+        module = getattr(LOSSES.get(name), "__module__", "") or ""
+        if families and module != family:
+            about = (sys.modules[module].__doc__ or "").partition("\n")[0] if module else "Beside these:"
+            lines += ["", f"# {about}", ""] if lines else [f"# {about}", ""]
+            family = module
+        short = _short(name)
+        lines.append(signature(name) + (f"  (or {', '.join(short)})" if short else ""))
+        lines += _indented(summary(name), 4)
+        if loss := LOSSES.get(name):
+            lines += [f"    {n} = {_default(loss.values[n])}: {domain}" for n, domain in loss.parameters.items()]
+    return lines
+
+
+def _indented(text: str, by: int = 2) -> list[str]:
+    return textwrap.wrap(text, WIDTH + 30, initial_indent=" " * by, subsequent_indent=" " * by)

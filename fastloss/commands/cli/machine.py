@@ -1,0 +1,94 @@
+"""The commands that measure, or keep something, where they run: `demo`, `bench`, `cache`."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+from .stop import OK, Stop, check_settings, interruptible, missing, tell
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Run the demo."""
+    check_settings()
+    try:
+        from .. import demo
+
+        with interruptible():
+            return demo.run(everything=args.all, quick=args.quick)
+    except ModuleNotFoundError as error:
+        missing(error, {"sklearn": "scikit-learn", "scipy": "SciPy", "tqdm": "tqdm"}, "demo")
+
+
+def bench(args: argparse.Namespace) -> int:
+    """Measure from how many elements threads pay."""
+    check_settings()
+    from ... import settings
+    from ...kernels.cpu import threads
+    from ...kernels.plan import elements as plan
+    from .. import tune
+
+    count = threads.get_num_threads()
+    if count == 1 or threads.launch() is None:
+        raise Stop(f"there are no threads to measure: a single core, or {threads.VARIABLE} is 1")
+    with interruptible():
+        times = tune.measure()
+    found = tune.threshold(times)
+    print(f"value_and_grad of float32, serial and with {count} threads\n{tune.table(times)}")
+    if found is None:
+        raise Stop("threads gain next to nothing, even at the largest size; is the machine busy?")
+    print(f"threads pay from {found:,} elements; in use: {plan.PARALLEL_FROM:,}")
+    if args.tune:
+        variable, key = settings.PARALLEL_FROM
+        try:
+            print(f"written to {settings.store(key, found)}")
+        except OSError as error:
+            raise Stop(f"the settings cannot be written: {error}") from None
+        if os.environ.get(variable):
+            tell(f"fastloss: {variable} is set, and wins over the file")
+    return OK
+
+
+def cache(args: argparse.Namespace) -> int:
+    """Say where kernels are kept and how much they take; remove them if asked to."""
+    from ...kernels.cpu.cache import clear_cache
+
+    folder = kept()
+    print(contents(folder))
+    if args.clear:
+        print(f"removed {_bytes(clear_cache())}")
+    return OK
+
+
+def kept() -> Path:
+    """Where kernels are kept."""
+    from ...kernels.cpu import cache
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        folder = cache.directory()
+    if folder is None:
+        reason = str(caught[0].message) if caught else "it is switched off, or there is no place for it"
+        raise Stop(f"there is no cache on disk: {reason} (see {cache.VARIABLE})")
+    return folder
+
+
+def contents(folder: Path) -> str:
+    """The folder, the number of its kernels, and their size."""
+    from ...kernels.cpu import cache
+
+    count = cache.count()
+    return f"{folder}: {count} kernel{'s' if count != 1 else ''}, {_bytes(cache.size())}"
+
+
+def _bytes(number: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"

@@ -1,0 +1,164 @@
+"""What a message adds for somebody who came from another library: the argument that was meant, and what to pass.
+
+Imported where an error is about to be raised, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from ..registry import LOSSES
+from .keywords import taken
+from .wording import listed, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .elements import Parametrised
+
+MEANT = {
+    "pred": "predictions preds prediction logits output outputs y_hat yhat y_score y_prob scores x input y_pred",
+    "target": "targets labels label y true actual ground_truth y_test y_train y_true",
+    "teacher": "teacher_logits teacher_scores",
+    "var": "variance",
+    "weight": "sample_weight sample_weights weights w mask where",
+    "class_weight": "class_weights cls_weight class_weighting",
+    "ignore_index": "ignore_label ignore_class padding_idx",
+    "label_smoothing": "smoothing",
+    "axis": "dim",
+    "reduction": "reduce size_average multioutput normalize",
+    "normalizer": "avg_factor num_items_in_batch denominator",
+    "out": "grad_out inplace",
+    "return_stats": "return_z_loss stats",
+    "backend": "device parallel n_jobs",
+    "delta": "beta threshold huber_delta huber_slope",
+    "beta": "delta threshold",
+    "q": "alpha tau quantile quantiles",
+    "c": "scale sigma fair_c",
+    "epsilon": "eps",
+    "temperature": "T tau",
+    "gamma": "focusing",
+    "pos_weight": "scale_pos_weight",
+    "power": "tweedie_variance_power variance_power p",
+    "softcap": "logit_softcapping",
+    "z_loss": "z_loss_weight",
+}
+"""Arguments of ours, and what they are called elsewhere."""
+
+LOGITS = {
+    "binary_cross_entropy": "binary_cross_entropy_with_logits takes logits",
+    "binary_focal_from_probabilities": "binary_focal takes logits",
+    "categorical_cross_entropy": "cross_entropy takes logits",
+    "kl_divergence": "kl_divergence_log takes logarithms",
+    "poisson_identity": "poisson takes the logarithm of the mean",
+    "gamma_identity": "gamma takes the logarithm of the mean",
+    "tweedie_identity": "tweedie takes the logarithm of the mean",
+}
+"""Losses of probabilities and means, and those for what else a model may put out."""
+
+INSTEAD = {
+    "from_logits": "there is a loss of logits and one of probabilities: {other} is the other one",
+    "num_threads": "fastloss.set_num_threads(n) sets the threads",
+    "threads": "fastloss.set_num_threads(n) sets the threads",
+    "dtype": "the dtype of the prediction decides",
+    "num_classes": "the axis of the classes says how many there are",
+    "squared": "root_mean_squared_error is the root of squared_error",
+}
+
+
+def arguments(loss: Any) -> str:
+    """All that a loss takes, once."""
+    inputs, keywords = loss.shown or (loss.inputs, taken(loss))
+    return ", ".join([*inputs, *loss.parameters, *keywords])
+
+
+def unknown_argument(loss: Parametrised | Any, given: str, there: int | None = None) -> TypeError:
+    """The error for an argument that the loss does not have: all that there is, and what was meant.
+
+    `there` is how many inputs it has been given by their places: all of them, unless told.
+    """
+    meant = _meant(loss, given, len(loss.inputs) if there is None else there)
+    return TypeError(f"{loss.name}: {given!r} is no argument, expected {arguments(loss)}{meant}")
+
+
+def missing(loss: Any, name: str, given: Iterable[str]) -> TypeError:
+    """The error for an input that was not passed, or was passed by a name that is not its own."""
+    for n in given:
+        if n not in loss.parameters and n not in loss.inputs:
+            return unknown_argument(loss, n, loss.inputs.index(name))
+    return TypeError(f"{loss.name}: {name} is missing, expected {listed(loss.inputs)}")
+
+
+def too_many(loss: Any, inputs: tuple[Any, ...]) -> TypeError:
+    """The error for more inputs than there are."""
+    extra = inputs[len(loss.inputs)]
+    example = "weight=..."
+    if isinstance(extra, str):
+        example = f"reduction={shown(extra)}"
+    elif isinstance(extra, (int, float)) and loss.parameters:
+        example = f"{next(iter(loss.parameters))}={shown(extra)}"
+    return TypeError(f"{loss.name}: {len(inputs)} inputs are given, expected {listed(loss.inputs)}; "
+                     f"everything else is passed by name, such as {example}")  # fmt: skip
+
+
+def _meant(loss: Any, given: str, there: int) -> str:
+    inputs, keywords = loss.shown or (loss.inputs, taken(loss))
+    own = (*inputs, *loss.parameters, *keywords)
+    if given in keywords:
+        return f"; bind takes parameters, {given} is passed to the verbs"
+    for k, name in enumerate(inputs):
+        if given == name or given in MEANT.get(name, "").split():
+            return f"; {name} is given, too" if k < there else f"; use {name}"
+    for name, others in MEANT.items():
+        if name in own and given in others.split():
+            return f"; use {name}"
+    if given in INSTEAD:
+        short = loss.name.removesuffix("_with_logits")
+        other = short if short != loss.name else f"{short}_with_logits"
+        return f"; {INSTEAD[given].format(other=other)}" if other in LOSSES or "{" not in INSTEAD[given] else ""
+    having = [n for n, other in LOSSES.items() if given in other.parameters or given in other.inputs[1:]]
+    if having and given != "target":
+        some = listed(having[:3]) if len(having) < 4 else f"{', '.join(having[:3])} and others"
+        return f"; {some} take{'s' if len(having) == 1 else ''} it"
+    if any(given in taken(other) for other in LOSSES.values()):
+        kind = "elements, such as huber" if hasattr(loss, "target") else "rows, such as cross_entropy"
+        return f"; losses of {kind}, take it"
+    close = get_close_matches(given, own, 1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def outside(loss: Any, name: str, got: Any) -> str:
+    """What to add where an input holds a value outside its domain: the loss, or the switch, that takes it."""
+    place, value = loss.inputs.index(name), float(got)
+    domain = loss.domains[place]
+    if place == 0:
+        return f"; {LOGITS[loss.name]}" if loss.name in LOGITS else ""
+    if value == 0.0 and domain.ends_only and domain.low == -1.0:
+        also = "binary_cross_entropy_with_logits"
+        for n, on in loss.values.items():
+            if isinstance(on, bool) and 0.0 in loss.having({n: not on}).domains[place]:
+                return f"; {n}={not on} takes labels of 0 and 1, as {also} does"
+        return f"; labels of 0 and 1 are taken by {also}, or as 2 * {name} - 1"
+    if value == -1.0 and (domain.low, domain.high) == (0.0, 1.0) and (domain.ends_only or hasattr(loss, "jet")):
+        return f"; labels of -1 and 1 are taken by logistic and hinge, or as ({name} + 1) / 2"
+    if getattr(loss, "labelled", None) == place and (value < -1.0 or value == 255.0) and value.is_integer():
+        return f"; elements of this label are absent with ignore_index={value:.0f}"
+    return ""
+
+
+def no_class(loss: Any, label: Any, classes: int) -> str:
+    """What to add where a label is no class."""
+    if label < 0:
+        return f"; rows of this label are absent with ignore_index={label}"
+    return f"; labels count from 0: pass {loss.inputs[-1]} - 1" if label == classes else ""
+
+
+def one_row(loss: Any, shape: tuple[int, ...], dtype: Any) -> TypeError:
+    """The error for labels that would be read as the masses of a single row."""
+    name, scores = loss.inputs[-1], loss.inputs[0]
+    return TypeError(
+        f"{loss.name}: {name} has dtype {dtype} and the shape of {scores}, {shape}, expected one label, or masses as "
+        f"floats; a logit and a label of 0 or 1 each are for binary_cross_entropy_with_logits, and rows of scores are "
+        f"(n, K), or (K, n) with axis=0"
+    )

@@ -1,0 +1,150 @@
+"""The keywords that every loss takes: what they may be, and what a reduction divides by."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from .wording import shown, wrong_choice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .elements import Definition
+    from .rows import Program
+
+VALUE, GRAD, HESS = 1, 2, 4
+"""What a verb wants: a sum of these."""
+
+KEYWORDS = ("weight", "ignore_index", "axis", "reduction", "normalizer", "empty", "out", "backend", "check")
+ROW_KEYWORDS = (*KEYWORDS, "class_weight", "label_smoothing", "return_stats")
+MEANINGS = {
+    "axis": "the axis of the classes; each row along it is one sample",
+    "weight": "weight of each {one}, at least 0; {one}s of weight 0 are absent, whatever they hold",
+    "class_weight": "weight of each class: multiplies the loss of the rows with its label, or its share of each row's",
+    "ignore_index": "{one}s with this label are absent",
+    "label_smoothing": "from 0 to 1: the share of a target's mass that goes to all classes alike",
+    "reduction": '"mean" (divides by the sum of the weights), "sum" or "none" (the loss of each {one})',
+    "normalizer": "your own denominator of the mean, greater than 0",
+    "empty": '"nan", "zero" or "raise": what the mean of nothing is',
+    "out": "where derivatives go: array as the prediction (it may be that array); (grad, hess) for two",
+    "return_stats": "whether to add a `RowStats` to the results",
+    "backend": '"serial", "parallel" or "cuda" forces one way of running; by default arrays decide',
+    "check": "False evaluates the formula outside the domains too; True looks at once, also on a GPU",
+}
+"""What each keyword means, in a line."""
+
+OF_ELEMENTS = {"axis": "the axes that are reduced: the value has a number for each sample; by default all of them"}
+"""The same, where it is another thing for losses of elements."""
+
+LABELS = ("labels", "both")
+"""The kinds of a row loss's target that may be labels."""
+
+Reduction = Literal["mean", "sum", "none"]
+Empty = Literal["nan", "zero", "raise"]
+Backend = Literal["serial", "parallel", "cuda"]
+
+REDUCTIONS = ("mean", "sum", "none")
+EMPTY = ("nan", "zero", "raise")
+BACKENDS = (None, "serial", "parallel")
+GPU_BACKENDS = (None, "cuda")
+
+
+class RowStats(NamedTuple):
+    """What `return_stats=True` adds, a number for each row; NaN (and -1, False) where the row is absent."""
+
+    logsumexp: Any
+    """Logarithm of the sum of the exponentials of the scores, as the loss sees them."""
+    entropy: Any
+    """Entropy of the softmax, in nats."""
+    argmax: Any
+    """Index of the largest score; the first of several."""
+    correct: Any
+    """Whether that is the label; None where there are no labels."""
+
+
+class Options(NamedTuple):
+    """A verb of a row loss and its keywords."""
+
+    want: int
+    axis: int
+    weight: Any
+    class_weight: Any
+    ignore_index: Any
+    label_smoothing: Any
+    reduction: str
+    normalizer: Any
+    empty: str
+    out: Any
+    stats: bool
+    backend: str | None
+    check: bool | None
+
+
+def taken(loss: Any) -> dict[str, Any]:
+    """The keywords that do something for this loss, and their defaults."""
+    found: dict[str, Any] = dict(type(loss).__call__.__kwdefaults__ or {})
+    if hasattr(loss, "target"):
+        for name, does in (
+            ("class_weight", loss.classed), ("ignore_index", loss.target in LABELS),
+            ("label_smoothing", loss.smooth), ("return_stats", loss.functions.stats is not None and not loss.by),
+        ):  # fmt: skip
+            if not does:
+                found.pop(name, None)
+    else:
+        if loss.labelled is None:
+            found.pop("ignore_index", None)
+        if loss.rooted:
+            found.pop("axis", None)
+    return found
+
+
+def check_options(
+    loss: Definition | Program,
+    want: int,
+    reduction: Any,
+    normalizer: Any,
+    empty: Any,
+    backend: Any,
+    backends: tuple[Any, ...] = BACKENDS,
+) -> None:
+    """Raise one clear error for the first keyword that is not what it may be."""
+    name = loss.name
+    for keyword, value, choices in (("reduction", reduction, REDUCTIONS), ("empty", empty, EMPTY)):
+        if value not in choices:
+            raise wrong_choice(name, keyword, value, choices)
+    if backend not in backends:
+        on, last = ("a GPU", "'cuda'") if backends is GPU_BACKENDS else ("the host", "'serial' or 'parallel'")
+        raise ValueError(f"{name}: backend is {shown(backend)}, expected None, {last} for arrays on {on}")
+    if want & HESS and loss.order < 2:
+        raise NotImplementedError(f"{name} has no second derivative; use value_and_grad or grad")
+    if loss.rooted and reduction != "mean":
+        raise ValueError(f"{name}: reduction is {reduction!r}, expected 'mean'; it is the root of a mean")
+    if normalizer is not None:
+        if reduction != "mean":
+            raise ValueError(f"{name}: normalizer is given and reduction is {reduction!r}, expected 'mean'; "
+                             "it replaces the mean's denominator")  # fmt: skip
+        try:
+            number = float("" if isinstance(normalizer, (str, bytes)) else normalizer)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name}: normalizer is {shown(normalizer)}, expected a positive number") from None
+        if not 0.0 < number < math.inf:
+            raise ValueError(f"{name}: normalizer is {shown(normalizer)}, expected a positive number")
+
+
+def refuse_reduced(name: str, each: bool) -> None:
+    """Raise where `out=` is given for a value that has no elements."""
+    if not each:
+        raise ValueError(f"{name}: out is for reduction='none'; a reduced value is a scalar")
+
+
+def packed(results: Sequence[Any]) -> Any:
+    """What a verb returns: one result as it is, several as a tuple."""
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def mean_of_nothing(name: str, empty: str) -> float:
+    """The mean over no elements, as `empty` says."""
+    if empty == "raise":
+        raise ValueError(f"{name}: there is nothing to average (no elements, or weights that sum to 0)")
+    return math.nan if empty == "nan" else 0.0

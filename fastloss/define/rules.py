@@ -1,0 +1,97 @@
+"""What a function must be to become a loss: one clear error for each that is not, where it is written."""
+
+from __future__ import annotations
+
+import math
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from .frozen import of_users
+from .keywords import KEYWORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ELEMENTARY = frozenset(
+    ["exp", "expm1", "log", "log1p", "tanh", "pow", "sqrt", "fabs", "copysign", "pi", "e", "tau", "inf", "nan"]
+)
+"""What of `math` a definition may use: what every target computes, vectorised, and constants."""
+
+
+def check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int, mentioned: tuple[str, ...]) -> None:
+    """Raise one clear error for a function that cannot be a loss."""
+    code = jet.__code__
+    if code.co_flags & 0x04 or not 1 <= split <= 3:
+        raise TypeError(
+            f"{jet.__name__}: a pointwise loss takes one to three inputs and then parameters with defaults, "
+            f"got ({', '.join(names)})"
+        )
+    check_function(jet, jet.__name__)
+    unknown = sorted(set(mentioned) - set(names))
+    if unknown:
+        raise TypeError(
+            f"{jet.__name__}: the decorator names {', '.join(unknown)}, its arguments are {', '.join(names)}"
+        )
+
+
+def check_plain(function: Any, what: str) -> None:
+    """Raise one clear error for what is called like a function and is none of Python's."""
+    if not isinstance(function, FunctionType):
+        hint = "; take the decorator away: fastloss compiles it itself" if hasattr(function, "py_func") else ""
+        raise TypeError(f"{what} a plain Python function, got a {type(function).__name__} ({function!r}){hint}")
+    if not function.__name__.isprintable():
+        raise TypeError(f"{what} a function with a printable name, got {function.__name__!r}")
+
+
+def check_names(loss: str, names: tuple[str, ...], keywords: tuple[str, ...]) -> None:
+    """Raise for an argument of `loss` that could not be passed by its name."""
+    taken = [n for n in names if n in keywords]
+    if taken:
+        raise TypeError(f"{loss}: {taken[0]!r} is a keyword of every loss; call the argument something else")
+
+
+def check_function(jet: Callable[..., Any], loss: str, keywords: tuple[str, ...] = KEYWORDS) -> None:
+    """Raise one clear error for a function of `loss` that no kernel could be made of."""
+    code = jet.__code__
+    check_names(loss, code.co_varnames[: code.co_argcount], keywords)
+    if code.co_flags & 0x08 or code.co_kwonlyargcount:
+        raise TypeError(f"{jet.__name__} has arguments that go by name alone; parameters stand last, with defaults")
+    if code.co_freevars:
+        raise TypeError(
+            f"{jet.__name__} refers to {', '.join(code.co_freevars)} of the function around it; "
+            "a loss may refer to its arguments and to names of its module"
+        )
+    modules = [n for n in code.co_names if isinstance(jet.__globals__.get(n), ModuleType)]
+    if any(jet.__globals__[n] is not math for n in modules):
+        raise TypeError(f"{jet.__name__} uses {', '.join(modules)}; a loss may use the module math and no other")
+    _check_body(jet)
+
+
+def _check_body(jet: Callable[..., Any]) -> None:
+    """Raise for what no kernel could do, while the function is still before its author's eyes."""
+    used = {n for n in jet.__code__.co_names if hasattr(math, n)} - jet.__globals__.keys()
+    strange = sorted(used - ELEMENTARY) if "math" in jet.__code__.co_names else []
+    if strange:
+        raise TypeError(
+            f"{jet.__name__} uses math.{strange[0]}; there are {', '.join(f'math.{n}' for n in sorted(ELEMENTARY))}"
+        )
+    if of_users(jet.__module__):  # our own definitions are read by tests; `dis` takes 5 ms
+        import dis
+
+        steps = list(dis.get_instructions(jet))
+        if any(i.opname == "RAISE_VARARGS" for i in steps):
+            raise TypeError(f"{jet.__name__} raises an error, which no kernel can; let the result be NaN")
+        if any(i.opname == "BINARY_OP" and i.argrepr.startswith("**") for i in steps):
+            raise TypeError(f"{jet.__name__} uses **, which becomes a slow call; multiply, or use math.pow")
+
+
+def order_of(jet: Callable[..., Any], point: list[float], values: tuple[float, ...], gradients: int) -> int:
+    """How many derivatives the function returns, seen at some point inside its domains."""
+    result = jet(*point, *values)
+    if not isinstance(result, tuple) or len(result) not in (2, 3):
+        raise TypeError(f"{jet.__name__} must return (value, d1, d2) or (value, d1), got {result!r}")
+    if gradients > 1 and any(not isinstance(d, tuple) or len(d) != gradients for d in result[1:]):
+        raise TypeError(
+            f"{jet.__name__} has {gradients} gradients, so d1 and d2 must be tuples of {gradients}, got {result!r}"
+        )
+    return len(result) - 1

@@ -1,0 +1,1 @@
+"""Losses of arrays that never exist whole."""

@@ -1,0 +1,124 @@
+"""A row loss of a linear layer's outputs on a GPU: the library's own matrix products, and a chunk of logits at a time.
+
+The gradient of a chunk's logits is written over them. Nobody waits, as in `gpu/pointwise.py`.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arrays import shapes as rowshapes
+from ..arrays.gpu.buffers import Buffer, Work, read, some_rows
+from ..arrays.gpu.outputs import raise_as_on_the_host
+from ..arrays.gpu.rows import RowAims, Rows, arranged
+from ..arrays.host import memory as layout
+from ..define.keywords import GPU_BACKENDS, GRAD, check_options
+from ..kernels.cuda import launch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..arrays.gpu.buffers import Face
+    from ..define.keywords import Options
+    from ..define.rows import Program
+
+CHUNK = 1 << 26
+"""Logits that are held at once where the caller does not say: 128 MiB of 16-bit floats. Not measured on any card."""
+
+ROWS = 256
+"""Rows that a chunk has at least, to give a matrix product enough work."""
+
+
+class Layer:
+    """The linear layer: its logits chunk by chunk, and the gradients that come of theirs."""
+
+    def __init__(self, work: Work, hidden: Buffer, weight: Buffer, bias: Buffer | None) -> None:
+        self.face = work.face
+        self.work, self.given = work, [x for x in (hidden, weight, bias) if x]
+        self.classes, width = weight.shape
+        self.chars = [x.char if x.char in layout.FLOATS else "d" for x in self.given]
+        # One type for the products, which is what the libraries ask for.
+        self.char = self.chars[0] if len({*self.chars}) == 1 else "d" if "d" in self.chars else "f"
+        hidden, weight, *rest = (work.dense(work.in_type(x, self.char), x.shape) for x in self.given)
+        self.rows = prod(hidden.shape[:-1])
+        self.hidden, self.weight = hidden.array.reshape(self.rows, width), weight.array
+        self.bias = rest[0].array if rest else None
+        self._grads: list[Any] = []
+
+    def reserve(self, step: int, derive: bool) -> None:
+        """Memory for a chunk's logits, and for the gradients: in float32 where several 16-bit ones are added up."""
+        wide = "f" if step < self.rows and self.char in "eE" else self.char
+        self._logits = self.work.empty((min(step, self.rows), self.classes), self.char)
+        if derive:
+            hidden = self.work.empty(tuple(self.hidden.shape), self.char)
+            self._grads = [hidden.array, *(self.work.filled(0, x.shape, wide).array for x in self.given[1:])]
+
+    def logits(self, low: int, high: int) -> Buffer:
+        """Those of some rows, in memory that the next chunk uses again."""
+        logits = self._logits.array[: high - low]
+        self.face.product(self.hidden[low:high], self.weight.T, logits)
+        if self.bias is not None:
+            logits += self.bias
+        return self.face.buffer(logits)
+
+    def add(self, low: int, high: int, grad: Any, keep: Any) -> None:
+        """The gradient of a chunk's logits to those of the inputs; what an absent row reads does not matter."""
+        hidden = self.hidden[low:high]
+        if keep is not None:
+            hidden = self.face.kept(hidden, keep[low:high])
+        self.face.product(grad, self.weight, self._grads[0][low:high])
+        self.face.add_product(grad.T, hidden, self._grads[1])
+        if self.bias is not None:
+            self._grads[2] += self.face.add_up(grad, (0,), (self.classes,), "d" if self.char == "d" else "f")
+
+    def gradients(self) -> tuple[Any, ...]:
+        """In the shapes and dtypes of the inputs."""
+        found = zip(self._grads, self.given, self.chars, strict=True)
+        return tuple(self.work.in_type(self.face.buffer(g.reshape(x.shape)), char).array for g, x, char in found)
+
+
+def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, chunk: int | None) -> Any:
+    """The value, and the gradients or None."""
+    gpu = launch.gpu()
+    gpu.raise_pending()
+    check_options(loss, o.want, o.reduction, o.normalizer, o.empty, o.backend, GPU_BACKENDS)
+    needed = 3 if arrays["bias"] is None else 4
+    hidden, weight, labels, bias, samples, classes = read(face, loss, list(arrays), list(arrays.values()), needed)
+    rowshapes.check_layer(loss, hidden.shape, weight.shape, bias and bias.shape)
+    with face.current(hidden.device):
+        work = Work(face, gpu, hidden.device, loss.name)
+        layer = Layer(work, hidden, weight, bias)
+        shape = (*hidden.shape[:-1], layer.classes)
+        rows = arranged(work, loss, [Buffer.nowhere(shape, layer.char, hidden.device), labels], samples, classes, o,
+                        "sample_weight")  # fmt: skip
+        losses = work.empty(rows.batch, rows.room.compute)
+        divisor, derive = rows.divisor(o), bool(o.want & GRAD)
+        scale, keep = divisor.scale(o.want), _present(rows) if derive else None
+        step = chunk or max(ROWS, CHUNK // layer.classes)
+        layer.reserve(step, derive)
+        for low in range(0, layer.rows, step):
+            high = min(layer.rows, low + step)
+            logits = layer.logits(low, high)
+            part = rows.part(low, high, [logits])
+            each = [x for x in [some_rows(losses, low, high, layer.rows)] if x]
+            part.run(o.want, o.check is not False, scale, RowAims(each, (), [logits] if derive else ()))
+            if derive:
+                layer.add(low, high, logits.array, keep)
+        if o.check and work.flawed():
+            frame = np.broadcast_to(np.float32(0.0), shape)
+            weights = {"weight": o.weight, "class_weight": o.class_weight, "ignore_index": o.ignore_index}
+            raise_as_on_the_host(face, loss, (frame, arrays["labels"]), weights)
+        value = losses.array if o.reduction == "none" else rows.total(losses, divisor)
+        return value, layer.gradients() if derive else None
+
+
+def _present(rows: Rows) -> Any:
+    """Which rows are; None for all. One whose label is no class is not."""
+    keep = rows.weight.array.reshape(-1) != 0 if rows.weight else None
+    if rows.labels and rows.target:
+        known = rows.work.face.known(rows.target.array.reshape(-1), rows.classes, rows.ignore)
+        keep = known if keep is None else keep & known
+    return keep

@@ -1,0 +1,1 @@
+"""How kernels are made, kept and run on the CPU."""

@@ -1,0 +1,131 @@
+"""The CPU's kernels: from memory, from the disk or from the compiler; serial and parallel of one text."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import threads
+
+threads.preload()  # before Numba looks for its threading layers
+
+import numba as _numba  # noqa: E402
+
+from ...define.keywords import GRAD, HESS  # noqa: E402
+from ...loading import load  # noqa: E402
+from ..bind import by_definition, content, named  # noqa: E402
+from ..plan.elements import BRAIN, HALF, OPTIONS, PARALLEL_FROM, Plan, compute_type  # noqa: E402
+from ..plan.rows import RowPlan  # noqa: E402
+from . import cache  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+numba: Any = _numba  # half of it is typed
+# What Numba loads at its first compilation, two hundred modules, is loaded with it: whole, whatever interrupts that.
+numba.core.registry.cpu_target.typing_context.refresh()
+numba.core.registry.cpu_target.target_context.refresh()
+types: Any = _numba.types
+
+
+@by_definition
+def compiled(plan: Plan | RowPlan, parallel: bool) -> Any:
+    """The kernel of a plan."""
+
+    def complete() -> Any:
+        return name(load(f"{__package__}.target").complete(plan))
+
+    options = sorted((option, str(value)) for option, value in OPTIONS.items())
+    key = ([content(f) for f in plan.definition], plan[1:], parallel, options)
+    name = partial(named, plan.name, key)
+    signature = _row_signature(plan) if isinstance(plan, RowPlan) else _signature(plan)
+    return cache.jit(name(plan.template), signature, complete, parallel=parallel, **OPTIONS)
+
+
+def _array(stored: str, layout: str, readonly: bool) -> Any:
+    element = types.uint16 if stored in (HALF, BRAIN) else numba.from_dtype(np.dtype(stored))
+    return types.Array(element, 1, layout, readonly=readonly)
+
+
+def _tuple(*kinds: Any) -> Any:
+    return types.Tuple(list(kinds))
+
+
+def _signature(plan: Plan) -> tuple[Any, ...]:
+    compute = types.float64 if plan.compute == "d" else types.float32
+    derivatives = _tuple(*(_array(plan.types[k], plan.layout, False) for k in plan.wrt))
+    return (
+        _tuple(*(_array(stored, plan.layout, True) for stored in plan.types)),
+        _tuple(*(_array(stored, plan.layout, True) for stored in plan.weight)),
+        _tuple(*[compute] * plan.parameters),
+        types.float64,
+        types.float64,
+        _tuple(*[compute] * 2 * len(plan.types)),
+        _tuple(*[_array(plan.compute, plan.layout, False)] * plan.each),
+        derivatives if plan.want & GRAD else _tuple(),
+        derivatives if plan.want & HESS else _tuple(),
+        types.int64,
+    )
+
+
+def _row_signature(plan: RowPlan) -> tuple[Any, ...]:
+    compute = types.float64 if plan.compute == "d" else types.float32
+    derivative = [_array(plan.types[0], "C", False)]
+    steps = types.Array(types.int64, 2, "C", readonly=True)
+    target = _tuple(*(_array(stored, "C", True) for stored in plan.target_type))
+    weight = _tuple(*(_array(stored, "C", True) for stored in plan.weight))
+    classes = _tuple(*[_array(compute_type(plan.types[0]), "C", True)] * plan.classes)
+    shape = types.UniTuple(types.int64, 3)
+    if plan.entry == "census":
+        return target, weight, classes, types.int64, steps, shape, types.int64
+    return (
+        _tuple(*(_array(stored, "C", True) for stored in plan.types)),
+        target,
+        weight,
+        classes,
+        _tuple(*(compute if given else types.none for given in plan.given)),
+        types.UniTuple(compute, 3),
+        types.float64,
+        types.int64,
+        _tuple(*[compute] * 2 * len(plan.tests)),
+        _tuple(*[_array(plan.compute, "C", False)] * plan.each),
+        _tuple(*(_array(stored, "C", False) for stored in (plan.compute, plan.compute, "q") if plan.stats)),
+        _tuple(*derivative * bool(plan.want & GRAD)),
+        _tuple(*derivative * bool(plan.want & HESS)),
+        steps,
+        shape,
+        types.int64,
+    )
+
+
+def runner(plan: Plan, size: int, backend: str | None) -> Callable[..., Any]:
+    """What runs the kernel of a plan over `size` elements: serial or parallel as the size or the caller says."""
+    serial = backend == "serial" or (backend is None and size < PARALLEL_FROM)
+    # Compiling a parallel kernel starts the pool, so it must be known to be safe first.
+    if serial or threads.launch() is None:
+        return compiled(plan, False)  # type: ignore[no-any-return]
+    return partial(threads.run_parallel, compiled(plan, True), partial(_serially, plan))
+
+
+def row_runner(plan: RowPlan, size: int, backend: str | None) -> Callable[..., Any]:
+    """What runs a row kernel over rows of `size` elements in all."""
+    serial = backend == "serial" or (backend is None and size < PARALLEL_FROM)
+    if serial or threads.launch() is None:
+        return partial(_in_tasks, compiled(plan, False), 1)
+    # Four tasks for each thread, so that one that is held up does not hold up all.
+    tasks = 4 * threads.get_num_threads()
+    return partial(threads.run_parallel, partial(_in_tasks, compiled(plan, True), tasks), partial(_in_one, plan))
+
+
+def _in_tasks(kernel: Any, tasks: int, *args: Any) -> Any:
+    return kernel(*args, tasks)
+
+
+def _in_one(plan: RowPlan, *args: Any) -> Any:
+    return compiled(plan, False)(*args, 1)
+
+
+def _serially(plan: Plan, *args: Any) -> Any:
+    return compiled(plan, False)(*args)

@@ -1,0 +1,140 @@
+"""What makes a kernel of a plan on the CPU: Numba, vectorised elementary functions, the bits of 16-bit floats.
+
+Only a kernel that is not on disk yet needs this module and the 30 ms that it takes to load.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numba as _numba
+import numpy as np
+
+from ..bind import bind, by_definition, lift
+from ..plan import rows as rowplan
+from ..plan.elements import BRAIN, HALF, OPTIONS, Plan, ports
+from ..plan.rows import RowPlan
+from ..ports import kept as keptports
+from ..ports.elements import keep, native
+from ..templates import elements as pointwise
+from ..templates import pairs, rows
+from ..templates import tiles as lanes
+from . import bits, tuples, vecmath32, vecmath64
+from . import float16 as halves
+from . import memory as access
+from . import squares as blocks
+from .parts import part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+numba: Any = _numba  # half of it is typed
+
+_inner = part(**OPTIONS)
+# A call that LLVM finds too long to inline would keep its loop from being vectorised: thirty times slower.
+_inlined = part(forceinline=True, **OPTIONS)
+# What allocates has to count references.
+_allocating = part(forceinline=True, _nrt=True, **OPTIONS)
+
+
+def _new32(size: int) -> Any:
+    return np.empty(size, np.float32)
+
+
+def _new64(size: int) -> Any:
+    return np.empty(size, np.float64)
+
+
+LOOPS = (pointwise.strip, pointwise.block, pointwise.combined, rows.stretch, lanes.stretch, pairs.stretch)
+ROOMS = (_new32, _new64, keptports.room0, keptports.room1, keptports.room2, keptports.room3)
+_kinds = {f.__code__: _inner for f in LOOPS} | {f.__code__: _allocating for f in ROOMS}
+
+
+def jit(function: Any) -> Any:
+    """Compile a part of a kernel: the templates' own loops as they are, what they call inline."""
+    return _kinds.get(function.__code__, _inlined)(function)
+
+
+class Cpu:
+    """What `plan.ports` asks of a target, for Numba on the CPU."""
+
+    add = bits.add_reassoc
+
+    def real(self, compute: str) -> Any:
+        """Numba's own type, which can be called in compiled code."""
+        return numba.float64 if compute == "d" else numba.float32
+
+    def jet(self, jet: Callable[..., Any], compute: str) -> Any:
+        """The definition on vectorised elementary functions, its numbers of the compute type."""
+        return _lifted(jet, compute)
+
+    def access(self) -> dict[str, Any]:
+        """With the promise that outputs overlap nothing."""
+        names = ("read", "reread", "write_value", "write_grad0", "write_grad1", "write_hess0", "write_hess1")
+        return {name: getattr(access, name) for name in names}
+
+    def row_access(self) -> dict[str, Any]:
+        """The same for rows."""
+        names = [
+            n for n in vars(access) if n.partition("_")[0] in ("read", "reread", "write", "get", "put", "prefetch")
+        ]
+        turns = {name: turn for name, turn in vars(blocks).items() if name.startswith("turn_")}
+        return (
+            turns
+            | {name: getattr(access, name) for name in names}
+            | {"select": bits.select, "bits_of": bits.to_bits, "of_bits": bits.from_bits}
+            | {"masked": tuples.masked, "apart": tuples.apart}
+        )
+
+    def tuples(self, plan: RowPlan) -> dict[str, Any]:
+        """Sums in the compute type, maxima as patterns of bits."""
+        kind, word = (np.float64, np.int64) if plan.compute == "d" else (np.float32, np.int32)
+        sizes, ends = plan.sizes, np.iinfo(word)
+        return {
+            "add": bits.add_as_written,
+            **{
+                name: getattr(tuples, name)
+                for name in (
+                    "add_all",
+                    "add_wide",
+                    "add_difference",
+                    "narrow",
+                    "climb",
+                    "top",
+                    "larger_all",
+                    "all_but_last",
+                )
+            },
+            "ZEROS": (kind(0.0),) * plan.sums,
+            "MORE": (kind(0.0),) * sizes.more,
+            "WIDE": (np.float64(0.0),) * plan.sums,
+            "WIDE_MORE": (np.float64(0.0),) * sizes.more,
+            "BOTTOM": (word(ends.min), word(ends.max)) * sizes.peaks,
+            "LOWEST": (kind(-np.inf),) * sizes.peaks,
+            "COEFS": (kind(0.0),) * sizes.coefficients,
+            "SETTLED": (kind(0.0),) * sizes.settled,
+            "UNKNOWN": (kind(np.nan),) * 2,
+            "new_wide": _new64,
+            "new": _new64 if plan.compute == "d" else _new32,
+        }
+
+    def decode(self, stored: str) -> Any:
+        """16-bit floats arrive as their bits."""
+        return {HALF: halves.decode_half, BRAIN: halves.decode_brain}.get(stored, native)
+
+    def encode(self, stored: str) -> Any:
+        """16-bit floats leave as their bits; Numba converts the others as it stores them."""
+        return {HALF: halves.encode_half, BRAIN: halves.encode_brain}.get(stored, keep)
+
+
+@by_definition
+def _lifted(jet: Callable[..., Any], compute: str) -> Any:
+    if compute == "d":
+        return lift(jet, vecmath64, float, jit)
+    return lift(jet, vecmath32, np.float32, jit)
+
+
+def complete(plan: Plan | RowPlan) -> Any:
+    """The template with all of its ports plugged in, as a plain function that Numba can compile."""
+    chosen = rowplan.ports(plan, Cpu()) if isinstance(plan, RowPlan) else ports(plan, Cpu())
+    return bind(plan.template, {**chosen, "prange": numba.prange}, jit)

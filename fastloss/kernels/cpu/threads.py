@@ -1,0 +1,214 @@
+"""Whether a kernel may use Numba's threads now, and how many.
+
+Numba's three threading layers fail in different ways, and none of them by an exception:
+
+* ``workqueue`` aborts the process when two Python threads launch at once;
+* ``omp`` kills a forked child whose parent had started the pool, and hangs a child whose parent had
+  only used *another* library's OpenMP (seen with torch, whose libgomp serves both);
+* ``tbb`` survived every fork tried, but prints that it "may be in an invalid state" after some.
+
+Every parallel kernel here has a serial twin with bitwise the same result, so wherever a launch might
+not be safe the twin runs instead and nobody can tell but by the clock. Two rules follow:
+
+* A process forked after the pool was started never runs parallel, whatever the layer. Such children
+  are mostly workers, one of many on the same cores, where threads would only get in each other's way.
+* Under ``workqueue`` one parallel kernel runs at a time; who finds it busy runs serially. This cannot
+  see other libraries' parallel Numba code.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import operator
+import os
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...loading import compiling, load
+
+VARIABLE = "FASTLOSS_NUM_THREADS"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Numba's started pool: its layer, this Python thread's number of threads, a lock if it needs one."""
+
+    layer: str
+    get: Callable[[], int]
+    set: Callable[[int], None]
+    busy: threading.Lock | None
+
+
+_cap: int | None = None
+_cap_known = False  # the environment is read at first use, so that importing never raises
+_pool: _Pool | None = None
+_starting = False
+_forked = False
+_serial_only = False
+
+
+def preload() -> None:
+    """Make the TBB library of pip's ``tbb`` wheel known to the loader, if there is one.
+
+    The wheel puts it where no loader looks, so in a virtual environment Numba would not find its best
+    threading layer. Only this interpreter's own prefix is searched, by full path: a library found
+    elsewhere might be anybody's.
+    """
+    if os.environ.get("NUMBA_THREADING_LAYER", "").lower() in ("omp", "workqueue"):
+        return
+    names = {"win32": "Library/bin/tbb12.dll", "darwin": "lib/libtbb.12.dylib"}
+    path = Path(sys.prefix, names.get(sys.platform, "lib/libtbb.so.12"))
+    try:
+        if path.is_file():
+            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        pass  # broken or for another machine: Numba goes on to its next layer
+
+
+def set_num_threads(n: int | None) -> None:
+    """Let fastloss's kernels use at most `n` threads, in the whole process.
+
+    ``None`` leaves the number to Numba (``numba.set_num_threads``, ``NUMBA_NUM_THREADS``); 1 turns
+    threads off. The initial value is the environment's ``FASTLOSS_NUM_THREADS``. Results do not
+    depend on it.
+    """
+    global _cap, _cap_known
+    _cap = None if n is None else _checked(n, "n")
+    _cap_known = True
+
+
+def get_num_threads() -> int:
+    """The number of threads a large enough call from this Python thread would use now."""
+    cap = _limit()
+    if cap == 1 or _serial_only:
+        return 1
+    numba = load("numba")
+    # Numba's own getter would start the pool, and with it fix the threading layer.
+    config: Any = numba.config
+    available: int = numba.get_num_threads() if _started() else config.NUMBA_NUM_THREADS
+    return available if cap is None else min(cap, available)
+
+
+def allowed() -> bool:
+    """Whether a parallel kernel could be run at all: if not, there is no need to compile one."""
+    return not _serial_only and _limit() != 1
+
+
+def launch() -> _Pool | None:
+    """Start Numba's pool, if that can be done here, before something else starts it unguarded.
+
+    Compiling a parallel kernel starts it too, so this comes first. ``None`` means: stay serial.
+    """
+    global _pool, _serial_only, _starting
+    if not allowed():
+        return None
+    if _pool is not None and not (_forked and _pool.layer == "omp"):
+        return _pool if not _serial_only else None
+    with compiling:
+        if _starting:  # and a signal handler calls a loss
+            return None
+        if _pool is None:
+            preload()
+            try:
+                _starting = True
+                _pool = _start()
+            except ValueError:  # no threading layer can be loaded, not even workqueue
+                _serial_only = True
+            finally:
+                _starting = False
+        # The parent may have used OpenMP through any library; there is no asking.
+        if _forked and _pool is not None and _pool.layer == "omp":
+            _serial_only = True
+        return None if _serial_only else _pool
+
+
+def run_parallel(parallel: Callable[..., Any], serial: Callable[..., Any], *args: Any) -> Any:
+    """Call `parallel` if that is safe and wanted now, else `serial`, its twin."""
+    cap = _cap if _cap_known else _limit()
+    if cap == 1 or _serial_only:
+        return serial(*args)
+    pool = _pool or launch()
+    if pool is None:
+        return serial(*args)
+    users = pool.get()
+    threads = users if cap is None or cap > users else cap
+    if threads == 1:
+        return serial(*args)
+    if pool.busy is not None and not pool.busy.acquire(blocking=False):
+        return serial(*args)
+    try:
+        if threads != users:
+            pool.set(threads)
+        return parallel(*args)
+    except SystemError as error:  # what some of Numba's layers make of the one error that kernels raise
+        raise MemoryError("there is no memory for a kernel's sums") from error
+    finally:
+        if threads != users:
+            pool.set(users)
+        if pool.busy is not None:
+            pool.busy.release()
+
+
+def _limit() -> int | None:
+    global _cap, _cap_known
+    if not _cap_known:
+        text = os.environ.get(VARIABLE, "").strip()
+        _cap = _checked(text, VARIABLE) if text else None
+        _cap_known = True
+    return _cap
+
+
+def _checked(value: Any, name: str) -> int:
+    try:
+        number = int(value) if isinstance(value, str) and name == VARIABLE else operator.index(value)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1 or isinstance(value, bool):
+        none = "" if name == VARIABLE else " or None"
+        raise ValueError(f"{name} must be a whole number of at least 1{none}, got {value!r}")
+    return number
+
+
+def _started() -> bool:
+    numba: Any = sys.modules.get("numba")
+    if not hasattr(numba, "threading_layer"):  # absent, or half imported in another thread
+        return False
+    try:
+        numba.threading_layer()
+    except ValueError:
+        return False
+    return True
+
+
+def _start() -> _Pool:
+    numba, module = load("numba"), load("numba.np.ufunc.parallel")
+    # Starting the omp layer calls omp_set_num_threads, which torch shares (5 became 2 when measured).
+    # Later launches and numba.set_num_threads leave torch alone, and so do the other layers.
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch is not None and hasattr(torch, "get_num_threads") else None
+    numba.get_num_threads()
+    if torch is not None and before is not None and torch.get_num_threads() != before:
+        torch.set_num_threads(before)
+    layer: str = module.threading_layer()
+    # The public pair asks an inter-process lock at each call: 0.66 and 1.0 us against 0.09 and 0.25.
+    return _Pool(
+        layer,
+        getattr(module, "_get_num_threads", numba.get_num_threads),
+        getattr(module, "_set_num_threads", numba.set_num_threads),
+        threading.Lock() if layer == "workqueue" else None,
+    )
+
+
+def _after_fork() -> None:
+    # A launch under way in the parent counts: Numba's own lock would stay taken here for ever.
+    global _forked, _serial_only
+    _forked = True
+    _serial_only = _serial_only or _starting or _started()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,1 @@
+"""Which kernel a call needs on a GPU."""

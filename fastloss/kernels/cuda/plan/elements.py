@@ -1,0 +1,141 @@
+"""`CudaPlan`: which kernel a call on the GPU needs, and what completes its template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from ....define.keywords import GRAD, HESS
+from ...plan.elements import Plan
+from ...plan.elements import ports as common
+from ...plan.rows import RowTarget
+from ..ports import elements as c
+from ..templates import elements as pointwise
+from . import rows as rowplan
+from . import sparse as spreadplan
+from .rows import CudaRowPlan
+from .sparse import SpreadPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class CudaPlan(NamedTuple):
+    """A plan, with what it depends on besides where it runs on a GPU."""
+
+    plan: Plan
+    width: int
+    """Elements of a packet: 1 where an address is not a multiple of its bytes."""
+    found: bool
+    """Whether an earlier kernel has left on the device what derivatives are multiplied with."""
+
+
+class CombinePlan(NamedTuple):
+    """The kernel that makes a value of the tiles' sums."""
+
+    sums: str
+    """Their type."""
+    compute: str
+    """The type of the value, and of what derivatives are multiplied with."""
+    kind: str
+    """"weighed", "averaged" or "rooted"."""
+    found: bool
+    """Whether the divisor is on the device."""
+
+
+class CudaTarget(RowTarget, Protocol):
+    """What the plan must know of the compiler, or of what stands in for it."""
+
+    def kind(self, stored: str) -> Any:
+        """The type of an element as it is stored."""
+
+    def moves(self, stored: str, width: int) -> tuple[Any, Any]:
+        """What loads a packet into a thread's own array, and what stores one."""
+
+    def elementary(self) -> Any:
+        """Elementary functions of float64, as `math` has them."""
+
+
+_NEW = {1: c.data1, 2: c.data2, 3: c.data3}
+_LOAD = {1: c.load1, 2: c.load2, 3: c.load3}
+_ONE = {1: c.one1, 2: c.one2, 3: c.one3}
+_SLOPES = {0: c.nothing, 1: c.slopes1, 2: c.slopes2}
+_STORE = {0: c.store_nothing, 1: c.store1, 2: c.store2}
+_PUT = {0: c.store_nothing, 1: c.put1, 2: c.put2}
+_CONCLUDED = {"weighed": c.weighed, "averaged": c.averaged, "rooted": c.rooted}
+
+
+AnyPlan = CudaPlan | CombinePlan | CudaRowPlan | SpreadPlan
+
+
+def template(plan: AnyPlan) -> Any:
+    """The function that is completed."""
+    if isinstance(plan, CudaRowPlan):
+        return rowplan.template(plan)
+    if isinstance(plan, SpreadPlan):
+        return spreadplan.template(plan)
+    return pointwise.total if isinstance(plan, CudaPlan) else pointwise.combine
+
+
+def bounds(plan: AnyPlan) -> tuple[int, int]:
+    """Threads of a block, and blocks that a multiprocessor must be able to hold."""
+    if isinstance(plan, (CudaRowPlan, SpreadPlan)):
+        return plan.bounds
+    return pointwise.THREADS, pointwise.BLOCKS
+
+
+def ports(plan: AnyPlan, target: CudaTarget) -> Mapping[str, Any]:
+    """The template's free names for this plan."""
+    if isinstance(plan, CudaRowPlan):
+        return rowplan.ports(plan, target)
+    if isinstance(plan, SpreadPlan):
+        return spreadplan.ports(plan, target)
+    return _combine_ports(plan, target) if isinstance(plan, CombinePlan) else _ports(plan, target)
+
+
+def _ports(plan: CudaPlan, target: CudaTarget) -> Mapping[str, Any]:
+    # A packet is in the thread's own arrays before anything of it is written: in place is nothing special.
+    base, width = plan.plan._replace(inplace=False), plan.width
+    chosen = common(base, target)
+    weighted, each = bool(base.weight), chosen["KEEP"]
+    arity = len(base.types)
+    slopes = len(base.wrt) if base.want & GRAD else 0
+    curves = len(base.wrt) if base.want & HESS else 0
+    value = base.compute
+    chosen |= {
+        "WIDTH": width,
+        "KIND": target.kind(base.compute),
+        "new_data": _NEW[arity],
+        "load_data": _LOAD[arity],
+        "load_data_one": _ONE[arity],
+        "new_weight": c.weights if weighted else c.nothing,
+        "load_weight": c.load_weights if weighted else c.load_nothing,
+        "load_weight_one": c.one1 if weighted else c.load_nothing,
+        "new_value": c.values if each else c.nothing,
+        "store_value": c.store_values if each else c.store_nothing,
+        "store_value_one": c.put1 if each else c.store_nothing,
+        "new_slope": _SLOPES[slopes],
+        "store_slope": _STORE[slopes],
+        "store_slope_one": _PUT[slopes],
+        "new_curve": _SLOPES[curves],
+        "store_curve": _STORE[curves],
+        "store_curve_one": _PUT[curves],
+        "factor_of": c.factor_found if plan.found else c.factor_given,
+        "value_type": target.kind(value),
+        "give_value": target.moves(value, width)[1],
+    }
+    for k, stored in enumerate(base.types):
+        chosen[f"data_type{k}"], chosen[f"take_data{k}"] = target.kind(stored), target.moves(stored, width)[0]
+    for k, index in enumerate(base.wrt):
+        stored = base.types[index]
+        chosen[f"slope_type{k}"], chosen[f"give_slope{k}"] = target.kind(stored), target.moves(stored, width)[1]
+    if weighted:
+        chosen["weight_type"], chosen["take_weight"] = target.kind(base.weight), target.moves(base.weight, width)[0]
+    return chosen
+
+
+def _combine_ports(plan: CombinePlan, target: CudaTarget) -> Mapping[str, Any]:
+    return {
+        "concluded": _CONCLUDED[plan.kind],
+        "divisor_of": c.divisor_found if plan.found else c.divisor_given,
+        "elementary": target.elementary(),
+    }

@@ -1,0 +1,186 @@
+"""`CudaRowPlan`: which row kernel a call on the GPU needs, and what completes its template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ....define.keywords import GRAD, HESS, VALUE
+from ....define.rows import Pair
+from ...plan import rows as rowplan
+from ...ports import elements as p
+from ...ports import rows as r
+from ..ports import elements as c
+from ..ports import rows as q
+from ..templates import elements as pointwise
+from ..templates import pairs, rows
+from ..templates import shared_rows as splitrows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+THREADS = pointwise.THREADS
+
+BLOCKS = 3
+"""Blocks that a multiprocessor must be able to hold, with 80 registers a thread: what each thread holds of its row
+makes up for there being fewer of them. Programs of two scores, and float64, take up to 128, which leaves two."""
+
+HOLD = 16
+"""Numbers that a thread holds of its row, of all arrays together, where one packet of each is not more already: as many
+as leave room for the program."""
+
+CHUNKS = 4
+"""Chunks of a row, each what a block holds at a time, from which several blocks may share it."""
+
+SHARED = 512
+"""Blocks that there are to be where so few rows give work for them: about four for each multiprocessor of a large card.
+Not measured."""
+
+
+class CudaRowPlan(NamedTuple):
+    """A row plan, with what it depends on besides where it runs on a GPU."""
+
+    plan: rowplan.RowPlan
+    group: int
+    """Threads of a row: those of a warp or of a block."""
+    packets: int
+    """What each of them holds at a time."""
+    width: int
+    """Elements of a packet: 1 where rows do not begin at multiples of its bytes."""
+    held: bool
+    """Whether a whole row is held."""
+    found: bool
+    """Whether an earlier kernel has left on the device what derivatives are multiplied with."""
+    stage: str = ""
+    """Of rows that several blocks share: "peaks", "sums", "more" or "last"."""
+
+    @property
+    def partial(self) -> int:
+        """How many numbers a part of a row leaves for the others."""
+        return self.plan.sizes.peaks + self.plan.sums + self.plan.sizes.more + 1
+
+    @property
+    def stages(self) -> list[CudaRowPlan]:
+        """The plans of a row that several blocks share, one after the other."""
+        base = self.plan
+        needed = {"peaks": base.sizes.peaks > 0, "sums": True, "more": base.twice, "last": bool(base.want)}
+        return [self._replace(stage=name) for name, here in needed.items() if here]
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Threads of a block, and blocks that a multiprocessor must be able to hold."""
+        large = self.plan.sizes.scores > 1 or self.plan.compute == "d"
+        return THREADS, BLOCKS - 1 if large else BLOCKS
+
+
+def width_of(stored: str) -> int:
+    """Elements of a packet of 16 bytes."""
+    return {"d": 2, "f": 4}.get(stored, 8)
+
+
+def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> CudaRowPlan:
+    """The plan for rows of so many classes, whose packets are `aligned` in memory or not."""
+    entry = "pairs" if isinstance(plan.functions, Pair) else "rows"
+    aligned = aligned and entry == "rows"  # of a pair, all threads read the same single element
+    width = width_of(plan.types[0]) if aligned else 1
+    streams = plan.sizes.scores + (plan.target == "dense")
+    most = max(1, HOLD // (streams * (4 if plan.compute == "d" else 1) * width)) if aligned else 4
+    group = rows.WARP if classes <= rows.WARP * width * most else THREADS
+    packets = 1
+    while packets < most and group * width * packets < classes:
+        packets *= 2
+    # Each thread has its packets before it writes over them: in place is nothing special.
+    plan = plan._replace(inplace=False, turned=False, entry=entry)
+    return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found)
+
+
+def parts_of(plan: CudaRowPlan, rows: int, classes: int) -> int:
+    """How many blocks share a row: one, but for rows that are few and long."""
+    chunks = -(-classes // (plan.group * plan.width * plan.packets))
+    if plan.plan.entry != "rows" or chunks < CHUNKS:
+        return 1
+    return max(1, min(chunks, SHARED // rows, THREADS))
+
+
+def counting(plan: rowplan.RowPlan) -> CudaRowPlan:
+    """The plan that looks at the labels of another."""
+    return CudaRowPlan(rowplan.census_plan(plan), THREADS, 1, 1, False, False)
+
+
+_NEW = {1: q.row_data1, 2: q.row_data2}
+_TAKE = {
+    (1, False): q.take_row1, (2, False): q.take_row2, (1, True): q.take_row1_dense, (2, True): q.take_row2_dense
+}  # fmt: skip
+
+
+def ports(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
+    """The template's free names for this plan."""
+    base = plan.plan
+    chosen = rowplan.ports(base, target) | _threads(plan, target)
+    return chosen if base.entry == "pairs" else chosen | _packets(plan, target) | _stage(plan)
+
+
+def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
+    """How threads share the work."""
+    base = plan.plan
+    warps = plan.group // rows.WARP
+    return {
+        "THREADS": THREADS,
+        "GROUP": plan.group,
+        "WARPS": warps,
+        "ROOM": warps * max(base.sizes.peaks, base.sums, base.sizes.more, 3),
+        "BY_MASSES": base.classes and base.target != "labels",
+        "weighed_mass": r.weighed_mass if base.target == "dense" else r.weighed_alike,
+        "mean_worth": r.mean_worth,
+        "PACKETS": plan.packets,
+        "HELD": plan.held,
+        "KIND": target.kind(base.compute),
+        "VALUE": bool(base.want & VALUE),
+        "portion": p.absent_if_zero,
+        "factor_of": c.factor_found if plan.found else c.factor_given,
+    }
+
+
+def _stage(plan: CudaRowPlan) -> dict[str, Any]:
+    """What a part leaves, and where."""
+    peaks, sums, more = plan.plan.sizes.peaks, plan.plan.sums, plan.plan.sizes.more
+    stages = {"SEEK": plan.stage == "peaks", "ADD": plan.stage == "sums", "AGAIN": plan.stage == "more"}
+    places = {"SUMS_FROM": peaks, "MORE_FROM": peaks + sums, "BEST_FROM": peaks + sums + more, "PARTIAL": plan.partial}
+    return stages | places
+
+
+def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
+    """What a thread holds of its row."""
+    base, width = plan.plan, plan.width
+    dense, labels = base.target == "dense", base.target == "labels"
+    raw: Any = q.label_mass if labels else q.dense_mass if dense else q.one_mass
+    grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
+    return {
+        "WIDTH": width,
+        "HOLD": width * plan.packets,
+        "mass": q.class_mass if rowplan.relative(base) else raw,
+        "unweighed": raw,
+        "dense": r.smooth_dense_mass if base.smooth else r.dense_mass,
+        "new_data": _NEW[base.sizes.scores],
+        "new_target": q.row_target if dense else q.row_nothing,
+        "new_slope": q.row_slope if grad else q.row_nothing,
+        "new_curve": q.row_slope if hess else q.row_nothing,
+        "load": q.load_chunk,
+        "take_row": _TAKE[base.sizes.scores, dense],
+        "store_slope": q.store_packet,
+        "store_curve": q.store_packet,
+        "data_type0": target.kind(base.types[0]),
+        "data_type1": target.kind(base.types[-1]),
+        "target_type": target.kind(base.target_type or "q"),
+        "slope_type": target.kind(base.types[0]),
+        "take_data0": target.moves(base.types[0], width)[0],
+        "take_data1": target.moves(base.types[-1], width)[0],
+        "take_target": target.moves(base.target_type or "q", width)[0],
+        "give_slope": target.moves(base.types[0], width)[1],
+    }
+
+
+def template(plan: CudaRowPlan) -> Any:
+    """The function that is completed."""
+    if plan.stage:
+        return splitrows.total
+    return {"rows": rows.total, "pairs": pairs.total, "census": rows.census}[plan.plan.entry]

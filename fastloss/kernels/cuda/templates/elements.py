@@ -1,0 +1,123 @@
+"""The pointwise template for CUDA: a tile of elements for each block, a packet at a time for each thread.
+
+A packet is brought into arrays of the thread's own, which are registers once it is compiled, gone through by the same
+`strip` as on the CPU, and carried back. Tiles are of one size and their sums are added in one order: the result has
+the same bits on every run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from ...templates.elements import strip
+
+TILE = 16_384
+"""Elements of a block: the CPU's block, 64 for each thread."""
+
+THREADS = 256
+
+BLOCKS = 4
+"""Blocks that a multiprocessor must be able to hold: with 64 registers a thread, half of the threads that fit."""
+
+# Ports.
+real: Any = None
+new_data: Any = None
+new_weight: Any = None
+new_value: Any = None
+new_slope: Any = None
+new_curve: Any = None
+load_data: Any = None
+load_weight: Any = None
+store_value: Any = None
+store_slope: Any = None
+store_curve: Any = None
+load_data_one: Any = None
+load_weight_one: Any = None
+store_value_one: Any = None
+store_slope_one: Any = None
+store_curve_one: Any = None
+factor_of: Any = None
+concluded: Any = None
+divisor_of: Any = None
+KIND: Any = None
+WIDTH: Any = None
+SUM = CHECK = False
+
+
+def total(
+    data: Any, weight: Any, params: Any, scale: Any, slopes: Any, bounds: Any, loss: Any, grad: Any, hess: Any,
+    sums: Any, flaws: Any, size: Any,
+) -> None:  # fmt: skip
+    """All elements: the sum of each tile, and 1 in `flaws[0]` if a value lies outside its domain."""
+    thread = np.int64(cuda.threadIdx.x)
+    start = np.int64(cuda.blockIdx.x) * np.int64(TILE)
+    stop = min(size, start + np.int64(TILE))
+    whole = start + (stop - start) // np.int64(WIDTH) * np.int64(WIDTH)
+    x, s = new_data(), new_weight()
+    value, slope, curve = new_value(), new_slope(), new_curve()
+    factor, second = factor_of(scale, slopes)
+    sum = real(0.0)
+    flaw = np.int32(0)
+    i = start + thread * np.int64(WIDTH)
+    while i < whole:
+        load_data(x, data, i)
+        load_weight(s, weight, i)
+        part, bad = strip(x, s, params, factor, second, bounds, value, slope, curve, 0, WIDTH)
+        sum, flaw = sum + part, flaw | bad
+        store_value(loss, i, value)
+        store_slope(grad, i, slope)
+        store_curve(hess, i, curve)
+        i += np.int64(THREADS * WIDTH)
+    i = whole + thread
+    if i < stop:
+        load_data_one(x, data, i)
+        load_weight_one(s, weight, i)
+        part, bad = strip(x, s, params, factor, second, bounds, value, slope, curve, 0, 1)
+        sum, flaw = sum + part, flaw | bad
+        store_value_one(loss, i, value)
+        store_slope_one(grad, i, slope)
+        store_curve_one(hess, i, curve)
+    if CHECK and flaw != np.int32(0):
+        # The same number from whichever thread: no order of theirs can be seen.
+        flaws[0] = np.int32(1)
+    if SUM:
+        shared = cuda.shared.array(THREADS, KIND)
+        shared[thread] = sum
+        halve(shared, thread)
+        if thread == 0:
+            sums[cuda.blockIdx.x] = shared[0]
+
+
+def halve(shared: Any, thread: Any) -> None:
+    """Add up what the threads of a block have, by halves: it ends in the first place."""
+    cuda.syncthreads()
+    half = THREADS // 2
+    while half:
+        if thread < half:
+            shared[thread] = shared[thread] + shared[thread + half]
+        cuda.syncthreads()
+        half //= 2
+
+
+def combine(sums: Any, count: int, given: Any, nothing: float, result: Any, slopes: Any) -> None:
+    """The sum of the tiles' sums in float64, and what it comes to: by one block, in one order.
+
+    `result` takes the value; `slopes` what derivatives are multiplied with, and what a root's second one needs besides.
+    """
+    thread = np.int64(cuda.threadIdx.x)
+    sum = 0.0
+    i = thread
+    while i < count:
+        sum += np.float64(sums[i])
+        i += np.int64(THREADS)
+    shared = cuda.shared.array(THREADS, np.float64)
+    shared[thread] = sum
+    halve(shared, thread)
+    if thread == 0:
+        value, factor, second = concluded(shared[0], divisor_of(given), nothing)
+        result[0] = value
+        slopes[0] = factor
+        slopes[1] = second

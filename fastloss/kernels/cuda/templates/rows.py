@@ -1,0 +1,298 @@
+"""The row template for CUDA: a group of threads for each row, a warp for short rows, a block for long ones.
+
+A row that fits into the registers of its group is read once; a longer one in chunks, once for each pass, which the
+second time come from a cache. No row is too long, and none spills: chunks are of one size. (The argmax is exact below
+2^24 classes in float32.) Threads add up by exchanging partners, in an order that depends on nothing: the same bits on
+every run.
+
+`own` are the thread's own (data, target, -, gradient, second derivative), arranged as `kernels/ports/rows.py` expects;
+`row` are (memory of data, memory of target, first element of the row, label, width, lane, class to begin with).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from .elements import TILE, halve
+
+WARP = 32
+
+ORIGIN = (0, 0, 0, 0, 0, 0)
+"""Where a row begins in the thread's own arrays."""
+
+# Ports.
+real: Any = None
+peaks: Any = None
+folds: Any = None
+settle: Any = None
+second: Any = None
+finishes: Any = None
+statistics: Any = None
+slope: Any = None
+scores: Any = None
+mass: Any = None
+label_of: Any = None
+share: Any = None
+unfit: Any = None
+worth: Any = None
+weighed_mass: Any = None
+mean_worth: Any = None
+portion: Any = None
+outside: Any = None
+put_grad: Any = None
+put_hess: Any = None
+put_stats: Any = None
+put_top: Any = None
+write_value: Any = None
+new_data: Any = None
+new_target: Any = None
+new_slope: Any = None
+new_curve: Any = None
+load: Any = None
+store_slope: Any = None
+store_curve: Any = None
+factor_of: Any = None
+add_all: Any = None
+larger_all: Any = None
+exchanged: Any = None
+stash: Any = None
+fetch: Any = None
+LOWEST: Any = None
+NOWHERE: Any = None
+ZEROS: Any = None
+MORE: Any = None
+UNKNOWN: Any = None
+KIND: Any = None
+GROUP: Any = None
+THREADS: Any = None
+WARPS: Any = None
+ROOM: Any = None
+PACKETS: Any = None
+WIDTH: Any = None
+HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = STATS = LABELS = BY_MASSES = False
+
+
+# -- what the threads of a group come to together, each of them the same -----------------------------------------------
+
+
+def summed(a: Any, b: Any) -> Any:
+    """The sums of two tuples' elements."""
+    return add_all(a, b)
+
+
+def largest(a: Any, b: Any) -> Any:
+    """The larger of two tuples' elements."""
+    return larger_all(a, b)
+
+
+def together(join: Any, a: Any, shared: Any, thread: Any) -> Any:
+    """All threads' tuples, joined two by two."""
+    step = min(GROUP, WARP) // 2
+    while step:
+        a = join(a, exchanged(a, step))
+        step //= 2
+    if GROUP > WARP:
+        if thread % WARP == 0:
+            stash(shared, thread // WARP, WARPS, a)
+        cuda.syncthreads()
+        a = fetch(shared, 0, WARPS, a)
+        for w in range(1, WARPS):
+            a = join(a, fetch(shared, w, WARPS, a))
+        cuda.syncthreads()
+    return a
+
+
+# -- passes over a row: what one thread finds --------------------------------------------------------------------------
+
+
+def climbed(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
+    """The maxima."""
+    m = LOWEST
+    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
+        load(own, row, low)
+        for p in range(PACKETS):
+            k = low + (p * GROUP + row[5]) * WIDTH
+            if k < row[4]:
+                for j in range(WIDTH):
+                    t = mass(own, fixed, classes, row[3], k + j, p * WIDTH + j)
+                    m = larger_all(m, peaks(scores(own, ORIGIN, p * WIDTH + j), t, fixed[0]))
+    return m
+
+
+def topmost(own: Any, fixed: Any, row: Any, m: Any) -> Any:
+    """Minus the place where the first maximum is first taken, as a number; -inf where it is not."""
+    best = NOWHERE
+    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
+        if not HELD:
+            load(own, row, low)
+        for p in range(PACKETS):
+            k = low + (p * GROUP + row[5]) * WIDTH
+            if k < row[4]:
+                for j in range(WIDTH):
+                    if peaks(scores(own, ORIGIN, p * WIDTH + j), real(0.0), fixed[0])[0] == m[0]:
+                        best = larger_all(best, (real(-(k + j)),))
+    return best
+
+
+def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any) -> Any:
+    """The sums, and whether an element lies outside its domain (0 or 1)."""
+    sums = ZEROS
+    flaws = np.int32(0)
+    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
+        if not (HELD and PEAK):
+            load(own, row, low)
+        for p in range(PACKETS):
+            k = low + (p * GROUP + row[5]) * WIDTH
+            if k < row[4]:
+                for j in range(WIDTH):
+                    x = scores(own, ORIGIN, p * WIDTH + j)
+                    terms, _ = folds(x, mass(own, fixed, classes, row[3], k + j, p * WIDTH + j), m, fixed[0])
+                    sums = add_all(sums, terms)
+                    if CHECK:
+                        flaws = np.int32(flaws | outside(own, x, ORIGIN, p * WIDTH + j, fixed[2]))
+    return sums, flaws
+
+
+def refolded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any) -> Any:
+    """The second sums."""
+    sums = MORE
+    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
+        if not HELD:
+            load(own, row, low)
+        for p in range(PACKETS):
+            k = low + (p * GROUP + row[5]) * WIDTH
+            if k < row[4]:
+                for j in range(WIDTH):
+                    t = mass(own, fixed, classes, row[3], k + j, p * WIDTH + j)
+                    _, kept = folds(scores(own, ORIGIN, p * WIDTH + j), t, m, fixed[0])
+                    sums = add_all(sums, second(*(kept + (t,) + c + fixed[0])))
+    return sums
+
+
+def sloped(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, s: Any, factor: Any, grad: Any, hess: Any,
+           there: Any) -> None:  # fmt: skip
+    """Write the derivatives."""
+    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
+        if not HELD:
+            load(own, row, low)
+        for p in range(PACKETS):
+            k = low + (p * GROUP + row[5]) * WIDTH
+            if k < row[4]:
+                for j in range(WIDTH):
+                    t = mass(own, fixed, classes, row[3], k + j, p * WIDTH + j)
+                    _, kept = folds(scores(own, ORIGIN, p * WIDTH + j), t, m, fixed[0])
+                    d1, d2 = slope(*(kept + (t,) + c + fixed[0]))
+                    put_grad(own, ORIGIN, j, portion(s, factor * d1))
+                    if HESS:
+                        put_hess(own, ORIGIN, j, portion(s, factor * d2))
+                if there:
+                    store_slope(grad, row[2] + k, own[3])
+                    if HESS:
+                        store_curve(hess, row[2] + k, own[4])
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+def seated(rows: Any) -> Any:
+    """The thread, its row, whether there is such a row, and the thread's place in the row's group."""
+    thread = np.int64(cuda.threadIdx.x)
+    number = np.int64(cuda.blockIdx.x) * np.int64(THREADS // GROUP) + thread // np.int64(GROUP)
+    # Warps exchange what they have as a whole: those beyond the last row go along with it, and write nothing.
+    return thread, min(number, rows - np.int64(1)), number < rows, thread % np.int64(GROUP)
+
+
+def weighed(target: Any, weight: Any, ignore: int, number: Any, width: Any) -> Any:
+    """A row's label and share; whether the share is no weight or the label no class (0 or 1), and so the row absent."""
+    at = (number, number, number, number, number, number)
+    label = label_of(((), target), at)
+    s = share((), weight, at, label, ignore)
+    if LABELS and (label < 0 or label >= width) and s != real(0.0):
+        return label, real(0.0), np.int32(1)
+    return label, s, np.int32(unfit(s))
+
+
+def valued(target: Any, classes: Any, s: Any, label: int, number: Any, width: Any, shared: Any, thread: Any) -> Any:
+    """What a row is worth by the weights of its classes; all threads of its group find it together."""
+    arrays = ((), target, classes)
+    if BY_MASSES:
+        sums = (real(0.0), real(0.0), real(0.0))
+        for k in range(thread % np.int64(GROUP), width, GROUP):
+            sums = add_all(sums, weighed_mass(arrays, number * width + k, k))
+        return real(mean_worth(together(summed, sums, shared, thread), width))
+    return real(1.0) if s == real(0.0) else worth(arrays, ORIGIN, label, 1, width)
+
+
+def told(facts: Any, number: Any, m: Any, sums: Any, params: Any, best: Any, s: Any) -> None:
+    """Write a row's statistics."""
+    here = s != real(0.0)
+    put_stats(facts, number, statistics(m, sums, params) if here else UNKNOWN)
+    put_top(facts, number, -best[0] if here and best[0] > NOWHERE[0] else real(-1.0))
+
+
+def total(
+    data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: Any, slopes: Any, ignore: int,
+    bounds: Any, loss: Any, facts: Any, grad: Any, hess: Any, flaws: Any, rows: Any, width: Any,
+) -> None:  # fmt: skip
+    """All rows: their losses, statistics and derivatives, and 1 in `flaws[0]` where a label or a value is wrong."""
+    thread, number, there, lane = seated(rows)
+    factor, _ = factor_of(scale, slopes)
+    label, s, bad = weighed(target, weight, ignore, number, width)
+    shared = cuda.shared.array(ROOM, KIND)
+    own = (new_data(), new_target(), (), new_slope(), new_curve())
+    each = valued(target, classes, s, label, number, width, shared, thread)
+    s *= each
+    fixed = (params, mix, bounds, each)
+    row = (data, target, number * width, label, width, lane, np.int64(0))
+    m = LOWEST
+    if PEAK:
+        m = together(largest, climbed(own, fixed, classes, row), shared, thread)
+    sums, flaw = folded(own, fixed, classes, row, m)
+    sums = together(summed, sums, shared, thread)
+    if CHECK and s != real(0.0):
+        bad = np.int32(bad | flaw)
+    # A warp beyond the last row looks at one that another may have written over.
+    if there and bad != np.int32(0):
+        flaws[0] = np.int32(1)
+    if TWICE:
+        settled = settle(*(m + sums + params))
+        more = together(summed, refolded(own, fixed, classes, row, m, settled), shared, thread)
+        value, c = finishes(m, sums + more, params)
+    else:
+        value, c = finishes(m, sums, params)
+    if VALUE and there and lane == 0:
+        write_value(loss[0], number, portion(s, value))
+    if STATS:
+        best = together(largest, topmost(own, fixed, row, m), shared, thread)
+        if there and lane == 0:
+            told(facts, number, m, sums, params, best, s)
+    if GRAD:
+        sloped(own, fixed, classes, row, m, c, s, factor, grad, hess, there)
+
+
+def census(target: Any, weight: Any, classes: Any, ignore: int, sums: Any, flaws: Any, rows: Any, width: Any) -> None:
+    """What the rows that are present weigh, added up tile by tile; 1 in `flaws[0]` where a label is no class."""
+    thread = np.int64(cuda.threadIdx.x)
+    sum = real(0.0)
+    i = np.int64(cuda.blockIdx.x) * np.int64(TILE) + thread
+    stop = min(rows, (np.int64(cuda.blockIdx.x) + np.int64(1)) * np.int64(TILE))
+    while i < stop:
+        at = (i, i, i if LABELS else np.uint64(i * width), i, i, i)
+        label = label_of(((), target), at)
+        s = share((), weight, at, label, ignore)
+        if s != real(0.0):
+            if LABELS and (label < 0 or label >= width):
+                flaws[0] = np.int32(1)
+            else:
+                if unfit(s):
+                    flaws[0] = np.int32(1)
+                sum = sum + s * worth(((), target, classes), at, label, 1, width)
+        i += np.int64(THREADS)
+    shared = cuda.shared.array(THREADS, KIND)
+    shared[thread] = sum
+    halve(shared, thread)
+    if thread == 0:
+        sums[cuda.blockIdx.x] = shared[0]

@@ -1,0 +1,1 @@
+"""What completes the templates on every target."""

@@ -1,0 +1,1 @@
+"""Loops with free names, which ports complete."""

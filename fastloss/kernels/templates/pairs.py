@@ -1,0 +1,210 @@
+"""The row template for pairs: each score of a row against those of which the target is smaller.
+
+Every score that is to be ahead of others goes along the whole row, whose elements lie side by side, a vector of
+differences at a time: its own slope is a sum, and those of the others are added to in an array of the row's length.
+The free names below are ports, as in `kernels/templates/rows.py`, where `arrays` and `at` are explained. `fixed` are
+(parameters, bounds of domains), `room` (scores, masses, slopes, second derivatives, the last two again as float64),
+each of a row's length.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .elements import combined
+from .rows import STRIP, WHOLE, nothing
+
+BLOCK = 1_024
+"""Elements of the rows that a thread takes at a time: fewer than elsewhere, for each of them meets many."""
+
+OFTEN = 32
+"""Additions to each slope in the compute type before it becomes a float64: as many as a strip has for each lane."""
+
+# Ports.
+prange: Any = range
+real: Any = None
+jet: Any = None
+share_of: Any = None
+places: Any = None
+share: Any = None
+unfit: Any = None
+portion: Any = None
+scores: Any = None
+outside: Any = None
+select: Any = None
+add_all: Any = None
+add_wide: Any = None
+masked: Any = None
+apart: Any = None
+new: Any = None
+new_wide: Any = None
+read_score: Any = None
+write_score: Any = None
+read_mass: Any = None
+write_mass: Any = None
+read_slope: Any = None
+write_slope: Any = None
+read_curve: Any = None
+write_curve: Any = None
+read_wide_slope: Any = None
+write_wide_slope: Any = None
+read_wide_curve: Any = None
+write_wide_curve: Any = None
+put_grad: Any = None
+put_hess: Any = None
+write_value: Any = None
+ZEROS: Any = None
+WIDE: Any = None
+KEEP = SUM = GRAD = HESS = CHECK = False
+
+
+def bring(arrays: Any, fixed: Any, room: Any, at: Any, width: int) -> Any:
+    """A row into the room: whether one of its numbers is NaN or outside its domain (0 or 1 each), the least target."""
+    lost = flaws = np.int32(0)
+    least = real(np.inf)
+    for k in range(np.uint64(width)):
+        x, t = scores(arrays, at, k)
+        if CHECK:
+            flaws = np.int32(flaws | outside(arrays, (x, t), at, k, fixed[1]))
+        # A score that is in no pair counts as well where it is NaN.
+        blank = x if x != x else t if t != t else real(0.0)
+        lost = np.int32(lost | np.int32(blank != blank))
+        least = select(t < least, t, least)
+        write_score(room[0], k, x)
+        write_mass(room[1], k, t)
+        if GRAD:
+            write_slope(room[2], k, blank)
+            write_wide_slope(room[4], k, 0.0)
+        if HESS:
+            write_curve(room[3], k, blank)
+            write_wide_curve(room[5], k, 0.0)
+    return lost, flaws, least
+
+
+def against(fixed: Any, room: Any, own: Any, mass: Any, end: Any, low: int, high: int) -> Any:
+    """A score against elements: the sums of values, of both derivatives, and the number of pairs."""
+    if end is not None:
+        masked()
+    sums = ZEROS
+    for i in range(np.uint64(low), np.uint64(high)):
+        here = read_mass(room[1], i) < mass
+        value, d1, d2 = jet(*((own - read_score(room[0], i),) + fixed[0]))
+        value = select(here, value, real(0.0))
+        d1 = select(here, d1, real(0.0))
+        d2 = select(here, d2, real(0.0))
+        sums = add_all(sums, (value, d1, d2, select(here, real(1.0), real(0.0))))
+        if GRAD:
+            write_slope(room[2], i, read_slope(room[2], i) - d1)
+        if HESS:
+            write_curve(room[3], i, read_curve(room[3], i) + d2)
+    return sums
+
+
+def along(fixed: Any, room: Any, own: Any, mass: Any, width: int) -> Any:
+    """The same for a whole row."""
+    whole = width - width % WHOLE
+    total = WIDE
+    for low in range(0, whole, STRIP):
+        total = add_wide(total, against(fixed, room, own, mass, None, low, min(whole, low + STRIP)))
+    return add_wide(total, against(fixed, room, own, mass, True, whole, width)) if whole < width else total
+
+
+def settle(room: Any, width: int) -> None:
+    """Move the slopes so far to where they are float64."""
+    for k in range(np.uint64(width)):
+        write_wide_slope(room[4], k, read_wide_slope(room[4], k) + np.float64(read_slope(room[2], k)))
+        write_slope(room[2], k, real(0.0))
+        if HESS:
+            write_wide_curve(room[5], k, read_wide_curve(room[5], k) + np.float64(read_curve(room[3], k)))
+            write_curve(room[3], k, real(0.0))
+
+
+def met(fixed: Any, room: Any, least: Any, width: int) -> Any:
+    """All pairs of a row: the sum of their values, and how many there are; the slopes stay in the room."""
+    value = pairs = 0.0
+    often = 0
+    for j in range(np.uint64(width)):
+        mass = read_mass(room[1], j)
+        if mass > least:  # or there is none below
+            part = along(fixed, room, read_score(room[0], j), mass, width)
+            value += part[0]
+            pairs += part[3]
+            if GRAD:
+                write_wide_slope(room[4], j, read_wide_slope(room[4], j) + part[1])
+            if HESS:
+                write_wide_curve(room[5], j, read_wide_curve(room[5], j) + part[2])
+            often += 1
+            if GRAD and often == OFTEN:
+                often = 0
+                settle(room, width)
+    return value, pairs
+
+
+def carry(arrays: Any, room: Any, at: Any, factor: Any, width: int) -> None:
+    """Write a row's derivatives."""
+    for k in range(np.uint64(width)):
+        d1 = real(read_wide_slope(room[4], k) + np.float64(read_slope(room[2], k)))
+        put_grad(arrays, at, k, factor * d1)
+        if HESS:
+            d2 = real(read_wide_curve(room[5], k) + np.float64(read_curve(room[3], k)))
+            put_hess(arrays, at, k, factor * d2)
+
+
+def stretch(
+    arrays: Any, weight: Any, fixed: Any, scale: Any, loss: Any, steps: Any, shape: Any, room: Any, results: Any,
+    flaws: Any, first: int, last: int,
+) -> None:  # fmt: skip
+    """The blocks of rows from `first` to `last`: their sums and flaws."""
+    apart()
+    width = shape[2]
+    height = max(1, BLOCK // width)
+    for b in range(first, last):
+        total = 0.0
+        bad = 0
+        for row in range(b * height, min(shape[0] * shape[1], b * height + height)):
+            at = places(steps, row // shape[1], row % shape[1])
+            s = share(arrays, weight, at, -1, -1)
+            if s == real(0.0):
+                if GRAD:
+                    nothing(arrays, at, width)
+                if KEEP:
+                    write_value(loss[0], row, real(0.0))
+                continue
+            if unfit(s):
+                bad = 1
+            lost, flaw, least = bring(arrays, fixed, room, at, width)
+            bad |= flaw
+            if SUM or KEEP or GRAD:
+                sum_of, pairs = met(fixed, room, least, width)
+                part = share_of(*((real(width), real(pairs)) + fixed[0]))
+                value = portion(s, real(np.nan) if lost else real(sum_of * np.float64(part)))
+                if SUM:
+                    total += np.float64(value)
+                if KEEP:
+                    write_value(loss[0], row, value)
+                if GRAD:
+                    carry(arrays, room, at, s * real(scale) * part, width)
+        results[b], flaws[b] = total, bad
+
+
+def total(
+    data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: float, ignore: int, bounds: Any,
+    loss: Any, facts: Any, grad: Any, hess: Any, steps: Any, shape: Any, tasks: int,
+) -> Any:  # fmt: skip
+    """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
+    height = max(1, BLOCK // shape[2])
+    blocks = (shape[0] * shape[1] + height - 1) // height
+    sums = np.empty(blocks, np.float64)
+    flaws = np.empty(blocks, np.int64)
+    tasks = min(tasks, blocks)
+    for task in prange(tasks):
+        size = shape[2]
+        room = (new(size), new(size), new(size), new(size), new_wide(size), new_wide(size))
+        arrays = (data, target, classes, grad, hess)
+        stretch(
+            arrays, weight, (params, bounds), scale, loss, steps, shape, room, sums, flaws, task * blocks // tasks,
+            (task + 1) * blocks // tasks,
+        )  # fmt: skip
+    return combined(sums, flaws)

@@ -1,0 +1,318 @@
+"""The row template for short rows, and for rows whose elements do not lie side by side: many rows at a time.
+
+A tile of `LANES` rows is brought to where its k-th elements lie side by side; row programs then run down the classes
+with a row in each lane of a vector, and any strides will do. The free names below are ports, as in
+`kernels/templates/rows.py`, where `arrays`, `fixed` and `at` are explained.
+
+`lanes` are (labels as numbers of the compute type, shares and then what the rows are worth, masses of a dense target,
+maxima, sums, second sums, the same two as float64, coefficients, losses): one number for each lane, or several such
+runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .elements import BLOCK, combined
+
+LANES = 64
+"""Rows of a tile: four vectors of 16 float32. A tile of 32 classes takes 8 KiB."""
+
+STRIP = 2_048
+"""Classes that are summed in the compute type before their sum becomes a float64."""
+
+# Ports.
+prange: Any = range
+real: Any = None
+peaks: Any = None
+folds: Any = None
+settle: Any = None
+second: Any = None
+finishes: Any = None
+statistics: Any = None
+put_top: Any = None
+slope: Any = None
+bring: Any = None
+carry: Any = None
+ask_early: Any = None
+ask_late: Any = None
+fetch: Any = None
+mass: Any = None
+label_of: Any = None
+share: Any = None
+unfit: Any = None
+worth: Any = None
+places: Any = None
+along: Any = None
+keep: Any = None
+recall: Any = None
+drop: Any = None
+room: Any = None
+new: Any = None
+new_wide: Any = None
+outside: Any = None
+portion: Any = None
+present: Any = None
+put_stats: Any = None
+write_value: Any = None
+read_share: Any = None
+write_label: Any = None
+write_share: Any = None
+get_maxima: Any = None
+put_maxima: Any = None
+get_sums: Any = None
+put_sums: Any = None
+get_wide: Any = None
+put_wide: Any = None
+get_more: Any = None
+put_more: Any = None
+get_wide_more: Any = None
+put_wide_more: Any = None
+get_coefs: Any = None
+put_coefs: Any = None
+read_loss: Any = None
+write_loss: Any = None
+add: Any = None
+add_all: Any = None
+add_wide: Any = None
+larger_all: Any = None
+narrow: Any = None
+apart: Any = None
+LOWEST: Any = None
+ZEROS: Any = None
+MORE: Any = None
+WIDE: Any = None
+WIDE_MORE: Any = None
+COEFS: Any = None
+SETTLED: Any = None
+UNKNOWN: Any = None
+KEEP = SUM = GRAD = CHECK = PEAK = TWICE = STATS = DENSE = LABELS = RELATIVE = False
+
+
+# -- runs down the classes, all lanes of a class after another ---------------------------------------------------------
+
+
+def look(arrays: Any, weight: Any, lanes: Any, at: Any, ignore: int, steps: Any, width: int, count: int) -> Any:
+    """The rows' labels and shares, and whether a label is no class. Lanes beyond the last row are worth nothing."""
+    flaws = np.int32(0)
+    for r in range(np.uint64(count)):
+        here = along(at, steps, r)
+        label = label_of(arrays, here)
+        s = share(arrays, weight, here, label, ignore)
+        write_label(lanes[0], r, real(label))
+        wrong = LABELS & ((label < 0) | (label >= width)) & (s != real(0.0))
+        each = real(1.0) if wrong or s == real(0.0) else worth(arrays, here, label, steps[2, 2], width)
+        write_share(lanes[1], r, s * each)
+        if RELATIVE:
+            write_share(lanes[1], np.uint64(LANES) + r, each)
+        flaws = np.int32(flaws | np.int32(wrong) | np.int32(unfit(s)))
+    for r in range(np.uint64(count), np.uint64(LANES)):
+        write_label(lanes[0], r, real(0.0))
+        write_share(lanes[1], r, real(0.0))
+    return flaws
+
+
+def climbed(arrays: Any, fixed: Any, lanes: Any, width: int) -> None:
+    """Each row's maxima."""
+    for r in range(np.uint64(LANES)):
+        put_maxima(lanes[3], r, LANES, LOWEST)
+    for k in range(width):
+        for r in range(np.uint64(LANES)):
+            x = fetch(arrays, (), np.uint64(k * LANES) + r)
+            m = get_maxima(lanes[3], r, LANES, LOWEST)
+            put_maxima(lanes[3], r, LANES, larger_all(m, peaks(x, mass(arrays, fixed, lanes, k, r), fixed[0])))
+
+
+def tops(arrays: Any, fixed: Any, lanes: Any, facts: Any, first: int, width: int, count: int) -> None:
+    """Where each row's first maximum is first taken; -1 where it is NaN or the row absent."""
+    for r in range(np.uint64(count)):
+        put_top(facts, np.uint64(first) + r, -1)
+    for k in range(width - 1, -1, -1):
+        for r in range(np.uint64(count)):
+            m = get_maxima(lanes[3], r, LANES, LOWEST)
+            x = fetch(arrays, (), np.uint64(k * LANES) + r)
+            if peaks(x, real(0.0), fixed[0])[0] == m[0] and read_share(lanes[1], r) != real(0.0):
+                put_top(facts, np.uint64(first) + r, k)
+
+
+def sums_of(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, low: int, high: int) -> Any:
+    """Each row's sums over the classes from `low` to `high`; whether an element lies outside its domain (0 or 1)."""
+    flaws = np.int32(0)
+    for r in range(np.uint64(LANES)):
+        put_sums(lanes[4], r, LANES, ZEROS)
+    for k in range(low, high):
+        ask_early(arrays, at, steps, k)
+        for r in range(np.uint64(LANES)):
+            place = np.uint64(k * LANES) + r
+            x = fetch(arrays, (), place)
+            t = mass(arrays, fixed, lanes, k, r)
+            terms, kept = folds(x, t, get_maxima(lanes[3], r, LANES, LOWEST), fixed[0])
+            put_sums(lanes[4], r, LANES, add_all(get_sums(lanes[4], r, LANES, ZEROS), terms))
+            if CHECK:
+                flaws = np.int32(flaws | outside(x, lanes, place, read_share(lanes[1], r) != real(0.0), fixed[2]))
+            if GRAD or TWICE:
+                keep(arrays, (), place, kept)
+    return flaws
+
+
+def folded(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, width: int) -> Any:
+    """Each row's sums; whether some element lies outside its domain (0 or 1)."""
+    if width <= STRIP:
+        return sums_of(arrays, fixed, lanes, at, steps, 0, width)
+    flaws = np.int32(0)
+    for r in range(np.uint64(LANES)):
+        put_wide(lanes[6], r, LANES, WIDE)
+    for low in range(0, width, STRIP):
+        flaws = np.int32(flaws | sums_of(arrays, fixed, lanes, at, steps, low, min(width, low + STRIP)))
+        for r in range(np.uint64(LANES)):
+            wide = get_wide(lanes[6], r, LANES, WIDE)
+            put_wide(lanes[6], r, LANES, add_wide(wide, get_sums(lanes[4], r, LANES, ZEROS)))
+    for r in range(np.uint64(LANES)):
+        put_sums(lanes[4], r, LANES, narrow(get_wide(lanes[6], r, LANES, WIDE), ZEROS))
+    return flaws
+
+
+def refolded(arrays: Any, fixed: Any, lanes: Any, width: int) -> None:
+    """Each row's second sums, of the coefficients that `settle` gives."""
+    for r in range(np.uint64(LANES)):
+        put_wide_more(lanes[7], r, LANES, WIDE_MORE)
+        m = get_maxima(lanes[3], r, LANES, LOWEST)
+        put_coefs(lanes[8], r, LANES, settle(*(m + get_sums(lanes[4], r, LANES, ZEROS) + fixed[0])))
+    for low in range(0, width, STRIP):
+        for r in range(np.uint64(LANES)):
+            put_more(lanes[5], r, LANES, MORE)
+        for k in range(low, min(width, low + STRIP)):
+            for r in range(np.uint64(LANES)):
+                t = mass(arrays, fixed, lanes, k, r)
+                kept = recall(arrays, (), np.uint64(k * LANES) + r)
+                terms = second(*(kept + (t,) + get_coefs(lanes[8], r, LANES, SETTLED) + fixed[0]))
+                put_more(lanes[5], r, LANES, add_all(get_more(lanes[5], r, LANES, MORE), terms))
+        for r in range(np.uint64(LANES)):
+            wide = get_wide_more(lanes[7], r, LANES, WIDE_MORE)
+            put_wide_more(lanes[7], r, LANES, add_wide(wide, get_more(lanes[5], r, LANES, MORE)))
+    for r in range(np.uint64(LANES)):
+        put_more(lanes[5], r, LANES, narrow(get_wide_more(lanes[7], r, LANES, WIDE_MORE), MORE))
+
+
+def finished(fixed: Any, lanes: Any) -> Any:
+    """Each row's loss and coefficients; the sum of the weighted losses."""
+    for r in range(np.uint64(LANES)):
+        s = read_share(lanes[1], r)
+        m = get_maxima(lanes[3], r, LANES, LOWEST)
+        sums = get_sums(lanes[4], r, LANES, ZEROS)
+        if TWICE:
+            value, c = finishes(m, sums + get_more(lanes[5], r, LANES, MORE), fixed[0])
+        else:
+            value, c = finishes(m, sums, fixed[0])
+        put_coefs(lanes[8], r, LANES, c)
+        write_loss(lanes[9], r, portion(s, value))
+    if not SUM:
+        return real(0.0)
+    # By halves: an order of our own, which is the same in every kernel.
+    half = LANES // 2
+    while half:
+        for r in range(np.uint64(half)):
+            write_loss(lanes[9], r, add(read_loss(lanes[9], r), read_loss(lanes[9], r + np.uint64(half))))
+        half //= 2
+    return read_loss(lanes[9], np.uint64(0))
+
+
+def sloped(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, scale: Any, width: int) -> None:
+    """Every element's derivatives, in the tile."""
+    for k in range(width):
+        ask_late(arrays, at, steps, k)
+        for r in range(np.uint64(LANES)):
+            place = np.uint64(k * LANES) + r
+            s = read_share(lanes[1], r)
+            factor = s * scale  # it may be 0 where the share is not
+            t = mass(arrays, fixed, lanes, k, r)
+            kept = recall(arrays, (), place)
+            d1, d2 = slope(*(kept + (t,) + get_coefs(lanes[8], r, LANES, COEFS) + fixed[0]))
+            drop(arrays, place, present(s, factor * d1), present(s, factor * d2))
+
+
+# -- tiles -------------------------------------------------------------------------------------------------------------
+
+
+def tile(
+    arrays: Any, weight: Any, fixed: Any, scale: Any, ignore: int, loss: Any, facts: Any, steps: Any, shape: Any,
+    lanes: Any, outer: int, inner: int,
+) -> Any:  # fmt: skip
+    """The rows from (outer, inner) on: the sum of their losses, and whether an element is outside its domain."""
+    width = shape[2]
+    first = outer * shape[1] + inner
+    count = min(LANES, shape[1] - inner)
+    at = places(steps, outer, inner)
+    flaw = look(arrays, weight, lanes, at, ignore, steps, width, count)
+    bring(arrays, lanes, at, steps, width, count)
+    if PEAK:
+        climbed(arrays, fixed, lanes, width)
+    if STATS:
+        tops(arrays, fixed, lanes, facts, first, width, count)
+    flaw = np.int32(flaw | folded(arrays, fixed, lanes, at, steps, width))
+    if TWICE:
+        refolded(arrays, fixed, lanes, width)
+    total = finished(fixed, lanes)
+    if KEEP:
+        for r in range(np.uint64(count)):
+            write_value(loss[0], np.uint64(first) + r, read_loss(lanes[9], r))
+    if STATS:
+        for r in range(np.uint64(count)):
+            m = get_maxima(lanes[3], r, LANES, LOWEST)
+            sums = get_sums(lanes[4], r, LANES, ZEROS)
+            here = read_share(lanes[1], r) != real(0.0)
+            put_stats(facts, np.uint64(first) + r, statistics(m, sums, fixed[0]) if here else UNKNOWN)
+    if GRAD:
+        sloped(arrays, fixed, lanes, at, steps, real(scale), width)
+        carry(arrays, lanes, at, steps, width, count)
+    return total, flaw
+
+
+def stretch(
+    arrays: Any, weight: Any, fixed: Any, scale: Any, ignore: int, loss: Any, facts: Any, steps: Any, shape: Any,
+    lanes: Any, results: Any, flaws: Any, first: int, last: int,
+) -> None:  # fmt: skip
+    """The blocks of rows from `first` to `last`: their sums and flaws."""
+    apart()
+    across = (shape[1] + LANES - 1) // LANES
+    height = max(1, BLOCK // (LANES * shape[2]))
+    for b in range(first, last):
+        total = 0.0
+        bad = 0
+        for t in range(b * height, min(shape[0] * across, b * height + height)):
+            outer = t // across
+            inner = (t - outer * across) * LANES
+            part, flaw = tile(
+                arrays, weight, fixed, scale, ignore, loss, facts, steps, shape, lanes, outer, inner
+            )  # fmt: skip
+            total += np.float64(part)
+            bad |= flaw
+        results[b], flaws[b] = total, bad
+
+
+def total(
+    data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: float, ignore: int, bounds: Any,
+    loss: Any, facts: Any, grad: Any, hess: Any, steps: Any, shape: Any, tasks: int,
+) -> Any:  # fmt: skip
+    """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
+    height = max(1, BLOCK // (LANES * shape[2]))
+    blocks = (shape[0] * ((shape[1] + LANES - 1) // LANES) + height - 1) // height
+    results = np.empty(blocks, np.float64)
+    flaws = np.empty(blocks, np.int64)
+    tasks = min(tasks, blocks)
+    for task in prange(tasks):
+        # A whole number of squares, which may be brought in whole.
+        size = (shape[2] + 15) // 16 * 16 * LANES
+        arrays = (data, target, classes, grad, hess, room(size))
+        lanes = (
+            new(LANES), new(2 * LANES), new(size if DENSE else 1), new((1 + len(LOWEST)) * LANES),
+            new(len(ZEROS) * LANES), new((1 + len(MORE)) * LANES), new_wide(len(ZEROS) * LANES),
+            new_wide((1 + len(MORE)) * LANES), new((1 + max(len(COEFS), len(SETTLED))) * LANES), new(LANES),
+        )  # fmt: skip
+        stretch(
+            arrays, weight, (params, mix, bounds), scale, ignore, loss, facts, steps, shape, lanes, results, flaws,
+            task * blocks // tasks, (task + 1) * blocks // tasks,
+        )  # fmt: skip
+    return combined(results, flaws)

@@ -1,0 +1,185 @@
+"""Names that other libraries give to losses, and what is meant by a name that no loss has."""
+
+from __future__ import annotations
+
+import re
+import sys
+from difflib import get_close_matches
+from opcode import opmap
+from typing import TYPE_CHECKING
+
+from ..define.wording import listed
+from ..loss import LOSSES
+from . import ALIASES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PEERS = {
+    # scikit-learn
+    "mean_squared_error": "squared_error",
+    "mean_absolute_error": "absolute_error",
+    "mean_squared_log_error": "squared_log_error",
+    "mean_absolute_percentage_error": "absolute_percentage_error",
+    "mean_pinball": "quantile",
+    "mean_poisson_deviance": "poisson_identity",
+    "mean_gamma_deviance": "gamma_identity",
+    "mean_tweedie_deviance": "tweedie_identity",
+    "hinge": "hinge multiclass_hinge",
+    "log": "binary_cross_entropy categorical_cross_entropy",
+    "brier_score": "squared_error",
+    "half_poisson": "poisson",
+    "half_gamma": "gamma",
+    "half_tweedie": "tweedie",
+    "half_binomial": "binary_cross_entropy_with_logits",
+    "half_multinomial": "cross_entropy",
+    "squared": "squared_error",
+    # torch
+    "poisson_nll": "poisson",
+    "multi_label_margin": "multilabel_margin",
+    "multi_label_soft_margin": "multilabel_soft_margin",
+    "cosine_embedding": "cosine_distance",
+    "cosine_similarity": "cosine_distance",
+    "smooth_l_1": "smooth_l1",
+    "sigmoid_focal": "binary_focal",
+    "l_1": "absolute_error",
+    # Keras
+    "binary_crossentropy": "binary_cross_entropy",
+    "categorical_crossentropy": "categorical_cross_entropy",
+    "sparse_categorical_crossentropy": "categorical_cross_entropy",
+    "crossentropy": "cross_entropy",
+    "kullback_leibler_divergence": "kl_divergence",
+    "kldivergence": "kl_divergence",
+    "categorical_hinge": "multiclass_hinge",
+    "binary_focal_crossentropy": "binary_focal",
+    "categorical_focal_crossentropy": "multiclass_focal",
+    "mean_squared_logarithmic_error": "squared_log_error",
+    "logcosh": "log_cosh",
+    # optax
+    "l2": "half_squared_error squared_error",
+    "sigmoid_binary_cross_entropy": "binary_cross_entropy_with_logits",
+    "softmax_cross_entropy_with_integer_labels": "cross_entropy",
+    "sparse_softmax_cross_entropy_with_logits": "cross_entropy",
+    "softmax_cross_entropy_with_logits": "cross_entropy",
+    "sigmoid_cross_entropy_with_logits": "binary_cross_entropy_with_logits",
+    "poly": "poly_cross_entropy",
+    "kl_divergence_with_log_targets": "kl_divergence_log_target",
+    "multiclass_logistic": "cross_entropy",
+    "ranking_softmax": "listwise_softmax",
+    "sparsemax": "binary_sparsemax",
+    # XGBoost, LightGBM, CatBoost
+    "reg_logistic": "binary_cross_entropy_with_logits",
+    "mlogloss": "categorical_cross_entropy",
+    "mphe": "pseudo_huber",
+    "aft": "accelerated_failure_time_normal accelerated_failure_time_logistic",
+    "survival_aft": "accelerated_failure_time_normal accelerated_failure_time_logistic",
+    "poisson_nloglik": "poisson_identity",
+    "gamma_nloglik": "gamma_identity",
+    "gamma_deviance": "gamma_identity",
+    "tweedie_nloglik": "tweedie_identity",
+    "multi_quantile": "quantile",
+    "multi_logloss": "multilabel_soft_margin",
+    "multi_cross_entropy": "multilabel_soft_margin",
+    "multi_class_one_vs_all": "multilabel_soft_margin",
+    "multiclassova": "multilabel_soft_margin",
+    "query_soft_max": "listwise_softmax",
+    "rmse_with_uncertainty": "gaussian_nll_log_scale gaussian_nll",
+    "squarederror": "half_squared_error",
+    "squaredlogerror": "squared_log_error",
+    "absoluteerror": "absolute_error",
+    "quantileerror": "quantile",
+    "pseudohubererror": "pseudo_huber",
+    "binary_logistic": "binary_cross_entropy_with_logits",
+    "logitraw": "binary_cross_entropy_with_logits",
+    "log_loss": "binary_cross_entropy categorical_cross_entropy",
+    "logloss": "binary_cross_entropy_with_logits binary_cross_entropy",
+    "softprob": "cross_entropy",
+    "softmax": "cross_entropy",
+    "multiclass": "cross_entropy",
+    "multi_class": "cross_entropy",
+    "regression": "half_squared_error",
+    "regression_l2": "half_squared_error",
+    "regression_l1": "absolute_error",
+    "binary": "binary_cross_entropy_with_logits",
+    "listnet": "listwise_softmax",
+    "query_softmax": "listwise_softmax",
+    # LossFunctions
+    "lp_dist": "lp",
+    "smoothed_l1_hinge": "smoothed_hinge",
+    "sigmoid": "sigmoid_margin",
+    "dwd_margin": "distance_weighted_discrimination",
+    "l1_dist": "absolute_error",
+    "l2_dist": "squared_error",
+    "l1_epsilon_ins": "epsilon_insensitive",
+    "epsilon_ins": "epsilon_insensitive",
+    "l2_epsilon_ins": "squared_epsilon_insensitive",
+    "l1_hinge": "hinge",
+    "l2_hinge": "squared_hinge",
+    "logit_margin": "logistic",
+    "exp": "exponential",
+    # short
+    "ce": "cross_entropy",
+    "xent": "cross_entropy",
+    "focal": "binary_focal multiclass_focal",
+    "brier": "squared_error",
+    "charbonnier": "pseudo_huber",
+    "kl": "kl_divergence",
+    "js": "js_divergence",
+    "tv": "total_variation",
+    "se": "squared_error",
+    "ae": "absolute_error",
+    "sse": "squared_error",
+    "lin_cross_entropy": "linear_cross_entropy",
+    "fused_linear_cross_entropy": "linear_cross_entropy",
+}
+"""Names of other libraries' losses, in the shortest spelling that `_spelt` gives, and ours: the likelier first."""
+
+
+VERBS = ("grad", "value_and_grad", "grad_and_hess", "bind")
+
+
+def meant(name: str, also: Iterable[str] = ()) -> list[str]:
+    """The losses that somebody may mean by a name, the likeliest first; or what of `also` looks like it."""
+    if known := called(name):
+        return known
+    forms = _spelt(name)
+    close: list[str] = []
+    for form in dict.fromkeys((forms[0], forms[-1])):
+        # Of other libraries' names only what is misspelt: what looks like one may be something else.
+        close += get_close_matches(form, [*LOSSES, *ALIASES, *also], 3, 0.75) or get_close_matches(form, PEERS, 1, 0.88)
+    return list(dict.fromkeys(n for m in close for n in (PEERS.get(m) or ALIASES.get(m) or m).split()))[:2]
+
+
+def called(name: str) -> list[str]:
+    """The losses that some library calls so, this one among them; the likeliest first."""
+    for form in _spelt(name):
+        if known := PEERS.get(form) or ALIASES.get(form) or (form if form in LOSSES else None):
+            return known.split()
+    return []
+
+
+def _spelt(name: str) -> list[str]:
+    """A name in our spelling, first as it is: `nn.BCEWithLogitsLoss` is bce_with_logits_loss, then bce_with_logits."""
+    short = name.rpartition(".")[2]
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", short).replace("-", "_").lower()
+    forms = [snake.replace(":", "_"), snake.rpartition(":")[2]]
+    for pattern in (r"_?loss(es)?$", r"^loss_", r"_(error|metric|objective|score)$"):
+        forms.append(re.sub(pattern, "", forms[-1]))
+    return list(dict.fromkeys(filter(None, forms))) or [snake]
+
+
+def importing() -> bool:
+    """Whether the module's attribute is asked for by ``from fastloss import``.
+
+    Python's own error would name what looks most alike, and that may be half of what was meant.
+    """
+    asking = sys._getframe(3)  # behind the module's __getattr__ and the function that it calls
+    return asking.f_code.co_code[asking.f_lasti] == opmap["IMPORT_FROM"]
+
+
+def suggestion(name: str, also: Iterable[str] = ()) -> str:
+    """What to tell somebody who asks for what does not exist."""
+    if name in VERBS:
+        return f"each loss has it, as in fl.huber.{name}"
+    found = [f"fl.{n}" for n in meant(name, also)]
+    return f"did you mean {listed(found, 'or')}?" if found else "fl.LOSSES has all losses, by name"
