@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .arrays import evaluate
-from .define.elements import Definition, Parametrised
+from .define.elements import Definition
 from .define.keywords import GRAD, HESS, VALUE
+from .define.parameters import Parametrised
 from .registry import LOSSES as LOSSES
 from .signatures import Presented
 

@@ -12,8 +12,8 @@ from textwrap import TextWrapper
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from .define.elements import Parametrised
 from .define.keywords import LABELS, MEANINGS, OF_ELEMENTS, taken
+from .define.parameters import Parametrised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -91,5 +91,16 @@ def test_imports_run_downwards(path: Path) -> None:
             assert LEVELS.index(other) <= LEVELS.index(part), f"{path.name} imports {target}"
 
 
+def test_no_circle_of_imports() -> None:
+    """Not even of those that annotations alone need."""
+    files = [path for path in MODULES if path.name != "__init__.py"]
+    names = {path: ".".join(["fastloss", *path.relative_to(ROOT).with_suffix("").parts]) for path in files}
+    left = {name: imports(path) & {*names.values()} - {name} for path, name in names.items()}
+    while leaves := [name for name, needs in left.items() if not needs & {*left}]:
+        for name in leaves:
+            del left[name]
+    assert not left
+
+
 def test_every_file_can_be_read_at_a_sitting() -> None:
     assert not {p.name: n for p in MODULES if (n := len(p.read_text("utf-8").splitlines())) > 320}

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..define.keywords import GRAD, VALUE, check_options, mean_of_nothing
+from ..define.keywords import GRAD, VALUE
 from ..define.wording import shown
+from .checks import check_options, mean_of_nothing
 from .host import memory as layout
 from .host.elements import evaluate as all_at_once
 from .host.elements import read_array

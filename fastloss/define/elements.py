@@ -1,169 +1,25 @@
-"""What a loss is, apart from arrays: its function of one element, its inputs, its parameters and their domains."""
+"""What a loss of elements is: a function of one element, a jet, and the functions that may stand in its place."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .domain import REAL, Declared, Domain, names_of, settled
-from .frozen import Written, kept, named, of_users, remade, told, written
+from .domain import Declared, names_of
+from .frozen import kept, of_users, told, written
+from .parameters import Parametrised
 from .respect import check_names as check_names_of_inputs
 from .respect import check_rules, composed, try_rules
 from .rules import ELEMENTARY, check_function, check_plain, check_signature, order_of
 from .whole import check_constant, refuse_unknown, whole
-from .wording import listed, shown
+from .wording import listed
 
-__all__ = ["ELEMENTARY", "Definition", "Parametrised"]
+__all__ = ["ELEMENTARY", "Definition"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .respect import Rule
-
-
-LEAST = {"e": 1.0 / 65504.0}
-"""The least numbers with a reciprocal, of types that arithmetic of a wider one is stored in."""
-
-
-class Parametrised:
-    """A name, inputs with domains, and parameters in force; other values of them make a twin."""
-
-    by: tuple[str, ...] = ()
-    """The inputs that the derivatives are with respect to; none where they are those of the definition."""
-
-    shown: tuple[tuple[str, ...], Mapping[str, Any]] | None = None
-    """Inputs and keywords of the function that passes its parameters on to this one, for errors; None for its own."""
-
-    written: Written | None = None
-    """What a user's loss was made of."""
-
-    def __init__(
-        self,
-        name: str,
-        inputs: tuple[str, ...],
-        parameters: tuple[str, ...],
-        defaults: Mapping[str, Any],
-        domains: Mapping[str, Declared],
-    ) -> None:
-        self.name = name
-        self.inputs = inputs
-        self.declared = tuple(domains.get(n, REAL) for n in inputs)
-        self.parameters = {n: _own(name, n, domains.get(n, REAL)) for n in parameters}
-        strange = sorted({n for d in self.declared for n in names_of(d)} - {*parameters})
-        if strange:
-            raise TypeError(f"{name}: a domain depends on {', '.join(strange)}, which is no parameter")
-        self.optional = frozenset(n for n, value in defaults.items() if value is None)
-        self._values = self._checked(defaults)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Start without what earlier calls prepared."""
-        self._cast: dict[Any, tuple[Any, ...]] = {}
-        self._twins: dict[Any, Self] = {}
-        self.recipes: dict[Any, Any] = {}
-        self._bounds: dict[Any, tuple[Any, ...]] = {}
-        values = self.values
-        self.domains = tuple(settled(d, values) for d in self.declared)
-        self.tests = tuple(d.test for d in self.domains)
-        self.checks = any(test != "none" for test in self.tests)
-
-    def bounds(self, kind: Any) -> tuple[Any, ...]:
-        """The ends of each input's domain, as a kernel compares with them."""
-        if kind not in self._bounds:
-            self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
-        return self._bounds[kind]
-
-    def _checked(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
-        for n in given:
-            if n not in self.parameters:
-                from .hints import unknown_argument
-
-                raise unknown_argument(self, n)
-        return _checked(self.name, self.parameters, given, self.optional)
-
-    def bind(self, **parameters: Any) -> Self:
-        """The same with other default parameters."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._values = self._checked({**self.values, **parameters})
-        twin._forget()
-        return twin
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """The parameters in force; None for one that is off."""
-        return dict(zip(self.parameters, self._values, strict=True))
-
-    def having(self, parameters: Mapping[str, Any]) -> Self:
-        """`bind`, remembering the last few: a call with the same parameters finds what the last one prepared."""
-        key = tuple(parameters.items())
-        try:
-            return self._twins[key]
-        except (KeyError, TypeError):  # or something that cannot be looked up
-            twin = Parametrised.bind(self, **parameters)
-        if len(self._twins) >= 32:
-            self._twins.clear()
-        self._twins[tuple((n, twin.values[n]) for n in parameters)] = twin
-        return twin
-
-    def cast(self, kind: Any, stored: str = "") -> tuple[Any, ...]:
-        """The parameters as a kernel takes them: a tuple of numbers of the compute type, and None.
-
-        Derivatives are stored in the type of the character `stored`, and no divisor's reciprocal is infinite in it.
-        """
-        try:
-            return self._cast[kind, stored]
-        except KeyError:
-            domains = self.parameters.items()
-            values = tuple(_as_kind(self.name, n, d, v, kind) for (n, d), v in zip(domains, self._values, strict=True))
-            least = kind(LEAST.get(stored, 0.0))
-            values = tuple(max(v, least) if d.under else v for (_, d), v in zip(domains, values, strict=True))
-            self._cast[kind, stored] = values
-            return values
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Self:
-        return self  # it never changes
-
-    def __repr__(self) -> str:
-        by = f".with_respect_to({', '.join(map(repr, self.by))})" if self.by else ""
-        return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())}){by}"
-
-    def _turn_to(self, names: tuple[str, ...]) -> None:
-        """Have the derivatives be with respect to these inputs."""
-        raise NotImplementedError
-
-    @property
-    def anchor(self) -> Any:
-        """The function that a user's loss is pickled as, by its name or by value as the pickler does with functions."""
-        return self.written.functions[0] if self.written else None
-
-    def __reduce__(self) -> Any:
-        if self.written is None:
-            return named, (self.__module__, self.name, self.values)
-        return remade, (self.anchor, self.values)
-
-    @property
-    def identity(self) -> Any:
-        """What makes two of one name and one set of parameters the same."""
-        raise NotImplementedError
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Parametrised):
-            return NotImplemented
-        return (self.name, self.by, self.identity, self._values) == (
-            other.name,
-            other.by,
-            other.identity,
-            other._values,
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.by, self._values))
 
 
 class Definition(Parametrised):
@@ -268,43 +124,3 @@ class Definition(Parametrised):
     def identity(self) -> Any:
         """Its function."""
         return self._jet
-
-
-def _own(loss: str, parameter: str, declared: Declared) -> Domain:
-    if not isinstance(declared, Domain):
-        raise TypeError(f"{loss}: the domain of {parameter} depends on parameters; only an input's may")
-    return declared
-
-
-def _as_kind(loss: str, parameter: str, domain: Domain, value: Any, kind: Any) -> Any:
-    """The parameter in the compute type; a number too large for it is infinite there, where the domain is endless."""
-    if value is None:
-        return None
-    with np.errstate(all="ignore"):
-        number = kind(value)
-    if not domain.admits(float(number)):
-        raise ValueError(
-            f"{loss}: {parameter} is {value!r}, which {kind.__name__} does not hold: it becomes {float(number)!r} "
-            f"there, and {parameter} must be {domain}"
-        )
-    return number
-
-
-def _checked(
-    name: str, domains: Mapping[str, Domain], given: Mapping[str, Any], optional: frozenset[str]
-) -> tuple[Any, ...]:
-    values: list[float | bool | None] = []
-    for n, domain in domains.items():
-        value = given[n]
-        if value is None and n in optional:
-            values.append(None)
-            continue
-        try:
-            number = float("not a number" if isinstance(value, (str, bytes)) else value)
-        except (TypeError, ValueError):
-            raise TypeError(f"{name}: {n} is {shown(value)}, expected {domain}") from None
-        if not domain.admits(number):
-            finite = " and finite" if math.isinf(number) and number in domain else ""
-            raise ValueError(f"{name}: {n} is {number:g}, expected {domain}{finite}")
-        values.append(domain.kind(number))
-    return tuple(values)

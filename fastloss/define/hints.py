@@ -15,8 +15,6 @@ from .wording import listed, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .elements import Parametrised
-
 MEANT = {
     "pred": "predictions preds prediction logits output outputs y_hat yhat y_score y_prob scores x input y_pred",
     "target": "targets labels label y true actual ground_truth y_test y_train y_true",
@@ -73,7 +71,7 @@ def arguments(loss: Any) -> str:
     return ", ".join([*inputs, *loss.parameters, *keywords])
 
 
-def unknown_argument(loss: Parametrised | Any, given: str, there: int | None = None) -> TypeError:
+def unknown_argument(loss: Any, given: str, there: int | None = None) -> TypeError:
     """The error for an argument that the loss does not have: all that there is, and what was meant.
 
     `there` is how many inputs it has been given by their places: all of them, unless told.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .elements import Parametrised
 from .frozen import Written, kept, of_users, told, written
 from .keywords import ROW_KEYWORDS
+from .parameters import Parametrised
 from .respect import check_names as check_names_of_inputs
 from .rules import check_function, check_names
 

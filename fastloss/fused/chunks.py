@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..define.keywords import VALUE, RowStats, mean_of_nothing, packed
+from ..arrays.checks import mean_of_nothing, packed
+from ..define.keywords import VALUE, RowStats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

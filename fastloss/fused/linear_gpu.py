@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import shapes as rowshapes
+from ..arrays.checks import GPU_BACKENDS, check_options
 from ..arrays.gpu.buffers import Buffer, Work, read, some_rows
 from ..arrays.gpu.outputs import raise_as_on_the_host
 from ..arrays.gpu.rows import RowAims, Rows, arranged
 from ..arrays.host import memory as layout
-from ..define.keywords import GPU_BACKENDS, GRAD, check_options
+from ..define.keywords import GRAD
 from ..kernels.cuda import launch
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import shapes as rowshapes
+from ..arrays.checks import GPU_BACKENDS, check_options
 from ..arrays.gpu.buffers import Buffer, Work, addresses, read, some_rows
 from ..arrays.gpu.outputs import raise_as_on_the_host
 from ..arrays.gpu.rows import RowAims, arranged, classes_last, given_outputs, outcome
-from ..define.keywords import GPU_BACKENDS, check_options
 from ..kernels.cuda import launch
 from ..kernels.cuda.plan import sparse as spreadplan
 

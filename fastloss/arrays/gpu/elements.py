@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...define.keywords import GPU_BACKENDS, HESS, VALUE, check_options, mean_of_nothing, packed, refuse_reduced
+from ...define.keywords import HESS, VALUE
 from ...kernels.cuda import launch
 from ...kernels.cuda.plan.elements import CudaPlan
 from ...kernels.cuda.plan.rows import width_of
 from ...kernels.cuda.templates import elements as pointwise
 from ...kernels.plan.elements import Plan, compute_type
+from ..checks import GPU_BACKENDS, check_options, mean_of_nothing, packed, refuse_reduced
 from ..host import memory as layout
 from . import recipes as tape
 from .buffers import Buffer, Work, addresses, aligned, read

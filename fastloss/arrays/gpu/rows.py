@@ -10,18 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...define.keywords import (
-    GPU_BACKENDS,
-    GRAD,
-    HESS,
-    VALUE,
-    Options,
-    RowStats,
-    check_options,
-    mean_of_nothing,
-    packed,
-    refuse_reduced,
-)
+from ...define.keywords import GRAD, HESS, VALUE, Options, RowStats
 from ...define.rows import Pair
 from ...kernels.cuda import launch
 from ...kernels.cuda.plan import rows as rowplan
@@ -29,6 +18,7 @@ from ...kernels.cuda.templates import elements as pointwise
 from ...kernels.plan.elements import compute_type
 from ...kernels.plan.rows import RowPlan
 from .. import shapes as rowshapes
+from ..checks import GPU_BACKENDS, check_options, mean_of_nothing, packed, refuse_reduced
 from ..host import memory as layout
 from . import recipes as tape
 from .buffers import Buffer, Work, addresses, aligned, read, some_rows

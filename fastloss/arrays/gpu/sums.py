@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...define.keywords import VALUE, mean_of_nothing
+from ...define.keywords import VALUE
 from ...kernels.cuda.plan.elements import CombinePlan, CudaPlan
 from ...kernels.cuda.plan.rows import width_of
 from ...kernels.cuda.templates import elements as pointwise
 from ...kernels.plan.elements import sum_plan
+from ..checks import mean_of_nothing
 from ..host.weights import largest
 from .buffers import addresses, aligned
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from ...define.keywords import HESS, VALUE, check_options, mean_of_nothing, packed, refuse_reduced
+from ...define.keywords import HESS, VALUE
+from ..checks import check_options, mean_of_nothing, packed, refuse_reduced
 from . import memory as layout
 from . import recipes as quick
 from . import roots

@@ -7,18 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...define.keywords import (
-    GRAD,
-    HESS,
-    VALUE,
-    Options,
-    RowStats,
-    check_options,
-    mean_of_nothing,
-    packed,
-    refuse_reduced,
-)
+from ...define.keywords import GRAD, HESS, VALUE, Options, RowStats
 from .. import shapes as rowshapes
+from ..checks import check_options, mean_of_nothing, packed, refuse_reduced
 from . import memory as layout
 from . import rowrecipes as rowquick
 from . import weights

@@ -8,7 +8,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from ...loss import LOSSES
-from .arguments import DTYPES
+from .arguments import COMMON, DTYPES
 from .listing import named
 from .machine import contents, kept
 from .stop import FAILED, OK, Stop, check_settings, interruptible, missing, tell
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     import argparse
 
     from ..warmup import Unit
-
-COMMON = ("squared_error", "absolute_error", "huber", "binary_cross_entropy_with_logits", "cross_entropy")
-"""What is compiled where no loss is named: the losses that most programs begin with."""
 
 
 def warmup(args: argparse.Namespace) -> int:

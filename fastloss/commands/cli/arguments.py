@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
+COMMON = ("squared_error", "absolute_error", "huber", "binary_cross_entropy_with_logits", "cross_entropy")
+"""What is compiled where no loss is named: the losses that most programs begin with."""
+
 HELP = """\
 usage: fastloss COMMAND [ARGUMENT]...
 
@@ -106,8 +109,6 @@ def _losses() -> Parser:
 
 
 def _warmup() -> Parser:
-    from .ahead import COMMON
-
     parser = Parser(
         "warmup",
         "Compile what ordinary calls need (inputs of one dtype, dense; with and without weights and out=; serial and "
