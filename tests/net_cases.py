@@ -54,8 +54,10 @@ def elements(loss: Any, shape: Any, dtype: Any = "f4") -> list[Any]:
 
 
 def ends(loss: Any, dtype: Any = "f4") -> list[Any]:
-    """Every combination of ends, zeros, large and small numbers, and then ordinary ones."""
-    grids = np.meshgrid(*([x for x in ENDS if x in domain] for domain in loss.domains))
+    """Every combination of zeros, ends, the largest and smallest numbers of the dtype, and then ordinary ones."""
+    most, least = float(np.finfo(dtype).max), float(np.finfo(dtype).tiny)
+    numbers = (*ENDS, 0.9 * most, -0.9 * most, least / 4.0)
+    grids = np.meshgrid(*([x for x in numbers if x in domain] for domain in loss.domains))
     return [
         np.concatenate([g.ravel().astype(dtype), x]) for g, x in zip(grids, elements(loss, 300, dtype), strict=True)
     ]
