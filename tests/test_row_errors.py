@@ -177,7 +177,7 @@ def test_out() -> None:
     weight, dense = np.ones(2, "f4"), D.copy()
     labels = np.zeros(6, "i4")
     calls: list[tuple[Any, str]] = [
-        (lambda: CE.grad(X, Y, out=[1, 2, 3]), "out must be a NumPy array, got list"),
+        (lambda: CE.grad(X, Y, out=[1, 2, 3]), "out is a list, expected a NumPy array"),
         (lambda: CE.grad(X, Y, out=np.empty((2, 3))), "out has dtype float64 and shape"),
         (lambda: CE.grad(X.astype("f2"), Y, out=good), r"expected float16 and \(2, 3\)"),
         (lambda: CE.grad(X, Y, out=np.empty((3, 2), "f4")), r"shape \(3, 2\), expected float32 and \(2, 3\)"),
@@ -190,12 +190,12 @@ def test_out() -> None:
         (lambda: CE.grad(pred, pred, out=pred), "out overlaps target"),
         (lambda: CE.grad(X, labels[:2], out=labels.view("f4").reshape(2, 3)), "out overlaps target"),
         (lambda: CE.grad(X, Y, weight=memory[5:7], out=pred), "out overlaps weight"),
-        (lambda: KL.grad(dense, D, out=(dense, dense)), "out must be a NumPy array, got tuple"),
+        (lambda: KL.grad(dense, D, out=(dense, dense)), "out is a tuple, expected a NumPy array"),
         (lambda: KL.grad(D, dense, out=dense), "out overlaps target"),
         (lambda: CE.grad(X, Y, class_weight=pred[1], out=pred), "out overlaps class_weight"),
         (lambda: fl.distillation.grad(X, pred, Y, out=pred), "out overlaps teacher"),
-        (lambda: CE.grad_and_hess(X, Y, out=good), r"out must be a tuple of 2 arrays, \(grad, hess\)"),
-        (lambda: CE.grad_and_hess(X, Y, out=(good,)), r"out must be a tuple of 2 arrays"),
+        (lambda: CE.grad_and_hess(X, Y, out=good), r"out is a numpy.ndarray, expected a tuple of 2 arrays, \(grad, hess\)"),
+        (lambda: CE.grad_and_hess(X, Y, out=(good,)), r"out is a tuple of 1, expected a tuple of 2 arrays"),
         (lambda: CE.grad_and_hess(X, Y, out=(good, good)), "the arrays of out overlap each other"),
         (lambda: CE.grad_and_hess(pred, Y, out=(good, pred)), "out overlaps pred"),
         (lambda: CE(X, Y, out=good), "out is for reduction='none'; a reduced value is a scalar"),

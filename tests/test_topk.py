@@ -233,7 +233,7 @@ def test_errors(rng: np.random.Generator) -> None:
         (lambda: TOPK.grad(pred, indices, pred[:, :TOP], labels, out=pred, check=False), "out overlaps log_probabilities"),
         (lambda: TOPK(pred, indices, logs, labels, reduction="none", out=logs[:, 0]), "out overlaps log_probabilities"),
         (lambda: TOPK(pred, indices, logs, labels, out=pred[:, 0]), "out is for reduction='none'"),
-        (lambda: TOPK.grad_and_hess(pred, indices, logs, labels, out=pred), "out must be a tuple of 2 arrays"),
+        (lambda: TOPK.grad_and_hess(pred, indices, logs, labels, out=pred), "out is a numpy.ndarray, expected a tuple of 2 arrays"),
         (lambda: TOPK.grad_and_hess(pred, indices, logs, labels, out=(pred, pred)), "the arrays of out overlap each other"),
         (lambda: TOPK.grad(pred, indices, positive, labels, out=pred), "log_probabilities"),
         (lambda: TOPK.grad(pred[:0], indices[:0], logs[:0], labels[:0], empty="raise"), "there is nothing to average"),

@@ -52,6 +52,36 @@ def test_a_gradient_that_would_be_lost_is_refused(face: Any) -> None:
     assert "other sign" in face.refused(torch.zeros(2, dtype=torch.complex64).conj().imag)
 
 
+def test_arithmetic_is_numpys(face: Any) -> None:
+    """What is written once for all libraries."""
+    from fastloss.arrays import samples
+    from fastloss.arrays.host import arithmetic
+
+    x = np.array([[1.0, -2.0, 3.0], [0.0, 5.0, -1.0]])
+    for axes in ((), (0,), (1,), (0, 1)):
+        shape = tuple(n for k, n in enumerate(x.shape) if k not in axes)
+        for f in (lambda lib, a: lib.add_up(a, axes, shape, "d"), lambda lib, a: lib.largest(abs(a), axes)):  # noqa: B023
+            assert_array_equal(f(face, torch.tensor(x)).numpy(), f(arithmetic, x))
+    given = [samples.Given((), w, {}, "f", -1) for w in (torch.tensor(x[0] ** 2), x[0] ** 2)]
+    found, expected = (
+        samples._shares(lib, g, x.shape, (0,), True) for lib, g in zip((face, arithmetic), given, strict=True)
+    )
+    for a, b in zip(found, expected, strict=True):
+        assert_array_equal(a.numpy(), b)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_labels_that_are_whole(dtype: Any, face: Any) -> None:
+    from fastloss.arrays.gpu.buffers import Work
+
+    work: Any = object.__new__(Work)
+    work.face, work.device = face, -1
+    labels = torch.tensor([2.0, 0.0, -3.0, 1.5, float("nan")], dtype=dtype)
+    found = work.whole(face.buffer(labels), -1)
+    assert (found.char, found.array.tolist()) == ("q", [2, 0, -3, -1, -1])
+    assert work.copied
+
+
 def test_the_short_way_sees_dense_tensors_alone(face: Any) -> None:
     x = torch.zeros(4, 6)
     kind, address = face.seen(x)

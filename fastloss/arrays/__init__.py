@@ -65,19 +65,24 @@ def evaluate(
             names = (*loss.inputs, "weight")
             face = on_gpu(arrays)
             if face is not None:
-                if axis is not None:
-                    raise ValueError(f"{loss.name}: axis is {axis!r}, expected None for arrays on a GPU")
                 if face.NAME == "jax":
                     return face.through(loss, names, arrays, out, lambda *lent: evaluate(
                         loss, want, lent[:-1], lent[-1], reduction, normalizer, empty, None, backend, check, {},
-                        ignore,
+                        ignore, axis,
                     ))  # fmt: skip
+                looked = None if check is None else bool(check)
+                if out is not None and weight is not None and (ignore is not None or axis is not None):
+                    load(f"{__name__}.host.memory").refuse_over(loss.name, out, weight, "weight", face)
                 if ignore is not None:
                     weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore, face)
+                if axis is not None:
+                    return load(f"{__name__}.samples").evaluate(
+                        load(f"{__name__}.gpu.samples").Device(face), loss, want, inputs, weight, reduction,
+                        normalizer, empty, out, backend, looked, axis,
+                    )  # fmt: skip
                 return load(f"{__name__}.gpu.elements").evaluate(
-                    face, loss, want, inputs, weight, reduction, normalizer, empty, out, backend,
-                    None if check is None else bool(check),
-                )  # fmt: skip
+                    face, loss, want, inputs, weight, reduction, normalizer, empty, out, backend, looked
+                )
             refuse_foreign(loss, arrays, names)
             break
     adapter = _numpy or _load()
@@ -88,8 +93,9 @@ def evaluate(
         weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore)
     if axis is not None:
         return load(f"{__name__}.samples").evaluate(
-            loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check, axis
-        )
+            load(f"{__name__}.host.samples").Host, loss, want, inputs, weight, reduction, normalizer, empty, out,
+            backend, check, axis,
+        )  # fmt: skip
     return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
 
 

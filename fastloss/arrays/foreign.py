@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..define.wording import shown
+from ..define.wording import named, shown
 from ..registry import LOSSES
 
 
@@ -23,7 +23,7 @@ def refused(loss: str, name: str, x: Any, array: Any = None, error: Exception | 
     if library in _LIBRARIES:
         what, hint = _LIBRARIES[library](loss, name, x)
     elif hasattr(kind, "__cuda_array_interface__"):
-        what, hint = f"is {_named(x)} in GPU memory", f"pass cupy.asarray({name})"
+        what, hint = f"is {named(x)} in GPU memory", f"pass cupy.asarray({name})"
     elif isinstance(x, np.ma.MaskedArray):
         what, hint = "is a MaskedArray", f"pass {name}.data, with weight=~numpy.ma.getmaskarray({name})"
     elif isinstance(x, np.matrix):
@@ -31,20 +31,14 @@ def refused(loss: str, name: str, x: Any, array: Any = None, error: Exception | 
     elif isinstance(x, (str, bytes, os.PathLike)):
         what, hint = f"is {shown(x)}", "a file is read by numpy.load, pandas or polars before it is passed"
     elif array is None:
-        what, hint = f"is {_named(x)} that NumPy cannot read", _unequal(error)
+        what, hint = f"is {named(x)} that NumPy cannot read", _unequal(error)
     elif array.ndim == 0 and array.dtype == object:
-        what, hint = (f"is {shown(x)}" if x is None else f"is {_named(x)}"), _single(name, x)
+        what, hint = (f"is {shown(x)}" if x is None else f"is {named(x)}"), _single(name, x)
     else:
         dtype, hint = getattr(x, "dtype", array.dtype), _of_dtype(name, x, array)
         what = f"has dtype {dtype}"
     expected = "real numbers of at most 64 bits" if what.startswith("has dtype") else "an array of real numbers"
     return TypeError(f"{loss}: {name} {what}, expected {expected}{hint and '; '}{hint}")
-
-
-def _named(x: Any) -> str:
-    kind = type(x)
-    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    return f"{'an' if (module or kind.__qualname__)[0] in 'aeiou' else 'a'} {module}{kind.__qualname__}"
 
 
 def _unequal(error: Exception | None) -> str:
@@ -96,11 +90,11 @@ def _of_objects(name: str, x: Any, array: Any) -> str:
         return f"pass {name}.to_numpy(float, na_value=numpy.nan); what is missing is then NaN, and absent with weight=0"
     if isinstance(first, (Number, Decimal)):
         return f"pass numpy.array({name}, float); None is then NaN, and absent with weight=0"
-    return f"it holds {_named(first)}" if first is not None else ""
+    return f"it holds {named(first)}" if first is not None else ""
 
 
 def _torch(loss: str, name: str, x: Any) -> tuple[str, str]:
-    what = f"is {_named(x)} on the CPU"
+    what = f"is {named(x)} on the CPU"
     if getattr(x, "requires_grad", False):
         return f"{what} that requires a gradient", (
             f"{loss} computes the gradient itself and records no graph: take value and grad of {name}.detach().numpy() "
@@ -112,23 +106,23 @@ def _torch(loss: str, name: str, x: Any) -> tuple[str, str]:
 def _jax(loss: str, name: str, x: Any) -> tuple[str, str]:
     own = f"{loss} computes the gradient itself"
     if "Tracer" in type(x).__name__:
-        return f"is {_named(x)}", f"{own}; jit, grad and vmap reach it by jax.pure_callback"
-    return f"is {_named(x)} on the CPU", f"{own}, and jax.grad does not see it: pass numpy.asarray({name})"
+        return f"is {named(x)}", f"{own}; jit, grad and vmap reach it by jax.pure_callback"
+    return f"is {named(x)} on the CPU", f"{own}, and jax.grad does not see it: pass numpy.asarray({name})"
 
 
 def _tensorflow(loss: str, name: str, x: Any) -> tuple[str, str]:
-    return f"is {_named(x)}", f"{loss} computes the gradient itself, and no tape sees it: pass {name}.numpy()"
+    return f"is {named(x)}", f"{loss} computes the gradient itself, and no tape sees it: pass {name}.numpy()"
 
 
 def _dask(loss: str, name: str, x: Any) -> tuple[str, str]:
     if "array" not in type(x).__module__:
-        return f"is {_named(x)}", f"run it on each partition, by {name}.map_partitions"
+        return f"is {named(x)}", f"run it on each partition, by {name}.map_partitions"
     each = f"functools.partial(fl.{loss}, reduction='none')"
     rows: Any = LOSSES.get(loss)
     if not hasattr(rows, "target"):
-        return f"is {_named(x)}", f"run it on each block, by dask.array.map_blocks({each}, ...)"
+        return f"is {named(x)}", f"run it on each block, by dask.array.map_blocks({each}, ...)"
     axes = ", ".join(f"{n}, 'ik'" if k < rows.scores else f"{n}, 'i'" for k, n in enumerate(rows.inputs))
-    return f"is {_named(x)}", f"run it on each block, by dask.array.blockwise({each}, 'i', {axes}, concatenate=True)"
+    return f"is {named(x)}", f"run it on each block, by dask.array.blockwise({each}, 'i', {axes}, concatenate=True)"
 
 
 def _polars(loss: str, name: str, x: Any) -> tuple[str, str]:
@@ -142,7 +136,7 @@ def _polars(loss: str, name: str, x: Any) -> tuple[str, str]:
 
 
 def _cupy(loss: str, name: str, x: Any) -> tuple[str, str]:
-    return f"is {_named(x)}", f"pass cupy.asnumpy({name})"
+    return f"is {named(x)}", f"pass cupy.asnumpy({name})"
 
 
 _LIBRARIES = {"torch": _torch, "jax": _jax, "jaxlib": _jax, "tensorflow": _tensorflow, "dask": _dask, "cupy": _cupy,

@@ -30,7 +30,7 @@ def axis_of(loss: Program, shape: Shape, axis: Any) -> int:
     return int(number) % len(shape)
 
 
-def are_labels(loss: Program, shape: Shape, dtype: Any, scores: Shape, axis: int, floats: bool = False) -> bool:
+def are_labels(loss: Program, shape: Shape, dtype: Any, scores: Shape, axis: int, floats: bool) -> bool:
     """Whether a target is of labels of the batch's shape; else it is dense, of the scores' shape.
 
     With `floats` labels may be stored as such.
@@ -41,7 +41,8 @@ def are_labels(loss: Program, shape: Shape, dtype: Any, scores: Shape, axis: int
         forms.append(f"integer labels of shape {batch}")
         if shape == batch:
             if dtype.kind not in "iu" and not (floats and dtype.char in layout.FLOATS):
-                hint = "; whole floats are labels on the host alone" if dtype.char in layout.FLOATS else ""
+                if dtype.char in layout.FLOATS:
+                    hint = "; whole floats are labels where their library converts them"
                 raise TypeError(f"{loss.name}: {name} has dtype {dtype}, expected integer labels{hint}")
             return True
         if shape == (*scores[:axis], 1, *scores[axis + 1 :]):

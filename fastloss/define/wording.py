@@ -26,6 +26,13 @@ def shown(x: Any) -> str:
     return _brief.repr(x)
 
 
+def named(x: Any) -> str:
+    """What kind of thing that is which was passed."""
+    kind = type(x)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{'an' if (module or kind.__qualname__)[0] in 'aeiou' else 'a'} {module}{kind.__qualname__}"
+
+
 def listed(names: Iterable[str], last: str = "and") -> str:
     """Names as one says them: a, b and c."""
     *first, end = names

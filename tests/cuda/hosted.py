@@ -15,8 +15,10 @@ from fastloss.define.rows import Pair
 
 NAME = "hosted"
 
+ADDS = True
 
-class Hosted:
+
+class Hosted(np.lib.mixins.NDArrayOperatorsMixin):
     """An array on a pretended device."""
 
     def __init__(self, array: Any, device: int = 0) -> None:
@@ -30,18 +32,12 @@ class Hosted:
     def __getitem__(self, key: Any) -> Hosted:
         return Hosted(self.array[key], self.device)
 
-    def __iadd__(self, other: Hosted) -> Hosted:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None) -> Hosted:
+        """Every operator."""
         assert at[-1] == self.device  # as CuPy wants it
-        self.array += other.array
-        return self
-
-    def __ne__(self, other: object) -> Any:
-        assert at[-1] == self.device
-        return Hosted(self.array != other, self.device)
-
-    def __and__(self, other: Hosted) -> Hosted:
-        assert at[-1] == self.device
-        return Hosted(self.array & other.array, self.device)
+        arrays = [x.array if isinstance(x, Hosted) else x for x in inputs]
+        found = getattr(ufunc, method)(*arrays, out=out and tuple(x.array for x in out))
+        return out[0] if out else Hosted(found, self.device)
 
     __hash__ = object.__hash__
 
@@ -126,6 +122,15 @@ def moved(x: Hosted, source: int, destination: int) -> Hosted:
 
 def add_up(x: Hosted, axes: Any, shape: Any, char: str) -> Hosted:
     return Hosted(x.array.sum(axis=axes, dtype=np.float64).reshape(shape).astype(dtype_of(char)), x.device)
+
+
+def largest(x: Hosted, axes: Any) -> Hosted:
+    return Hosted(x.array.max(axis=axes, keepdims=True), x.device)
+
+
+def chosen(where: Hosted, a: Any, b: Any) -> Hosted:
+    assert at[-1] == where.device
+    return Hosted(np.where(*(x.array if isinstance(x, Hosted) else x for x in (where, a, b))), where.device)
 
 
 def product(a: Hosted, b: Hosted, to: Hosted) -> None:

@@ -230,6 +230,57 @@ def test_labels_out_of_range_poison_nothing(library: Any, rng: np.random.Generat
     fl.synchronize()
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", [n for n in LIBRARIES if n != "numba"])
+def test_a_mean_of_each_sample(name: str, weighted: bool, rng: np.random.Generator) -> None:
+    library = LIBRARIES[name]
+    x, y, weight = rng.normal(size=(3, 40, 500)).astype("f4")
+    weight = weight**2
+    given = {"weight": weight} if weighted else {}
+    if weighted:
+        weight[3], y[3] = 0.0, np.nan
+    put = {n: library.put(w) for n, w in given.items()}
+    for axis in (0, 1, (0, 1)):
+        for options in ({}, {"reduction": "sum"}, {"normalizer": 3.0}):
+            found = fl.huber.value_and_grad(library.put(x), library.put(y), axis=axis, **put, **options)
+            expected = fl.huber.value_and_grad(in_float64(x), in_float64(y), axis=axis, **given, **options)
+            agree(library, found, expected, "f4")
+    fl.synchronize()
+    if weighted:
+        fl.huber(library.put(x), library.put(y), axis=1, weight=library.put(-weight))
+        with pytest.raises(ValueError, match="huber: a label or an index of an earlier call"):
+            fl.synchronize()
+        with pytest.raises(ValueError, match=r"huber: weight\[0, 0\] is -"):
+            fl.huber(library.put(x), library.put(y), axis=1, weight=library.put(-weight), check=True)
+
+
+def test_numbas_arrays_have_no_arithmetic() -> None:
+    library = LIBRARIES.get("numba")
+    if library is None:
+        pytest.skip("numba-cuda is not installed")
+    x, labels = library.put(np.ones((2, 3))), library.put(np.zeros(2))
+    with pytest.raises(NotImplementedError, match="huber: axis is 1, expected None for arrays of numba"):
+        fl.huber(x, x, axis=1)
+    with pytest.raises(TypeError, match="cross_entropy: target has dtype float64, expected integer labels; whole"):
+        fl.cross_entropy(x, labels)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", [n for n in LIBRARIES if n != "numba"])
+def test_whole_floats_are_labels(name: str, dtype: str, rng: np.random.Generator) -> None:
+    library = LIBRARIES[name]
+    x, labels = rng.normal(size=(50, 11)), rng.integers(0, 11, 50).astype(TYPES[dtype])
+    labels[::7] = -1
+    both(library, fl.cross_entropy.value_and_grad, (x, labels), "f8", ignore_index=-1)
+    fl.synchronize()
+    labels[3] = np.nan
+    fl.cross_entropy(library.put(x), library.put(labels), ignore_index=-1)
+    with pytest.raises(ValueError, match="cross_entropy: a label or an index of an earlier call"):
+        fl.synchronize()
+    with pytest.raises(ValueError, match=r"target\[3\] is nan, expected a label, a whole number"):
+        fl.cross_entropy(library.put(x), library.put(labels), ignore_index=-1, check=True)
+
+
 @pytest.mark.parametrize("name", [n for n in LIBRARIES if n not in ("numba", "jax")])
 def test_the_callers_stream(name: str, rng: np.random.Generator) -> None:
     library = LIBRARIES[name]

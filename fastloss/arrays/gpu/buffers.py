@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ...define.wording import named
 from ..host import memory as layout
+from ..host.arithmetic import Arithmetic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from contextlib import AbstractContextManager
 
     from ...define.elements import Definition
     from ...define.rows import Program
@@ -27,7 +28,7 @@ NUMBERS = (bool, int, float, np.number, np.bool_)
 class _Brain:
     """bfloat16, which NumPy alone does not have."""
 
-    kind, itemsize = "V", 2
+    kind, char, itemsize = "V", "E", 2
 
     def __str__(self) -> str:
         return "bfloat16"
@@ -119,10 +120,12 @@ class _Addresses:
     """What NumPy takes an array's memory from."""
 
 
-class Face(Protocol):
+class Face(Arithmetic, Protocol):
     """What a library of arrays can do for us. Each is a module of this folder."""
 
     NAME: str
+    ADDS: bool
+    """Whether it has arithmetic: Numba's arrays are memory alone."""
 
     def owns(self, x: Any) -> bool:
         """Whether `x` is an array of this library in a GPU's memory."""
@@ -142,29 +145,11 @@ class Face(Protocol):
     def stream(self, device: int) -> int:
         """The caller's current stream."""
 
-    def current(self, device: int) -> AbstractContextManager[Any]:
-        """As long as it lasts, arithmetic of arrays is that device's, where they are."""
-
     def empty(self, shape: Shape, char: str, device: int) -> Any:
         """A fresh array."""
 
-    def filled(self, number: float, shape: Shape, char: str, device: int) -> Any:
-        """A fresh array of one number."""
-
-    def dense(self, x: Any, shape: Shape) -> Any:
-        """`x`, broadcast to a shape, in C order."""
-
-    def cast(self, x: Any, char: str) -> Any:
-        """`x` in another type."""
-
-    def assign(self, to: Any, x: Any) -> None:
-        """Copy `x` into `to`."""
-
     def moved(self, x: Any, source: int, destination: int) -> Any:
         """A view with one axis elsewhere."""
-
-    def add_up(self, x: Any, axes: Shape, shape: Shape, char: str) -> Any:
-        """The sum over axes in float64, in another shape and type."""
 
     def product(self, a: Any, b: Any, to: Any) -> None:
         """Write the matrix product of `a` and `b`, of one type, into `to`, of the same."""
@@ -183,9 +168,6 @@ class Face(Protocol):
 
     def hits(self, top: Any, labels: Any) -> Any:
         """Where the two agree; None if the library cannot say."""
-
-    def host(self, x: Any) -> Any:
-        """A copy in NumPy's."""
 
 
 class Carrier(Face, Protocol):
@@ -232,6 +214,14 @@ class Work:
         self.copied = True
         return self.face.buffer(self.face.cast(x.array, char))
 
+    def whole(self, x: Buffer, wrong: int) -> Buffer:
+        """Labels that are stored as floats in int64; `wrong` in place of what is no whole number."""
+        self.copied, face = True, self.face
+        with face.current(self.device):
+            wide = face.cast(x.array, "d")  # which every library compares with integers
+            labels = face.cast(wide, "q")
+            return face.buffer(face.chosen(labels == wide, labels, wrong))
+
     def dense(self, x: Buffer, shape: Shape) -> Buffer:
         """An array in the full shape, in C order."""
         if x.shape == shape and x.dense:
@@ -257,9 +247,7 @@ def read(
     first: Any = None
     for name, x in zip(names, arrays, strict=True):
         if x is None or isinstance(x, NUMBERS):
-            if len(found) < needed:
-                raise TypeError(f"{loss.name}: {name} must be an array of {face.NAME}, got {type(x).__name__}")
-            found.append(x)
+            found.append(x if len(found) >= needed else required(face, loss, name, x))
             continue
         if not face.owns(x):
             raise stranger(face, loss, names, arrays, name)
@@ -271,10 +259,17 @@ def read(
             raise unreadable(loss, name, x)
         first = first or (name, buffer)
         if buffer.device != first[1].device:
-            raise ValueError(f"{loss.name}: {first[0]} is on cuda:{first[1].device}, but {name} is on "
-                             f"cuda:{buffer.device}; all arrays must be on one device")  # fmt: skip
+            raise ValueError(f"{loss.name}: {name} is on cuda:{buffer.device}, expected cuda:{first[1].device}, "
+                             f"where {first[0]} is")  # fmt: skip
         found.append(buffer)
     return found
+
+
+def required(face: Face, loss: Definition | Program, name: str, x: Any) -> Buffer:
+    """An input as `read` has found it, if it is an array."""
+    if isinstance(x, Buffer):
+        return x
+    raise TypeError(f"{loss.name}: {name} is {named(x)}, expected an array of {face.NAME} on a GPU")
 
 
 def stranger(
@@ -282,10 +277,9 @@ def stranger(
 ) -> TypeError:
     """What is raised for an array that is not of the others' library."""
     given = dict(zip(names, arrays, strict=True))
-    on, x = next(n for n, y in given.items() if face.owns(y)), given[name]
-    kind = f"{type(x).__module__}.{type(x).__qualname__}".removeprefix("builtins.")
-    return TypeError(f"{loss.name}: {on} is an array of {face.NAME} on a GPU, but {name} is a {kind} that is not; all "
-                     "arrays must be of one library, on one device")  # fmt: skip
+    on = next(n for n, y in given.items() if face.owns(y))
+    return TypeError(f"{loss.name}: {name} is {named(given[name])}, expected an array of {face.NAME} on a GPU, as {on} "
+                     "is")  # fmt: skip
 
 
 def unreadable(loss: Definition | Program, name: str, x: Any) -> TypeError:

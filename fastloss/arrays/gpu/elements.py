@@ -19,7 +19,7 @@ from ...kernels.plan.elements import Plan, compute_type
 from ..checks import GPU_BACKENDS, check_options, mean_of_nothing, packed, refuse_reduced
 from ..host import memory as layout
 from . import recipes as tape
-from .buffers import Buffer, Work, addresses, aligned, read
+from .buffers import Buffer, Work, addresses, aligned, read, required
 from .outputs import aim, handed, outputs, raise_as_on_the_host
 from .sums import Divisor, Room
 
@@ -131,7 +131,7 @@ def evaluate(
     given = None if out is None else _given(face, loss, want, reduction, out, own, shape, read_as)
     for k, x in zip(loss.wrt, own, strict=True):
         if x.shape != shape and want & HESS and loss.rooted:
-            raise ValueError(f"{loss.name}: the second derivative needs {loss.inputs[k]} in the full shape {shape}")
+            raise layout.not_full(loss.name, loss.inputs[k], x.shape, shape)
         # The derivative of an input that was broadcast is a sum, of terms that are not rounded to 16 bits.
         wide = x.shape != shape and want & ~VALUE and x.dtype.itemsize < 4
         arrays[k] = work.in_type(x, "f" if wide else x.char)
@@ -155,9 +155,7 @@ def evaluate(
 
 def _own(work: Work, loss: Definition, k: int, arrays: Sequence[Any]) -> Buffer:
     """An input that derivatives are of: floats, and integers in float64."""
-    x = arrays[k]
-    if not isinstance(x, Buffer):
-        raise TypeError(f"{loss.name}: {loss.inputs[k]} must be an array of {work.face.NAME}, got a number")
+    x = required(work.face, loss, loss.inputs[k], arrays[k])
     return x if x.char in layout.FLOATS else work.in_type(x, "d")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...define.wording import named
 from ...kernels.cuda.launch import earlier
 from ..host import memory as layout
 from .buffers import read, type_of
@@ -27,7 +28,7 @@ def outputs(
     found: list[Buffer] = []
     for a, (char, shape, device) in zip(arrays, expected, strict=True):
         if not face.owns(a):
-            raise TypeError(f"{loss.name}: out must be an array of {face.NAME} on a GPU, got {type(a).__name__}")
+            raise TypeError(f"{loss.name}: out is {named(a)}, expected an array of {face.NAME} on a GPU")
         x: Buffer = read(face, loss, ["out"], [a])[0]
         if (x.char, x.shape, x.device) != (char, shape, device):
             raise ValueError(f"{loss.name}: out has dtype {x.dtype}, shape {x.shape} and device cuda:{x.device}, "
@@ -40,8 +41,7 @@ def outputs(
         for name, y in inputs.items():
             same = name == over and not found and (y.address, y.shape, y.strides) == (x.address, x.shape, x.strides)
             if not same and layout.overlap(mine, y.phantom()):
-                raise ValueError(f"{loss.name}: out overlaps {name}; the gradient of {loss.inputs[0]} may be written "
-                                 f"over {loss.inputs[0]} itself, and nothing over anything else")  # fmt: skip
+                raise layout.overlapped(loss.name, name, over)
         found.append(x)
     return found
 

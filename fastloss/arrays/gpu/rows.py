@@ -219,9 +219,11 @@ def arranged(
     compute, batch = compute_type(floats.char), pred.shape[:axis] + pred.shape[axis + 1 :]
     target, labels = None if loss.target == "none" else data[-1], False
     if target is not None:
-        labels = rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis)
+        labels = rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis, face.ADDS)
         target = work.dense(target, batch) if labels else classes_last(work, target, axis)
     ignore = rowshapes.ignored(loss, o.ignore_index, labels, target)
+    if target is not None and labels and target.char in layout.FLOATS:
+        target = work.whole(target, -2 if ignore == -1 else -1)
     if isinstance(weight, Buffer):
         rowshapes.check_weight(loss, called, weight, pred.shape, axis)
         weight = work.dense(weight, batch)

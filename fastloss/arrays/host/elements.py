@@ -76,7 +76,7 @@ def _evaluate(
     for k in loss.wrt:
         if arrays[k].shape != shape and want & ~VALUE:
             if loss.rooted and want & HESS:
-                raise ValueError(f"{loss.name}: the second derivative needs {loss.inputs[k]} in the full shape {shape}")
+                raise layout.not_full(loss.name, loss.inputs[k], arrays[k].shape, shape)
             if arrays[k].dtype.itemsize < 4:  # its derivative is a sum, of terms that are not rounded to 16 bits
                 arrays[k] = arrays[k].astype(np.float32)
     sweep = Sweep(loss, arrays, weights, shape, each, backend, dtypes)

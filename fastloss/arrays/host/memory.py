@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...define.wording import named
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -121,7 +123,7 @@ def check_output(
 ) -> None:
     """Raise unless `a` is an array of this dtype and shape that can be written to, and overlaps none of `others`."""
     if type(a) not in (np.ndarray, np.memmap):
-        raise TypeError(f"{loss}: {what} must be a NumPy array, got {type(a).__name__}")
+        raise TypeError(f"{loss}: {what} is {named(a)}, expected a NumPy array")
     if a.dtype != dtype or a.shape != shape:
         raise ValueError(
             f"{loss}: {what} has dtype {a.dtype} and shape {a.shape}, expected {np.dtype(dtype)} and {shape}"
@@ -138,19 +140,27 @@ def overlapped(loss: str, name: str, first: str) -> ValueError:
     return ValueError(f"{loss}: out overlaps {name}; {over if first else 'nothing may be written over it'}")
 
 
-def refuse_over(loss: str, out: Any, x: Any, name: str) -> None:
+def not_full(loss: str, name: str, shape: tuple[int, ...], full: tuple[int, ...]) -> ValueError:
+    """The error for an input that is broadcast where a second derivative is no sum of its elements'."""
+    return ValueError(f"{loss}: {name} has shape {shape}, expected {full}, the full one, for the second derivative")
+
+
+def refuse_over(loss: str, out: Any, x: Any, name: str, face: Any = None) -> None:
     """Raise for an `out=`, or a part of it, that is in the memory of an array which the kernels do not see."""
     for a in out if isinstance(out, (tuple, list)) else (out,):
         if isinstance(a, (tuple, list)):
-            refuse_over(loss, a, x, name)
-        elif isinstance(a, np.ndarray) and isinstance(x, np.ndarray) and overlap(a, x):
-            raise overlapped(loss, name, "")
+            refuse_over(loss, a, x, name, face)
+        elif all(isinstance(b, np.ndarray) if face is None else face.owns(b) for b in (a, x)):
+            mine, other = (a, x) if face is None else (face.buffer(b).phantom() for b in (a, x))
+            if overlap(mine, other):
+                raise overlapped(loss, name, "")
 
 
 def several(loss: str, out: Any, count: int, names: str) -> tuple[Any, ...]:
     """The arrays of `out=` where a verb has several results."""
     if not isinstance(out, (tuple, list)) or len(out) != count:
-        raise TypeError(f"{loss}: out must be a tuple of {count} arrays, {names}, got {type(out).__name__}")
+        what = f"{named(out)} of {len(out)}" if isinstance(out, (tuple, list)) else named(out)
+        raise TypeError(f"{loss}: out is {what}, expected a tuple of {count} arrays, {names}")
     return tuple(out)
 
 

@@ -132,7 +132,7 @@ def _like(loss: Program, name: str, x: Any, pred: NDArray[Any]) -> NDArray[Any]:
 def _target(loss: Program, x: Any, pred: NDArray[Any], axis: int) -> tuple[NDArray[Any], bool]:
     """Labels of the batch's shape, or a dense target of the scores' shape; which of them."""
     target = read_array(loss, loss.inputs[-1], x)
-    return target, rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis, floats=True)
+    return target, rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis, True)
 
 
 def _weight(loss: Program, name: str, x: Any, pred: NDArray[Any], axis: int) -> NDArray[Any] | None:
@@ -179,10 +179,8 @@ def given_outputs(
         refuse_reduced(loss.name, sweep.each)
         arrays, dtype, shape = (out,), np.dtype(sweep.kind), sweep.batch
     else:
-        count = 2 if want & HESS else 1
-        arrays, dtype, shape = (out if count == 2 else (out,)), pred.dtype, pred.shape
-        if not isinstance(arrays, (tuple, list)) or len(arrays) != count:
-            raise TypeError(f"{loss.name}: out must be a tuple of 2 arrays, (grad, hess), got {type(out).__name__}")
+        arrays = layout.several(loss.name, out, 2, "(grad, hess)") if want & HESS else (out,)
+        dtype, shape = pred.dtype, pred.shape
     inputs = [*zip(loss.inputs, sweep.scores, strict=False)]
     others = (loss.inputs[-1], sweep.target), ("weight", sweep.weight), ("class_weight", *(sweep.classes or (None,)))
     inputs += [(n, x) for n, x in others if x is not None] + [*(more or {}).items()]
@@ -190,8 +188,7 @@ def given_outputs(
         layout.check_output(loss.name, a, dtype, shape, arrays[:i])
         for j, (name, x) in enumerate(inputs):
             if layout.overlap(a, x) and not (i == j == 0 and want & GRAD and layout.same_memory(a, x)):
-                raise ValueError(f"{loss.name}: out overlaps {name}; the gradient of {loss.inputs[0]} may be written "
-                                 f"over {loss.inputs[0]} itself, and nothing over anything else")  # fmt: skip
+                raise layout.overlapped(loss.name, name, loss.inputs[0])
     if want == VALUE:
         return tuple(arrays), (), ()
     return (), (arrays[0],), tuple(arrays[1:])

@@ -8,6 +8,7 @@ import hosted
 import pytest
 from pretended import Pretended
 
+import fastloss as fl
 from fastloss.arrays import gpu as faces
 from fastloss.kernels.cuda import launch
 from fastloss.kernels.cuda.plan import rows as rowplan
@@ -24,6 +25,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     hosted.memory.clear()
+    for loss in fl.LOSSES.values():
+        loss.recipes.clear()  # which tell of an earlier test's flags
     pretended = Pretended()
     monkeypatch.setattr(faces, "face", lambda package: hosted)
     monkeypatch.setattr(launch, "gpu", lambda: pretended)

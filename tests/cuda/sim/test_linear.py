@@ -93,10 +93,14 @@ def test_what_an_absent_row_reads_does_not_matter(rng: np.random.Generator) -> N
 
 X, W, L = np.ones((4, D)), np.ones((K, D)), np.zeros(4, int)
 WRONG: list[tuple[Any, type[Exception], str]] = [
-    (lambda: LINEAR(Hosted(X), W, Hosted(L)), TypeError, "but weight is a numpy.ndarray that is not"),
+    (lambda: LINEAR(Hosted(X), W, Hosted(L)), TypeError, "weight is a numpy.ndarray, expected an array of hosted"),
     (lambda: LINEAR(Hosted(X), Hosted(W[:, :2]), Hosted(L)), ValueError, r"expected \(..., d\) and \(K, d\)"),
     (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L), bias=Hosted(W[0])), ValueError, r"bias has shape \(3,\)"),
-    (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L), bias=1.0), TypeError, "bias must be an array of hosted"),
+    (
+        lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L), bias=1.0),
+        TypeError,
+        "bias is a float, expected an array of hosted",
+    ),
     (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L, 1)), ValueError, "labels is on cuda:1"),
     (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L[:3])), ValueError, "labels has shape"),
     (lambda: LINEAR(Hosted(X), Hosted(W), Hosted(L), chunk=0), ValueError, "chunk is 0, expected"),

@@ -145,8 +145,8 @@ def test_a_logarithm_above_zero_is_outside_its_domain(rng: np.random.Generator) 
 
 P, J, L, T = np.ones((4, K)), np.tile(np.arange(TOP), (4, 1)), np.full((4, TOP), -2.0), np.zeros(4, int)
 WRONG: list[tuple[Any, type[Exception], str]] = [
-    (lambda: TOPK(Hosted(P), J, Hosted(L), Hosted(T)), TypeError, "but indices is a numpy.ndarray that is not"),
-    (lambda: TOPK(Hosted(P), Hosted(J), -2.0, Hosted(T)), TypeError, "log_probabilities must be an array of hosted, got float"),
+    (lambda: TOPK(Hosted(P), J, Hosted(L), Hosted(T)), TypeError, "indices is a numpy.ndarray, expected an array of hosted"),
+    (lambda: TOPK(Hosted(P), Hosted(J), -2.0, Hosted(T)), TypeError, "log_probabilities is a float, expected an array of hosted"),
     (lambda: TOPK(Hosted(P), Hosted(L), Hosted(L), Hosted(T)), TypeError, "indices has dtype float64, expected integers"),
     (lambda: TOPK(Hosted(P), Hosted(J[:3]), Hosted(L), Hosted(T)), ValueError, r"indices has shape \(3, 3\), expected \(4, k\)"),
     (lambda: TOPK(Hosted(P), Hosted(J), Hosted(L[:, :2]), Hosted(T)), ValueError, r"log_probabilities has shape \(4, 2\)"),

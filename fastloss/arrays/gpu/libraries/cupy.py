@@ -11,6 +11,8 @@ from ..buffers import Buffer, char_of, dtype_of
 
 NAME = "cupy"
 
+ADDS = True
+
 
 def owns(x: Any) -> bool:
     """All of CuPy's arrays are on a GPU."""
@@ -90,6 +92,18 @@ def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> 
     """In float64."""
     with x.device:
         return x.sum(axis=axes, dtype=np.float64).reshape(shape).astype(dtype_of(char))
+
+
+def largest(x: Any, axes: tuple[int, ...]) -> Any:
+    """Of elements that there are."""
+    with x.device:
+        return x.max(axis=axes, keepdims=True)
+
+
+def chosen(where: Any, a: Any, b: Any) -> Any:
+    """By its own choice."""
+    with where.device:
+        return cupy.where(where, a, b)
 
 
 def product(a: Any, b: Any, to: Any) -> None:

@@ -12,6 +12,8 @@ from ..buffers import Buffer, char_of, dtype_of
 
 NAME = "numba"
 
+ADDS = False
+
 
 def owns(x: Any) -> bool:
     """Whether it is a device array."""
@@ -89,6 +91,16 @@ def moved(x: Any, source: int, destination: int) -> Any:
 def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> Any:
     """Not possible."""
     raise NotImplementedError("Numba's device arrays are not added up on a GPU: give pred in the full shape")
+
+
+def largest(x: Any, axes: tuple[int, ...]) -> Any:
+    """Not possible."""
+    raise NotImplementedError("Numba's device arrays are not compared on a GPU: pass cupy.asarray(weight) and so on")
+
+
+def chosen(where: Any, a: Any, b: Any) -> Any:
+    """Not possible."""
+    raise NotImplementedError("Numba's device arrays are not compared on a GPU: pass cupy.asarray(weight) and so on")
 
 
 def product(a: Any, b: Any, to: Any) -> None:

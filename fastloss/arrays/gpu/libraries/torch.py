@@ -12,6 +12,8 @@ from ..buffers import Buffer
 
 NAME = "torch"
 
+ADDS = True
+
 _CHARS: dict[Any, str] = {
     torch.float32: "f", torch.float64: "d", torch.float16: "e", torch.bfloat16: "E", torch.bool: "?", torch.int8: "b",
     torch.uint8: "B", torch.int16: "h", torch.int32: "i", torch.int64: "q",
@@ -107,8 +109,19 @@ def moved(x: Any, source: int, destination: int) -> Any:
 
 
 def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> Any:
-    """In float64."""
-    return x.sum(dim=axes, dtype=torch.float64).reshape(shape).to(_TYPES[char])
+    """In float64. No axes are all of them to torch."""
+    total = x.sum(dim=axes, dtype=torch.float64) if axes else x.double()
+    return total.reshape(shape).to(_TYPES[char])
+
+
+def largest(x: Any, axes: tuple[int, ...]) -> Any:
+    """No axes are all of them to torch."""
+    return x.amax(dim=axes, keepdim=True) if axes else x
+
+
+def chosen(where: Any, a: Any, b: Any) -> Any:
+    """By its own choice."""
+    return torch.where(where, a, b)
 
 
 def product(a: Any, b: Any, to: Any) -> None:
