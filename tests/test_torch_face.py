@@ -118,6 +118,14 @@ def test_conversions(face: Any) -> None:
     for kind in (torch.uint8, torch.int8, torch.uint16, torch.int64):
         assert face.known(torch.tensor([3, 2, 0], dtype=kind), 3, 2).tolist() == [False, False, True]
         assert face.hits(torch.tensor([3, 1, -1]), torch.tensor([3, 2, 0], dtype=kind)).tolist() == [True, False, False]
+        assert face.worthy(torch.tensor([0.0, 0.5]), torch.tensor([3, 1, 0], dtype=kind), True).tolist() == [
+            True,
+            True,
+            False,
+        ]
+    masses = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 0.0], [torch.nan, 0.0]])
+    assert face.worthy(torch.tensor([0.0, 0.5]), masses, False).tolist() == [False, True, True, True]
+    assert face.worthy(torch.zeros(2), masses, False).tolist() == [False] * 4
     hits = face.hits(torch.tensor([0, -1, 2]), torch.tensor([0, -1, 1]))
     assert_array_equal(hits.numpy(), [True, False, False])
 

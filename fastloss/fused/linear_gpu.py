@@ -117,9 +117,13 @@ def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, c
 
 
 def _present(rows: Rows) -> Any:
-    """Which rows are; None for all. One whose label is no class is not."""
+    """Which rows are; None for all. One whose label is no class is not, nor one whose classes weigh nothing."""
     keep = rows.weight.array.reshape(-1) != 0 if rows.weight else None
     if rows.labels and rows.target:
         known = rows.work.face.known(rows.target.array.reshape(-1), rows.classes, rows.ignore)
         keep = known if keep is None else keep & known
+    if rows.class_weight and rows.target:
+        target = rows.target.array.reshape(-1, *(() if rows.labels else (rows.classes,)))
+        worthy = rows.work.face.worthy(rows.class_weight.array, target, rows.labels)
+        keep = worthy if keep is None else keep & worthy
     return keep

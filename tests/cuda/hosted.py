@@ -152,6 +152,14 @@ def known(labels: Hosted, classes: int, ignore: int | None) -> Hosted:
     return Hosted((a >= 0) & (a < classes) & (a != ignore), labels.device)
 
 
+def worthy(weight: Hosted, target: Hosted, labels: bool) -> Hosted:
+    a, some = target.array, weight.array != 0
+    if labels:
+        return Hosted(some[np.clip(a, 0, len(some) - 1)], target.device)
+    unclear = ~(a != 0).any(-1) | ~np.isfinite(a).all(-1)
+    return Hosted(((a != 0) & some).any(-1) | (unclear & some.any()), target.device)
+
+
 def weighed(x: Hosted, number: int, weight: Any) -> Hosted:
     keep = x.array != number
     keep = keep if weight is None else np.where(keep, weight.array if isinstance(weight, Hosted) else weight, 0)

@@ -163,6 +163,9 @@ class Face(Arithmetic, Protocol):
     def known(self, labels: Any, classes: int, ignore: int | None) -> Any:
         """Where a label is one of so many classes, and not the one to ignore."""
 
+    def worthy(self, weight: Any, target: Any, labels: bool) -> Any:
+        """Which rows have a label, or a mass, of a class that weighs something; also those whose masses are unclear."""
+
     def weighed(self, x: Any, number: int, weight: Any) -> Any:
         """1, or `weight`, but 0 where `x` is the number."""
 

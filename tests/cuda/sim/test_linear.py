@@ -91,6 +91,21 @@ def test_what_an_absent_row_reads_does_not_matter(rng: np.random.Generator) -> N
         fl.synchronize()
 
 
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("chunk", [None, 3])
+def test_what_a_row_of_no_worth_reads_does_not_matter(chunk: int | None, dense: bool, rng: np.random.Generator) -> None:
+    hidden, weight, labels, bias = layer(rng)
+    classes = np.where(np.arange(K) == labels[4], 0.0, 0.5)
+    hidden[labels == labels[4]] = np.nan
+    target = np.eye(K)[labels] if dense else labels
+    for verb in (LINEAR.grad, LINEAR.value_and_grad):
+        found = both(verb, hidden, weight, target, bias=bias, class_weight=classes, chunk=chunk)
+    assert all(np.isfinite(g.array).all() for g in found[1])
+    if dense:  # a row of no masses is there
+        target[0] = 0.0
+        both(LINEAR.grad, hidden, weight, target, class_weight=classes, reduction="sum")
+
+
 X, W, L = np.ones((4, D)), np.ones((K, D)), np.zeros(4, int)
 WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: LINEAR(Hosted(X), W, Hosted(L)), TypeError, "weight is a numpy.ndarray, expected an array of hosted"),

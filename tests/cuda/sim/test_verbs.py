@@ -52,6 +52,11 @@ def test_labels_to_ignore(rng: np.random.Generator) -> None:
         both(fl.bce_with_logits.value_and_grad, x, y, weight=weight, ignore_index=-100)
         both(fl.bce_with_logits.value_and_grad, x, y.astype("f4"), weight=weight, ignore_index=-100)
     both(fl.bce_with_logits.value_and_grad, np.float32([1.0, 2.0]), 1.0, ignore_index=1, empty="zero")
+    for out in (lambda w: w, lambda w: (Hosted(np.empty_like(x)), w)):
+        verb = fl.bce_with_logits.grad_and_hess if isinstance(out(0), tuple) else fl.bce_with_logits.grad
+        weight = Hosted(rng.random((7, 11)).astype("f4"))
+        with pytest.raises(ValueError, match="out overlaps weight; nothing may be written over it"):
+            verb(to_gpu(x), to_gpu(y), weight=weight, ignore_index=-100, out=out(weight))
     y[0, 0] = 7
     with pytest.raises(ValueError, match=r"target\[0, 0\] is 7"):
         fl.bce_with_logits(to_gpu(x), to_gpu(y), ignore_index=-100, check=True)

@@ -131,6 +131,17 @@ def known(labels: Any, classes: int, ignore: int | None) -> Any:
         return inside if ignore is None else inside & (labels != ignore)
 
 
+def worthy(weight: Any, target: Any, labels: bool) -> Any:
+    """By its own comparisons."""
+    with target.device:
+        some = weight != 0
+        if labels:
+            return some[cupy.clip(target, 0, len(weight) - 1).astype(cupy.intp)]
+        masses = target != 0
+        unclear = ~masses.any(axis=-1) | ~cupy.isfinite(target).all(axis=-1)
+        return (masses & some).any(axis=-1) | (unclear & some.any())
+
+
 def weighed(x: Any, number: int, weight: Any) -> Any:
     """By its own comparison."""
     with x.device:

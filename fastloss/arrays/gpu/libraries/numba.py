@@ -123,6 +123,11 @@ def known(labels: Any, classes: int, ignore: int | None) -> Any:
     return None
 
 
+def worthy(weight: Any, target: Any, labels: bool) -> Any:
+    """Not possible: `product` has said so."""
+    return None
+
+
 def weighed(x: Any, number: int, weight: Any) -> Any:
     """Not possible."""
     raise NotImplementedError("Numba's device arrays are not compared on a GPU: pass weight in place of ignore_index")

@@ -149,6 +149,16 @@ def known(labels: Any, classes: int, ignore: int | None) -> Any:
     return inside if ignore is None else inside & (wide != ignore)
 
 
+def worthy(weight: Any, target: Any, labels: bool) -> Any:
+    """Of labels in int64, as in `known`."""
+    some = weight.detach() != 0
+    if labels:
+        return some[target.long().clamp(0, len(some) - 1)]
+    masses = target.detach() != 0
+    unclear = ~masses.any(dim=-1) | ~target.detach().isfinite().all(dim=-1)
+    return (masses & some).any(dim=-1) | (unclear & some.any())
+
+
 def weighed(x: Any, number: int, weight: Any) -> Any:
     """Of integers in int64, as in `known`."""
     keep = (x.detach() if x.is_floating_point() else x.long()) != number
