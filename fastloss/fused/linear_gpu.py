@@ -97,7 +97,7 @@ def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, c
                         "sample_weight")  # fmt: skip
         losses = work.empty(rows.batch, rows.room.compute)
         divisor, derive = rows.divisor(o), bool(o.want & GRAD)
-        scale, keep = divisor.scale(o.want), _present(rows) if derive else None
+        scale, keep = divisor.scale, _present(rows) if derive else None
         step = chunk or max(ROWS, CHUNK // layer.classes)
         layer.reserve(step, derive)
         for low in range(0, layer.rows, step):
@@ -111,7 +111,8 @@ def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, c
         if o.check and work.flawed():
             frame = np.broadcast_to(np.float32(0.0), shape)
             weights = {"weight": o.weight, "class_weight": o.class_weight, "ignore_index": o.ignore_index}
-            raise_as_on_the_host(face, loss, (frame, arrays["labels"]), weights)
+            how = {"reduction": o.reduction, "normalizer": o.normalizer}
+            raise_as_on_the_host(face, loss, (frame, arrays["labels"]), {**weights, **how})
         value = losses.array if o.reduction == "none" else rows.total(losses, divisor)
         return value, layer.gradients() if derive else None
 

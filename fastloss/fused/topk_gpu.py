@@ -14,6 +14,7 @@ from ..arrays.checks import GPU_BACKENDS, check_options
 from ..arrays.gpu.buffers import Buffer, Work, addresses, read, some_rows
 from ..arrays.gpu.outputs import raise_as_on_the_host
 from ..arrays.gpu.rows import RowAims, arranged, classes_last, given_outputs, outcome
+from ..arrays.gpu.sums import weighs
 from ..kernels.cuda import launch
 from ..kernels.cuda.plan import sparse as spreadplan
 
@@ -32,13 +33,14 @@ CHUNK = 1 << 26
 class Known:
     """What is known of the second scores, and the rows that it is of."""
 
-    def __init__(self, rows: Rows, indices: Buffer, logs: Buffer, check: bool) -> None:
+    def __init__(self, rows: Rows, indices: Buffer, logs: Buffer, check: bool, scaled: bool) -> None:
         work = self.work = rows.work
         self.indices, self.logs = (classes_last(work, x, rows.axis) for x in (indices, logs))
         self.width = self.indices.shape[-1]
         plan = rows.plan(0, check, False)
-        look, self.plan = spreadplan.fitted(plan, indices.char, logs.char, rows.classes, check)
-        kept = work.empty(rows.batch, rows.room.compute)
+        kind = "d" if scaled and rows.weight and rows.weight.char == "d" else rows.room.compute
+        look, self.plan = spreadplan.fitted(plan, indices.char, logs.char, rows.classes, check, kind)
+        kept = work.empty(rows.batch, kind)
         if rows.rows:
             target, weight = rows.target if rows.labels else None, rows.weight
             work.run(
@@ -74,7 +76,7 @@ def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, a
     rowshapes.check_known(loss, indices.shape, indices.dtype, logs.shape, pred.shape, rows.axis)
     buffers = zip(arrays, (pred, indices, logs, target, weight, classes), strict=True)
     given = None if o.out is None else given_outputs(rows, o, {n: x for n, x in buffers if isinstance(x, Buffer)})
-    known = Known(rows, indices, logs, o.check is not False)
+    known = Known(rows, indices, logs, o.check is not False, weighs(o.reduction, o.normalizer))
     divisor = known.rows.divisor(o)
     if o.check and rows.rows:
         if rows.labels and divisor.number is not None:  # else they have been looked at
@@ -83,5 +85,6 @@ def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, a
             frame = np.broadcast_to(np.float32(0.0), pred.shape)
             weights = {n: arrays[n] for n in ("weight", "class_weight")}
             given_arrays = (frame, arrays["indices"], arrays["log_probabilities"], arrays["target"])
-            raise_as_on_the_host(face, again, given_arrays, {**weights, "ignore_index": o.ignore_index, "axis": o.axis})
+            how = {"axis": o.axis, "reduction": o.reduction, "normalizer": o.normalizer}
+            raise_as_on_the_host(face, again, given_arrays, {**weights, "ignore_index": o.ignore_index, **how})
     return outcome(known.rows, o, divisor, given, known.run)

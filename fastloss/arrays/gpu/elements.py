@@ -21,7 +21,7 @@ from ..host import memory as layout
 from . import recipes as tape
 from .buffers import Buffer, Work, addresses, aligned, read, required
 from .outputs import aim, handed, outputs, raise_as_on_the_host
-from .sums import Divisor, Room
+from .sums import Divisor, Room, weighs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,8 +63,9 @@ class Call:
         packets = aligned(*self.data, *self.weights, *to.value, *to.grads, *to.hesses)
         width = width_of(self.data[loss.wrt[0]].char) if packets else 1
         self.work.run(
-            CudaPlan(plan, width, scale is None), self.blocks, addresses(self.data), addresses(self.weights),
-            loss.cast(self.kind, self.data[loss.wrt[0]].char), scale or (), (room.slopes,) if scale is None else (),
+            CudaPlan(plan, width, scale is None, room.unit if scale is None else ""), self.blocks,
+            addresses(self.data), addresses(self.weights),
+            loss.cast(self.kind, self.data[loss.wrt[0]].char), scale or (), room.found if scale is None else (),
             loss.bounds(self.kind), addresses(to.value), addresses(to.grads), addresses(to.hesses), room.sums,
             self.work.flag, self.size,
         )  # fmt: skip
@@ -73,14 +74,18 @@ class Call:
         """What the sum is divided by."""
         if reduction != "mean":
             return Divisor(1.0)
-        if normalizer is not None:
-            return Divisor(float(normalizer))
+        number = None if normalizer is None else float(normalizer)
+        if number is not None and not (self.size and weighs(reduction, number)):
+            return Divisor(number)
         if not self.size:
             return Divisor(0.0, mean_of_nothing(self.loss.name, empty))
+        if number is not None and not self.weights:
+            self.weights = [self.work.filled(1.0, self.shape, self.compute)]
         if not self.weights:
             return Divisor(float(self.size))
-        self.room.weigh(self.weights[0], check)
-        return self.room.found(self.loss.name, empty)
+        unit = "d" if "d" in (self.compute, self.weights[0].char) else "f"
+        self.room.weigh(self.weights[0], check, unit, number)
+        return self.room.divisor(self.loss.name, empty)
 
     def aims(self, want: int, given: Sequence[Buffer] | None) -> Aims:
         """The caller's arrays where a kernel can write to them, else fresh ones of the full shape."""
@@ -100,12 +105,12 @@ class Call:
         if not self.size:
             return self.room.nothing(divisor) if reduced else None
         if loss.rooted:
-            self.run(VALUE, check, (0.0, 0.0))
+            self.run(VALUE, check, self.room.nothing_derived)
             result = self.room.value("rooted", divisor, self.blocks)
             if want & ~VALUE:
                 self.run(want & ~VALUE, False, None, to)
             return result
-        self.run(want, check, divisor.scale(want), to)
+        self.run(want, check, divisor.scale, to)
         return self.room.value("averaged", divisor, self.blocks) if reduced else None
 
 
@@ -143,9 +148,10 @@ def evaluate(
     call = Call(work, loss, [x for x in data if x], [weights] if weights else [], shape, reduction == "none")
     divisor = call.divisor(reduction, normalizer, empty, check is not False)
     if check and (loss.checks or weights) and call.size:
-        call.run(0, True, (0.0, 0.0))
+        call.run(0, True, call.room.nothing_derived)
         if work.flawed():
-            raise_as_on_the_host(face, loss, inputs, {"weight": weight})
+            given_weights = {"weight": weight, "reduction": reduction, "normalizer": normalizer}
+            raise_as_on_the_host(face, loss, inputs, given_weights)
     to = call.aims(want, given)
     value = call.evaluate(want, divisor, check is None, to)
     results = _results(call, want, value, to, given, own)

@@ -77,7 +77,7 @@ def handed(work: Work, a: Buffer, given: Buffer | None) -> Any:
 def raise_as_on_the_host(face: Face, loss: Any, inputs: Sequence[Any], options: Mapping[str, Any]) -> None:
     """Raise what the same call on the host says is wrong: it tells the place."""
     twins = [face.host(x) if face.owns(x) else x for x in inputs]
-    weights = {name: face.host(x) if face.owns(x) else x for name, x in options.items()}
-    loss(*twins, **weights, reduction="mean" if loss.rooted else "sum")
+    same = {name: face.host(x) if face.owns(x) else x for name, x in options.items()}
+    loss(*twins, **{**same, "reduction": "sum" if same["reduction"] == "none" else same["reduction"]})
     # Nothing: then it was an earlier call, which was still on its way when this one began.
     raise earlier([loss.name])

@@ -23,7 +23,7 @@ from ..host import memory as layout
 from . import recipes as tape
 from .buffers import Buffer, Work, addresses, aligned, read, some_rows
 from .outputs import aim, handed, outputs, raise_as_on_the_host
-from .sums import Divisor, Room
+from .sums import Divisor, Room, classes_of, weighs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -79,6 +79,12 @@ class Rows(NamedTuple):
         """How many numbers a row has."""
         return self.shape[self.axis]
 
+    @property
+    def unit(self) -> str:
+        """The type of what the weights are multiplied by where these decide what is divided by; '' without weights."""
+        weights = [x for x in (self.weight, self.class_weight) if x]
+        return "" if not weights else "d" if any(x.char == "d" for x in (*weights, *self.scores)) else "f"
+
     def over(self, a: Buffer | None) -> bool:
         """Whether it is the scores' own memory, which the kernels for pairs still read when they write."""
         return a is not None and isinstance(self.loss.functions, Pair) and a.address == self.scores[0].address
@@ -109,14 +115,16 @@ class Rows(NamedTuple):
         kind: Any = np.float64 if base.compute == "d" else np.float32
         streams = (*self.scores, *([self.target] if self.target and not self.labels else []), *to.grads, *to.hesses)
         packets = aligned(*streams) and self.classes % rowplan.width_of(base.types[0]) == 0
-        plan = rowplan.fitted(base, self.classes, packets, scale is None)
+        plan = rowplan.fitted(base, self.classes, packets, scale is None)._replace(
+            unit=self.room.unit if scale is None else "", classes=self.class_weight.char if self.class_weight else ""
+        )
         s, blocks = self.smoothing, -(-self.rows // (rowplan.THREADS // plan.group))
         mix = tuple([kind(v) for v in (s / self.classes, 1.0 - s, 1.0 - s + s / self.classes)])
         parameters = tuple([nan if v is None else v for v in loss.cast(kind, base.types[0])])
         given = (
             addresses(self.scores), addresses([self.target]), addresses([self.weight]),
             addresses([self.class_weight]), parameters, mix,
-            scale or (), (self.room.slopes,) if scale is None else (), self.ignore or 0,
+            scale or (), self.room.found if scale is None else (), self.ignore or 0,
             loss.bounds(kind)[: 2 * len(base.tests)], addresses(to.losses), addresses(to.facts), addresses(to.grads),
             addresses(to.hesses), self.work.flag,
         )  # fmt: skip
@@ -128,30 +136,32 @@ class Rows(NamedTuple):
         for stage in plan.stages:
             self.work.run(stage, self.rows * parts, *given, left.address, parts, self.classes)
 
-    def census(self, check: bool = True) -> None:
+    def census(self, check: bool = True, normalizer: float | None = None) -> None:
         """Look at every label, with `check` at weights, and leave what the rows that are present weigh in all."""
         plan, blocks = rowplan.counting(self.plan(0, check, False)), -(-self.rows // pointwise.TILE)
+        plan = plan._replace(classes=self.class_weight.char if self.class_weight else "")
         self.work.run(
             plan, blocks, addresses([self.target]), addresses([self.weight]), addresses([self.class_weight]),
             self.ignore or 0, self.room.sums, self.work.flag, self.rows, self.classes,
         )  # fmt: skip
-        self.room.divide_by(blocks, plan.plan.compute)
+        self.room.divide_by(blocks, plan.plan.compute, self.unit, normalizer)
 
     def divisor(self, o: Options) -> Divisor:
         """What the sum is divided by."""
         if o.reduction != "mean":
             return Divisor(1.0)
-        if o.normalizer is not None:
-            return Divisor(float(o.normalizer))
+        number = None if o.normalizer is None else float(o.normalizer)
+        if number is not None and not (self.rows and weighs(o.reduction, number)):
+            return Divisor(number)
         if not self.rows:
             return Divisor(0.0, mean_of_nothing(self.loss.name, o.empty))
         if self.class_weight or (self.labels and (self.ignore is not None or self.weight)):
-            self.census(o.check is not False)
+            self.census(o.check is not False, number)
         elif self.weight:
-            self.room.weigh(self.weight, o.check is not False)
+            self.room.weigh(self.weight, o.check is not False, self.unit, number)
         else:
             return Divisor(float(self.rows))
-        return self.room.found(self.loss.name, o.empty)
+        return self.room.divisor(self.loss.name, o.empty)
 
     def total(self, losses: Buffer, divisor: Divisor) -> Any:
         """The value, of all rows' losses."""
@@ -189,10 +199,11 @@ def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Option
         if rows.labels and divisor.number is not None:  # else they have been looked at
             rows.census()
         if loss.checks or (rows.weight and not rows.labels):
-            rows.run(0, True, (0.0, 0.0))
+            rows.run(0, True, rows.room.nothing_derived)
         if rows.work.flawed():
             weights = {"weight": o.weight, "class_weight": o.class_weight, "ignore_index": o.ignore_index}
-            raise_as_on_the_host(face, loss, inputs, {**weights, "axis": o.axis})
+            how = {"axis": o.axis, "reduction": o.reduction, "normalizer": o.normalizer}
+            raise_as_on_the_host(face, loss, inputs, {**weights, **how})
     results = outcome(rows, o, divisor, given, rows.run)
     tape.remember(loss, common, rows.work, bool(o.check) or o.empty == "raise", results)
     return results
@@ -229,10 +240,12 @@ def arranged(
         weight = work.dense(weight, batch)
     elif weight is not None:
         weight = work.filled(weight, batch, compute)
+    elif o.normalizer is not None and weighs(o.reduction, o.normalizer):
+        weight = work.filled(1.0, batch, compute)
     if class_weight is not None:
         shape = class_weight.shape if isinstance(class_weight, Buffer) else ()
         rowshapes.check_class_weight(loss, shape, pred.shape[axis])
-        class_weight = work.dense(work.in_type(class_weight, compute), shape)
+        class_weight = classes_of(work, class_weight, compute, labels and not o.label_smoothing, o)
         if o.check:
             rowshapes.check_class_weights(loss, face.host(class_weight.array), np.float64)
     scores = [classes_last(work, x, axis) for x in (floats, *others[: loss.scores - 1])]
@@ -274,7 +287,7 @@ def outcome(rows: Rows, o: Options, divisor: Divisor, given: Sequence[Buffer] | 
         slopes[:count], slopes[count:],
     )  # fmt: skip
     if rows.rows:
-        run(want, o.check is None, divisor.scale(want), to)
+        run(want, o.check is None, divisor.scale, to)
     results: list[Any] = []
     if want & VALUE:
         none = o.reduction == "none"

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ...define.keywords import VALUE
-from ...kernels.cuda.plan.elements import CombinePlan, CudaPlan
+from ...kernels.cuda.plan.elements import ClassPlan, CombinePlan, CudaPlan
 from ...kernels.cuda.plan.rows import width_of
 from ...kernels.cuda.templates import elements as pointwise
 from ...kernels.plan.elements import sum_plan
 from ..checks import mean_of_nothing
-from ..host.weights import largest
+from ..host.weights import apart, largest
 from .buffers import addresses, aligned
 
 if TYPE_CHECKING:
+    from ...define.keywords import Options
     from .buffers import Buffer, Work
 
 
@@ -27,9 +27,28 @@ class Divisor(NamedTuple):
     nothing: float = nan
     """What the mean is where it turns out to be 0."""
 
-    def scale(self, want: int) -> tuple[float, float] | None:
+    @property
+    def scale(self) -> tuple[float, float] | None:
         """What derivatives are multiplied with; None where a kernel must look for it on the device."""
-        return None if self.number is None and want != VALUE else (1.0 / (self.number or inf), 0.0)
+        return None if self.number is None else (1.0 / (self.number or inf), 0.0)
+
+
+def weighs(reduction: str, normalizer: Any) -> bool:
+    """Whether weights may be multiplied by any number: they are divided by their sum, or by what is out of reach."""
+    return reduction == "mean" and (normalizer is None or apart(float(normalizer)))
+
+
+def classes_of(work: Work, weight: Buffer, compute: str, one_each: bool, o: Options) -> Buffer:
+    """The classes' weights as the kernels read them; `one_each` says that a row reads no more than one."""
+    shape = weight.shape
+    if weight.char == "d" != compute and weighs(o.reduction, o.normalizer):
+        if one_each:
+            return work.dense(weight, shape)  # the weights' unit brings it into reach
+        if o.normalizer is None:
+            near = work.empty(shape, compute)
+            work.run(ClassPlan(compute), 1, work.dense(weight, shape).address, weight.size, near.address)
+            return near
+    return work.dense(work.in_type(weight, compute), shape)
 
 
 class Room:
@@ -39,14 +58,25 @@ class Room:
         self.work, self.compute = work, compute
         self._memory = work.empty((32 + 8 * blocks,), "B")
         self._divisor = self._memory.address
-        self.slopes = self._divisor + 16
-        """Address of what derivatives are multiplied with, and a root's second one."""
+        self._slopes = self._divisor + 16
+        self.unit = ""
+        """The type of what is left for weights to be multiplied by; empty where nothing is."""
         self.sums = self._divisor + 32
         """Address of the tiles' sums."""
 
-    def weigh(self, weight: Buffer, check: bool) -> None:
+    @property
+    def found(self) -> tuple[int, ...]:
+        """Addresses of what derivatives are multiplied with, and a root's second one; and of the weights' unit."""
+        return (self._slopes, self._divisor + 8) if self.unit else (self._slopes,)
+
+    @property
+    def nothing_derived(self) -> tuple[float, float] | None:
+        """The scale of a run that derives nothing."""
+        return None if self.unit else (0.0, 0.0)
+
+    def weigh(self, weight: Buffer, check: bool, unit: str, normalizer: float | None) -> None:
         """Leave the sum of weights as the divisor; with `check`, what is no weight is found wrong."""
-        self.divide_by(*self.tiles(weight, True, check))
+        self.divide_by(*self.tiles(weight, True, check), unit, normalizer)
 
     def tiles(self, x: Buffer, wide: bool = False, check: bool = False) -> tuple[int, str]:
         """Leave the sums of an array's tiles, in float64 if they are wide; how many they are, and their type."""
@@ -57,12 +87,13 @@ class Room:
                       self.work.flag, x.size)  # fmt: skip
         return blocks, base.compute
 
-    def divide_by(self, count: int, kind: str) -> None:
-        """Leave the sum of so many sums as the divisor, and 1 divided by it."""
-        plan = CombinePlan(kind, self.compute, "weighed", False)
-        self.work.run(plan, 1, self.sums, count, (0.0,), 0.0, self._divisor, self.slopes)
+    def divide_by(self, count: int, kind: str, unit: str, normalizer: float | None) -> None:
+        """Leave the sum of so many sums as the divisor, or else the normalizer, 1 divided by it, and the unit."""
+        self.unit = unit
+        plan = CombinePlan(kind, self.compute, "weighed" if normalizer is None else "normalized", False, unit)
+        self.work.run(plan, 1, self.sums, count, (normalizer or 0.0,), 0.0, self._divisor, self._slopes, self.found[1:])
 
-    def found(self, name: str, empty: str) -> Divisor:
+    def divisor(self, name: str, empty: str) -> Divisor:
         """The divisor that was left; with empty='raise' the device is waited for, to see that it is not 0."""
         if empty != "raise":
             return Divisor(None, mean_of_nothing(name, empty))
@@ -75,7 +106,7 @@ class Room:
         result = self.work.empty((), self.compute)
         plan = CombinePlan(self.compute, self.compute, kind, divisor.number is None)
         given = self._divisor if divisor.number is None else divisor.number
-        self.work.run(plan, 1, sums or self.sums, count, (given,), divisor.nothing, result.address, self.slopes)
+        self.work.run(plan, 1, sums or self.sums, count, (given,), divisor.nothing, result.address, self._slopes, ())
         return result.array
 
     def nothing(self, divisor: Divisor) -> Any:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy import empty, empty_like, may_share_memory, ndarray
 
 from ...define.keywords import GRAD, HESS, VALUE
-from ...kernels.plan.elements import PARALLEL_FROM, sum_plan
+from ...kernels.plan.elements import HIGH, LOW, PARALLEL_FROM, sum_plan
 from . import roots
 from .memory import number
-from .weights import ALL, HIGH, LOW, largest
+from .weights import ALL, largest
 
 if TYPE_CHECKING:
     from ...define.elements import Definition

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...define.keywords import GRAD, HESS, VALUE, Options, RowStats
+from ...kernels.plan.elements import LOW
 from .. import shapes as rowshapes
 from ..checks import check_options, mean_of_nothing, packed, refuse_reduced
 from . import memory as layout
@@ -159,7 +160,7 @@ def _class_weight(
         rowshapes.check_class_weights(loss, weight, np.float64 if mean else kind)
     with np.errstate(all="ignore"):
         top = float(weight.max())
-        if mean and labels is not None and top > 0.0 and float(weight[weight > 0].min()) < weights.LOW * top:
+        if mean and labels is not None and top > 0.0 and float(weight[weight > 0].min()) < LOW * top:
             # What no row is labelled with does not set the scale.
             seen = labels if ignore is None else labels[labels != ignore]
             weight = np.where(np.isin(np.arange(classes), seen), weight, weight.dtype.type(0))

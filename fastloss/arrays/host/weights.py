@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...kernels.plan.elements import sum_plan
+from ...kernels.plan.elements import HIGH, LOW, REACH, sum_plan
 from ...loading import load
 from . import memory as layout
 
@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-REACH = 60
-LOW, HIGH = 2.0**-REACH, 2.0**REACH
-"""What a mean is divided by where float32 has room for all that is computed on the way; else weights are multiplied by
-a power of two, which changes no mean."""
-
 
 ALL = (0.0, inf)
 """What the kernels that add up weights compare them with."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...define.keywords import GRAD, HESS, VALUE
-from ..plan.elements import compute_type
-from .plan.elements import AnyPlan, CombinePlan
+from .plan.elements import AnyPlan, ClassPlan, CombinePlan
 from .plan.rows import CudaRowPlan
 from .plan.sparse import SpreadPlan
 
@@ -28,9 +27,12 @@ def arguments(plan: AnyPlan) -> tuple[Any, ...]:
     if isinstance(plan, SpreadPlan):
         return _spread(plan)
     if isinstance(plan, CombinePlan):
-        # sums, count, divisor, what the mean of nothing is, value, what derivatives are multiplied with
-        result = "*d" if plan.kind == "weighed" else "*" + plan.compute
-        return "*" + plan.sums, "q", ("*d" if plan.found else "d",), "d", result, "*" + plan.compute
+        # sums, count, divisor, what the mean of nothing is, value, what derivatives are multiplied with, the unit
+        result = "*d" if plan.kind in ("weighed", "normalized") else "*" + plan.compute
+        divisor = ("*d" if plan.found else "d",)
+        return "*" + plan.sums, "q", divisor, "d", result, "*" + plan.compute, pointers(plan.unit)
+    if isinstance(plan, ClassPlan):
+        return "*d", "q", "*" + plan.compute
     base, compute = plan.plan, plan.plan.compute
     slopes = pointers(base.types[k] for k in base.wrt)
     return (
@@ -38,7 +40,7 @@ def arguments(plan: AnyPlan) -> tuple[Any, ...]:
         pointers(base.weight),
         (compute,) * base.parameters,
         () if plan.found else (compute,) * 2,
-        pointers(compute * plan.found),
+        pointers(compute * plan.found + plan.unit),
         (compute,) * 2 * len(base.types),
         pointers(compute * base.each),
         slopes if base.want & GRAD else (),
@@ -56,11 +58,11 @@ def _rows(plan: CudaRowPlan) -> tuple[Any, ...]:
         pointers(base.types),
         pointers(base.target_type),
         pointers(base.weight),
-        pointers(compute * base.classes),
+        pointers(plan.classes),
         (compute,) * len(base.given),
         (compute,) * 3,
         () if plan.found else (compute,) * 2,
-        pointers(compute * plan.found),
+        pointers(compute * plan.found + plan.unit),
         "q",
         (compute,) * 2 * len(base.tests),
         pointers(compute * bool(base.want & VALUE)),
@@ -76,15 +78,14 @@ def _rows(plan: CudaRowPlan) -> tuple[Any, ...]:
 
 def _census(plan: CudaRowPlan) -> tuple[Any, ...]:
     base, compute = plan.plan, plan.plan.compute
-    classes = pointers(compute_type(base.types[0]) * base.classes)
-    return pointers(base.target_type), pointers(base.weight), classes, "q", "*" + compute, FLAW, "q", "q"
+    return pointers(base.target_type), pointers(base.weight), pointers(plan.classes), "q", "*" + compute, FLAW, "q", "q"
 
 
 def _spread(plan: SpreadPlan) -> tuple[Any, ...]:
     base, known = plan.plan, ("*" + plan.indices, "*" + plan.logs)
     if plan.entry == "spread":
-        return *known, "*" + base.compute, "*" + base.compute, "q", "q"
-    return *known, pointers(base.target_type), pointers(base.weight), "q", "*" + base.compute, FLAW, "q", "q"
+        return *known, "*" + plan.kept, "*" + base.compute, "q", "q"
+    return *known, pointers(base.target_type), pointers(base.weight), "q", "*" + plan.kept, FLAW, "q", "q"
 
 
 def pointers(stored: Iterable[str]) -> tuple[str, ...]:

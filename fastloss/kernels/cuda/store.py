@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .. import disk
 from ..bind import content, sources
 from ..cpu import cache
-from .plan.elements import AnyPlan, CombinePlan
+from .plan.elements import AnyPlan, ClassPlan, CombinePlan
 from .plan.sparse import SpreadPlan
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def machine_code(
 
 
 def _name(plan: AnyPlan, capability: tuple[int, int]) -> str:
-    if isinstance(plan, CombinePlan):
-        name, key = "combine", repr(plan)
+    if isinstance(plan, (CombinePlan, ClassPlan)):
+        name, key = "combine" if isinstance(plan, CombinePlan) else "classes", repr(plan)
     else:
         base = plan.plan
         name = plan.entry if isinstance(plan, SpreadPlan) else base.name

@@ -26,6 +26,12 @@ PARALLEL_FROM = number(NAMES, 65_536)
 at 32,768 for transcendental ones (20 and 24 us). `fastloss bench --tune` measures it where it runs."""
 
 
+REACH = 60
+LOW, HIGH = 2.0**-REACH, 2.0**REACH
+"""What a mean is divided by where float32 has room for all that is computed on the way; else weights are multiplied by
+a power of two, which changes no mean."""
+
+
 class Plan(NamedTuple):
     """Everything that makes one compiled kernel differ from another; hashable. Types are NumPy type characters."""
 

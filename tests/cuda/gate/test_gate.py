@@ -20,7 +20,7 @@ from fastloss.define.rows import Pair
 from fastloss.kernels.cuda import target
 from fastloss.kernels.cuda.arguments import arguments, flat
 from fastloss.kernels.cuda.plan import sparse as spreadplan
-from fastloss.kernels.cuda.plan.elements import CombinePlan, CudaPlan
+from fastloss.kernels.cuda.plan.elements import ClassPlan, CombinePlan, CudaPlan
 from fastloss.kernels.cuda.plan.rows import CudaRowPlan, fitted, parts_of, width_of
 from fastloss.kernels.cuda.target import Binary, compiled
 from fastloss.kernels.plan.elements import Plan, sum_plan
@@ -164,7 +164,7 @@ def test_every_port_of_rows_at_once(name: str, want: int, classes: int) -> None:
 
 def spread_plans(classes: int, stored: str, logs: str, **ports: Any) -> tuple[Any, Any]:
     rows = row_plan(fl.distillation_from_probabilities, stored, classes, **ports).plan
-    return spreadplan.fitted(rows, "i", logs, classes, True)
+    return spreadplan.fitted(rows, "i", logs, classes, True, rows.compute)
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids=str)
@@ -200,6 +200,22 @@ def test_outputs(want: int, each: bool, width: int) -> None:
 @pytest.mark.parametrize("compute", "fd")
 def test_combining(compute: str, kind: str, found: bool) -> None:
     assert faults(compiled(CombinePlan(compute, compute, kind, found), (9, 0)), False, False) == []
+
+
+@pytest.mark.parametrize("weight", ["f", "E", "d"])
+def test_weights_in_units(weight: str) -> None:
+    """Of float64 weights, the product with the unit is in float64."""
+    unit = "d" if weight == "d" else "f"
+    elements = plan(fl.huber, ("f", "f"), VALUE | GRAD, weight, found=True)._replace(unit=unit)
+    assert faults(compiled(elements, (9, 0)), weight != "d", True) == []
+    ports = {"weighed": True, "weight": weight, "ignore": True, "smooth": weight != "d"}
+    for width in (10, 32_000):
+        how = row_plan(fl.cross_entropy, "f", width, **ports)
+        how = how._replace(found=True, unit=unit, classes=unit)
+        assert faults(compiled(how, (9, 0)), weight != "d", False, how.bounds) == []
+    for kind in ("weighed", "normalized"):
+        assert faults(compiled(CombinePlan("d", "f", kind, False, unit), (9, 0)), False, False) == []
+    assert faults(compiled(ClassPlan("f"), (9, 0)), False, False) == []
 
 
 def test_sums_of_weights() -> None:

@@ -167,7 +167,7 @@ def combine(plan: Any, sums: Any, given: Any, nothing: float = math.nan) -> tupl
     """The value, and what derivatives are multiplied with."""
     kind = np.float64 if plan.compute == "d" else np.float32
     result, slopes = np.full(1, np.nan, np.float64 if plan.kind == "weighed" else kind), np.full(2, np.nan, kind)
-    kernel(plan)[1, pointwise.THREADS](sums, len(sums), given, nothing, result, slopes)
+    kernel(plan)[1, pointwise.THREADS](sums, len(sums), given, nothing, result, slopes, ())
     return result, slopes
 
 

@@ -12,7 +12,7 @@ from ..ports import elements as c
 from ..templates import elements as pointwise
 from . import rows as rowplan
 from . import sparse as spreadplan
-from .rows import CudaRowPlan
+from .rows import CudaRowPlan, units
 from .sparse import SpreadPlan
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class CudaPlan(NamedTuple):
     """Elements of a packet: 1 where an address is not a multiple of its bytes."""
     found: bool
     """Whether an earlier kernel has left on the device what derivatives are multiplied with."""
+    unit: str = ""
+    """The type of what it has left for weights to be multiplied by; empty where they are not."""
 
 
 class CombinePlan(NamedTuple):
@@ -37,9 +39,18 @@ class CombinePlan(NamedTuple):
     compute: str
     """The type of the value, and of what derivatives are multiplied with."""
     kind: str
-    """"weighed", "averaged" or "rooted"."""
+    """"weighed", "normalized", "averaged" or "rooted"."""
     found: bool
     """Whether the divisor is on the device."""
+    unit: str = ""
+    """The type of what is left for weights to be multiplied by; empty where nothing is."""
+
+
+class ClassPlan(NamedTuple):
+    """The kernel that brings float64 weights of classes into the reach of another type, for a mean."""
+
+    compute: str
+    """The type."""
 
 
 class CudaTarget(RowTarget, Protocol):
@@ -61,10 +72,10 @@ _ONE = {1: c.one1, 2: c.one2, 3: c.one3}
 _SLOPES = {0: c.nothing, 1: c.slopes1, 2: c.slopes2}
 _STORE = {0: c.store_nothing, 1: c.store1, 2: c.store2}
 _PUT = {0: c.store_nothing, 1: c.put1, 2: c.put2}
-_CONCLUDED = {"weighed": c.weighed, "averaged": c.averaged, "rooted": c.rooted}
+_CONCLUDED = {"weighed": c.weighed, "normalized": c.normalized, "averaged": c.averaged, "rooted": c.rooted}
 
 
-AnyPlan = CudaPlan | CombinePlan | CudaRowPlan | SpreadPlan
+AnyPlan = CudaPlan | CombinePlan | ClassPlan | CudaRowPlan | SpreadPlan
 
 
 def template(plan: AnyPlan) -> Any:
@@ -73,6 +84,8 @@ def template(plan: AnyPlan) -> Any:
         return rowplan.template(plan)
     if isinstance(plan, SpreadPlan):
         return spreadplan.template(plan)
+    if isinstance(plan, ClassPlan):
+        return pointwise.bring_near
     return pointwise.total if isinstance(plan, CudaPlan) else pointwise.combine
 
 
@@ -89,6 +102,8 @@ def ports(plan: AnyPlan, target: CudaTarget) -> Mapping[str, Any]:
         return rowplan.ports(plan, target)
     if isinstance(plan, SpreadPlan):
         return spreadplan.ports(plan, target)
+    if isinstance(plan, ClassPlan):
+        return _class_ports(plan, target)
     return _combine_ports(plan, target) if isinstance(plan, CombinePlan) else _ports(plan, target)
 
 
@@ -120,6 +135,7 @@ def _ports(plan: CudaPlan, target: CudaTarget) -> Mapping[str, Any]:
         "store_curve": _STORE[curves],
         "store_curve_one": _PUT[curves],
         "factor_of": c.factor_found if plan.found else c.factor_given,
+        "measured": c.with_unit if plan.unit else c.as_it_is,
         "value_type": target.kind(value),
         "give_value": target.moves(value, width)[1],
     }
@@ -130,6 +146,8 @@ def _ports(plan: CudaPlan, target: CudaTarget) -> Mapping[str, Any]:
         chosen[f"slope_type{k}"], chosen[f"give_slope{k}"] = target.kind(stored), target.moves(stored, width)[1]
     if weighted:
         chosen["weight_type"], chosen["take_weight"] = target.kind(base.weight), target.moves(base.weight, width)[0]
+    if plan.unit:
+        chosen |= units(plan.unit, base.weight, value, target) | {"share": c.weighted_in_units}
     return chosen
 
 
@@ -138,4 +156,16 @@ def _combine_ports(plan: CombinePlan, target: CudaTarget) -> Mapping[str, Any]:
         "concluded": _CONCLUDED[plan.kind],
         "divisor_of": c.divisor_found if plan.found else c.divisor_given,
         "elementary": target.elementary(),
+        **_near(plan.unit),
+        "leave": c.leave_unit if plan.unit else c.leave_nothing,
     }
+
+
+def _near(unit: str) -> Mapping[str, Any]:
+    """What finds a unit of some type, or none."""
+    return {"near": c.brings_near if unit else c.always_one, "MOST": 2.0 ** (1022 if unit == "d" else 126)}
+
+
+def _class_ports(plan: ClassPlan, target: CudaTarget) -> Mapping[str, Any]:
+    real = {"real": target.real(plan.compute), "worth_of": c.worth_in_units}
+    return {**_near("d"), **real, **units("d", "", plan.compute, target)}

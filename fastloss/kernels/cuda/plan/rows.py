@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from ....define.keywords import GRAD, HESS, VALUE
 from ....define.rows import Pair
 from ...plan import rows as rowplan
 from ...ports import elements as p
 from ...ports import rows as r
+from ...ports.elements import keep
 from ..ports import elements as c
 from ..ports import rows as q
 from ..templates import elements as pointwise
@@ -50,6 +53,10 @@ class CudaRowPlan(NamedTuple):
     """Whether a whole row is held."""
     found: bool
     """Whether an earlier kernel has left on the device what derivatives are multiplied with."""
+    unit: str = ""
+    """The type of what it has left for weights to be multiplied by; empty where they are not."""
+    classes: str = ""
+    """The type of the classes' weights, if there are any."""
     stage: str = ""
     """Of rows that several blocks share: "peaks", "sums", "more" or "last"."""
 
@@ -90,7 +97,8 @@ def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> C
         packets *= 2
     # Each thread has its packets before it writes over them: in place is nothing special.
     plan = plan._replace(inplace=False, turned=False, entry=entry)
-    return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found)
+    kind = plan.compute if plan.classes else ""
+    return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found, "", kind)
 
 
 def parts_of(plan: CudaRowPlan, rows: int, classes: int) -> int:
@@ -103,7 +111,8 @@ def parts_of(plan: CudaRowPlan, rows: int, classes: int) -> int:
 
 def counting(plan: rowplan.RowPlan) -> CudaRowPlan:
     """The plan that looks at the labels of another."""
-    return CudaRowPlan(rowplan.census_plan(plan), THREADS, 1, 1, False, False)
+    kind = plan.compute if plan.classes else ""
+    return CudaRowPlan(rowplan.census_plan(plan), THREADS, 1, 1, False, False, "", kind)
 
 
 _NEW = {1: q.row_data1, 2: q.row_data2}
@@ -137,7 +146,18 @@ def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "VALUE": bool(base.want & VALUE),
         "portion": p.absent_if_zero,
         "factor_of": c.factor_found if plan.found else c.factor_given,
+        "unit_of": c.unit_found if plan.unit else c.no_unit,
+        "worth_of": c.worth_in_units if plan.unit else c.worth,
+        **(units(plan.unit, base.weight, base.compute, target) if plan.unit else {}),
+        **({"worth": q.worth_as_stored} if plan.classes == "d" and base.target == "labels" else {}),
     }
+
+
+def units(unit: str, weight: str, compute: str, target: Any) -> dict[str, Any]:
+    """What reads weights in the type of their unit: float64 ones as they are, for the unit brings them into reach."""
+    decode = {"decode_weight": keep if weight == "d" else target.decode(weight)} if weight else {}
+    kind: Any = np.float64 if compute == "d" else np.float32
+    return {"precise": target.real(unit), "TINY": np.finfo(kind).smallest_subnormal, **decode}
 
 
 def _stage(plan: CudaRowPlan) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...plan import rows as rowplan
+from ...ports.elements import keep
 from ..templates import elements as pointwise
 from ..templates import rows
 from ..templates import sparse as spread
@@ -24,6 +25,8 @@ class SpreadPlan(NamedTuple):
     check: bool
     entry: str
     """"examined" or "spread"."""
+    kept: str
+    """Of the weights that are left for the rows."""
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -31,7 +34,9 @@ class SpreadPlan(NamedTuple):
         return self.threads, pointwise.BLOCKS
 
 
-def fitted(plan: rowplan.RowPlan, indices: str, logs: str, classes: int, check: bool) -> tuple[SpreadPlan, SpreadPlan]:
+def fitted(
+    plan: rowplan.RowPlan, indices: str, logs: str, classes: int, check: bool, kept: str
+) -> tuple[SpreadPlan, SpreadPlan]:
     """The two plans for rows of so many classes."""
     base = rowplan.census_plan(plan)._replace(classes=False, entry="rows")  # in the rows' own type
     if plan.target != "labels":
@@ -39,19 +44,25 @@ def fitted(plan: rowplan.RowPlan, indices: str, logs: str, classes: int, check: 
     bare = base._replace(target="none", target_type="", weight="", ignore=False, weighed=False)
     threads = rows.WARP if classes <= rows.WARP * rows.WARP else pointwise.THREADS
     return (
-        SpreadPlan(base, indices, logs, threads, check, "examined"),
-        SpreadPlan(bare, indices, logs, threads, False, "spread"),
+        SpreadPlan(base, indices, logs, threads, check, "examined", kept),
+        SpreadPlan(bare, indices, logs, threads, False, "spread", kept),
     )
 
 
 def ports(plan: SpreadPlan, target: Any) -> Mapping[str, Any]:
     """The template's free names for this plan."""
-    return rowplan.ports(plan.plan, target) | {
-        "decode_log": target.decode(plan.logs),
-        "number_of": target.jet(spread.number, plan.plan.compute),
-        "THREADS": plan.threads,
-        "CHECK": plan.check,
-    }
+    base = plan.plan
+    as_stored = {"decode_weight": keep} if plan.kept == base.weight == "d" else {}
+    return (
+        rowplan.ports(base, target)
+        | as_stored
+        | {
+            "decode_log": target.decode(plan.logs),
+            "number_of": target.jet(spread.number, base.compute),
+            "THREADS": plan.threads,
+            "CHECK": plan.check,
+        }
+    )
 
 
 def template(plan: SpreadPlan) -> Any:

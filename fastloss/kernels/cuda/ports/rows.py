@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import cuda
 
 # Ports of the ports.
@@ -97,6 +98,11 @@ def label_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -
 
 def dense_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -> Any:
     return dense(own, fixed, ORIGIN, j)
+
+
+def worth_as_stored(arrays: Any, at: Any, label: int, step: int, width: int) -> Any:
+    """Of a label, before its unit brings it into reach."""
+    return read(arrays[2][0], np.uint64(label))
 
 
 def class_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -> Any:

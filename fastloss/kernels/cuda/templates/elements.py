@@ -42,6 +42,10 @@ store_curve_one: Any = None
 factor_of: Any = None
 concluded: Any = None
 divisor_of: Any = None
+measured: Any = None
+leave: Any = None
+near: Any = None
+worth_of: Any = None
 KIND: Any = None
 WIDTH: Any = None
 SUM = CHECK = False
@@ -56,7 +60,7 @@ def total(
     start = np.int64(cuda.blockIdx.x) * np.int64(TILE)
     stop = min(size, start + np.int64(TILE))
     whole = start + (stop - start) // np.int64(WIDTH) * np.int64(WIDTH)
-    x, s = new_data(), new_weight()
+    x, s = new_data(), measured(new_weight(), slopes)
     value, slope, curve = new_value(), new_slope(), new_curve()
     factor, second = factor_of(scale, slopes)
     sum = real(0.0)
@@ -102,10 +106,11 @@ def halve(shared: Any, thread: Any) -> None:
         half //= 2
 
 
-def combine(sums: Any, count: int, given: Any, nothing: float, result: Any, slopes: Any) -> None:
+def combine(sums: Any, count: int, given: Any, nothing: float, result: Any, slopes: Any, unit: Any) -> None:
     """The sum of the tiles' sums in float64, and what it comes to: by one block, in one order.
 
-    `result` takes the value; `slopes` what derivatives are multiplied with, and what a root's second one needs besides.
+    `result` takes the value; `slopes` what derivatives are multiplied with, and what a root's second one needs besides;
+    `unit` the power of two that weights are multiplied by.
     """
     thread = np.int64(cuda.threadIdx.x)
     sum = 0.0
@@ -117,7 +122,26 @@ def combine(sums: Any, count: int, given: Any, nothing: float, result: Any, slop
     shared[thread] = sum
     halve(shared, thread)
     if thread == 0:
-        value, factor, second = concluded(shared[0], divisor_of(given), nothing)
+        value, factor, second, power = concluded(shared[0], divisor_of(given), nothing)
         result[0] = value
         slopes[0] = factor
         slopes[1] = second
+        leave(unit, power)
+
+
+def bring_near(weight: Any, count: int, kept: Any) -> None:
+    """Leave weights of classes multiplied by the power of two that brings their sum near 1: by one block."""
+    thread = np.int64(cuda.threadIdx.x)
+    sum = 0.0
+    i = thread
+    while i < count:
+        sum += weight[i]
+        i += np.int64(THREADS)
+    shared = cuda.shared.array(THREADS, np.float64)
+    shared[thread] = sum
+    halve(shared, thread)
+    unit = near(shared[0], shared[0])
+    i = thread
+    while i < count:
+        kept[i] = worth_of(weight[i], 1.0, unit)
+        i += np.int64(THREADS)

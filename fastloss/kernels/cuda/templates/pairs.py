@@ -35,6 +35,8 @@ put_grad: Any = None
 put_hess: Any = None
 write_value: Any = None
 factor_of: Any = None
+unit_of: Any = None
+worth_of: Any = None
 KIND: Any = None
 GROUP: Any = None
 ROOM: Any = None
@@ -122,6 +124,7 @@ def total(
     s = share((), weight, (number, number, number, number, number, number), -1, -1)
     if there and lane == 0 and unfit(s):
         flaws[0] = np.int32(1)
+    s = worth_of(s, real(1.0), unit_of(slopes))
     stop = width if s != real(0.0) else np.int64(0)
     start = number * width
     row = ((data, target, classes, grad, hess), (start, start, start, start, start, start), width, lane)

@@ -55,6 +55,8 @@ load: Any = None
 store_slope: Any = None
 store_curve: Any = None
 factor_of: Any = None
+unit_of: Any = None
+worth_of: Any = None
 add_all: Any = None
 larger_all: Any = None
 exchanged: Any = None
@@ -244,7 +246,7 @@ def total(
     shared = cuda.shared.array(ROOM, KIND)
     own = (new_data(), new_target(), (), new_slope(), new_curve())
     each = valued(target, classes, s, label, number, width, shared, thread)
-    s *= each
+    s = worth_of(s, each, unit_of(slopes))
     fixed = (params, mix, bounds, each)
     row = (data, target, number * width, label, width, lane, np.int64(0))
     m = LOWEST

@@ -27,6 +27,8 @@ new_target: Any = None
 new_slope: Any = None
 new_curve: Any = None
 factor_of: Any = None
+unit_of: Any = None
+worth_of: Any = None
 stash: Any = None
 fetch: Any = None
 LOWEST: Any = None
@@ -98,7 +100,7 @@ def total(
     shared = cuda.shared.array(ROOM, KIND)
     own = (new_data(), new_target(), (), new_slope(), new_curve())
     each = valued(target, classes, s, label, number, width, shared, thread)
-    s *= each
+    s = worth_of(s, each, unit_of(slopes))
     fixed = (params, mix, bounds, each)
     # Parts are of whole chunks.
     chunk = np.int64(GROUP * WIDTH * PACKETS)
