@@ -104,7 +104,7 @@ class Room:
     def value(self, kind: str, divisor: Divisor, count: int, sums: int = 0) -> Any:
         """The loss, of so many sums: those of the tiles, or those at another address."""
         result = self.work.empty((), self.compute)
-        plan = CombinePlan(self.compute, self.compute, kind, divisor.number is None)
+        plan = CombinePlan("d" if kind == "rooted" else self.compute, self.compute, kind, divisor.number is None)
         given = self._divisor if divisor.number is None else divisor.number
         self.work.run(plan, 1, sums or self.sums, count, (given,), divisor.nothing, result.address, self._slopes, ())
         return result.array

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...define.keywords import VALUE
+from ...kernels.plan.elements import NARROW, WIDE
 
 if TYPE_CHECKING:
     from ...define.elements import Definition
     from .sweep import Outputs, Sweep
-
-NARROW, WIDE = (2.0**-100, 2.0**100), (2.0**-900, 2.0**900)
-"""Between which means of float32 and of float64 have lost nothing."""
 
 STEP = 600
 """The power of two that inputs are multiplied by, or divided: their squares move from either end to the middle."""

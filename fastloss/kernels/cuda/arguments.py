@@ -45,7 +45,7 @@ def arguments(plan: AnyPlan) -> tuple[Any, ...]:
         pointers(compute * base.each),
         slopes if base.want & GRAD else (),
         slopes if base.want & HESS else (),
-        "*" + compute,
+        "*" + plan.sums,
         FLAW,
         "q",
     )

@@ -20,7 +20,7 @@ from .ports import rows as rowports
 from .ports.elements import data1, data2, data3, one_by_one, one_by_one_back, slopes1, slopes2, values, weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ..plan.rows import RowPlan
 
@@ -85,6 +85,10 @@ class Cuda:
             "NOWHERE": (kind(-np.inf),),
             "UNKNOWN": (kind(np.nan),) * 2,
         }
+
+    def part(self, function: Any, ports: Mapping[str, Any]) -> Any:
+        """Compiled like every other."""
+        return jit(bind(function, ports, jit))
 
     def elementary(self) -> Any:
         """Libdevice's."""

@@ -32,6 +32,10 @@ LOW, HIGH = 2.0**-REACH, 2.0**REACH
 a power of two, which changes no mean."""
 
 
+NARROW, WIDE = (2.0**-100, 2.0**100), (2.0**-900, 2.0**900)
+"""Between which means of float32 and of float64 have lost nothing."""
+
+
 class Plan(NamedTuple):
     """Everything that makes one compiled kernel differ from another; hashable. Types are NumPy type characters."""
 

@@ -202,6 +202,17 @@ def test_combining(compute: str, kind: str, found: bool) -> None:
     assert faults(compiled(CombinePlan(compute, compute, kind, found), (9, 0)), False, False) == []
 
 
+@pytest.mark.parametrize("loss", [x for x in LOSSES if x.rooted], ids=lambda x: x.name)
+def test_roots(loss: Any) -> None:
+    """A tile that float32 has lost is added up again in float64, by itself: nothing is kept elsewhere for it."""
+    for stored, weight in (("f", ""), ("f", "f"), ("E", "")):
+        how = plan(loss, (stored, "f"), VALUE, weight)
+        binary = compiled(how, (9, 0))
+        assert how.sums == "d"
+        assert faults(binary, False, False) == []
+        assert " 0 bytes stack frame" in binary.log
+
+
 @pytest.mark.parametrize("weight", ["f", "E", "d"])
 def test_weights_in_units(weight: str) -> None:
     """Of float64 weights, the product with the unit is in float64."""

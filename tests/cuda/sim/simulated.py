@@ -83,6 +83,9 @@ class Simulated:
             "UNKNOWN": (kind(np.nan),) * 2,
         }
 
+    def part(self, function: Any, ports: Any) -> Any:
+        return part(bind(function, ports, part))
+
     def elementary(self) -> Any:
         return math
 
@@ -149,7 +152,7 @@ def total(
     base, size = plan.plan, len(data[0])
     kind = np.float64 if base.compute == "d" else np.float32
     blocks = -(-size // pointwise.TILE)
-    sums, flaws = np.full(blocks, np.nan, kind), np.zeros(1, np.int32)
+    sums, flaws = np.full(blocks, np.nan, plan.sums), np.zeros(1, np.int32)
     value = tuple(np.full(size, np.nan, kind) for _ in range(base.each))
     grads, hesses = (
         tuple(np.full(size, np.nan).astype(data[k].dtype) for k in base.wrt) if base.want & verb else ()

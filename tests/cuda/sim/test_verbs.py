@@ -62,6 +62,23 @@ def test_labels_to_ignore(rng: np.random.Generator) -> None:
         fl.bce_with_logits(to_gpu(x), to_gpu(y), ignore_index=-100, check=True)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("size", [1e30, 1.0, 1e-30])
+def test_roots_of_means_beyond_float32(size: float, weighted: bool, rng: np.random.Generator) -> None:
+    """Tiles whose sums are lost beside such as are not; and of exact predictions."""
+    x = rng.normal(size=150).astype("f4")
+    y = np.zeros_like(x)
+    x[:70] *= np.float32(size)
+    options = {"weight": rng.random(150) * 1e-60} if weighted else {}
+    found = both(fl.rmse.value_and_grad, x, y, **options)
+    assert 0.0 < found[0].array < np.inf
+    both(fl.rmse.value_and_grad, x[:70], y[:70], **{k: v[:70] for k, v in options.items()})
+    both(fl.rmse.value_and_grad, y, y, **options)
+    if not weighted:
+        both(fl.rmsle, np.abs(x[:70]), y[:70])
+        both(fl.rmse, x[:70].astype(ml_dtypes.bfloat16), y[:70])
+
+
 def test_class_weights_without_labels(rng: np.random.Generator) -> None:
     z, t, weight = rng.normal(size=(5, 40)), rng.integers(0, 2, (5, 40)).astype("f8"), rng.random(5)
     classes = rng.integers(0, 3, 40).astype("f8")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ....define.keywords import GRAD, HESS
-from ...plan.elements import Plan
+from ....define.keywords import GRAD, HESS, VALUE
+from ...plan.elements import BRAIN, HALF, Plan
 from ...plan.elements import ports as common
 from ...plan.rows import RowTarget
+from ...templates.elements import strip
 from ..ports import elements as c
 from ..templates import elements as pointwise
 from . import rows as rowplan
@@ -29,6 +30,17 @@ class CudaPlan(NamedTuple):
     """Whether an earlier kernel has left on the device what derivatives are multiplied with."""
     unit: str = ""
     """The type of what it has left for weights to be multiplied by; empty where they are not."""
+
+    @property
+    def again(self) -> bool:
+        """Whether tiles whose sum float32 has lost are added up again in float64."""
+        base = self.plan
+        return base.rooted and base.want == VALUE and not base.each and base.compute == "f"
+
+    @property
+    def sums(self) -> str:
+        """The type of the tiles' sums."""
+        return "d" if self.again else self.plan.compute
 
 
 class CombinePlan(NamedTuple):
@@ -61,6 +73,9 @@ class CudaTarget(RowTarget, Protocol):
 
     def moves(self, stored: str, width: int) -> tuple[Any, Any]:
         """What loads a packet into a thread's own array, and what stores one."""
+
+    def part(self, function: Any, ports: Mapping[str, Any]) -> Any:
+        """A part of a kernel that is completed with ports of its own."""
 
     def elementary(self) -> Any:
         """Elementary functions of float64, as `math` has them."""
@@ -146,9 +161,22 @@ def _ports(plan: CudaPlan, target: CudaTarget) -> Mapping[str, Any]:
         chosen[f"slope_type{k}"], chosen[f"give_slope{k}"] = target.kind(stored), target.moves(stored, width)[1]
     if weighted:
         chosen["weight_type"], chosen["take_weight"] = target.kind(base.weight), target.moves(base.weight, width)[0]
-    if plan.unit:
-        chosen |= units(plan.unit, base.weight, value, target) | {"share": c.weighted_in_units}
-    return chosen
+    chosen |= _shares(plan, value, target)
+    if not plan.again:
+        return chosen | {"settled": pointwise.as_summed}
+    wide = base._replace(wide=True, tests=("none",) * arity, weighed=False)
+    others = {**common(wide, target), **_shares(plan, "d", target)}
+    for k, stored in enumerate(base.types):
+        if stored in (HALF, BRAIN):
+            narrow = {"real": target.real("d"), "narrow": target.decode(stored)}
+            others[f"decode{k}"] = target.part(c.widened, narrow)
+    return chosen | {"settled": pointwise.summed_again, "strip_wide": target.part(strip, others)}
+
+
+def _shares(plan: CudaPlan, compute: str, target: CudaTarget) -> Mapping[str, Any]:
+    """What reads weights in units, if there are any."""
+    known = plan.unit and units(plan.unit, plan.plan.weight, compute, target)
+    return {**known, "share": c.weighted_in_units} if known else {}
 
 
 def _combine_ports(plan: CombinePlan, target: CudaTarget) -> Mapping[str, Any]:

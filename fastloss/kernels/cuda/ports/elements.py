@@ -27,6 +27,7 @@ give_slope1: Any = None
 elementary: Any = None
 real: Any = None
 precise: Any = None
+narrow: Any = None
 read: Any = None
 decode_weight: Any = None
 near: Any = None
@@ -160,6 +161,11 @@ def factor_given(scale: Any, slopes: Any) -> Any:
 
 def factor_found(scale: Any, slopes: Any) -> Any:
     return slopes[0][0], slopes[0][1]
+
+
+def widened(x: Any) -> Any:
+    """An element of 16 bits where the arithmetic is in float64."""
+    return real(narrow(x))
 
 
 # -- the power of two that weights are multiplied by, as they are read: what their sum is divided by is near 1 ---------

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from ...plan.elements import NARROW
 from ...templates.elements import strip
 
 TILE = 16_384
@@ -46,6 +47,8 @@ measured: Any = None
 leave: Any = None
 near: Any = None
 worth_of: Any = None
+settled: Any = None
+strip_wide: Any = None
 KIND: Any = None
 WIDTH: Any = None
 SUM = CHECK = False
@@ -91,8 +94,37 @@ def total(
         shared = cuda.shared.array(THREADS, KIND)
         shared[thread] = sum
         halve(shared, thread)
+        whole_sum = settled(shared[0], data, weight, params, slopes, bounds, start, stop, thread)
         if thread == 0:
-            sums[cuda.blockIdx.x] = shared[0]
+            sums[cuda.blockIdx.x] = whole_sum
+
+
+def as_summed(
+    sum: Any, data: Any, weight: Any, params: Any, slopes: Any, bounds: Any, start: Any, stop: Any, thread: Any
+) -> Any:
+    """A tile's sum as it is."""
+    return sum
+
+
+def summed_again(
+    sum: Any, data: Any, weight: Any, params: Any, slopes: Any, bounds: Any, start: Any, stop: Any, thread: Any
+) -> Any:
+    """A tile's sum, in float64 where float32 has lost it: its root is an ordinary number."""
+    if not (sum < NARROW[0] or sum > NARROW[1]):
+        return np.float64(sum)
+    x, s = new_data(), measured(new_weight(), slopes)
+    total = 0.0
+    i = start + thread
+    while i < stop:
+        load_data_one(x, data, i)
+        load_weight_one(s, weight, i)
+        part, _ = strip_wide(x, s, params, 1.0, 0.0, bounds, (), (), (), 0, 1)
+        total += part
+        i += np.int64(THREADS)
+    shared = cuda.shared.array(THREADS, np.float64)
+    shared[thread] = total
+    halve(shared, thread)
+    return shared[0]
 
 
 def halve(shared: Any, thread: Any) -> None:
