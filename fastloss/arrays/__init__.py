@@ -74,8 +74,6 @@ def evaluate(
                 if out is not None and weight is not None and (ignore is not None or axis is not None):
                     load(f"{__name__}.host.memory").refuse_over(loss.name, out, weight, "weight", face)
                 if ignore is not None:
-                    if out is not None and face.owns(weight):
-                        load(f"{__name__}.gpu.results").refuse_over(face, loss, out, weight)
                     weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore, face)
                 if axis is not None:
                     return load(f"{__name__}.samples").evaluate(

@@ -46,18 +46,6 @@ def outputs(
     return found
 
 
-def refuse_over(face: Face, loss: Definition, out: Any, weight: Any) -> None:
-    """Raise for an `out=`, or a part of it, in the memory of weights whose place others will take."""
-
-    def seen(a: Any) -> Any:
-        if isinstance(a, (tuple, list)):
-            return [seen(part) for part in a]
-        known = face.owns(a) and not face.refused(a) and face.buffer(a).char
-        return face.buffer(a).phantom() if known else None
-
-    layout.refuse_over(loss.name, seen(out), seen(weight), "weight")
-
-
 def aim(work: Work, given: Buffer | None, char: str, shape: Shape) -> Buffer:
     """Where a kernel writes: to the caller's array where it can, else to a fresh one."""
     suits = given is not None and given.dense and (given.char, given.shape) == (char, shape)
