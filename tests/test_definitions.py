@@ -175,7 +175,7 @@ def _rounded(function: Any) -> Any:
 
 for _name, _function in {
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt, "tanh": np.tanh,
-    "pow": np.power,
+    "pow": np.power, "copysign": np.copysign,
 }.items():  # fmt: skip
     setattr(Elementary, _name, _rounded(_function))
 
@@ -444,7 +444,7 @@ def test_infinity(name: str, params: dict[str, float], dtype: str) -> None:
 
 ROOT = Path(fl.__file__).parent
 DEFINITIONS = sorted((ROOT / "losses").glob("*.py"))
-ELEMENTARY = {"exp", "expm1", "log", "log1p", "sqrt", "tanh", "pow", "inf"}
+ELEMENTARY = {"exp", "expm1", "log", "log1p", "sqrt", "tanh", "pow", "copysign", "inf"}
 
 
 def functions(code: CodeType, scope: dict[str, Any]) -> Iterator[CodeType]:

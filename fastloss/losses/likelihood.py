@@ -10,7 +10,20 @@ import math
 
 from ..define.domain import NON_NEGATIVE, POSITIVE, REAL, SWITCH, Domain
 from ..loss import pointwise
-from .special import HALF_LOG_2PI, INF, NAN, Jet, log_factorial, outweighed, quotient, scaled, sign, times_exp
+from .special import (
+    HALF_LOG_2PI,
+    INF,
+    NAN,
+    UP,
+    Jet,
+    log_factorial,
+    of_type,
+    outweighed,
+    quotient,
+    scaled,
+    sign,
+    times_exp,
+)
 
 POWER = Domain("POWER", gap=(0.0, 1.0))
 """Tweedie powers: variances proportional to the mean to that power. Between 0 and 1 there is no distribution."""
@@ -55,15 +68,16 @@ def poisson(pred: float, target: float, full: float = False) -> Jet:
     >>> fl.poisson.value_and_grad([0.0, 0.0], [0.0, 3.0])
     (np.float64(1.0), array([ 0.5, -1. ]))
     """
-    x = 1000.0 if pred > 1000.0 else pred
-    heavy = target == INF and pred < INF  # an infinite count outweighs any finite mean, but for that of 1
-    # From 80 on both terms may be infinite while their difference is not, so they are computed in a smaller unit.
+    # From 80 on both terms may be infinite while their difference is not, so they are computed in a smaller unit, in
+    # which the mean is finite: where it is not in the end, it outweighs all targets but infinite ones.
+    end = of_type(110.0, 730.0)
+    x = end if pred > end else pred
     high = x > 80.0
     unit = _LARGE if high else 1.0
     mean = math.exp(x - 32.0 if high else x)
-    drawn = target * (_SMALL if high else 1.0)
-    pull = scaled(0.0 if heavy and x == 0.0 else drawn, x)
-    return ((1.0 if heavy else mean) - pull) * unit, (1.0 if heavy else mean * unit) - target, mean * unit
+    drawn = target * _SMALL if high else target
+    pull = scaled(0.0 if target == INF and x == 0.0 else drawn, x)
+    return (mean - pull) * unit, (mean - drawn) * unit, mean * unit
 
 
 @pointwise(pred=POSITIVE, target=NON_NEGATIVE, full=SWITCH, constant=_log_factorial)
@@ -77,16 +91,14 @@ def poisson_identity(pred: float, target: float, full: float = False) -> Jet:
     >>> fl.poisson_identity.value_and_grad([1.0, 2.0], [1.0, 4.0])
     (np.float64(0.11370563888010943), array([ 0. , -0.5]))
     """
-    log = math.log(pred)
-    k = 0.5 if pred > 1.0 else 1.0  # of two large terms the difference may be finite
-    pull = (0.0 if log == 0.0 and target == INF else target * k) * log
+    half = 0.5 * math.log(pred)
+    pull = (0.0 if half == 0.0 and target == INF else target) * half
     endless = pred == INF
     nothing = 0.0 * target  # keeps its NaN
-    slope = 1.0 + 0.0 * pred if target == 0.0 else quotient(pred - target, pred)
     return (
-        pred - nothing if endless else (pred * k - pull) * (1.0 / k),
-        1.0 - nothing if endless else slope,
-        nothing if endless else quotient(quotient(target, pred), pred),
+        pred - nothing if endless else (pred - pull) - pull,  # the sum of both may be infinite, and the loss finite
+        1.0 - nothing if endless else (pred - target) / pred,
+        nothing if endless else (target / pred) / pred,
     )
 
 
@@ -101,9 +113,10 @@ def gamma(pred: float, target: float, full: float = False) -> Jet:
     >>> fl.gamma.value_and_grad([0.0, 0.0], [1.0, 3.0])
     (np.float64(2.0), array([ 0., -1.]))
     """
-    x = outweighed(pred, target)
-    x = -2000.0 if x < -2000.0 else x
-    ratio = times_exp(target, -x)
+    x = -2000.0 if pred < -2000.0 else pred
+    # Beyond, the ratio is 0 of the largest finite target, too.
+    end = of_type(200.0, 1480.0)
+    ratio = times_exp(target, -(end if x > end else x))
     return x + ratio, 1.0 - ratio, ratio
 
 
@@ -120,12 +133,16 @@ def gamma_identity(pred: float, target: float, full: float = False) -> Jet:
     """
     endless = pred == INF
     nothing = 0.0 * target  # keeps its NaN
-    k = 0.25 if target > 1e30 else 1.0
-    bend = 2.0 * k * target - k * pred
+    # The reciprocal of a quarter of the largest number has all of its digits.
+    k = UP if pred < 1e-20 else 0.25
+    inverse = 1.0 / (pred * k)
+    slope = (pred - target) * k * inverse * k * inverse
+    less = 0.25 if target > 1e30 else 1.0
+    bend = 2.0 * less * target - less * pred
     return (
-        math.log(pred) + quotient(target, pred),
-        nothing if endless else quotient(quotient(pred - target, pred), pred),
-        nothing if endless else quotient(quotient(quotient(bend, pred), pred), pred) * (1.0 / k),
+        math.log(pred) + target * k * inverse,
+        nothing if endless else slope,
+        nothing if endless else quotient(quotient(quotient(bend, pred), pred), pred) * (1.0 / less),
     )
 
 
@@ -135,9 +152,10 @@ def _compound(pred: float, target: float, power: float, full: float) -> Jet:
     down = power - 1.0
     x = outweighed(pred, target)
     mean = math.exp(up * x)
-    pull = 0.0 if target == 0.0 else times_exp(target, -down * x)
+    half = math.exp(-0.5 * down * x)
+    pull = 0.0 if target == 0.0 else target * half * half
     pulled = down * target
-    bent = 0.0 if pulled == 0.0 else times_exp(pulled, -down * x)
+    bent = 0.0 if pulled == 0.0 else pulled * half * half
     return mean * (1.0 / up) + pull * (1.0 / down), mean - pull, up * mean + bent
 
 
@@ -266,12 +284,16 @@ def gaussian_nll(
     >>> fl.gaussian_nll.value_and_grad([0.0, 2.0], [0.0, 0.0], [1.0, 1.0])
     (np.float64(1.0), (array([0., 1.]), array([ 0.25, -0.75])))
     """
-    # A wide distribution's residual may be too large for its type, a narrow one's too small to be halved.
+    # A wide distribution's residual may be infinite while its quotient is not.
     wide = var > 1.0
-    gap = 0.5 * pred - 0.5 * target if wide else pred - target
-    z = quotient(gap, var) * (2.0 if wide else 1.0)
-    half = (gap if wide else 0.5 * gap) * z
-    inverse = quotient(1.0, var)
-    slope = 0.5 * (inverse - z * z) if wide else quotient(0.5 - half, var)
-    bend = z * z - 0.5 * inverse if wide else quotient(2.0 * half - 0.5, var)
-    return 0.5 * math.log(var) + half, (z, slope), (inverse, quotient(bend, var))
+    part = 0.25 if wide else 1.0
+    gap = part * pred - part * target
+    z = gap / (part * var)
+    half = (2.0 if wide else 0.5) * gap * z
+    narrow = 0.0 if wide else half
+    square = 0.5 * z * z if wide else 0.0
+    return (
+        0.5 * math.log(var) + half,
+        (z, (0.5 - narrow) / var - square),
+        (1.0 / var, (square + square + (narrow + narrow - 0.5) / var) / var),
+    )

@@ -7,7 +7,7 @@ import math
 from ..define.domain import NON_NEGATIVE, POSITIVE_OR_INF
 from ..define.respect import RESIDUAL
 from ..loss import pointwise
-from .special import INF, UP, Jet, exp_neg, half_gap, log1p_unit, minus_log1p, quotient, sign
+from .special import INF, UP, Jet, exp_neg, half_gap, log1p_unit, minus_log1p, of_type, quotient, sign
 
 # Beyond this, 1 + w * w is w * w to every digit of float64; below it, w * w is finite in float32.
 _FAR = 1e17
@@ -124,17 +124,8 @@ def log_cosh(pred: float, target: float) -> Jet:
     )
 
 
-@pointwise(others=RESIDUAL, c=POSITIVE_OR_INF)
-def cauchy(pred: float, target: float, c: float = 1.0) -> Jet:
-    """Cauchy's (Lorentzian) loss: grows like a logarithm, so gross outliers hardly pull at all.
-
-    c^2 / 2 log(1 + (r / c)^2) for r = pred - target. scipy's ``least_squares`` scales it the same way; kornia's is
-    this with c = sqrt(2). The second derivative is negative for |r| > c. An infinite c gives half the squared error.
-
-    >>> import fastloss as fl
-    >>> fl.cauchy.value_and_grad([1.0, 0.0], [0.0, 0.0])
-    (np.float64(0.17328679513998632), array([0.25, 0.  ]))
-    """
+def _cauchy_any(pred: float, target: float, c: float) -> Jet:
+    """`cauchy` for scales so small or large that not even their squares can be formed."""
     r = pred - target
     a = abs(r)
     w = _scaled_residual(a, c)
@@ -150,6 +141,36 @@ def cauchy(pred: float, target: float, c: float = 1.0) -> Jet:
         0.5 * a * a if w < _NEAR else c * (c * height),
         (-slope if r < 0.0 else slope) if far else r * inverse,
         -bent * bent if far else ((1.0 - w) * inverse) * ((1.0 + w) * inverse),
+    )
+
+
+@pointwise(others=RESIDUAL, c=POSITIVE_OR_INF, instead=lambda c: None if 1e-9 <= c <= 1e9 else _cauchy_any)
+def cauchy(pred: float, target: float, c: float = 1.0) -> Jet:
+    """Cauchy's (Lorentzian) loss: grows like a logarithm, so gross outliers hardly pull at all.
+
+    c^2 / 2 log(1 + (r / c)^2) for r = pred - target. scipy's ``least_squares`` scales it the same way; kornia's is
+    this with c = sqrt(2). The second derivative is negative for |r| > c. An infinite c gives half the squared error.
+
+    >>> import fastloss as fl
+    >>> fl.cauchy.value_and_grad([1.0, 0.0], [0.0, 0.0])
+    (np.float64(0.17328679513998632), array([0.25, 0.  ]))
+    """
+    r = pred - target
+    w = r * (1.0 / c)
+    u = w * w
+    # From there on log(1 + u) is 2 log(|r| / c), and 1 / (1 + u) is c^2 / r^2, whether u or r is infinite or not.
+    far = u > of_type(1e36, 1e300)
+    half = half_gap(pred, target)
+    term = half if far else u
+    inverse = 1.0 / (1.0 + term)
+    log = math.log1p(term)
+    square = c * c
+    slope = (math.copysign(0.5 * square, r) if far else r) * inverse
+    bend = (1.0 - w) * inverse * ((1.0 + w) * inverse)
+    return (
+        0.5 * r * r if u < 1e-34 else square * (log + math.log(2.0 / c) if far else 0.5 * log),
+        slope,
+        -slope * (slope * (1.0 / square)) if far else bend,
     )
 
 

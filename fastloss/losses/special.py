@@ -16,6 +16,13 @@ INF, NAN = math.inf, math.nan
 UP, DOWN = 2.0**60, 2.0**-60
 """Exact factors that bring numbers near an end of float32's range, or of float64's, away from it."""
 
+_FINE = 1.0 + 2.0**-40
+
+
+def of_type(single: float, double: float) -> float:
+    """A constant for arithmetic of float32, or one for that of float64, which alone tells `_FINE` from 1."""
+    return double if _FINE > 1.0 else single
+
 
 def sign(x: float) -> float:
     """1, -1, or x itself where x is 0 or NaN."""
@@ -75,7 +82,7 @@ def times_exp(t: float, x: float) -> float:
 
 def outweighed(pred: float, target: float) -> float:
     """A prediction beside the target: an infinite one outweighs any finite prediction, which may then be 0."""
-    return 0.0 * pred if abs(target) == INF else pred
+    return pred * (0.0 if abs(target) == INF else 1.0)
 
 
 # What a target may have its own function for; no other name of anybody's is ever replaced.
