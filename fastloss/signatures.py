@@ -1,7 +1,8 @@
 """What people and their tools see of a loss: signatures, documentation and names, all made of its definition.
 
 `inspect`, `help` and editors look at a verb's function, so each loss has a class of its own with its own copies of the
-verbs: the same code, which costs a call nothing. What takes long is made when somebody asks for it.
+verbs: the same code, which costs a call nothing. Nobody looks at most losses, so both are made at the first look at a
+loss, which its first call is, too.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class _Signature:
     def __get__(self, loss: Presented | None, owner: type) -> inspect.Signature:
         if loss is None:
             raise AttributeError("__signature__")
+        loss._present()
         return _Signed(None, loss.inputs, {**loss.values, **taken(loss)}).__signature__
 
 
@@ -57,6 +59,7 @@ class _Documentation:
     def __get__(self, loss: Presented | None, owner: type) -> str | None:
         if loss is None:
             return None  # or `fl.huber?` would print the whole text of the class after that of the loss
+        loss._present()
         summary, _, rest = inspect.cleandoc(loss.own_text).partition("\n")
         call = f"{loss.name}{loss.__signature__}"
         lines = TextWrapper(100, initial_indent="    ", subsequent_indent=" " * (5 + len(loss.name))).fill(call)
@@ -66,6 +69,26 @@ class _Documentation:
         loss.__dict__["__doc__"] = text
 
 
+class _Verb:
+    """A verb of a loss that nobody has looked at."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, loss: Presented | None, owner: Any) -> Any:
+        if loss is None:
+            return getattr(owner.shared, self.name)
+        loss._present()
+        return getattr(loss, self.name)
+
+
+@cache
+def _unseen(shared: type) -> type:
+    """The class of all losses of a kind that nobody has looked at."""
+    own = {"__doc__": _Documentation(), "__module__": shared.__module__, "shared": shared}
+    return type(shared.__name__, (shared,), {**own, **{name: _Verb(name) for name in (*VERBS, "bind")}})
+
+
 class Presented(Parametrised):
     """A loss whose verbs show what this loss takes."""
 
@@ -73,17 +96,13 @@ class Presented(Parametrised):
     shared: ClassVar[type]
     """The class of all losses of this kind, which stands in its module under its name, as `type(loss)` does not."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self._present()
-
     def __new__(cls, *_: Any, **__: Any) -> Self:
-        """Make an instance of a class of its own, of which none is made again."""
-        kind = cls.__dict__.get("shared", cls)
-        own = {"__doc__": _Documentation(), "__module__": kind.__module__, "shared": kind}
-        return object.__new__(type(kind.__name__, (kind,), own))
+        """Make an instance of which nobody has looked at the verbs."""
+        made: Self = object.__new__(_unseen(cls.__dict__.get("shared", cls)))
+        return made
 
     def __dir__(self) -> Iterable[str]:
+        self._present()  # what completes names may look at functions without asking the loss
         return [*(n for n in super().__dir__() if n.startswith("__")), *PUBLIC]
 
     def bind(self, **parameters: Any) -> Self:
@@ -95,7 +114,6 @@ class Presented(Parametrised):
         """
         twin: Self = Presented.__new__(type(self))
         twin.__dict__.update(super().bind(**parameters).__dict__)
-        twin._present()
         return twin
 
     def with_respect_to(self, *names: str) -> Self:
@@ -116,7 +134,6 @@ class Presented(Parametrised):
         twin = self.bind()
         twin.__dict__["_origin"] = self
         twin._turn_to(names)
-        twin._present()
         return twin
 
     def __reduce__(self) -> Any:
@@ -130,17 +147,21 @@ class Presented(Parametrised):
         return self.__dict__.get("__doc__") or ""
 
     def _present(self) -> None:
-        """Give the verbs, each in this loss's own copy, its signature and its documentation."""
-        own, values, more = type(self), self.values, taken(self)
+        """Give the loss its own class, in which each verb has its signature and its documentation."""
+        shared = type(self).shared
+        if type(self) is not _unseen(shared):
+            return
+        own, values, more = dict(vars(type(self))), self.values, taken(self)
         text = f"{self.own_text.lstrip().partition(chr(10))[0]}\n\n{_arguments(self, more)}"
-        for verb, name, doc in _verbs(own.shared):
+        for verb, name, doc in _verbs(shared):
             copy: Any = FunctionType(verb.__code__, verb.__globals__, name, verb.__defaults__, verb.__closure__)
             copy.__kwdefaults__, copy.__annotations__ = verb.__kwdefaults__, verb.__annotations__
             copy.__qualname__, copy.__doc__ = verb.__qualname__, f"{doc}\n\n{text}"
             binds = name == "bind"
             names = ("self",) if binds else ("self", *self.inputs)
             copy.__wrapped__ = _Signed(verb, names, values if binds else {**values, **more})
-            setattr(own, name, copy)
+            own[name] = copy
+        self.__class__ = type(shared.__name__, (shared,), own)
 
 
 def _with_respect_to(loss: Presented, names: tuple[str, ...]) -> Presented:

@@ -38,7 +38,10 @@ class Written:
 
 def of_users(module: str) -> bool:
     """Whether it is none of this library, whose own definitions nobody changes."""
-    return not str(module).startswith(f"{__package__.partition('.')[0]}.")
+    return not str(module).startswith(_OURS)
+
+
+_OURS = f"{__package__.partition('.')[0]}."
 
 
 _written: weakref.WeakValueDictionary[str, Written] = weakref.WeakValueDictionary()

@@ -72,7 +72,7 @@ class Options(NamedTuple):
 
 def taken(loss: Any) -> dict[str, Any]:
     """The keywords that do something for this loss, and their defaults."""
-    found: dict[str, Any] = dict(type(loss).__call__.__kwdefaults__ or {})
+    found: dict[str, Any] = dict(loss.shared.__call__.__kwdefaults__ or {})
     if hasattr(loss, "target"):
         for name, does in (
             ("class_weight", loss.classed), ("ignore_index", loss.target in LABELS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -196,14 +197,32 @@ class Program(Parametrised):
         self._takes = names[split:] if chosen and chosen[0][1] is not None else tuple(held)  # of another loss, its own
         self.given = tuple(v is not None for v in self._taken(self._values))
         self.inside = tuple(d.inner_point for d in self.domains)
-        self.sizes = self._sized(self.functions)
-        self.order = self.sizes.order
-        dense = self._variants.get((DENSE, None))
-        self._spread = (dense, self._sized(dense)) if dense is not None else (self.functions, self.sizes)
+        for name in ("sizes", "_spread"):
+            self.__dict__.pop(name, None)
+        if self.written is not None:  # tests try ours
+            self._spread  # noqa: B018, the first look at it is the check
         if self.by and self.exchanged is not None:
             twin = Parametrised.bind(self.exchanged, **held)
             twin.name, twin.inputs = self.name, self.inputs[::-1]
             self.turned = twin
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """What its functions take and return for labels, or whatever its target is."""
+        return self.functions.sizes(self.name, self.scores, self.inside, self._taken(self._values))
+
+    @cached_property
+    def _spread(self) -> tuple[Functions | Pair, Sizes]:
+        """The functions for a target of which several classes may have a mass, and their sizes."""
+        dense, sizes = self._variants.get((DENSE, None)), self.sizes
+        if dense is None:
+            return self.functions, sizes
+        return dense, dense.sizes(self.name, self.scores, self.inside, self._taken(self._values))
+
+    @property
+    def order(self) -> int:
+        """How many derivatives the functions return."""
+        return self.sizes.order
 
     def _turn_to(self, names: tuple[str, ...]) -> None:
         """Have the derivatives be with respect to the first input, or to the second where that can be exchanged."""
@@ -211,9 +230,6 @@ class Program(Parametrised):
         if names != self.inputs[:1]:
             self.by, self.target, self.smooth, self.classed = names, "none", False, False
             self._forget()
-
-    def _sized(self, functions: Functions | Pair) -> Sizes:
-        return functions.sizes(self.name, self.scores, self.inside, self._taken(self._values))
 
     def run_by(self, spread: bool) -> tuple[Functions | Pair, Sizes]:
         """The functions for a target, and their sizes; `spread` says whether several classes may have a mass."""
