@@ -87,15 +87,18 @@ def evaluate(
             break
     adapter = _numpy or _load()
     check = check is None or bool(check)
-    if out is not None and weight is not None and (ignore is not None or axis is not None):
-        load(f"{__name__}.host.memory").refuse_over(loss.name, out, weight, "weight")  # other weights take its place
-    if ignore is not None:
-        weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore)
-    if axis is not None:
-        return load(f"{__name__}.samples").evaluate(
-            load(f"{__name__}.host.samples").Host, loss, want, inputs, weight, reduction, normalizer, empty, out,
-            backend, check, axis,
-        )  # fmt: skip
+    if ignore is not None or axis is not None:
+        if out is not None and weight is not None:
+            load(f"{__name__}.host.memory").refuse_over(
+                loss.name, out, weight, "weight"
+            )  # other weights take its place
+        if ignore is not None:
+            weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore)
+        if axis is not None:
+            return load(f"{__name__}.samples").evaluate(
+                load(f"{__name__}.host.samples").Host, loss, want, inputs, weight, reduction, normalizer, empty, out,
+                backend, check, axis,
+            )  # fmt: skip
     return adapter.evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
 
 

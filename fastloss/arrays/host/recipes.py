@@ -33,6 +33,8 @@ class Recipe(NamedTuple):
     """One that adds up weights; None where a mean does not need it, and the kernel looks at them on its way."""
     reach: tuple[float, float]
     """What their sum lies between where nothing needs a second look."""
+    span: tuple[float, float] | None
+    """The same for a mean whose root is the value; None where it is the value."""
     kind: Any
     parameters: tuple[Any, ...]
     bounds: tuple[Any, ...]
@@ -77,6 +79,7 @@ def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check
         checker,
         adder,
         (LOW, HIGH) if mean else (0.0, largest(sweep.kind)),
+        roots.reach(sweep.kind) if loss.rooted else None,
         sweep.kind,
         sweep.parameters,
         loss.bounds(sweep.kind),
@@ -120,11 +123,11 @@ def evaluate(
         return None
     if way and not _fit(out, given, [inputs[k] for k in recipe.wrt], arrays, want):
         return None
-    return _run(recipe, loss.rooted, want, arrays, weight is not None, given)
+    return _run(recipe, want, arrays, weight is not None, given)
 
 
-def _run(recipe: Recipe, root: bool, want: int, arrays: tuple[Any, ...], weighted: bool, given: tuple[Any, ...]) -> Any:
-    kernel, slopes, checker, adder, reach, kind, parameters, bounds, wrt, single, mean, each = recipe
+def _run(recipe: Recipe, want: int, arrays: tuple[Any, ...], weighted: bool, given: tuple[Any, ...]) -> Any:
+    kernel, slopes, checker, adder, reach, span, kind, parameters, bounds, wrt, single, mean, each = recipe
     first = arrays[0]
     size = first.size
     grads: tuple[Any, ...] = ()
@@ -152,24 +155,25 @@ def _run(recipe: Recipe, root: bool, want: int, arrays: tuple[Any, ...], weighte
         denominator = found if mean else 1.0
     scale = 1.0 / denominator
     total, flaws = kernel(
-        data, weights, parameters, scale, 0.0, bounds, values, () if root else slants, () if root else bends, size
+        data, weights, parameters, scale, 0.0, bounds, values, () if span else slants, () if span else bends, size
     )
     if flaws:
         return None
     value = total / denominator
-    if root:
-        low, high = roots.reach(kind)
-        if not low <= value <= high:
+    if span:
+        if not span[0] <= value <= span[1]:
             return None
         value, steepness = roots.rooted(value)
         if slopes is not None:
             slopes(data, weights, parameters, 0.5 * steepness / denominator, steepness, bounds, (), slants, bends, size)
-    if want == VALUE:
-        return losses[0] if each else number(kind, value)
+    if want & VALUE:
+        # `number` is for what a cast would warn of.
+        found = losses[0] if each else kind(value) if 1.2e-38 < value < 3.4e38 else number(kind, value)
+        if want == VALUE:
+            return found
+        return found, grads[0] if single else grads
     slope = grads[0] if single else grads
-    if want & HESS:
-        return slope, hesses[0] if single else hesses
-    return (losses[0] if each else number(kind, value), slope) if want & VALUE else slope
+    return (slope, hesses[0] if single else hesses) if want & HESS else slope
 
 
 def _flat(arrays: tuple[Any, ...]) -> tuple[Any, ...]:

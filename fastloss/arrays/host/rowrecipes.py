@@ -170,7 +170,11 @@ def _run(recipe: Recipe, o: Options, inputs: tuple[Any, ...], scores: int, given
         return grad
     if want & HESS:
         return grad, hess
-    value = number(kind, total / denominator) if losses is None else losses if losses.ndim else losses[()]
+    if losses is None:
+        mean = total / denominator
+        value = kind(mean) if 1.2e-38 < mean < 3.4e38 else number(kind, mean)
+    else:
+        value = losses if losses.ndim else losses[()]
     return (value, grad) if want & GRAD else value
 
 
