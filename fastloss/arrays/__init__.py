@@ -89,9 +89,8 @@ def evaluate(
     check = check is None or bool(check)
     if ignore is not None or axis is not None:
         if out is not None and weight is not None:
-            load(f"{__name__}.host.memory").refuse_over(
-                loss.name, out, weight, "weight"
-            )  # other weights take its place
+            # Other weights take its place.
+            load(f"{__name__}.host.memory").refuse_over(loss.name, out, weight, "weight")
         if ignore is not None:
             weight = load(f"{__name__}.masks").ignoring(loss, inputs, weight, ignore)
         if axis is not None:
