@@ -19,7 +19,6 @@ def pytest_configure(config: pytest.Config) -> None:
         kernels.chmod(0o700)
         if not disk._problem(kernels):  # in a checkout that a group can write to, the user's own serve
             os.environ["FASTLOSS_CACHE_DIR"] = str(kernels)
-        os.environ["XDG_CONFIG_HOME"] = str(cache.mkdir("settings"))  # not the user's
     # Tests that start `python tools/...` must find the package that is tested, installed or not.
     paths = [str(Path(fl.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))

@@ -239,7 +239,7 @@ def test_a_setting_that_is_done_without_is_one_line(tmp_path):
     env = {cache.VARIABLE: str(tmp_path), "FASTLOSS_PARALLEL_FROM": "many", "FASTLOSS_NUM_THREADS": "1"}
     done = command("-m", "fastloss", "bench", **env)
     lines = done.stderr.splitlines()
-    assert lines[0] == "fastloss: FASTLOSS_PARALLEL_FROM must be a positive whole number, got 'many'"
+    assert lines[0] == "fastloss: FASTLOSS_PARALLEL_FROM must be a positive whole number, got 'many'; 65,536 is used"
     assert lines[1].startswith("fastloss: there are no threads to measure")
     assert (done.returncode, len(lines)) == (1, 2)
 

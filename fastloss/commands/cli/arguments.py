@@ -136,9 +136,8 @@ def _bench() -> Parser:
     parser = Parser(
         "bench",
         "Time a cheap and a costly loss with and without threads, at sizes around the one from which they are used. "
-        "Some seconds, on a machine that does nothing else.",
+        "Some seconds, on a machine that does nothing else. The last line sets the best size for a shell's programs.",
     )
-    parser.add_argument("--tune", action="store_true", help="write the best size to your settings, for all programs")
     parser.set_defaults(run=_later("machine", "bench"))
     return parser
 

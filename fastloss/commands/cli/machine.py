@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from typing import TYPE_CHECKING
 
-from .stop import OK, Stop, check_settings, interruptible, missing, tell
+from .stop import OK, Stop, check_settings, interruptible, missing
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +25,7 @@ def demo(args: argparse.Namespace) -> int:
 
 
 def bench(args: argparse.Namespace) -> int:
-    """Measure from how many elements threads pay."""
+    """Measure from how many elements threads pay; print the setting that says so."""
     check_settings()
     from ... import settings
     from ...kernels.cpu import threads
@@ -42,15 +41,8 @@ def bench(args: argparse.Namespace) -> int:
     print(f"value_and_grad of float32, serial and with {count} threads\n{tune.table(times)}")
     if found is None:
         raise Stop("threads gain next to nothing, even at the largest size; is the machine busy?")
-    print(f"threads pay from {found:,} elements; in use: {plan.PARALLEL_FROM:,}")
-    if args.tune:
-        variable, key = settings.PARALLEL_FROM
-        try:
-            print(f"written to {settings.store(key, found)}")
-        except OSError as error:
-            raise Stop(f"the settings cannot be written: {error}") from None
-        if os.environ.get(variable):
-            tell(f"fastloss: {variable} is set, and wins over the file")
+    print(f"threads pay from {found:,} elements; in use: {plan.PARALLEL_FROM:,}. For all programs, set")
+    print(f"export {settings.PARALLEL_FROM}={found}")
     return OK
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ... import settings
 from ...define.keywords import GRAD, HESS, VALUE
-from ...settings import PARALLEL_FROM as NAMES
-from ...settings import number
 from ..ports import elements as p
 from ..templates import elements as pointwise
 
@@ -21,9 +20,9 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "no
 """How a kernel is compiled. Contraction to fused multiply-adds is all that is allowed: reassociation breaks range
 reduction, and "no NaN" breaks everything. Division by zero gives an infinity, as in NumPy."""
 
-PARALLEL_FROM = number(NAMES, 65_536)
+PARALLEL_FROM = settings.number(settings.PARALLEL_FROM, 65_536)
 """Elements from which threads pay. Measured on two cores: as fast as serial at 65,536 for arithmetic losses (15 us) and
-at 32,768 for transcendental ones (20 and 24 us). `fastloss bench --tune` measures it where it runs."""
+at 32,768 for transcendental ones (20 and 24 us). `fastloss bench` measures it where it runs."""
 
 
 REACH = 60
