@@ -1,7 +1,8 @@
 """The losses as users of other libraries write them: NumPy with its gradient by hand, and a forward pass for autograd.
 
 Every function takes the inputs and then the loss's own parameters in their order; those that a formula leaves out stand
-at a neutral default. Nothing here needs to be trusted: `peers.agree` compares each with fastloss before it is timed.
+at a neutral default. Nothing here needs to be trusted: `peers.rivals` compares each with fastloss before it is timed. A
+loss that is not here is measured without these peers.
 """
 
 from __future__ import annotations
@@ -11,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastloss.commands.demo import formulas as demo
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # -- NumPy: each element's loss and its derivative, in the usual handful of array operations --------------------------
-
-
-def squared_error(p: Any, t: Any) -> Any:
-    e = p - t
-    return e * e, 2 * e
 
 
 def half_squared_error(p: Any, t: Any) -> Any:
@@ -45,12 +43,6 @@ def absolute_percentage_error(p: Any, t: Any, epsilon: float) -> Any:
 def symmetric_absolute_percentage_error(p: Any, t: Any, *_: float) -> Any:
     e, scale = p - t, np.abs(p) + np.abs(t)
     return 2 * np.abs(e) / scale, 2 * (np.sign(e) * scale - np.abs(e) * np.sign(p)) / (scale * scale)
-
-
-def huber(p: Any, t: Any, delta: float) -> Any:
-    e = p - t
-    a = np.abs(e)
-    return np.where(a <= delta, 0.5 * e * e, delta * (a - 0.5 * delta)), np.clip(e, -delta, delta)
 
 
 def smooth_l1(p: Any, t: Any, beta: float) -> Any:
@@ -112,11 +104,6 @@ def fair(p: Any, t: Any, c: float) -> Any:
     return c * c * (a - np.log1p(a)), e / (1 + a)
 
 
-def poisson(p: Any, t: Any, *_: float) -> Any:
-    x = np.exp(p)
-    return x - t * p, x - t
-
-
 def poisson_identity(p: Any, t: Any, *_: float) -> Any:
     return p - t * np.log(p), 1 - t / p
 
@@ -148,10 +135,6 @@ def gaussian_nll(p: Any, t: Any, v: Any, *_: float) -> Any:
 
 def binary_cross_entropy(p: Any, t: Any, *_: float) -> Any:
     return -(t * np.log(p) + (1 - t) * np.log(1 - p)), (p - t) / (p * (1 - p))
-
-
-def binary_cross_entropy_with_logits(x: Any, t: Any, *_: float) -> Any:
-    return np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x))), 1 / (1 + np.exp(-x)) - t
 
 
 def logistic(x: Any, t: Any, *_: float) -> Any:
@@ -305,9 +288,12 @@ _erfc = np.vectorize(math.erfc)
 
 
 NUMPY: dict[str, Callable[..., Any]] = {
-    name: f for name, f in list(globals().items()) if callable(f) and getattr(f, "__module__", "") == __name__
+    name: f
+    for name, f in list(globals().items())
+    if not name.startswith("_") and getattr(f, "__module__", "") == __name__
 }
-NUMPY["root_mean_squared_error"] = squared_error  # `peers` takes the root of the mean
+NUMPY |= {name: f for name, f in demo.FORMULAS.items() if name != "cross_entropy"}  # which `row_peers` has
+NUMPY["root_mean_squared_error"] = NUMPY["squared_error"]  # `peers` takes the root of the mean
 NUMPY["root_mean_squared_log_error"] = squared_log_error
 NUMPY["root_mean_squared_percentage_error"] = squared_percentage_error
 

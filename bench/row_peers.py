@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fastloss.commands.demo.formulas import cross_entropy
+
 from . import peers, timing
 from .frameworks import Call, backward, compiled, jitted
 from .peers import Rival
@@ -18,19 +20,10 @@ CLOSE = {"float32": (1e-4, 1e-4, 2.0**-23), "float64": (1e-9, 1e-9, 2.0**-52), "
 
 
 def _numpy(z: Any, y: Any) -> Call:
-    n = len(y)
-    rows = np.arange(n)
-
     def call() -> tuple[Any, Any]:
-        x = z - z.max(axis=1, keepdims=True)
-        picked = x[rows, y]
-        np.exp(x, out=x)
-        total = x.sum(axis=1, keepdims=True)
-        value = (np.log(total[:, 0]) - picked).mean()
-        x /= total
-        x[rows, y] -= 1
-        x /= n
-        return value, x
+        value, grad = cross_entropy(z, y)
+        grad /= len(y)
+        return value.mean(), grad
 
     return call
 

@@ -53,11 +53,14 @@ def test_runs(script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert written["records"]
 
 
-def test_every_loss_is_sorted_and_meets_the_plain_formula() -> None:
-    formulas = importlib.import_module("bench.formulas")
+def test_every_peer_is_of_a_loss() -> None:
+    peers = importlib.import_module("bench.peers")
+    assert set(peers.PEERS) <= set(NAMES)
+    assert set(importlib.import_module("bench.expressions").TORCH) <= set(peers.PEERS)
+
+
+def test_every_loss_is_sorted() -> None:
     groups = importlib.import_module("bench.pointwise")
-    assert set(NAMES) - set(formulas.NUMPY) == set()
-    assert set(NAMES) - set(formulas.FORWARD) == set()
     found = {name: groups.group(loss) for name, loss in fl.LOSSES.items() if name in NAMES}
     assert set(found.values()) <= set(groups.GROUPS)
     assert found["huber"] == found["pseudo_huber"] == "arithmetic"
@@ -73,7 +76,7 @@ def test_every_peer_that_is_here_agrees(dtype: type) -> None:
     told = {}
     for name in NAMES:
         found = peers.rivals(fl.LOSSES[name], timing.inputs(fl.LOSSES[name], 1000, dtype), here)
-        assert "numpy" in found
+        assert ("numpy" in found) == (name in peers.formulas.NUMPY)
         told |= {(name, library): rival.reason for library, rival in found.items() if rival.reason}
     assert told == {}
 
@@ -119,6 +122,14 @@ def test_bare_passes_do_what_their_names_say() -> None:
     for name, call in timing.floor(a, b, c).items():
         call()
         np.testing.assert_array_equal(c, expected[name])
+
+
+def test_a_loss_without_peers_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    peers, pointwise, timing = (importlib.import_module(f"bench.{name}") for name in ("peers", "pointwise", "timing"))
+    monkeypatch.delitem(peers.PEERS, "huber")
+    record = pointwise.measure(fl.huber, 1000, "float32", ["numpy", "sklearn"], rounds=2)
+    assert set(record["times"]) == {*timing.STREAMS, "out", "fresh"} and not record["not_timed"]
+    assert "huber" in pointwise.report([record], ["numpy"])
 
 
 def test_absent_libraries_are_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,6 @@ def _demo() -> Parser:
         "scikit-learn. Nothing is downloaded; kernels that are not in the cache are compiled first.",
     )
     parser.add_argument("--quick", action="store_true", help="fewer losses and fewer networks: some seconds")
-    parser.add_argument("--all", action="store_true", help="time every loss that has a NumPy formula, at the end")
     parser.set_defaults(run=_later("machine", "demo"))
     return parser
 

@@ -19,7 +19,7 @@ def demo(args: argparse.Namespace) -> int:
         from .. import demo
 
         with interruptible():
-            return demo.run(everything=args.all, quick=args.quick)
+            return demo.run(quick=args.quick)
     except ModuleNotFoundError as error:
         missing(error, {"sklearn": "scikit-learn", "scipy": "SciPy", "tqdm": "tqdm"}, "demo")
 

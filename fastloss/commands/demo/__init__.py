@@ -9,26 +9,23 @@ from importlib import import_module
 from time import perf_counter
 
 from . import gains
-from .formulas import FORMULAS
 from .screen import Screen
 
 SEEDS, QUICK_SEEDS = 5, 3
 
 
-def run(everything: bool = False, quick: bool = False) -> int:
+def run(quick: bool = False) -> int:
     """Run all parts and print what they find; 1 if a fused pass and its NumPy formula differ, else 0.
 
-    `everything` times all the losses of `formulas.FORMULAS` at the end; `quick` times three of them and trains fewer
-    students. The kernels that are compiled in the shortest time come first.
+    `quick` times fewer losses and trains fewer students. The kernels that are compiled in the shortest time come first.
     """
     start = perf_counter()
     for package in ("sklearn", "scipy"):  # said at once, not after the first part
         if not _there(package):
             raise ModuleNotFoundError(f"No module named {package!r}", name=package)
     names = gains.QUICK if quick else gains.SELECTION
-    rest = [name for name in FORMULAS if name not in names] if everything else []
     seeds = range(QUICK_SEEDS if quick else SEEDS)
-    with Screen(len(names) + len(rest) + 2 * len(seeds) + 6) as screen:
+    with Screen(len(names) + 2 * len(seeds) + 6) as screen:
         screen.line(gains.machine())
         agreed = gains.compare(screen, "1. What you gain", names)
         screen.step("loading scikit-learn")
@@ -38,8 +35,6 @@ def run(everything: bool = False, quick: bool = False) -> int:
             linear.diabetes(screen, "2. Wrong targets")
             linear.digits(screen, "3. Handwritten digits")
             networks.distillation(screen, "4. Distillation", seeds)
-        if rest:
-            agreed &= gains.compare(screen, "5. The other losses", rest)
     print("What this showed:")
     for number, conclusion in enumerate(screen.conclusions, 1):
         print(f"{number}. {conclusion}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...loss import Loss
     from .screen import Screen
 
-SELECTION = ["squared_error", "huber", "binary_cross_entropy_with_logits", "poisson", "cross_entropy"]
+SELECTION = list(FORMULAS)
 QUICK = ["squared_error", "huber", "cross_entropy"]
 SIZE, CLASSES = 2**20, 1024
 
@@ -81,7 +81,7 @@ def _calls(loss: Loss | RowLoss, pred: Array, target: Array) -> Iterator[Callabl
     formula = FORMULAS[loss.name]
 
     def plain() -> tuple[Any, Array]:
-        value, grad = formula(pred, target)
+        value, grad = formula(pred, target, *loss.values.values())
         grad /= value.size
         return value.mean(), grad
 
