@@ -84,18 +84,18 @@ def pairs(name: str) -> Iterator[tuple[tuple[float, ...], tuple[float, ...]]]:
             yield tuple(1e-25 * a), tuple(1e25 * rng.normal(size=size))
         yield (0.0, 0.0), (1.0, 2.0)
         yield (3.0, 0.0), (3.0, 4.0)
-    elif name.startswith("multilabel_"):
+    elif LOSSES[name].domains[1] in (fl.BINARY, fl.UNIT) and kind == "logits":
         for z in logits():
             if not any(map(math.isinf, z)):
                 for t in (LOSSES[name].domains[1].sample(rng, len(z)), rng.integers(0, 2, len(z))):
                     yield tuple(z), tuple(map(float, t))
-    elif name.startswith("soft_"):
+    elif kind == "logits":
         for z in logits():
             for y in teachers(z, rng):
                 yield tuple(z), tuple(y)
     else:
         of_pred = (lambda p: math.log(p) if p else -math.inf) if kind == "logs" else float
-        of_target = (lambda p: math.log(p) if p else -math.inf) if name.endswith("log_target") else float
+        of_target = float if LOSSES[name].domains[1].low == 0.0 else of_pred
         for p in probabilities():
             noise = 1 + 1e-3 * rng.normal(size=len(p))
             near = np.minimum(np.array(p) * noise, 1.0)

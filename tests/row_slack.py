@@ -9,7 +9,7 @@ from typing import Any
 import row_oracle as oracle
 from mpmath import exp, fsum, isinf, log, mp, mpf, tanh
 from row_cases import Case, expected
-from test_definitions import error
+from test_definitions import ULPS, error
 
 
 class Soft:
@@ -80,10 +80,34 @@ def of_js(q: Soft, p: Soft, beta: Any) -> tuple[Any, Any]:
     return value, slopes
 
 
-def magnitudes(name: str, case: Case, p: dict[str, Any]) -> tuple[Any, Any]:
+def moves(name: str, case: Case, p: dict[str, Any], j: int | None = None) -> Any:
+    """How far the value moves, or the j-th element's derivatives, where every input and parameter moves by itself."""
+    inputs = [[mpf(x) for x in row] for row in (*case.scores, *([] if case.masses is None else [case.masses]))]
+    step = mpf(10) ** -15
+
+    def found(inputs: Any, p: dict[str, Any]) -> Any:
+        value, slopes = oracle.exact(name, inputs, p, [] if j is None else [j])
+        return (value,) if j is None else slopes[j]
+
+    def moved() -> Iterator[Any]:
+        for which, row in enumerate(inputs):
+            for k, x in enumerate(row):
+                if x and not isinf(x):
+                    yield found([*inputs[:which], [*row[:k], x * (1 + step), *row[k + 1 :]], *inputs[which + 1 :]], p)
+        for n, x in p.items():
+            if x:
+                yield found(inputs, {**p, n: x * (1 + step)})
+
+    here = found(inputs, p)
+    there = [result for result in moved() if result is not None]  # None at a kink
+    return tuple(fsum(abs(result[k] - x) for result in there) / step for k, x in enumerate(here))
+
+
+def magnitudes(name: str, case: Case, p: dict[str, Any]) -> tuple[Any, Any] | None:
     """What errors are relative to where it is more than the result: the value's, and a function of the element.
 
-    A sum of both signs is off by units of its terms, an exponential by units of its exponent.
+    A sum of both signs is off by units of its terms, an exponential by units of its exponent. None for a loss that is
+    not here: `moves` says it of any.
     """
     z = [mpf(x) for x in case.scores[0]]
     t = None if case.masses is None else [mpf(x) for x in case.masses]
@@ -211,7 +235,8 @@ def magnitudes(name: str, case: Case, p: dict[str, Any]) -> tuple[Any, Any]:
             return None, nothing[1]
         case "js_divergence" | "total_variation" | "categorical_cross_entropy":
             return nothing
-    # What is left are distillations.
+    if not name.endswith("distillation") and name != "distillation_from_probabilities":
+        return None
     temperature, scale = p["temperature"], p["scale_t2"]
     alpha = p.get("alpha", mpf(0))
     soft = 1 - alpha
@@ -259,14 +284,23 @@ def faults(name: str, params: dict[str, Any], kind: type, case: Case, got: Any) 
         if isinf(value):
             yield 0, 0.0 if got[0] == value else math.inf, f"{case}: {got[0]}"
             return
-        of_value, of_slopes = magnitudes(name, case, fixed)
-        yield 0, error(got[0], value, of_value, kind), f"{case}: {got[0]!r} instead of {mp.nstr(value, 20)}"
+        known = magnitudes(name, case, fixed)
+
+        def off(order: int, got: Any, exact: Any, j: int | None = None) -> float:
+            part = order - 1 if order else 0
+            scale = None if known is None else known[0] if j is None else known[1](j)[part]
+            found = error(got, exact, scale, kind)
+            return (
+                error(got, exact, moves(name, case, fixed, j)[part], kind) if known is None and found > ULPS else found
+            )
+
+        yield 0, off(0, got[0], value), f"{case}: {got[0]!r} instead of {mp.nstr(value, 20)}"
         for j, exact in slopes.items():
             if exact is None or is_held(name, case, params, j):
                 continue
             for order in (1, 2):
-                off = error(got[order][j], exact[order - 1], of_slopes(j)[order - 1], kind)
-                yield order, off, f"[{j}] {case}: {got[order][j]!r} instead of {mp.nstr(exact[order - 1], 20)}"
+                where = f"[{j}] {case}: {got[order][j]!r} instead of {mp.nstr(exact[order - 1], 20)}"
+                yield order, off(order, got[order][j], exact[order - 1], j), where
 
 
 def is_held(name: str, case: Case, params: dict[str, Any], j: int) -> bool:

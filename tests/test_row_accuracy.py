@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import row_oracle as oracle
+import row_slack
 from row_cases import LOSSES, Case, cases
 from row_slack import faults
 from test_definitions import TYPES, Elementary
@@ -110,6 +111,22 @@ def test_formula(name: str, params: dict[str, Any], dtype: str) -> None:
         got = run(name, fixed, kind, case.scores, case.masses)
         wrong += [f"d{k} off by {e:.1f}, {w}" for k, e, w in faults(name, fixed, kind, case, got) if not e <= bounds[k]]
     assert not wrong, f"{len(wrong)}\n" + "\n".join(wrong[:20])
+
+
+@pytest.mark.parametrize("name", ["kl_divergence_log", "multiclass_hinge_sum"])
+def test_what_a_loss_may_be_off_that_nobody_has_thought_about(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what a unit of each input makes: enough for what is right, and too little for what is wrong."""
+    assert any(row_slack.magnitudes(name, case, oracle.FORMULAS[name].points[0]) for case in cases(name, np.float32))
+    monkeypatch.setattr(row_slack, "magnitudes", lambda *_: None)
+    params = oracle.FORMULAS[name].points[0]
+    noticed = []
+    for case in (case for case in cases(name, np.float32) if len(case.scores[0]) <= 3):
+        got = run(name, params, np.float32, case.scores, case.masses)
+        assert max(e for _, e, _ in faults(name, params, np.float32, case, got)) <= ULPS
+        if got[0] and math.isfinite(got[0]):
+            wrong = got[0] * np.float32(1.001), *got[1:]
+            noticed.append(next(e for _, e, _ in faults(name, params, np.float32, case, wrong)) > ULPS)
+    assert np.mean(noticed) > 0.5  # the others are next to nothing, of terms that cancel
 
 
 # -- NaN, infinities, conventions --------------------------------------------------------------------------------------

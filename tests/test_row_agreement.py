@@ -17,6 +17,7 @@ from test_definitions import Elementary
 
 import fastloss as fl
 from fastloss.arrays.host import rowsweep
+from fastloss.define.rows import Pair
 from fastloss.kernels.bind import bind, lift
 from fastloss.kernels.cpu import compile as cpu
 from fastloss.kernels.plan import rows as rowplan
@@ -50,7 +51,7 @@ def special(name: str, dense: bool) -> list[Any]:
         targets: list[Any] = MASSES if dense else [0, 1]
         # A teacher of some of them: the rest is tried without a target.
         rows: Any = product(first, second[:5], targets) if loss.scores == 2 else product(first, targets)
-    elif name == "multilabel_margin":
+    elif isinstance(loss.functions, Pair):
         rows = product(first, [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
     else:
         rows = product(first, second)

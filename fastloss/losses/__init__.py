@@ -1,45 +1,9 @@
-"""What is computed: the definitions, a module a family, in plain Python."""
+"""What is computed: the definitions, a module a family, in plain Python. All modules here are imported but `names`."""
 
 from __future__ import annotations
 
-from . import (
-    binary,
-    distances,
-    distillation,
-    divergence,
-    embedding,
-    emphasis,
-    focal,
-    likelihood,
-    margins,
-    multiclass,
-    regression,
-    robust,
-    smooth_margins,
-    soft,
-    survival,
-    uncertainty,
-)
-
-__all__ = [
-    "ALIASES",
-    "binary",
-    "distances",
-    "distillation",
-    "divergence",
-    "embedding",
-    "emphasis",
-    "focal",
-    "likelihood",
-    "margins",
-    "multiclass",
-    "regression",
-    "robust",
-    "smooth_margins",
-    "soft",
-    "survival",
-    "uncertainty",
-]
+from importlib import import_module
+from pkgutil import iter_modules
 
 ALIASES = {
     "aft_extreme": "accelerated_failure_time_extreme",
@@ -88,3 +52,7 @@ ALIASES = {
     "weston_watkins": "multiclass_hinge_sum",
 }
 """The usual short names of losses. There is no "l2": to some it is the squared error, to others half of it."""
+
+for _module in iter_modules(__path__, f"{__name__}."):
+    if _module.name != f"{__name__}.names":  # imported where a name is not found
+        import_module(_module.name)
