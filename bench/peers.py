@@ -40,10 +40,6 @@ SUMMED = frozenset({"sklearn"})
 BUFFERED = frozenset({"sklearn", "numexpr"})
 
 
-class Unavailable(Exception):
-    """This peer cannot run this loss here, and why."""
-
-
 def _by_hand(loss: Loss, inputs: Sequence[NDArray[Any]], formula: Callable[..., Any]) -> Call:
     """The mean and its gradient from a formula for each element and its derivatives."""
     n, constants = inputs[0].size, tuple(loss.values.values())

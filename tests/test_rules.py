@@ -1,10 +1,15 @@
-"""The architecture's three rules, and the imports that run downwards."""
+"""The rules of the architecture: who knows what, imports that run downwards, and how long things may be."""
 
 from __future__ import annotations
 
 import ast
 import io
+import re
+import subprocess
+import sys
 import tokenize
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +18,9 @@ import fastloss as fl
 
 ROOT = Path(fl.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
+NAMES = {
+    ".".join(["fastloss", *p.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__"): p for p in MODULES
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -29,27 +37,57 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "path",
-    [ROOT / "loss.py", ROOT / "rowloss.py", *(ROOT / "define").glob("*.py"), *(ROOT / "losses").glob("*.py")],
-    ids=str,
-)
+def own_imports(path: Path) -> set[str]:
+    """Those of this package, each by the module that is meant: of `from . import x` x where that is one."""
+    known = imports(path) & {*NAMES}
+    return {m for m in known if NAMES[m].name != "__init__.py" or not any(n.startswith(f"{m}.") for n in known)}
+
+
+def inside(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+# -- Definitions are plain Python --------------------------------------------------------------------------------------
+
+PLAIN = [*inside("define", "losses"), *(ROOT / f"{name}.py" for name in ("loss", "rowloss", "signatures", "registry"))]
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=str)
 def test_definitions_never_import_numba(path: Path) -> None:
     assert not {m for m in imports(path) if m.partition(".")[0] in ("numba", "llvmlite") or "kernels" in m}
 
 
-@pytest.mark.parametrize(
-    "path", [p for folder in ("kernels", "arrays") for p in (ROOT / folder).rglob("*.py")], ids=str
-)
+def test_importing_does_not_load_numba_either() -> None:
+    """Nor do all of the definitions, by whatever they import in turn."""
+    modules = [name for name, path in NAMES.items() if path in PLAIN]
+    script = f"import sys, {', '.join(['fastloss', *modules])}\nprint({{'numba', 'llvmlite'}} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+# -- Templates, ports and arrays know no loss --------------------------------------------------------------------------
+
+ENGLISH = {"absolute_error"}
+"""What means something else in words: the absolute error of a polynomial."""
+
+
+@pytest.mark.parametrize("path", inside("kernels", "arrays"), ids=str)
 def test_templates_know_no_loss(path: Path) -> None:
-    """Neither by name nor by import, nor by so much as a comment."""
+    """Neither by name nor by import, nor in a comment, a docstring, or what an error says."""
     assert not {m for m in imports(path) if m.startswith("fastloss.losses")}
-    names = set(fl.LOSSES) | set(fl.ALIASES)
-    tokens = tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline)
+    names = {*fl.LOSSES, *fl.ALIASES}
+    text = path.read_text("utf-8")
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     assert not {t.string for t in tokens if t.type == tokenize.NAME and t.string in names}
+    # A name of several words counts with spaces and hyphens, too, in whatever line.
+    several = {name.replace("_", "[-_ ]") for name in names - ENGLISH}
+    found = re.compile(rf"\b({'|'.join(sorted(names | several))})\b")
+    assert not {(k, m.group()) for k, line in enumerate(text.splitlines(), 1) for m in found.finditer(line)}
 
 
-PLAIN = ("native", "keep", "itself")
+# -- Plans alone know the variants -------------------------------------------------------------------------------------
+
+HARMLESS = ("native", "keep", "itself")
 """Ports that a target may give for 16-bit floats and the like: they do nothing."""
 
 
@@ -58,12 +96,36 @@ def test_only_the_plan_knows_the_variants(path: Path) -> None:
     """Ports are chosen by plans alone; the others see whole kernels."""
     if path.parent.name in ("plan", "ports"):
         return
-    chosen = {f"fastloss.kernels.ports{n}" for n in ("", ".elements", *(f".elements.{f}" for f in PLAIN))}
+    chosen = {f"fastloss.kernels.ports{n}" for n in ("", ".elements", *(f".elements.{f}" for f in HARMLESS))}
     if path.name == "target.py":
         chosen.add("fastloss.kernels.ports.kept")  # whose rooms have to be compiled as what allocates
     seen = {m for m in imports(path) if m.startswith("fastloss.kernels.ports")}
     assert seen <= chosen
 
+
+BUILT_ELSEWHERE = {
+    "arrays/gpu/elements.py": {"CudaPlan": 1, "Plan": 1},
+    "arrays/gpu/rows.py": {"RowPlan": 1},
+    "arrays/gpu/sums.py": {"CombinePlan": 2, "CudaPlan": 1},
+    "arrays/host/rowsweep.py": {"RowPlan": 1},
+    "arrays/host/sweep.py": {"Plan": 1},
+}
+"""Plans that are built where they do not belong. This list may only become shorter."""
+
+
+def test_plans_are_built_in_the_folders_of_plans() -> None:
+    """Each construction of a plan anywhere else stands in the list, and the list holds nothing more."""
+    found: dict[str, dict[str, int]] = {}
+    for path in MODULES:
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        names = [f.id if isinstance(f, ast.Name) else f.attr for f in calls if isinstance(f, ast.Name | ast.Attribute)]
+        plans = Counter(name for name in names if name.endswith("Plan"))
+        if plans and path.parent.name != "plan":
+            found[path.relative_to(ROOT).as_posix()] = dict(plans)
+    assert found == BUILT_ELSEWHERE
+
+
+# -- Imports run downwards ---------------------------------------------------------------------------------------------
 
 LEVELS = [
     "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "rowloss", "losses", "fused", "commands",
@@ -91,16 +153,106 @@ def test_imports_run_downwards(path: Path) -> None:
             assert LEVELS.index(other) <= LEVELS.index(part), f"{path.name} imports {target}"
 
 
+STAGES = {
+    "kernels": ["__init__ bind disk", "templates cuda/templates", "ports cuda/ports", "plan cuda/plan", "cpu cuda"],
+    "arrays": ["checks foreign shapes", "host gpu", "gpu/libraries masks samples", "__init__"],
+}
+"""The folders and files inside a folder, from the lowest stage to the highest."""
+
+APART = {("cpu", "cuda"), ("cuda", "cpu"), ("host", "gpu"), ("gpu", "host"), ("gpu/libraries", "host")}
+"""Parts that know nothing of each other."""
+
+AGAINST = {
+    "arrays/gpu/buffers.py -> host/memory",
+    "arrays/gpu/elements.py -> host/memory",
+    "arrays/gpu/libraries/jax.py -> host/memory",
+    "arrays/gpu/outputs.py -> host/memory",
+    "arrays/gpu/recipes.py -> host/rowrecipes",
+    "arrays/gpu/rows.py -> host/memory",
+    "arrays/gpu/sums.py -> host/weights",
+    "arrays/shapes.py -> host/memory",
+    "arrays/shapes.py -> host/weights",
+    "kernels/cuda/store.py -> cpu/cache",
+}
+"""Imports inside the folders that go another way. This list may only become shorter."""
+
+
+def against(folder: str) -> Iterator[str]:
+    """Every import inside a folder that climbs, or goes to a room of the other kind; those for annotations, too."""
+    rank = {part: k for k, stage in enumerate(STAGES[folder]) for part in stage.split()}
+
+    def part(place: str) -> str:
+        """The longest beginning of a path that has a stage."""
+        return place if place in rank or not place else part(place.rpartition("/")[0])
+
+    for path in inside(folder):
+        place = path.relative_to(ROOT / folder).with_suffix("").as_posix()
+        for module in own_imports(path):
+            if not f"{module}.".startswith(f"fastloss.{folder}."):
+                continue
+            other = "/".join(module.split(".")[2:]) or "__init__"
+            here, there = part(place), part(other)
+            if here != there and (rank[there] > rank[here] or (here, there) in APART):
+                yield f"{path.relative_to(ROOT).as_posix()} -> {other}"
+
+
+@pytest.mark.parametrize("folder", STAGES)
+def test_imports_run_downwards_inside(folder: str) -> None:
+    assert {*against(folder)} == {line for line in AGAINST if line.startswith(f"{folder}/")}
+
+
 def test_no_circle_of_imports() -> None:
     """Not even of those that annotations alone need."""
-    files = [path for path in MODULES if path.name != "__init__.py"]
-    names = {path: ".".join(["fastloss", *path.relative_to(ROOT).with_suffix("").parts]) for path in files}
-    left = {name: imports(path) & {*names.values()} - {name} for path, name in names.items()}
+    files = {name: path for name, path in NAMES.items() if path.name != "__init__.py"}
+    left = {name: imports(path) & {*files} - {name} for name, path in files.items()}
     while leaves := [name for name, needs in left.items() if not needs & {*left}]:
         for name in leaves:
             del left[name]
     assert not left
 
 
+# -- How long things may be --------------------------------------------------------------------------------------------
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text("utf-8").splitlines())
+
+
 def test_every_file_can_be_read_at_a_sitting() -> None:
-    assert not {p.name: n for p in MODULES if (n := len(p.read_text("utf-8").splitlines())) > 320}
+    assert not {p.name: n for p in MODULES if (n := lines(p)) > 320}
+
+
+BUDGET = {
+    ".": 1050,
+    "arrays": 750,
+    "arrays/gpu": 1150,
+    "arrays/gpu/libraries": 550,
+    "arrays/host": 1700,
+    "commands": 300,
+    "commands/cli": 750,
+    "commands/demo": 650,
+    "define": 1550,
+    "fused": 750,
+    "kernels": 400,
+    "kernels/cpu": 2250,
+    "kernels/cuda": 1000,
+    "kernels/cuda/plan": 400,
+    "kernels/cuda/ports": 300,
+    "kernels/cuda/templates": 800,
+    "kernels/plan": 500,
+    "kernels/ports": 1000,
+    "kernels/templates": 950,
+    "losses": 3700,
+}
+"""Lines of each folder's own files, rounded up to the next 50. These numbers may only become smaller."""
+
+
+def test_every_folder_keeps_to_its_budget() -> None:
+    found = Counter[str]()
+    for path in MODULES:
+        found[path.parent.relative_to(ROOT).as_posix()] += lines(path)
+    over = {
+        folder: f"{n} lines, of {BUDGET.get(folder, 0)}" for folder, n in found.items() if n > BUDGET.get(folder, 0)
+    }
+    assert not over, f"delete something, or say in the commit why the budget is larger: {over}"
+    assert set(found) == set(BUDGET)

@@ -188,7 +188,7 @@ def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Option
             return found
     check_options(loss, o.want, o.reduction, o.normalizer, o.empty, o.backend, GPU_BACKENDS)
     if o.stats and loss.functions.stats is None:
-        raise ValueError(f"{loss.name} has no statistics to return; those of the softmax have, cross_entropy first")
+        raise ValueError(f"{loss.name} has no statistics to return; losses of a softmax of the scores have")
     names = (*loss.inputs, "weight", "class_weight")
     arrays = read(face, loss, names, (*inputs, o.weight, o.class_weight), len(inputs))
     rows = arranged(Work(face, gpu, arrays[0].device, loss.name), loss, arrays[:-2], *arrays[-2:], o)

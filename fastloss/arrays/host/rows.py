@@ -70,7 +70,7 @@ def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: s
     """A verb's arrays, read, and checked but for their values; `weight` is what the caller calls the rows' weights."""
     check_options(loss, options.want, options.reduction, options.normalizer, options.empty, options.backend)
     if options.stats and loss.functions.stats is None:
-        raise ValueError(f"{loss.name} has no statistics to return; those of the softmax have, cross_entropy first")
+        raise ValueError(f"{loss.name} has no statistics to return; losses of a softmax of the scores have")
     pred = read_scores(loss, loss.inputs[0], inputs[0])
     axis = rowshapes.axis_of(loss, pred.shape, options.axis)
     kind: Any = np.float64 if pred.dtype.char == "d" else np.float32

@@ -1,9 +1,9 @@
 """How a part of a kernel is compiled: as far as LLVM's code, which the whole kernel optimises with the rest.
 
 Numba makes of every function a finished library: optimised, with machine code. A kernel has up to seventy parts, each
-inlined into the next, so that most of the work would be done again and again and thrown away: `distillation` took 6.9
-seconds to compile, and takes 3.8. Here a part's library only holds its code, and what it calls. Where Numba has no such
-places to hold on to, parts are compiled as it does it.
+inlined into the next, so that most of the work would be done again and again and thrown away: a kernel of two softmaxes
+took 6.9 seconds to compile, and takes 3.8. Here a part's library only holds its code, and what it calls. Where Numba
+has no such places to hold on to, parts are compiled as it does it.
 """
 
 from __future__ import annotations
