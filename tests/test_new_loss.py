@@ -7,9 +7,11 @@ the registry feeds, the benchmarks, the README's tables and the stub have them.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,36 @@ def run(copy: Path, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+EITHER = " or ".join(NAMES)
+
+
+def test_the_tests_have_it(copy: Path) -> None:
+    """Those that compile little; the others take each loss by its kind alone."""
+    files = ("test_definitions", "test_docs", "test_cli", "test_limits", "test_laws", "test_respect", "test_row_accuracy",
+             "test_row_agreement", "test_row_weights")  # fmt: skip
+    said = run(copy, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *(f"tests/{name}.py" for name in files),
+               "-k", f"({EITHER}) and not compiled", "-rA")  # fmt: skip
+    for name, test in product(NAMES, ("test_formula", "test_nan", "test_documented", "test_every_argument")):
+        assert re.search(rf"(?m)^PASSED tests/\S+::{test}\S*\[{name}", said), (name, test)
+
+
+def test_the_benchmarks_have_it(copy: Path) -> None:
+    said = run(copy, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "bench", "--collect-only", "-k", EITHER)
+    assert all(name in said for name in NAMES)
+    asv = "from bench import asv_losses as a; print(*a.Pointwise.params[0], *a.Rows.params[0], *a.Cuda.params[0])"
+    assert {*NAMES} <= {*run(copy, "-c", asv).split()}
+    quick = ("--quick", "--peers", "numpy", "--losses", NAMES[0])
+    assert NAMES[0] in run(copy, "-m", "bench.pointwise", *quick)
+
+
+def test_the_tables_have_it(copy: Path) -> None:
+    for tool in ("readme", "stubs"):
+        run(copy, f"tools/{tool}.py")
+        run(copy, f"tools/{tool}.py", "--check")
+    for file in ("README.md", "LOSSES.md", "fastloss/_typed.pyi"):
+        text = (copy / file).read_text("utf-8")
+        assert all(name in text for name in NAMES), file
+    run(copy, "-m", "bench.report", "--check")
+    assert "in units of a scale" in run(copy, "-m", "fastloss", "losses", NAMES[0])

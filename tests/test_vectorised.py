@@ -20,7 +20,7 @@ PACKED = {
 }  # fmt: skip
 PACKED["AMD64"], PACKED["arm64"] = PACKED["x86_64"], PACKED["aarch64"]
 
-RUNTIME = re.compile(r"^NRT_|^_?numba_|^_?Py[A-Z_]|fastloss.*pointwise")
+RUNTIME = re.compile(r"^NRT_|^_?numba_|^_?Py[A-Z_]|fastloss.*elements")
 """What a kernel may call: Numba's memory and the template's own functions."""
 
 
