@@ -10,7 +10,6 @@ The exact results come from the tests' oracle, for inputs as the kernel reads th
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from math import inf
 from operator import itemgetter
@@ -20,7 +19,7 @@ import numpy as np
 
 import fastloss as fl
 
-from . import timing
+from . import command, timing
 from .bars import Bar
 from .pointwise import chosen
 
@@ -136,11 +135,9 @@ def bars(records: Sequence[dict[str, Any]]) -> list[Bar]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.parser(__doc__)
     parser.add_argument("--size", type=int, default=400, help="draws from each loss's domains (default: 400)")
     parser.add_argument("--losses", help="names, separated by commas (default: all)")
-    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
-    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
     options = parser.parse_args(argv)
     try:
         from tests.oracle import FORMULAS

@@ -54,11 +54,11 @@ class Pointwise(Prepared):
 class Rows(Prepared):
     """A million scores, in rows of few classes and of many."""
 
-    params = (cases.ROWS, ["value_and_grad"], ["float32"], [10, 1000])
+    params = (cases.ROWS, ["value_and_grad"], ["float32"], list(cases.CLASSES))
     param_names = ("loss", "verb", "dtype", "classes")
 
     def prepare(self, name: str, verb: str, dtype: str, classes: int) -> Callable[[], Any]:
-        return cases.call(name, verb, ((1 << 20) // classes, classes), dtype)
+        return cases.call(name, verb, cases.shape(name, 1 << 20, classes), dtype)
 
     def time_rows(self, *case: Any) -> None:
         self.call()
@@ -67,7 +67,7 @@ class Rows(Prepared):
 class CrossEntropy(Rows):
     """The loss of rows that most people use, in all its verbs and dtypes."""
 
-    params = (["cross_entropy"], cases.VERBS, ["float32", "float64", "float16"], [10, 1000, 32_000])
+    params = (["cross_entropy"], cases.VERBS, ["float32", "float64", "float16"], [*cases.CLASSES, 32_000])
 
     time_rows = None
 
@@ -78,11 +78,11 @@ class CrossEntropy(Rows):
 class Overhead(Prepared):
     """A call on eight numbers is all overhead."""
 
-    params = (["huber", "binary_cross_entropy_with_logits", "cross_entropy"], cases.VERBS)
+    params = (list(cases.OFTEN), cases.VERBS)
     param_names = ("loss", "verb")
 
     def prepare(self, name: str, verb: str) -> Callable[[], Any]:
-        return cases.call(name, verb, 8 if name in cases.POINTWISE else (2, 4))
+        return cases.call(name, verb, cases.small(name))
 
     def time_overhead(self, *case: Any) -> None:
         self.call()
@@ -100,9 +100,7 @@ class Cuda(Prepared):
         if not cuda.is_available():
             raise NotImplementedError
         loss = fl.LOSSES[name]
-        host = timing.inputs(loss, size, "float32") if name in cases.POINTWISE else cases.rows(
-            loss, (size >> 10, 1 << 10), "float32")  # fmt: skip
-        arrays = [cuda.to_device(x) for x in host]
+        arrays = [cuda.to_device(x) for x in cases.inputs(name, cases.shape(name, size), "float32")]
 
         def once() -> None:
             loss.value_and_grad(*arrays)

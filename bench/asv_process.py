@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from . import cases
 
-SOME = ["huber", "binary_cross_entropy_with_logits", "cross_entropy"]
-
-
-def _shape(name: str) -> int | tuple[int, int]:
-    return 8 if name in cases.POINTWISE else (2, 4)
-
 
 class Import:
     """Each in a process of its own; asv takes the interpreter's start off."""
@@ -27,7 +21,7 @@ class Import:
 class FirstCall:
     """The first call of a process that has imported fastloss: Numba's start is part of it."""
 
-    params = (SOME, ["warm", "cold"])
+    params = (list(cases.OFTEN), ["warm", "cold"])
     param_names = ("loss", "cache")
     rounds = 1
     repeat = (3, 7, 10.0)
@@ -35,11 +29,11 @@ class FirstCall:
     timeout = 120
 
     def setup(self, name: str, cache: str) -> None:
-        cases.call(name, "value_and_grad", _shape(name))  # compiled and stored, for the warm one
+        cases.call(name, "value_and_grad", cases.small(name))  # compiled and stored, for the warm one
 
     def timeraw_first_call(self, name: str, cache: str) -> tuple[str, str]:
         off = "import os; os.environ['FASTLOSS_CACHE_DIR'] = 'off'\n" if cache == "cold" else ""
-        inputs = f"np.zeros({_shape(name)}, np.float32)"
+        inputs = f"np.zeros({cases.small(name)}, np.float32)"
         target = inputs if name in cases.POINTWISE else "np.zeros(2, np.int64)"
         prepare = f"import numpy as np, fastloss as fl\na, b = {inputs}, {target}"
         return f"fl.{name}.value_and_grad(a, b)", off + prepare
@@ -48,12 +42,12 @@ class FirstCall:
 class Memory:
     """The process's peak, Numba and its compiler included; two sizes show what the arrays add."""
 
-    params = (SOME, [1 << 10, 1 << 24])
+    params = (list(cases.OFTEN), [1 << 10, 1 << 24])
     param_names = ("loss", "size")
     timeout = 120
 
     def setup(self, name: str, size: int) -> None:
-        self.call = cases.call(name, "value_and_grad", size if name in cases.POINTWISE else (size >> 10, 1 << 10))
+        self.call = cases.call(name, "value_and_grad", cases.shape(name, size))
 
     def peakmem_value_and_grad(self, name: str, size: int) -> None:
         self.call()

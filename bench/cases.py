@@ -14,26 +14,42 @@ from . import timing
 POINTWISE = [name for name, loss in fl.LOSSES.items() if isinstance(loss, fl.Loss)]
 ROWS = [name for name, loss in fl.LOSSES.items() if not isinstance(loss, fl.Loss)]
 VERBS = ("value", "value_and_grad", "grad", "grad_and_hess")
+CLASSES = (10, 1000)
+OFTEN = ("huber", "binary_cross_entropy_with_logits", "cross_entropy")
+"""A cheap, a costly and a row loss, for what is not measured of all."""
+
+Shape = int | tuple[int, int]
 
 
-def call(
-    name: str, verb: str, shape: int | tuple[int, int], dtype: str = "float32", backend: str | None = None
-) -> Callable[[], Any]:
-    """One verb on arrays of `shape` (rows and classes for a loss of rows), compiled; derivatives go to given arrays."""
+def shape(name: str, size: int, classes: int = 1 << 10) -> Shape:
+    """Of so many elements; of a loss of rows in rows of so many classes."""
+    return size if name in POINTWISE else (max(2, size // classes), classes)
+
+
+def small(name: str) -> Shape:
+    """Eight numbers."""
+    return shape(name, 8, 4)
+
+
+def inputs(name: str, shape: Shape, dtype: str) -> list[Any]:
+    """Arrays of `shape` from inside the loss's domains."""
     loss = fl.LOSSES[name]
-    if isinstance(loss, fl.Loss):
-        inputs, wrt = timing.inputs(loss, int(np.prod(shape)), dtype), loss.wrt
-    else:
-        inputs, wrt = rows(loss, shape, dtype), (0,)
+    return timing.inputs(loss, shape, dtype) if isinstance(shape, int) else rows(loss, shape, dtype)
+
+
+def call(name: str, verb: str, shape: Shape, dtype: str = "float32", backend: str | None = None) -> Callable[[], Any]:
+    """One verb on arrays of `shape`, compiled; derivatives go to given arrays."""
+    loss, arrays = fl.LOSSES[name], inputs(name, shape, dtype)
+    wrt = loss.wrt if isinstance(loss, fl.Loss) else (0,)
     keywords: dict[str, Any] = {"backend": backend}
-    grads, hessians = (tuple(np.zeros_like(inputs[k]) for k in wrt) for _ in range(2))
+    grads, hessians = (tuple(np.zeros_like(arrays[k]) for k in wrt) for _ in range(2))
     grad, hess = (grads, hessians) if len(wrt) > 1 else (grads[0], hessians[0])
     if verb != "value":
         keywords["out"] = (grad, hess) if verb == "grad_and_hess" else grad
     run = loss if verb == "value" else getattr(loss, verb)
 
     def once() -> Any:
-        return run(*inputs, **keywords)
+        return run(*arrays, **keywords)
 
     once()
     once()  # the first call finds out what later ones know

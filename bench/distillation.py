@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,9 +9,8 @@ import numpy as np
 
 import fastloss as fl
 
-from . import frameworks, peers, row_peers, rows, timing
+from . import command, frameworks, row_peers, rows, timing
 from .bars import Bar, verdicts
-from .pointwise import spread
 
 PASS = 1.5  # the bar, against `c = a - b` on the two arrays of logits
 TEMPERATURE, ALPHA = 2.0, 0.5
@@ -46,13 +44,7 @@ def measure(classes: int, elements: int, dtype: str, libraries: Sequence[str], r
         "out": lambda: loss.value_and_grad(pred, teacher, target, **constants, out=out),
         "fresh": lambda: loss.value_and_grad(pred, teacher, target, **constants),
     }
-    calls |= {name: rival.call for name, rival in found.items() if rival.call}
-    times = timing.interleaved(calls, rounds=rounds)
-    return {
-        "loss": loss.name, "classes": classes, "rows": n, "dtype": dtype, "times": times,
-        "bandwidth": {"c = a - b": 3 * pred.nbytes / times["c = a - b"].median / 1e9},
-        "not_timed": {name: rival.reason for name, rival in found.items() if rival.reason},
-    }  # fmt: skip
+    return rows.record(loss, pred.shape, dtype, command.timed(calls, found, rounds), "c = a - b", 3 * pred.nbytes)
 
 
 def bars(record: dict[str, Any]) -> list[Bar]:
@@ -63,36 +55,26 @@ def bars(record: dict[str, Any]) -> list[Bar]:
 
 def report(records: Sequence[dict[str, Any]], libraries: Sequence[str]) -> str:
     """The table, and the bar for each number of classes."""
-    header = [records[0]["dtype"], "rows", "GB/s", "a - b", "out=", "/bare", "fresh", "/bare"]
-    for library in libraries:
-        header += [library, "/out=", "/fresh"]
-    lines = []
-    for r in records:
-        numbers = rows.cells(r, "c = a - b", ("out", "fresh"), libraries)
-        lines.append([f"{r['classes']} classes", str(r["rows"]), f"{r['bandwidth']['c = a - b']:.1f}", *numbers])
-    return timing.table(header, lines) + "\n" + verdicts([bar for r in records for bar in bars(r)])
+    table = rows.table(records, libraries, "c = a - b", "bare", {"out": "out=", "fresh": "fresh"})
+    return table + "\n" + verdicts([bar for r in records for bar in bars(r)])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__doc__, libraries=PEERS, rounds=9)
     parser.add_argument("--classes", default="1000,32000", help="numbers of classes, separated by commas")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--elements", type=int, default=1 << 25, help="logits of each model (default: 2**25)")
-    parser.add_argument("--peers", default=",".join(PEERS), help="libraries, separated by commas")
-    parser.add_argument("--rounds", type=int, default=9, help="samples of each call")
-    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
-    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
     options = parser.parse_args(argv)
     elements, rounds = (1 << 12, 2) if options.quick else (options.elements, options.rounds)
     timing.warn_if_busy()
-    libraries = peers.installed([name for name in options.peers.split(",") if name])
+    libraries = command.installed(options)
     sizes = [int(k) for k in options.classes.split(",")]
     records = [measure(k, elements, options.dtype, libraries, rounds) for k in sizes]
     print(timing.headline(timing.machine()))
     print(
         f"distillation.value_and_grad, temperature {TEMPERATURE:g}, alpha {ALPHA:g}, {elements} logits of each model;"
     )
-    print(spread(records) + "\n")
+    print(command.spread(records) + "\n")
     print(report(records, libraries))
     timing.write_json(options.json, records, what="distillation", temperature=TEMPERATURE, alpha=ALPHA)
     return 0

@@ -19,7 +19,7 @@ import numpy as np
 
 import fastloss as fl
 
-from . import frameworks, peers, row_peers, timing
+from . import command, frameworks, peers, row_peers, timing
 from .bars import Bar, verdicts
 from .pointwise import chosen
 from .rows import title
@@ -76,26 +76,12 @@ def equal(expected: Any, got: Any, dtype: str) -> str:
 
 
 def ready(
-    setups: Mapping[str, Callable[[], Call]], differs: Callable[[Any], str]
+    title: str, setups: Mapping[str, Callable[[], Call]], differs: Callable[[Any], str]
 ) -> tuple[dict[str, Call], dict[str, str]]:
-    """The libraries' calls; and of those that there are not, why: what they raise, or how their results differ."""
-    calls, reasons = {}, {}
-    for library, setup in setups.items():
-        try:
-            call = setup()
-            why = differs(call())
-        except Exception as error:  # whatever a library raises, the others are still to be timed
-            why = told(error)
-        if why:
-            reasons[library] = why
-        else:
-            calls[library] = call
-    return calls, reasons
-
-
-def told(error: Exception) -> str:
-    """What is wrong, in one line."""
-    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+    """The libraries' calls that agree; and why the others do not."""
+    found = peers.compared(title, setups, lambda library, got: differs(got))
+    return ({name: rival.call for name, rival in found.items() if rival.call},
+            {name: rival.reason for name, rival in found.items() if rival.reason})  # fmt: skip
 
 
 def measure(
@@ -105,7 +91,7 @@ def measure(
     """One loss beside the card's copy and the libraries; `moved` are the bytes of both."""
     value, _ = mine()
     expected = value.clone(), out.clone()
-    calls, reasons = ready(setups, lambda got: equal(expected, got, dtype))
+    calls, reasons = ready(f"{name}, {subject}", setups, lambda got: equal(expected, got, dtype))
     expected = ()  # the memory is wanted
     times = interleaved({"fastloss": mine, "copy": floor, **calls}, rounds)
     rates = {k: n / times[k].median / 1e9 for k, n in zip(("fastloss", "copy"), moved, strict=True)}
@@ -120,11 +106,11 @@ def pointwise(loss: fl.Loss, size: int, dtype: str, rounds: int) -> dict[str, An
     host = timing.inputs(loss, min(size, 1 << 20), np.float32)
     arrays = [torch.from_numpy(x).cuda().repeat(size // len(x)).to(kind) for x in host]
     out, width = torch.empty_like(arrays[0]), arrays[0].element_size()
-    forward = peers.torch_mean(loss)
-    setups = {
-        "torch": lambda: frameworks.backward(forward, arrays, loss.wrt),
-        "torch.compile": lambda: frameworks.backward(frameworks.compiled(forward), arrays, loss.wrt),
-    }
+    setups: dict[str, Callable[[], Call]] = {}
+    if "torch" in peers.PEERS.get(loss.name, {}):
+        forward = peers.torch_mean(loss)
+        setups["torch"] = lambda: frameworks.backward(forward, arrays, loss.wrt)
+        setups["torch.compile"] = lambda: frameworks.backward(frameworks.compiled(forward), arrays, loss.wrt)
     plain = [x.detach() for x in arrays]
     return measure(
         loss.name, f"{size:,} elements", dtype, lambda: loss.value_and_grad(*plain, out=out, check=False), out,
@@ -172,7 +158,7 @@ def launches(rounds: int) -> dict[str, Any]:
         "torch.compile": lambda: frameworks.backward(frameworks.compiled(forward), (x.clone(), y)),
     }
     expected = mine["fastloss"]()
-    calls, reasons = ready(setups, lambda got: equal(expected, got, "float32"))
+    calls, reasons = ready("a call on 8 numbers", setups, lambda got: equal(expected, got, "float32"))
     times = {}
     for name, call in (mine | calls).items():
         samples = []
@@ -268,14 +254,11 @@ def cases(options: argparse.Namespace) -> Iterable[tuple[str, Callable[[], dict[
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__doc__, rounds=5)
     parser.add_argument("--losses", help="pointwise losses of two inputs, separated by commas (default: all such)")
     parser.add_argument("--classes", default="1000,32000,131072", help="numbers of classes, by commas")
     parser.add_argument("--dtype", default="float32,bfloat16", help="of float32, bfloat16, separated by commas")
     parser.add_argument("--size", type=int, default=1 << 28, help="elements (default: 2**28)")
-    parser.add_argument("--rounds", type=int, default=5, help="samples of each call")
-    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
-    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
     options = parser.parse_args(argv)
     try:
         import torch
@@ -288,7 +271,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             records.append(case())
         except Exception as error:  # the other cases are still to be measured
-            failed[name] = told(error)
+            failed[name] = peers.told(error)
         timing.write_json(options.json, records, what="gpu", card=card(), failed=failed)
         torch.cuda.empty_cache()
     print(timing.headline(timing.machine()), card(), report(records), sep="\n")

@@ -17,9 +17,8 @@ import numpy as np
 
 import fastloss as fl
 
-from . import frameworks, memory, peers, row_peers, rows, timing
+from . import command, frameworks, memory, row_peers, rows, timing
 from .bars import Bar, verdicts
-from .pointwise import spread
 
 PRODUCTS = 1.15  # the bar, against the three products
 PEERS = ("torch",)
@@ -94,12 +93,8 @@ def measure(shape: Shape, chunks: Sequence[int], libraries: Sequence[str], round
     found = row_peers.rivals("linear_cross_entropy", setups, expected, "float32")
     del expected
     calls: dict[str, Callable[[], Any]] = {f"products {k}": products(*arrays[:2], k) for k in (n, *chunks) if k <= n}
-    calls |= {name: rival.call for name, rival in found.items() if rival.call}
-    return {
-        "loss": "linear_cross_entropy", "shape": shape, "dtype": "float32", "chunks": list(chunks),
-        "times": timing.interleaved(calls, rounds=rounds),
-        "not_timed": {name: rival.reason for name, rival in found.items() if rival.reason},
-    }  # fmt: skip
+    about = {"loss": "linear_cross_entropy", "shape": shape, "dtype": "float32", "chunks": list(chunks)}
+    return {**about, **command.timed(calls, found, rounds)}
 
 
 def bars(record: dict[str, Any]) -> list[Bar]:
@@ -179,13 +174,9 @@ def memory_report(records: Sequence[dict[str, Any]], shape: Shape) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.parser(__doc__, libraries=PEERS, rounds=3, of="call, after as many uncounted ones")
     parser.add_argument("--shape", default="4096,1024,32000", help="rows, width, classes (default: 4096,1024,32000)")
     parser.add_argument("--chunks", help="rows per chunk, separated by commas (default: 64,256,1024,4096)")
-    parser.add_argument("--peers", default=",".join(PEERS), help="libraries, separated by commas")
-    parser.add_argument("--rounds", type=int, default=3, help="samples of each call, after as many uncounted ones")
-    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
-    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     n, d, classes = (int(k) for k in ("64,16,100" if options.quick else options.shape).split(","))
@@ -197,11 +188,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     default = "16,64" if options.quick else "64,256,1024,4096"
     chunks = [int(k) for k in (options.chunks or default).split(",")]
     timing.warn_if_busy()
-    libraries = peers.installed([name for name in options.peers.split(",") if name])
+    libraries = command.installed(options)
     used = [peaks(name, shape) for name in ("fastloss", *(f"chunk={k}" for k in chunks), "plain", *libraries)]
     record = measure(shape, chunks, libraries, rounds)
     print(timing.headline(timing.machine()))
-    print(f"{n} rows of width {d}, {classes} classes, float32; {spread([record])}\n")
+    print(f"{n} rows of width {d}, {classes} classes, float32; {command.spread([record])}\n")
     print(report(record) + "\n\n" + memory_report(used, shape))
     timing.write_json(options.json, [record], what="linear", memory=used)
     return 0

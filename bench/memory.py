@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import timing
+from . import command, timing
 from .bars import Bar, verdicts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -120,12 +120,9 @@ def bars(records: Sequence[dict[str, Any]]) -> list[Bar]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.parser(__doc__, libraries=CASES[2:])
     parser.add_argument("--size", type=int, default=1 << 24, help="elements (default: 2**24)")
     parser.add_argument("--losses", default="squared_error,huber,binary_cross_entropy_with_logits,poisson")
-    parser.add_argument("--peers", default=",".join(CASES[2:]), help="libraries, separated by commas")
-    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
-    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.child:
@@ -135,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .pointwise import chosen
 
     size = 1 << 16 if options.quick else options.size
-    libraries = peers.installed([name for name in options.peers.split(",") if name])
+    libraries = command.installed(options)
     records, rows = [], []
     for loss in chosen(options.losses):
         for case in (*CASES[:2], *(p for p in libraries if p in peers.PEERS.get(loss.name, {}))):

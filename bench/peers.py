@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from .frameworks import Call, backward, compiled, jitted
 from .timing import thread_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -219,21 +220,31 @@ def rivals(loss: Loss, inputs: Sequence[NDArray[Any]], libraries: Sequence[str])
     """The peers that have this loss, each compared with fastloss on these very inputs before anything is timed."""
     with np.errstate(all="ignore"):
         expected = loss.value_and_grad(*inputs, check=False)
-    result = {}
-    for library in libraries:
-        setup = PEERS.get(loss.name, {}).get(library)
-        if setup is None:
-            continue
+    known = PEERS.get(loss.name, {})
+    setups = {library: partial(known[library], loss, inputs) for library in libraries if library in known}
+    return compared(loss.name, setups, lambda library, got: disagreement(loss, library, expected, got, inputs[0].dtype))
+
+
+def compared(
+    title: str, setups: Mapping[str, Callable[[], Any]], differs: Callable[[str, Any], str]
+) -> dict[str, Rival]:
+    """Each library's call, or why there is none: what it raises, or how its result differs; both are told."""
+    found = {}
+    for library, setup in setups.items():
         try:
-            call = setup(loss, inputs)
-            difference = disagreement(loss, library, expected, call(), inputs[0].dtype)
-        except Exception as error:  # whatever a foreign library raises: it is reported, and the others go on
-            result[library] = Rival(None, f"n/a: {type(error).__name__}: {(str(error) or '-').splitlines()[0][:100]}")
-        else:
-            result[library] = Rival(None, difference) if difference else Rival(call)
-        if result[library].reason:
-            print(f"{loss.name}, {library}: not timed: {result[library].reason}")
-    return result
+            call = setup()
+            why = differs(library, call())
+        except Exception as error:  # whatever a foreign library raises: the others go on
+            why = told(error)
+        found[library] = Rival(None, why) if why else Rival(call)
+        if why:
+            print(f"{title}, {library}: not timed: {why}")
+    return found
+
+
+def told(error: Exception) -> str:
+    """What a library has raised, in one line."""
+    return f"{type(error).__name__}: {(str(error) or '-').splitlines()[0][:100]}"
 
 
 def disagreement(loss: Loss, library: str, expected: Any, got: Any, dtype: Any) -> str:

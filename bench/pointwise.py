@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Callable, Sequence
 from types import FunctionType, ModuleType
@@ -12,7 +11,7 @@ import numpy as np
 
 import fastloss as fl
 
-from . import peers, timing
+from . import command, peers, timing
 from .bars import Bar, verdicts
 from .timing import Timing
 
@@ -74,16 +73,14 @@ def measure(loss: fl.Loss, size: int, dtype: Any, libraries: Sequence[str], roun
     }
     if loss.checks:
         calls["unchecked"] = lambda: loss.value_and_grad(*arrays, out=out, check=False)
-    calls |= {name: rival.call for name, rival in rivals.items() if rival.call}
-    times = timing.interleaved(calls, rounds=rounds)
+    record = command.timed(calls, rivals, rounds)
     return {
         "loss": loss.name,
         "group": group(loss),
         "size": size,
         "dtype": np.dtype(dtype).name,
-        "times": times,
-        "bandwidth": timing.bandwidth(times, arrays[0].nbytes),
-        "not_timed": {name: rival.reason for name, rival in rivals.items() if rival.reason},
+        "bandwidth": timing.bandwidth(record["times"], arrays[0].nbytes),
+        **record,
     }
 
 
@@ -112,58 +109,27 @@ def report(records: Sequence[dict[str, Any]], libraries: Sequence[str]) -> str:
         mine = [r for r in records if r["group"] == kind]
         if not mine:
             continue
-        header = [title, "a - b", "out=", "/bare", "unchecked", "/bare", "fresh", "/bare"]
-        rows = []
-        for record in mine:
-            rows.append(_row(record, libraries))
-        for library in libraries:
-            header += [library, "/out=", "/fresh"]
+        header = [title, "a - b", "out=", "/bare", "unchecked", "/bare", "fresh", "/bare", *command.header(libraries)]
+        rows = [[r["loss"], *command.cells(r, "c = a - b", ("out", "unchecked", "fresh"), libraries)] for r in mine]
         parts.append(timing.table(header, rows))
         parts.append(verdicts([bar for r in mine for bar in bars(r)]))
     return "\n\n".join(part for part in parts if part)
 
 
-def _row(record: dict[str, Any], libraries: Sequence[str]) -> list[str]:
-    times: dict[str, Timing] = record["times"]
-    bare = times["c = a - b"].median
-    row = [record["loss"], str(times["c = a - b"])]
-    for way in ("out", "unchecked", "fresh"):
-        row += [str(times[way]), f"{times[way].median / bare:.2f}"] if way in times else ["-", "-"]
-    for library in libraries:
-        if library in times:
-            t = times[library]
-            row += [str(t), f"{t.median / times['out'].median:.1f}", f"{t.median / times['fresh'].median:.1f}"]
-        else:
-            row += ["n/a" if library in record["not_timed"] else "-", "", ""]
-    return row
-
-
-def spread(records: Sequence[dict[str, Any]]) -> str:
-    """The widest interquartile range seen: how far to trust the medians."""
-    wide = [((t.high - t.low) / t.median, r["loss"], name) for r in records for name, t in r["times"].items()]
-    width, loss, name = max(wide)
-    typical = np.median([w for w, *_ in wide])
-    return f"interquartile range / median: {typical:.1%} typical, {width:.0%} widest ({loss}, {name})"
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__doc__, libraries=peers.LIBRARIES, rounds=9)
     parser.add_argument("--size", type=int, default=1 << 25, help="elements (default: 2**25)")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--losses", help="names, separated by commas (default: all)")
-    parser.add_argument("--peers", default=",".join(peers.LIBRARIES), help="libraries, separated by commas")
-    parser.add_argument("--rounds", type=int, default=9, help="samples of each call")
-    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
-    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
     options = parser.parse_args(argv)
     size, rounds = (1 << 12, 2) if options.quick else (options.size, options.rounds)
     timing.warn_if_busy()
-    libraries = peers.installed([name for name in options.peers.split(",") if name])
+    libraries = command.installed(options)
     records = [measure(loss, size, options.dtype, libraries, rounds) for loss in chosen(options.losses)]
     print(timing.headline(timing.machine()))
     widths = {name: np.median([r["bandwidth"][name] for r in records]) for name in timing.STREAMS}
     print(", ".join(f"{name}: {gbs:.1f} GB/s" for name, gbs in widths.items()))
-    print(f"value_and_grad of {size} elements, {options.dtype}; {spread(records)}\n")
+    print(f"value_and_grad of {size} elements, {options.dtype}; {command.spread(records)}\n")
     print(report(records, libraries))
     timing.write_json(options.json, records, what="pointwise")
     return 0

@@ -9,7 +9,6 @@ what limits it.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 
 import fastloss as fl
 
-from . import pointwise, rows, timing
+from . import command, pointwise, rows, timing
 
 CACHED, CACHED_ROWS = 1 << 14, 1 << 16
 """Elements of the larger size, pointwise and in rows, whose calls cost more: 192 and 512 KiB of float32."""
@@ -124,13 +123,10 @@ HEADER = ("loss", "dtype", "bytes", "from memory, ns", "GB/s", "share of the bar
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.parser(__doc__, rounds=9)
     parser.add_argument("--losses", help="names, separated by commas (default: all)")
     parser.add_argument("--classes", default="10,100,1000,32000,128256", help="numbers of classes, by commas")
     parser.add_argument("--dtype", default="float32,bfloat16", help="of the rows, separated by commas")
-    parser.add_argument("--rounds", type=int, default=9, help="samples of each call")
-    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
-    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
     options = parser.parse_args(argv)
     rounds = 2 if options.quick else options.rounds
     timing.warn_if_busy()

@@ -119,18 +119,9 @@ def rivals(
 
     scikit-learn's gradient is that of the sum of `summed` rows. It need not divide, which favours it.
     """
-    result = {}
-    for library, setup in setups.items():
-        try:
-            call = setup()
-            difference = disagreement(expected, call(), dtype, summed if library in peers.SUMMED else 1)
-        except Exception as error:  # whatever a foreign library raises: it is reported, and the others go on
-            result[library] = Rival(None, f"n/a: {type(error).__name__}: {(str(error) or '-').splitlines()[0][:100]}")
-        else:
-            result[library] = Rival(None, difference) if difference else Rival(call)
-        if result[library].reason:
-            print(f"{title}, {library}: not timed: {result[library].reason}")
-    return result
+    return peers.compared(
+        title, setups, lambda library, got: disagreement(expected, got, dtype, summed if library in peers.SUMMED else 1)
+    )
 
 
 def disagreement(expected: tuple[Any, Any], got: tuple[Any, Any], dtype: str, divisor: int = 1) -> str:

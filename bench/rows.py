@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import fastloss as fl
 
-from . import peers, timing
+from . import command, timing
 from .bars import Bar, verdicts
-from .pointwise import spread
 from .row_peers import LACK_BFLOAT16, PEERS, rivals
 from .timing import Timing
 
@@ -63,13 +61,16 @@ def measure(classes: int, elements: int, dtype: str, libraries: Sequence[str], r
         "out": lambda: loss.value_and_grad(z, y, out=out),
         "fresh": lambda: loss.value_and_grad(z, y),
     }
-    calls |= {name: rival.call for name, rival in found.items() if rival.call}
-    times = timing.interleaved(calls, rounds=rounds)
-    return {
-        "loss": loss.name, "classes": classes, "rows": rows, "dtype": dtype, "times": times,
-        "bandwidth": {"c = a": 2 * z.nbytes / times["c = a"].median / 1e9},
-        "not_timed": {name: rival.reason for name, rival in found.items() if rival.reason},
-    }  # fmt: skip
+    return record(loss, z.shape, dtype, command.timed(calls, found, rounds), "c = a", 2 * z.nbytes)
+
+
+def record(
+    loss: Any, shape: tuple[int, int], dtype: str, timed: dict[str, Any], bare: str, moved: int
+) -> dict[str, Any]:
+    """A record of times; `moved` are the bytes that the bare pass reads and writes."""
+    rate = moved / timed["times"][bare].median / 1e9
+    about = {"loss": loss.name, "classes": shape[1], "rows": shape[0], "dtype": dtype}
+    return {**about, "bandwidth": {bare: rate}, **timed}
 
 
 def bars(record: dict[str, Any]) -> list[Bar]:
@@ -92,52 +93,39 @@ def bars(record: dict[str, Any]) -> list[Bar]:
     return found
 
 
-def cells(record: dict[str, Any], bare: str, ways: Sequence[str], libraries: Sequence[str]) -> list[str]:
-    """The bare pass, fastloss's ways with their ratio to it, the libraries with their ratio to fastloss."""
-    times: dict[str, Timing] = record["times"]
-    row = [str(times[bare])]
-    for way in ways:
-        row += [str(times[way]), f"{times[way].median / times[bare].median:.2f}"] if way in times else ["n/a", ""]
-    for library in libraries:
-        if library in times:
-            t = times[library].median
-            row += [str(times[library]), f"{t / times['out'].median:.1f}", f"{t / times['fresh'].median:.1f}"]
-        else:
-            row += ["n/a" if library in record["not_timed"] else "-", "", ""]
-    return row
+def table(
+    records: Sequence[dict[str, Any]], libraries: Sequence[str], bare: str, called: str, ways: Mapping[str, str]
+) -> str:
+    """One dtype's table: a line for each number of classes, the bare pass under the name that it is called by."""
+    columns = [title for way in ways.values() for title in (way, f"/{called}")]
+    lines = []
+    for r in records:
+        numbers = command.cells(r, bare, ways, libraries)
+        lines.append([f"{r['classes']} classes", str(r["rows"]), f"{r['bandwidth'][bare]:.1f}", *numbers])
+    return timing.table([records[0]["dtype"], "rows", "GB/s", called, *columns, *command.header(libraries)], lines)
 
 
 def report(records: Sequence[dict[str, Any]], libraries: Sequence[str]) -> str:
     """One dtype's table, and its bars."""
-    header = [records[0]["dtype"], "rows", "GB/s", "copy", "out=", "/copy", "fresh", "/copy", "in place", "/copy"]
-    for library in libraries:
-        header += [library, "/out=", "/fresh"]
-    rows = []
-    for r in records:
-        numbers = cells(r, "c = a", ("out", "fresh", "in place"), libraries)
-        rows.append([f"{r['classes']} classes", str(r["rows"]), f"{r['bandwidth']['c = a']:.1f}", *numbers])
+    ways = {"out": "out=", "fresh": "fresh", "in place": "in place"}
     held = verdicts([bar for r in records for bar in bars(r)])
-    return timing.table(header, rows) + ("\n" + held if held else "")
+    return table(records, libraries, "c = a", "copy", ways) + ("\n" + held if held else "")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__doc__, libraries=PEERS, rounds=9)
     parser.add_argument("--classes", default="10,100,1000,32000,128256", help="numbers of classes, by commas")
     parser.add_argument("--dtype", default="float32,bfloat16", help=f"of {', '.join(DTYPES)}, separated by commas")
     parser.add_argument("--elements", type=int, default=1 << 25, help="logits in all (default: 2**25)")
-    parser.add_argument("--peers", default=",".join(PEERS), help="libraries, separated by commas")
-    parser.add_argument("--rounds", type=int, default=9, help="samples of each call")
-    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
-    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
     options = parser.parse_args(argv)
     elements, rounds = (1 << 12, 2) if options.quick else (options.elements, options.rounds)
     timing.warn_if_busy()
-    libraries = peers.installed([name for name in options.peers.split(",") if name])
+    libraries = command.installed(options)
     sizes = [int(k) for k in options.classes.split(",")]
     by_dtype = {d: [measure(k, elements, d, libraries, rounds) for k in sizes] for d in options.dtype.split(",")}
     records = [r for found in by_dtype.values() for r in found]
     print(timing.headline(timing.machine()))
-    print(f"cross_entropy.value_and_grad of {elements} logits; {spread(records)}\n")
+    print(f"cross_entropy.value_and_grad of {elements} logits; {command.spread(records)}\n")
     print("\n\n".join(report(found, libraries) for found in by_dtype.values()))
     timing.write_json(options.json, records, what="rows")
     return 0

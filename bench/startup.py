@@ -10,7 +10,6 @@ NumPy and Numba, load one trivial kernel (`c[i] = a[i] - b[i]`, compiled ahead) 
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -24,7 +23,7 @@ import numpy as np
 
 import fastloss as fl
 
-from . import peers, timing
+from . import command, peers, timing
 from .bars import Bar, verdicts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -141,15 +140,13 @@ def bars(records: Sequence[dict[str, Any]]) -> list[Bar]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9, help="fresh processes of each kind")
-    parser.add_argument("--peers", default="numpy,torch,jax,sklearn", help="libraries, separated by commas")
-    parser.add_argument("--quick", action="store_true", help="a tiny run that shows that everything works")
-    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
+    parser = command.parser(
+        __doc__, libraries=("numpy", "torch", "jax", "sklearn"), rounds=9, of="kind, each in a fresh process"
+    )
     options = parser.parse_args(argv)
     rounds = 1 if options.quick else options.rounds
     timing.warn_if_busy()
-    libraries = peers.installed([name for name in options.peers.split(",") if name])
+    libraries = command.installed(options)
 
     kinds = {"serial": 8} if options.quick else {"serial": 8, "parallel": 1 << 17}
     median = starts(rounds, kinds)

@@ -12,7 +12,7 @@ import numpy as np
 
 import fastloss as fl
 
-from . import peers, timing
+from . import command, peers, timing
 from .available import available
 from .bars import Bar, verdicts
 from .pointwise import chosen
@@ -136,20 +136,14 @@ def swept(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__doc__, libraries=DEFAULT, rounds=7, of=f"call; beyond {LONG} elements {FEW} at most")
     parser.add_argument("--max", type=timing.count, default=1 << 24, help="largest number of elements (default: 2**24)")
     parser.add_argument("--step", type=int, default=2, help="every how many powers of two (default: 2)")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--losses", help="names, separated by commas (default: all)")
-    parser.add_argument("--peers", default=",".join(DEFAULT), help="libraries, separated by commas")
-    parser.add_argument(
-        "--rounds", type=int, default=7, help=f"samples of each call; beyond {LONG} elements {FEW} at most"
-    )
-    parser.add_argument("--quick", action="store_true", help="a tiny run that only shows that everything works")
-    parser.add_argument("--json", metavar="FILE", help="write the records and the machine's description")
     options = parser.parse_args(argv)
     timing.warn_if_busy()
-    libraries = peers.installed([name for name in options.peers.split(",") if name])
+    libraries = command.installed(options)
     records: list[dict[str, Any]] = []
     left_out: list[str] = []
     for loss in chosen(options.losses):

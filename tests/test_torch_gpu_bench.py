@@ -127,7 +127,7 @@ def test_everything_is_measured(gpu: Any, tmp_path: Path, capsys: pytest.Capture
     for dtype in ("float32", "bfloat16"):
         found = records[f"cross_entropy, {dtype}, 1000 classes, {dtype}"]
         assert {*found["times"]} == {"fastloss", "copy", "torch", "liger"}
-        assert found["not_timed"]["torch.compile"] == "AssertionError: "
+        assert found["not_timed"]["torch.compile"] == "AssertionError: -"
         assert "No module named" in found["not_timed"]["quack"]
         assert {*records[f"huber, 1,048,576 elements, {dtype}"]["times"]} == {"fastloss", "copy", "torch"}
     small = records["huber, a call on 8 numbers, float32"]

@@ -18,7 +18,6 @@ from bench import cases, peers, row_peers, timing
 from bench import rows as row_inputs
 
 SIZE = int(os.environ.get("FASTLOSS_BENCH_SIZE", 1 << 20))
-CLASSES = [10, 1000]
 # torch.compile takes seconds for each case: `bench.pointwise` and `bench.rows` have it.
 LIBRARIES = [name for name in peers.LIBRARIES if name != "torch.compile"]
 
@@ -30,20 +29,20 @@ def test_pointwise(benchmark: Any, name: str, verb: str) -> None:
     benchmark(cases.call(name, verb, SIZE))
 
 
-@pytest.mark.parametrize("classes", CLASSES)
+@pytest.mark.parametrize("classes", cases.CLASSES)
 @pytest.mark.parametrize("name", cases.ROWS)
 def test_rows(benchmark: Any, name: str, classes: int) -> None:
     benchmark.group = f"{name}, {classes} classes"
-    benchmark(cases.call(name, "value_and_grad", (max(2, SIZE // classes), classes)))
+    benchmark(cases.call(name, "value_and_grad", cases.shape(name, SIZE, classes)))
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("name", cases.POINTWISE)
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [(n, library) for n in cases.POINTWISE for library in LIBRARIES if library in peers.PEERS.get(n, {})],
+)
 def test_peer(benchmark: Any, name: str, library: str) -> None:
     """Beside `value_and_grad` of the same loss; compared with it before it is timed."""
     pytest.importorskip(peers.MODULES[library])
-    if library not in peers.PEERS[name]:
-        pytest.skip("this library does not have it")
     benchmark.group = f"{name}, {SIZE} elements"
     rival = peers.rivals(fl.LOSSES[name], timing.inputs(fl.LOSSES[name], SIZE, np.float32), [library])[library]
     assert rival.call is not None, rival.reason
@@ -51,10 +50,10 @@ def test_peer(benchmark: Any, name: str, library: str) -> None:
 
 
 @pytest.mark.parametrize("library", [name for name in row_peers.PEERS if name in LIBRARIES])
-@pytest.mark.parametrize("classes", CLASSES)
+@pytest.mark.parametrize("classes", cases.CLASSES)
 def test_row_peer(benchmark: Any, classes: int, library: str) -> None:
     pytest.importorskip(peers.MODULES[library])
-    n = max(2, SIZE // classes)
+    n, _ = cases.shape("cross_entropy", SIZE, classes)
     scores, labels = row_inputs.logits(n, classes, "float32"), row_inputs.labels(n, classes)
     benchmark.group = f"cross_entropy, {classes} classes"
     expected = fl.cross_entropy.value_and_grad(scores, labels)
