@@ -36,10 +36,10 @@ def found_libraries(records: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name for name in plots.LOOKS if any(name in r["times"] for r in records)]
 
 
-def times_as_many(record: Mapping[str, Any], libraries: Sequence[str], own: str = "out") -> list[str]:
+def times_as_many(record: Mapping[str, Any], libraries: Sequence[str]) -> list[str]:
     """How many times fastloss's own time each library takes."""
     times = record["times"]
-    return [f"{times[n].median / times[own].median:.1f}" if n in times else "-" for n in libraries]
+    return [f"{times[n].median / times['out'].median:.1f}" if n in times else "-" for n in libraries]
 
 
 def where(results: Results, what: str) -> str:

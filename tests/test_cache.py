@@ -336,7 +336,7 @@ def test_folders_below_must_not_be_others(below: str, tmp_path: Path, monkeypatc
         assert not list(tmp_path.rglob("e*"))
 
 
-def test_homes_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_homes_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.warns(RuntimeWarning, match="FASTLOSS_CACHE_DIR='~nosuchuser/x' is of no use"):
         assert find(monkeypatch, FASTLOSS_CACHE_DIR="~nosuchuser/x") is None
 

@@ -14,7 +14,6 @@ import fastloss as fl
 
 P = np.array([0.5, 2.0, -1.0], "f4")
 T = np.array([0.0, 1.0, 1.0], "f4")
-PM = np.array([-1.0, 1.0, 1.0], "f4")
 
 
 def bad(at: int, value: float) -> Any:

@@ -295,7 +295,7 @@ def test_the_callers_stream(name: str, rng: np.random.Generator) -> None:
     agree(library, found, expected, "f8")
 
 
-def test_graphs(torch: Any, rng: np.random.Generator) -> None:
+def test_graphs(torch: Any) -> None:
     x = torch.randn(64, 1_000, device="cuda")
     labels = torch.randint(0, 1_000, (64,), device="cuda")
     weight = torch.rand(64, device="cuda")

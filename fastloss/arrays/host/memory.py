@@ -118,20 +118,16 @@ def overlaps_itself(a: NDArray[Any]) -> bool:
     return False
 
 
-def check_output(
-    loss: str, a: Any, dtype: Any, shape: tuple[int, ...], others: Sequence[Any], what: str = "out"
-) -> None:
+def check_output(loss: str, a: Any, dtype: Any, shape: tuple[int, ...], others: Sequence[Any]) -> None:
     """Raise unless `a` is an array of this dtype and shape that can be written to, and overlaps none of `others`."""
     if type(a) not in (np.ndarray, np.memmap):
-        raise TypeError(f"{loss}: {what} is {named(a)}, expected a NumPy array")
+        raise TypeError(f"{loss}: out is {named(a)}, expected a NumPy array")
     if a.dtype != dtype or a.shape != shape:
-        raise ValueError(
-            f"{loss}: {what} has dtype {a.dtype} and shape {a.shape}, expected {np.dtype(dtype)} and {shape}"
-        )
+        raise ValueError(f"{loss}: out has dtype {a.dtype} and shape {a.shape}, expected {np.dtype(dtype)} and {shape}")
     if not a.flags.writeable or overlaps_itself(a):
-        raise ValueError(f"{loss}: {what} is read-only, or some of its elements are one and the same")
+        raise ValueError(f"{loss}: out is read-only, or some of its elements are one and the same")
     if any(overlap(a, other) for other in others):
-        raise ValueError(f"{loss}: the arrays of {what} overlap each other")
+        raise ValueError(f"{loss}: the arrays of out overlap each other")
 
 
 def overlapped(loss: str, name: str, first: str) -> ValueError:
