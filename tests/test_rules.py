@@ -206,6 +206,16 @@ def test_imports_run_downwards_inside(folder: str) -> None:
     assert {*against(folder)} == {line for line in AGAINST if line.startswith(f"{folder}/")}
 
 
+def test_every_family_is_imported() -> None:
+    """A module whose losses are in no registry would be forgotten by every test that goes through it."""
+    defines = {
+        p.stem
+        for p in (ROOT / "losses").glob("*.py")
+        if re.search(r"^@(pointwise|rowwise|pairwise)", p.read_text("utf-8"), re.M)
+    }
+    assert defines == set(fl.losses.FAMILIES)
+
+
 def test_no_circle_of_imports() -> None:
     """Not even of those that annotations alone need."""
     files = {name: path for name, path in NAMES.items() if path.name != "__init__.py"}

@@ -1,9 +1,8 @@
-"""What is computed: the definitions, a module a family, in plain Python. All modules here are imported but `names`."""
+"""What is computed: the definitions, a module a family, in plain Python."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from pkgutil import iter_modules
 
 ALIASES = {
     "aft_extreme": "accelerated_failure_time_extreme",
@@ -53,6 +52,11 @@ ALIASES = {
 }
 """The usual short names of losses. There is no "l2": to some it is the squared error, to others half of it."""
 
-for _module in iter_modules(__path__, f"{__name__}."):
-    if _module.name != f"{__name__}.names":  # imported where a name is not found
-        import_module(_module.name)
+FAMILIES = (
+    "binary", "distances", "distillation", "divergence", "embedding", "emphasis", "focal", "likelihood", "margins",
+    "multiclass", "regression", "robust", "smooth_margins", "soft", "survival", "uncertainty",
+)  # fmt: skip
+"""The modules that have losses. A list, because to go through the folder takes 1.5 ms of each import."""
+
+for _family in FAMILIES:
+    import_module(f"{__name__}.{_family}")
