@@ -1,9 +1,10 @@
-"""Kernels compiled by the tests go to a cache of their own, shared with the subprocesses that tests start."""
+"""Which cases run: a few of each kind, or with --full all of them; and the kernels' cache, which is the tests' own."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,17 @@ import pytest
 import fastloss as fl
 from fastloss.kernels import disk
 
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="every case: those too that tests/README.md calls the rest")
+
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "full: a case of the rest, which runs with --full or when a test is named by ::")
+    config.stash[LEFT_OUT] = 0
+    # Subprocesses that tests start share the kernels.
     cache = getattr(config, "cache", None)
     if cache is not None:
         kernels = cache.mkdir("kernels")
@@ -22,6 +32,33 @@ def pytest_configure(config: pytest.Config) -> None:
     # Tests that start `python tools/...` must find the package that is tested, installed or not.
     paths = [str(Path(fl.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("full") or any("::" in argument for argument in config.args):
+        return
+    rest = [item for item in items if item.get_closest_marker("full")]
+    items[:] = [item for item in items if not item.get_closest_marker("full")]
+    config.hook.pytest_deselected(items=rest)
+    config.stash[LEFT_OUT] = len(rest)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of pytest-xdist tells its count to the one that reports."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left out"] = session.config.stash[LEFT_OUT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    node.config.stash[LEFT_OUT] = max(node.config.stash[LEFT_OUT], node.workeroutput.get("left out", 0))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash[LEFT_OUT]:
+        terminalreporter.write_line(f"left out: {config.stash[LEFT_OUT]:,} cases, which `pytest --full` runs, too")
 
 
 @pytest.fixture

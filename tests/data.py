@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 import fastloss as fl
+from fastloss.arrays import evaluate, evaluate_rows
+from fastloss.define.keywords import GRAD, HESS, VALUE, Options
 
 NAMES = [name for name, loss in fl.LOSSES.items() if isinstance(loss, fl.Loss)]
 ROWS = [name for name, loss in fl.LOSSES.items() if isinstance(loss, fl.RowLoss)]
@@ -21,10 +24,50 @@ REPRESENTATIVE = [
 ]
 """One loss of each kind that the templates and the dispatch treat differently."""
 
+EACH_KIND = [
+    "cross_entropy",
+    "multiclass_hinge",  # a maximum that depends on the label
+    "multiclass_hinge_sum",  # a second sum
+    "kl_divergence",  # two scores, no maximum, a domain
+    "soft_distillation",  # two maxima
+    "multilabel_margin",  # pairs of scores
+]
+"""The same of row losses."""
+
+
+def some(values: Iterable[Any], few: Collection[Any], *, tuples: bool = False) -> list[Any]:
+    """All values for `parametrize`, of which those beside `few` run with `--full` alone.
+
+    A tuple is a value for each of several names, unless the values are `tuples`.
+    """
+    values = list(values)
+    strange = [value for value in few if value not in values]
+    assert not strange, f"not among the values: {strange}"
+    return [value if value in few else rest((value,) if tuples else value) for value in values]
+
+
+def rest(value: Any) -> Any:
+    """One value, or those of several names, that runs with `--full` alone."""
+    if hasattr(value, "marks"):
+        return pytest.param(*value.values, marks=[*value.marks, pytest.mark.full], id=value.id)
+    return pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.full)
+
 
 def draw(loss: fl.Loss, shape: int | tuple[int, ...], dtype: Any, rng: np.random.Generator) -> list[NDArray[Any]]:
     """One array per input of the loss."""
     return [domain.sample(rng, shape).astype(dtype) for domain in loss.domains]
+
+
+def at_once(loss: Any, *inputs: Any, **parameters: Any) -> tuple[Any, Any, Any]:
+    """The value of each element or row, gradient and second derivative of their sum: of one kernel, not of two verbs'."""
+    want = VALUE | GRAD | HESS
+    if isinstance(loss, fl.RowLoss):
+        smoothing = parameters.pop("label_smoothing", 0.0)
+        options = Options(want, -1, None, None, None, smoothing, "none", None, "nan", None, False, None, None)
+        value, grad, hess = evaluate_rows(loss, inputs, options, parameters)
+    else:
+        value, grad, hess = evaluate(loss, want, inputs, None, "none", None, "nan", None, None, None, parameters)
+    return value, grad, hess
 
 
 def watched(module: Any, monkeypatch: pytest.MonkeyPatch) -> list[bool]:

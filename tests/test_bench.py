@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data import NAMES
+from data import NAMES, some
 
 import fastloss as fl
 
@@ -39,7 +39,7 @@ def _root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", some(SCRIPTS, ["sweep", "memory", "accuracy"]))
 def test_runs(script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main = importlib.import_module(f"bench.{script}").main
     arguments = SCRIPTS[script]
@@ -67,6 +67,7 @@ def test_every_loss_is_sorted() -> None:
     assert found["binary_cross_entropy_with_logits"] == found["tweedie_identity"] == "transcendental"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_peer_that_is_here_agrees(dtype: type) -> None:
     peers, timing = (importlib.import_module(f"bench.{name}") for name in ("peers", "timing"))
@@ -95,6 +96,7 @@ def test_a_peer_that_computes_something_else_is_not_timed(
     assert "gradient differs" in peers.rivals(fl.huber, arrays, ["numpy"])["numpy"].reason
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_row_peer_that_computes_something_else_is_not_timed(dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
     rows, row_peers = (importlib.import_module(f"bench.{name}") for name in ("rows", "row_peers"))

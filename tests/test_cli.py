@@ -332,6 +332,7 @@ def test_a_failure_names_the_loss(own_cache, monkeypatch, capsys):
     assert "1 of 1 did not compile" in err
 
 
+@pytest.mark.full
 def test_warmup_leaves_nothing_to_compile(tmp_path):
     env = {cache.VARIABLE: str(tmp_path / "cache")}
     warmup = command("-m", "fastloss", "warmup", "huber", "--dtype", "float32", "--jobs", "1", "--quiet", **env)
@@ -375,6 +376,7 @@ def test_estimates_are_of_what_was_measured():
     assert estimate.remaining() == pytest.approx((8.0 + 3 * 92.0) / 2)
 
 
+@pytest.mark.full
 def test_demo():
     demo = command("-W", "error", "-m", "fastloss", "demo", "--quick")
     assert demo.returncode == 0, demo.stderr

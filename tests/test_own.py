@@ -270,6 +270,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.full
 def test_losses_of_a_script_travel_to_other_processes(tmp_path: Path) -> None:
     pytest.importorskip("joblib")
     pytest.importorskip("cloudpickle")

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from data import some
 from procs import finish, run, start
 
 import fastloss as fl
@@ -58,7 +59,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("layer", [None, "omp", "workqueue"])
+@pytest.mark.parametrize("layer", some([None, "omp", "workqueue"], [None]))
 @pytest.mark.parametrize("case", list(CASES))
 def test_at_once(case: str, layer: str | None, tmp_path: Path) -> None:
     if layer and not case.endswith(("threads", "fork pool")):
@@ -88,6 +89,7 @@ print("done", numba.threading_layer())
     assert "done" in run(script, tmp_path, NUMBA_NUM_THREADS="5", timeout=120)
 
 
+@pytest.mark.full
 def test_eight_processes_on_a_cold_cache(tmp_path: Path) -> None:
     script = SETUP + MAIN + "    assert work(1) == expected\n    print('done')\n"
     folders = [tmp_path / str(i) for i in range(8)]
@@ -98,7 +100,7 @@ def test_eight_processes_on_a_cold_cache(tmp_path: Path) -> None:
     assert all("done" in finish(process, timeout=300) for process in running)
 
 
-@pytest.mark.parametrize("backend", ["serial", "parallel"])
+@pytest.mark.parametrize("backend", some(["serial", "parallel"], ["serial"]))
 def test_kernels_of_two_processes_do_not_mix(backend: str, tmp_path: Path) -> None:
     """Alike in all but a number, they come to one process from disk: each must keep the functions it was made with."""
     script = """
@@ -337,6 +339,7 @@ assert not {"numba", "fastloss.arrays.host.elements"} & sys.modules.keys()
 """
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_what_comes_between_a_first_call(tmp_path: Path) -> None:
     """Ctrl-C and timeouts, forks, signal handlers that call, a deep stack, an import that calls."""

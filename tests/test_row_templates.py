@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import plain
 import pytest
-from data import ROWS
+from data import EACH_KIND, ROWS, some
 from numpy.testing import assert_allclose
 
 import fastloss as fl
@@ -26,15 +26,17 @@ def sample(loss: fl.RowLoss, shape: tuple[int, int], labels: bool, rng: np.rando
 
 
 @pytest.mark.parametrize("classes", [21, 131], ids=["lanes", "rows"])
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", some(ROWS, EACH_KIND))
 def test_compiled_is_plain(name: str, classes: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """66 rows: a full tile, which goes through squares, and the beginning of another, which does not."""
+    """66 rows: a full tile, which goes through squares, and the beginning of another, which does not.
+
+    Second derivatives are held against their formulas, in test_row_accuracy.py.
+    """
     loss = fl.LOSSES[name]
     arrays = sample(loss, (66, classes), loss.target in ("labels", "both"), rng)
     weight = np.where(rng.random(66) < 0.2, 0.0, rng.random(66))
-    verb = "grad_and_hess" if loss.order > 1 else "value_and_grad"
-    found = getattr(loss, verb)(*arrays, weight=weight, backend="serial")
+    found = loss.value_and_grad(*arrays, weight=weight)
     monkeypatch.setattr(cpu, "row_runner", lambda plan, size, backend: lambda *args: plain.run_rows(plan, *args, 1))
-    expected = getattr(loss, verb)(*arrays, weight=weight, backend="serial")
+    expected = loss.bind().value_and_grad(*arrays, weight=weight)
     for a, b in zip(found, expected, strict=True):
         assert_allclose(a, b, rtol=ROUNDING, atol=ROUNDING * np.abs(np.asarray(b)).max())

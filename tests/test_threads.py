@@ -9,6 +9,7 @@ from pathlib import Path
 
 import procs
 import pytest
+from data import some
 
 from fastloss.kernels.cpu import threads
 
@@ -203,7 +204,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture(scope="session", params=LAYERS)
+@pytest.fixture(scope="session", params=some(LAYERS, ["workqueue"]))
 def layer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     name = str(request.param)
     found = procs.run(PRESENT, tmp_path_factory.mktemp("layer"), NUMBA_THREADING_LAYER=name).strip()
