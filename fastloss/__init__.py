@@ -33,7 +33,7 @@ from .define.domain import (
 from .define.keywords import RowStats
 from .loss import LOSSES, Loss, pointwise
 from .losses import ALIASES
-from .losses.functions import log_softmax, logsumexp, softmax
+from .losses.functions import log_softmax, logsumexp, softmax, sparsemax
 from .rowloss import RowLoss, pairwise, rowwise
 
 __version__ = "0.1.0"
@@ -69,6 +69,7 @@ __all__ = [
     "pointwise",
     "set_num_threads",
     "softmax",
+    "sparsemax",
     "synchronize",
     "topk_distillation",
     *LOSSES,

@@ -27,7 +27,7 @@ __all__ = [
     'root_mean_squared_log_error', 'absolute_percentage_error', 'symmetric_absolute_percentage_error', 'quantile',
     'expectile', 'epsilon_insensitive', 'squared_epsilon_insensitive', 'huber', 'smooth_l1', 'pseudo_huber',
     'log_cosh', 'cauchy', 'welsch', 'fair', 'smoothed_hinge', 'sigmoid_margin', 'distance_weighted_discrimination',
-    'binary_sparsemax', 'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme',
+    'binary_sparsemax', 'sparsemax_loss', 'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme',
     'accelerated_failure_time_normal', 'gaussian_nll_log_scale', 'linear_cross_entropy', 'topk_distillation',
     'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
     'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd',
@@ -605,6 +605,14 @@ def binary_sparsemax(
     pred: Any, target: Any, *, weight: Any = None, ignore_index: int | None = None,
     axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def sparsemax_loss(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @elements

@@ -72,6 +72,8 @@ class Plain:
             "all_but_last": lambda a: a[:-1],
             "ZEROS": (0.0,) * plan.sums,
             "MORE": (0.0,) * sizes.more,
+            "PROBES": (0.0,) * sizes.probes,
+            "WIDE_PROBES": (0.0,) * sizes.probes,
             "WIDE": (0.0,) * plan.sums,
             "WIDE_MORE": (0.0,) * sizes.more,
             "BOTTOM": (-math.inf,) * sizes.peaks,

@@ -43,6 +43,14 @@ def softmax(z: Sequence[Number], temperature: Number = 1) -> list[Number]:
     return [x / total for x in e]
 
 
+def sparsemax(z: Sequence[Number]) -> list[Number]:
+    """By sorting: the threshold is that of the k largest scores, for the largest k of which the k-th is above it."""
+    best = sorted(z, reverse=True)
+    taus = [(fsum(best[:k]) - 1) / k for k in range(1, len(best) + 1)]
+    tau = [a for a, x in zip(taus, best, strict=True) if x > a][-1]
+    return [max(x - tau, mpf(0)) for x in z]
+
+
 def lse(z: Sequence[Number]) -> Number:
     top = max(z)
     return top + log(fsum(exp(x - top) for x in z))
@@ -102,6 +110,15 @@ def negative_log_likelihood(pred, target):
 @formula()
 def listwise_softmax(pred, target):
     return ce(pred, target)
+
+
+@formula()
+def sparsemax_loss(pred, target):
+    tau = max(pred) - max(sparsemax(pred))
+    half = fsum(z**2 - tau**2 for z in pred if z > tau) / 2
+    gain = fsum(absent(t, lambda z=z: z) for z, t in zip(pred, target, strict=True))
+    mass = fsum(target)
+    return mass * half - gain + fsum(t**2 for t in target) / (2 * mass) if mass else mpf(0)
 
 
 @formula({"epsilon": 1.0}, {"epsilon": -1.0}, {"epsilon": 4.0})

@@ -137,6 +137,20 @@ def magnitudes(name: str, case: Case, p: dict[str, Any]) -> tuple[Any, Any] | No
             return value + zeta * (lse**2 + 2 * abs(lse) * heavy), pulled
         case "listwise_softmax":
             return of_ce(Soft(z), t)
+        case "sparsemax_loss":
+            x, mass = [a - max(z) for a in z], fsum(t)
+            p = oracle.sparsemax(z)
+            tau = max(x) - max(p)
+            loose = [min(-tau, 1 + tau) + (mpf(0) if isinf(a) else abs(a)) for a in x]
+
+            def of_p(j: int) -> tuple[Any, Any]:
+                return (abs(mass - t[j]) + t[j]) * (p[j] + loose[j]) if p[j] else None, None
+
+            each = (
+                abs(mass * a - u) * (of_p(k)[0] if a else u) / mass + u * (0 if a or isinf(x[k]) else loose[k])
+                for k, (a, u) in enumerate(zip(p, t, strict=True))
+            )
+            return fsum(each) if mass else None, of_p
         case "negative_log_likelihood":
             return fsum(u * abs(x) for x, u in zip(z, t, strict=True) if u), lambda j: (None, None)
         case "poly_cross_entropy":

@@ -95,6 +95,11 @@ def run(name: str, params: dict[str, Any], kind: type, scores: Any, masses: Any)
         sums = total([terms for terms, _ in folded])
         if f.second is not None:
             c = f.settle(*m, *sums, *p)
+            while f.probe is not None:
+                higher = f.again(*c, *total([f.probe(*kept, *c, *p) for _, kept in folded]), *p)
+                if not higher[0] > c[0]:
+                    break
+                c = higher
             sums += total([f.second(*kept, u, *c, *p) for (_, kept), u in zip(folded, t, strict=True)])
         value, c = f.finish(*m, *sums, *p)
         slopes = [f.grad(*kept, u, *c, *p) for (_, kept), u in zip(folded, t, strict=True)]
@@ -198,6 +203,19 @@ LIMITS: list[tuple[str, dict[str, Any], list[list[float]], list[float] | None, f
     ("generalized_cross_entropy", {"q": 0.5}, [[INF, 0.0]], [0, 1], 2.0, [0.0, 0.0]),
     ("poly_cross_entropy", {}, [[INF, 0.0]], [0, 1], INF, [1.0, -1.0]),
     ("listwise_softmax", {}, [[1.0, 2.0]], [0, 0], 0.0, [0.0, 0.0]),
+    ("sparsemax_loss", {}, [[5.0]], [1], 0.0, [0.0]),
+    ("sparsemax_loss", {}, [[2.0, 1.0, -INF]], [1, 0, 0], 0.0, [0.0, 0.0, 0.0]),  # on the edge of the support
+    ("sparsemax_loss", {}, [[0.0, 0.0, 0.0]], [0, 1, 0], 1 / 3, [1 / 3, -2 / 3, 1 / 3]),
+    ("sparsemax_loss", {}, [[1e4, 0.0]], [0, 1], 1e4, [1.0, -1.0]),
+    ("sparsemax_loss", {}, [[0.5, 0.0, -3.0]], [0.75, 0.25, 0], 0.0, [0.0, 0.0, 0.0]),
+    ("sparsemax_loss", {}, [[INF, 0.0]], [1, 0], 0.0, [0.0, 0.0]),
+    ("sparsemax_loss", {}, [[INF, 0.0]], [0, 1], INF, [1.0, -1.0]),
+    ("sparsemax_loss", {}, [[INF, INF, 0.0]], [1, 0, 0], 0.25, [-0.5, 0.5, 0.0]),
+    ("sparsemax_loss", {}, [[0.0, -INF]], [0, 1], INF, [1.0, -1.0]),
+    ("sparsemax_loss", {}, [[-INF, -INF]], [1, 0], NAN, [NAN, NAN]),
+    ("sparsemax_loss", {}, [[-INF, -INF]], [0, 0], 0.0, [0.0, 0.0]),
+    ("sparsemax_loss", {}, [[NAN, 0.0]], [0, 1], NAN, [NAN, NAN]),
+    ("sparsemax_loss", {}, [[0.0, 5.0, NAN]], [0, 0, 0], NAN, [NAN, NAN, NAN]),
     ("categorical_cross_entropy", {}, [[0.0, 1.0]], [1, 0], 100.0, [-1e12, 0.0]),
     ("negative_log_likelihood", {}, [[NAN, -1.0]], [0, 1], NAN, [NAN, -1.0]),
     ("negative_log_likelihood", {}, [[-INF, -1.0]], [0, 1], 1.0, [0.0, -1.0]),

@@ -346,6 +346,19 @@ MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"at": {"nothing": {0.0: fl.kl_divergence}}}, "tried: `at` is for values of its parameters, scale"),
     ({"settle": finish}, {}, "tried: settle and second come together"),
     ({"stats": finish}, {}, "tried: settle and second come together, and so do note and stats"),
+    ({"again": finish}, {}, "tried: probe and again come together, and with a second sum"),
+    ({"probe": finish, "again": finish}, {}, "tried: probe and again come together, and with a second sum"),
+    (
+        {
+            "settle": lambda total, scale: (total,),
+            "probe": lambda p, c, scale: (p,),
+            "again": lambda c, s, scale: (c, s),
+            "second": lambda p, t, c, scale: (p,),
+            "finish": lambda total, more, scale: (total, ()),
+        },
+        {},
+        "tried: again gives 2 numbers, and settle 1",
+    ),
     (
         {"settle": finish, "second": fold, "note": finish, "stats": finish},
         {},

@@ -11,6 +11,7 @@ from .keywords import ROW_KEYWORDS
 from .parameters import Parametrised
 from .respect import check_names as check_names_of_inputs
 from .rules import check_function, check_names
+from .sizes import Sizes, several, sizes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +33,8 @@ class Functions(NamedTuple):
     ``peak(*x, *p)``              what the row's maximum ``m`` is taken of: a number or a tuple; ``peak(*x, t, *p)``
     ``fold(*x, t, *m, *p)``       terms that are summed over the row to ``s``; values that are kept for what follows
     ``settle(*m, *s, *p)``        numbers ``c`` of the row, for a second sum
+    ``probe(*kept, *c, *p)``      terms of sums ``s`` by which they are sought
+    ``again(*c, *s, *p)``         of these: other ``c``, with which they are taken anew as long as the first one rises
     ``second(*kept, t, *c, *p)``  terms of that second sum ``s``, which join the first
     ``finish(*m, *s, *p)``        the row's loss; numbers ``c`` for its gradient
     ``grad(*kept, t, *c, *p)``    derivative with respect to the first score, or that and the second derivative
@@ -48,6 +51,8 @@ class Functions(NamedTuple):
     second: Function | None = None
     note: Function | None = None
     stats: Function | None = None
+    probe: Function | None = None
+    again: Function | None = None
 
     @property
     def first(self) -> Function:
@@ -56,7 +61,7 @@ class Functions(NamedTuple):
 
     def sizes(self, name: str, scores: int, point: tuple[float, ...], p: tuple[Any, ...]) -> Sizes:
         """Run the program on one element, and count."""
-        return _sizes(name, self, scores, point, p)
+        return sizes_of(name, self, scores, point, p)
 
 
 class Pair(NamedTuple):
@@ -86,7 +91,7 @@ class Pair(NamedTuple):
         if scores != 2:
             raise TypeError(f"{name}: a pair program has two inputs, got {scores}")
         try:
-            result = _several(self.pair(0.5, *p))
+            result = several(self.pair(0.5, *p))
             share = self.share(2.0, 1.0, *p)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise TypeError(f"{name}: its functions do not fit together on one pair: {error}") from error
@@ -94,23 +99,6 @@ class Pair(NamedTuple):
             raise TypeError(f"{name}: pair must return (value, d1, d2) or (value, d1), and share a number, "
                             f"got {result!r} and {share!r}")  # fmt: skip
         return Sizes(scores, 0, 4, 0, 0, len(result) - 1, 0, 0, False)
-
-
-class Sizes(NamedTuple):
-    """How many numbers a program's functions take and return."""
-
-    scores: int
-    peaks: int
-    sums: int
-    """Of the first pass; those of the second come after them."""
-    more: int
-    kept: int
-    order: int
-    coefficients: int
-    settled: int
-    """Numbers for the second sum."""
-    sighted: bool
-    """Whether `peak` looks at the target."""
 
 
 class Program(Parametrised):
@@ -268,45 +256,3 @@ def _signature(first: Function) -> tuple[tuple[str, ...], int, dict[str, Any]]:
     defaults = first.__defaults__ or ()
     split = len(names) - len(defaults)
     return names, split, dict(zip(names[split:], defaults, strict=True))
-
-
-def _tuple(x: Any) -> tuple[Any, ...]:
-    return x if isinstance(x, tuple) else (x,)
-
-
-def _sizes(name: str, f: Functions, scores: int, point: tuple[float, ...], p: tuple[Any, ...]) -> Sizes:
-    """Run the program on one element, and count."""
-    x, t = point[:scores], (point[scores] if len(point) > scores else 1.0)
-    sighted = f.peak is not None and f.peak.__code__.co_argcount == scores + 1 + len(p)
-    settled: tuple[Any, ...] = ()
-    more: tuple[Any, ...] = ()
-    if (f.settle is None) != (f.second is None) or (f.note is None) != (f.stats is None):
-        raise TypeError(f"{name}: settle and second come together, and so do note and stats")
-    if f.settle is not None and f.note is not None:
-        raise TypeError(f"{name}: a program with a second sum has no statistics")
-    try:
-        m = () if f.peak is None else _tuple(f.peak(*x, *((t,) if sighted else ()), *p))
-        sums, kept = (_several(v) for v in f.fold(*x, t, *m, *p))
-        if f.settle is not None and f.second is not None:
-            settled = _several(f.settle(*m, *sums, *p))
-            more = _several(f.second(*kept, t, *settled, *p))
-        _, c = f.finish(*m, *sums, *more, *p)
-        derivatives = _tuple(f.grad(*kept, t, *_several(c), *p))
-        if f.stats is not None and f.note is not None:
-            f.stats(*m, *sums, f.note(*x, *m, *p), *p)
-    except (TypeError, ValueError, ArithmeticError) as error:
-        raise TypeError(f"{name}: its functions do not fit together on one element: {error}") from error
-    for what, count, low, high in (
-        ("scores", scores, 1, 2), ("numbers from peak", len(m), int(f.peak is not None), 8),
-        ("terms from fold", len(sums), 1, 8), ("values that fold keeps", len(kept), 0, 3),
-        ("terms from second", len(more), int(f.second is not None), 8), ("derivatives", len(derivatives), 1, 2),
-    ):  # fmt: skip
-        if not low <= count <= high:
-            raise TypeError(f"{name}: it has {count} {what}, expected {low} to {high}")
-    return Sizes(scores, len(m), len(sums), len(more), len(kept), len(derivatives), len(c), len(settled), sighted)
-
-
-def _several(x: Any) -> tuple[Any, ...]:
-    if not isinstance(x, tuple):
-        raise TypeError(f"a tuple of numbers was expected, got {x!r}")
-    return x

@@ -54,7 +54,7 @@ ALIASES = {
 
 FAMILIES = (
     "binary", "distances", "distillation", "divergence", "embedding", "emphasis", "focal", "likelihood", "margins",
-    "multiclass", "regression", "robust", "smooth_margins", "soft", "survival", "uncertainty",
+    "multiclass", "regression", "robust", "smooth_margins", "soft", "sparse", "survival", "uncertainty",
 )  # fmt: skip
 """The modules that have losses. A list, because to go through the folder takes 1.5 ms of each import."""
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ..define.domain import POSITIVE
 from ..define.rows import Functions
 from ..rowloss import RowLoss
+from .softmax import Row, below
+from .sparse import counted, probability, threshold, tops
 from .special import INF, exp_neg
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ..define.keywords import Backend
-
-Row = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def _peak(z: float, temperature: float) -> float:
@@ -52,13 +52,58 @@ def _log_share(x: float, t: float, inverse: float, log: float, temperature: floa
     return x - log
 
 
-def _made(name: str, fold: Any, share: Any, finish: Any = _finish) -> RowLoss:
-    functions = Functions(fold=fold, finish=finish, grad=share, peak=_peak)
+def _fold_tops(z: float, t: float, m: float, temperature: float = 1.0) -> Row:
+    x = below(z, m) * (1.0 / temperature)
+    count, xs, ws = counted(x, 1.0, 0.0)
+    return (1.0 if x == 0.0 else 0.0, count, xs, ws), (x,)
+
+
+def _first(m: float, ties: float, count: float, xs: float, ws: float, temperature: float) -> tuple[float, ...]:
+    return _next(0.0, 0.0, 0.0, 0.0, tops(m, ties), count, xs, ws, temperature)
+
+
+def _above(
+    x: float, t: float, rise: float, shift: float, tau: float, share: float, ties: float, temperature: float
+) -> tuple[float, ...]:
+    return counted(x, shift, tau)
+
+
+def _probe(
+    x: float, rise: float, shift: float, tau: float, share: float, ties: float, temperature: float
+) -> tuple[float, ...]:
+    return counted(x, shift, tau)
+
+
+def _next(
+    rise: float, shift: float, tau: float, share: float, ties: float, count: float, xs: float, ws: float,
+    temperature: float,
+) -> tuple[float, ...]:  # fmt: skip
+    shift, tau, share = threshold(ties, count, xs, ws)
+    return -count, shift, tau, share, ties
+
+
+def _finish_tops(
+    m: float, ties: float, first: float, first_xs: float, first_ws: float, count: float, xs: float, ws: float,
+    temperature: float,
+) -> tuple[float, tuple[float, ...]]:  # fmt: skip
+    shift, tau, _ = threshold(tops(m, ties), count, xs, ws)
+    return tau, (shift, tau)
+
+
+def _sparse_share(x: float, t: float, shift: float, tau: float, temperature: float) -> float:
+    return probability(x, shift, tau)
+
+
+def _made(name: str, fold: Any, share: Any, finish: Any = _finish, **search: Any) -> RowLoss:
+    functions = Functions(fold=fold, finish=finish, grad=share, peak=_peak, **search)
     return RowLoss(name, ("x",), "none", False, functions, {"temperature": POSITIVE}, {}, None, __name__)
 
 
 _softmax, _log_softmax = _made("softmax", _fold, _share), _made("log_softmax", _fold_logs, _log_share)
 _logsumexp = _made("logsumexp", _fold, _share, _finish_sum)
+_sparsemax = _made(
+    "sparsemax", _fold_tops, _sparse_share, _finish_tops, settle=_first, second=_above, probe=_probe, again=_next
+)
 
 
 def softmax(
@@ -98,6 +143,30 @@ def log_softmax(
     array([-1000.,     0.])
     """
     result: NDArray[Any] = _log_softmax.grad(
+        x, axis=axis, temperature=temperature, out=out, backend=backend, reduction="sum"
+    )
+    return result
+
+
+def sparsemax(
+    x: ArrayLike,
+    axis: int = -1,
+    *,
+    temperature: float = 1.0,
+    out: NDArray[Any] | None = None,
+    backend: Backend | None = None,
+) -> NDArray[Any]:
+    """Probabilities max(x / temperature - tau, 0), with the tau that makes their sum along `axis` 1.
+
+    They are the distribution nearest to x / temperature, and exactly 0 wherever that is 1 or more below the top
+    (Martins and Astudillo, 2016). `sparsemax_loss` is the loss that belongs to them. -inf, +inf and `out` are as for
+    `softmax`.
+
+    >>> import fastloss as fl
+    >>> fl.sparsemax([0.5, 0.0, -3.0])
+    array([0.75, 0.25, 0.  ])
+    """
+    result: NDArray[Any] = _sparsemax.grad(
         x, axis=axis, temperature=temperature, out=out, backend=backend, reduction="sum"
     )
     return result

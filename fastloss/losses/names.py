@@ -66,7 +66,8 @@ PEERS = {
     "kl_divergence_with_log_targets": "kl_divergence_log_target",
     "multiclass_logistic": "cross_entropy",
     "ranking_softmax": "listwise_softmax",
-    "sparsemax": "binary_sparsemax",
+    "sparsemax": "sparsemax_loss binary_sparsemax",
+    "multiclass_sparsemax": "sparsemax_loss",
     # XGBoost, LightGBM, CatBoost
     "reg_logistic": "binary_cross_entropy_with_logits",
     "mlogloss": "categorical_cross_entropy",

@@ -13,7 +13,7 @@ from ...fused.linear import linear_cross_entropy
 from ...fused.topk import topk_distillation
 from ...loss import LOSSES
 from ...losses import ALIASES
-from ...losses.functions import log_softmax, logsumexp, softmax
+from ...losses.functions import log_softmax, logsumexp, softmax, sparsemax
 from ...losses.names import PEERS, called, meant
 from .stop import FAILED, OK, USAGE, Stop, tell
 
@@ -26,6 +26,7 @@ BESIDE: dict[str, Any] = {
     "topk_distillation": topk_distillation,
     "softmax": softmax,
     "log_softmax": log_softmax,
+    "sparsemax": sparsemax,
     "logsumexp": logsumexp,
 }
 """What is told of, too, though the registry of losses does not hold it."""

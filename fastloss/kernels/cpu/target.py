@@ -107,6 +107,8 @@ class Cpu:
             },
             "ZEROS": (kind(0.0),) * plan.sums,
             "MORE": (kind(0.0),) * sizes.more,
+            "PROBES": (kind(0.0),) * sizes.probes,
+            "WIDE_PROBES": (np.float64(0.0),) * sizes.probes,
             "WIDE": (np.float64(0.0),) * plan.sums,
             "WIDE_MORE": (np.float64(0.0),) * sizes.more,
             "BOTTOM": (word(ends.min), word(ends.max)) * sizes.peaks,

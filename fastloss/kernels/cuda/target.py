@@ -81,6 +81,7 @@ class Cuda:
         return {name: getattr(device, name) for name in names} | {
             "ZEROS": (kind(0.0),) * plan.sums,
             "MORE": (kind(0.0),) * plan.sizes.more,
+            "PROBES": (kind(0.0),) * plan.sizes.probes,
             "LOWEST": (kind(-np.inf),) * plan.sizes.peaks,
             "NOWHERE": (kind(-np.inf),),
             "UNKNOWN": (kind(np.nan),) * 2,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from ...define.keywords import GRAD, HESS, VALUE
-from ...define.rows import Functions, Pair, Sizes
+from ...define.rows import Functions, Pair
+from ...define.sizes import Sizes
 from ..ports import elements as p
 from ..ports import kept as s
 from ..ports import prefetch as a
@@ -92,6 +93,11 @@ class RowPlan(NamedTuple):
         return isinstance(self.functions, Functions) and self.functions.second is not None
 
     @property
+    def rising(self) -> bool:
+        """Whether that is taken again, as often as the row needs it."""
+        return isinstance(self.functions, Functions) and self.functions.again is not None
+
+    @property
     def kept(self) -> int:
         """How many arrays of a row's length, or of a tile's, are needed on the side."""
         if self.entry == "lanes":
@@ -119,6 +125,9 @@ def census_plan(plan: RowPlan) -> RowPlan:
 
 _NONE = Functions(p.keep, p.keep, p.keep)
 
+_SAME = ("places", "along", "statistics", "put_top", "put_grad", "put_hess", "put_stats")
+"""Ports that are always those of their names."""
+
 _SCORES = {(1, False): r.scores1, (2, False): r.scores2, (1, True): r.inplace1, (2, True): r.inplace2}
 _KEEP = (s.keep0, s.keep1, s.keep2, s.keep3)
 _RECALL = (s.recall0, s.recall1, s.recall2, s.recall3)
@@ -144,22 +153,14 @@ def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
         **target.tuples(plan),
         **_masses(plan),
         "real": target.real(compute),
-        "fold": lifted["fold"],
-        "finish": lifted["finish"],
-        "settle": lifted.get("settle"),
-        "second": lifted.get("second"),
-        "stats": lifted.get("stats"),
-        "note": lifted.get("note"),
+        **dict.fromkeys(Functions._fields),
+        **lifted,
+        **{n: getattr(r, n) for n in _SAME},
         "folds": r.folds_noting if plan.stats else r.folds,
         "finishes": r.finishes_noted if plan.stats else r.finishes,
-        "statistics": r.statistics,
-        "put_top": r.put_top,
-        "peak": lifted.get("peak"),
         "peaks": _peaks(plan),
         "slope": lifted["grad"] if sizes.order == 2 else r.first_slope,
         "slope1": lifted["grad"],
-        "places": r.places,
-        "along": r.along,
         "scores": _SCORES[sizes.scores, plan.inplace],
         "label_of": r.label_of if labels else r.no_label,
         **_weights(plan, target),
@@ -167,9 +168,6 @@ def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
         "recall": (_RECALL_THERE if plan.direct else _RECALL)[plan.kept],
         "room": _ROOM[plan.kept],
         "outside": _OUTSIDE[sizes.scores, dense],
-        "put_grad": r.put_grad,
-        "put_hess": r.put_hess,
-        "put_stats": r.put_stats,
         **_scores(plan, target),
         **_wanted(plan),
         "LABELS": labels,
@@ -178,6 +176,7 @@ def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
         # Not in place: there the row ahead is memory that the loop writes to, as far as LLVM knows.
         "AHEAD": sizes.peaks > 0 and not sizes.sighted and not plan.inplace,
         "TWICE": plan.twice,
+        "RISING": plan.rising,
         "STATS": plan.stats,
     }
     if plan.entry == "lanes":

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..templates.tiles import LANES
+from ..templates.tilesums import LANES
 
 # Ports of the ports.
 prefetch_read: Any = None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..templates.tiles import LANES
+from ..templates.tilesums import LANES
 
 # Ports of the ports. The last three are numbers inside the domains, for lanes that no row is in.
 real: Any = None

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from .elements import combined
-from .rows import STRIP, WHOLE, nothing
+from .rows import nothing
+from .rowsums import STRIP, WHOLE
 
 BLOCK = 1_024
 """Elements of the rows that a thread takes at a time: fewer than elsewhere, for each of them meets many."""

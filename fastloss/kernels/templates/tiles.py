@@ -16,27 +16,18 @@ from typing import Any
 import numpy as np
 
 from .elements import BLOCK, combined
-
-LANES = 64
-"""Rows of a tile: four vectors of 16 float32. A tile of 32 classes takes 8 KiB."""
-
-STRIP = 2_048
-"""Classes that are summed in the compute type before their sum becomes a float64."""
+from .tilesums import LANES, folded, refolded
 
 # Ports.
 prange: Any = range
 real: Any = None
 peaks: Any = None
-folds: Any = None
-settle: Any = None
-second: Any = None
 finishes: Any = None
 statistics: Any = None
 put_top: Any = None
 slope: Any = None
 bring: Any = None
 carry: Any = None
-ask_early: Any = None
 ask_late: Any = None
 fetch: Any = None
 mass: Any = None
@@ -46,13 +37,11 @@ unfit: Any = None
 worth: Any = None
 places: Any = None
 along: Any = None
-keep: Any = None
 recall: Any = None
 drop: Any = None
 room: Any = None
 new: Any = None
 new_wide: Any = None
-outside: Any = None
 portion: Any = None
 present: Any = None
 put_stats: Any = None
@@ -63,32 +52,22 @@ write_share: Any = None
 get_maxima: Any = None
 put_maxima: Any = None
 get_sums: Any = None
-put_sums: Any = None
-get_wide: Any = None
-put_wide: Any = None
 get_more: Any = None
-put_more: Any = None
-get_wide_more: Any = None
-put_wide_more: Any = None
 get_coefs: Any = None
 put_coefs: Any = None
 read_loss: Any = None
 write_loss: Any = None
 add: Any = None
-add_all: Any = None
-add_wide: Any = None
 larger_all: Any = None
-narrow: Any = None
 apart: Any = None
 LOWEST: Any = None
 ZEROS: Any = None
 MORE: Any = None
-WIDE: Any = None
-WIDE_MORE: Any = None
+PROBES: Any = None
 COEFS: Any = None
 SETTLED: Any = None
 UNKNOWN: Any = None
-KEEP = SUM = GRAD = CHECK = PEAK = TWICE = STATS = DENSE = LABELS = RELATIVE = False
+KEEP = SUM = GRAD = PEAK = TWICE = STATS = DENSE = LABELS = RELATIVE = False
 
 
 # -- runs down the classes, all lanes of a class after another ---------------------------------------------------------
@@ -135,65 +114,6 @@ def tops(arrays: Any, fixed: Any, lanes: Any, facts: Any, first: int, width: int
             x = fetch(arrays, (), np.uint64(k * LANES) + r)
             if peaks(x, real(0.0), fixed[0])[0] == m[0] and read_share(lanes[1], r) != real(0.0):
                 put_top(facts, np.uint64(first) + r, k)
-
-
-def sums_of(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, low: int, high: int) -> Any:
-    """Each row's sums over the classes from `low` to `high`; whether an element lies outside its domain (0 or 1)."""
-    flaws = np.int32(0)
-    for r in range(np.uint64(LANES)):
-        put_sums(lanes[4], r, LANES, ZEROS)
-    for k in range(low, high):
-        ask_early(arrays, at, steps, k)
-        for r in range(np.uint64(LANES)):
-            place = np.uint64(k * LANES) + r
-            x = fetch(arrays, (), place)
-            t = mass(arrays, fixed, lanes, k, r)
-            terms, kept = folds(x, t, get_maxima(lanes[3], r, LANES, LOWEST), fixed[0])
-            put_sums(lanes[4], r, LANES, add_all(get_sums(lanes[4], r, LANES, ZEROS), terms))
-            if CHECK:
-                flaws = np.int32(flaws | outside(x, lanes, place, read_share(lanes[1], r) != real(0.0), fixed[2]))
-            if GRAD or TWICE:
-                keep(arrays, (), place, kept)
-    return flaws
-
-
-def folded(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, width: int) -> Any:
-    """Each row's sums; whether some element lies outside its domain (0 or 1)."""
-    if width <= STRIP:
-        return sums_of(arrays, fixed, lanes, at, steps, 0, width)
-    flaws = np.int32(0)
-    for r in range(np.uint64(LANES)):
-        put_wide(lanes[6], r, LANES, WIDE)
-    for low in range(0, width, STRIP):
-        flaws = np.int32(flaws | sums_of(arrays, fixed, lanes, at, steps, low, min(width, low + STRIP)))
-        for r in range(np.uint64(LANES)):
-            wide = get_wide(lanes[6], r, LANES, WIDE)
-            put_wide(lanes[6], r, LANES, add_wide(wide, get_sums(lanes[4], r, LANES, ZEROS)))
-    for r in range(np.uint64(LANES)):
-        put_sums(lanes[4], r, LANES, narrow(get_wide(lanes[6], r, LANES, WIDE), ZEROS))
-    return flaws
-
-
-def refolded(arrays: Any, fixed: Any, lanes: Any, width: int) -> None:
-    """Each row's second sums, of the coefficients that `settle` gives."""
-    for r in range(np.uint64(LANES)):
-        put_wide_more(lanes[7], r, LANES, WIDE_MORE)
-        m = get_maxima(lanes[3], r, LANES, LOWEST)
-        put_coefs(lanes[8], r, LANES, settle(*(m + get_sums(lanes[4], r, LANES, ZEROS) + fixed[0])))
-    for low in range(0, width, STRIP):
-        for r in range(np.uint64(LANES)):
-            put_more(lanes[5], r, LANES, MORE)
-        for k in range(low, min(width, low + STRIP)):
-            for r in range(np.uint64(LANES)):
-                t = mass(arrays, fixed, lanes, k, r)
-                kept = recall(arrays, (), np.uint64(k * LANES) + r)
-                terms = second(*(kept + (t,) + get_coefs(lanes[8], r, LANES, SETTLED) + fixed[0]))
-                put_more(lanes[5], r, LANES, add_all(get_more(lanes[5], r, LANES, MORE), terms))
-        for r in range(np.uint64(LANES)):
-            wide = get_wide_more(lanes[7], r, LANES, WIDE_MORE)
-            put_wide_more(lanes[7], r, LANES, add_wide(wide, get_more(lanes[5], r, LANES, MORE)))
-    for r in range(np.uint64(LANES)):
-        put_more(lanes[5], r, LANES, narrow(get_wide_more(lanes[7], r, LANES, WIDE_MORE), MORE))
 
 
 def finished(fixed: Any, lanes: Any) -> Any:
@@ -306,10 +226,11 @@ def total(
         # A whole number of squares, which may be brought in whole.
         size = (shape[2] + 15) // 16 * 16 * LANES
         arrays = (data, target, classes, grad, hess, room(size))
+        further = 1 + max(len(MORE), len(PROBES))
         lanes = (
             new(LANES), new(2 * LANES), new(size if DENSE else 1), new((1 + len(LOWEST)) * LANES),
-            new(len(ZEROS) * LANES), new((1 + len(MORE)) * LANES), new_wide(len(ZEROS) * LANES),
-            new_wide((1 + len(MORE)) * LANES), new((1 + max(len(COEFS), len(SETTLED))) * LANES), new(LANES),
+            new(len(ZEROS) * LANES), new(further * LANES), new_wide(len(ZEROS) * LANES), new_wide(further * LANES),
+            new((1 + max(len(COEFS), len(SETTLED))) * LANES), new(LANES),
         )  # fmt: skip
         stretch(
             arrays, weight, (params, mix, bounds), scale, ignore, loss, facts, steps, shape, lanes, results, flaws,

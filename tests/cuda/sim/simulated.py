@@ -78,6 +78,7 @@ class Simulated:
             "fetch": lambda array, index, step, like: tuple(array[index + k * step] for k in range(len(like))),
             "ZEROS": (kind(0.0),) * plan.sums,
             "MORE": (kind(0.0),) * plan.sizes.more,
+            "PROBES": (kind(0.0),) * plan.sizes.probes,
             "LOWEST": (kind(-np.inf),) * plan.sizes.peaks,
             "NOWHERE": (kind(-np.inf),),
             "UNKNOWN": (kind(np.nan),) * 2,

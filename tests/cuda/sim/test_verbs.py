@@ -200,7 +200,7 @@ def test_statistics(rng: np.random.Generator) -> None:
 
 def test_functions(rng: np.random.Generator) -> None:
     x = rng.normal(size=(4, 7)).astype("f4")
-    for function in (fl.softmax, fl.log_softmax, fl.logsumexp):
+    for function in (fl.softmax, fl.log_softmax, fl.logsumexp, fl.sparsemax):
         both(function, x, temperature=2.0)
 
 

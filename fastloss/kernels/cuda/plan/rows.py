@@ -25,7 +25,8 @@ THREADS = pointwise.THREADS
 
 BLOCKS = 3
 """Blocks that a multiprocessor must be able to hold, with 80 registers a thread: what each thread holds of its row
-makes up for there being fewer of them. Programs of two scores, and float64, take up to 128, which leaves two."""
+makes up for there being fewer of them. Programs of two scores, those that sum again, and float64 take up to 128, which
+leaves two."""
 
 HOLD = 16
 """Numbers that a thread holds of its row, of all arrays together, where one packet of each is not more already: as many
@@ -75,7 +76,7 @@ class CudaRowPlan(NamedTuple):
     @property
     def bounds(self) -> tuple[int, int]:
         """Threads of a block, and blocks that a multiprocessor must be able to hold."""
-        large = self.plan.sizes.scores > 1 or self.plan.compute == "d"
+        large = self.plan.sizes.scores > 1 or self.plan.compute == "d" or self.plan.rising
         return THREADS, BLOCKS - 1 if large else BLOCKS
 
 
@@ -104,7 +105,8 @@ def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> C
 def parts_of(plan: CudaRowPlan, rows: int, classes: int) -> int:
     """How many blocks share a row: one, but for rows that are few and long."""
     chunks = -(-classes // (plan.group * plan.width * plan.packets))
-    if plan.plan.entry != "rows" or chunks < CHUNKS:
+    # How often sums are taken again is not known where the launches are made.
+    if plan.plan.entry != "rows" or plan.plan.rising or chunks < CHUNKS:
         return 1
     return max(1, min(chunks, SHARED // rows, THREADS))
 
@@ -136,7 +138,7 @@ def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "THREADS": THREADS,
         "GROUP": plan.group,
         "WARPS": warps,
-        "ROOM": warps * max(base.sizes.peaks, base.sums, base.sizes.more, 3),
+        "ROOM": warps * max(base.sizes.peaks, base.sums, base.sizes.more, base.sizes.probes, 3),
         "BY_MASSES": base.classes and base.target != "labels",
         "weighed_mass": r.weighed_mass if base.target == "dense" else r.weighed_alike,
         "mean_worth": r.mean_worth,
@@ -185,6 +187,8 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "new_slope": q.row_slope if grad else q.row_nothing,
         "new_curve": q.row_slope if hess else q.row_nothing,
         "load": q.load_chunk,
+        "further": q.further,
+        "probing": q.probing,
         "take_row": _TAKE[base.sizes.scores, dense],
         "store_slope": q.store_packet,
         "store_curve": q.store_packet,

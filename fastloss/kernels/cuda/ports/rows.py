@@ -10,6 +10,8 @@ from numba import cuda
 # Ports of the ports.
 real: Any = None
 read: Any = None
+second: Any = None
+probe: Any = None
 WIDTH: Any = None
 HOLD: Any = None
 GROUP: Any = None
@@ -83,6 +85,17 @@ def load_chunk(own: Any, row: Any, low: int) -> None:
 
 def store_packet(arrays: Any, i: int, own: Any) -> None:
     give_slope(arrays[0], i, own[0])
+
+
+# -- terms of an element in the second sums, and in those by which their numbers are sought ----------------------------
+
+
+def further(kept: Any, t: Any, c: Any, fixed: Any) -> Any:
+    return second(*(kept + (t,) + c + fixed[0]))
+
+
+def probing(kept: Any, t: Any, c: Any, fixed: Any) -> Any:
+    return probe(*(kept + c + fixed[0]))
 
 
 # -- target masses of the k-th class, the j-th that the thread holds ---------------------------------------------------

@@ -28,7 +28,9 @@ real: Any = None
 peaks: Any = None
 folds: Any = None
 settle: Any = None
-second: Any = None
+further: Any = None
+again: Any = None
+probing: Any = None
 finishes: Any = None
 statistics: Any = None
 slope: Any = None
@@ -66,6 +68,7 @@ LOWEST: Any = None
 NOWHERE: Any = None
 ZEROS: Any = None
 MORE: Any = None
+PROBES: Any = None
 UNKNOWN: Any = None
 KIND: Any = None
 GROUP: Any = None
@@ -74,7 +77,7 @@ WARPS: Any = None
 ROOM: Any = None
 PACKETS: Any = None
 WIDTH: Any = None
-HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = STATS = LABELS = BY_MASSES = False
+HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = RISING = STATS = LABELS = BY_MASSES = False
 
 
 # -- what the threads of a group come to together, each of them the same -----------------------------------------------
@@ -158,9 +161,8 @@ def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any) -> Any:
     return sums, flaws
 
 
-def refolded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any) -> Any:
-    """The second sums."""
-    sums = MORE
+def refolded(terms: Any, sums: Any, own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any) -> Any:
+    """Sums, from nothing on, of what the first pass keeps."""
     for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
         if not HELD:
             load(own, row, low)
@@ -170,8 +172,18 @@ def refolded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any) -> An
                 for j in range(WIDTH):
                     t = mass(own, fixed, classes, row[3], k + j, p * WIDTH + j)
                     _, kept = folds(scores(own, ORIGIN, p * WIDTH + j), t, m, fixed[0])
-                    sums = add_all(sums, second(*(kept + (t,) + c + fixed[0])))
+                    sums = add_all(sums, terms(kept, t, c, fixed))
     return sums
+
+
+def risen(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, shared: Any, thread: Any) -> Any:
+    """The numbers at which they come to rest; all threads of a group come there together."""
+    while True:
+        sums = together(summed, refolded(probing, PROBES, own, fixed, classes, row, m, c), shared, thread)
+        higher = again(*(c + sums + fixed[0]))
+        if not higher[0] > c[0]:
+            return c
+        c = higher
 
 
 def sloped(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, s: Any, factor: Any, grad: Any, hess: Any,
@@ -261,7 +273,9 @@ def total(
         flaws[0] = np.int32(1)
     if TWICE:
         settled = settle(*(m + sums + params))
-        more = together(summed, refolded(own, fixed, classes, row, m, settled), shared, thread)
+        if RISING:
+            settled = risen(own, fixed, classes, row, m, settled, shared, thread)
+        more = together(summed, refolded(further, MORE, own, fixed, classes, row, m, settled), shared, thread)
         value, c = finishes(m, sums + more, params)
     else:
         value, c = finishes(m, sums, params)

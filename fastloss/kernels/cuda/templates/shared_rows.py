@@ -19,6 +19,7 @@ from .rows import climbed, folded, largest, refolded, sloped, summed, together, 
 # Ports.
 real: Any = None
 settle: Any = None
+further: Any = None
 finishes: Any = None
 portion: Any = None
 write_value: Any = None
@@ -77,7 +78,7 @@ def added(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, s
 
 def again(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, shared: Any, m: Any, sums: Any) -> None:
     """Leave the part's second sums."""
-    more = refolded(own, fixed, classes, row, m, settle(*(m + sums + fixed[0])))
+    more = refolded(further, MORE, own, fixed, classes, row, m, settle(*(m + sums + fixed[0])))
     leave(room, place + MORE_FROM, together(summed, more, shared, row[5]), row[5])
 
 
