@@ -17,7 +17,7 @@ CAUSES = (
     ("linear", "", "same chunks", "the loss between the products, and the adding up of the weights' gradient"),
     ("start", "first call", "whole", "nearly all of it is Numba's own start: `numba alone` in the table below"),
     ("start", "first call", "own share", "loading the kernel's modules and its machine code from the disk"),
-    ("accuracy", "", "", "named with its reason in tests/test_definitions.py: roundings that add up"),
+    ("accuracy", "", "", "named with its reason in tests/helpers/elements.py: roundings that add up"),
 )
 
 NO_GPU = "not measured: no GPU was at hand"

@@ -10,7 +10,7 @@ import numpy as np
 import plain
 import pytest
 from data import draw
-from test_row_templates import sample
+from rowwise import sample
 
 import fastloss as fl
 from fastloss.kernels.cpu import compile as cpu

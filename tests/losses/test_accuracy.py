@@ -10,8 +10,8 @@ import numpy as np
 import oracle
 import pytest
 from data import REPRESENTATIVE, at_once, gradients, rest, some
+from elements import CASES, TYPES, ULPS, WIDER, by_terms, error, is_held, points
 from mpmath import mp, mpf
-from test_definitions import CASES, TYPES, ULPS, WIDER, by_terms, error, is_held, points
 
 import fastloss as fl
 

@@ -20,7 +20,7 @@ from fastloss.define.keywords import taken
 from fastloss.kernels import disk
 from fastloss.kernels.cpu import cache, threads
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 CALLS = """
 import numpy as np

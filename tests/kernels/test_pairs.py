@@ -9,8 +9,7 @@ import pytest
 from data import some
 from numpy.testing import assert_array_equal
 from ranking import each_pair, logistic
-from test_row_kernels import BRAIN, TOLERANCE, close
-from test_row_laws import layouts
+from rowwise import BRAIN, TOLERANCE, close, layouts
 
 import fastloss as fl
 

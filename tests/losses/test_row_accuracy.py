@@ -14,9 +14,9 @@ import pytest
 import row_oracle as oracle
 import row_slack
 from data import EACH_KIND, at_once, rest, some
+from elements import PARTS, TYPES, Elementary, part_of
 from row_cases import LOSSES, Case, cases
 from row_slack import faults
-from test_definitions import PARTS, TYPES, Elementary, part_of
 
 from fastloss.define.rows import Pair
 from fastloss.kernels.bind import lift
@@ -111,7 +111,7 @@ def run(name: str, params: dict[str, Any], kind: type, scores: Any, masses: Any)
 @pytest.mark.parametrize(("name", "params"), CASES)
 def test_formula(name: str, params: dict[str, Any], dtype: str, part: str) -> None:
     """Value and derivatives are those of the textbook formula."""
-    assert name in oracle.FORMULAS, f"tests/row_oracle.py has no formula for {name}"
+    assert name in oracle.FORMULAS, f"tests/helpers/row_oracle.py has no formula for {name}"
     kind, bounds = TYPES[dtype], WIDER.get(name, (ULPS,) * 3)
     fixed = {n: v if v is None else float(kind(v)) for n, v in params.items()}
     wrong = []

@@ -18,7 +18,7 @@ import pytest
 import fastloss as fl
 
 torch = pytest.importorskip("torch")
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Event:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from data import EACH_KIND, ROWS, some
 from numpy.testing import assert_allclose, assert_array_equal
-from test_row_kernels import SOME_KINDS, TOLERANCE, close, draw, scores, targets
+from rowwise import SOME_KINDS, TOLERANCE, close, draw, layouts, scores, targets
 
 import fastloss as fl
 
@@ -298,14 +298,6 @@ def test_same_bits_wherever_the_arrays_lie(k: int, rng: np.random.Generator) -> 
             value, grad = fl.cross_entropy.value_and_grad(x, t, out=out)
             assert value == expected
             assert grad.tobytes() == slope.tobytes()
-
-
-def layouts(x: Any) -> dict[str, Any]:
-    """The same rows in every kind of memory that can be written to."""
-    wide, tall = np.zeros((x.shape[0] * 2, x.shape[1] * 3), x.dtype), np.zeros((x.shape[0], x.shape[1] + 5), x.dtype)
-    wide[::2, 1::3] = tall[:, 2:-3] = x
-    return {"Fortran": np.asfortranarray(x), "strided": wide[::2, 1::3], "slice": tall[:, 2:-3],
-            "rows reversed": x[::-1].copy()[::-1], "classes reversed": x[:, ::-1].copy()[:, ::-1]}  # fmt: skip
 
 
 @pytest.mark.parametrize("k", SOME_KINDS)

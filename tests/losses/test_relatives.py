@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from data import draw
-from test_definitions import TYPES, jet
+from elements import TYPES, jet
 
 import fastloss as fl
 

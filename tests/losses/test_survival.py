@@ -10,8 +10,8 @@ import numpy as np
 import oracle
 import pytest
 import survival_slack
+from elements import TYPES, Elementary, error, jet
 from mpmath import erfc, exp, mp, mpf, pi, quad, sqrt
-from test_definitions import TYPES, Elementary, error, jet
 
 import fastloss as fl
 from fastloss.kernels.bind import lift

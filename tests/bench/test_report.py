@@ -12,7 +12,7 @@ import pytest
 
 import fastloss as fl
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 Started = tuple[subprocess.Popen[bytes], IO[str]]
 

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import plain
 import pytest
 from data import EACH_KIND, ROWS, some
 from numpy.testing import assert_allclose
+from rowwise import sample
 
 import fastloss as fl
 from fastloss.kernels.cpu import compile as cpu
 
 # float64, and elementary functions that are within 2 units in the last place.
 ROUNDING = 1e-12
-
-
-def sample(loss: fl.RowLoss, shape: tuple[int, int], labels: bool, rng: np.random.Generator) -> list[Any]:
-    """Scores inside their domains; labels, or a dense target whose rows sum to 1."""
-    arrays = [domain.sample(rng, shape) for domain in loss.domains]
-    if loss.target != "none":
-        arrays[-1] = rng.integers(0, shape[1], shape[0]) if labels else rng.dirichlet(np.ones(shape[1]), shape[0])
-    return arrays
 
 
 @pytest.mark.parametrize("classes", [21, 131], ids=["lanes", "rows"])

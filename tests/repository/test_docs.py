@@ -15,7 +15,7 @@ import pytest
 import fastloss as fl
 from fastloss.define.keywords import ROW_KEYWORDS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_table_of_losses_is_up_to_date() -> None:

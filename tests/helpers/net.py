@@ -1,8 +1,8 @@
 """The bits of every loss's results: which of them do two commits compute differently?
 
-    python tests/net.py --against COMMIT [--quick]      # the package in this folder beside that of a commit
-    python tests/net.py --write FILE [--quick]          # a line a case: its key, the hash of its result or its error
-    python tests/net.py --compare BEFORE AFTER
+    python tests/helpers/net.py --against COMMIT [--quick]      # the package in this folder beside that of a commit
+    python tests/helpers/net.py --write FILE [--quick]          # a line a case: its key, the hash of its result or its error
+    python tests/helpers/net.py --compare BEFORE AFTER
 
 Only what is public is called, so that this text runs on any commit; `fastloss` is loaded from the current directory.
 Hashes depend on the processor and on the versions of NumPy and Numba: compare files of one machine alone. `--quick`:

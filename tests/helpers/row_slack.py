@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import row_oracle as oracle
+from elements import ULPS, error
 from mpmath import exp, fsum, isinf, log, mp, mpf, tanh
 from row_cases import Case, expected
-from test_definitions import ULPS, error
 
 
 class Soft:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from elements import CASES, TYPES, Elementary, error, jet
 from mpmath import loggamma, mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
-from test_definitions import CASES, TYPES, Elementary, error, jet
 
 import fastloss as fl
 from fastloss.define.domain import Domain

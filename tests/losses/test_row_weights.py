@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from data import ROWS
 from numpy.testing import assert_allclose, assert_array_equal
-from test_row_agreement import uncompiled
-from test_row_kernels import draw
+from rowwise import draw, uncompiled
 
 import fastloss as fl
 from fastloss.arrays.host import rowsweep

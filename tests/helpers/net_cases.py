@@ -334,7 +334,7 @@ def own() -> list[Any]:
 
 def errors() -> Iterator[Case]:
     """What wrong calls say."""
-    from test_messages import CALLS, said
+    from calls import CALLS, said
 
     for call in CALLS:
         yield call, partial(_raised, said, call)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from itertools import product
 from typing import Any
 
@@ -13,14 +12,12 @@ import pytest
 import row_oracle as oracle
 from data import ROWS
 from numpy.testing import assert_allclose, assert_array_equal
-from test_definitions import Elementary
+from rowwise import uncompiled
 
 import fastloss as fl
 from fastloss.arrays.host import rowsweep
 from fastloss.define.rows import Pair
-from fastloss.kernels.bind import bind, lift
 from fastloss.kernels.cpu import compile as cpu
-from fastloss.kernels.plan import rows as rowplan
 
 NAN, INF = math.nan, math.inf
 ROWS_OF: dict[str, list[list[float]]] = {
@@ -56,31 +53,6 @@ def special(name: str, dense: bool) -> list[Any]:
     else:
         rows = product(first, second)
     return [np.array(column) for column in zip(*rows, strict=True)]
-
-
-class Numbers(plain.Plain):
-    """Templates and definitions as ordinary Python, of numbers that may be divided by 0."""
-
-    def real(self, compute: str) -> Any:
-        return np.float64
-
-    def jet(self, jet: Any, compute: str) -> Any:
-        return lift(jet, Elementary, np.float64, lambda f: f)
-
-
-@cache
-def completed(plan: Any) -> Any:
-    return bind(plan.template, {**rowplan.ports(plan, Numbers()), "prange": range}, lambda f: f)
-
-
-def uncompiled(plan: Any, size: int, backend: Any) -> Any:
-    """In place of `cpu.row_runner`."""
-
-    def run(*args: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return completed(plan)(*args, 1)
-
-    return run
 
 
 def forgetful(a: float, b: float) -> float:

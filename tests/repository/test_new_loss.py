@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 ADDED = {
     "fastloss/losses/robust.py": '''
@@ -58,13 +58,13 @@ class missed_probability:
     def grad(lost: float, t: float) -> Slope:
         return lost - t, 0.0
 ''',
-    "tests/oracle.py": '''
+    "tests/helpers/oracle.py": '''
 
 @formula({"c": 1.0}, {"c": 0.5}, kinks=at_target)
 def shrunken_distance(pred, target, c):
     return abs(pred - target) / c
 ''',
-    "tests/row_oracle.py": '''
+    "tests/helpers/row_oracle.py": '''
 
 @formula(scores="probabilities")
 def missed_probability(pred, target):

@@ -12,7 +12,7 @@ from data import NAMES, some
 
 import fastloss as fl
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FEW = "huber,binary_cross_entropy_with_logits"
 SCRIPTS = {
     "pointwise": ["--peers", "numpy,sklearn", "--losses", f"{FEW},gaussian_nll,root_mean_squared_error"],

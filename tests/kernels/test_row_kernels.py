@@ -6,25 +6,17 @@ import operator
 from itertools import combinations, product
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import pytest
 from data import ROWS, rest, some, watched
 from numpy.testing import assert_allclose, assert_array_equal
+from rowwise import BRAIN, KINDS, SOME_KINDS, TOLERANCE, close, draw, scores, targets
 
 import fastloss as fl
 from fastloss.arrays.host import rowrecipes as rowquick
 
-BRAIN = ml_dtypes.bfloat16
-# The elementary functions are within 2 units in the last place of the compute type, an exponential adds its argument's
-# rounding times the argument (here at most 20), and a row sums strips of 2,048 terms.
-TOLERANCE = {"f8": 2e-14, "f4": 1e-5}
-
 CLASSES = [1, 2, 5, 6, 16, 17, 64, 100, 128, 129, 200, 2048 + 70]
 SIZES = [1, 3, 63, 64, 65, 200]
-KINDS = [3, 20, 150]
-"""Classes for each way of going through rows: lanes, squares, row by row."""
-SOME_KINDS = some(KINDS, [20])
 
 
 def reference(
@@ -55,29 +47,6 @@ def reference(
     d = 1.0 if reduction != "mean" else present if normalizer is None else normalizer
     value = each if reduction == "none" else each.sum() / d
     return value, rows * (whole * p - mass) / d, rows * whole * p * (1.0 - p) / d
-
-
-def scores(shape: Any, dtype: Any, rng: np.random.Generator) -> Any:
-    return rng.normal(0.0, 3.0, shape).astype(dtype)
-
-
-def targets(kind: str, n: int, k: int, dtype: Any, rng: np.random.Generator) -> Any:
-    return rng.integers(0, k, n) if kind == "labels" else rng.dirichlet(np.ones(k), n).astype(dtype)
-
-
-def draw(loss: fl.RowLoss, n: int, k: int, dtype: Any, rng: np.random.Generator, kind: str = "") -> list[Any]:
-    """The inputs of any row loss: numbers in their domains; as a target a distribution, unless 0 and 1 are all it may
-    hold, or what target it takes."""
-    arrays = [domain.sample(rng, (n, k)).astype(dtype) for domain in loss.domains]
-    if loss.inputs[-1] == "target" and not loss.domains[-1].ends_only:
-        kind = kind or {"both": "labels", "none": "dense"}.get(loss.target, loss.target)
-        arrays[-1] = targets(kind, n, k, dtype, rng)
-    return arrays
-
-
-def close(actual: Any, expected: Any, tolerance: float) -> None:
-    scale = np.abs(np.asarray(expected)).max(initial=0.0)
-    assert_allclose(np.asarray(actual).astype(np.float64), expected, rtol=tolerance, atol=tolerance * scale)
 
 
 @pytest.mark.parametrize("kind", ["labels", "dense"])
