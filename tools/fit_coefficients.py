@@ -1,4 +1,4 @@
-"""Fit the polynomials of the vector kernels and write fastloss/kernels/cpu/coefficients.py.
+"""Fit the polynomials of the vector kernels and write fastloss/kernels/cpu/vecmath/coefficients.py.
 
 Each polynomial is the weighted minimax fit (Remez exchange on a Chebyshev grid, in 60-digit arithmetic)
 of the unknown factor q in a form whose leading terms are exact, such as exp(r) = 1 + r + r**2 q(r); the
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from mpmath import mp, mpf
 
-TARGET = Path(__file__).resolve().parents[1] / "fastloss" / "kernels" / "cpu" / "coefficients.py"
+TARGET = Path(__file__).resolve().parents[1] / "fastloss" / "kernels" / "cpu" / "vecmath" / "coefficients.py"
 GRID_POINTS = 501
 ROUNDED_FIRST = 3
 MAX_EXCHANGES = 40

@@ -15,9 +15,9 @@ import pytest
 from mpmath import mp, mpf
 from numba import float32, float64, njit, void
 
-from fastloss.kernels.cpu import vecmath32, vecmath64
+from fastloss.kernels.cpu.vecmath.elementary import elementary
 
-MODULES = {"float32": vecmath32, "float64": vecmath64}
+MODULES = {"float32": elementary("f"), "float64": elementary("d")}
 DTYPES = tuple(MODULES)
 PRECISION = {"float32": 24, "float64": 53}
 LARGEST_EXPONENT = {"float32": 128, "float64": 1024}

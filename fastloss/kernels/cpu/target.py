@@ -19,11 +19,12 @@ from ..ports.elements import keep, native
 from ..templates import elements as pointwise
 from ..templates import pairs, rows
 from ..templates import tiles as lanes
-from . import bits, tuples, vecmath32, vecmath64
+from . import bits, tuples
 from . import float16 as halves
 from . import memory as access
 from . import squares as blocks
 from .parts import part
+from .vecmath.elementary import elementary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,9 +132,7 @@ class Cpu:
 
 @by_definition
 def _lifted(jet: Callable[..., Any], compute: str) -> Any:
-    if compute == "d":
-        return lift(jet, vecmath64, float, jit)
-    return lift(jet, vecmath32, np.float32, jit)
+    return lift(jet, elementary(compute), float if compute == "d" else np.float32, jit)
 
 
 def complete(plan: Plan | RowPlan) -> Any:

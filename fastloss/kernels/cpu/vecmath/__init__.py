@@ -1,0 +1,1 @@
+"""Vectorised elementary functions, written once for float32 and float64."""

@@ -1,0 +1,132 @@
+"""Elementary functions without branches, tables or calls, so that LLVM vectorises their loops: written once, and made
+for float32 and for float64.
+
+The arithmetic stays in the function's own width and is portable. The bounds hold where the CPU has a fused
+multiply-add; without one they are up to 0.25 larger, and pow is slow. An error of 1 ULP is the distance of neighbouring
+floats at the exact result, subnormal results included. A comment that gives two numbers gives that of float64 in
+brackets.
+
+The functions are templates as the kernels are: what differs between the widths are ports, and every literal becomes a
+number of the width.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ...bind import bind, lift
+from .. import bits
+from ..parts import part
+from . import coefficients, logarithms
+from .exponentials import exp, exp_neg, expm1, tanh
+from .logarithms import log, log1p
+from .powers import pow, sqrt
+
+# Inlined by LLVM whatever their size, or the loops over them would not vectorise.
+_inlined = part(error_model="numpy", fastmath={"contract"}, forceinline=True)
+# Error-free sums are exact only as written: nothing in these is fused that is not fused there.
+_inlined_as_written = part(error_model="numpy", forceinline=True)
+_AS_WRITTEN = (pow,)
+_kinds = {f.__code__: _inlined_as_written for f in _AS_WRITTEN}
+
+
+def fabs(x: float) -> float:
+    """Absolute value, exact."""
+    return bits.fabs(x)
+
+
+def copysign(x: float, y: float) -> float:
+    """|x| with the sign of y, exact."""
+    return bits.copysign(x, y)
+
+
+log1p_unit: Any = None
+
+
+def _functions() -> dict[str, Any]:
+    return {
+        "exp": exp,
+        "exp_neg": exp_neg,
+        "expm1": expm1,
+        "tanh": tanh,
+        "log": log,
+        "log1p": log1p,
+        "log1p_unit": log1p_unit,
+        "pow": pow,
+        "sqrt": sqrt,
+        "fabs": fabs,
+        "copysign": copysign,
+    }
+
+
+@cache
+def elementary(compute: str) -> Any:
+    """What definitions find in place of `math` in kernels of float64 ("d") or float32."""
+    kind: Any = float if compute == "d" else np.float32
+
+    def jit(function: Any) -> Any:
+        return lift(function, None, kind, _kinds.get(function.__code__, _inlined))
+
+    constants = {name: kind(getattr(math, name)) for name in ("pi", "e", "tau", "inf", "nan")}
+    module = ModuleType(f"{__name__}.{compute}")  # the compiler reads attributes of modules alone
+    vars(module).update(constants, **bind(_functions, _ports(compute), jit)())
+    return module
+
+
+def _ports(compute: str) -> dict[str, Any]:
+    """What differs between the widths."""
+    double = compute == "d"
+    kind, word, suffix = (np.float64, np.int64, "_64") if double else (np.float32, np.int32, "_32")
+    fitted = {n.removesuffix(suffix): value for n, value in vars(coefficients).items() if n.endswith(suffix)}
+    return {
+        **fitted,
+        **_layout(kind, word, fitted["EXP"], fitted["EXP2"]),
+        **{n: kind(value) for n, value in (_LIMITS_64 if double else _LIMITS_32).items()},
+        **{n: getattr(logarithms, n + suffix) for n in ("exponent_of", "log_of", "log1p_unit")},
+    }
+
+
+# Arguments beyond these give the same result as these: exp(-104) rounds to 0, exp(89) to infinity.
+_LIMITS_32 = {"EXP_LOW": -104.0, "EXP_HIGH": 89.0, "EXPM1_LOW": -18.0, "POW_LIMIT": 200.0}
+_LIMITS_64 = {"EXP_LOW": -746.0, "EXP_HIGH": 710.0, "EXPM1_LOW": -38.0, "POW_LIMIT": 1200.0}
+
+
+def _layout(kind: Any, word: Any, exp: Any, exp2: Any) -> dict[str, Any]:
+    """What follows from how a float is stored."""
+    info = np.finfo(kind)
+    fraction, bias = info.nmant, info.maxexp - 1
+    # Adding an integer n to this is exact and leaves n in the low bits of the sum. The shift into the exponent field
+    # keeps the nine (twelve) lowest: the leading bits of the sum vanish, only the bias must be added.
+    integer = 1.5 * 2.0**fraction
+    # exp_neg evaluates exp(r) / 2**below and multiplies by 2**(n + below), a normal number for all n it meets: the only
+    # rounding to a subnormal is that of the product.
+    below = info.maxexp // 2
+    # Subnormals are scaled by this power of two before their exponent is read.
+    raised = 2 * (fraction // 2) + 2
+    # As exponent_of returns it.
+    biased = bias if kind is np.float32 else 2.0**fraction + bias
+    return {
+        "MIN_NORMAL": kind(info.tiny),
+        "FRACTION_BITS": word(fraction),
+        "FRACTION_MASK": word(2**fraction - 1),
+        "EXPONENT_MASK": word(-(2**fraction)),
+        "ONE_SHIFT": word(1),
+        "ONE_BITS": kind(1.0).view(word),
+        "FOUR_BITS": kind(4.0).view(word),
+        "SQRT_HALF_BITS": kind(math.sqrt(0.5)).view(word),
+        "TWO_52_BITS": np.float64(2.0**52).view(np.int64),
+        "BIASED_BELOW": kind(integer + bias - 1),
+        "BIASED_TWICE": kind(integer + 2 * bias),
+        "BIASED_SCALED": kind(integer + bias + below),
+        "SUBNORMAL_SCALE": kind(2.0**raised),
+        "BIAS": kind(biased),
+        "BIAS_SUBNORMAL": kind(biased + raised),
+        "EXP_SERIES": (kind(1.0), kind(1.0), *exp),
+        "EXP_SERIES_SCALED": tuple(kind(c * kind(2.0**-below)) for c in (1.0, 1.0, *exp)),
+        "EXP2_SERIES": (kind(1.0), *exp2),
+    }

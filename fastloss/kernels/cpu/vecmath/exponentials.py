@@ -1,0 +1,81 @@
+"""Exponentials and hyperbolic functions of either width: templates, whose ports `elementary` fills."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import bits
+
+# Ports.
+EXP_LOW: Any = None
+EXP_HIGH: Any = None
+EXPM1_LOW: Any = None
+EXP_SERIES: Any = None
+EXP_SERIES_SCALED: Any = None
+EXP: Any = None
+TANH: Any = None
+LOG2E: Any = None
+LN2_HI: Any = None
+LN2_LO: Any = None
+MIN_NORMAL: Any = None
+FRACTION_BITS: Any = None
+ONE_SHIFT: Any = None
+BIASED_BELOW: Any = None
+BIASED_SCALED: Any = None
+BIASED_TWICE: Any = None
+
+
+def times_power_of_two(p: float, n: float) -> float:
+    """p * 2**n for an integer n of at most 200 (1200) in magnitude, rounded once."""
+    # 2**n need not be a normal number; the two halves of the exponent make two factors that are.
+    m = bits.to_bits(n + BIASED_TWICE)
+    half = bits.shift_right(m, ONE_SHIFT)
+    first = bits.from_bits(bits.shift_left(half, FRACTION_BITS))
+    second = bits.from_bits(bits.shift_left(bits.sub(m, half), FRACTION_BITS))
+    return p * first * second
+
+
+def exp(x: float) -> float:
+    """Exponential for all x, with gradual underflow; error below 1 ULP."""
+    x = bits.select(x < EXP_LOW, EXP_LOW, x)
+    x = bits.select(x > EXP_HIGH, EXP_HIGH, x)
+    n = bits.rint(x * LOG2E)
+    r = (x - n * LN2_HI) - n * LN2_LO
+    return times_power_of_two(bits.horner(r, EXP_SERIES), n)
+
+
+def exp_neg(x: float) -> float:
+    """Exponential for x <= 0, with gradual underflow, cheaper than exp; error below 1 ULP."""
+    x = bits.select(x < EXP_LOW, EXP_LOW, x)
+    n = bits.rint(x * LOG2E)
+    r = (x - n * LN2_HI) - n * LN2_LO
+    scale = bits.from_bits(bits.shift_left(bits.to_bits(n + BIASED_SCALED), FRACTION_BITS))
+    return bits.horner(r, EXP_SERIES_SCALED) * scale
+
+
+def expm1(x: float) -> float:
+    """exp(x) - 1 for all x, accurate near 0, sign of zero kept; error below 1.25 ULP."""
+    t = bits.select(x < EXPM1_LOW, EXPM1_LOW, x)
+    t = bits.select(t > EXP_HIGH, EXP_HIGH, t)
+    n = bits.rint(t * LOG2E)
+    reduced = t - n * LN2_HI
+    correction = n * LN2_LO
+    r = reduced - correction
+    curve = (r * r) * bits.horner(r, EXP) - correction
+    # 2**n exp(r) - 1, in which r is exact but for its correction; with half the power, since 2**128 (2**1024) is no
+    # number of the width.
+    scale = bits.from_bits(bits.shift_left(bits.to_bits(n + BIASED_BELOW), FRACTION_BITS))
+    y = 2.0 * (scale * curve + (scale * reduced + (scale - 0.5)))
+    # Halving drops a bit of a subnormal, and 0 would lose its sign.
+    return bits.select(bits.fabs(x) < MIN_NORMAL, x, y)
+
+
+def tanh(x: float) -> float:
+    """Hyperbolic tangent for all x, sign of zero kept; error below 1.5 ULP."""
+    a = bits.fabs(x)
+    e = exp_neg(-(a + a))
+    far = 1.0 - (e + e) / (1.0 + e)
+    z = a * a
+    near = (a * z) * bits.horner(z, TANH) + a
+    # The difference loses a bit to cancellation below artanh(1/2) = 0.5493.
+    return bits.copysign(bits.select(a < 0.55, near, far), x)
