@@ -12,8 +12,11 @@ from .keywords import KEYWORDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ELEMENTARY = frozenset(
-    ["exp", "expm1", "log", "log1p", "tanh", "pow", "sqrt", "fabs", "copysign", "pi", "e", "tau", "inf", "nan"]
+CONSTANTS = frozenset(["pi", "e", "tau", "inf", "nan"])
+
+ELEMENTARY = CONSTANTS.union(
+    ["exp", "expm1", "log", "log1p", "pow", "sqrt", "cbrt", "fabs", "copysign", "sinh", "cosh", "tanh", "asinh"],
+    ["sin", "cos", "atan", "erf", "erfc", "lgamma"],
 )
 """What of `math` a definition may use: what every target computes, vectorised, and constants."""
 

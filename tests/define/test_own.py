@@ -8,6 +8,7 @@ import math
 import pickle
 import sys
 import weakref
+from math import cos, erf
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -93,6 +94,23 @@ def test_a_loss_stays_what_it_was_where_it_was_defined() -> None:
     for dtype, backend in (("d", "serial"), ("f", "serial"), ("d", "parallel")):
         value, grad = m.mine.value_and_grad(x.astype(dtype), y, backend=backend)
         assert (value, grad.tolist()) == (15.25, [7.0]), (dtype, backend)
+
+
+def test_functions_of_math_by_their_names_and_by_the_modules() -> None:
+    @fl.pointwise
+    def waves(pred: float, target: float) -> tuple[float, float, float]:
+        r = pred - target
+        return erf(r) + math.sin(r), 2.0 / math.sqrt(math.pi) * math.exp(-r * r) + cos(r), math.lgamma(math.cosh(r))
+
+    r = np.linspace(-3.0, 3.0, 77)
+    grad, hess = waves.grad_and_hess(r, np.zeros(77), reduction="none")
+    value = waves(r, np.zeros(77), reduction="none")
+    for found, function in (
+        (value, lambda x: math.erf(x) + math.sin(x)),
+        (grad, lambda x: 2.0 / math.sqrt(math.pi) * math.exp(-x * x) + math.cos(x)),
+        (hess, lambda x: math.lgamma(math.cosh(x))),
+    ):
+        np.testing.assert_allclose(found, list(map(function, r.tolist())), rtol=1e-14, atol=1e-15)
 
 
 def test_functions_that_stand_in_for_others_stay_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -250,7 +250,7 @@ BUDGET = {
     "fused": 800,
     "kernels": 400,
     "kernels/cpu": 1550,
-    "kernels/cpu/vecmath": 600,
+    "kernels/cpu/vecmath": 1150,
     "kernels/cuda": 1000,
     "kernels/cuda/plan": 500,
     "kernels/cuda/ports": 400,

@@ -192,3 +192,22 @@ def horner(typingctx: Any, x: Any, coefficients: Any) -> Any:
         return total
 
     return x(x, coefficients), codegen
+
+
+def table(values: Sequence[float]) -> Callable[..., float]:
+    """A function that takes the i-th of the values, for an integer i of their width; LLVM loads many at once."""
+
+    @intrinsic
+    def entry(typingctx: Any, i: Any) -> Any:
+        result = _FLOAT_OF[i]
+
+        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+            kind = ir.ArrayType(context.get_value_type(result), len(values))
+            stored = ir.GlobalVariable(builder.module, kind, builder.module.get_unique_name("table"))
+            stored.linkage, stored.global_constant = "internal", True
+            stored.initializer = ir.Constant(kind, list(values))
+            return builder.load(builder.gep(stored, [args[0].type(0), args[0]], inbounds=True))
+
+        return result(i), codegen
+
+    return entry

@@ -13,8 +13,8 @@ from ..bind import bind, by_definition, lift
 from ..plan.elements import BRAIN, HALF
 from ..ports.elements import keep, native
 from . import intrinsics as device
-from . import math32, math64
 from .arguments import arguments, flat
+from .elementary import elementary
 from .plan.elements import AnyPlan, bounds, ports, template
 from .ports import rows as rowports
 from .ports.elements import data1, data2, data3, one_by_one, one_by_one_back, slopes1, slopes2, values, weights
@@ -93,7 +93,7 @@ class Cuda:
 
     def elementary(self) -> Any:
         """Libdevice's."""
-        return math64
+        return elementary("d")
 
 
 def _get(array: Any, i: int) -> Any:
@@ -118,9 +118,7 @@ def jit(function: Any) -> Any:
 
 @by_definition
 def _lifted(jet: Callable[..., Any], compute: str) -> Any:
-    if compute == "d":
-        return lift(jet, math64, float, jit)
-    return lift(jet, math32, np.float32, jit)
+    return lift(jet, elementary(compute), float if compute == "d" else np.float32, jit)
 
 
 def complete(plan: AnyPlan) -> Any:

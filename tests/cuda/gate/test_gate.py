@@ -5,6 +5,7 @@ That a kernel passes says nothing of its speed; that one fails says that it cann
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ from ranking import each_pair, logistic
 import fastloss as fl
 from fastloss.define.keywords import GRAD, HESS, VALUE
 from fastloss.define.rows import Pair
+from fastloss.define.rules import CONSTANTS, ELEMENTARY
 from fastloss.kernels.cuda import target
 from fastloss.kernels.cuda.arguments import arguments, flat
 from fastloss.kernels.cuda.plan import sparse as spreadplan
@@ -86,6 +88,27 @@ def test_every_loss(loss: Any, capability: tuple[int, int]) -> None:
     binary = compiled(plan(loss, ("f",) * len(loss.inputs), want), capability)
     assert faults(binary, True, True, long=loss.name in LONG) == []
     assert binary.code.startswith(b"\x7fELF")
+
+
+@fl.pointwise
+def every_function(pred: float, target: float) -> tuple[float, float]:
+    """All that a loss may use of `math`."""
+    waves = math.sin(pred) * math.cos(target) + math.atan(pred) + math.copysign(math.e, pred)
+    hyperbolic = math.sinh(pred) + math.cosh(pred) + math.tanh(pred) + math.asinh(pred)
+    special = math.erf(pred) + math.erfc(target) + math.lgamma(pred)
+    powers = math.pow(target, pred) + math.cbrt(pred) + math.sqrt(target) + math.fabs(pred)
+    logs = math.log(target) + math.log1p(target) + math.exp(pred) + math.expm1(target)
+    return waves + hyperbolic + special + powers + logs, math.tau * pred
+
+
+@pytest.mark.parametrize("stored", "fd")
+def test_every_function_of_math(stored: str) -> None:
+    assert ELEMENTARY - {*CONSTANTS} <= {*every_function.__wrapped__.__code__.co_names}
+    binary = compiled(plan(every_function, (stored, stored), VALUE | GRAD), (9, 0))
+    assert binary.code.startswith(b"\x7fELF")
+    if stored == "f":  # a product in double precision for each huge argument of a sine or cosine, and nothing else
+        assert len(re.findall(r"\b(?:mul|add|sub|fma|div)\S*\.f64", text(binary))) <= 4
+        assert not re.search(r"\bcall\b", text(binary))
 
 
 ROWS = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]

@@ -11,6 +11,7 @@ import numpy as np
 from numba import cuda
 
 from fastloss.define.keywords import GRAD, HESS, VALUE
+from fastloss.define.rules import ELEMENTARY as _ELEMENTARY
 from fastloss.kernels.bind import bind, lift
 from fastloss.kernels.cuda.plan import rows as rowplan
 from fastloss.kernels.cuda.plan.elements import ports, template
@@ -23,9 +24,9 @@ KINDS = {"e": np.uint16, "E": np.uint16, "?": np.uint8}
 
 # As the device has them: without errors, and with infinities.
 ELEMENTARY = ModuleType("elementary")
-for _name in ("exp", "expm1", "log", "log1p", "tanh", "sqrt", "fabs", "copysign", "pi", "e", "inf", "nan"):
-    setattr(ELEMENTARY, _name, getattr(np, _name))
-ELEMENTARY.pow, ELEMENTARY.tau = np.power, 2.0 * np.pi  # type: ignore[attr-defined]
+for _name in _ELEMENTARY:
+    _other = {"pow": "power", "atan": "arctan", "asinh": "arcsinh"}.get(_name, _name)
+    setattr(ELEMENTARY, _name, getattr(np, _other) if hasattr(np, _other) else getattr(math, _name))
 
 
 def identity(function: Any) -> Any:

@@ -7,13 +7,23 @@ Beside each polynomial: its form and the largest relative error the rounded coef
 import numpy as np
 
 
-def _single(*values: str) -> tuple[np.float32, ...]:
-    return tuple(np.float32(float.fromhex(v)) for v in values)
+def _single(values: str) -> tuple[np.float32, ...]:
+    return tuple(np.float32(float.fromhex(v)) for v in values.split())
 
 
-def _double(*values: str) -> tuple[np.float64, ...]:
-    return tuple(np.float64(float.fromhex(v)) for v in values)
+def _double(values: str) -> tuple[np.float64, ...]:
+    return tuple(np.float64(float.fromhex(v)) for v in values.split())
 
+
+# 2 / pi, times a power of two
+TWO_OVER_PI_BITS = 1280
+TWO_OVER_PI = int(
+    "a2f9836e4e441529fc2757d1f534ddc0db6295993c439041fe5163abdebbc561b7246e3a424dd2e006492eea09d1921cfe1d"
+    "eb1cb129a73ee88235f52ebb4484e99c7026b45f7e413991d639835339f49c845f8bbdf9283b1ff897ffde05980fef2f118b"
+    "5a0a6d1f6d367ecf27cb09b74f463f669e5fea2d7527bac7ebe5f17b3d0739f78a5292ea6bfb5fb11f8d5d0856033046fc7b"
+    "6babf0cfbc209af4361d",
+    16,
+)
 
 # 1 / log(2)
 LOG2E_32 = np.float32(float.fromhex("0x1.7154760000000p+0"))
@@ -27,71 +37,118 @@ LN2_LO_32 = np.float32(float.fromhex("0x1.7f7d1c0000000p-20"))
 TWO_LOG2E_HI_32 = np.float32(float.fromhex("0x1.7154760000000p+1"))
 # 2 / log(2) - TWO_LOG2E_HI
 TWO_LOG2E_LO_32 = np.float32(float.fromhex("0x1.4ae0c00000000p-25"))
+# log(2) - LN2
+LN2_REST_32 = np.float32(float.fromhex("-0x1.05c6100000000p-29"))
 # 2 / (3 log(2))
 CUBIC_HI_32 = np.float32(float.fromhex("0x1.ec709e0000000p-1"))
 # 2 / (3 log(2)) - CUBIC_HI
 CUBIC_LO_32 = np.float32(float.fromhex("-0x1.e2fe020000000p-28"))
+# pi / 2
+PI_HALF_HI_32 = np.float32(float.fromhex("0x1.921fb60000000p+0"))
+# pi / 2 - PI_HALF_HI
+PI_HALF_LO_32 = np.float32(float.fromhex("-0x1.777a5c0000000p-25"))
+# 9 exp(16) erfc(4)
+ERFC_4_HI_32 = np.float32(float.fromhex("0x1.3ba5920000000p+0"))
+# 9 exp(16) erfc(4) - ERFC_4_HI
+ERFC_4_LO_32 = np.float32(float.fromhex("-0x1.22c0500000000p-25"))
+# -4 log Γ(3/2)
+LGAMMA_MIDDLE_HI_32 = np.float32(float.fromhex("0x1.eeb95c0000000p-2"))
+# -4 log Γ(3/2) - LGAMMA_MIDDLE_HI
+LGAMMA_MIDDLE_LO_32 = np.float32(float.fromhex("-0x1.ed67ce0000000p-27"))
+# log(2 pi) / 2
+STIRLING_0_32 = np.float32(float.fromhex("0x1.d67f1c0000000p-1"))
 
 # exp(r) = 1 + r + r**2 q(r), |r| <= log(2) / 2, relative to expm1(r): 1.4e-08
-EXP_32 = _single(
-    "0x1.fffffe0000000p-2",
-    "0x1.5554b40000000p-3",
-    "0x1.5556f40000000p-5",
-    "0x1.1225540000000p-7",
-    "0x1.6b97b60000000p-10",
-)
+EXP_32 = _single("""
+    0x1.fffffe0000000p-2 0x1.5554b40000000p-3 0x1.5556f40000000p-5 0x1.1225540000000p-7 0x1.6b97b60000000p-10
+""")
 
 # 2**f = 1 + f q(f), |f| <= 1/2: 3.0e-09
-EXP2_32 = _single(
-    "0x1.62e4300000000p-1",
-    "0x1.ebfbdc0000000p-3",
-    "0x1.c6af780000000p-5",
-    "0x1.3b2dba0000000p-7",
-    "0x1.5f0a360000000p-10",
-    "0x1.4190e80000000p-13",
-)
+EXP2_32 = _single("""
+    0x1.62e4300000000p-1 0x1.ebfbdc0000000p-3 0x1.c6af780000000p-5 0x1.3b2dba0000000p-7 0x1.5f0a360000000p-10
+    0x1.4190e80000000p-13
+""")
 
 # log(1 + f) = f + f**2 q(f), sqrt(1/2) <= 1 + f <= sqrt(2): 5.6e-09
-LOG_32 = _single(
-    "-0x1.fffff80000000p-2",
-    "0x1.5555500000000p-2",
-    "-0x1.00043a0000000p-2",
-    "0x1.99a1f20000000p-3",
-    "-0x1.541ffe0000000p-3",
-    "0x1.22a43c0000000p-3",
-    "-0x1.0fb3b80000000p-3",
-    "0x1.0716fc0000000p-3",
-    "-0x1.32ca820000000p-4",
-)
+LOG_32 = _single("""
+    -0x1.fffff80000000p-2 0x1.5555500000000p-2 -0x1.00043a0000000p-2 0x1.99a1f20000000p-3 -0x1.541ffe0000000p-3
+    0x1.22a43c0000000p-3 -0x1.0fb3b80000000p-3 0x1.0716fc0000000p-3 -0x1.32ca820000000p-4
+""")
 
 # log(1 + e) = e + e**2 q(e), 0 <= e <= 1: 1.2e-08
-LOG1P_UNIT_32 = _single(
-    "-0x1.ffffd20000000p-2",
-    "0x1.554dd00000000p-2",
-    "-0x1.ff23ec0000000p-3",
-    "0x1.934bac0000000p-3",
-    "-0x1.3a454e0000000p-3",
-    "0x1.b4b8d80000000p-4",
-    "-0x1.d6d08e0000000p-5",
-    "0x1.4947c20000000p-6",
-    "-0x1.afbc0a0000000p-9",
-)
+LOG1P_UNIT_32 = _single("""
+    -0x1.ffffd20000000p-2 0x1.554dd00000000p-2 -0x1.ff23ec0000000p-3 0x1.934bac0000000p-3 -0x1.3a454e0000000p-3
+    0x1.b4b8d80000000p-4 -0x1.d6d08e0000000p-5 0x1.4947c20000000p-6 -0x1.afbc0a0000000p-9
+""")
 
 # tanh(x) = x + x**3 q(x**2), |x| <= 0.55: 1.4e-09
-TANH_32 = _single(
-    "-0x1.55554a0000000p-2",
-    "0x1.110cee0000000p-3",
-    "-0x1.b9215e0000000p-5",
-    "0x1.5916ce0000000p-6",
-    "-0x1.9abf2c0000000p-8",
-)
+TANH_32 = _single("""
+    -0x1.55554a0000000p-2 0x1.110cee0000000p-3 -0x1.b9215e0000000p-5 0x1.5916ce0000000p-6 -0x1.9abf2c0000000p-8
+""")
 
 # log2((1 + s) / (1 - s)) = (2 s + 2/3 s**3) / log(2) + s**5 q(s**2), |s| <= 3 - sqrt(8): 1.0e-11
-LOG2_ATANH_32 = _single(
-    "0x1.27770e0000000p-1",
-    "0x1.a5bbf80000000p-2",
-    "0x1.59f0b40000000p-2",
-)
+LOG2_ATANH_32 = _single("""
+    0x1.27770e0000000p-1 0x1.a5bbf80000000p-2 0x1.59f0b40000000p-2
+""")
+
+# sinh(x) = x + x**3 q(x**2), |x| <= 1: 3.7e-10
+SINH_32 = _single("""
+    0x1.5555560000000p-3 0x1.1110e00000000p-7 0x1.a022b80000000p-13 0x1.7571c40000000p-19
+""")
+
+# asinh(x) = x + x**3 q(x**2), |x| <= 1/2: 1.3e-09
+ASINH_32 = _single("""
+    -0x1.5555360000000p-3 0x1.3324f20000000p-4 -0x1.6b969a0000000p-5 0x1.cd741a0000000p-6 -0x1.b19c5e0000000p-7
+""")
+
+# atan(x) = x + x**3 q(x**2), |x| <= 0.5463, the tangent of 1/2: 8.2e-10
+ATAN_32 = _single("""
+    -0x1.55554a0000000p-2 0x1.9993b60000000p-3 -0x1.240eb40000000p-3 0x1.bc5a960000000p-4 -0x1.3940720000000p-4
+    0x1.1826580000000p-5
+""")
+
+# sin(x) = x + x**3 q(x**2), |x| <= pi / 4: 4.0e-09
+SIN_32 = _single("""
+    -0x1.5555460000000p-3 0x1.1107780000000p-7 -0x1.9953f80000000p-13
+""")
+
+# cos(x) = 1 - x**2 / 2 + x**4 q(x**2), |x| <= pi / 4: 1.2e-10
+COS_32 = _single("""
+    0x1.55554a0000000p-5 -0x1.6c0c280000000p-10 0x1.99e7ec0000000p-16
+""")
+
+# sin(pi x) / pi = x + x**3 q(x**2), |x| <= 1/2: 6.5e-09
+SIN_PI_32 = _single("""
+    -0x1.a51a5a0000000p+0 0x1.9f99380000000p-1 -0x1.86074c0000000p-3 0x1.94f9800000000p-6
+""")
+
+# 1 / cbrt(x) roughly, sqrt(1/2) <= x <= sqrt(2): 2.5e-04
+CBRT_32 = _single("""
+    0x1.bb0ffe0000000p+0 -0x1.4925020000000p+0 0x1.6d37160000000p-1 -0x1.44a8840000000p-3
+""")
+
+# erf(x) = x + x q(x**2), |x| <= 1/2: 1.5e-09
+ERF_32 = _single("""
+    0x1.06eba80000000p-3 -0x1.8127340000000p-2 0x1.ce25520000000p-4 -0x1.b66aec0000000p-6 0x1.35648a0000000p-8
+""")
+
+# (1 + 2 x) exp(x**2) erfc(x) = ERFC_4 + t q(t), t = (x - 4) / (x + 4), 0 <= x <= 11 (28): 6.1e-09
+ERFC_32 = _single("""
+    -0x1.1df1ac0000000p-3 0x1.f7f5e00000000p-7 0x1.16ec9a0000000p-4 -0x1.9ddb300000000p-4 0x1.7ff1ce0000000p-4
+    -0x1.0faf7e0000000p-4 0x1.3054a80000000p-5 -0x1.097b3c0000000p-6 0x1.4c9a920000000p-8 -0x1.842cc20000000p-11
+    -0x1.081ecc0000000p-12 0x1.0befd60000000p-13 0x1.41e7ee0000000p-18
+""")
+
+# log Γ(x) = (x - 1) (x - 2) (LGAMMA_MIDDLE + t q(t)), t = (x - 3/2) / (x + 1), 1/2 <= x <= 5/2: 3.1e-09
+LGAMMA_32 = _single("""
+    -0x1.75a8460000000p-2 0x1.cf9b9c0000000p-6 -0x1.1550060000000p-4 0x1.aa015c0000000p-9 -0x1.7bb14e0000000p-6
+    -0x1.3053060000000p-9 -0x1.6684480000000p-7 -0x1.5068220000000p-9 -0x1.5e02220000000p-10 0x1.ab25500000000p-9
+""")
+
+# log Γ(x) = (x - 1/2) log(x) - x + log(2 pi) / 2 + q(1 / x**2) / x, 9/2 <= x: 5.2e-11
+STIRLING_32 = _single("""
+    0x1.5555520000000p-4 -0x1.6be41c0000000p-9 0x1.84569a0000000p-11
+""")
 
 # 1 / log(2)
 LOG2E_64 = np.float64(float.fromhex("0x1.71547652b82fep+0"))
@@ -105,87 +162,134 @@ LN2_LO_64 = np.float64(float.fromhex("0x1.ef35793c76730p-45"))
 TWO_LOG2E_HI_64 = np.float64(float.fromhex("0x1.71547652b82fep+1"))
 # 2 / log(2) - TWO_LOG2E_HI
 TWO_LOG2E_LO_64 = np.float64(float.fromhex("0x1.777d0ffda0d24p-55"))
+# log(2) - LN2
+LN2_REST_64 = np.float64(float.fromhex("0x1.abc9e3b39803fp-56"))
 # 2 / (3 log(2))
 CUBIC_HI_64 = np.float64(float.fromhex("0x1.ec709dc3a03fdp-1"))
 # 2 / (3 log(2)) - CUBIC_HI
 CUBIC_LO_64 = np.float64(float.fromhex("0x1.d27f05548af0cp-55"))
+# pi / 2
+PI_HALF_HI_64 = np.float64(float.fromhex("0x1.921fb54442d18p+0"))
+# pi / 2 - PI_HALF_HI
+PI_HALF_LO_64 = np.float64(float.fromhex("0x1.1a62633145c07p-54"))
+# 9 exp(16) erfc(4)
+ERFC_4_HI_64 = np.float64(float.fromhex("0x1.3ba5916e9fd7fp+0"))
+# 9 exp(16) erfc(4) - ERFC_4_HI
+ERFC_4_LO_64 = np.float64(float.fromhex("-0x1.aa9c415679e6fp-55"))
+# -4 log Γ(3/2)
+LGAMMA_MIDDLE_HI_64 = np.float64(float.fromhex("0x1.eeb95b094c191p-2"))
+# -4 log Γ(3/2) - LGAMMA_MIDDLE_HI
+LGAMMA_MIDDLE_LO_64 = np.float64(float.fromhex("0x1.346863f58b075p-56"))
+# log(2 pi) / 2
+STIRLING_0_64 = np.float64(float.fromhex("0x1.d67f1c864beb5p-1"))
 
 # exp(r) = 1 + r + r**2 q(r), |r| <= log(2) / 2, relative to expm1(r): 2.2e-17
-EXP_64 = _double(
-    "0x1.0000000000005p-1",
-    "0x1.555555555554ep-3",
-    "0x1.5555555552262p-5",
-    "0x1.111111111525ap-7",
-    "0x1.6c16c17ecf27cp-10",
-    "0x1.a01a01856cbdep-13",
-    "0x1.a019a7add3c8ap-16",
-    "0x1.71de69bbcc865p-19",
-    "0x1.28a1a32c0866bp-22",
-    "0x1.ae95d8e7f7ff8p-26",
-)
+EXP_64 = _double("""
+    0x1.0000000000005p-1 0x1.555555555554ep-3 0x1.5555555552262p-5 0x1.111111111525ap-7 0x1.6c16c17ecf27cp-10
+    0x1.a01a01856cbdep-13 0x1.a019a7add3c8ap-16 0x1.71de69bbcc865p-19 0x1.28a1a32c0866bp-22 0x1.ae95d8e7f7ff8p-26
+""")
 
 # 2**f = 1 + f q(f), |f| <= 1/2: 1.9e-18
-EXP2_64 = _double(
-    "0x1.62e42fefa39efp-1",
-    "0x1.ebfbdff82c58ep-3",
-    "0x1.c6b08d704a1d5p-5",
-    "0x1.3b2ab6fba51c5p-7",
-    "0x1.5d87fe7878841p-10",
-    "0x1.430912f768ffep-13",
-    "0x1.ffcbfd264c903p-17",
-    "0x1.62c0265d35acdp-20",
-    "0x1.b5238fc544dddp-24",
-    "0x1.e4c026bfd7136p-28",
-    "0x1.ebcde3d2f64eap-32",
-    "0x1.d8aeda1f9f9b9p-36",
-)
+EXP2_64 = _double("""
+    0x1.62e42fefa39efp-1 0x1.ebfbdff82c58ep-3 0x1.c6b08d704a1d5p-5 0x1.3b2ab6fba51c5p-7 0x1.5d87fe7878841p-10
+    0x1.430912f768ffep-13 0x1.ffcbfd264c903p-17 0x1.62c0265d35acdp-20 0x1.b5238fc544dddp-24 0x1.e4c026bfd7136p-28
+    0x1.ebcde3d2f64eap-32 0x1.d8aeda1f9f9b9p-36
+""")
 
 # log(1 + f) = f - s (f - z q(z)), s = f / (2 + f), z = s**2, |s| <= 3 - sqrt(8): 1.3e-18
-LOG_64 = _double(
-    "0x1.5555555555592p-1",
-    "0x1.999999997ff0fp-2",
-    "0x1.24924941e6844p-2",
-    "0x1.c71c520ba2be3p-3",
-    "0x1.74663fa7de4e2p-3",
-    "0x1.39a189d33edf8p-3",
-    "0x1.2f086eec633adp-3",
-)
+LOG_64 = _double("""
+    0x1.5555555555592p-1 0x1.999999997ff0fp-2 0x1.24924941e6844p-2 0x1.c71c520ba2be3p-3 0x1.74663fa7de4e2p-3
+    0x1.39a189d33edf8p-3 0x1.2f086eec633adp-3
+""")
 
 # log(1 + e) = e - s (e - z q(z)), s = e / (2 + e), z = s**2, 0 <= s <= 1/3: 1.3e-18
-LOG1P_UNIT_64 = _double(
-    "0x1.5555555555535p-1",
-    "0x1.99999999a0750p-2",
-    "0x1.249249208c81bp-2",
-    "0x1.c71c741c43500p-3",
-    "0x1.745cb40b343c3p-3",
-    "0x1.3b1dda24229ebp-3",
-    "0x1.1067dae1f830ap-3",
-    "0x1.efd6b12d89e0dp-4",
-    "0x1.55b90815b4e1cp-4",
-    "0x1.5c70bf87b892dp-3",
-)
+LOG1P_UNIT_64 = _double("""
+    0x1.5555555555535p-1 0x1.99999999a0750p-2 0x1.249249208c81bp-2 0x1.c71c741c43500p-3 0x1.745cb40b343c3p-3
+    0x1.3b1dda24229ebp-3 0x1.1067dae1f830ap-3 0x1.efd6b12d89e0dp-4 0x1.55b90815b4e1cp-4 0x1.5c70bf87b892dp-3
+""")
 
 # tanh(x) = x + x**3 q(x**2), |x| <= 0.55: 2.3e-17
-TANH_64 = _double(
-    "-0x1.555555555549dp-2",
-    "0x1.11111111028b6p-3",
-    "-0x1.ba1ba1ad683c6p-5",
-    "0x1.664f45c11e91ap-6",
-    "-0x1.226ddd18fd543p-7",
-    "0x1.d6c617afc29b2p-9",
-    "-0x1.7cf381012224fp-10",
-    "0x1.2fa11997dae0dp-11",
-    "-0x1.b9001df8fb552p-13",
-    "0x1.abe5c02ac6758p-15",
-)
+TANH_64 = _double("""
+    -0x1.555555555549dp-2 0x1.11111111028b6p-3 -0x1.ba1ba1ad683c6p-5 0x1.664f45c11e91ap-6 -0x1.226ddd18fd543p-7
+    0x1.d6c617afc29b2p-9 -0x1.7cf381012224fp-10 0x1.2fa11997dae0dp-11 -0x1.b9001df8fb552p-13 0x1.abe5c02ac6758p-15
+""")
 
 # log2((1 + s) / (1 - s)) = (2 s + 2/3 s**3) / log(2) + s**5 q(s**2), |s| <= 3 - sqrt(8): 1.1e-20
-LOG2_ATANH_64 = _double(
-    "0x1.2776c50ef9d24p-1",
-    "0x1.a61762a7597f3p-2",
-    "0x1.484b14219f1f4p-2",
-    "0x1.0c9a63d3f6ab3p-2",
-    "0x1.c69f8d4e6e973p-3",
-    "0x1.87b0a12c954fdp-3",
-    "0x1.85ea6d8a2236dp-3",
-)
+LOG2_ATANH_64 = _double("""
+    0x1.2776c50ef9d24p-1 0x1.a61762a7597f3p-2 0x1.484b14219f1f4p-2 0x1.0c9a63d3f6ab3p-2 0x1.c69f8d4e6e973p-3
+    0x1.87b0a12c954fdp-3 0x1.85ea6d8a2236dp-3
+""")
+
+# sinh(x) = x + x**3 q(x**2), |x| <= 1: 2.6e-19
+SINH_64 = _double("""
+    0x1.5555555555556p-3 0x1.111111111101ep-7 0x1.a01a01a037268p-13 0x1.71de3a3b062b4p-19 0x1.ae646ff7eebcep-26
+    0x1.6116f1d452083p-33 0x1.b5ca1c3861618p-41
+""")
+
+# asinh(x) = x + x**3 q(x**2), |x| <= 1/2: 1.3e-17
+ASINH_64 = _double("""
+    -0x1.55555555553f5p-3 0x1.333333330abdbp-4 -0x1.6db6db53d4700p-5 0x1.f1c7142a38733p-6 -0x1.6e8add3351566p-6
+    0x1.1c431afde3310p-6 -0x1.c8b0b30c2a643p-7 0x1.7465fe5207d63p-7 -0x1.23e816856b282p-7 0x1.7baa7086fba2fp-8
+    -0x1.1e357d89c7683p-9
+""")
+
+# atan(x) = x + x**3 q(x**2), |x| <= 0.5463, the tangent of 1/2: 1.9e-18
+ATAN_64 = _double("""
+    -0x1.5555555555538p-2 0x1.9999999995c33p-3 -0x1.249249232a324p-3 0x1.c71c7141d781cp-4 -0x1.745d08ae29ac0p-4
+    0x1.3b12a940b9656p-4 -0x1.110463a45ab87p-4 0x1.e10760587f6ddp-5 -0x1.a9ea4ab71b50dp-5 0x1.6f0445f4fbbf1p-5
+    -0x1.1ba45866d97fcp-5 0x1.4d3d1b26620b4p-6 -0x1.a47378c5ce076p-8
+""")
+
+# sin(x) = x + x**3 q(x**2), |x| <= pi / 4: 3.8e-18
+SIN_64 = _double("""
+    -0x1.5555555555548p-3 0x1.111111110f730p-7 -0x1.a01a019bea187p-13 0x1.71de35575802dp-19 -0x1.ae5e4e7e9601ap-26
+    0x1.5d8c977c8f4cdp-33
+""")
+
+# cos(x) = 1 - x**2 / 2 + x**4 q(x**2), |x| <= pi / 4: 5.7e-20
+COS_64 = _double("""
+    0x1.555555555554bp-5 -0x1.6c16c16c15012p-10 0x1.a01a019c8e9d7p-16 -0x1.27e4f7f10addep-22 0x1.1ee9db5ec6746p-29
+    -0x1.8fa641205e309p-37
+""")
+
+# sin(pi x) / pi = x + x**3 q(x**2), |x| <= 1/2: 3.4e-19
+SIN_PI_64 = _double("""
+    -0x1.a51a6625307d3p+0 0x1.9f9cb402bc429p-1 -0x1.86a8e4720a1dcp-3 0x1.ac6805cc89aaep-6 -0x1.33816997c0b77p-9
+    0x1.3746a186eb978p-13 -0x1.d3e6a487df35cp-18 0x1.074382e1316a4p-22
+""")
+
+# 1 / cbrt(x) roughly, sqrt(1/2) <= x <= sqrt(2): 5.8e-06
+CBRT_64 = _double("""
+    0x1.ffc9bb2c725f2p+0 -0x1.3e32157f36cbdp+1 0x1.6564a969d2cd0p+1 -0x1.e5e4673357f47p+0 0x1.66bd623787cdbp-1
+    -0x1.ba8ec31041305p-4
+""")
+
+# erf(x) = x + x q(x**2), |x| <= 1/2: 1.4e-17
+ERF_64 = _double("""
+    0x1.06eba8214db68p-3 -0x1.812746b03794ap-2 0x1.ce2f21a034715p-4 -0x1.b82ce30a7f29fp-6 0x1.565bcacb787e6p-8
+    -0x1.c02cfd3b62261p-11 0x1.f981515c0463bp-14 -0x1.f12cd0175e236p-17 0x1.836c8d1ffa93fp-20
+""")
+
+# (1 + 2 x) exp(x**2) erfc(x) = ERFC_4 + t q(t), t = (x - 4) / (x + 4), 0 <= x <= 11 (28): 1.2e-17
+ERFC_64 = _double("""
+    -0x1.1df1ad154a28fp-3 0x1.f7f5df66fd714p-7 0x1.16ecefcfa5469p-4 -0x1.9ddb23c3e8aa4p-4 0x1.7fee004e104d4p-4
+    -0x1.0fb06dfe53a89p-4 0x1.3079edf6c919ap-5 -0x1.09623882df4fbp-6 0x1.49c67271b8adbp-8 -0x1.8d4a9c14514c7p-11
+    -0x1.a1df178c8f086p-13 0x1.3be0682acff45p-13 -0x1.995ab07af41ffp-16 -0x1.788d23fa04218p-17 0x1.7f33c6044ed17p-18
+    0x1.3bb38b6f063bfp-22 -0x1.bb6d4c9f630e9p-21 0x1.3ef5c890d3397p-24 0x1.d9f5b36419837p-24 -0x1.2dd3fa3361bccp-26
+    -0x1.e489ee09588b1p-27 0x1.d44f220921393p-30 0x1.4cb305ea5e36ap-30
+""")
+
+# log Γ(x) = (x - 1) (x - 2) (LGAMMA_MIDDLE + t q(t)), t = (x - 3/2) / (x + 1), 1/2 <= x <= 5/2: 1.9e-18
+LGAMMA_64 = _double("""
+    -0x1.75a84702cb8adp-2 0x1.cf9c31b398cd3p-6 -0x1.154f0d770981ap-4 0x1.a8b7e74cfba57p-9 -0x1.7c4486a9d9ee2p-6
+    -0x1.1a998426c5fcdp-9 -0x1.5058bb7f4e982p-7 -0x1.7dcbee58be0e0p-9 -0x1.652f703aeb77ap-8 -0x1.54b48452011b0p-9
+    -0x1.b5271098e06f6p-9 -0x1.15e1daf1569bcp-9 -0x1.29451c7cad469p-9 -0x1.bd823080cc8b1p-10 -0x1.b543008010761p-10
+    -0x1.6093269f39461p-10 -0x1.3dc363cfe38bbp-10 -0x1.1629ee1eb465bp-10 -0x1.3ebdb4d616e1cp-10 -0x1.6b0317427c968p-10
+    -0x1.425405d582856p-10 -0x1.59c08cf171c29p-11 -0x1.5f3154b8fdf41p-13
+""")
+
+# log Γ(x) = (x - 1/2) log(x) - x + log(2 pi) / 2 + q(1 / x**2) / x, 9/2 <= x: 1.2e-17
+STIRLING_64 = _double("""
+    0x1.5555555554b24p-4 -0x1.6c16c14875713p-9 0x1.a019a8714a221p-11 -0x1.37f7f587893bcp-11 0x1.b4963ba138770p-11
+    -0x1.ba316fa4fce7ap-10 0x1.86fbc1e306912p-9
+""")

@@ -1,10 +1,10 @@
-"""Elementary functions without branches, tables or calls, so that LLVM vectorises their loops: written once, and made
-for float32 and for float64.
+"""Elementary functions without branches or calls, so that LLVM vectorises their loops: written once, and made for
+float32 and for float64.
 
 The arithmetic stays in the function's own width and is portable. The bounds hold where the CPU has a fused
-multiply-add; without one they are up to 0.25 larger, and pow is slow. An error of 1 ULP is the distance of neighbouring
-floats at the exact result, subnormal results included. A comment that gives two numbers gives that of float64 in
-brackets.
+multiply-add; without one they are up to 0.25 larger, and what takes sums in two floats is slow. An error of 1 ULP is
+the distance of neighbouring floats at the exact result, subnormal results included. A comment that gives two numbers
+gives that of float64 in brackets.
 
 The functions are templates as the kernels are: what differs between the widths are ports, and every literal becomes a
 number of the width.
@@ -19,19 +19,38 @@ from typing import Any
 
 import numpy as np
 
+from ....define.rules import CONSTANTS
 from ...bind import bind, lift
 from .. import bits
 from ..parts import part
 from . import coefficients, logarithms
-from .exponentials import exp, exp_neg, expm1, tanh
-from .logarithms import log, log1p
-from .powers import pow, sqrt
+from .errorfunctions import erf, erfc, tail
+from .exponentials import cosh, exp, exp_neg, expm1, sinh, tanh
+from .factorials import distant, divisor, lgamma, middle
+from .logarithms import asinh, log, log1p
+from .powers import cbrt, log2, pow, sqrt
+from .trigonometry import atan, cos, quarter_turns, sin, table
+from .twofloats import quick_sum, two_product, two_sum
 
 # Inlined by LLVM whatever their size, or the loops over them would not vectorise.
 _inlined = part(error_model="numpy", fastmath={"contract"}, forceinline=True)
 # Error-free sums are exact only as written: nothing in these is fused that is not fused there.
 _inlined_as_written = part(error_model="numpy", forceinline=True)
-_AS_WRITTEN = (pow,)
+_AS_WRITTEN = (
+    two_sum,
+    quick_sum,
+    two_product,
+    log2,
+    pow,
+    cbrt,
+    asinh,
+    quarter_turns,
+    tail,
+    middle,
+    distant,
+    divisor,
+    lgamma,
+)
 _kinds = {f.__code__: _inlined_as_written for f in _AS_WRITTEN}
 
 
@@ -53,14 +72,24 @@ def _functions() -> dict[str, Any]:
         "exp": exp,
         "exp_neg": exp_neg,
         "expm1": expm1,
+        "sinh": sinh,
+        "cosh": cosh,
         "tanh": tanh,
         "log": log,
         "log1p": log1p,
         "log1p_unit": log1p_unit,
+        "asinh": asinh,
         "pow": pow,
+        "cbrt": cbrt,
         "sqrt": sqrt,
         "fabs": fabs,
         "copysign": copysign,
+        "sin": sin,
+        "cos": cos,
+        "atan": atan,
+        "erf": erf,
+        "erfc": erfc,
+        "lgamma": lgamma,
     }
 
 
@@ -72,13 +101,13 @@ def elementary(compute: str) -> Any:
     def jit(function: Any) -> Any:
         return lift(function, None, kind, _kinds.get(function.__code__, _inlined))
 
-    constants = {name: kind(getattr(math, name)) for name in ("pi", "e", "tau", "inf", "nan")}
+    constants = {name: kind(getattr(math, name)) for name in CONSTANTS}
     module = ModuleType(f"{__name__}.{compute}")  # the compiler reads attributes of modules alone
-    vars(module).update(constants, **bind(_functions, _ports(compute), jit)())
+    vars(module).update(constants, **bind(_functions, ports(compute), jit)())
     return module
 
 
-def _ports(compute: str) -> dict[str, Any]:
+def ports(compute: str) -> dict[str, Any]:
     """What differs between the widths."""
     double = compute == "d"
     kind, word, suffix = (np.float64, np.int64, "_64") if double else (np.float32, np.int32, "_32")
@@ -87,13 +116,31 @@ def _ports(compute: str) -> dict[str, Any]:
         **fitted,
         **_layout(kind, word, fitted["EXP"], fitted["EXP2"]),
         **{n: kind(value) for n, value in (_LIMITS_64 if double else _LIMITS_32).items()},
+        **{f"turns{k}": bits.table(values) for k, values in enumerate(table(compute))},
         **{n: getattr(logarithms, n + suffix) for n in ("exponent_of", "log_of", "log1p_unit")},
     }
 
 
-# Arguments beyond these give the same result as these: exp(-104) rounds to 0, exp(89) to infinity.
-_LIMITS_32 = {"EXP_LOW": -104.0, "EXP_HIGH": 89.0, "EXPM1_LOW": -18.0, "POW_LIMIT": 200.0}
-_LIMITS_64 = {"EXP_LOW": -746.0, "EXP_HIGH": 710.0, "EXPM1_LOW": -38.0, "POW_LIMIT": 1200.0}
+# Arguments beyond these give the same result as these: exp(-104) rounds to 0, exp(89) to infinity. Beyond ASINH_FAR,
+# a**2 + 1 is a**2.
+_LIMITS_32 = {
+    "EXP_LOW": -104.0,
+    "EXP_HIGH": 89.0,
+    "EXPM1_LOW": -18.0,
+    "SINH_HIGH": 90.0,
+    "ASINH_FAR": 2.0**14,
+    "ERFC_HIGH": 11.0,
+    "POW_LIMIT": 200.0,
+}
+_LIMITS_64 = {
+    "EXP_LOW": -746.0,
+    "EXP_HIGH": 710.0,
+    "EXPM1_LOW": -38.0,
+    "SINH_HIGH": 711.0,
+    "ASINH_FAR": 2.0**28,
+    "ERFC_HIGH": 28.0,
+    "POW_LIMIT": 1200.0,
+}
 
 
 def _layout(kind: Any, word: Any, exp: Any, exp2: Any) -> dict[str, Any]:
@@ -120,6 +167,14 @@ def _layout(kind: Any, word: Any, exp: Any, exp2: Any) -> dict[str, Any]:
         "FOUR_BITS": kind(4.0).view(word),
         "SQRT_HALF_BITS": kind(math.sqrt(0.5)).view(word),
         "TWO_52_BITS": np.float64(2.0**52).view(np.int64),
+        "TWO_SHIFT": word(info.bits - 2),
+        "SIGN_BIT": word(-(2 ** (info.bits - 1))),
+        "WHOLE": kind(2.0 ** (fraction + 1)),
+        "WHOLE_BITS": kind(2.0**fraction).view(word),
+        "WHOLE_EXPONENT": word(bias + fraction),
+        "NO_TURNS": word(0),
+        "INTEGER": kind(integer),
+        "BIASED": kind(integer + bias),
         "BIASED_BELOW": kind(integer + bias - 1),
         "BIASED_TWICE": kind(integer + 2 * bias),
         "BIASED_SCALED": kind(integer + bias + below),

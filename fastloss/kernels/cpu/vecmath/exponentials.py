@@ -10,10 +10,12 @@ from .. import bits
 EXP_LOW: Any = None
 EXP_HIGH: Any = None
 EXPM1_LOW: Any = None
+SINH_HIGH: Any = None
 EXP_SERIES: Any = None
 EXP_SERIES_SCALED: Any = None
 EXP: Any = None
 TANH: Any = None
+SINH: Any = None
 LOG2E: Any = None
 LN2_HI: Any = None
 LN2_LO: Any = None
@@ -79,3 +81,27 @@ def tanh(x: float) -> float:
     near = (a * z) * bits.horner(z, TANH) + a
     # The difference loses a bit to cancellation below artanh(1/2) = 0.5493.
     return bits.copysign(bits.select(a < 0.55, near, far), x)
+
+
+def half_exp(a: float) -> float:
+    """exp(a) / 2 for a >= 0, infinite only where that is."""
+    a = bits.select(a > SINH_HIGH, SINH_HIGH, a)
+    n = bits.rint(a * LOG2E)
+    r = (a - n * LN2_HI) - n * LN2_LO
+    return times_power_of_two(bits.horner(r, EXP_SERIES), n - 1.0)
+
+
+def sinh(x: float) -> float:
+    """Hyperbolic sine for all x, sign of zero kept; error below 1.75 ULP."""
+    a = bits.fabs(x)
+    e = half_exp(a)
+    far = e - 0.25 / e
+    z = a * a
+    near = (a * z) * bits.horner(z, SINH) + a
+    return bits.copysign(bits.select(a < 1.0, near, far), x)
+
+
+def cosh(x: float) -> float:
+    """Hyperbolic cosine for all x; error below 1.25 ULP."""
+    e = half_exp(bits.fabs(x))
+    return e + 0.25 / e

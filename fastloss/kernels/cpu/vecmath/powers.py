@@ -8,8 +8,12 @@ from typing import Any
 from .. import bits
 from .exponentials import times_power_of_two
 from .logarithms import parts
+from .twofloats import two_product
 
 INF, NAN = math.inf, math.nan
+THIRD = 1.0 / 3.0
+CBRT_TWO = math.cbrt(2.0)
+CBRT_HALF = 1.0 / CBRT_TWO
 
 # Ports.
 EXP2_SERIES: Any = None
@@ -19,6 +23,9 @@ CUBIC_LO: Any = None
 TWO_LOG2E_HI: Any = None
 TWO_LOG2E_LO: Any = None
 POW_LIMIT: Any = None
+BIASED: Any = None
+FRACTION_BITS: Any = None
+CBRT: Any = None
 
 
 def sqrt(x: float) -> float:
@@ -26,12 +33,11 @@ def sqrt(x: float) -> float:
     return bits.sqrt(x)
 
 
-def pow(x: float, y: float) -> float:
-    """x**y for x >= 0 with the limits of C's pow, NaN for x < 0 unless y is 0; error below 1 ULP."""
+def log2(x: float) -> tuple[float, float]:
+    """Logarithm to base 2 of a positive finite x in two floats."""
     k, m = parts(x)
     f = m - 1.0
-    # log2(1 + f) from s = f / (2 + f) in two floats: |y log2(x)| goes up to 150 (1075), and the result needs its
-    # absolute error below 2**-25 (2**-54).
+    # log2(1 + f) from s = f / (2 + f) in two floats.
     d = 2.0 + f
     d_low = f - (d - 2.0)
     reciprocal = 1.0 / d
@@ -57,8 +63,13 @@ def pow(x: float, y: float) -> float:
     high = k + linear
     low = ((k - high) + linear) + tail
     log2x = high + low
-    log2x_low = low - (log2x - high)
+    return log2x, low - (log2x - high)
 
+
+def pow(x: float, y: float) -> float:
+    """x**y for x >= 0 with the limits of C's pow, NaN for x < 0 unless y is 0; error below 1 ULP."""
+    # |y log2(x)| goes up to 150 (1075), and the result needs its absolute error below 2**-25 (2**-54).
+    log2x, log2x_low = log2(x)
     t = y * log2x
     t_low = bits.fma(y, log2x_low, bits.fma(y, log2x, -t))
     bounded = bits.select(t > POW_LIMIT, POW_LIMIT, bits.select(t < -POW_LIMIT, -POW_LIMIT, t))
@@ -70,3 +81,22 @@ def pow(x: float, y: float) -> float:
     power = bits.select(bits.bit_or(x == 0.0, x == INF), limit, power)
     power = bits.select(bits.bit_and(x >= 0.0, y == y), power, NAN)
     return bits.select(bits.bit_or(x == 1.0, y == 0.0), 1.0, power)
+
+
+def cbrt(x: float) -> float:
+    """Cube root for all x, sign of zero kept; error below 0.75 ULP."""
+    a = bits.fabs(x)
+    k, m = parts(a)
+    n = bits.rint(k * THIRD)
+    left = k - 3.0 * n
+    m = m * bits.select(left > 0.0, 2.0, bits.select(left < 0.0, 0.5, 1.0))
+    r = bits.horner(m * bits.select(left > 0.0, 0.5, bits.select(left < 0.0, 2.0, 1.0)), CBRT)
+    r = r * bits.select(left > 0.0, CBRT_HALF, bits.select(left < 0.0, CBRT_TWO, 1.0))
+    # From four (five) digits of 1 / cbrt(m) to nearly all, and from m r**2 to all of cbrt(m).
+    e = 1.0 - m * (r * r * r)
+    r = r + r * (e * (THIRD + e * (2.0 / 9.0)))
+    y = m * (r * r)
+    square, square_low = two_product(y, y)
+    y = y + (bits.fma(-square, y, m) - square_low * y) * (r * r * THIRD)
+    y = y * bits.from_bits(bits.shift_left(bits.to_bits(n + BIASED), FRACTION_BITS))
+    return bits.copysign(bits.select(bits.bit_and(a > 0.0, a < INF), y, a), x)
