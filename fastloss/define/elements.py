@@ -79,9 +79,11 @@ class Definition(Parametrised):
         )
         self.rooted = rooted
         self.untested = ("none",) * split
+        # Others' may be too large for plain Python, which raises where a kernel returns infinity.
+        self._tried = [d.inner_point for d in self.domains], self._values
         if self.written is not None:  # tests try ours
             order = self.order
-            try_rules(jet, self.others, [*(d.inner_point for d in self.domains), *self._values])
+            try_rules(jet, self.others, [*self._tried[0], *self._tried[1]])
             if constant is not None:
                 check_function(constant, jet.__name__)
                 check_constant(jet, constant, order)
@@ -91,8 +93,8 @@ class Definition(Parametrised):
 
     @cached_property
     def order(self) -> int:
-        """How many derivatives the function returns."""
-        return order_of(self._jet, [d.inner_point for d in self.domains], self._values, self._gradients)
+        """How many derivatives the function returns, seen at its own parameters."""
+        return order_of(self._jet, *self._tried, self._gradients)
 
     def _forget(self) -> None:
         super()._forget()

@@ -83,6 +83,19 @@ def test_another_function_for_some_parameters() -> None:
     assert pickle.loads(pickle.dumps(one)) == one
 
 
+@pytest.mark.parametrize("name", sorted(fl.LOSSES))
+def test_how_many_derivatives_no_parameter_says(name: str) -> None:
+    """A first call may be with any parameters, of which exponentials are infinite that plain Python raises for."""
+    loss = fl.LOSSES[name]
+    for parameter, domain in loss.parameters.items():
+        some = [*(sign * 10.0**k for k in (-300, -30, -4, 4, 30, 300) for sign in (-1, 1)), domain.low, domain.high]
+        for value in filter(domain.admits, some if domain.kind is float else ()):
+            twin = loss.bind(**{parameter: value})
+            for known in ("order", "sizes", "_spread"):
+                vars(twin).pop(known, None)
+            assert twin.order == loss.order, (parameter, value)
+
+
 def test_a_divisor_has_a_reciprocal_in_the_stored_type() -> None:
     """float16's largest number is 65,504: a smaller divisor's reciprocal is infinite in it, and in no wider type."""
     pred, target = np.array([1.0, 0.0, 0.5]), np.array([0.0, 1.0, 1.0])
