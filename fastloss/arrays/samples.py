@@ -94,7 +94,7 @@ def evaluate(
             if weight is not None and side.looks(check):
                 _refuse_negative(loss, library.host(weight))
             weight, absent = _shares(library, given, shape, axes, check is None and not side.looks(check))
-            if absent is not False and (empty != "raise" or np.any(library.host(absent))):
+            if absent is not False and (empty != "raise" or absent is True or np.any(library.host(absent))):
                 nothing = mean_of_nothing(loss.name, empty)
         each, slopes = _run(side, loss, want, given.inputs, weight, reduction, normalizer, out, backend, check)
         if each is None:
@@ -168,7 +168,7 @@ def _shares(library: Arithmetic, given: Given, shape: Shape, axes: Shape, keep: 
     absent = total == 0.0
     shares = library.chosen(absent, 0.0, parts / total)
     # A share that the kernels would read as 0 must not make its element absent.
-    lost = (library.cast(shares, given.char) == 0.0) & (parts != 0.0) & (total != 0.0)
+    lost = (library.cast(shares, given.char) == 0.0) & (wide != 0.0) & (total != 0.0)
     shares = library.chosen(lost, float(np.finfo(given.char).smallest_subnormal), shares)
     if keep:
         shares = library.chosen((wide < 0.0) | (abs(wide) == np.inf), wide, shares)

@@ -114,6 +114,14 @@ def test_shares_beyond_the_type() -> None:
         assert_array_equal(fl.absolute_error(large, target, axis=1, weight=1e-300, normalizer=1e300), [0.0, 0.0])
 
 
+def test_a_weight_is_present_beside_any_other() -> None:
+    """1e-300 beside 1e300 is nothing even to float64; the NaN there is not."""
+    pred, weight = np.array([[1.0, np.nan], [1.0, 2.0]]), np.array([[1e300, 1e-300], [1e300, 0.0]])
+    value, grad = fl.huber.value_and_grad(pred, np.zeros((2, 2)), weight=weight, axis=1)
+    assert_array_equal(value, [np.nan, 0.5])
+    assert_array_equal(grad, [[1.0, np.nan], [1.0, 0.0]])
+
+
 def test_weights_are_not_written_over() -> None:
     weight, labels = W.copy(), np.array([[1.0, 0.0, -100.0], [1.0, 1.0, 0.0]])
     for call in (

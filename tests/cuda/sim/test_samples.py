@@ -75,6 +75,8 @@ def test_samples_without_weights(gpu: Any) -> None:
     raises(gpu, lambda: fl.huber.grad(Hosted(out), Hosted(Y), weight=Hosted(BARE), axis=1, empty="raise",
                                       out=Hosted(out)), ValueError, "nothing to average")  # fmt: skip
     assert_array_equal(out, X)
+    nothing = Hosted(np.ones((2, 0)))
+    raises(gpu, lambda: fl.huber(nothing, nothing, axis=1, empty="raise"), ValueError, "nothing to average")
 
 
 def test_shares_beyond_the_type() -> None:
