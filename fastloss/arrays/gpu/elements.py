@@ -21,7 +21,7 @@ from ..host import memory as layout
 from . import recipes as tape
 from .buffers import Buffer, Work, addresses, aligned, read, required
 from .outputs import aim, handed, outputs, raise_as_on_the_host
-from .sums import Divisor, Room, weighs
+from .sums import Divisor, Room, alike, weighs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -141,6 +141,8 @@ def evaluate(
         wide = x.shape != shape and want & ~VALUE and x.dtype.itemsize < 4
         arrays[k] = work.in_type(x, "f" if wide else x.char)
     compute = compute_type(own[0].char)
+    if not (arrays[-1] is None or isinstance(arrays[-1], Buffer)):
+        arrays[-1] = alike(work, arrays[-1], shape, compute, reduction, normalizer)
     *data, weights = (
         work.dense(x, shape) if isinstance(x, Buffer) else None if x is None else work.filled(x, shape, compute)
         for x in arrays

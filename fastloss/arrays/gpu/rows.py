@@ -23,7 +23,7 @@ from ..host import memory as layout
 from . import recipes as tape
 from .buffers import Buffer, Work, addresses, aligned, read, some_rows
 from .outputs import aim, handed, outputs, raise_as_on_the_host
-from .sums import Divisor, Room, classes_of, weighs
+from .sums import Divisor, Room, alike, classes_of, weighs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -239,15 +239,17 @@ def arranged(
         rowshapes.check_weight(loss, called, weight, pred.shape, axis)
         weight = work.dense(weight, batch)
     elif weight is not None:
-        weight = work.filled(weight, batch, compute)
+        weight = alike(work, weight, batch, compute, o.reduction, o.normalizer)
     elif o.normalizer is not None and weighs(o.reduction, o.normalizer):
         weight = work.filled(1.0, batch, compute)
     if class_weight is not None:
         shape = class_weight.shape if isinstance(class_weight, Buffer) else ()
         rowshapes.check_class_weight(loss, shape, pred.shape[axis])
-        class_weight = classes_of(work, class_weight, compute, labels and not o.label_smoothing, o)
+        passed = class_weight
+        class_weight = classes_of(work, passed, compute, labels and not o.label_smoothing, o)
         if o.check:
-            rowshapes.check_class_weights(loss, face.host(class_weight.array), np.float64)
+            kind = np.float64 if o.reduction == "mean" and o.normalizer is None else class_weight.dtype
+            rowshapes.check_class_weights(loss, face.host(passed.array), kind)
     scores = [classes_last(work, x, axis) for x in (floats, *others[: loss.scores - 1])]
     room = Room(work, -(-max(1, prod(batch)) // pointwise.TILE), compute)
     return Rows(work, loss, pred.shape, axis, scores, target, labels, weight, class_weight,

@@ -17,7 +17,7 @@ from .buffers import addresses, aligned
 
 if TYPE_CHECKING:
     from ...define.keywords import Options
-    from .buffers import Buffer, Work
+    from .buffers import Buffer, Shape, Work
 
 
 class Divisor(NamedTuple):
@@ -36,6 +36,12 @@ class Divisor(NamedTuple):
 def weighs(reduction: str, normalizer: Any) -> bool:
     """Whether weights may be multiplied by any number: they are divided by their sum, or by what is out of reach."""
     return reduction == "mean" and (normalizer is None or apart(float(normalizer)))
+
+
+def alike(work: Work, number: Any, shape: Shape, compute: str, reduction: str, normalizer: Any) -> Buffer:
+    """Weights that are all one number, in a type from which their unit brings it into reach."""
+    beyond = weighs(reduction, normalizer) and apart(float(number))
+    return work.filled(number, shape, "d" if beyond else compute)
 
 
 def classes_of(work: Work, weight: Buffer, compute: str, one_each: bool, o: Options) -> Buffer:

@@ -98,6 +98,33 @@ def test_a_weight_is_present_beside_any_other() -> None:
     assert (grad.array[0], np.isnan(grad.array[1])) == (2.0, True)
 
 
+@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize("unit", [1e-320, 1e-50, 3.0, 1e50, 1e300, 0.0])
+def test_a_number_for_all_weights(unit: float, dtype: str) -> None:
+    """It changes no mean, unless it is 0."""
+    pred, target, whole = Hosted(np.array(P, dtype)), Hosted(np.array(T, dtype)), unit > 0.0
+    value, grad = fl.mse.value_and_grad(pred, target, weight=unit)
+    assert_allclose(value.array, 2.5 if whole else np.nan, ROUNDING[dtype])
+    assert_allclose(grad.array, np.multiply([1.0, 2.0], whole), ROUNDING[dtype])
+    value, grad = fl.cross_entropy.value_and_grad(Hosted(np.array(X, dtype)), Hosted(np.array([0, 1])), weight=unit)
+    assert_allclose(value.array, (np.log(2.0) + 1.3132616875182228) / 2.0 if whole else np.nan, 2 * ROUNDING[dtype])
+    assert_allclose(grad.array[0], np.multiply([-0.25, 0.25], whole), 4 * ROUNDING[dtype])
+    fl.synchronize()
+
+
+def test_a_class_weight_is_told_as_it_was_passed() -> None:
+    wrong, x = Hosted(np.array([1e-30, -1e-28])), Hosted(np.float32(X))
+    for options in ({}, {"label_smoothing": 0.1}, {"reduction": "sum"}):
+        with pytest.raises(ValueError, match=r"class_weight\[1\] is -1e-28, expected a finite number of at least 0"):
+            fl.cross_entropy(x, Hosted(np.array([0, 1])), class_weight=wrong, check=True, **options)
+    with pytest.raises(ValueError, match=r"class_weight\[0\] is 1e\+50, which float32, the type that it is read in"):
+        fl.cross_entropy(x, Hosted(np.array([0, 1])), class_weight=Hosted(np.array([1e50, 1.0])), check=True,
+                         reduction="sum")  # fmt: skip
+    whole = fl.cross_entropy(x, Hosted(np.array([0, 1])), class_weight=Hosted(np.array([1e50, 1e50])), check=True,
+                             label_smoothing=0.0)  # fmt: skip
+    assert_allclose(whole.array, (np.log(2.0) + 1.3132616875182228) / 2.0, 6e-7)
+
+
 def test_any_normalizer() -> None:
     for pred, normalizer, expected in (([1e-30, 0.0], 1e-42, [2e12, 0.0]), ([1e19, 0.0], 1e42, [2e-23, 0.0])):
         grad = fl.mse.grad(Hosted(np.float32(pred)), Hosted(np.float32(T)), normalizer=normalizer)
