@@ -19,6 +19,8 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import numpy as np
+
 from ..define.frozen import content, globals_of, gone
 from ..loading import compiling
 
@@ -167,7 +169,8 @@ _SUBSCRIPTS = {("BINARY_SUBSCR", ""), ("BINARY_OP", "[]")}
 
 def _retyped(constant: Any, kind: Any) -> Any:
     if isinstance(constant, (int, float)) and not isinstance(constant, bool):
-        return kind(constant)
+        with np.errstate(all="ignore"):  # infinity where the type ends before, which is nobody's fault
+            return kind(constant)
     if isinstance(constant, tuple):
         return tuple(_retyped(c, kind) for c in constant)
     return constant

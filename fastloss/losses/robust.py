@@ -7,7 +7,7 @@ import math
 from ..define.domain import NON_NEGATIVE, POSITIVE_OR_INF
 from ..define.respect import RESIDUAL
 from ..loss import pointwise
-from .special import INF, UP, Jet, exp_neg, half_gap, log1p_unit, minus_log1p, of_type, quotient, sign
+from .special import DOWN, INF, UP, Jet, exp_neg, half_gap, log1p_unit, minus_log1p, of_type, quotient, sign
 
 # Beyond this, 1 + w * w is w * w to every digit of float64; below it, w * w is finite in float32.
 _FAR = 1e17
@@ -18,7 +18,7 @@ _HUGE = 1e36
 
 _LN2 = math.log(2.0)
 
-_LEAST, _LOG_LEAST = 2.0**-61, -61.0 * math.log(2.0)
+_LEAST = 2.0**-61
 
 
 def _scaled_residual(a: float, scale: float) -> float:
@@ -127,19 +127,22 @@ def log_cosh(pred: float, target: float) -> Jet:
 def _cauchy_any(pred: float, target: float, c: float) -> Jet:
     """`cauchy` for scales so small or large that not even their squares can be formed."""
     r = pred - target
-    a = abs(r)
-    w = _scaled_residual(a, c)
+    half = half_gap(pred, target)
+    # A large residual may be infinite, and the loss's slope an ordinary number.
+    large = half > 1e30
+    part, times = half if large else abs(r), 2.0 if large else 1.0
+    w = times * _scaled_residual(part, c)
     far = w > _FAR
     huge = w > _HUGE
-    least = half_gap(pred, target) * (1.0 / (c * UP))  # w / 2^61, which no finite residual makes infinite
+    least = half * DOWN / c  # w / 2^61; where it is infinite, too, both derivatives are 0
     inverse = 1.0 / (least if huge else (w if far else 1.0 + w * w))
     bent = inverse * _LEAST if huge else inverse
-    log = math.log1p(least if huge else (w if far else w * w))
-    height = log - _LOG_LEAST if huge else (log if far else 0.5 * log)
-    slope = c * bent
+    log = math.log1p(w if far else w * w)
+    height = (math.log(half) - math.log(c)) + _LN2 if huge else (log if far else 0.5 * log)
+    slope = c * bent if far else times * (part * inverse)
     return (
-        0.5 * a * a if w < _NEAR else c * (c * height),
-        (-slope if r < 0.0 else slope) if far else r * inverse,
+        0.5 * r * r if w < _NEAR else c * (c * height),
+        -slope if r < 0.0 else slope,
         -bent * bent if far else ((1.0 - w) * inverse) * ((1.0 + w) * inverse),
     )
 

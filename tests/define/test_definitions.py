@@ -18,10 +18,11 @@ import numpy as np
 import oracle
 import pytest
 from data import NAMES
-from elements import CASES, PARTS, TYPES, ULPS, WIDER, by_terms, error, is_held, jet, part_of, points
+from elements import CASES, PARTS, TYPES, ULPS, WIDER, Elementary, by_terms, error, is_held, jet, part_of, points
 from mpmath import mp, mpf
 
 import fastloss as fl
+from fastloss.kernels.bind import lift
 
 # -- how exact -----------------------------------------------------------------------------------------------------
 
@@ -88,6 +89,22 @@ def test_ends(name: str, params: dict[str, float], dtype: str, part: str) -> Non
     for point in part_of(ends(name, fixed, kind), part):
         for order, off, where in errors_at(name, point, fixed, kind):
             assert off <= 2 * bounds[order] or (order and beside_a_kink(name, point, fixed, kind)), (order, off, where)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_scales_beyond_squares(dtype: str) -> None:
+    """A residual, or one over such a scale, may be beyond the type where the loss and its slope are ordinary."""
+    kind, bounds = TYPES[dtype], WIDER["cauchy"]
+    for c in (1e-12, 1e-18, 1e-19, 1e-21, 1e-37):
+        for pred in (1e-37, 1e-20, 1e-3, 1.0, 1e10, 1e19, float(np.finfo(kind).max)):
+            for order, off, where in errors_at("cauchy", (pred, 0.0), {"c": float(kind(c))}, kind):
+                assert off <= bounds[order], (c, order, off, where)
+    top = float(np.finfo(kind).max)
+    for c in (1e10, 1e18, 1e30, top / 8.0, top):
+        for pred, target in ((top, -top), (-top, top / 2.0), (top / 8.0, 0.0), (top / 1e3, 0.0)):
+            for order, off, where in errors_at("cauchy", (pred, target), {"c": float(kind(c))}, kind):
+                assert off <= bounds[order], (c, order, off, where)
+        assert jet("cauchy", (-math.inf, 0.0), {"c": c}, kind)[:2] == (math.inf, 0.0)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -255,6 +272,14 @@ def test_constants_are_floats(name: str) -> None:
     """An integer in an expression turns a float32 loop into a float64 one."""
     for params in oracle.FORMULAS[name].points:
         constants_are_floats(fl.LOSSES[name].bind(**params).jet)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_constants_of_another_type_are_no_errors(name: str) -> None:
+    """Of two constants the one for float64 may be infinite in float32, whatever NumPy does about that elsewhere."""
+    for params in oracle.FORMULAS[name].points:
+        with np.errstate(all="raise"):
+            lift(fl.LOSSES[name].bind(**params).jet, Elementary, np.float32, lambda f: f)
 
 
 def constants_are_floats(jet: Any) -> None:
