@@ -37,8 +37,9 @@ class Loss(Presented, Definition):
         ``"mean"`` divides by the sum of the weights (the number of elements where there are none); ``"none"`` gives
         each element's weighted loss. Derivatives are those of the reduced value; with ``"none"``, of the sum.
     axis : int or tuple of int, optional
-        The axes that are reduced, on the host: the value has a number for each sample, the mean of which divides by its
-        own weights; derivatives are those of the sum of these. By default all elements are reduced to one number.
+        The axes that are reduced: the value has a number for each sample, the mean of which divides by its own weights;
+        derivatives are those of the sum of these. By default all elements are reduced to one number, as are those of
+        Numba's device arrays always.
     normalizer : float, optional
         Your own denominator for ``reduction="mean"``, positive: for gradient accumulation and ragged batches.
     empty : {"nan", "zero", "raise"}
