@@ -171,7 +171,7 @@ def _with_respect_to(loss: Presented, names: tuple[str, ...]) -> Presented:
 @cache
 def _verbs(shared: type) -> list[tuple[Any, str, str]]:
     found = [(getattr(shared, name), name) for name in (*VERBS, "bind")]
-    return [(verb, name, inspect.cleandoc(verb.__doc__)) for verb, name in found]
+    return [(verb, name, inspect.cleandoc(verb.__doc__ or "")) for verb, name in found]
 
 
 def passing(kind: type, inputs: tuple[str, ...], run: Any, loss: Presented) -> None:

@@ -73,6 +73,16 @@ def test_signatures_are_those_of_the_loss(loss: Any, text: str) -> None:
     assert loss.name + text in " ".join(pydoc.render_doc(loss).split())
 
 
+def test_a_verb_of_ones_own_needs_no_words() -> None:
+    class Own(fl.Loss):
+        def grad(self, *inputs: Any, **options: Any) -> Any:
+            return super().grad(*inputs, **options)
+
+    loss = Own(fl.huber.__wrapped__, domains={})
+    assert list(inspect.signature(loss.grad).parameters)[:3] == ["pred", "target", "delta"]
+    assert "pred : array" in loss.grad.__doc__
+
+
 def test_signatures_of_losses_with_a_class_of_their_own() -> None:
     for verb in ("__call__", "value_and_grad", "grad"):
         takes = list(inspect.signature(getattr(fl.linear_cross_entropy, verb)).parameters)
