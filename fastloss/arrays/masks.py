@@ -29,7 +29,8 @@ def ignoring(loss: Definition, inputs: tuple[Any, ...], weight: Any, index: Any,
     if there:
         if face.owns(weight):
             layout.common_shape(loss.name, (name, "weight"), (target, face.buffer(weight)))
-        return face.weighed(x, number, weight)
+        # The verb refuses another library's array.
+        return weight if np.ndim(weight) and not face.owns(weight) else face.weighed(x, number, weight)
     with np.errstate(over="ignore"):  # of a number that the target's type does not hold
         keep = target != number
     if face is not None:  # and the target is a number

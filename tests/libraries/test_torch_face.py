@@ -82,6 +82,12 @@ def test_labels_that_are_whole(dtype: Any, face: Any) -> None:
     assert work.copied
 
 
+@pytest.mark.parametrize("weight", [0.1, 1e-50, 1e50, 2, True, np.float64(0.1)])
+def test_a_number_for_the_weights_of_what_is_not_ignored(weight: Any, face: Any) -> None:
+    found = face.weighed(torch.tensor([1, -100]), -100, weight)
+    assert (found.dtype, found.tolist()) == (torch.float64, [float(weight), 0.0])
+
+
 def test_the_short_way_sees_dense_tensors_alone(face: Any) -> None:
     x = torch.zeros(4, 6)
     kind, address = face.seen(x)

@@ -315,6 +315,7 @@ X, Y, L = np.ones((4, 3)), np.zeros((4, 3)), np.zeros(4, int)
 WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: fl.mse(Hosted(X), Y), TypeError, "target is a numpy.ndarray, expected an array of hosted on a GPU, as pred is"),
     (lambda: fl.mse(X, Hosted(Y)), TypeError, "pred is a numpy.ndarray, expected an array of hosted on a GPU, as target is"),
+    (lambda: fl.hinge(Hosted(X), Hosted(Y), weight=X, ignore_index=1), TypeError, "weight is a numpy.ndarray, expected an"),
     (lambda: fl.mse(Hosted(X), Hosted(Y), weight=[1.0]), TypeError, "weight is a list, expected an array of hosted"),
     (lambda: fl.mse(Hosted(X), Hosted(Y, 1)), ValueError, "target is on cuda:1, expected cuda:0, where pred is"),
     (lambda: fl.mse(Hosted(X, 1), Hosted(Y, 1), weight=Hosted(X)), ValueError, "weight is on cuda:0, expected cuda:1, where pred is"),

@@ -160,10 +160,13 @@ def worthy(weight: Any, target: Any, labels: bool) -> Any:
 
 
 def weighed(x: Any, number: int, weight: Any) -> Any:
-    """Of integers in int64, as in `known`."""
+    """Of integers in int64, as in `known`; torch would take a number in float32."""
     keep = (x.detach() if x.is_floating_point() else x.long()) != number
-    weight = weight.detach() if owns(weight) else weight
-    return keep if weight is None else torch.where(keep, weight, 0)
+    if weight is None:
+        return keep
+    if not isinstance(weight, torch.Tensor):
+        weight = torch.tensor(float(weight), dtype=torch.float64, device=x.device)
+    return torch.where(keep, weight.detach(), 0)
 
 
 def hits(top: Any, labels: Any) -> Any:
