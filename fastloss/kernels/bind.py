@@ -24,7 +24,7 @@ import numpy as np
 from ..define.frozen import content, globals_of, gone
 from ..loading import compiling
 
-__all__ = ["bind", "by_definition", "content", "lift", "named", "sources"]
+__all__ = ["Part", "Port", "bind", "by_definition", "content", "lift", "named", "port", "sources"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-_EMPTY = (None, False, range)
-"""What a port is before it is plugged in; `range` stands for its parallel twin."""
+port: Any = None
+"""What a free name is before it is plugged in: templates and ports declare theirs as `jet = share = port`."""
+
+_EMPTY = (port, False, range)
+"""A flag is `False` where nobody sets it; `range` stands for its parallel twin."""
 
 _bound: dict[Any, Any] = {}
 """Every completed helper of this process: most ports of one kernel are those of another, and a parallel kernel has its
@@ -72,33 +75,82 @@ def _unbind(values: list[Any]) -> None:
         values = [_bound.pop(key) for key in stale if key in _bound]
 
 
-def bind(function: Any, ports: Mapping[str, Any], jit: Callable[[Any], Any]) -> Any:
-    """A copy of `function` whose free names are `ports`, and whose own helpers are bound likewise and compiled.
+class Port:
+    """A plain function with free names of its own: they complete it alone, and before those of the whole kernel.
 
-    A port that is a plain Python function is bound in turn and passed to `jit`; anything else is taken as it is.
+    So one function of an element serves every array: `Port(element, K=1, decode=...)`. With `within`, it is to be taken
+    into what calls it before that is compiled.
     """
 
+    def __init__(self, function: Any, *, within: bool = False, **own: Any) -> None:
+        self.function, self.within, self.own = function, within, own
+
+
+class Part:
+    """A template within another: completed by ports of its own alone, as is all that it calls."""
+
+    def __init__(self, function: Any, ports: Mapping[str, Any]) -> None:
+        self.function, self.ports = function, ports
+
+
+def bind(
+    function: Any, ports: Mapping[str, Any], jit: Callable[[Any], Any], library: Mapping[str, Any] | None = None
+) -> Any:
+    """A copy of `function` whose free names are `ports`, and whose own helpers are bound likewise and compiled.
+
+    A port that is a plain Python function, or a `Port`, is bound in turn and passed to `jit`; anything else is taken as
+    it is. Every free name must be given, and every port asked for; of the `library` a kernel takes what it needs.
+    """
+    library, asked = library or {}, set[str]()
+    done: dict[Any, Any] = {}
+
     def complete(value: Any) -> Any:
-        if not isinstance(value, FunctionType):
+        if not isinstance(value, (FunctionType, Port, Part)):
             return value
-        free = completed(value)
-        key = (value, jit, *((name, type(port), _told(port), port) for name, port in sorted(free.items())))
+        if isinstance(value, Part):
+            return jit(bind(value.function, value.ports, jit, library))
+        if value not in done:
+            done[value] = compiled(value if isinstance(value, Port) else Port(value))
+        return done[value]
+
+    def compiled(part: Port) -> Any:
+        fn, free = part.function, completed(part.function, part.own)
+        key = (
+            (fn, part.within),
+            jit,
+            *((name, type(value), _told(value), value) for name, value in sorted(free.items())),
+        )
         if key not in _bound:
-            copy = _rebuilt(value, value.__code__, {**value.__globals__, **free})
+            copy = _rebuilt(fn, fn.__code__, {**fn.__globals__, **free})
             # On disk, kernels of several processes meet, whose copies of one function must not be taken for each other.
-            copy.__qualname__ = f"{value.__qualname__}.{secrets.token_hex(8)}"
+            copy.__qualname__ = f"{fn.__qualname__}.{secrets.token_hex(8)}"
+            copy.within = part.within  # type: ignore[attr-defined]
             _bound[key] = jit(copy)
         return _bound[key]
 
-    def completed(fn: FunctionType) -> dict[str, Any]:
-        free = {}
-        for name in globals_of(fn.__code__) & fn.__globals__.keys():
-            value = fn.__globals__[name]
-            # Only what stands empty in its module is a port: a helper's own import of the same name is not.
-            free[name] = complete(ports[name] if name in ports and value in _EMPTY else value)
-        return free
+    def completed(fn: FunctionType, own: Mapping[str, Any]) -> dict[str, Any]:
+        names = sorted(globals_of(fn.__code__) & fn.__globals__.keys())
+        # Only what stands empty in its module is a port: a helper's own import of the same name is not.
+        empty = [name for name in names if any(fn.__globals__[name] is nothing for nothing in _EMPTY)]
+        if unasked := own.keys() - empty:
+            raise TypeError(f"{told}: {fn.__name__} asks for no {', '.join(sorted(unasked))}")
+        return {n: complete(found(fn, n, own) if n in empty else fn.__globals__[n]) for n in names}
 
-    return _rebuilt(function, function.__code__, {**function.__globals__, **completed(function)})
+    def found(fn: FunctionType, name: str, own: Mapping[str, Any]) -> Any:
+        if name in own:
+            return own[name]
+        if name in ports:
+            asked.add(name)
+            return ports[name]
+        if name not in library and fn.__globals__[name] is port:
+            raise TypeError(f"{told}: {fn.__name__} asks for {name}, which no port is")
+        return library.get(name, fn.__globals__[name])
+
+    told = f"{function.__module__}.{function.__name__}"
+    whole = _rebuilt(function, function.__code__, {**function.__globals__, **completed(function, {})})
+    if unasked := ports.keys() - asked:
+        raise TypeError(f"{told}: nothing asks for {', '.join(sorted(unasked))}")
+    return whole
 
 
 def _told(port: Any) -> str:

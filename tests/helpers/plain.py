@@ -10,30 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from fastloss.kernels.bind import bind, lift
+from fastloss.kernels.bind import lift
 from fastloss.kernels.cpu import memory as access
-from fastloss.kernels.plan import rows as rowplan
+from fastloss.kernels.plan.complete import complete
 from fastloss.kernels.plan.elements import Plan
-from fastloss.kernels.plan.elements import ports as completed
 from fastloss.kernels.ports import elements as ports
+
+
+def identity(function: Any) -> Any:
+    return function
 
 
 class Plain:
     """Every number a Python float (a float64), whatever the arrays hold."""
 
-    add = staticmethod(operator.add)
-
-    def access(self) -> Any:
-        written = ("value", "grad0", "grad1", "hess0", "hess1")
-        return {"read": operator.getitem, "reread": operator.getitem} | {
-            f"write_{name}": operator.setitem for name in written
-        }
-
     def real(self, compute: str) -> Any:
         return float
 
     def jet(self, jet: Any, compute: str) -> Any:
-        return lift(jet, math, float, lambda f: f)
+        return lift(jet, math, float, identity)
 
     def decode(self, stored: str) -> Any:
         return ports.native
@@ -41,7 +36,11 @@ class Plain:
     def encode(self, stored: str) -> Any:
         return ports.keep
 
-    def row_access(self) -> Any:
+    def library(self, plan: Any) -> Any:
+        tuples = {} if isinstance(plan, Plan) else self.tuples(plan)
+        return {**self.access(), **tuples, "add": operator.add}
+
+    def access(self) -> Any:
         kinds = {
             "read": operator.getitem,
             "reread": operator.getitem,
@@ -51,7 +50,8 @@ class Plain:
             "put": put,
         }
         found = {n: kinds[n.partition("_")[0]] for n in vars(access) if n.partition("_")[0] in kinds}
-        return found | {"select": lambda c, a, b: a if c else b, "masked": lambda: None, "apart": lambda: None} | {
+        bits = {"bits_of": identity, "of_bits": identity}
+        return found | bits | {"select": lambda c, a, b: a if c else b, "masked": lambda: None, "apart": lambda: None} | {
             "turn_scores0": turn_in, "turn_scores1": turn_in, "turn_inplace": turn_in, "turn_masses": turn_in,
             "turn_grad": turn_out, "turn_hess": turn_out,
         }  # fmt: skip
@@ -59,7 +59,6 @@ class Plain:
     def tuples(self, plan: Any) -> Any:
         sizes = plan.sizes
         return {
-            "add": operator.add,
             "add_all": lambda a, b: tuple(map(operator.add, a, b)),
             "add_wide": lambda a, b: tuple(map(operator.add, a, b)),
             "add_difference": lambda a, b, c: tuple(
@@ -112,8 +111,7 @@ def turn_out(tile: Any, place: int, lanes: int, aim: Any, start: int, step: int,
 @cache
 def bound(plan: Any) -> Any:
     """The kernel of a plan, as plain Python."""
-    chosen = completed(plan, Plain()) if isinstance(plan, Plan) else rowplan.ports(plan, Plain())
-    return bind(plan.template, {**chosen, "prange": range}, lambda f: f)
+    return complete(plan, Plain(), identity, range)
 
 
 def run_rows(plan: Any, *args: Any) -> Any:

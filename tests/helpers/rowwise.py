@@ -13,8 +13,8 @@ from elements import Elementary
 from numpy.testing import assert_allclose
 
 import fastloss as fl
-from fastloss.kernels.bind import bind, lift
-from fastloss.kernels.plan import rows as rowplan
+from fastloss.kernels.bind import lift
+from fastloss.kernels.plan.complete import complete
 
 BRAIN = ml_dtypes.bfloat16
 
@@ -74,12 +74,12 @@ class Numbers(plain.Plain):
         return np.float64
 
     def jet(self, jet: Any, compute: str) -> Any:
-        return lift(jet, Elementary, np.float64, lambda f: f)
+        return lift(jet, Elementary, np.float64, plain.identity)
 
 
 @cache
 def completed(plan: Any) -> Any:
-    return bind(plan.template, {**rowplan.ports(plan, Numbers()), "prange": range}, lambda f: f)
+    return complete(plan, Numbers(), plain.identity, range)
 
 
 def uncompiled(plan: Any, size: int, backend: Any) -> Any:

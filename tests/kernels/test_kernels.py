@@ -31,10 +31,8 @@ def reference(loss: fl.Loss, want: int, arrays: list[Any], weight: Any = None, e
     value = (np.empty(size),) if each else ()
     grad = tuple(np.empty(size) for _ in loss.wrt)
     hess = tuple(np.empty(size) for _ in loss.wrt)
-    plan = Plan(
-        loss.jet, loss.order, len(loss.parameters), loss.wrt, want, each, ("d",) * len(wide),
-        "" if weight is None else "d", "C", False, False, loss.untested,
-    )  # fmt: skip
+    plan = Plan.of(loss, ("d",) * len(wide), want, False, "" if weight is None else "d", each=each)
+    plan = plan._replace(rooted=False)
     weights = () if weight is None else (weight.astype(np.float64),)
     total, _ = plain.run(
         plan, tuple(wide), weights, tuple(loss.values.values()), 1.0, 0.0, loss.bounds(np.float64), value, grad, hess, size

@@ -31,10 +31,7 @@ def test_packed_and_no_call(name: str, compute: str, monkeypatch: pytest.MonkeyP
     # Numba keeps no assembly of a kernel that it finds on disk.
     monkeypatch.setattr(cpu.cache, "jit", partial(cpu.cache.jit, cache=False))
     loss = fl.LOSSES[name]
-    plan = Plan(
-        loss.jet, loss.order, len(loss.parameters), loss.wrt, VALUE | GRAD, False, (compute,) * len(loss.inputs), "",
-        "C", False, False, loss.tests,
-    )  # fmt: skip
+    plan = Plan.of(loss, (compute,) * len(loss.inputs), VALUE | GRAD, True)
     (assembly,) = cpu.compiled.__wrapped__(plan, False).inspect_asm().values()
     packed = re.findall(PACKED[platform.machine()][compute], assembly)
     assert len(packed) >= 4

@@ -55,11 +55,8 @@ class Call:
     def run(self, want: int, check: bool, scale: tuple[float, float] | None, to: Aims = Aims()) -> None:  # noqa: B008
         """Go through all elements; without `scale`, by what an earlier kernel has left."""
         loss, room = self.loss, self.room
-        tests = loss.tests if check else loss.untested
-        plan = Plan(
-            loss.jet, loss.order, len(loss.values), loss.wrt, want, bool(to.value), tuple([x.char for x in self.data]),
-            self.weights[0].char if self.weights else "", "C", False, loss.rooted, tests, check and bool(self.weights),
-        )  # fmt: skip
+        types, weight = tuple([x.char for x in self.data]), self.weights[0].char if self.weights else ""
+        plan = Plan.of(loss, types, want, check, weight, each=bool(to.value))
         packets = aligned(*self.data, *self.weights, *to.value, *to.grads, *to.hesses)
         width = width_of(self.data[loss.wrt[0]].char) if packets else 1
         self.work.run(

@@ -131,14 +131,9 @@ class Sweep:
 
     def plan(self, want: int, check: bool, order: str, inplace: bool) -> Plan:
         """Which kernel goes through arrays of this layout."""
-        loss = self.loss
-        weight = self.weights[0].dtype.char if self.weights else ""
-        tests = loss.tests if check else loss.untested
-        each = self.each and bool(want & VALUE)
-        return Plan(
-            loss.jet, loss.order, len(self.parameters), loss.wrt, want, each, self.types, weight, order, inplace,
-            loss.rooted, tests, check and bool(self.weights), self.wide,
-        )  # fmt: skip
+        weight, each = self.weights[0].dtype.char if self.weights else "", self.each and bool(want & VALUE)
+        how = {"each": each, "layout": order, "inplace": inplace, "wide": self.wide}
+        return Plan.of(self.loss, self.types, want, check, weight, **how)
 
     def _raise(self) -> None:
         """Find the first weight that is none, or else the first element outside its domain, and say so."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numba as _numba
 import numpy as np
 
-from ..bind import bind, by_definition, lift
-from ..plan import rows as rowplan
-from ..plan.elements import BRAIN, HALF, OPTIONS, Plan, ports
+from ..bind import by_definition, lift
+from ..plan.complete import complete as completed
+from ..plan.elements import BRAIN, HALF, OPTIONS, Plan
 from ..plan.rows import RowPlan
 from ..ports import kept as keptports
 from ..ports.elements import keep, native
@@ -34,6 +34,8 @@ numba: Any = _numba  # half of it is typed
 _inner = part(**OPTIONS)
 # A call that LLVM finds too long to inline would keep its loop from being vectorised: thirty times slower.
 _inlined = part(forceinline=True, **OPTIONS)
+# Of several that make one part, each is taken into it as it is written.
+_taken = numba.njit(inline="always", **OPTIONS)
 # What allocates has to count references.
 _allocating = part(forceinline=True, _nrt=True, **OPTIONS)
 
@@ -53,13 +55,15 @@ _kinds = {f.__code__: _inner for f in LOOPS} | {f.__code__: _allocating for f in
 
 def jit(function: Any) -> Any:
     """Compile a part of a kernel: the templates' own loops as they are, what they call inline."""
-    return _kinds.get(function.__code__, _inlined)(function)
+    return (_taken if getattr(function, "within", False) else _kinds.get(function.__code__, _inlined))(function)
+
+
+_VERBS = ("read", "reread", "write", "get", "put", "prefetch")
+_ACCESS = {name: found for name, found in vars(access).items() if name.partition("_")[0] in _VERBS}
 
 
 class Cpu:
     """What `plan.ports` asks of a target, for Numba on the CPU."""
-
-    add = bits.add_reassoc
 
     def real(self, compute: str) -> Any:
         """Numba's own type, which can be called in compiled code."""
@@ -69,43 +73,20 @@ class Cpu:
         """The definition on vectorised elementary functions, its numbers of the compute type."""
         return _lifted(jet, compute)
 
-    def access(self) -> dict[str, Any]:
-        """With the promise that outputs overlap nothing."""
-        names = ("read", "reread", "write_value", "write_grad0", "write_grad1", "write_hess0", "write_hess1")
-        return {name: getattr(access, name) for name in names}
-
-    def row_access(self) -> dict[str, Any]:
-        """The same for rows."""
-        names = [
-            n for n in vars(access) if n.partition("_")[0] in ("read", "reread", "write", "get", "put", "prefetch")
-        ]
-        turns = {name: turn for name, turn in vars(blocks).items() if name.startswith("turn_")}
-        return (
-            turns
-            | {name: getattr(access, name) for name in names}
-            | {"select": bits.select, "bits_of": bits.to_bits, "of_bits": bits.from_bits}
-            | {"masked": tuples.masked, "apart": tuples.apart}
-        )
-
-    def tuples(self, plan: RowPlan) -> dict[str, Any]:
-        """Sums in the compute type, maxima as patterns of bits."""
+    def library(self, plan: Plan | RowPlan) -> dict[str, Any]:
+        """Access that promises no overlap of outputs; sums in the compute type, maxima as patterns of bits."""
+        if isinstance(plan, Plan):
+            return {**_ACCESS, "add": bits.add_reassoc}
         kind, word = (np.float64, np.int64) if plan.compute == "d" else (np.float32, np.int32)
         sizes, ends = plan.sizes, np.iinfo(word)
         return {
+            **_ACCESS,
+            **{name: turn for name, turn in vars(blocks).items() if name.startswith("turn_")},
+            **{name: getattr(tuples, name) for name in tuples.__all__},
             "add": bits.add_as_written,
-            **{
-                name: getattr(tuples, name)
-                for name in (
-                    "add_all",
-                    "add_wide",
-                    "add_difference",
-                    "narrow",
-                    "climb",
-                    "top",
-                    "larger_all",
-                    "all_but_last",
-                )
-            },
+            "select": bits.select,
+            "bits_of": bits.to_bits,
+            "of_bits": bits.from_bits,
             "ZEROS": (kind(0.0),) * plan.sums,
             "MORE": (kind(0.0),) * sizes.more,
             "PROBES": (kind(0.0),) * sizes.probes,
@@ -137,5 +118,4 @@ def _lifted(jet: Callable[..., Any], compute: str) -> Any:
 
 def complete(plan: Plan | RowPlan) -> Any:
     """The template with all of its ports plugged in, as a plain function that Numba can compile."""
-    chosen = rowplan.ports(plan, Cpu()) if isinstance(plan, RowPlan) else ports(plan, Cpu())
-    return bind(plan.template, {**chosen, "prange": numba.prange}, jit)
+    return completed(plan, Cpu(), jit, numba.prange)

@@ -13,6 +13,19 @@ import numba
 from llvmlite import ir
 from numba.extending import intrinsic
 
+__all__ = [
+    "add_all",
+    "add_difference",
+    "add_wide",
+    "all_but_last",
+    "apart",
+    "climb",
+    "larger_all",
+    "masked",
+    "narrow",
+    "top",
+]
+
 types: Any = numba.types  # half of it is typed
 
 _INTEGER = {types.float32: types.int32, types.float64: types.int64}

@@ -9,18 +9,19 @@ import numba
 import numpy as np
 from numba import cuda, types
 
-from ..bind import bind, by_definition, lift
-from ..plan.elements import BRAIN, HALF
+from ..bind import by_definition, lift
+from ..plan.elements import BRAIN, HALF, Plan
 from ..ports.elements import keep, native
 from . import intrinsics as device
 from .arguments import arguments, flat
 from .elementary import elementary
-from .plan.elements import AnyPlan, bounds, ports, template
+from .plan.elements import AnyPlan, bounds
+from .plan.elements import complete as completed
 from .ports import rows as rowports
-from .ports.elements import data1, data2, data3, one_by_one, one_by_one_back, slopes1, slopes2, values, weights
+from .ports.elements import one_by_one, one_by_one_back, room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from ..plan.rows import RowPlan
 
@@ -36,8 +37,6 @@ def stored_type(stored: str) -> Any:
 class Cuda:
     """What `plan.ports` asks of a target, for numba-cuda."""
 
-    add = staticmethod(lambda a, b: a + b)
-
     def real(self, compute: str) -> Any:
         """Numba's own type, which can be called in compiled code."""
         return types.float64 if compute == "d" else types.float32
@@ -45,11 +44,6 @@ class Cuda:
     def jet(self, jet: Callable[..., Any], compute: str) -> Any:
         """The definition on libdevice's functions, its numbers of the compute type."""
         return _lifted(jet, compute)
-
-    def access(self) -> dict[str, Any]:
-        """Of a thread's own arrays."""
-        written = ("value", "grad0", "grad1", "hess0", "hess1")
-        return {"read": _get, "reread": _get, **{f"write_{name}": _set for name in written}}
 
     def decode(self, stored: str) -> Any:
         """By the instruction for it."""
@@ -69,31 +63,34 @@ class Cuda:
             return device.loader(width), device.storer(width)
         return one_by_one, one_by_one_back
 
-    def row_access(self) -> dict[str, Any]:
-        """Of a thread's own arrays, and of single numbers in memory."""
-        written = ("grad0", "hess0", "value", "stats0", "stats1", "stats2")
-        return {"read": _get, "reread": _get, **{f"write_{name}": _set for name in written}}
-
-    def tuples(self, plan: RowPlan) -> dict[str, Any]:
-        """Sums and maxima, and how threads exchange them."""
+    def library(self, plan: Plan | RowPlan) -> dict[str, Any]:
+        """Of a thread's own arrays, and of single numbers in memory; how threads exchange sums and maxima."""
+        written = ("value", "grad0", "grad1", "hess0", "hess1", "stats0", "stats1", "stats2")
+        access = {"read": _get, "reread": _get, "add": _add, **{f"write_{name}": _set for name in written}}
+        if isinstance(plan, Plan):
+            return access
         kind = np.float64 if plan.compute == "d" else np.float32
         names = ("add_all", "larger_all", "exchanged", "stash", "fetch", "all_but_last")
-        return {name: getattr(device, name) for name in names} | {
-            "ZEROS": (kind(0.0),) * plan.sums,
-            "MORE": (kind(0.0),) * plan.sizes.more,
-            "PROBES": (kind(0.0),) * plan.sizes.probes,
-            "LOWEST": (kind(-np.inf),) * plan.sizes.peaks,
-            "NOWHERE": (kind(-np.inf),),
-            "UNKNOWN": (kind(np.nan),) * 2,
-        }
-
-    def part(self, function: Any, ports: Mapping[str, Any]) -> Any:
-        """Compiled like every other."""
-        return jit(bind(function, ports, jit))
+        return (
+            access
+            | {name: getattr(device, name) for name in names}
+            | {
+                "ZEROS": (kind(0.0),) * plan.sums,
+                "MORE": (kind(0.0),) * plan.sizes.more,
+                "PROBES": (kind(0.0),) * plan.sizes.probes,
+                "LOWEST": (kind(-np.inf),) * plan.sizes.peaks,
+                "NOWHERE": (kind(-np.inf),),
+                "UNKNOWN": (kind(np.nan),) * 2,
+            }
+        )
 
     def elementary(self) -> Any:
         """Libdevice's."""
         return elementary("d")
+
+
+def _add(a: Any, b: Any) -> Any:
+    return a + b
 
 
 def _get(array: Any, i: int) -> Any:
@@ -104,16 +101,15 @@ def _set(array: Any, i: int, x: Any) -> None:
     array[i] = x
 
 
-ROOMS = (
-    data1, data2, data3, weights, values, slopes1, slopes2,
-    rowports.row_data1, rowports.row_data2, rowports.row_target, rowports.row_slope,
-)  # fmt: skip
+ROOMS = (room, rowports.row_data1, rowports.row_data2, rowports.row_target, rowports.row_slope)
 _kinds = {f.__code__: device.inlined for f in ROOMS}
 
 
 def jit(function: Any) -> Any:
     """Compile a part of a kernel."""
-    return _kinds.get(function.__code__, device.called)(function)
+    return (device.inlined if getattr(function, "within", False) else _kinds.get(function.__code__, device.called))(
+        function
+    )
 
 
 @by_definition
@@ -123,7 +119,7 @@ def _lifted(jet: Callable[..., Any], compute: str) -> Any:
 
 def complete(plan: AnyPlan) -> Any:
     """The template with all of its ports plugged in, as a plain function."""
-    return bind(template(plan), ports(plan, Cuda()), jit)
+    return completed(plan, Cuda(), jit)
 
 
 def signature(plan: AnyPlan) -> tuple[Any, ...]:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ... import settings
 from ...define.keywords import GRAD, HESS, VALUE
+from ..bind import Port
+from ..joins import BOTH, EITHER, IN_TURN, joined
 from ..ports import elements as p
 from ..templates import elements as pointwise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 HALF, BRAIN = "e", "E"
 """The type characters of float16 and bfloat16: stored as 16 bits, computed in float32."""
@@ -39,21 +41,38 @@ class Plan(NamedTuple):
     """Everything that makes one compiled kernel differ from another; hashable. Types are NumPy type characters."""
 
     jet: Callable[..., Any]
-    order: int
-    parameters: int
-    wrt: tuple[int, ...]
-    want: int
-    each: bool
     types: tuple[str, ...]
-    weight: str
-    layout: str
-    inplace: bool
-    rooted: bool
+    want: int
     tests: tuple[str, ...]
+    order: int = 2
+    parameters: int = 0
+    wrt: tuple[int, ...] = (0,)
+    rooted: bool = False
+    each: bool = False
+    weight: str = ""
+    layout: str = "C"
+    inplace: bool = False
     weighed: bool = False
     """Whether a weight that is negative or infinite counts as outside its domain."""
     wide: bool = False
     """Whether the arithmetic is in float64, whatever the inputs are."""
+
+    @classmethod
+    def of(cls, loss: Any, types: tuple[str, ...], want: int, check: bool, weight: str = "", **more: Any) -> Plan:
+        """The plan of a loss; the weight's type is empty where there is none."""
+        return cls(
+            loss.jet,
+            types,
+            want,
+            loss.tests if check else loss.untested,
+            order=loss.order,
+            parameters=len(loss.parameters),
+            wrt=loss.wrt,
+            rooted=loss.rooted,
+            weight=weight,
+            weighed=check and bool(weight),
+            **more,
+        )
 
     @property
     def compute(self) -> str:
@@ -84,16 +103,14 @@ def compute_type(stored: str) -> str:
 class Target(Protocol):
     """What the plan must know of the machinery that runs a kernel."""
 
-    add: Any
-
     def real(self, compute: str) -> Any:
         """The compute type, as something to call on a number."""
 
     def jet(self, jet: Callable[..., Any], compute: str) -> Any:
         """A definition, ready to be called from a kernel."""
 
-    def access(self) -> Mapping[str, Any]:
-        """How elements are read and written: `read`, `reread`, `write_value` and one `write_` for each derivative."""
+    def library(self, plan: Any) -> Mapping[str, Any]:
+        """How elements are read, written (a `write_` for each output) and added: a kernel takes what it asks for."""
 
     def decode(self, stored: str) -> Any:
         """From an element as it is stored to a number of the compute type."""
@@ -102,48 +119,54 @@ class Target(Protocol):
         """From a number of the compute type to an element as it is stored."""
 
 
-_INPUTS = {
-    (1, False): p.inputs1, (2, False): p.inputs2, (3, False): p.inputs3,
-    (1, True): p.inplace1, (2, True): p.inplace2, (3, True): p.inplace3,
-}  # fmt: skip
-_OUTSIDE = {1: p.outside1, 2: p.outside2, 3: p.outside3}
-_GRAD = {1: p.grad1, 2: p.grad2}
-_HESS = {1: p.hess1, 2: p.hess2}
-TESTS = {"none": p.anywhere, "below": p.below, "interval": p.off_interval, "ends": p.off_ends}
+TESTS = {"below": p.below, "interval": p.off_interval, "ends": p.off_ends}
 
 
-def ports(plan: Plan, target: Target) -> dict[str, Any]:
-    """The template's free names for this plan, on this target."""
-    arity = len(plan.types)
+def ports(plan: Plan, target: Target, decode: Callable[[str], Any] | None = None) -> dict[str, Any]:
+    """The template's free names for this plan, on this target; inputs are read by `decode`, if not by the target's."""
     jet = target.jet(plan.jet, plan.compute)
-    chosen = {
-        **target.access(),
+    weighted = Port(p.weighted, decode=target.decode(plan.weight)) if plan.weight else p.unweighted
+    return {
         "real": target.real(plan.compute),
-        "add": target.add,
-        "jet": jet if plan.order == 2 else p.raised,
-        "short_jet": jet,
-        "inputs": _INPUTS[arity, plan.inplace],
-        "share": p.weighted if plan.weight else p.unweighted,
+        "jet": jet if plan.order == 2 else Port(p.raised, jet=jet),
+        "inputs": _inputs(plan, decode or target.decode),
+        "share": weighted,
         "portion": p.absent_if_zero if plan.weight else p.whole,
-        "bend": p.rooted if plan.rooted else p.straight,
-        "outside": _OUTSIDE[arity],
-        "unfit": p.no_weight if plan.weighed else p.trusted,
-        "put_grad": _GRAD[len(plan.wrt)],
-        "put_hess": _HESS[len(plan.wrt)],
+        "outside": Port(p.outside, beyond=beyond(plan.tests), unfit=p.no_weight if plan.weighed else p.trusted),
+        "put_grad": _derivatives(plan, target, p.put_grad, "grad"),
+        "put_hess": _derivatives(plan, target, p.put_hess, "hess", bend=p.rooted if plan.rooted else p.straight),
         "SUM": bool(plan.want & VALUE) and not plan.each,
         "KEEP": bool(plan.want & VALUE) and plan.each,
         "GRAD": bool(plan.want & GRAD),
         "HESS": bool(plan.want & HESS),
-        "CHECK": plan.weighed or any(test != "none" for test in plan.tests),
+        "CHECK": plan.weighed or any(test in TESTS for test in plan.tests),
     }
-    for k, stored in enumerate(plan.types):
-        chosen[f"decode{k}"] = target.decode(stored)
-        chosen[f"test{k}"] = TESTS[plan.tests[k]]
+
+
+def _inputs(plan: Plan, decode: Callable[[str], Any]) -> Any:
+    elements = [Port(p.element, K=k, decode=decode(stored)) for k, stored in enumerate(plan.types)]
+    if plan.inplace:
+        elements[0] = Port(p.element_inplace, **elements[0].own)
+    return joined(BOTH, elements)
+
+
+def beyond(tests: Sequence[str]) -> Any:
+    """Whether one of the inputs lies outside: of those that may be anywhere, none is looked at."""
+    needed = [(k, TESTS[test]) for k, test in enumerate(tests) if test in TESTS]
+    return joined(
+        EITHER, [Port(p.tested, K=k, LEAST=2 * k, MOST=2 * k + 1, test=test) for k, test in needed] or [p.anywhere]
+    )
+
+
+def _derivatives(plan: Plan, target: Target, put: Any, name: str, **own: Any) -> Any:
+    """What writes those with respect to each input, which a jet gives as a tuple where there are several."""
+    library, several = target.library(plan), len(plan.wrt) > 1
+    found = []
     for k, index in enumerate(plan.wrt):
-        chosen[f"save{k}"] = target.encode(plan.types[index])
-    if plan.weight:
-        chosen["decode_weight"] = target.decode(plan.weight)
-    return chosen
+        of = Port(p.component, within=True, K=k) if several else p.keep
+        write, save = library[f"write_{name}{k}"], target.encode(plan.types[index])
+        found.append(Port(put, K=k, of=of, write=write, save=save, **own))
+    return joined(IN_TURN, found)
 
 
 def sum_plan(stored: str, layout: str, wide: bool = True, test: str = "below") -> Plan:
@@ -152,4 +175,4 @@ def sum_plan(stored: str, layout: str, wide: bool = True, test: str = "below") -
     Those that fail the test count: of weights that are negative, one comparison takes a third of what two take, and an
     infinite one is seen by the sum.
     """
-    return Plan(p.itself, 2, 0, (0,), VALUE, False, (stored,), "", layout, False, False, (test,), False, wide)
+    return Plan(jet=p.itself, types=(stored,), want=VALUE, tests=(test,), layout=layout, wide=wide)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ...define.keywords import GRAD, HESS, VALUE
 from ...define.rows import Functions, Pair
 from ...define.sizes import Sizes
+from ..bind import Port
 from ..ports import elements as p
 from ..ports import kept as s
 from ..ports import prefetch as a
@@ -14,10 +15,13 @@ from ..ports import rows as r
 from ..ports import tiles as q
 from ..templates import pairs, rows
 from ..templates import tiles as lanes
-from .elements import BRAIN, HALF, TESTS, Target, compute_type
+from .elements import BRAIN, HALF, Target, compute_type
+from .elements import TESTS as SOME_TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+TESTS = {**SOME_TESTS, "none": p.anywhere}
 
 LONG = 129
 """Classes from which a row is long: it is gone through by itself, its elements in the lanes of vectors."""
@@ -105,16 +109,6 @@ class RowPlan(NamedTuple):
         return self.sizes.kept - self.direct if self.want & GRAD or self.twice else 0
 
 
-class RowTarget(Target, Protocol):
-    """What a row plan must know of the machinery besides."""
-
-    def tuples(self, plan: RowPlan) -> Mapping[str, Any]:
-        """Sums and maxima of tuples, and what they start from."""
-
-    def row_access(self) -> Mapping[str, Any]:
-        """How elements are read and written, those on the side too, and `select`."""
-
-
 def census_plan(plan: RowPlan) -> RowPlan:
     """The plan that looks at the target of another; the same for all losses."""
     return RowPlan(
@@ -141,7 +135,7 @@ _SHARE = {
 _OUTSIDE = {(1, False): r.outside1, (1, True): r.outside1_dense, (2, False): r.outside2, (2, True): r.outside2_dense}
 
 
-def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
+def ports(plan: RowPlan, target: Target) -> dict[str, Any]:
     """The template's free names for this plan, on this target."""
     f, sizes, compute = plan.functions, plan.sizes, plan.compute
     lifted = {name: target.jet(fn, compute) for name, fn in f._asdict().items() if fn is not None}
@@ -149,8 +143,6 @@ def ports(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
         return _pairs(plan, target, lifted)
     labels, dense = plan.target == "labels", plan.target == "dense"
     chosen = {
-        **target.row_access(),
-        **target.tuples(plan),
         **_masses(plan),
         "real": target.real(compute),
         **dict.fromkeys(Functions._fields),
@@ -196,33 +188,30 @@ def _wanted(plan: RowPlan) -> dict[str, Any]:
     }
 
 
-def _scores(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
+def _scores(plan: RowPlan, target: Target) -> dict[str, Any]:
     chosen: dict[str, Any] = {"save": target.encode(plan.types[0])}
     for k, stored in enumerate(plan.types):
         chosen |= {f"decode{k}": target.decode(stored), f"test{k}": TESTS[plan.tests[k]]}
     return chosen
 
 
-def _weights(plan: RowPlan, target: RowTarget) -> dict[str, Any]:
+def _weights(plan: RowPlan, target: Target) -> dict[str, Any]:
     return {
         "share": _SHARE[bool(plan.weight), plan.ignore],
         "portion": p.absent_if_zero if plan.weight or plan.classes else p.whole,
         "unfit": p.no_weight if plan.weighed else p.trusted,
-        **({"decode_weight": target.decode(plan.weight)} if plan.weight else {}),
+        "decode_weight": target.decode(plan.weight) if plan.weight else None,
     }
 
 
-def _pairs(plan: RowPlan, target: RowTarget, lifted: Mapping[str, Any]) -> dict[str, Any]:
+def _pairs(plan: RowPlan, target: Target, lifted: Mapping[str, Any]) -> dict[str, Any]:
     """The free names of the template for pairs."""
     return {
-        **target.row_access(),
-        **target.tuples(plan),
         **_weights(plan, target),
         **_scores(plan, target),
         **_wanted(plan),
         "real": target.real(plan.compute),
-        "jet": lifted["pair"] if plan.sizes.order == 2 else p.raised,
-        "short_jet": lifted["pair"],
+        "jet": lifted["pair"] if plan.sizes.order == 2 else Port(p.raised, jet=lifted["pair"]),
         "share_of": lifted["share"],
         "places": r.places,
         "scores": _SCORES[2, plan.inplace],

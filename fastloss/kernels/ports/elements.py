@@ -1,7 +1,7 @@
 """What the pointwise template is completed with: plain functions of one element, in which no loss is known.
 
-A port that reads or writes an input of its own (`decode0`, `save1`, `test2`) is completed in turn. All of it is
-ordinary Python, so that the tests can run a bound template without a compiler.
+What belongs to one array, the K-th of a tuple, is a port of the port (`decode`, `test`, `write`). All of it is ordinary
+Python, so that the tests can run a bound template without a compiler.
 """
 
 from __future__ import annotations
@@ -10,57 +10,24 @@ from typing import Any
 
 import numpy as np
 
-# Ports of the ports: how the elements of each input are read, tested and written.
-real: Any = None
-read: Any = None
-reread: Any = None
-write_grad0: Any = None
-write_grad1: Any = None
-write_hess0: Any = None
-write_hess1: Any = None
-short_jet: Any = None
-decode0: Any = None
-decode1: Any = None
-decode2: Any = None
-decode_weight: Any = None
-test0: Any = None
-test1: Any = None
-test2: Any = None
-unfit: Any = None
-save0: Any = None
-save1: Any = None
-portion: Any = None
-bend: Any = None
+from ..bind import port
+
+# Ports of the ports.
+real = read = reread = write = decode = save = port
+jet = of = portion = bend = test = beyond = unfit = port
+K = LEAST = MOST = port
 
 
 # -- inputs: the i-th element of each as a number of the compute type ----------------------------------------------
 
 
-def inputs1(data: Any, grad: Any, i: int) -> Any:
-    return (decode0(read(data[0], i)),)
+def element(data: Any, grad: Any, i: int) -> Any:
+    return (decode(read(data[K], i)),)
 
 
-def inputs2(data: Any, grad: Any, i: int) -> Any:
-    return decode0(read(data[0], i)), decode1(read(data[1], i))
-
-
-def inputs3(data: Any, grad: Any, i: int) -> Any:
-    return decode0(read(data[0], i)), decode1(read(data[1], i)), decode2(read(data[2], i))
-
-
-# In place, the first input is the gradient's own array, and read as such.
-
-
-def inplace1(data: Any, grad: Any, i: int) -> Any:
-    return (decode0(reread(grad[0], i)),)
-
-
-def inplace2(data: Any, grad: Any, i: int) -> Any:
-    return decode0(reread(grad[0], i)), decode1(read(data[1], i))
-
-
-def inplace3(data: Any, grad: Any, i: int) -> Any:
-    return decode0(reread(grad[0], i)), decode1(read(data[1], i)), decode2(read(data[2], i))
+def element_inplace(data: Any, grad: Any, i: int) -> Any:
+    """In place, the first input is the gradient's own array, and read as such."""
+    return (decode(reread(grad[K], i)),)
 
 
 def native(x: Any) -> Any:
@@ -75,7 +42,7 @@ def unweighted(weight: Any, i: int) -> Any:
 
 
 def weighted(weight: Any, i: int) -> Any:
-    return decode_weight(read(weight[0], i))
+    return decode(read(weight[0], i))
 
 
 def whole(s: Any, x: Any) -> Any:
@@ -90,7 +57,7 @@ def absent_if_zero(s: Any, x: Any) -> Any:
 # -- domains: whether an input lies outside, as 0 or 1; NaN never does ---------------------------------------------
 
 
-def anywhere(x: Any, low: Any, high: Any) -> Any:
+def anywhere(*args: Any) -> Any:
     return False
 
 
@@ -114,38 +81,28 @@ def no_weight(s: Any) -> Any:
     return (s < real(0.0)) | (s == real(np.inf))
 
 
-def outside1(s: Any, x: Any, b: Any) -> Any:
-    return np.int32((test0(x[0], b[0], b[1]) & (s != real(0.0))) | unfit(s))
+def tested(x: Any, bounds: Any) -> Any:
+    return test(x[K], bounds[LEAST], bounds[MOST])
 
 
-def outside2(s: Any, x: Any, b: Any) -> Any:
-    return np.int32(((test0(x[0], b[0], b[1]) | test1(x[1], b[2], b[3])) & (s != real(0.0))) | unfit(s))
-
-
-def outside3(s: Any, x: Any, b: Any) -> Any:
-    bad = test0(x[0], b[0], b[1]) | test1(x[1], b[2], b[3]) | test2(x[2], b[4], b[5])
-    return np.int32((bad & (s != real(0.0))) | unfit(s))
+def outside(s: Any, x: Any, bounds: Any) -> Any:
+    return np.int32((beyond(x, bounds) & (s != real(0.0))) | unfit(s))
 
 
 # -- derivatives ---------------------------------------------------------------------------------------------------
 
 
-def grad1(grad: Any, i: int, s: Any, factor: Any, d1: Any) -> None:
-    write_grad0(grad[0], i, save0(portion(s, factor * d1)))
+def put_grad(grad: Any, i: int, s: Any, factor: Any, d1: Any) -> None:
+    write(grad[K], i, save(portion(s, factor * of(d1))))
 
 
-def grad2(grad: Any, i: int, s: Any, factor: Any, d1: Any) -> None:
-    write_grad0(grad[0], i, save0(portion(s, factor * d1[0])))
-    write_grad1(grad[1], i, save1(portion(s, factor * d1[1])))
+def put_hess(hess: Any, i: int, s: Any, factor: Any, second: Any, d1: Any, d2: Any) -> None:
+    write(hess[K], i, save(bend(portion(s, factor * of(d2)), portion(s, factor * of(d1)), second)))
 
 
-def hess1(hess: Any, i: int, s: Any, factor: Any, second: Any, d1: Any, d2: Any) -> None:
-    write_hess0(hess[0], i, save0(bend(portion(s, factor * d2), portion(s, factor * d1), second)))
-
-
-def hess2(hess: Any, i: int, s: Any, factor: Any, second: Any, d1: Any, d2: Any) -> None:
-    write_hess0(hess[0], i, save0(bend(portion(s, factor * d2[0]), portion(s, factor * d1[0]), second)))
-    write_hess1(hess[1], i, save1(bend(portion(s, factor * d2[1]), portion(s, factor * d1[1]), second)))
+def component(d: Any) -> Any:
+    """A derivative with respect to one of several inputs."""
+    return d[K]
 
 
 def straight(h: Any, g: Any, second: Any) -> Any:
@@ -159,7 +116,7 @@ def rooted(h: Any, g: Any, second: Any) -> Any:
 
 def raised(*point: Any) -> Any:
     """A jet of two results as one of three."""
-    value, d1 = short_jet(*point)
+    value, d1 = jet(*point)
     return value, d1, real(0.0)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..bind import port
+
 BLOCK = 16_384
 """Elements whose sum is one term. Terms are combined in the order of the blocks, so the result has the same bits for
 any number of threads; 64 KiB of float32 a stream stays in the second-level cache."""
@@ -21,16 +23,7 @@ of 64 lanes lose less than one unit in the last place of the result."""
 
 # Ports.
 prange: Any = range
-jet: Any = None
-real: Any = None
-inputs: Any = None
-share: Any = None
-portion: Any = None
-outside: Any = None
-put_grad: Any = None
-put_hess: Any = None
-write_value: Any = None
-add: Any = None
+jet = real = inputs = share = portion = outside = put_grad = put_hess = write_value = add = port
 KEEP = SUM = GRAD = HESS = CHECK = False
 
 

@@ -36,10 +36,7 @@ REGISTERS = 65_536
 
 def plan(loss: Any, types: tuple[str, ...], want: int, weight: str = "", each: bool = False, found: bool = False,
          width: int | None = None) -> CudaPlan:  # fmt: skip
-    base = Plan(
-        loss.jet, loss.order, len(loss.parameters), loss.wrt, want, each, types, weight, "C", False, loss.rooted,
-        loss.tests,
-    )  # fmt: skip
+    base = Plan.of(loss, types, want, True, weight, each=each)._replace(weighed=False)
     return CudaPlan(base, width or width_of(base.types[base.wrt[0]]), found)
 
 

@@ -138,9 +138,7 @@ def test_elements_that_32_bits_do_not_count(rng: np.random.Generator) -> None:
     first = size // tile - 1
     x, y = (rng.normal(size=size - first * tile).astype("f4") for _ in range(2))
     grad, sums, flaws = np.full_like(x, np.nan), np.empty(2, "f4"), np.zeros(1, "i4")
-    base = Plan(
-        loss.jet, loss.order, 1, loss.wrt, VALUE | GRAD, False, ("f", "f"), "", "C", False, False, loss.untested
-    )
+    base = Plan.of(loss, ("f", "f"), VALUE | GRAD, False)
     kernel = parse(*target.assembly(CudaPlan(base, 4, False), (9, 0)))
     values = iter([
         window(x, first * tile), window(y, first * tile), *loss.cast(np.float32), 1.0, 0.0, *loss.bounds(np.float32),

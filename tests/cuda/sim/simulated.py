@@ -12,11 +12,12 @@ from numba import cuda
 
 from fastloss.define.keywords import GRAD, HESS, VALUE
 from fastloss.define.rules import ELEMENTARY as _ELEMENTARY
-from fastloss.kernels.bind import bind, lift
+from fastloss.kernels.bind import lift
 from fastloss.kernels.cuda.plan import rows as rowplan
-from fastloss.kernels.cuda.plan.elements import ports, template
+from fastloss.kernels.cuda.plan.elements import complete
 from fastloss.kernels.cuda.ports.elements import one_by_one, one_by_one_back
 from fastloss.kernels.cuda.templates import elements as pointwise
+from fastloss.kernels.plan.elements import Plan
 from fastloss.kernels.ports import elements as common
 
 KINDS = {"e": np.uint16, "E": np.uint16, "?": np.uint8}
@@ -36,19 +37,17 @@ def identity(function: Any) -> Any:
 class Simulated:
     """Numbers of the compute type where the kernels keep them, Python's in between."""
 
-    add = staticmethod(operator.add)
-
     def real(self, compute: str) -> Any:
         return np.float64 if compute == "d" else np.float32
 
     def jet(self, jet: Any, compute: str) -> Any:
         return lift(jet, ELEMENTARY, np.float64, identity)
 
-    def access(self) -> Any:
-        written = ("value", "grad0", "grad1", "hess0", "hess1")
-        return {"read": operator.getitem, "reread": operator.getitem} | {
-            f"write_{n}": operator.setitem for n in written
-        }
+    def library(self, plan: Any) -> Any:
+        written = ("value", "grad0", "grad1", "hess0", "hess1", "stats0", "stats1", "stats2")
+        access = {f"write_{n}": operator.setitem for n in written}
+        tuples = {} if isinstance(plan, Plan) else self.tuples(plan)
+        return access | {"read": operator.getitem, "reread": operator.getitem, "add": operator.add} | tuples
 
     def decode(self, stored: str) -> Any:
         return {"e": decode_half, "E": decode_brain}.get(stored, common.native)
@@ -61,12 +60,6 @@ class Simulated:
 
     def moves(self, stored: str, width: int) -> Any:
         return one_by_one, one_by_one_back
-
-    def row_access(self) -> Any:
-        written = ("grad0", "hess0", "value", "stats0", "stats1", "stats2")
-        return {"read": operator.getitem, "reread": operator.getitem} | {
-            f"write_{n}": operator.setitem for n in written
-        }
 
     def tuples(self, plan: Any) -> Any:
         kind = self.real(plan.compute)
@@ -84,9 +77,6 @@ class Simulated:
             "NOWHERE": (kind(-np.inf),),
             "UNKNOWN": (kind(np.nan),) * 2,
         }
-
-    def part(self, function: Any, ports: Any) -> Any:
-        return part(bind(function, ports, part))
 
     def elementary(self) -> Any:
         return math
@@ -140,7 +130,7 @@ def part(function: Any) -> Any:
 
 def kernel(plan: Any) -> Any:
     """The completed template, for the simulator to run."""
-    return cuda.jit(bind(template(plan), ports(plan, Simulated()), part))
+    return cuda.jit(complete(plan, Simulated(), part))
 
 
 def stored(x: Any) -> Any:

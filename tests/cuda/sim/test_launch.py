@@ -200,7 +200,7 @@ def test_without_a_gpu_there_is_one_clear_error() -> None:
 
 def huber(want: int = 3, **options: Any) -> CudaPlan:
     loss = fl.huber
-    plan = Plan(loss.jet, 2, 1, (0,), want, False, ("f", "f"), "", "C", False, False, loss.tests)
+    plan = Plan.of(loss, ("f", "f"), want, True)
     return CudaPlan(plan._replace(**options), 4, False)
 
 

@@ -39,10 +39,8 @@ def inputs(loss: Any, size: int, kind: Any, rng: np.random.Generator) -> tuple[A
 def plan(
     loss: Any, data: Any, weight: Any, want: int, each: bool, width: int | None = None, found: bool = False
 ) -> Any:
-    base = Plan(
-        loss.jet, loss.order, len(loss.parameters), loss.wrt, want, each, tuple(x.dtype.char for x in data),
-        weight[0].dtype.char if weight else "", "C", False, loss.rooted, loss.tests,
-    )  # fmt: skip
+    kind = weight[0].dtype.char if weight else ""
+    base = Plan.of(loss, tuple(x.dtype.char for x in data), want, True, kind, each=each)._replace(weighed=False)
     return CudaPlan(base, width or width_of(base.types[base.wrt[0]]), found)
 
 

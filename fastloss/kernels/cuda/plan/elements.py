@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ....define.keywords import GRAD, HESS, VALUE
-from ...plan.elements import BRAIN, HALF, Plan
+from ...bind import Part, Port, bind
+from ...joins import BOTH, IN_TURN, joined
+from ...plan.elements import BRAIN, HALF, Plan, Target
 from ...plan.elements import ports as common
-from ...plan.rows import RowTarget
 from ...templates.elements import strip
 from ..ports import elements as c
 from ..templates import elements as pointwise
 from . import rows as rowplan
 from . import sparse as spreadplan
-from .rows import CudaRowPlan, units
+from .rows import CudaRowPlan, unit_decode, worth_in_units
 from .sparse import SpreadPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class CudaPlan(NamedTuple):
@@ -65,7 +66,7 @@ class ClassPlan(NamedTuple):
     """The type."""
 
 
-class CudaTarget(RowTarget, Protocol):
+class CudaTarget(Target, Protocol):
     """What the plan must know of the compiler, or of what stands in for it."""
 
     def kind(self, stored: str) -> Any:
@@ -74,20 +75,8 @@ class CudaTarget(RowTarget, Protocol):
     def moves(self, stored: str, width: int) -> tuple[Any, Any]:
         """What loads a packet into a thread's own array, and what stores one."""
 
-    def part(self, function: Any, ports: Mapping[str, Any]) -> Any:
-        """A part of a kernel that is completed with ports of its own."""
-
     def elementary(self) -> Any:
         """Elementary functions of float64, as `math` has them."""
-
-
-_NEW = {1: c.data1, 2: c.data2, 3: c.data3}
-_LOAD = {1: c.load1, 2: c.load2, 3: c.load3}
-_ONE = {1: c.one1, 2: c.one2, 3: c.one3}
-_SLOPES = {0: c.nothing, 1: c.slopes1, 2: c.slopes2}
-_STORE = {0: c.store_nothing, 1: c.store1, 2: c.store2}
-_PUT = {0: c.store_nothing, 1: c.put1, 2: c.put2}
-_CONCLUDED = {"weighed": c.weighed, "normalized": c.normalized, "averaged": c.averaged, "rooted": c.rooted}
 
 
 AnyPlan = CudaPlan | CombinePlan | ClassPlan | CudaRowPlan | SpreadPlan
@@ -111,89 +100,96 @@ def bounds(plan: AnyPlan) -> tuple[int, int]:
     return pointwise.THREADS, pointwise.BLOCKS
 
 
-def ports(plan: AnyPlan, target: CudaTarget) -> Mapping[str, Any]:
-    """The template's free names for this plan."""
-    if isinstance(plan, CudaRowPlan):
-        return rowplan.ports(plan, target)
-    if isinstance(plan, SpreadPlan):
-        return spreadplan.ports(plan, target)
+def complete(plan: AnyPlan, target: CudaTarget, jit: Callable[[Any], Any]) -> Any:
+    """The template with all of its ports plugged in, as a plain function that can be compiled."""
+    if isinstance(plan, CombinePlan):
+        return bind(template(plan), _combine_ports(plan, target), jit)
     if isinstance(plan, ClassPlan):
-        return _class_ports(plan, target)
-    return _combine_ports(plan, target) if isinstance(plan, CombinePlan) else _ports(plan, target)
+        return bind(template(plan), _class_ports(plan, target), jit)
+    library = target.library(plan.plan)
+    if isinstance(plan, CudaPlan):
+        return bind(template(plan), _ports(plan, target), jit, library)
+    ports = rowplan.ports(plan, target) if isinstance(plan, CudaRowPlan) else spreadplan.ports(plan, target)
+    return bind(template(plan), {}, jit, {**library, **ports})
 
 
 def _ports(plan: CudaPlan, target: CudaTarget) -> Mapping[str, Any]:
     # A packet is in the thread's own arrays before anything of it is written: in place is nothing special.
     base, width = plan.plan._replace(inplace=False), plan.width
-    chosen = common(base, target)
-    weighted, each = bool(base.weight), chosen["KEEP"]
-    arity = len(base.types)
-    slopes = len(base.wrt) if base.want & GRAD else 0
-    curves = len(base.wrt) if base.want & HESS else 0
-    value = base.compute
-    chosen |= {
+    wrt = [base.types[index] for index in base.wrt]
+    return {
+        **common(base, target),
+        **_streams("data", base.types, "load", width, target),
+        **_streams("weight", base.weight, "load", width, target),
+        **_streams("value", base.compute * base.each, "store", width, target),
+        **_streams("slope", wrt if base.want & GRAD else "", "store", width, target),
+        **_streams("curve", wrt if base.want & HESS else "", "store", width, target),
         "WIDTH": width,
         "KIND": target.kind(base.compute),
-        "new_data": _NEW[arity],
-        "load_data": _LOAD[arity],
-        "load_data_one": _ONE[arity],
-        "new_weight": c.weights if weighted else c.nothing,
-        "load_weight": c.load_weights if weighted else c.load_nothing,
-        "load_weight_one": c.one1 if weighted else c.load_nothing,
-        "new_value": c.values if each else c.nothing,
-        "store_value": c.store_values if each else c.store_nothing,
-        "store_value_one": c.put1 if each else c.store_nothing,
-        "new_slope": _SLOPES[slopes],
-        "store_slope": _STORE[slopes],
-        "store_slope_one": _PUT[slopes],
-        "new_curve": _SLOPES[curves],
-        "store_curve": _STORE[curves],
-        "store_curve_one": _PUT[curves],
         "factor_of": c.factor_found if plan.found else c.factor_given,
         "measured": c.with_unit if plan.unit else c.as_it_is,
-        "value_type": target.kind(value),
-        "give_value": target.moves(value, width)[1],
+        **_shares(plan, base.compute, target),
+        **_settled(plan, target),
     }
-    for k, stored in enumerate(base.types):
-        chosen[f"data_type{k}"], chosen[f"take_data{k}"] = target.kind(stored), target.moves(stored, width)[0]
-    for k, index in enumerate(base.wrt):
-        stored = base.types[index]
-        chosen[f"slope_type{k}"], chosen[f"give_slope{k}"] = target.kind(stored), target.moves(stored, width)[1]
-    if weighted:
-        chosen["weight_type"], chosen["take_weight"] = target.kind(base.weight), target.moves(base.weight, width)[0]
-    chosen |= _shares(plan, value, target)
+
+
+def _settled(plan: CudaPlan, target: CudaTarget) -> Mapping[str, Any]:
+    """What takes a tile's sum again, where that may be needed."""
     if not plan.again:
-        return chosen | {"settled": pointwise.as_summed}
-    wide = base._replace(wide=True, tests=("none",) * arity, weighed=False)
-    others = {**common(wide, target), **_shares(plan, "d", target)}
-    for k, stored in enumerate(base.types):
-        if stored in (HALF, BRAIN):
-            narrow = {"real": target.real("d"), "narrow": target.decode(stored)}
-            others[f"decode{k}"] = target.part(c.widened, narrow)
-    return chosen | {"settled": pointwise.summed_again, "strip_wide": target.part(strip, others)}
+        return {"settled": pointwise.as_summed}
+
+    def widened(stored: str) -> Any:
+        narrow = target.decode(stored)
+        return Port(c.widened, narrow=narrow) if stored in (HALF, BRAIN) else narrow
+
+    wide = plan.plan._replace(inplace=False, wide=True, tests=("none",) * len(plan.plan.types), weighed=False)
+    ports = {**common(wide, target, widened), **_shares(plan, "d", target)}
+    return {"settled": Port(pointwise.summed_again, strip_wide=Part(strip, ports))}
 
 
 def _shares(plan: CudaPlan, compute: str, target: CudaTarget) -> Mapping[str, Any]:
-    """What reads weights in units, if there are any."""
-    known = plan.unit and units(plan.unit, plan.plan.weight, compute, target)
-    return {**known, "share": c.weighted_in_units} if known else {}
+    """What reads weights in units, if there are any: float64 ones as they are, for the unit brings them into reach."""
+    if not (plan.unit and plan.plan.weight):
+        return {}
+    decode, worth = unit_decode(plan.plan.weight, target), worth_in_units(plan.unit, compute, target)
+    return {"share": Port(c.weighted_in_units, decode=decode, worth_of=worth, precise=target.real(plan.unit))}
+
+
+def _streams(name: str, types: Sequence[str], way: str, width: int, target: CudaTarget) -> dict[str, Any]:
+    """A thread's own arrays for those in memory; how a packet of each moves, and a single element."""
+    rooms, packets, single = [], [], []
+    for k, stored in enumerate(types):
+        load, store = target.moves(stored, width)
+        rooms.append(Port(c.room, kind=target.kind(stored)))
+        packets.append(Port(c.load, K=k, move=load) if way == "load" else Port(c.store, K=k, move=store))
+        single.append(Port(c.load_one if way == "load" else c.store_one, K=k))
+    return {
+        f"new_{name}": joined(BOTH, rooms or [c.no_room]),
+        f"{way}_{name}": joined(IN_TURN, packets or [c.nothing]),
+        f"{way}_{name}_one": joined(IN_TURN, single or [c.nothing]),
+    }
 
 
 def _combine_ports(plan: CombinePlan, target: CudaTarget) -> Mapping[str, Any]:
+    near = _near(plan.unit)
+    concluded = {
+        "weighed": Port(c.weighed, near=near),
+        "normalized": Port(c.normalized, near=near),
+        "averaged": c.averaged,
+        "rooted": Port(c.rooted, elementary=target.elementary()),
+    }
     return {
-        "concluded": _CONCLUDED[plan.kind],
+        "concluded": concluded[plan.kind],
         "divisor_of": c.divisor_found if plan.found else c.divisor_given,
-        "elementary": target.elementary(),
-        **_near(plan.unit),
         "leave": c.leave_unit if plan.unit else c.leave_nothing,
     }
 
 
-def _near(unit: str) -> Mapping[str, Any]:
+def _near(unit: str) -> Any:
     """What finds a unit of some type, or none."""
-    return {"near": c.brings_near if unit else c.always_one, "MOST": 2.0 ** (1022 if unit == "d" else 126)}
+    return Port(c.brings_near, MOST=2.0 ** (1022 if unit == "d" else 126)) if unit else c.always_one
 
 
 def _class_ports(plan: ClassPlan, target: CudaTarget) -> Mapping[str, Any]:
-    real = {"real": target.real(plan.compute), "worth_of": c.worth_in_units}
-    return {**_near("d"), **real, **units("d", "", plan.compute, target)}
+    worth = worth_in_units("d", plan.compute, target)
+    return {"near": _near("d"), "real": target.real(plan.compute), "worth_of": worth}

@@ -8,6 +8,7 @@ import numpy as np
 
 from ....define.keywords import GRAD, HESS, VALUE
 from ....define.rows import Pair
+from ...bind import Port
 from ...plan import rows as rowplan
 from ...ports import elements as p
 from ...ports import rows as r
@@ -149,17 +150,21 @@ def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "portion": p.absent_if_zero,
         "factor_of": c.factor_found if plan.found else c.factor_given,
         "unit_of": c.unit_found if plan.unit else c.no_unit,
-        "worth_of": c.worth_in_units if plan.unit else c.worth,
-        **(units(plan.unit, base.weight, base.compute, target) if plan.unit else {}),
+        "worth_of": worth_in_units(plan.unit, base.compute, target) if plan.unit else c.worth,
+        **({"decode_weight": unit_decode(base.weight, target)} if plan.unit and base.weight else {}),
         **({"worth": q.worth_as_stored} if plan.classes == "d" and base.target == "labels" else {}),
     }
 
 
-def units(unit: str, weight: str, compute: str, target: Any) -> dict[str, Any]:
-    """What reads weights in the type of their unit: float64 ones as they are, for the unit brings them into reach."""
-    decode = {"decode_weight": keep if weight == "d" else target.decode(weight)} if weight else {}
+def unit_decode(weight: str, target: Any) -> Any:
+    """How weights in units are read: float64 ones as they are, for the unit brings them into reach."""
+    return keep if weight == "d" else target.decode(weight)
+
+
+def worth_in_units(unit: str, compute: str, target: Any) -> Any:
+    """What multiplies weights and their unit, of that type."""
     kind: Any = np.float64 if compute == "d" else np.float32
-    return {"precise": target.real(unit), "TINY": np.finfo(kind).smallest_subnormal, **decode}
+    return Port(c.worth_in_units, precise=target.real(unit), TINY=np.finfo(kind).smallest_subnormal)
 
 
 def _stage(plan: CudaRowPlan) -> dict[str, Any]:

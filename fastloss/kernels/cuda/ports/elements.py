@@ -6,140 +6,49 @@ from typing import Any
 
 from numba import cuda
 
+from ...bind import port
 from ...plan.elements import HIGH, LOW
 
-# Ports of the ports: types of elements as they are stored, and what moves packets of them.
-WIDTH: Any = None
-data_type0: Any = None
-data_type1: Any = None
-data_type2: Any = None
-weight_type: Any = None
-value_type: Any = None
-slope_type0: Any = None
-slope_type1: Any = None
-take_data0: Any = None
-take_data1: Any = None
-take_data2: Any = None
-take_weight: Any = None
-give_value: Any = None
-give_slope0: Any = None
-give_slope1: Any = None
-elementary: Any = None
-real: Any = None
-precise: Any = None
-narrow: Any = None
-read: Any = None
-decode_weight: Any = None
-near: Any = None
-TINY: Any = None
-MOST: Any = None
+# Ports of the ports: the K-th array's type of elements as they are stored, and what moves packets of them.
+WIDTH = K = kind = move = elementary = port
+real = precise = narrow = read = decode = worth_of = near = TINY = MOST = port
 
 
 # -- a thread's own arrays ---------------------------------------------------------------------------------------------
 
 
-def data1() -> Any:
-    return (cuda.local.array(WIDTH, data_type0),)
+def room() -> Any:
+    return (cuda.local.array(WIDTH, kind),)
 
 
-def data2() -> Any:
-    return cuda.local.array(WIDTH, data_type0), cuda.local.array(WIDTH, data_type1)
-
-
-def data3() -> Any:
-    return (
-        cuda.local.array(WIDTH, data_type0), cuda.local.array(WIDTH, data_type1), cuda.local.array(WIDTH, data_type2)
-    )  # fmt: skip
-
-
-def weights() -> Any:
-    return (cuda.local.array(WIDTH, weight_type),)
-
-
-def values() -> Any:
-    return (cuda.local.array(WIDTH, value_type),)
-
-
-def slopes1() -> Any:
-    return (cuda.local.array(WIDTH, slope_type0),)
-
-
-def slopes2() -> Any:
-    return cuda.local.array(WIDTH, slope_type0), cuda.local.array(WIDTH, slope_type1)
-
-
-def nothing() -> Any:
+def no_room() -> Any:
     return ()
 
 
 # -- packets: from `i` on into the thread's own arrays, and out of them ------------------------------------------------
 
 
-def load1(own: Any, arrays: Any, i: int) -> None:
-    take_data0(own[0], 0, arrays[0], i)
+def load(own: Any, arrays: Any, i: int) -> None:
+    move(own[K], 0, arrays[K], i)
 
 
-def load2(own: Any, arrays: Any, i: int) -> None:
-    take_data0(own[0], 0, arrays[0], i)
-    take_data1(own[1], 0, arrays[1], i)
+def store(arrays: Any, i: int, own: Any) -> None:
+    move(arrays[K], i, own[K])
 
 
-def load3(own: Any, arrays: Any, i: int) -> None:
-    take_data0(own[0], 0, arrays[0], i)
-    take_data1(own[1], 0, arrays[1], i)
-    take_data2(own[2], 0, arrays[2], i)
-
-
-def load_weights(own: Any, arrays: Any, i: int) -> None:
-    take_weight(own[0], 0, arrays[0], i)
-
-
-def load_nothing(own: Any, arrays: Any, i: int) -> None:
-    pass
-
-
-def store_values(arrays: Any, i: int, own: Any) -> None:
-    give_value(arrays[0], i, own[0])
-
-
-def store1(arrays: Any, i: int, own: Any) -> None:
-    give_slope0(arrays[0], i, own[0])
-
-
-def store2(arrays: Any, i: int, own: Any) -> None:
-    give_slope0(arrays[0], i, own[0])
-    give_slope1(arrays[1], i, own[1])
-
-
-def store_nothing(arrays: Any, i: int, own: Any) -> None:
+def nothing(*args: Any) -> None:
     pass
 
 
 # One element at a time, for what does not fill a packet.
 
 
-def one1(own: Any, arrays: Any, i: int) -> None:
-    own[0][0] = arrays[0][i]
+def load_one(own: Any, arrays: Any, i: int) -> None:
+    own[K][0] = arrays[K][i]
 
 
-def one2(own: Any, arrays: Any, i: int) -> None:
-    own[0][0] = arrays[0][i]
-    own[1][0] = arrays[1][i]
-
-
-def one3(own: Any, arrays: Any, i: int) -> None:
-    own[0][0] = arrays[0][i]
-    own[1][0] = arrays[1][i]
-    own[2][0] = arrays[2][i]
-
-
-def put1(arrays: Any, i: int, own: Any) -> None:
-    arrays[0][i] = own[0][0]
-
-
-def put2(arrays: Any, i: int, own: Any) -> None:
-    arrays[0][i] = own[0][0]
-    arrays[1][i] = own[1][0]
+def store_one(arrays: Any, i: int, own: Any) -> None:
+    arrays[K][i] = own[K][0]
 
 
 def one_by_one(own: Any, place: int, array: Any, i: int) -> None:
@@ -188,7 +97,7 @@ def unit_found(slopes: Any) -> Any:
 
 
 def weighted_in_units(weight: Any, i: int) -> Any:
-    return worth_in_units(decode_weight(read(weight[0], i)), precise(1.0), weight[1])
+    return worth_of(decode(read(weight[0], i)), precise(1.0), weight[1])
 
 
 def worth(s: Any, each: Any, unit: Any) -> Any:

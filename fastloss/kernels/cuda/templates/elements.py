@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from ...bind import port
 from ...plan.elements import NARROW
 from ...templates.elements import strip
 
@@ -24,33 +25,11 @@ BLOCKS = 4
 """Blocks that a multiprocessor must be able to hold: with 64 registers a thread, half of the threads that fit."""
 
 # Ports.
-real: Any = None
-new_data: Any = None
-new_weight: Any = None
-new_value: Any = None
-new_slope: Any = None
-new_curve: Any = None
-load_data: Any = None
-load_weight: Any = None
-store_value: Any = None
-store_slope: Any = None
-store_curve: Any = None
-load_data_one: Any = None
-load_weight_one: Any = None
-store_value_one: Any = None
-store_slope_one: Any = None
-store_curve_one: Any = None
-factor_of: Any = None
-concluded: Any = None
-divisor_of: Any = None
-measured: Any = None
-leave: Any = None
-near: Any = None
-worth_of: Any = None
-settled: Any = None
-strip_wide: Any = None
-KIND: Any = None
-WIDTH: Any = None
+real = factor_of = concluded = divisor_of = measured = leave = near = worth_of = settled = strip_wide = port
+KIND = WIDTH = port
+new_data = new_weight = new_value = new_slope = new_curve = port
+load_data = load_weight = store_value = store_slope = store_curve = port
+load_data_one = load_weight_one = store_value_one = store_slope_one = store_curve_one = port
 SUM = CHECK = False
 
 

@@ -1,0 +1,20 @@
+"""`complete`: a kernel of a plan, by way of its template, its ports and what a target brings along."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..bind import bind
+from . import elements, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .elements import Target
+
+
+def complete(plan: elements.Plan | rows.RowPlan, target: Target, jit: Callable[[Any], Any], prange: Any) -> Any:
+    """The template with all of its ports plugged in, as a plain function that can be compiled."""
+    if isinstance(plan, elements.Plan):
+        return bind(plan.template, {**elements.ports(plan, target), "prange": prange}, jit, target.library(plan))
+    return bind(plan.template, {"prange": prange}, jit, {**target.library(plan), **rows.ports(plan, target)})

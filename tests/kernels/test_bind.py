@@ -1,0 +1,97 @@
+"""Completing a template: nothing that it asks for may be missing, and nothing that it is given may be left over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fastloss.kernels.bind import Port, bind, port
+from fastloss.kernels.joins import BOTH, EITHER, IN_TURN, joined
+
+read = decode = sink = K = port
+FLAG = False
+
+
+def element(arrays: Any, i: int) -> Any:
+    return (decode(read(arrays[K], i)),)
+
+
+def template(arrays: Any, i: int) -> Any:
+    return read(arrays, i) if FLAG else read(arrays, i) + read(arrays, i)
+
+
+def told(arrays: Any, i: int) -> None:
+    sink(arrays[K][i])
+
+
+def uncompiled(function: Any) -> Any:
+    return function
+
+
+def of(array: Any, i: int) -> Any:
+    return array[i]
+
+
+def bound(function: Any, library: Any = None, **ports: Any) -> Any:
+    return bind(function, ports, uncompiled, library)
+
+
+def test_what_is_a_ports_own_comes_first() -> None:
+    """And is nobody else's: `read` of the template is the common one."""
+    kernel = bound(paired, {"read": of}, sink=Port(element, K=1, decode=abs, read=lambda x, i: -10 * x[i]))
+    assert kernel([[1], [2]], 0) == ([1], (20,))
+
+
+def paired(arrays: Any, i: int) -> Any:
+    return read(arrays, i), sink(arrays, i)
+
+
+def test_one_function_serves_every_array() -> None:
+    parts = [Port(element, K=k, decode=lambda x, k=k: x * 10**k) for k in range(3)]
+    for count in (1, 2, 3):
+        whole = bound(calls, {"read": of}, sink=joined(BOTH, parts[:count]))
+        assert whole([[1], [2], [3]], 0) == (1, 20, 300)[:count]
+
+
+def calls(arrays: Any, i: int) -> Any:
+    return sink(arrays, i)
+
+
+def test_conditions_and_calls_are_joined() -> None:
+    parts = [Port(large, K=k) for k in range(2)]
+    assert bound(calls, sink=joined(EITHER, parts))([1, 9], 5)
+    assert not bound(calls, sink=joined(EITHER, parts))([1, 2], 5)
+    seen: list[int] = []
+    bound(calls, sink=joined(IN_TURN, [Port(told, K=k, sink=seen.append) for k in (1, 0)]))([[1], [2]], 0)
+    assert seen == [2, 1]
+
+
+def large(x: Any, i: int) -> Any:
+    return x[K] > i
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: bound(template), r"test_bind\.template: template asks for read, which no port is"),
+        (lambda: bound(calls, sink=element, K=0, decode=abs), r"test_bind\.calls: element asks for read, which"),
+        (lambda: bound(template, read=of, raed=of), r"test_bind\.template: nothing asks for raed"),
+        (lambda: bound(template, read=of, FLAGG=True), r"test_bind\.template: nothing asks for FLAGG"),
+        (lambda: bound(calls, sink=Port(element, K=0, decod=abs)), r"test_bind\.calls: element asks for no decod"),
+        (lambda: bound(calls, sink=Port(element, K=0, read=of)), r"element asks for decode, which no port is"),
+    ],
+    ids=["missing", "missing in a port", "misspelt", "misspelt flag", "misspelt in a port", "missing in its own"],
+)
+def test_what_is_missing_or_left_over_is_named(make: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        make()
+
+
+def test_what_is_given_as_nothing_is_given() -> None:
+    assert bound(template, read=lambda x, i: x[i], FLAG=False)([3, 4], 1) == 8
+    assert bound(either_way, read=of, sink=None)([3, 4], 1) == 4
+
+
+def either_way(arrays: Any, i: int) -> Any:
+    return sink(arrays) if FLAG else read(arrays, i)
