@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..bind import port
+from ..places import AT_GRADS, GRADS, STASH
+
 # Ports of the ports.
-new: Any = None
-reread: Any = None
-write_grad0: Any = None
-write_kept0: Any = None
-write_kept1: Any = None
-write_kept2: Any = None
-reread_kept0: Any = None
-reread_kept1: Any = None
-reread_kept2: Any = None
+new = reread = write_grad0 = write_kept0 = write_kept1 = write_kept2 = reread_kept0 = reread_kept1 = port
+reread_kept2 = port
 
 
 # The first number that is kept of an element may lie where its gradient will be: a line of memory to write to is then
@@ -24,30 +20,34 @@ reread_kept2: Any = None
 
 
 def keep_there1(arrays: Any, at: Any, k: int, kept: Any) -> None:
-    write_grad0(arrays[3][0], at[4] + k, kept[0])
+    write_grad0(arrays[GRADS][0], at[AT_GRADS] + k, kept[0])
 
 
 def keep_there2(arrays: Any, at: Any, k: int, kept: Any) -> None:
-    write_grad0(arrays[3][0], at[4] + k, kept[0])
-    write_kept0(arrays[5][0], k, kept[1])
+    write_grad0(arrays[GRADS][0], at[AT_GRADS] + k, kept[0])
+    write_kept0(arrays[STASH][0], k, kept[1])
 
 
 def keep_there3(arrays: Any, at: Any, k: int, kept: Any) -> None:
-    write_grad0(arrays[3][0], at[4] + k, kept[0])
-    write_kept0(arrays[5][0], k, kept[1])
-    write_kept1(arrays[5][1], k, kept[2])
+    write_grad0(arrays[GRADS][0], at[AT_GRADS] + k, kept[0])
+    write_kept0(arrays[STASH][0], k, kept[1])
+    write_kept1(arrays[STASH][1], k, kept[2])
 
 
 def recall_there1(arrays: Any, at: Any, k: int) -> Any:
-    return (reread(arrays[3][0], at[4] + k),)
+    return (reread(arrays[GRADS][0], at[AT_GRADS] + k),)
 
 
 def recall_there2(arrays: Any, at: Any, k: int) -> Any:
-    return reread(arrays[3][0], at[4] + k), reread_kept0(arrays[5][0], k)
+    return reread(arrays[GRADS][0], at[AT_GRADS] + k), reread_kept0(arrays[STASH][0], k)
 
 
 def recall_there3(arrays: Any, at: Any, k: int) -> Any:
-    return reread(arrays[3][0], at[4] + k), reread_kept0(arrays[5][0], k), reread_kept1(arrays[5][1], k)
+    return (
+        reread(arrays[GRADS][0], at[AT_GRADS] + k),
+        reread_kept0(arrays[STASH][0], k),
+        reread_kept1(arrays[STASH][1], k),
+    )
 
 
 def keep0(arrays: Any, at: Any, k: int, kept: Any) -> None:
@@ -55,18 +55,18 @@ def keep0(arrays: Any, at: Any, k: int, kept: Any) -> None:
 
 
 def keep1(arrays: Any, at: Any, k: int, kept: Any) -> None:
-    write_kept0(arrays[5][0], k, kept[0])
+    write_kept0(arrays[STASH][0], k, kept[0])
 
 
 def keep2(arrays: Any, at: Any, k: int, kept: Any) -> None:
-    write_kept0(arrays[5][0], k, kept[0])
-    write_kept1(arrays[5][1], k, kept[1])
+    write_kept0(arrays[STASH][0], k, kept[0])
+    write_kept1(arrays[STASH][1], k, kept[1])
 
 
 def keep3(arrays: Any, at: Any, k: int, kept: Any) -> None:
-    write_kept0(arrays[5][0], k, kept[0])
-    write_kept1(arrays[5][1], k, kept[1])
-    write_kept2(arrays[5][2], k, kept[2])
+    write_kept0(arrays[STASH][0], k, kept[0])
+    write_kept1(arrays[STASH][1], k, kept[1])
+    write_kept2(arrays[STASH][2], k, kept[2])
 
 
 def recall0(arrays: Any, at: Any, k: int) -> Any:
@@ -74,15 +74,15 @@ def recall0(arrays: Any, at: Any, k: int) -> Any:
 
 
 def recall1(arrays: Any, at: Any, k: int) -> Any:
-    return (reread_kept0(arrays[5][0], k),)
+    return (reread_kept0(arrays[STASH][0], k),)
 
 
 def recall2(arrays: Any, at: Any, k: int) -> Any:
-    return reread_kept0(arrays[5][0], k), reread_kept1(arrays[5][1], k)
+    return reread_kept0(arrays[STASH][0], k), reread_kept1(arrays[STASH][1], k)
 
 
 def recall3(arrays: Any, at: Any, k: int) -> Any:
-    return reread_kept0(arrays[5][0], k), reread_kept1(arrays[5][1], k), reread_kept2(arrays[5][2], k)
+    return reread_kept0(arrays[STASH][0], k), reread_kept1(arrays[STASH][1], k), reread_kept2(arrays[STASH][2], k)
 
 
 def room0(width: int) -> Any:
@@ -105,9 +105,9 @@ def room3(width: int) -> Any:
 
 
 def drop1(arrays: Any, place: int, d1: Any, d2: Any) -> None:
-    write_kept0(arrays[5][0], place, d1)
+    write_kept0(arrays[STASH][0], place, d1)
 
 
 def drop2(arrays: Any, place: int, d1: Any, d2: Any) -> None:
-    write_kept0(arrays[5][0], place, d1)
-    write_kept1(arrays[5][1], place, d2)
+    write_kept0(arrays[STASH][0], place, d1)
+    write_kept1(arrays[STASH][1], place, d2)

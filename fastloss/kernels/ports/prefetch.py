@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from ..bind import port
+from ..places import AT_GRADS, AT_HESSES, AT_SCORES, AT_SECOND, AT_TARGET, GRADS, HESSES, INNER, SCORES, TARGET
 from ..templates.tilesums import LANES
 
 # Ports of the ports.
-prefetch_read: Any = None
-prefetch_write: Any = None
-ask_first: Any = None
-SIDE: Any = None
+prefetch_read = prefetch_write = ask_first = SIDE = port
 TURN_FIRST = TURN_SECOND = TURN_MASS = False
 
 
@@ -34,22 +33,22 @@ def lines(prefetch: Any, array: Any, start: int) -> None:
 
 def ask_scores(arrays: Any, at: Any, steps: Any, k: int) -> None:
     if TURN_FIRST:
-        lines(prefetch_read, arrays[0][0], at[0] + np.uint64(LANES * (steps[0, 1] + k)))
+        lines(prefetch_read, arrays[SCORES][0], at[AT_SCORES] + np.uint64(LANES * (steps[AT_SCORES, INNER] + k)))
 
 
 def ask_inplace(arrays: Any, at: Any, steps: Any, k: int) -> None:
     if TURN_FIRST:
-        lines(prefetch_write, arrays[3][0], at[4] + np.uint64(LANES * (steps[4, 1] + k)))
+        lines(prefetch_write, arrays[GRADS][0], at[AT_GRADS] + np.uint64(LANES * (steps[AT_GRADS, INNER] + k)))
 
 
 def ask_second(arrays: Any, at: Any, steps: Any, k: int) -> None:
     if TURN_SECOND:
-        lines(prefetch_read, arrays[0][1], at[1] + np.uint64(LANES * (steps[1, 1] + k)))
+        lines(prefetch_read, arrays[SCORES][1], at[AT_SECOND] + np.uint64(LANES * (steps[AT_SECOND, INNER] + k)))
 
 
 def ask_mass(arrays: Any, at: Any, steps: Any, k: int) -> None:
     if TURN_MASS:
-        lines(prefetch_read, arrays[1][0], at[2] + np.uint64(LANES * (steps[2, 1] + k)))
+        lines(prefetch_read, arrays[TARGET][0], at[AT_TARGET] + np.uint64(LANES * (steps[AT_TARGET, INNER] + k)))
 
 
 def ask_pair(arrays: Any, at: Any, steps: Any, k: int) -> None:
@@ -72,10 +71,10 @@ def ask_all(arrays: Any, at: Any, steps: Any, k: int) -> None:
 
 def ask_slope(arrays: Any, at: Any, steps: Any, k: int) -> None:
     if TURN_FIRST:
-        lines(prefetch_write, arrays[3][0], at[4] + np.uint64(LANES * k))
+        lines(prefetch_write, arrays[GRADS][0], at[AT_GRADS] + np.uint64(LANES * k))
 
 
 def ask_slope_and_curve(arrays: Any, at: Any, steps: Any, k: int) -> None:
     ask_slope(arrays, at, steps, k)
     if TURN_FIRST:
-        lines(prefetch_write, arrays[4][0], at[5] + np.uint64(LANES * k))
+        lines(prefetch_write, arrays[HESSES][0], at[AT_HESSES] + np.uint64(LANES * k))

@@ -10,31 +10,32 @@ from typing import Any
 
 import numpy as np
 
+from ..bind import port
+from ..places import (
+    AT_GRADS,
+    AT_HESSES,
+    AT_SCORES,
+    AT_SECOND,
+    AT_TARGET,
+    AT_WEIGHT,
+    CLASSES,
+    GRADS,
+    HESSES,
+    INNER,
+    LABELED,
+    LEFT,
+    MIX,
+    OTHERS,
+    OUTER,
+    SCORES,
+    TARGET,
+    WORTH,
+)
+
 # Ports of the ports.
-real: Any = None
-read: Any = None
-reread: Any = None
-write_grad0: Any = None
-write_hess0: Any = None
-write_stats0: Any = None
-write_stats1: Any = None
-write_stats2: Any = None
-decode0: Any = None
-decode1: Any = None
-decode_target: Any = None
-decode_weight: Any = None
-save: Any = None
-test0: Any = None
-test1: Any = None
-test_target: Any = None
-peak: Any = None
-fold: Any = None
-finish: Any = None
-note: Any = None
-stats: Any = None
-all_but_last: Any = None
-slope1: Any = None
-raw: Any = None
+real = read = reread = write_grad0 = write_hess0 = write_stats0 = write_stats1 = write_stats2 = decode0 = port
+decode1 = decode_target = decode_weight = save = test0 = test1 = test_target = peak = fold = finish = note = port
+stats = all_but_last = slope1 = raw = port
 
 
 # -- where a row is ----------------------------------------------------------------------------------------------------
@@ -42,23 +43,23 @@ raw: Any = None
 
 def places(steps: Any, outer: int, inner: int) -> Any:
     return (
-        np.uint64(outer * steps[0, 0] + inner * steps[0, 1]),
-        np.uint64(outer * steps[1, 0] + inner * steps[1, 1]),
-        np.uint64(outer * steps[2, 0] + inner * steps[2, 1]),
-        np.uint64(outer * steps[3, 0] + inner * steps[3, 1]),
-        np.uint64(outer * steps[4, 0] + inner * steps[4, 1]),
-        np.uint64(outer * steps[5, 0] + inner * steps[5, 1]),
+        np.uint64(outer * steps[AT_SCORES, OUTER] + inner * steps[AT_SCORES, INNER]),
+        np.uint64(outer * steps[AT_SECOND, OUTER] + inner * steps[AT_SECOND, INNER]),
+        np.uint64(outer * steps[AT_TARGET, OUTER] + inner * steps[AT_TARGET, INNER]),
+        np.uint64(outer * steps[AT_WEIGHT, OUTER] + inner * steps[AT_WEIGHT, INNER]),
+        np.uint64(outer * steps[AT_GRADS, OUTER] + inner * steps[AT_GRADS, INNER]),
+        np.uint64(outer * steps[AT_HESSES, OUTER] + inner * steps[AT_HESSES, INNER]),
     )
 
 
 def along(at: Any, steps: Any, r: int) -> Any:
     return (
-        at[0] + np.uint64(r * steps[0, 1]),
-        at[1] + np.uint64(r * steps[1, 1]),
-        at[2] + np.uint64(r * steps[2, 1]),
-        at[3] + np.uint64(r * steps[3, 1]),
-        at[4] + np.uint64(r * steps[4, 1]),
-        at[5] + np.uint64(r * steps[5, 1]),
+        at[AT_SCORES] + np.uint64(r * steps[AT_SCORES, INNER]),
+        at[AT_SECOND] + np.uint64(r * steps[AT_SECOND, INNER]),
+        at[AT_TARGET] + np.uint64(r * steps[AT_TARGET, INNER]),
+        at[AT_WEIGHT] + np.uint64(r * steps[AT_WEIGHT, INNER]),
+        at[AT_GRADS] + np.uint64(r * steps[AT_GRADS, INNER]),
+        at[AT_HESSES] + np.uint64(r * steps[AT_HESSES, INNER]),
     )
 
 
@@ -66,22 +67,22 @@ def along(at: Any, steps: Any, r: int) -> Any:
 
 
 def scores1(arrays: Any, at: Any, k: int) -> Any:
-    return (decode0(read(arrays[0][0], at[0] + k)),)
+    return (decode0(read(arrays[SCORES][0], at[AT_SCORES] + k)),)
 
 
 def scores2(arrays: Any, at: Any, k: int) -> Any:
-    return decode0(read(arrays[0][0], at[0] + k)), decode1(read(arrays[0][1], at[1] + k))
+    return decode0(read(arrays[SCORES][0], at[AT_SCORES] + k)), decode1(read(arrays[SCORES][1], at[AT_SECOND] + k))
 
 
 # In place, the first scores are the gradient's own array, and read as such.
 
 
 def inplace1(arrays: Any, at: Any, k: int) -> Any:
-    return (decode0(reread(arrays[3][0], at[4] + k)),)
+    return (decode0(reread(arrays[GRADS][0], at[AT_GRADS] + k)),)
 
 
 def inplace2(arrays: Any, at: Any, k: int) -> Any:
-    return decode0(reread(arrays[3][0], at[4] + k)), decode1(read(arrays[0][1], at[1] + k))
+    return decode0(reread(arrays[GRADS][0], at[AT_GRADS] + k)), decode1(read(arrays[SCORES][1], at[AT_SECOND] + k))
 
 
 # -- the program's functions, of tuples --------------------------------------------------------------------------------
@@ -142,31 +143,31 @@ def one_mass(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
 
 
 def smoothed(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
-    return fixed[1][0]
+    return fixed[MIX][OTHERS]
 
 
 def dense_mass(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
-    return decode_target(read(arrays[1][0], at[2] + k))
+    return decode_target(read(arrays[TARGET][0], at[AT_TARGET] + k))
 
 
 def smooth_dense_mass(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
-    return decode_target(read(arrays[1][0], at[2] + k)) * fixed[1][1] + fixed[1][0]
+    return decode_target(read(arrays[TARGET][0], at[AT_TARGET] + k)) * fixed[MIX][LEFT] + fixed[MIX][OTHERS]
 
 
 def class_mass(arrays: Any, fixed: Any, at: Any, k: int) -> Any:
     """Relative to the row's worth, by which everything in it is multiplied."""
-    return raw(arrays, fixed, at, k) * read(arrays[2][0], k) / fixed[3]
+    return raw(arrays, fixed, at, k) * read(arrays[CLASSES][0], k) / fixed[WORTH]
 
 
 def label_mass(arrays: Any, fixed: Any, k: int) -> Any:
-    return fixed[1][2]
+    return fixed[MIX][LABELED]
 
 
 # -- labels and row weights --------------------------------------------------------------------------------------------
 
 
 def label_of(arrays: Any, at: Any) -> Any:
-    return np.int64(read(arrays[1][0], at[2]))
+    return np.int64(read(arrays[TARGET][0], at[AT_TARGET]))
 
 
 def no_label(arrays: Any, at: Any) -> Any:
@@ -182,11 +183,11 @@ def share_kept(arrays: Any, weight: Any, at: Any, label: int, ignore: int) -> An
 
 
 def share_weighted(arrays: Any, weight: Any, at: Any, label: int, ignore: int) -> Any:
-    return decode_weight(read(weight[0], at[3]))
+    return decode_weight(read(weight[0], at[AT_WEIGHT]))
 
 
 def share_weighted_kept(arrays: Any, weight: Any, at: Any, label: int, ignore: int) -> Any:
-    return real(0.0) if label == ignore else decode_weight(read(weight[0], at[3]))
+    return real(0.0) if label == ignore else decode_weight(read(weight[0], at[AT_WEIGHT]))
 
 
 # -- what a row is worth by the weights of its classes: its label's, or their mean under its masses, or where there are
@@ -198,13 +199,13 @@ def worth_alike(arrays: Any, at: Any, label: int, step: int, width: int) -> Any:
 
 
 def worth_of_label(arrays: Any, at: Any, label: int, step: int, width: int) -> Any:
-    return real(read(arrays[2][0], np.uint64(label)))
+    return real(read(arrays[CLASSES][0], np.uint64(label)))
 
 
 def worth_of_masses(arrays: Any, at: Any, label: int, step: int, width: int) -> Any:
     sums = np.float64(0.0), np.float64(0.0), np.float64(0.0)
     for k in range(width):
-        c, t, weight = weighed_mass(arrays, at[2] + np.uint64(k * step), k)
+        c, t, weight = weighed_mass(arrays, at[AT_TARGET] + np.uint64(k * step), k)
         sums = sums[0] + np.float64(c), sums[1] + np.float64(t), sums[2] + np.float64(weight)
     return real(mean_worth(sums, width))
 
@@ -212,19 +213,19 @@ def worth_of_masses(arrays: Any, at: Any, label: int, step: int, width: int) -> 
 def worth_of_classes(arrays: Any, at: Any, label: int, step: int, width: int) -> Any:
     total = np.float64(0.0)
     for k in range(width):
-        total += np.float64(read(arrays[2][0], np.uint64(k)))
+        total += np.float64(read(arrays[CLASSES][0], np.uint64(k)))
     return real(total / width)
 
 
 def weighed_alike(arrays: Any, i: int, k: int) -> Any:
     """A class's weight, as `weighed_mass` has it for a mass of 1."""
-    c = real(read(arrays[2][0], np.uint64(k)))
+    c = real(read(arrays[CLASSES][0], np.uint64(k)))
     return c, real(1.0), c
 
 
 def weighed_mass(arrays: Any, i: int, k: int) -> Any:
     """A mass times its class's weight, and both; the i-th mass is the k-th class's."""
-    t, c = abs(decode_target(read(arrays[1][0], i))), real(read(arrays[2][0], np.uint64(k)))
+    t, c = abs(decode_target(read(arrays[TARGET][0], i))), real(read(arrays[CLASSES][0], np.uint64(k)))
     return c * t, t, c
 
 
@@ -242,7 +243,7 @@ def outside1(arrays: Any, x: Any, at: Any, k: int, b: Any) -> Any:
 
 
 def outside1_dense(arrays: Any, x: Any, at: Any, k: int, b: Any) -> Any:
-    t = decode_target(read(arrays[1][0], at[2] + k))
+    t = decode_target(read(arrays[TARGET][0], at[AT_TARGET] + k))
     return np.int32(test0(x[0], b[0], b[1]) | test_target(t, b[2], b[3]))
 
 
@@ -251,7 +252,7 @@ def outside2(arrays: Any, x: Any, at: Any, k: int, b: Any) -> Any:
 
 
 def outside2_dense(arrays: Any, x: Any, at: Any, k: int, b: Any) -> Any:
-    t = decode_target(read(arrays[1][0], at[2] + k))
+    t = decode_target(read(arrays[TARGET][0], at[AT_TARGET] + k))
     return np.int32(test0(x[0], b[0], b[1]) | test1(x[1], b[2], b[3]) | test_target(t, b[4], b[5]))
 
 
@@ -264,11 +265,11 @@ def first_slope(*point: Any) -> Any:
 
 
 def put_grad(arrays: Any, at: Any, k: int, value: Any) -> None:
-    write_grad0(arrays[3][0], at[4] + k, save(value))
+    write_grad0(arrays[GRADS][0], at[AT_GRADS] + k, save(value))
 
 
 def put_hess(arrays: Any, at: Any, k: int, value: Any) -> None:
-    write_hess0(arrays[4][0], at[5] + k, save(value))
+    write_hess0(arrays[HESSES][0], at[AT_HESSES] + k, save(value))
 
 
 def put_stats(facts: Any, row: int, values: Any) -> None:

@@ -13,6 +13,20 @@ from typing import Any
 
 import numpy as np
 
+from ..bind import port
+from ..places import (
+    BOUNDS,
+    CLASS,
+    FURTHER_CURVES,
+    FURTHER_SLOPES,
+    INNER,
+    OUTER,
+    PAIR_CURVES,
+    PAIR_MASSES,
+    PAIR_SCORES,
+    PAIR_SLOPES,
+    PARAMS,
+)
 from .elements import combined
 from .rows import nothing
 from .rowsums import STRIP, WHOLE
@@ -25,39 +39,10 @@ OFTEN = 32
 
 # Ports.
 prange: Any = range
-real: Any = None
-jet: Any = None
-share_of: Any = None
-places: Any = None
-share: Any = None
-unfit: Any = None
-portion: Any = None
-scores: Any = None
-outside: Any = None
-select: Any = None
-add_all: Any = None
-add_wide: Any = None
-masked: Any = None
-apart: Any = None
-new: Any = None
-new_wide: Any = None
-read_score: Any = None
-write_score: Any = None
-read_mass: Any = None
-write_mass: Any = None
-read_slope: Any = None
-write_slope: Any = None
-read_curve: Any = None
-write_curve: Any = None
-read_wide_slope: Any = None
-write_wide_slope: Any = None
-read_wide_curve: Any = None
-write_wide_curve: Any = None
-put_grad: Any = None
-put_hess: Any = None
-write_value: Any = None
-ZEROS: Any = None
-WIDE: Any = None
+real = jet = share_of = places = share = unfit = portion = scores = outside = select = add_all = add_wide = port
+masked = apart = new = new_wide = read_score = write_score = read_mass = write_mass = read_slope = port
+write_slope = read_curve = write_curve = read_wide_slope = write_wide_slope = read_wide_curve = port
+write_wide_curve = put_grad = put_hess = write_value = ZEROS = WIDE = port
 KEEP = SUM = GRAD = HESS = CHECK = False
 
 
@@ -68,19 +53,19 @@ def bring(arrays: Any, fixed: Any, room: Any, at: Any, width: int) -> Any:
     for k in range(np.uint64(width)):
         x, t = scores(arrays, at, k)
         if CHECK:
-            flaws = np.int32(flaws | outside(arrays, (x, t), at, k, fixed[1]))
+            flaws = np.int32(flaws | outside(arrays, (x, t), at, k, fixed[BOUNDS]))
         # A score that is in no pair counts as well where it is NaN.
         blank = x if x != x else t if t != t else real(0.0)
         lost = np.int32(lost | np.int32(blank != blank))
         least = select(t < least, t, least)
-        write_score(room[0], k, x)
-        write_mass(room[1], k, t)
+        write_score(room[PAIR_SCORES], k, x)
+        write_mass(room[PAIR_MASSES], k, t)
         if GRAD:
-            write_slope(room[2], k, blank)
-            write_wide_slope(room[4], k, 0.0)
+            write_slope(room[PAIR_SLOPES], k, blank)
+            write_wide_slope(room[FURTHER_SLOPES], k, 0.0)
         if HESS:
-            write_curve(room[3], k, blank)
-            write_wide_curve(room[5], k, 0.0)
+            write_curve(room[PAIR_CURVES], k, blank)
+            write_wide_curve(room[FURTHER_CURVES], k, 0.0)
     return lost, flaws, least
 
 
@@ -90,16 +75,16 @@ def against(fixed: Any, room: Any, own: Any, mass: Any, end: Any, low: int, high
         masked()
     sums = ZEROS
     for i in range(np.uint64(low), np.uint64(high)):
-        here = read_mass(room[1], i) < mass
-        value, d1, d2 = jet(*((own - read_score(room[0], i),) + fixed[0]))
+        here = read_mass(room[PAIR_MASSES], i) < mass
+        value, d1, d2 = jet(*((own - read_score(room[PAIR_SCORES], i),) + fixed[PARAMS]))
         value = select(here, value, real(0.0))
         d1 = select(here, d1, real(0.0))
         d2 = select(here, d2, real(0.0))
         sums = add_all(sums, (value, d1, d2, select(here, real(1.0), real(0.0))))
         if GRAD:
-            write_slope(room[2], i, read_slope(room[2], i) - d1)
+            write_slope(room[PAIR_SLOPES], i, read_slope(room[PAIR_SLOPES], i) - d1)
         if HESS:
-            write_curve(room[3], i, read_curve(room[3], i) + d2)
+            write_curve(room[PAIR_CURVES], i, read_curve(room[PAIR_CURVES], i) + d2)
     return sums
 
 
@@ -114,12 +99,13 @@ def along(fixed: Any, room: Any, own: Any, mass: Any, width: int) -> Any:
 
 def settle(room: Any, width: int) -> None:
     """Move the slopes so far to where they are float64."""
+    slopes, curves = room[FURTHER_SLOPES], room[FURTHER_CURVES]
     for k in range(np.uint64(width)):
-        write_wide_slope(room[4], k, read_wide_slope(room[4], k) + np.float64(read_slope(room[2], k)))
-        write_slope(room[2], k, real(0.0))
+        write_wide_slope(slopes, k, read_wide_slope(slopes, k) + np.float64(read_slope(room[PAIR_SLOPES], k)))
+        write_slope(room[PAIR_SLOPES], k, real(0.0))
         if HESS:
-            write_wide_curve(room[5], k, read_wide_curve(room[5], k) + np.float64(read_curve(room[3], k)))
-            write_curve(room[3], k, real(0.0))
+            write_wide_curve(curves, k, read_wide_curve(curves, k) + np.float64(read_curve(room[PAIR_CURVES], k)))
+            write_curve(room[PAIR_CURVES], k, real(0.0))
 
 
 def met(fixed: Any, room: Any, least: Any, width: int) -> Any:
@@ -127,15 +113,15 @@ def met(fixed: Any, room: Any, least: Any, width: int) -> Any:
     value = pairs = 0.0
     often = 0
     for j in range(np.uint64(width)):
-        mass = read_mass(room[1], j)
+        mass = read_mass(room[PAIR_MASSES], j)
         if mass > least:  # or there is none below
-            part = along(fixed, room, read_score(room[0], j), mass, width)
+            part = along(fixed, room, read_score(room[PAIR_SCORES], j), mass, width)
             value += part[0]
             pairs += part[3]
             if GRAD:
-                write_wide_slope(room[4], j, read_wide_slope(room[4], j) + part[1])
+                write_wide_slope(room[FURTHER_SLOPES], j, read_wide_slope(room[FURTHER_SLOPES], j) + part[1])
             if HESS:
-                write_wide_curve(room[5], j, read_wide_curve(room[5], j) + part[2])
+                write_wide_curve(room[FURTHER_CURVES], j, read_wide_curve(room[FURTHER_CURVES], j) + part[2])
             often += 1
             if GRAD and often == OFTEN:
                 often = 0
@@ -146,10 +132,10 @@ def met(fixed: Any, room: Any, least: Any, width: int) -> Any:
 def carry(arrays: Any, room: Any, at: Any, factor: Any, width: int) -> None:
     """Write a row's derivatives."""
     for k in range(np.uint64(width)):
-        d1 = real(read_wide_slope(room[4], k) + np.float64(read_slope(room[2], k)))
+        d1 = real(read_wide_slope(room[FURTHER_SLOPES], k) + np.float64(read_slope(room[PAIR_SLOPES], k)))
         put_grad(arrays, at, k, factor * d1)
         if HESS:
-            d2 = real(read_wide_curve(room[5], k) + np.float64(read_curve(room[3], k)))
+            d2 = real(read_wide_curve(room[FURTHER_CURVES], k) + np.float64(read_curve(room[PAIR_CURVES], k)))
             put_hess(arrays, at, k, factor * d2)
 
 
@@ -159,13 +145,13 @@ def stretch(
 ) -> None:  # fmt: skip
     """The blocks of rows from `first` to `last`: their sums and flaws."""
     apart()
-    width = shape[2]
+    width = shape[CLASS]
     height = max(1, BLOCK // width)
     for b in range(first, last):
         total = 0.0
         bad = 0
-        for row in range(b * height, min(shape[0] * shape[1], b * height + height)):
-            at = places(steps, row // shape[1], row % shape[1])
+        for row in range(b * height, min(shape[OUTER] * shape[INNER], b * height + height)):
+            at = places(steps, row // shape[INNER], row % shape[INNER])
             s = share(arrays, weight, at, -1, -1)
             if s == real(0.0):
                 if GRAD:
@@ -179,7 +165,7 @@ def stretch(
             bad |= flaw
             if SUM or KEEP or GRAD:
                 sum_of, pairs = met(fixed, room, least, width)
-                part = share_of(*((real(width), real(pairs)) + fixed[0]))
+                part = share_of(*((real(width), real(pairs)) + fixed[PARAMS]))
                 value = portion(s, real(np.nan) if lost else real(sum_of * np.float64(part)))
                 if SUM:
                     total += np.float64(value)
@@ -195,17 +181,17 @@ def total(
     loss: Any, facts: Any, grad: Any, hess: Any, steps: Any, shape: Any, tasks: int,
 ) -> Any:  # fmt: skip
     """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
-    height = max(1, BLOCK // shape[2])
-    blocks = (shape[0] * shape[1] + height - 1) // height
+    height = max(1, BLOCK // shape[CLASS])
+    blocks = (shape[OUTER] * shape[INNER] + height - 1) // height
     sums = np.empty(blocks, np.float64)
     flaws = np.empty(blocks, np.int64)
     tasks = min(tasks, blocks)
     for task in prange(tasks):
-        size = shape[2]
+        size = shape[CLASS]
         room = (new(size), new(size), new(size), new(size), new_wide(size), new_wide(size))
         arrays = (data, target, classes, grad, hess)
         stretch(
-            arrays, weight, (params, bounds), scale, loss, steps, shape, room, sums, flaws, task * blocks // tasks,
+            arrays, weight, (params, (), bounds), scale, loss, steps, shape, room, sums, flaws, task * blocks // tasks,
             (task + 1) * blocks // tasks,
         )  # fmt: skip
     return combined(sums, flaws)

@@ -15,51 +15,23 @@ from typing import Any
 
 import numpy as np
 
+from ..bind import port
+from ..places import AT_TARGET, BOUNDS, CLASS, INNER, MIX, OUTER, PARAMS
 from .elements import BLOCK, combined
 from .rowsums import folded, place_of, probed, refolded, summit
 
 # Ports.
 prange: Any = range
-real: Any = None
-folds: Any = None
-settle: Any = None
-second: Any = None
-finishes: Any = None
-statistics: Any = None
-put_top: Any = None
-slope: Any = None
-scores: Any = None
-mass: Any = None
-label_mass: Any = None
-label_of: Any = None
-share: Any = None
-unfit: Any = None
-worth: Any = None
-recall: Any = None
-room: Any = None
-places: Any = None
-along: Any = None
-outside: Any = None
-portion: Any = None
-put_grad: Any = None
-put_hess: Any = None
-put_stats: Any = None
-write_value: Any = None
-add_difference: Any = None
-narrow: Any = None
-top: Any = None
-apart: Any = None
-BOTTOM: Any = None
-ZEROS: Any = None
-MORE: Any = None
-UNKNOWN: Any = None
+real = folds = settle = second = finishes = statistics = put_top = slope = scores = mass = label_mass = port
+label_of = share = unfit = worth = recall = room = places = along = outside = portion = put_grad = put_hess = port
+put_stats = write_value = add_difference = narrow = top = apart = BOTTOM = ZEROS = MORE = UNKNOWN = port
 KEEP = SUM = GRAD = HESS = CHECK = PEAK = SIGHTED = AHEAD = TWICE = RISING = STATS = LABELS = False
 
 
 def sloped(arrays: Any, fixed: Any, at: Any, c: Any, factor: Any, width: int) -> None:
     """Write a row's derivatives. Masked stores at its end would take longer than single elements, of 16 bits by far."""
     for k in range(np.uint64(0), np.uint64(width)):
-        d1, d2 = slope(*(recall(arrays, at, k) + (mass(arrays, fixed, at, k),) + c + fixed[0]))
+        d1, d2 = slope(*(recall(arrays, at, k) + (mass(arrays, fixed, at, k),) + c + fixed[PARAMS]))
         put_grad(arrays, at, k, factor * d1)
         if HESS:
             put_hess(arrays, at, k, factor * d2)
@@ -82,13 +54,13 @@ def stretch(
 ) -> None:  # fmt: skip
     """The blocks of rows from `first` to `last`: their sums and flaws."""
     apart()
-    width = shape[2]
-    rows = shape[0] * shape[1]
+    width = shape[CLASS]
+    rows = shape[OUTER] * shape[INNER]
     height = max(1, BLOCK // width)
     end = min(rows, last * height)
     known = False
     m = top(BOTTOM)
-    inner = shape[1]
+    inner = shape[INNER]
     following = places(steps, first * height // inner, first * height % inner)
     for b in range(first, last):
         total = 0.0
@@ -104,7 +76,7 @@ def stretch(
                 bad = 1
             each = real(1.0) if wrong or s == real(0.0) else worth(arrays, at, label, 1, width)
             s *= each
-            given = (fixed[0], fixed[1], fixed[2], each)
+            given = (fixed[PARAMS], fixed[MIX], fixed[BOUNDS], each)
             if s == real(0.0) or wrong:
                 known = False
                 if GRAD:
@@ -128,31 +100,31 @@ def stretch(
             bad |= flaw
             if LABELS:
                 own = label_mass(arrays, given, k)
-                terms, kept = folds(x, own, m, fixed[0])
-                counted, _ = folds(x, mass(arrays, given, at, k), m, fixed[0])
+                terms, kept = folds(x, own, m, fixed[PARAMS])
+                counted, _ = folds(x, mass(arrays, given, at, k), m, fixed[PARAMS])
                 part = add_difference(part, terms, counted)
             sums = narrow(part, ZEROS)
             if TWICE:
-                c = settle(*(m + sums + fixed[0]))
+                c = settle(*(m + sums + fixed[PARAMS]))
                 if RISING:
                     c = probed(arrays, given, at, c, width)
                 part = refolded(arrays, given, at, c, width)
                 if LABELS:
-                    terms = second(*(kept + (own,) + c + fixed[0]))
-                    part = add_difference(part, terms, second(*(kept + (mass(arrays, given, at, k),) + c + fixed[0])))
+                    terms, other = second(*(kept + (own,) + c + fixed[PARAMS])), mass(arrays, given, at, k)
+                    part = add_difference(part, terms, second(*(kept + (other,) + c + fixed[PARAMS])))
                 sums = sums + narrow(part, MORE)
-            value, c = finishes(m, sums, fixed[0])
+            value, c = finishes(m, sums, fixed[PARAMS])
             if SUM:
                 total += np.float64(portion(s, value))
             if KEEP:
                 write_value(loss[0], row, portion(s, value))
             if STATS:
-                put_stats(facts, row, statistics(m, sums, fixed[0]))
+                put_stats(facts, row, statistics(m, sums, fixed[PARAMS]))
             if GRAD:
                 factor = s * real(scale)
                 sloped(arrays, given, at, c, factor, width)
                 if LABELS:
-                    d1, d2 = slope(*(kept + (own,) + c + fixed[0]))
+                    d1, d2 = slope(*(kept + (own,) + c + fixed[PARAMS]))
                     put_grad(arrays, at, k, factor * d1)
                     if HESS:
                         put_hess(arrays, at, k, factor * d2)
@@ -168,13 +140,13 @@ def total(
 
     The blocks, and so the bits of the result, do not depend on the number of threads.
     """
-    height = max(1, BLOCK // shape[2])
-    blocks = (shape[0] * shape[1] + height - 1) // height
+    height = max(1, BLOCK // shape[CLASS])
+    blocks = (shape[OUTER] * shape[INNER] + height - 1) // height
     sums = np.empty(blocks, np.float64)
     flaws = np.empty(blocks, np.int64)
     tasks = min(tasks, blocks)
     for task in prange(tasks):
-        arrays = (data, target, classes, grad, hess, room(shape[2]))
+        arrays = (data, target, classes, grad, hess, room(shape[CLASS]))
         stretch(
             arrays, weight, (params, mix, bounds), scale, ignore, loss, facts, steps, shape, sums, flaws,
             task * blocks // tasks, (task + 1) * blocks // tasks,
@@ -184,7 +156,7 @@ def total(
 
 def census(target: Any, weight: Any, classes: Any, ignore: int, steps: Any, shape: Any, tasks: int) -> Any:
     """What the rows that are present weigh, added up, and how many of their labels are no class."""
-    rows = shape[0] * shape[1]
+    rows = shape[OUTER] * shape[INNER]
     blocks = (rows + BLOCK - 1) // BLOCK
     sums = np.empty(blocks, np.float64)
     flaws = np.empty(blocks, np.int64)
@@ -193,21 +165,21 @@ def census(target: Any, weight: Any, classes: Any, ignore: int, steps: Any, shap
         bad = 0
         row, end = b * BLOCK, min(rows, b * BLOCK + BLOCK)
         while row < end:
-            outer = row // shape[1]
-            inner = row - outer * shape[1]
+            outer = row // shape[INNER]
+            inner = row - outer * shape[INNER]
             start = places(steps, outer, inner)
-            count = min(end - row, shape[1] - inner)
+            count = min(end - row, shape[INNER] - inner)
             for r in range(np.uint64(count)):
                 at = along(start, steps, r)
                 label = label_of(((), target), at)
                 s = share((), weight, at, label, ignore)
                 if s != real(0.0):
-                    if LABELS and (label < 0 or label >= shape[2]):
+                    if LABELS and (label < 0 or label >= shape[CLASS]):
                         bad += 1
                     else:
                         if unfit(s):
                             bad += 1
-                        total += s * worth(((), target, classes), at, label, steps[2, 2], shape[2])
+                        total += s * worth(((), target, classes), at, label, steps[AT_TARGET, CLASS], shape[CLASS])
             row += count
         sums[b], flaws[b] = total, bad
     return combined(sums, flaws)

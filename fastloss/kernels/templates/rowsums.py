@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..bind import port
+from ..places import BOUNDS, PARAMS
+
 STRIP = 2_048
 """Elements that are summed in the compute type before their sum becomes a float64."""
 
@@ -17,31 +20,9 @@ WHOLE = 64
 is gone through in a loop of masked vectors: one over single elements would take as long as hundreds."""
 
 # Ports.
-real: Any = None
-peaks: Any = None
-folds: Any = None
-second: Any = None
-again: Any = None
-scores: Any = None
-mass: Any = None
-label_mass: Any = None
-keep: Any = None
-recall: Any = None
-outside: Any = None
-add_all: Any = None
-add_wide: Any = None
-narrow: Any = None
-climb: Any = None
-top: Any = None
-masked: Any = None
-BOTTOM: Any = None
-ZEROS: Any = None
-MORE: Any = None
-WIDE: Any = None
-WIDE_MORE: Any = None
-probe: Any = None
-PROBES: Any = None
-WIDE_PROBES: Any = None
+real = peaks = folds = second = again = scores = mass = label_mass = keep = recall = outside = add_all = port
+add_wide = narrow = climb = top = masked = BOTTOM = ZEROS = MORE = WIDE = WIDE_MORE = probe = PROBES = port
+WIDE_PROBES = port
 GRAD = CHECK = SIGHTED = AHEAD = TWICE = False
 
 
@@ -51,7 +32,7 @@ GRAD = CHECK = SIGHTED = AHEAD = TWICE = False
 def peak_of(arrays: Any, fixed: Any, at: Any, state: Any, low: int, high: int) -> Any:
     """The state of the maximum after the elements from `low` to `high`."""
     for k in range(np.uint64(low), np.uint64(high)):
-        state = climb(state, peaks(scores(arrays, at, k), mass(arrays, fixed, at, k), fixed[0]))
+        state = climb(state, peaks(scores(arrays, at, k), mass(arrays, fixed, at, k), fixed[PARAMS]))
     return state
 
 
@@ -64,14 +45,14 @@ def sums_of(arrays: Any, fixed: Any, at: Any, ahead: Any, m: Any, state: Any, en
     for k in range(np.uint64(low), np.uint64(high)):
         x = scores(arrays, at, k)
         t = mass(arrays, fixed, at, k)
-        terms, kept = folds(x, t, m, fixed[0])
+        terms, kept = folds(x, t, m, fixed[PARAMS])
         sums = add_all(sums, terms)
         if CHECK:
-            flaws = np.int32(flaws | outside(arrays, x, at, k, fixed[2]))
+            flaws = np.int32(flaws | outside(arrays, x, at, k, fixed[BOUNDS]))
         if GRAD or TWICE:
             keep(arrays, at, k, kept)
         if AHEAD:
-            state = climb(state, peaks(scores(arrays, ahead, k), t, fixed[0]))
+            state = climb(state, peaks(scores(arrays, ahead, k), t, fixed[PARAMS]))
     return sums, flaws, state
 
 
@@ -81,7 +62,7 @@ def probes_of(arrays: Any, fixed: Any, at: Any, c: Any, end: Any, low: int, high
         masked()
     sums = PROBES
     for k in range(np.uint64(low), np.uint64(high)):
-        sums = add_all(sums, probe(*(recall(arrays, at, k) + c + fixed[0])))
+        sums = add_all(sums, probe(*(recall(arrays, at, k) + c + fixed[PARAMS])))
     return sums
 
 
@@ -91,7 +72,7 @@ def more_of(arrays: Any, fixed: Any, at: Any, c: Any, end: Any, low: int, high: 
         masked()
     sums = MORE
     for k in range(np.uint64(low), np.uint64(high)):
-        sums = add_all(sums, second(*(recall(arrays, at, k) + (mass(arrays, fixed, at, k),) + c + fixed[0])))
+        sums = add_all(sums, second(*(recall(arrays, at, k) + (mass(arrays, fixed, at, k),) + c + fixed[PARAMS])))
     return sums
 
 
@@ -107,14 +88,14 @@ def summit(arrays: Any, fixed: Any, at: Any, label: int, width: int) -> Any:
     state = peak_of(arrays, fixed, at, state, label + 1, width)
     if label >= 0:
         k = np.uint64(label)
-        state = climb(state, peaks(scores(arrays, at, k), label_mass(arrays, fixed, k), fixed[0]))
+        state = climb(state, peaks(scores(arrays, at, k), label_mass(arrays, fixed, k), fixed[PARAMS]))
     return top(state)
 
 
 def place_of(arrays: Any, fixed: Any, at: Any, m: Any, width: int) -> int:
     """Where a row's first maximum is first taken; -1 where it is NaN."""
     for k in range(width):
-        if peaks(scores(arrays, at, np.uint64(k)), real(0.0), fixed[0])[0] == m[0]:
+        if peaks(scores(arrays, at, np.uint64(k)), real(0.0), fixed[PARAMS])[0] == m[0]:
             return k
     return -1
 
@@ -150,7 +131,7 @@ def probed(arrays: Any, fixed: Any, at: Any, c: Any, width: int) -> Any:
             total = add_wide(total, probes_of(arrays, fixed, at, c, None, low, min(whole, low + STRIP)))
         if whole < width:
             total = add_wide(total, probes_of(arrays, fixed, at, c, True, whole, width))
-        higher = again(*(c + narrow(total, PROBES) + fixed[0]))
+        higher = again(*(c + narrow(total, PROBES) + fixed[PARAMS]))
         if not higher[0] > c[0]:
             return c
         c = higher

@@ -15,58 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from ..bind import port
+from ..places import AT_TARGET, CLASS, COEFFICIENTS, INNER, LABEL, LOSS, MAXIMA, OUTER, PARAMS, SECONDS, SHARE, SUMS
 from .elements import BLOCK, combined
 from .tilesums import LANES, folded, refolded
 
 # Ports.
 prange: Any = range
-real: Any = None
-peaks: Any = None
-finishes: Any = None
-statistics: Any = None
-put_top: Any = None
-slope: Any = None
-bring: Any = None
-carry: Any = None
-ask_late: Any = None
-fetch: Any = None
-mass: Any = None
-label_of: Any = None
-share: Any = None
-unfit: Any = None
-worth: Any = None
-places: Any = None
-along: Any = None
-recall: Any = None
-drop: Any = None
-room: Any = None
-new: Any = None
-new_wide: Any = None
-portion: Any = None
-present: Any = None
-put_stats: Any = None
-write_value: Any = None
-read_share: Any = None
-write_label: Any = None
-write_share: Any = None
-get_maxima: Any = None
-put_maxima: Any = None
-get_sums: Any = None
-get_more: Any = None
-get_coefs: Any = None
-put_coefs: Any = None
-read_loss: Any = None
-write_loss: Any = None
-add: Any = None
-larger_all: Any = None
-apart: Any = None
-LOWEST: Any = None
-ZEROS: Any = None
-MORE: Any = None
-PROBES: Any = None
-COEFS: Any = None
-SETTLED: Any = None
-UNKNOWN: Any = None
+real = peaks = finishes = statistics = put_top = slope = bring = carry = ask_late = fetch = mass = label_of = port
+share = unfit = worth = places = along = recall = drop = room = new = new_wide = portion = present = port
+put_stats = write_value = read_share = write_label = write_share = get_maxima = put_maxima = get_sums = port
+get_more = get_coefs = put_coefs = read_loss = write_loss = add = larger_all = apart = LOWEST = ZEROS = MORE = port
+PROBES = COEFS = SETTLED = UNKNOWN = port
 KEEP = SUM = GRAD = PEAK = TWICE = STATS = DENSE = LABELS = RELATIVE = False
 
 
@@ -80,28 +40,29 @@ def look(arrays: Any, weight: Any, lanes: Any, at: Any, ignore: int, steps: Any,
         here = along(at, steps, r)
         label = label_of(arrays, here)
         s = share(arrays, weight, here, label, ignore)
-        write_label(lanes[0], r, real(label))
+        write_label(lanes[LABEL], r, real(label))
         wrong = LABELS & ((label < 0) | (label >= width)) & (s != real(0.0))
-        each = real(1.0) if wrong or s == real(0.0) else worth(arrays, here, label, steps[2, 2], width)
-        write_share(lanes[1], r, s * each)
+        each = real(1.0) if wrong or s == real(0.0) else worth(arrays, here, label, steps[AT_TARGET, CLASS], width)
+        write_share(lanes[SHARE], r, s * each)
         if RELATIVE:
-            write_share(lanes[1], np.uint64(LANES) + r, each)
+            write_share(lanes[SHARE], np.uint64(LANES) + r, each)
         flaws = np.int32(flaws | np.int32(wrong) | np.int32(unfit(s)))
     for r in range(np.uint64(count), np.uint64(LANES)):
-        write_label(lanes[0], r, real(0.0))
-        write_share(lanes[1], r, real(0.0))
+        write_label(lanes[LABEL], r, real(0.0))
+        write_share(lanes[SHARE], r, real(0.0))
     return flaws
 
 
 def climbed(arrays: Any, fixed: Any, lanes: Any, width: int) -> None:
     """Each row's maxima."""
     for r in range(np.uint64(LANES)):
-        put_maxima(lanes[3], r, LANES, LOWEST)
+        put_maxima(lanes[MAXIMA], r, LANES, LOWEST)
     for k in range(width):
         for r in range(np.uint64(LANES)):
             x = fetch(arrays, (), np.uint64(k * LANES) + r)
-            m = get_maxima(lanes[3], r, LANES, LOWEST)
-            put_maxima(lanes[3], r, LANES, larger_all(m, peaks(x, mass(arrays, fixed, lanes, k, r), fixed[0])))
+            m = get_maxima(lanes[MAXIMA], r, LANES, LOWEST)
+            t = mass(arrays, fixed, lanes, k, r)
+            put_maxima(lanes[MAXIMA], r, LANES, larger_all(m, peaks(x, t, fixed[PARAMS])))
 
 
 def tops(arrays: Any, fixed: Any, lanes: Any, facts: Any, first: int, width: int, count: int) -> None:
@@ -110,33 +71,33 @@ def tops(arrays: Any, fixed: Any, lanes: Any, facts: Any, first: int, width: int
         put_top(facts, np.uint64(first) + r, -1)
     for k in range(width - 1, -1, -1):
         for r in range(np.uint64(count)):
-            m = get_maxima(lanes[3], r, LANES, LOWEST)
+            m = get_maxima(lanes[MAXIMA], r, LANES, LOWEST)
             x = fetch(arrays, (), np.uint64(k * LANES) + r)
-            if peaks(x, real(0.0), fixed[0])[0] == m[0] and read_share(lanes[1], r) != real(0.0):
+            if peaks(x, real(0.0), fixed[PARAMS])[0] == m[0] and read_share(lanes[SHARE], r) != real(0.0):
                 put_top(facts, np.uint64(first) + r, k)
 
 
 def finished(fixed: Any, lanes: Any) -> Any:
     """Each row's loss and coefficients; the sum of the weighted losses."""
     for r in range(np.uint64(LANES)):
-        s = read_share(lanes[1], r)
-        m = get_maxima(lanes[3], r, LANES, LOWEST)
-        sums = get_sums(lanes[4], r, LANES, ZEROS)
+        s = read_share(lanes[SHARE], r)
+        m = get_maxima(lanes[MAXIMA], r, LANES, LOWEST)
+        sums = get_sums(lanes[SUMS], r, LANES, ZEROS)
         if TWICE:
-            value, c = finishes(m, sums + get_more(lanes[5], r, LANES, MORE), fixed[0])
+            value, c = finishes(m, sums + get_more(lanes[SECONDS], r, LANES, MORE), fixed[PARAMS])
         else:
-            value, c = finishes(m, sums, fixed[0])
-        put_coefs(lanes[8], r, LANES, c)
-        write_loss(lanes[9], r, portion(s, value))
+            value, c = finishes(m, sums, fixed[PARAMS])
+        put_coefs(lanes[COEFFICIENTS], r, LANES, c)
+        write_loss(lanes[LOSS], r, portion(s, value))
     if not SUM:
         return real(0.0)
     # By halves: an order of our own, which is the same in every kernel.
     half = LANES // 2
     while half:
         for r in range(np.uint64(half)):
-            write_loss(lanes[9], r, add(read_loss(lanes[9], r), read_loss(lanes[9], r + np.uint64(half))))
+            write_loss(lanes[LOSS], r, add(read_loss(lanes[LOSS], r), read_loss(lanes[LOSS], r + np.uint64(half))))
         half //= 2
-    return read_loss(lanes[9], np.uint64(0))
+    return read_loss(lanes[LOSS], np.uint64(0))
 
 
 def sloped(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, scale: Any, width: int) -> None:
@@ -145,11 +106,11 @@ def sloped(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, scale: Any,
         ask_late(arrays, at, steps, k)
         for r in range(np.uint64(LANES)):
             place = np.uint64(k * LANES) + r
-            s = read_share(lanes[1], r)
+            s = read_share(lanes[SHARE], r)
             factor = s * scale  # it may be 0 where the share is not
             t = mass(arrays, fixed, lanes, k, r)
             kept = recall(arrays, (), place)
-            d1, d2 = slope(*(kept + (t,) + get_coefs(lanes[8], r, LANES, COEFS) + fixed[0]))
+            d1, d2 = slope(*(kept + (t,) + get_coefs(lanes[COEFFICIENTS], r, LANES, COEFS) + fixed[PARAMS]))
             drop(arrays, place, present(s, factor * d1), present(s, factor * d2))
 
 
@@ -161,9 +122,9 @@ def tile(
     lanes: Any, outer: int, inner: int,
 ) -> Any:  # fmt: skip
     """The rows from (outer, inner) on: the sum of their losses, and whether an element is outside its domain."""
-    width = shape[2]
-    first = outer * shape[1] + inner
-    count = min(LANES, shape[1] - inner)
+    width = shape[CLASS]
+    first = outer * shape[INNER] + inner
+    count = min(LANES, shape[INNER] - inner)
     at = places(steps, outer, inner)
     flaw = look(arrays, weight, lanes, at, ignore, steps, width, count)
     bring(arrays, lanes, at, steps, width, count)
@@ -177,13 +138,13 @@ def tile(
     total = finished(fixed, lanes)
     if KEEP:
         for r in range(np.uint64(count)):
-            write_value(loss[0], np.uint64(first) + r, read_loss(lanes[9], r))
+            write_value(loss[0], np.uint64(first) + r, read_loss(lanes[LOSS], r))
     if STATS:
         for r in range(np.uint64(count)):
-            m = get_maxima(lanes[3], r, LANES, LOWEST)
-            sums = get_sums(lanes[4], r, LANES, ZEROS)
-            here = read_share(lanes[1], r) != real(0.0)
-            put_stats(facts, np.uint64(first) + r, statistics(m, sums, fixed[0]) if here else UNKNOWN)
+            m = get_maxima(lanes[MAXIMA], r, LANES, LOWEST)
+            sums = get_sums(lanes[SUMS], r, LANES, ZEROS)
+            here = read_share(lanes[SHARE], r) != real(0.0)
+            put_stats(facts, np.uint64(first) + r, statistics(m, sums, fixed[PARAMS]) if here else UNKNOWN)
     if GRAD:
         sloped(arrays, fixed, lanes, at, steps, real(scale), width)
         carry(arrays, lanes, at, steps, width, count)
@@ -196,12 +157,12 @@ def stretch(
 ) -> None:  # fmt: skip
     """The blocks of rows from `first` to `last`: their sums and flaws."""
     apart()
-    across = (shape[1] + LANES - 1) // LANES
-    height = max(1, BLOCK // (LANES * shape[2]))
+    across = (shape[INNER] + LANES - 1) // LANES
+    height = max(1, BLOCK // (LANES * shape[CLASS]))
     for b in range(first, last):
         total = 0.0
         bad = 0
-        for t in range(b * height, min(shape[0] * across, b * height + height)):
+        for t in range(b * height, min(shape[OUTER] * across, b * height + height)):
             outer = t // across
             inner = (t - outer * across) * LANES
             part, flaw = tile(
@@ -217,14 +178,14 @@ def total(
     loss: Any, facts: Any, grad: Any, hess: Any, steps: Any, shape: Any, tasks: int,
 ) -> Any:  # fmt: skip
     """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
-    height = max(1, BLOCK // (LANES * shape[2]))
-    blocks = (shape[0] * ((shape[1] + LANES - 1) // LANES) + height - 1) // height
+    height = max(1, BLOCK // (LANES * shape[CLASS]))
+    blocks = (shape[OUTER] * ((shape[INNER] + LANES - 1) // LANES) + height - 1) // height
     results = np.empty(blocks, np.float64)
     flaws = np.empty(blocks, np.int64)
     tasks = min(tasks, blocks)
     for task in prange(tasks):
         # A whole number of squares, which may be brought in whole.
-        size = (shape[2] + 15) // 16 * 16 * LANES
+        size = (shape[CLASS] + 15) // 16 * 16 * LANES
         arrays = (data, target, classes, grad, hess, room(size))
         further = 1 + max(len(MORE), len(PROBES))
         lanes = (

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..bind import port
+from ..places import BOUNDS, COEFFICIENTS, MAXIMA, PARAMS, SECONDS, SHARE, SUMS, WIDE_SECONDS, WIDE_SUMS
+
 LANES = 64
 """Rows of a tile: four vectors of 16 float32. A tile of 32 classes takes 8 KiB."""
 
@@ -16,41 +19,10 @@ STRIP = 2_048
 """Classes that are summed in the compute type before their sum becomes a float64."""
 
 # Ports.
-real: Any = None
-folds: Any = None
-settle: Any = None
-second: Any = None
-again: Any = None
-probe: Any = None
-PROBES: Any = None
-WIDE_PROBES: Any = None
-ask_early: Any = None
-fetch: Any = None
-mass: Any = None
-keep: Any = None
-recall: Any = None
-outside: Any = None
-read_share: Any = None
-get_maxima: Any = None
-get_sums: Any = None
-put_sums: Any = None
-get_wide: Any = None
-put_wide: Any = None
-get_more: Any = None
-put_more: Any = None
-get_wide_more: Any = None
-put_wide_more: Any = None
-get_coefs: Any = None
-put_coefs: Any = None
-add_all: Any = None
-add_wide: Any = None
-narrow: Any = None
-LOWEST: Any = None
-ZEROS: Any = None
-MORE: Any = None
-WIDE: Any = None
-WIDE_MORE: Any = None
-SETTLED: Any = None
+real = folds = settle = second = again = probe = PROBES = WIDE_PROBES = ask_early = fetch = mass = keep = port
+recall = outside = read_share = get_maxima = get_sums = put_sums = get_wide = put_wide = get_more = put_more = port
+get_wide_more = put_wide_more = get_coefs = put_coefs = add_all = add_wide = narrow = LOWEST = ZEROS = MORE = port
+WIDE = WIDE_MORE = SETTLED = port
 GRAD = CHECK = TWICE = RISING = False
 
 
@@ -58,17 +30,18 @@ def sums_of(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, low: int, 
     """Each row's sums over the classes from `low` to `high`; whether an element lies outside its domain (0 or 1)."""
     flaws = np.int32(0)
     for r in range(np.uint64(LANES)):
-        put_sums(lanes[4], r, LANES, ZEROS)
+        put_sums(lanes[SUMS], r, LANES, ZEROS)
     for k in range(low, high):
         ask_early(arrays, at, steps, k)
         for r in range(np.uint64(LANES)):
             place = np.uint64(k * LANES) + r
             x = fetch(arrays, (), place)
             t = mass(arrays, fixed, lanes, k, r)
-            terms, kept = folds(x, t, get_maxima(lanes[3], r, LANES, LOWEST), fixed[0])
-            put_sums(lanes[4], r, LANES, add_all(get_sums(lanes[4], r, LANES, ZEROS), terms))
+            terms, kept = folds(x, t, get_maxima(lanes[MAXIMA], r, LANES, LOWEST), fixed[PARAMS])
+            put_sums(lanes[SUMS], r, LANES, add_all(get_sums(lanes[SUMS], r, LANES, ZEROS), terms))
             if CHECK:
-                flaws = np.int32(flaws | outside(x, lanes, place, read_share(lanes[1], r) != real(0.0), fixed[2]))
+                here = read_share(lanes[SHARE], r) != real(0.0)
+                flaws = np.int32(flaws | outside(x, lanes, place, here, fixed[BOUNDS]))
             if GRAD or TWICE:
                 keep(arrays, (), place, kept)
     return flaws
@@ -80,65 +53,65 @@ def folded(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, width: int)
         return sums_of(arrays, fixed, lanes, at, steps, 0, width)
     flaws = np.int32(0)
     for r in range(np.uint64(LANES)):
-        put_wide(lanes[6], r, LANES, WIDE)
+        put_wide(lanes[WIDE_SUMS], r, LANES, WIDE)
     for low in range(0, width, STRIP):
         flaws = np.int32(flaws | sums_of(arrays, fixed, lanes, at, steps, low, min(width, low + STRIP)))
         for r in range(np.uint64(LANES)):
-            wide = get_wide(lanes[6], r, LANES, WIDE)
-            put_wide(lanes[6], r, LANES, add_wide(wide, get_sums(lanes[4], r, LANES, ZEROS)))
+            wide = get_wide(lanes[WIDE_SUMS], r, LANES, WIDE)
+            put_wide(lanes[WIDE_SUMS], r, LANES, add_wide(wide, get_sums(lanes[SUMS], r, LANES, ZEROS)))
     for r in range(np.uint64(LANES)):
-        put_sums(lanes[4], r, LANES, narrow(get_wide(lanes[6], r, LANES, WIDE), ZEROS))
+        put_sums(lanes[SUMS], r, LANES, narrow(get_wide(lanes[WIDE_SUMS], r, LANES, WIDE), ZEROS))
     return flaws
 
 
 def refolded(arrays: Any, fixed: Any, lanes: Any, width: int) -> None:
     """Each row's second sums, of the coefficients that `settle` gives or `probe` finds."""
     for r in range(np.uint64(LANES)):
-        put_wide_more(lanes[7], r, LANES, WIDE_MORE)
-        m = get_maxima(lanes[3], r, LANES, LOWEST)
-        put_coefs(lanes[8], r, LANES, settle(*(m + get_sums(lanes[4], r, LANES, ZEROS) + fixed[0])))
+        put_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_MORE)
+        m = get_maxima(lanes[MAXIMA], r, LANES, LOWEST)
+        put_coefs(lanes[COEFFICIENTS], r, LANES, settle(*(m + get_sums(lanes[SUMS], r, LANES, ZEROS) + fixed[PARAMS])))
     if RISING:
         # Rows that are at rest go along with the others, and stay there.
         while probed(arrays, fixed, lanes, width):
             pass
     for low in range(0, width, STRIP):
         for r in range(np.uint64(LANES)):
-            put_more(lanes[5], r, LANES, MORE)
+            put_more(lanes[SECONDS], r, LANES, MORE)
         for k in range(low, min(width, low + STRIP)):
             for r in range(np.uint64(LANES)):
                 t = mass(arrays, fixed, lanes, k, r)
                 kept = recall(arrays, (), np.uint64(k * LANES) + r)
-                terms = second(*(kept + (t,) + get_coefs(lanes[8], r, LANES, SETTLED) + fixed[0]))
-                put_more(lanes[5], r, LANES, add_all(get_more(lanes[5], r, LANES, MORE), terms))
+                terms = second(*(kept + (t,) + get_coefs(lanes[COEFFICIENTS], r, LANES, SETTLED) + fixed[PARAMS]))
+                put_more(lanes[SECONDS], r, LANES, add_all(get_more(lanes[SECONDS], r, LANES, MORE), terms))
         for r in range(np.uint64(LANES)):
-            wide = get_wide_more(lanes[7], r, LANES, WIDE_MORE)
-            put_wide_more(lanes[7], r, LANES, add_wide(wide, get_more(lanes[5], r, LANES, MORE)))
+            wide = get_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_MORE)
+            put_wide_more(lanes[WIDE_SECONDS], r, LANES, add_wide(wide, get_more(lanes[SECONDS], r, LANES, MORE)))
     for r in range(np.uint64(LANES)):
-        put_more(lanes[5], r, LANES, narrow(get_wide_more(lanes[7], r, LANES, WIDE_MORE), MORE))
+        put_more(lanes[SECONDS], r, LANES, narrow(get_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_MORE), MORE))
 
 
 def probed(arrays: Any, fixed: Any, lanes: Any, width: int) -> Any:
     """Each row's next coefficients; whether a row is not at rest (0 or 1)."""
     for r in range(np.uint64(LANES)):
-        put_wide_more(lanes[7], r, LANES, WIDE_PROBES)
+        put_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_PROBES)
     for low in range(0, width, STRIP):
         for r in range(np.uint64(LANES)):
-            put_more(lanes[5], r, LANES, PROBES)
+            put_more(lanes[SECONDS], r, LANES, PROBES)
         for k in range(low, min(width, low + STRIP)):
             for r in range(np.uint64(LANES)):
                 kept = recall(arrays, (), np.uint64(k * LANES) + r)
-                terms = probe(*(kept + get_coefs(lanes[8], r, LANES, SETTLED) + fixed[0]))
-                put_more(lanes[5], r, LANES, add_all(get_more(lanes[5], r, LANES, PROBES), terms))
+                terms = probe(*(kept + get_coefs(lanes[COEFFICIENTS], r, LANES, SETTLED) + fixed[PARAMS]))
+                put_more(lanes[SECONDS], r, LANES, add_all(get_more(lanes[SECONDS], r, LANES, PROBES), terms))
         for r in range(np.uint64(LANES)):
-            wide = get_wide_more(lanes[7], r, LANES, WIDE_PROBES)
-            put_wide_more(lanes[7], r, LANES, add_wide(wide, get_more(lanes[5], r, LANES, PROBES)))
+            wide = get_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_PROBES)
+            put_wide_more(lanes[WIDE_SECONDS], r, LANES, add_wide(wide, get_more(lanes[SECONDS], r, LANES, PROBES)))
     some = np.int32(0)
     for r in range(np.uint64(LANES)):
-        c = get_coefs(lanes[8], r, LANES, SETTLED)
-        sums = narrow(get_wide_more(lanes[7], r, LANES, WIDE_PROBES), PROBES)
-        higher = again(*(c + sums + fixed[0]))
+        c = get_coefs(lanes[COEFFICIENTS], r, LANES, SETTLED)
+        sums = narrow(get_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_PROBES), PROBES)
+        higher = again(*(c + sums + fixed[PARAMS]))
         up = higher[0] > c[0]
-        put_coefs(lanes[8], r, LANES, higher if up else c)
-        put_wide_more(lanes[7], r, LANES, WIDE_MORE)
+        put_coefs(lanes[COEFFICIENTS], r, LANES, higher if up else c)
+        put_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_MORE)
         some = np.int32(some | np.int32(up))
     return some

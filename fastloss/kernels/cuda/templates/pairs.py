@@ -17,84 +17,72 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from ...bind import port
+from ...places import BOUNDS, FURTHER_CURVES, FURTHER_SLOPES, PAIR_CURVES, PAIR_MASSES, PAIR_SCORES, PAIR_SLOPES, PARAMS
 from .rows import seated, summed, together
 
 STRIP = 64
 """Elements of the row whose sums are taken before they join those of the others: fewer roundings than one by one."""
 
 # Ports.
-real: Any = None
-jet: Any = None
-share_of: Any = None
-share: Any = None
-unfit: Any = None
-portion: Any = None
-scores: Any = None
-outside: Any = None
-put_grad: Any = None
-put_hess: Any = None
-write_value: Any = None
-factor_of: Any = None
-unit_of: Any = None
-worth_of: Any = None
-KIND: Any = None
-GROUP: Any = None
-ROOM: Any = None
-PACKETS: Any = None
+real = jet = share_of = share = unfit = portion = scores = outside = put_grad = put_hess = write_value = port
+factor_of = unit_of = worth_of = KIND = GROUP = ROOM = PACKETS = port
 HELD = VALUE = GRAD = HESS = CHECK = False
 
 
 def brought(own: Any, row: Any, fixed: Any, low: int) -> Any:
     """The thread's elements from `low` on: NaN if one of them is, else 0; whether one is outside (0 or 1)."""
+    arrays, at, width, lane = row
     lost = real(0.0)
     flaws = np.int32(0)
     for p in range(PACKETS):
-        k = low + p * GROUP + row[3]
+        k = low + p * GROUP + lane
         x, t, blank = real(0.0), real(np.nan), real(0.0)  # in no pair
-        if k < row[2]:
-            score, mass = scores(row[0], row[1], k)
+        if k < width:
+            score, mass = scores(arrays, at, k)
             x, t = real(score), real(mass)
             # A score that is in no pair counts as well where it is NaN.
             blank = x if x != x else t if t != t else real(0.0)
             if CHECK:
-                flaws = np.int32(flaws | outside(row[0], (x, t), row[1], k, fixed[1]))
-        own[0][p] = x
-        own[1][p] = t
-        own[2][p] = blank
-        own[3][p] = blank
+                flaws = np.int32(flaws | outside(arrays, (x, t), at, k, fixed[BOUNDS]))
+        own[PAIR_SCORES][p] = x
+        own[PAIR_MASSES][p] = t
+        own[PAIR_SLOPES][p] = blank
+        own[PAIR_CURVES][p] = blank
         lost += blank
     return lost, flaws
 
 
 def faced(own: Any, p: int, y: Any, u: Any, fixed: Any) -> Any:
     """One of the thread's elements against one of the row: the value and the pair, where it is the one ahead."""
-    ahead, behind = own[1][p] > u, own[1][p] < u
-    d = own[0][p] - y
-    value, d1, d2 = jet(*((d if ahead else -d,) + fixed[0]))
+    ahead, behind = own[PAIR_MASSES][p] > u, own[PAIR_MASSES][p] < u
+    d = own[PAIR_SCORES][p] - y
+    value, d1, d2 = jet(*((d if ahead else -d,) + fixed[PARAMS]))
     if GRAD:
-        own[4][p] += d1 if ahead else -d1 if behind else real(0.0)
+        own[FURTHER_SLOPES][p] += d1 if ahead else -d1 if behind else real(0.0)
     if HESS:
-        own[5][p] += d2 if ahead or behind else real(0.0)
+        own[FURTHER_CURVES][p] += d2 if ahead or behind else real(0.0)
     return value if ahead else real(0.0), real(1.0) if ahead else real(0.0)
 
 
 def met(own: Any, row: Any, fixed: Any, stop: Any) -> Any:
     """The thread's elements against all of the row: the sum of values, and how many pairs those are."""
+    arrays, at, _, _ = row
     value = pairs = real(0.0)
     for low in range(0, stop, STRIP):
         some = many = real(0.0)
         for p in range(PACKETS):
-            own[4][p] = real(0.0)
-            own[5][p] = real(0.0)
+            own[FURTHER_SLOPES][p] = real(0.0)
+            own[FURTHER_CURVES][p] = real(0.0)
         for i in range(low, min(stop, low + STRIP)):
-            y, u = scores(row[0], row[1], i)
+            y, u = scores(arrays, at, i)
             for p in range(PACKETS):
                 one, pair = faced(own, p, real(y), real(u), fixed)
                 some += one
                 many += pair
         for p in range(PACKETS):
-            own[2][p] += own[4][p]
-            own[3][p] += own[5][p]
+            own[PAIR_SLOPES][p] += own[FURTHER_SLOPES][p]
+            own[PAIR_CURVES][p] += own[FURTHER_CURVES][p]
         value += some
         pairs += many
     return value, pairs
@@ -102,16 +90,17 @@ def met(own: Any, row: Any, fixed: Any, stop: Any) -> Any:
 
 def sloped(own: Any, row: Any, fixed: Any, s: Any, factor: Any, stop: Any, there: Any) -> None:
     """Write the derivatives."""
-    for low in range(0, row[2], GROUP * PACKETS):
+    arrays, at, width, lane = row
+    for low in range(0, width, GROUP * PACKETS):
         if not HELD:
             brought(own, row, fixed, low)
             met(own, row, fixed, stop)
         for p in range(PACKETS):
-            k = low + p * GROUP + row[3]
-            if there and k < row[2]:
-                put_grad(row[0], row[1], k, portion(s, factor * own[2][p]))
+            k = low + p * GROUP + lane
+            if there and k < width:
+                put_grad(arrays, at, k, portion(s, factor * own[PAIR_SLOPES][p]))
                 if HESS:
-                    put_hess(row[0], row[1], k, portion(s, factor * own[3][p]))
+                    put_hess(arrays, at, k, portion(s, factor * own[PAIR_CURVES][p]))
 
 
 def total(
@@ -128,7 +117,7 @@ def total(
     stop = width if s != real(0.0) else np.int64(0)
     start = number * width
     row = ((data, target, classes, grad, hess), (start, start, start, start, start, start), width, lane)
-    fixed = (params, bounds)
+    fixed = (params, (), bounds)
     shared = cuda.shared.array(ROOM, KIND)
     own = (
         cuda.local.array(PACKETS, KIND), cuda.local.array(PACKETS, KIND), cuda.local.array(PACKETS, KIND),
@@ -144,7 +133,7 @@ def total(
             value += lost + some
             pairs += many
     value, pairs = together(summed, (value, pairs), shared, thread)
-    part = share_of(*((real(width), pairs) + fixed[0]))
+    part = share_of(*((real(width), pairs) + fixed[PARAMS]))
     if VALUE and there and lane == 0:
         write_value(loss[0], number, portion(s, value * part))
     if GRAD:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from ...bind import port
+from ...places import BOUNDS, GRADS, HESSES, PARAMS, ROW_FIRST, ROW_LABEL, ROW_LANE, ROW_START, ROW_STOP
 from .elements import TILE, halve
 
 WARP = 32
@@ -24,59 +26,11 @@ ORIGIN = (0, 0, 0, 0, 0, 0)
 """Where a row begins in the thread's own arrays."""
 
 # Ports.
-real: Any = None
-peaks: Any = None
-folds: Any = None
-settle: Any = None
-further: Any = None
-again: Any = None
-probing: Any = None
-finishes: Any = None
-statistics: Any = None
-slope: Any = None
-scores: Any = None
-mass: Any = None
-label_of: Any = None
-share: Any = None
-unfit: Any = None
-worth: Any = None
-weighed_mass: Any = None
-mean_worth: Any = None
-portion: Any = None
-outside: Any = None
-put_grad: Any = None
-put_hess: Any = None
-put_stats: Any = None
-put_top: Any = None
-write_value: Any = None
-new_data: Any = None
-new_target: Any = None
-new_slope: Any = None
-new_curve: Any = None
-load: Any = None
-store_slope: Any = None
-store_curve: Any = None
-factor_of: Any = None
-unit_of: Any = None
-worth_of: Any = None
-add_all: Any = None
-larger_all: Any = None
-exchanged: Any = None
-stash: Any = None
-fetch: Any = None
-LOWEST: Any = None
-NOWHERE: Any = None
-ZEROS: Any = None
-MORE: Any = None
-PROBES: Any = None
-UNKNOWN: Any = None
-KIND: Any = None
-GROUP: Any = None
-THREADS: Any = None
-WARPS: Any = None
-ROOM: Any = None
-PACKETS: Any = None
-WIDTH: Any = None
+real = peaks = folds = settle = further = again = probing = finishes = statistics = slope = scores = mass = port
+label_of = share = unfit = worth = weighed_mass = mean_worth = portion = outside = put_grad = put_hess = port
+put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = load = store_slope = port
+store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = LOWEST = port
+NOWHERE = ZEROS = MORE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
 HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = RISING = STATS = LABELS = BY_MASSES = False
 
 
@@ -116,28 +70,28 @@ def together(join: Any, a: Any, shared: Any, thread: Any) -> Any:
 def climbed(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
     """The maxima."""
     m = LOWEST
-    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
+    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
         load(own, row, low)
         for p in range(PACKETS):
-            k = low + (p * GROUP + row[5]) * WIDTH
-            if k < row[4]:
+            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
+            if k < row[ROW_STOP]:
                 for j in range(WIDTH):
-                    t = mass(own, fixed, classes, row[3], k + j, p * WIDTH + j)
-                    m = larger_all(m, peaks(scores(own, ORIGIN, p * WIDTH + j), t, fixed[0]))
+                    t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
+                    m = larger_all(m, peaks(scores(own, ORIGIN, p * WIDTH + j), t, fixed[PARAMS]))
     return m
 
 
 def topmost(own: Any, fixed: Any, row: Any, m: Any) -> Any:
     """Minus the place where the first maximum is first taken, as a number; -inf where it is not."""
     best = NOWHERE
-    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
+    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
         if not HELD:
             load(own, row, low)
         for p in range(PACKETS):
-            k = low + (p * GROUP + row[5]) * WIDTH
-            if k < row[4]:
+            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
+            if k < row[ROW_STOP]:
                 for j in range(WIDTH):
-                    if peaks(scores(own, ORIGIN, p * WIDTH + j), real(0.0), fixed[0])[0] == m[0]:
+                    if peaks(scores(own, ORIGIN, p * WIDTH + j), real(0.0), fixed[PARAMS])[0] == m[0]:
                         best = larger_all(best, (real(-(k + j)),))
     return best
 
@@ -146,32 +100,33 @@ def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any) -> Any:
     """The sums, and whether an element lies outside its domain (0 or 1)."""
     sums = ZEROS
     flaws = np.int32(0)
-    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
+    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
         if not (HELD and PEAK):
             load(own, row, low)
         for p in range(PACKETS):
-            k = low + (p * GROUP + row[5]) * WIDTH
-            if k < row[4]:
+            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
+            if k < row[ROW_STOP]:
                 for j in range(WIDTH):
                     x = scores(own, ORIGIN, p * WIDTH + j)
-                    terms, _ = folds(x, mass(own, fixed, classes, row[3], k + j, p * WIDTH + j), m, fixed[0])
+                    t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
+                    terms, _ = folds(x, t, m, fixed[PARAMS])
                     sums = add_all(sums, terms)
                     if CHECK:
-                        flaws = np.int32(flaws | outside(own, x, ORIGIN, p * WIDTH + j, fixed[2]))
+                        flaws = np.int32(flaws | outside(own, x, ORIGIN, p * WIDTH + j, fixed[BOUNDS]))
     return sums, flaws
 
 
 def refolded(terms: Any, sums: Any, own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any) -> Any:
     """Sums, from nothing on, of what the first pass keeps."""
-    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
+    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
         if not HELD:
             load(own, row, low)
         for p in range(PACKETS):
-            k = low + (p * GROUP + row[5]) * WIDTH
-            if k < row[4]:
+            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
+            if k < row[ROW_STOP]:
                 for j in range(WIDTH):
-                    t = mass(own, fixed, classes, row[3], k + j, p * WIDTH + j)
-                    _, kept = folds(scores(own, ORIGIN, p * WIDTH + j), t, m, fixed[0])
+                    t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
+                    _, kept = folds(scores(own, ORIGIN, p * WIDTH + j), t, m, fixed[PARAMS])
                     sums = add_all(sums, terms(kept, t, c, fixed))
     return sums
 
@@ -180,7 +135,7 @@ def risen(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, shared: 
     """The numbers at which they come to rest; all threads of a group come there together."""
     while True:
         sums = together(summed, refolded(probing, PROBES, own, fixed, classes, row, m, c), shared, thread)
-        higher = again(*(c + sums + fixed[0]))
+        higher = again(*(c + sums + fixed[PARAMS]))
         if not higher[0] > c[0]:
             return c
         c = higher
@@ -189,23 +144,23 @@ def risen(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, shared: 
 def sloped(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, s: Any, factor: Any, grad: Any, hess: Any,
            there: Any) -> None:  # fmt: skip
     """Write the derivatives."""
-    for low in range(row[6], row[4], GROUP * WIDTH * PACKETS):
+    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
         if not HELD:
             load(own, row, low)
         for p in range(PACKETS):
-            k = low + (p * GROUP + row[5]) * WIDTH
-            if k < row[4]:
+            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
+            if k < row[ROW_STOP]:
                 for j in range(WIDTH):
-                    t = mass(own, fixed, classes, row[3], k + j, p * WIDTH + j)
-                    _, kept = folds(scores(own, ORIGIN, p * WIDTH + j), t, m, fixed[0])
-                    d1, d2 = slope(*(kept + (t,) + c + fixed[0]))
+                    t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
+                    _, kept = folds(scores(own, ORIGIN, p * WIDTH + j), t, m, fixed[PARAMS])
+                    d1, d2 = slope(*(kept + (t,) + c + fixed[PARAMS]))
                     put_grad(own, ORIGIN, j, portion(s, factor * d1))
                     if HESS:
                         put_hess(own, ORIGIN, j, portion(s, factor * d2))
                 if there:
-                    store_slope(grad, row[2] + k, own[3])
+                    store_slope(grad, row[ROW_START] + k, own[GRADS])
                     if HESS:
-                        store_curve(hess, row[2] + k, own[4])
+                        store_curve(hess, row[ROW_START] + k, own[HESSES])
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------

@@ -14,79 +14,59 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from ...bind import port
+from ...places import PARAMS, ROW_LANE
 from .rows import climbed, folded, largest, refolded, sloped, summed, together, told, topmost, valued, weighed
 
 # Ports.
-real: Any = None
-settle: Any = None
-further: Any = None
-finishes: Any = None
-portion: Any = None
-write_value: Any = None
-new_data: Any = None
-new_target: Any = None
-new_slope: Any = None
-new_curve: Any = None
-factor_of: Any = None
-unit_of: Any = None
-worth_of: Any = None
-stash: Any = None
-fetch: Any = None
-LOWEST: Any = None
-NOWHERE: Any = None
-ZEROS: Any = None
-MORE: Any = None
-KIND: Any = None
-GROUP: Any = None
-ROOM: Any = None
-PACKETS: Any = None
-WIDTH: Any = None
-SUMS_FROM: Any = None
-MORE_FROM: Any = None
-BEST_FROM: Any = None
-PARTIAL: Any = None
+real = settle = further = finishes = portion = write_value = new_data = new_target = new_slope = new_curve = port
+factor_of = unit_of = worth_of = stash = fetch = LOWEST = NOWHERE = ZEROS = MORE = KIND = GROUP = ROOM = port
+PACKETS = WIDTH = SUMS_FROM = MORE_FROM = BEST_FROM = PARTIAL = port
 SEEK = ADD = AGAIN = VALUE = GRAD = CHECK = PEAK = TWICE = STATS = False
 
 
 def leave(room: Any, place: Any, values: Any, thread: Any) -> None:
     """Keep what a part has come to."""
+    memory, _, _ = room
     if thread == 0:
-        stash(room[0], place, 1, values)
+        stash(memory, place, 1, values)
 
 
 def joined(join: Any, like: Any, offset: int, room: Any, shared: Any, thread: Any) -> Any:
     """What all parts of the row have come to."""
+    memory, first, parts = room
     a = like
-    if thread < room[2]:
-        a = fetch(room[0], (room[1] + thread) * PARTIAL + offset, 1, like)
+    if thread < parts:
+        a = fetch(memory, (first + thread) * PARTIAL + offset, 1, like)
     return together(join, a, shared, thread)
 
 
 def sought(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, shared: Any) -> None:
     """Leave the part's maxima."""
-    leave(room, place, together(largest, climbed(own, fixed, classes, row), shared, row[5]), row[5])
+    leave(room, place, together(largest, climbed(own, fixed, classes, row), shared, row[ROW_LANE]), row[ROW_LANE])
 
 
 def added(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, shared: Any, m: Any) -> Any:
     """Leave the part's sums; whether one of its elements lies outside its domain (0 or 1)."""
     sums, flaw = folded(own, fixed, classes, row, m)
-    leave(room, place + SUMS_FROM, together(summed, sums, shared, row[5]), row[5])
+    leave(room, place + SUMS_FROM, together(summed, sums, shared, row[ROW_LANE]), row[ROW_LANE])
     if STATS:
-        leave(room, place + BEST_FROM, together(largest, topmost(own, fixed, row, m), shared, row[5]), row[5])
+        best = together(largest, topmost(own, fixed, row, m), shared, row[ROW_LANE])
+        leave(room, place + BEST_FROM, best, row[ROW_LANE])
     return flaw
 
 
 def again(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, shared: Any, m: Any, sums: Any) -> None:
     """Leave the part's second sums."""
-    more = refolded(further, MORE, own, fixed, classes, row, m, settle(*(m + sums + fixed[0])))
-    leave(room, place + MORE_FROM, together(summed, more, shared, row[5]), row[5])
+    more = refolded(further, MORE, own, fixed, classes, row, m, settle(*(m + sums + fixed[PARAMS])))
+    leave(room, place + MORE_FROM, together(summed, more, shared, row[ROW_LANE]), row[ROW_LANE])
 
 
 def ended(fixed: Any, room: Any, shared: Any, thread: Any, m: Any, sums: Any) -> Any:
     """The row's loss and coefficients."""
     if TWICE:
-        return finishes(m, sums + joined(summed, MORE, MORE_FROM, room, shared, thread), fixed[0])
-    return finishes(m, sums, fixed[0])
+        return finishes(m, sums + joined(summed, MORE, MORE_FROM, room, shared, thread), fixed[PARAMS])
+    return finishes(m, sums, fixed[PARAMS])
 
 
 def total(

@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from ...bind import port
+
 # Ports.
-real: Any = None
-label_of: Any = None
-share: Any = None
-unfit: Any = None
-decode_log: Any = None
-number_of: Any = None
-THREADS: Any = None
+real = label_of = share = unfit = decode_log = number_of = THREADS = port
 CHECK = False
 
 
