@@ -78,12 +78,16 @@ def _unbind(values: list[Any]) -> None:
 class Port:
     """A plain function with free names of its own: they complete it alone, and before those of the whole kernel.
 
-    So one function of an element serves every array: `Port(element, K=1, decode=...)`. With `within`, it is to be taken
-    into what calls it before that is compiled.
+    So one function of an element serves every array: `Port(element, K=1, decode=...)`. `how` tells the
+    compiler what it is: "within" what calls it, taken into that before anything is compiled, or "room" that is given.
     """
 
-    def __init__(self, function: Any, *, within: bool = False, **own: Any) -> None:
-        self.function, self.within, self.own = function, within, own
+    def __init__(self, function: Any, *, how: str = "", **own: Any) -> None:
+        self.function, self.how, self.own = function, how, own
+
+    def but(self, **more: Any) -> Port:
+        """The same with more free names of its own."""
+        return Port(self.function, how=self.how, **{**self.own, **more})
 
 
 class Part:
@@ -116,7 +120,7 @@ def bind(
     def compiled(part: Port) -> Any:
         fn, free = part.function, completed(part.function, part.own)
         key = (
-            (fn, part.within),
+            (fn, part.how),
             jit,
             *((name, type(value), _told(value), value) for name, value in sorted(free.items())),
         )
@@ -124,7 +128,7 @@ def bind(
             copy = _rebuilt(fn, fn.__code__, {**fn.__globals__, **free})
             # On disk, kernels of several processes meet, whose copies of one function must not be taken for each other.
             copy.__qualname__ = f"{fn.__qualname__}.{secrets.token_hex(8)}"
-            copy.within = part.within  # type: ignore[attr-defined]
+            copy.how = part.how  # type: ignore[attr-defined]
             _bound[key] = jit(copy)
         return _bound[key]
 

@@ -14,7 +14,6 @@ from ..bind import by_definition, lift
 from ..plan.complete import complete as completed
 from ..plan.elements import BRAIN, HALF, OPTIONS, Plan
 from ..plan.rows import RowPlan
-from ..ports import kept as keptports
 from ..ports.elements import keep, native
 from ..templates import elements as pointwise
 from ..templates import pairs, rows
@@ -49,13 +48,14 @@ def _new64(size: int) -> Any:
 
 
 LOOPS = (pointwise.strip, pointwise.block, pointwise.combined, rows.stretch, lanes.stretch, pairs.stretch)
-ROOMS = (_new32, _new64, keptports.room0, keptports.room1, keptports.room2, keptports.room3)
-_kinds = {f.__code__: _inner for f in LOOPS} | {f.__code__: _allocating for f in ROOMS}
+_kinds = {f.__code__: _inner for f in LOOPS} | {f.__code__: _allocating for f in (_new32, _new64)}
+_hows = {"within": _taken, "room": _allocating}
 
 
 def jit(function: Any) -> Any:
     """Compile a part of a kernel: the templates' own loops as they are, what they call inline."""
-    return (_taken if getattr(function, "within", False) else _kinds.get(function.__code__, _inlined))(function)
+    how = getattr(function, "how", "")
+    return (_hows[how] if how else _kinds.get(function.__code__, _inlined))(function)
 
 
 _VERBS = ("read", "reread", "write", "get", "put", "prefetch")

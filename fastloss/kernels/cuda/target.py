@@ -17,8 +17,7 @@ from .arguments import arguments, flat
 from .elementary import elementary
 from .plan.elements import AnyPlan, bounds
 from .plan.elements import complete as completed
-from .ports import rows as rowports
-from .ports.elements import one_by_one, one_by_one_back, room
+from .ports.elements import one_by_one, one_by_one_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,15 +100,9 @@ def _set(array: Any, i: int, x: Any) -> None:
     array[i] = x
 
 
-ROOMS = (room, rowports.row_data1, rowports.row_data2, rowports.row_target, rowports.row_slope)
-_kinds = {f.__code__: device.inlined for f in ROOMS}
-
-
 def jit(function: Any) -> Any:
     """Compile a part of a kernel."""
-    return (device.inlined if getattr(function, "within", False) else _kinds.get(function.__code__, device.called))(
-        function
-    )
+    return (device.inlined if getattr(function, "how", "") else device.called)(function)
 
 
 @by_definition

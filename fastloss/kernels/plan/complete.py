@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..bind import bind
-from . import elements, rows
+from . import elements, rows, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,4 +17,5 @@ def complete(plan: elements.Plan | rows.RowPlan, target: Target, jit: Callable[[
     """The template with all of its ports plugged in, as a plain function that can be compiled."""
     if isinstance(plan, elements.Plan):
         return bind(plan.template, {**elements.ports(plan, target), "prange": prange}, jit, target.library(plan))
-    return bind(plan.template, {"prange": prange}, jit, {**target.library(plan), **rows.ports(plan, target)})
+    ports = rows.ports(plan, target) | (tiles.ports(plan, target) if plan.entry == "lanes" else {})
+    return bind(plan.template, {"prange": prange}, jit, {**target.library(plan), **ports})

@@ -132,7 +132,7 @@ def ports(plan: Plan, target: Target, decode: Callable[[str], Any] | None = None
         "inputs": _inputs(plan, decode or target.decode),
         "share": weighted,
         "portion": p.absent_if_zero if plan.weight else p.whole,
-        "outside": Port(p.outside, beyond=beyond(plan.tests), unfit=p.no_weight if plan.weighed else p.trusted),
+        "outside": _outside(plan),
         "put_grad": _derivatives(plan, target, p.put_grad, "grad"),
         "put_hess": _derivatives(plan, target, p.put_hess, "hess", bend=p.rooted if plan.rooted else p.straight),
         "SUM": bool(plan.want & VALUE) and not plan.each,
@@ -146,16 +146,20 @@ def ports(plan: Plan, target: Target, decode: Callable[[str], Any] | None = None
 def _inputs(plan: Plan, decode: Callable[[str], Any]) -> Any:
     elements = [Port(p.element, K=k, decode=decode(stored)) for k, stored in enumerate(plan.types)]
     if plan.inplace:
-        elements[0] = Port(p.element_inplace, **elements[0].own)
+        elements[0] = Port(p.element_inplace, K=0, decode=decode(plan.types[0]))
     return joined(BOTH, elements)
 
 
-def beyond(tests: Sequence[str]) -> Any:
+def _outside(plan: Plan) -> Port:
+    tested = [Port(p.tested, K=k) for k in range(len(plan.tests))]
+    return Port(p.outside, beyond=beyond(plan.tests, tested), unfit=p.no_weight if plan.weighed else p.trusted)
+
+
+def beyond(tests: Sequence[str], tested: Sequence[Port]) -> Any:
     """Whether one of the inputs lies outside: of those that may be anywhere, none is looked at."""
-    needed = [(k, TESTS[test]) for k, test in enumerate(tests) if test in TESTS]
-    return joined(
-        EITHER, [Port(p.tested, K=k, LEAST=2 * k, MOST=2 * k + 1, test=test) for k, test in needed] or [p.anywhere]
-    )
+    needed = [(k, TESTS[test], port) for k, (test, port) in enumerate(zip(tests, tested, strict=True)) if test in TESTS]
+    found = [port.but(LEAST=2 * k, MOST=2 * k + 1, test=test) for k, test, port in needed]
+    return joined(EITHER, found or [p.anywhere])
 
 
 def _derivatives(plan: Plan, target: Target, put: Any, name: str, **own: Any) -> Any:
@@ -163,7 +167,7 @@ def _derivatives(plan: Plan, target: Target, put: Any, name: str, **own: Any) ->
     library, several = target.library(plan), len(plan.wrt) > 1
     found = []
     for k, index in enumerate(plan.wrt):
-        of = Port(p.component, within=True, K=k) if several else p.keep
+        of = Port(p.component, how="within", K=k) if several else p.keep
         write, save = library[f"write_{name}{k}"], target.encode(plan.types[index])
         found.append(Port(put, K=k, of=of, write=write, save=save, **own))
     return joined(IN_TURN, found)

@@ -8,20 +8,19 @@ from ...define.keywords import GRAD, HESS, VALUE
 from ...define.rows import Functions, Pair
 from ...define.sizes import Sizes
 from ..bind import Port
+from ..joins import BOTH, IN_TURN, joined
+from ..places import (
+    AT_SCORES,
+)
 from ..ports import elements as p
 from ..ports import kept as s
-from ..ports import prefetch as a
 from ..ports import rows as r
-from ..ports import tiles as q
 from ..templates import pairs, rows
 from ..templates import tiles as lanes
-from .elements import BRAIN, HALF, Target, compute_type
-from .elements import TESTS as SOME_TESTS
+from .elements import Target, beyond, compute_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-TESTS = {**SOME_TESTS, "none": p.anywhere}
 
 LONG = 129
 """Classes from which a row is long: it is gone through by itself, its elements in the lanes of vectors."""
@@ -122,27 +121,21 @@ _NONE = Functions(p.keep, p.keep, p.keep)
 _SAME = ("places", "along", "statistics", "put_top", "put_grad", "put_hess", "put_stats")
 """Ports that are always those of their names."""
 
-_SCORES = {(1, False): r.scores1, (2, False): r.scores2, (1, True): r.inplace1, (2, True): r.inplace2}
-_KEEP = (s.keep0, s.keep1, s.keep2, s.keep3)
-_RECALL = (s.recall0, s.recall1, s.recall2, s.recall3)
-_KEEP_THERE = (s.keep_there1, s.keep_there2, s.keep_there3)
-_RECALL_THERE = (s.recall_there1, s.recall_there2, s.recall_there3)
-_ROOM = (s.room0, s.room1, s.room2, s.room3)
 _SHARE = {
     (False, False): r.share_alike, (False, True): r.share_kept,
     (True, False): r.share_weighted, (True, True): r.share_weighted_kept,
 }  # fmt: skip
-_OUTSIDE = {(1, False): r.outside1, (1, True): r.outside1_dense, (2, False): r.outside2, (2, True): r.outside2_dense}
 
 
 def ports(plan: RowPlan, target: Target) -> dict[str, Any]:
     """The template's free names for this plan, on this target."""
     f, sizes, compute = plan.functions, plan.sizes, plan.compute
+    library = target.library(plan)
     lifted = {name: target.jet(fn, compute) for name, fn in f._asdict().items() if fn is not None}
     if plan.entry == "pairs":
         return _pairs(plan, target, lifted)
-    labels, dense = plan.target == "labels", plan.target == "dense"
-    chosen = {
+    labels = plan.target == "labels"
+    return {
         **_masses(plan),
         "real": target.real(compute),
         **dict.fromkeys(Functions._fields),
@@ -152,15 +145,13 @@ def ports(plan: RowPlan, target: Target) -> dict[str, Any]:
         "finishes": r.finishes_noted if plan.stats else r.finishes,
         "peaks": _peaks(plan),
         "slope": lifted["grad"] if sizes.order == 2 else r.first_slope,
-        "slope1": lifted["grad"],
-        "scores": _SCORES[sizes.scores, plan.inplace],
+        "scores": _scores(plan, target),
         "label_of": r.label_of if labels else r.no_label,
         **_weights(plan, target),
-        "keep": (_KEEP_THERE if plan.direct else _KEEP)[plan.kept],
-        "recall": (_RECALL_THERE if plan.direct else _RECALL)[plan.kept],
-        "room": _ROOM[plan.kept],
-        "outside": _OUTSIDE[sizes.scores, dense],
-        **_scores(plan, target),
+        **kept(plan, plan.kept, plan.direct, library),
+        "outside": Port(r.outside, beyond=beyond_any(plan, r.tested, r.tested_mass)),
+        "save": target.encode(plan.types[0]),
+        "decode_target": target.decode(plan.target_type) if plan.target_type else None,
         **_wanted(plan),
         "LABELS": labels,
         "PEAK": sizes.peaks > 0,
@@ -171,11 +162,6 @@ def ports(plan: RowPlan, target: Target) -> dict[str, Any]:
         "RISING": plan.rising,
         "STATS": plan.stats,
     }
-    if plan.entry == "lanes":
-        chosen |= _lanes(plan)
-    if dense:
-        chosen |= {"decode_target": target.decode(plan.target_type), "test_target": TESTS[plan.tests[-1]]}
-    return chosen
 
 
 def _wanted(plan: RowPlan) -> dict[str, Any]:
@@ -188,11 +174,35 @@ def _wanted(plan: RowPlan) -> dict[str, Any]:
     }
 
 
-def _scores(plan: RowPlan, target: Target) -> dict[str, Any]:
-    chosen: dict[str, Any] = {"save": target.encode(plan.types[0])}
-    for k, stored in enumerate(plan.types):
-        chosen |= {f"decode{k}": target.decode(stored), f"test{k}": TESTS[plan.tests[k]]}
-    return chosen
+def _scores(plan: RowPlan, target: Target) -> Any:
+    found = [Port(r.scores, K=k, AT=AT_SCORES + k, decode=target.decode(stored)) for k, stored in enumerate(plan.types)]
+    if plan.inplace:
+        found[0] = Port(r.scores_inplace, decode=target.decode(plan.types[0]))
+    return joined(BOTH, found)
+
+
+def beyond_any(plan: RowPlan, tested: Any, tested_mass: Any) -> Any:
+    """Whether a score or a target mass lies outside."""
+    scores = [Port(tested, K=k) for k in range(plan.sizes.scores)]
+    return beyond(plan.tests, [*scores, *[Port(tested_mass)] * (len(plan.tests) - len(scores))])
+
+
+def kept(plan: RowPlan, count: int, direct: bool, library: Mapping[str, Any]) -> dict[str, Any]:
+    """What keeps numbers of an element on the side, the first of them where its gradient will be if that is direct."""
+    keep, recall = [Port(s.keep_there)] * direct, [Port(s.recall_there)] * direct
+    for k in range(count):
+        keep.append(Port(s.keep, K=k, NUMBER=k + direct, write=library.get(f"write_kept{k}")))
+        recall.append(recalled(k, library))
+    return {
+        "keep": joined(IN_TURN, keep or [p.nothing]),
+        "recall": joined(BOTH, recall or [p.none]),
+        "room": joined(BOTH, [Port(s.room, how="room")] * count or [p.none]),
+    }
+
+
+def recalled(k: int, library: Mapping[str, Any]) -> Port:
+    """What reads the k-th of those numbers again."""
+    return Port(s.recall, K=k, reread=library.get(f"reread_kept{k}"))
 
 
 def _weights(plan: RowPlan, target: Target) -> dict[str, Any]:
@@ -208,75 +218,17 @@ def _pairs(plan: RowPlan, target: Target, lifted: Mapping[str, Any]) -> dict[str
     """The free names of the template for pairs."""
     return {
         **_weights(plan, target),
-        **_scores(plan, target),
         **_wanted(plan),
         "real": target.real(plan.compute),
+        "save": target.encode(plan.types[0]),
         "jet": lifted["pair"] if plan.sizes.order == 2 else Port(p.raised, jet=lifted["pair"]),
         "share_of": lifted["share"],
         "places": r.places,
-        "scores": _SCORES[2, plan.inplace],
-        "outside": r.outside2,
+        "scores": _scores(plan, target),
+        "outside": Port(r.outside, beyond=beyond_any(plan, r.tested, r.tested_mass)),
         "put_grad": r.put_grad,
         "put_hess": r.put_hess,
     }
-
-
-_BRING = {(2, False): q.bring_pair, (1, True): q.bring_dense, (2, True): q.bring_all}
-_ASK = {(2, False): a.ask_pair, (1, True): a.ask_dense, (2, True): a.ask_all}
-_LANE_MASS = {
-    ("none", False): q.lane_one_mass,
-    ("labels", False): q.lane_sharp_mass, ("labels", True): q.lane_label_mass,
-    ("dense", False): q.lane_dense_mass, ("dense", True): q.lane_smooth_dense_mass,
-}  # fmt: skip
-_LANE_OUTSIDE = {
-    (1, False): q.lane_outside1, (1, True): q.lane_outside1_dense,
-    (2, False): q.lane_outside2, (2, True): q.lane_outside2_dense,
-}  # fmt: skip
-
-
-def _lanes(plan: RowPlan) -> dict[str, Any]:
-    """What is different where a tile of rows is gone through at a time."""
-    sizes, dense = plan.sizes, plan.target == "dense"
-    turn, compute = plan.turned, plan.compute
-    first, ask_first = (q.bring_again, a.ask_inplace) if plan.inplace else (q.bring_first, a.ask_scores)
-    raw = _LANE_MASS[plan.target, plan.smooth]
-    curved = bool(plan.want & HESS)
-    ask_next = _ASK.get((sizes.scores, dense), ask_first)
-    ask_here = a.ask_slope_and_curve if curved else a.ask_nothing if plan.inplace else a.ask_slope
-    return {
-        "first_scores": first,
-        "ask_first": ask_first,
-        "ask_early": ask_here if plan.want & GRAD else ask_next,
-        "ask_late": ask_next,
-        "TURN_FIRST": turn and _turns(plan.types[0], compute),
-        "TURN_SECOND": turn and _turns(plan.types[-1], compute),
-        "TURN_MASS": turn and _turns(plan.target_type, compute),
-        "BITS_FIRST": plan.types[0] in (HALF, BRAIN),
-        "BITS_SECOND": plan.types[-1] in (HALF, BRAIN),
-        "BITS_MASS": plan.target_type in (HALF, BRAIN),
-        "bring": _BRING.get((sizes.scores, dense), first),
-        "fetch": _RECALL[sizes.scores],
-        "keep": _KEEP[sizes.kept],
-        "recall": _RECALL[sizes.kept],
-        "drop": s.drop2 if curved else s.drop1,
-        "carry": q.carry_pair if curved else q.carry_grad,
-        "mass": q.lane_class_mass if relative(plan) else raw,
-        "lane_raw": raw,
-        "outside": _LANE_OUTSIDE[sizes.scores, dense],
-        "portion": p.absent_if_zero,
-        "present": q.present,
-        "DENSE": dense,
-        "RELATIVE": relative(plan),
-        "SIDE": 8 if compute == "d" else 16,
-        "inner0": plan.inside[0],
-        "inner1": plan.inside[min(1, sizes.scores - 1)],
-        "inner_target": plan.inside[-1],
-    }
-
-
-def _turns(stored: str, compute: str) -> bool:
-    """Whether squares take elements of this type: those of the compute type, and halves of float32."""
-    return stored == compute or (compute == "f" and stored in (HALF, BRAIN))
 
 
 def _peaks(plan: RowPlan) -> Any:

@@ -114,6 +114,14 @@ def rooted(h: Any, g: Any, second: Any) -> Any:
     return h - second * g * g
 
 
+def nothing(*args: Any) -> None:
+    pass
+
+
+def none(*args: Any) -> Any:
+    return ()
+
+
 def raised(*point: Any) -> Any:
     """A jet of two results as one of three."""
     value, d1 = jet(*point)

@@ -32,10 +32,10 @@ from ..places import (
     WORTH,
 )
 
-# Ports of the ports.
-real = read = reread = write_grad0 = write_hess0 = write_stats0 = write_stats1 = write_stats2 = decode0 = port
-decode1 = decode_target = decode_weight = save = test0 = test1 = test_target = peak = fold = finish = note = port
-stats = all_but_last = slope1 = raw = port
+# Ports of the ports: the K-th scores, where a row of them begins, where their bounds are.
+real = read = reread = write_grad0 = write_hess0 = write_stats0 = write_stats1 = write_stats2 = port
+decode = decode_target = decode_weight = save = test = beyond = raw = K = AT = LEAST = MOST = port
+peak = fold = finish = note = stats = all_but_last = grad = port
 
 
 # -- where a row is ----------------------------------------------------------------------------------------------------
@@ -66,23 +66,13 @@ def along(at: Any, steps: Any, r: int) -> Any:
 # -- scores ------------------------------------------------------------------------------------------------------------
 
 
-def scores1(arrays: Any, at: Any, k: int) -> Any:
-    return (decode0(read(arrays[SCORES][0], at[AT_SCORES] + k)),)
+def scores(arrays: Any, at: Any, k: int) -> Any:
+    return (decode(read(arrays[SCORES][K], at[AT] + k)),)
 
 
-def scores2(arrays: Any, at: Any, k: int) -> Any:
-    return decode0(read(arrays[SCORES][0], at[AT_SCORES] + k)), decode1(read(arrays[SCORES][1], at[AT_SECOND] + k))
-
-
-# In place, the first scores are the gradient's own array, and read as such.
-
-
-def inplace1(arrays: Any, at: Any, k: int) -> Any:
-    return (decode0(reread(arrays[GRADS][0], at[AT_GRADS] + k)),)
-
-
-def inplace2(arrays: Any, at: Any, k: int) -> Any:
-    return decode0(reread(arrays[GRADS][0], at[AT_GRADS] + k)), decode1(read(arrays[SCORES][1], at[AT_SECOND] + k))
+def scores_inplace(arrays: Any, at: Any, k: int) -> Any:
+    """In place, the first scores are the gradient's own array, and read as such."""
+    return (decode(reread(arrays[GRADS][0], at[AT_GRADS] + k)),)
 
 
 # -- the program's functions, of tuples --------------------------------------------------------------------------------
@@ -238,22 +228,16 @@ def mean_worth(sums: Any, width: int) -> Any:
 # -- domains, of the numbers as they are stored ------------------------------------------------------------------------
 
 
-def outside1(arrays: Any, x: Any, at: Any, k: int, b: Any) -> Any:
-    return np.int32(test0(x[0], b[0], b[1]))
+def outside(arrays: Any, x: Any, at: Any, k: int, bounds: Any) -> Any:
+    return np.int32(beyond(arrays, x, at, k, bounds))
 
 
-def outside1_dense(arrays: Any, x: Any, at: Any, k: int, b: Any) -> Any:
-    t = decode_target(read(arrays[TARGET][0], at[AT_TARGET] + k))
-    return np.int32(test0(x[0], b[0], b[1]) | test_target(t, b[2], b[3]))
+def tested(arrays: Any, x: Any, at: Any, k: int, bounds: Any) -> Any:
+    return test(x[K], bounds[LEAST], bounds[MOST])
 
 
-def outside2(arrays: Any, x: Any, at: Any, k: int, b: Any) -> Any:
-    return np.int32(test0(x[0], b[0], b[1]) | test1(x[1], b[2], b[3]))
-
-
-def outside2_dense(arrays: Any, x: Any, at: Any, k: int, b: Any) -> Any:
-    t = decode_target(read(arrays[TARGET][0], at[AT_TARGET] + k))
-    return np.int32(test0(x[0], b[0], b[1]) | test1(x[1], b[2], b[3]) | test_target(t, b[4], b[5]))
+def tested_mass(arrays: Any, x: Any, at: Any, k: int, bounds: Any) -> Any:
+    return test(decode_target(read(arrays[TARGET][0], at[AT_TARGET] + k)), bounds[LEAST], bounds[MOST])
 
 
 # -- derivatives and statistics ----------------------------------------------------------------------------------------
@@ -261,7 +245,7 @@ def outside2_dense(arrays: Any, x: Any, at: Any, k: int, b: Any) -> Any:
 
 def first_slope(*point: Any) -> Any:
     """A gradient without a second derivative as one that has it."""
-    return slope1(*point), real(0.0)
+    return grad(*point), real(0.0)
 
 
 def put_grad(arrays: Any, at: Any, k: int, value: Any) -> None:

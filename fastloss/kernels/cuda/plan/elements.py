@@ -9,6 +9,7 @@ from ...bind import Part, Port, bind
 from ...joins import BOTH, IN_TURN, joined
 from ...plan.elements import BRAIN, HALF, Plan, Target
 from ...plan.elements import ports as common
+from ...ports import elements as p
 from ...templates.elements import strip
 from ..ports import elements as c
 from ..templates import elements as pointwise
@@ -160,13 +161,13 @@ def _streams(name: str, types: Sequence[str], way: str, width: int, target: Cuda
     rooms, packets, single = [], [], []
     for k, stored in enumerate(types):
         load, store = target.moves(stored, width)
-        rooms.append(Port(c.room, kind=target.kind(stored)))
+        rooms.append(Port(c.room, how="within", kind=target.kind(stored)))
         packets.append(Port(c.load, K=k, move=load) if way == "load" else Port(c.store, K=k, move=store))
         single.append(Port(c.load_one if way == "load" else c.store_one, K=k))
     return {
-        f"new_{name}": joined(BOTH, rooms or [c.no_room]),
-        f"{way}_{name}": joined(IN_TURN, packets or [c.nothing]),
-        f"{way}_{name}_one": joined(IN_TURN, single or [c.nothing]),
+        f"new_{name}": joined(BOTH, rooms or [p.none]),
+        f"{way}_{name}": joined(IN_TURN, packets or [p.nothing]),
+        f"{way}_{name}_one": joined(IN_TURN, single or [p.nothing]),
     }
 
 

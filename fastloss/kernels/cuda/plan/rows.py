@@ -9,6 +9,8 @@ import numpy as np
 from ....define.keywords import GRAD, HESS, VALUE
 from ....define.rows import Pair
 from ...bind import Port
+from ...joins import BOTH, IN_TURN, joined
+from ...places import ROW_DATA, ROW_TARGET, SCORES, TARGET
 from ...plan import rows as rowplan
 from ...ports import elements as p
 from ...ports import rows as r
@@ -118,12 +120,6 @@ def counting(plan: rowplan.RowPlan) -> CudaRowPlan:
     return CudaRowPlan(rowplan.census_plan(plan), THREADS, 1, 1, False, False, "", kind)
 
 
-_NEW = {1: q.row_data1, 2: q.row_data2}
-_TAKE = {
-    (1, False): q.take_row1, (2, False): q.take_row2, (1, True): q.take_row1_dense, (2, True): q.take_row2_dense
-}  # fmt: skip
-
-
 def ports(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
     """The template's free names for this plan."""
     base = plan.plan
@@ -181,30 +177,29 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
     dense, labels = base.target == "dense", base.target == "labels"
     raw: Any = q.label_mass if labels else q.dense_mass if dense else q.one_mass
     grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
+    own = Port(c.room, how="within", kind=target.kind(base.types[0]))
+    store = Port(c.store, K=0, move=target.moves(base.types[0], width)[1])
+
+    def room(stored: str) -> Port:
+        return Port(c.room, how="within", kind=target.kind(stored), WIDTH=width * plan.packets)
+
+    streams = [(SCORES, ROW_DATA, k, stored) for k, stored in enumerate(base.types)]
+    streams += [(TARGET, ROW_TARGET, 0, base.target_type)] * dense
+    taken = [Port(q.take, OF=of, FROM=at, K=k, move=target.moves(t, width)[0]) for of, at, k, t in streams]
     return {
         "WIDTH": width,
-        "HOLD": width * plan.packets,
         "mass": q.class_mass if rowplan.relative(base) else raw,
         "unweighed": raw,
         "dense": r.smooth_dense_mass if base.smooth else r.dense_mass,
-        "new_data": _NEW[base.sizes.scores],
-        "new_target": q.row_target if dense else q.row_nothing,
-        "new_slope": q.row_slope if grad else q.row_nothing,
-        "new_curve": q.row_slope if hess else q.row_nothing,
-        "load": q.load_chunk,
+        "new_data": joined(BOTH, [room(stored) for stored in base.types]),
+        "new_target": room(base.target_type) if dense else p.none,
+        "new_slope": own if grad else p.none,
+        "new_curve": own if hess else p.none,
+        "load": Port(q.load_chunk, take_row=joined(IN_TURN, taken)),
         "further": q.further,
         "probing": q.probing,
-        "take_row": _TAKE[base.sizes.scores, dense],
-        "store_slope": q.store_packet,
-        "store_curve": q.store_packet,
-        "data_type0": target.kind(base.types[0]),
-        "data_type1": target.kind(base.types[-1]),
-        "target_type": target.kind(base.target_type or "q"),
-        "slope_type": target.kind(base.types[0]),
-        "take_data0": target.moves(base.types[0], width)[0],
-        "take_data1": target.moves(base.types[-1], width)[0],
-        "take_target": target.moves(base.target_type or "q", width)[0],
-        "give_slope": target.moves(base.types[0], width)[1],
+        "store_slope": store,
+        "store_curve": store,
     }
 
 

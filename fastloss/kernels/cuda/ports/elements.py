@@ -21,10 +21,6 @@ def room() -> Any:
     return (cuda.local.array(WIDTH, kind),)
 
 
-def no_room() -> Any:
-    return ()
-
-
 # -- packets: from `i` on into the thread's own arrays, and out of them ------------------------------------------------
 
 
@@ -34,10 +30,6 @@ def load(own: Any, arrays: Any, i: int) -> None:
 
 def store(arrays: Any, i: int, own: Any) -> None:
     move(arrays[K], i, own[K])
-
-
-def nothing(*args: Any) -> None:
-    pass
 
 
 # One element at a time, for what does not fill a packet.

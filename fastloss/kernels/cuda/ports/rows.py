@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import cuda
 
 from ...bind import port
 from ...places import (
@@ -14,66 +13,22 @@ from ...places import (
     MIX,
     OTHERS,
     PARAMS,
-    ROW_DATA,
     ROW_LANE,
     ROW_START,
     ROW_STOP,
-    ROW_TARGET,
-    SCORES,
-    TARGET,
     WORTH,
 )
 
-# Ports of the ports.
-real = read = second = probe = WIDTH = HOLD = GROUP = PACKETS = data_type0 = data_type1 = target_type = port
-slope_type = take_data0 = take_data1 = take_target = give_slope = dense = unweighed = take_row = port
+# Ports of the ports: the K-th array of a kind, where it is in what the thread holds and in memory, what moves packets.
+real = read = second = probe = dense = unweighed = take_row = OF = FROM = K = move = WIDTH = GROUP = PACKETS = port
 ORIGIN = (0, 0, 0, 0, 0, 0)
 
 
-# -- a thread's own arrays ---------------------------------------------------------------------------------------------
+# -- a chunk of a row into the thread's own arrays ---------------------------------------------------------------------
 
 
-def row_data1() -> Any:
-    return (cuda.local.array(HOLD, data_type0),)
-
-
-def row_data2() -> Any:
-    return cuda.local.array(HOLD, data_type0), cuda.local.array(HOLD, data_type1)
-
-
-def row_target() -> Any:
-    return (cuda.local.array(HOLD, target_type),)
-
-
-def row_slope() -> Any:
-    return (cuda.local.array(WIDTH, slope_type),)
-
-
-def row_nothing() -> Any:
-    return ()
-
-
-# -- a chunk of a row into them, and a packet of derivatives out -------------------------------------------------------
-
-
-def take_row1(own: Any, row: Any, place: int, i: int) -> None:
-    take_data0(own[SCORES][0], place, row[ROW_DATA][0], i)
-
-
-def take_row2(own: Any, row: Any, place: int, i: int) -> None:
-    take_data0(own[SCORES][0], place, row[ROW_DATA][0], i)
-    take_data1(own[SCORES][1], place, row[ROW_DATA][1], i)
-
-
-def take_row1_dense(own: Any, row: Any, place: int, i: int) -> None:
-    take_data0(own[SCORES][0], place, row[ROW_DATA][0], i)
-    take_target(own[TARGET][0], place, row[ROW_TARGET][0], i)
-
-
-def take_row2_dense(own: Any, row: Any, place: int, i: int) -> None:
-    take_data0(own[SCORES][0], place, row[ROW_DATA][0], i)
-    take_data1(own[SCORES][1], place, row[ROW_DATA][1], i)
-    take_target(own[TARGET][0], place, row[ROW_TARGET][0], i)
+def take(own: Any, row: Any, place: int, i: int) -> None:
+    move(own[OF][K], place, row[FROM][K], i)
 
 
 def load_chunk(own: Any, row: Any, low: int) -> None:
@@ -81,10 +36,6 @@ def load_chunk(own: Any, row: Any, low: int) -> None:
         k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
         if k < row[ROW_STOP]:
             take_row(own, row, p * WIDTH, row[ROW_START] + k)
-
-
-def store_packet(arrays: Any, i: int, own: Any) -> None:
-    give_slope(arrays[SCORES], i, own[SCORES])
 
 
 # -- terms of an element in the second sums, and in those by which their numbers are sought ----------------------------
