@@ -105,9 +105,7 @@ def test_only_the_plan_knows_the_variants(path: Path) -> None:
 
 BUILT_ELSEWHERE = {
     "arrays/gpu/elements.py": {"CudaPlan": 1},
-    "arrays/gpu/rows.py": {"RowPlan": 1},
     "arrays/gpu/sums.py": {"ClassPlan": 1, "CombinePlan": 2, "CudaPlan": 1},
-    "arrays/host/rowsweep.py": {"RowPlan": 1},
 }
 """Plans that are built where they do not belong. This list may only become shorter."""
 
@@ -153,7 +151,7 @@ def test_imports_run_downwards(path: Path) -> None:
 
 
 STAGES = {
-    "kernels": ["__init__ bind disk joins", "templates cuda/templates", "ports cuda/ports", "plan cuda/plan", "cpu cuda"],
+    "kernels": ["__init__ bind disk joins places", "templates cuda/templates", "ports cuda/ports", "plan cuda/plan", "cpu cuda"],
     "arrays": ["checks foreign shapes samples", "host gpu", "gpu/libraries masks", "__init__"],
 }
 """The folders and files inside a folder, from the lowest stage to the highest."""

@@ -99,15 +99,19 @@ class Rows(NamedTuple):
 
     def plan(self, want: int, check: bool, stats: bool) -> RowPlan:
         """Which kernel goes through such rows."""
-        loss = self.loss
-        target = "none" if self.target is None else "labels" if self.labels else "dense"
-        tests = tuple(t if check else "none" for t in loss.tests[: loss.scores + (target == "dense")])
-        return RowPlan(
-            *loss.run_by(target == "dense" or self.smoothing > 0.0), loss.given, want, False,
-            tuple([x.char for x in self.scores]), target, self.target.char if self.target else "",
-            self.smoothing > 0.0, self.class_weight is not None, self.weight.char if self.weight else "",
-            self.ignore is not None, False, stats, tests, False, loss.inside, "rows", check and self.weight is not None,
-        )  # fmt: skip
+        return RowPlan.of(
+            self.loss,
+            tuple([x.char for x in self.scores]),
+            want,
+            check,
+            "none" if self.target is None else "labels" if self.labels else "dense",
+            self.smoothing > 0.0,
+            target_type=self.target.char if self.target else "",
+            classes=self.class_weight is not None,
+            weight=self.weight.char if self.weight else "",
+            ignore=self.ignore is not None,
+            stats=stats,
+        )
 
     def run(self, want: int, check: bool, scale: tuple[float, float] | None, to: RowAims = RowAims()) -> None:  # noqa: B008
         """Go through all rows; without `scale`, by what an earlier kernel has left."""

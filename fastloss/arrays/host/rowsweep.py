@@ -230,17 +230,23 @@ class RowSweep:
         self, want: int, check: bool, inplace: bool, stats: bool, each: bool, side_by_side: bool = False
     ) -> RowPlan:
         """Which kernel goes through arrays like these."""
-        loss = self.loss
-        kind = "none" if self.target is None else "labels" if self.labels else "dense"
-        tests = tuple(t if check else "none" for t in loss.tests[: loss.scores + (kind == "dense")])
-        return RowPlan(
-            *loss.run_by(kind == "dense" or self.smoothing > 0.0), loss.given, want, each,
-            tuple([x.dtype.char for x in self.scores]), kind, "" if self.target is None else self.target.dtype.char,
-            self.smoothing > 0.0, bool(self.classes), "" if self.weight is None else self.weight.dtype.char,
-            self.ignore is not None, inplace, stats, tests,
-            side_by_side and self.entry == "lanes" and self.shape[2] >= FEW, loss.inside, self.entry,
-            check and self.weight is not None,
-        )  # fmt: skip
+        return RowPlan.of(
+            self.loss,
+            tuple([x.dtype.char for x in self.scores]),
+            want,
+            check,
+            "none" if self.target is None else "labels" if self.labels else "dense",
+            self.smoothing > 0.0,
+            target_type="" if self.target is None else self.target.dtype.char,
+            classes=bool(self.classes),
+            weight="" if self.weight is None else self.weight.dtype.char,
+            ignore=self.ignore is not None,
+            each=each,
+            stats=stats,
+            inplace=inplace,
+            turned=side_by_side and self.entry == "lanes" and self.shape[2] >= FEW,
+            entry=self.entry,
+        )
 
     def present(self) -> NDArray[Any]:
         """Which rows are."""

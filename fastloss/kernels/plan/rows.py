@@ -34,30 +34,51 @@ class RowPlan(NamedTuple):
 
     functions: Functions | Pair
     sizes: Sizes
-    given: tuple[bool, ...]
-    """Which parameters are numbers; the others are None."""
-    want: int
-    each: bool
     types: tuple[str, ...]
     """Of the scores."""
-    target: str
-    """"none", "labels" or "dense"."""
-    target_type: str
-    smooth: bool
-    classes: bool
-    weight: str
-    ignore: bool
-    inplace: bool
-    stats: bool
+    want: int
     tests: tuple[str, ...]
-    turned: bool = False
-    """Whether tiles are brought in by squares: where the elements of a row lie side by side."""
+    given: tuple[bool, ...] = ()
+    """Which parameters are numbers; the others are None."""
     inside: tuple[float, ...] = (0.0,)
     """A number inside the domain of each input."""
-    entry: str = "rows"
-    """Which template: "rows" for long ones, "lanes" for many at a time, "pairs", "census" for the target alone."""
+    target: str = "none"
+    """"none", "labels" or "dense"."""
+    target_type: str = ""
+    smooth: bool = False
+    classes: bool = False
+    weight: str = ""
     weighed: bool = False
     """Whether a row's weight that is negative or infinite is a flaw."""
+    ignore: bool = False
+    each: bool = False
+    stats: bool = False
+    inplace: bool = False
+    turned: bool = False
+    """Whether tiles are brought in by squares: where the elements of a row lie side by side."""
+    entry: str = "rows"
+    """Which template: "rows" for long ones, "lanes" for many at a time, "pairs", "census" for the target alone."""
+
+    @classmethod
+    def of(
+        cls, loss: Any, types: tuple[str, ...], want: int, check: bool, target: str, smooth: bool = False, **more: Any
+    ) -> RowPlan:
+        """The plan of a loss; types are empty where there is no target, or no weight."""
+        dense = target == "dense"
+        functions, sizes = loss.run_by(dense or smooth)
+        return cls(
+            functions,
+            sizes,
+            types,
+            want,
+            tuple([test if check else "none" for test in loss.tests[: loss.scores + dense]]),
+            given=loss.given,
+            inside=loss.inside,
+            target=target,
+            smooth=smooth,
+            weighed=check and bool(more.get("weight")),
+            **more,
+        )
 
     @property
     def compute(self) -> str:
@@ -110,10 +131,9 @@ class RowPlan(NamedTuple):
 
 def census_plan(plan: RowPlan) -> RowPlan:
     """The plan that looks at the target of another; the same for all losses."""
-    return RowPlan(
-        _NONE, Sizes(1, 0, 1, 0, 0, 1, 0, 0, False), (), 0, False, (plan.compute,), plan.target, plan.target_type,
-        False, plan.classes, plan.weight, plan.ignore, False, False, ("none",), False, (0.0,), "census", plan.weighed,
-    )  # fmt: skip
+    shared = {name: getattr(plan, name) for name in ("target", "target_type", "classes", "weight", "ignore", "weighed")}
+    sizes = Sizes(1, 0, 1, 0, 0, 1, 0, 0, False)
+    return RowPlan(_NONE, sizes, (plan.compute,), 0, ("none",), entry="census", **shared)
 
 
 _NONE = Functions(p.keep, p.keep, p.keep)
@@ -122,9 +142,11 @@ _SAME = ("places", "along", "statistics", "put_top", "put_grad", "put_hess", "pu
 """Ports that are always those of their names."""
 
 _SHARE = {
-    (False, False): r.share_alike, (False, True): r.share_kept,
-    (True, False): r.share_weighted, (True, True): r.share_weighted_kept,
-}  # fmt: skip
+    (False, False): r.share_alike,
+    (False, True): r.share_kept,
+    (True, False): r.share_weighted,
+    (True, True): r.share_weighted_kept,
+}
 
 
 def ports(plan: RowPlan, target: Target) -> dict[str, Any]:

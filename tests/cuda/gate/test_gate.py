@@ -115,15 +115,10 @@ def row_plan(
     loss: Any, stored: str, classes: int, want: int = VALUE | GRAD, target: str = "", **ports: Any
 ) -> CudaRowPlan:
     kind = target or ("labels" if loss.target == "both" else loss.target)
-    given: dict[str, Any] = {
-        "smooth": False, "weighed": False, "weight": "", "ignore": False, "stats": False, **ports
-    }  # fmt: skip
-    base = RowPlan(
-        loss.functions, loss.sizes, loss.given, want, False,
-        (stored,) * loss.scores, kind, {"none": "", "labels": "q", "dense": stored}[kind], given["smooth"],
-        given["weighed"], given["weight"], given["ignore"], False, given["stats"],
-        loss.tests[: loss.scores + (kind == "dense")], False, loss.inside, "rows",
-    )  # fmt: skip
+    # The loss's own functions, whatever the masses.
+    types = {"target_type": {"none": "", "labels": "q", "dense": stored}[kind]}
+    base = RowPlan.of(loss, (stored,) * loss.scores, want, True, kind, **types, **ports)
+    base = base._replace(functions=loss.functions, sizes=loss.sizes, weighed=False)
     return fitted(base, classes, classes % 8 == 0, False)
 
 
@@ -175,7 +170,7 @@ def test_pairs_of_every_dtype(want: int, stored: str) -> None:
 @pytest.mark.parametrize("want", [VALUE, GRAD, GRAD | HESS])
 @pytest.mark.parametrize("name", ["cross_entropy", "distillation_from_probabilities"])
 def test_every_port_of_rows_at_once(name: str, want: int, classes: int) -> None:
-    ports = {"smooth": True, "weighed": True, "weight": "f", "ignore": True, "stats": True}
+    ports = {"smooth": True, "classes": True, "weight": "f", "ignore": True, "stats": True}
     how = row_plan(fl.LOSSES[name], "f", classes, want, **ports)
     assert faults(compiled(how, (9, 0)), True, False, how.bounds) == []
     looking = how._replace(plan=census_plan(how.plan))
@@ -239,7 +234,7 @@ def test_weights_in_units(weight: str) -> None:
     unit = "d" if weight == "d" else "f"
     elements = plan(fl.huber, ("f", "f"), VALUE | GRAD, weight, found=True)._replace(unit=unit)
     assert faults(compiled(elements, (9, 0)), weight != "d", True) == []
-    ports = {"weighed": True, "weight": weight, "ignore": True, "smooth": weight != "d"}
+    ports = {"classes": True, "weight": weight, "ignore": True, "smooth": weight != "d"}
     for width in (10, 32_000):
         how = row_plan(fl.cross_entropy, "f", width, **ports)
         how = how._replace(found=True, unit=unit, classes=unit)
@@ -273,7 +268,7 @@ def test_arguments_are_what_the_launcher_packs() -> None:
 
 
 def test_arguments_of_rows() -> None:
-    ports = {"smooth": True, "weighed": True, "weight": "f", "ignore": True, "stats": True}
+    ports = {"smooth": True, "classes": True, "weight": "f", "ignore": True, "stats": True}
     how = row_plan(fl.cross_entropy, "f", 32_000, VALUE | GRAD, **ports)
     spread = spread_plans(32_000, "f", "e", weight="f", ignore=True)
     for each in (how, how._replace(plan=census_plan(how.plan)), CombinePlan("f", "d", "averaged", True), *spread):

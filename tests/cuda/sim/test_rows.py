@@ -66,12 +66,20 @@ def target_of(loss: Any, k: int, kind: Any, dense: bool, rng: np.random.Generato
 def plan(loss: Any, scores: Any, target: Any, want: int, aligned: bool = True, smooth: bool = False, classes: bool = False,
          weight: Any = None, ignore: bool = False, stats: bool = False, found: bool = False) -> Any:  # fmt: skip
     kind = "none" if target is None else "dense" if target.ndim == 2 else "labels"
-    base = RowPlan(
-        loss.functions, loss.sizes, loss.given, want, False,
-        tuple(x.dtype.char for x in scores), kind, "" if target is None else target.dtype.char, smooth, classes,
-        "" if weight is None else weight.dtype.char, ignore, False, stats,
-        loss.tests[: loss.scores + (kind == "dense")], False, loss.inside, "rows",
-    )  # fmt: skip
+    base = RowPlan.of(
+        loss,
+        tuple(x.dtype.char for x in scores),
+        want,
+        True,
+        kind,
+        smooth,
+        target_type="" if target is None else target.dtype.char,
+        classes=classes,
+        weight="" if weight is None else weight.dtype.char,
+        ignore=ignore,
+        stats=stats,
+    )
+    base = base._replace(functions=loss.functions, sizes=loss.sizes, weighed=False)
     return rowplan.fitted(base, scores[0].shape[1], aligned, found)
 
 

@@ -85,8 +85,7 @@ def test_a_known_kind_of_call(gpu: Any, rng: np.random.Generator) -> None:
 
 def test_how_many_blocks_share_a_row() -> None:
     loss = fl.cross_entropy
-    base = RowPlan(loss.functions, loss.sizes, (True, False), 3, False, ("f",), "labels", "q", False, False, "", False,
-                   False, False, ("none",), False, (0.0,), "rows")  # fmt: skip
+    base = RowPlan.of(loss, ("f",), 3, False, "labels", target_type="q")
     plan = rowplan.fitted(base, 128_256, True, False)
     found = {rows: rowplan.parts_of(plan, rows, 128_256) for rows in (1, 40, 256, 257, 10_000)}
     # One for each of the 16 threads, at most; 512 in all.

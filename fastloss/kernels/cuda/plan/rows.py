@@ -102,7 +102,7 @@ def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> C
     # Each thread has its packets before it writes over them: in place is nothing special.
     plan = plan._replace(inplace=False, turned=False, entry=entry)
     kind = plan.compute if plan.classes else ""
-    return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found, "", kind)
+    return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found, classes=kind)
 
 
 def parts_of(plan: CudaRowPlan, rows: int, classes: int) -> int:
@@ -117,7 +117,7 @@ def parts_of(plan: CudaRowPlan, rows: int, classes: int) -> int:
 def counting(plan: rowplan.RowPlan) -> CudaRowPlan:
     """The plan that looks at the labels of another."""
     kind = plan.compute if plan.classes else ""
-    return CudaRowPlan(rowplan.census_plan(plan), THREADS, 1, 1, False, False, "", kind)
+    return CudaRowPlan(rowplan.census_plan(plan), THREADS, 1, 1, False, False, classes=kind)
 
 
 def ports(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
