@@ -14,8 +14,17 @@ AT_SCORES, AT_SECOND, AT_TARGET, AT_WEIGHT, AT_GRADS, AT_HESSES = range(6)
 OUTER, INNER, CLASS = range(3)
 """`shape`, and the columns of `steps`: from one to the next of the rows' outer axis, of their inner one, of classes."""
 
-PARAMS, MIX, BOUNDS, WORTH = range(4)
-"""`fixed`: what is the same for all elements of a row; WORTH is what the row is worth."""
+PARAMS, MIX, BOUNDS, SCALE, IGNORE, WORTH = range(6)
+"""`fixed`: what is the same for all elements, those of a row at least; WORTH is what the row is worth."""
+
+VALUES, SLOPES, CURVES = range(3)
+"""`out`, what is written of elements."""
+
+STEPS, SHAPE = range(2)
+"""`where`."""
+
+ALL_SUMS, ALL_FLAWS = range(2)
+"""`results`, a number for each block."""
 
 OTHERS, LEFT, LABELED = range(3)
 """`mix`: the mass of a class that is not the label's, what smoothing leaves of a mass, the label's mass."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
+import plain
 import pytest
 
-from fastloss.kernels.bind import Port, bind, port
+import fastloss as fl
+from fastloss.kernels.bind import Part, Port, bind, port
 from fastloss.kernels.joins import BOTH, EITHER, IN_TURN, joined
+from fastloss.kernels.plan import rows, tiles
+from fastloss.kernels.plan.rows import RowPlan
+
+ROW_LOSSES = [fl.cross_entropy, fl.distillation, fl.multiclass_hinge, fl.sparsemax_loss]
 
 read = decode = sink = K = port
 FLAG = False
@@ -45,6 +52,13 @@ def test_what_is_a_ports_own_comes_first() -> None:
 
 def paired(arrays: Any, i: int) -> Any:
     return read(arrays, i), sink(arrays, i)
+
+
+def test_a_part_knows_its_own_ports_alone() -> None:
+    part = Part(paired, {"sink": lambda x, i: 10 * x[i], "read": lambda x, i: -x[i]})
+    assert bound(paired, {"read": of}, sink=part)([3, 4], 1) == (4, (-4, 40))
+    with pytest.raises(TypeError, match=r"test_bind\.paired: paired asks for sink, which no port is"):
+        bound(calls, sink=Part(paired, {"read": of}))
 
 
 def test_one_function_serves_every_array() -> None:
@@ -95,3 +109,35 @@ def test_what_is_given_as_nothing_is_given() -> None:
 
 def either_way(arrays: Any, i: int) -> Any:
     return sink(arrays) if FLAG else read(arrays, i)
+
+
+class Asked(dict[str, Any]):
+    """Ports that remember which of them were asked for."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def test_plans_of_rows_offer_what_some_template_asks_for() -> None:
+    """They share ports, of which no template needs all: a name that none of them asks for is misspelt."""
+    offered: set[str] = set()
+    asked: set[str] = set()
+    for loss, dense, entry in product(ROW_LOSSES, (False, True), ("rows", "lanes", "census")):
+        kind = "dense" if dense else "labels" if loss.target != "none" else "none"
+        plan = RowPlan.of(loss, ("d",) * loss.scores, 7, True, kind, stats=not dense, classes=True, weight="d",
+                          target_type="d" if dense else "q" * (kind == "labels"), entry=entry, turned=True)  # fmt: skip
+        if entry == "census":
+            plan = rows.census_plan(plan)
+        elif dense:  # a loss without a second derivative
+            plan = plan._replace(want=3, sizes=plan.sizes._replace(order=1))
+        ports = rows.ports(plan, plain.Plain()) | (tiles.ports(plan, plain.Plain()) if entry == "lanes" else {})
+        library = Asked({**plain.Plain().library(plan), **ports})
+        bind(plan.template, {"prange": range}, uncompiled, library)
+        offered |= ports.keys()
+        asked |= library.names
+    assert offered - asked == set()

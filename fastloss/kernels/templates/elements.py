@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..bind import port
+from ..places import BOUNDS, CURVES, PARAMS, SLOPES, VALUES
 
 BLOCK = 16_384
 """Elements whose sum is one term. Terms are combined in the order of the blocks, so the result has the same bits for
@@ -27,59 +28,52 @@ jet = real = inputs = share = portion = outside = put_grad = put_hess = write_va
 KEEP = SUM = GRAD = HESS = CHECK = False
 
 
-def strip(
-    data: Any, weight: Any, params: Any, factor: Any, second: Any, bounds: Any, loss: Any, grad: Any, hess: Any,
-    start: int, stop: int,
-) -> Any:  # fmt: skip
+def strip(data: Any, weight: Any, fixed: Any, factor: Any, second: Any, out: Any, start: int, stop: int) -> Any:
     """The elements from `start` to `stop`: their sum, and whether an input lies outside its domain (0 or 1)."""
     total = real(0.0)
     flaws = np.int32(0)
     # Unsigned, so that no index needs a second look for being negative.
     for i in range(np.uint64(start), np.uint64(stop)):
-        x = inputs(data, grad, i)
+        x = inputs(data, out[SLOPES], i)
         s = share(weight, i)
-        value, d1, d2 = jet(*(x + params))
+        value, d1, d2 = jet(*(x + fixed[PARAMS]))
         if CHECK:
-            flaws = np.int32(flaws | outside(s, x, bounds))
+            flaws = np.int32(flaws | outside(s, x, fixed[BOUNDS]))
         if SUM:
             total = add(total, portion(s, value))
         if KEEP:
-            write_value(loss[0], i, portion(s, value))
+            write_value(out[VALUES][0], i, portion(s, value))
         if GRAD:
-            put_grad(grad, i, s, factor, d1)
+            put_grad(out[SLOPES], i, s, factor, d1)
         if HESS:
-            put_hess(hess, i, s, factor, second, d1, d2)
+            put_hess(out[CURVES], i, s, factor, second, d1, d2)
     return total, flaws
 
 
-def block(
-    data: Any, weight: Any, params: Any, scale: Any, outer: Any, bounds: Any, loss: Any, grad: Any, hess: Any,
-    start: int, stop: int,
-) -> Any:  # fmt: skip
+def block(data: Any, weight: Any, fixed: Any, scale: Any, outer: Any, out: Any, start: int, stop: int) -> Any:
     """The same for a block, the sum as a float64."""
     factor = real(scale)
     second = real(outer)
     total = 0.0
     flaws = 0
     for low in range(start, stop, STRIP):
-        part, bad = strip(data, weight, params, factor, second, bounds, loss, grad, hess, low, min(stop, low + STRIP))
+        part, bad = strip(data, weight, fixed, factor, second, out, low, min(stop, low + STRIP))
         total += np.float64(part)
         flaws |= bad
     return total, flaws
 
 
 def total(
-    data: Any, weight: Any, params: Any, scale: Any, outer: Any, bounds: Any, loss: Any, grad: Any, hess: Any, size: int
-) -> Any:  # fmt: skip
+    data: Any, weight: Any, params: Any, scale: Any, root: Any, bounds: Any, loss: Any, grad: Any, hess: Any, size: int
+) -> Any:
     """All elements: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
     blocks = (size + BLOCK - 1) // BLOCK
     sums = np.empty(blocks, np.float64)
     flaws = np.empty(blocks, np.int64)
     for b in prange(blocks):
         start = b * BLOCK
-        sums[b], flaws[b] = block(
-            data, weight, params, scale, outer, bounds, loss, grad, hess, start, min(size, start + BLOCK)
-        )
+        fixed, out = (params, (), bounds), (loss, grad, hess)
+        sums[b], flaws[b] = block(data, weight, fixed, scale, root, out, start, min(size, start + BLOCK))
     return combined(sums, flaws)
 
 

@@ -15,6 +15,8 @@ import numpy as np
 
 from ..bind import port
 from ..places import (
+    ALL_FLAWS,
+    ALL_SUMS,
     BOUNDS,
     CLASS,
     FURTHER_CURVES,
@@ -26,6 +28,7 @@ from ..places import (
     PAIR_SCORES,
     PAIR_SLOPES,
     PARAMS,
+    SCALE,
 )
 from .elements import combined
 from .rows import nothing
@@ -140,11 +143,11 @@ def carry(arrays: Any, room: Any, at: Any, factor: Any, width: int) -> None:
 
 
 def stretch(
-    arrays: Any, weight: Any, fixed: Any, scale: Any, loss: Any, steps: Any, shape: Any, room: Any, results: Any,
-    flaws: Any, first: int, last: int,
-) -> None:  # fmt: skip
+    arrays: Any, weight: Any, fixed: Any, loss: Any, where: Any, room: Any, results: Any, first: int, last: int
+) -> None:
     """The blocks of rows from `first` to `last`: their sums and flaws."""
     apart()
+    steps, shape = where
     width = shape[CLASS]
     height = max(1, BLOCK // width)
     for b in range(first, last):
@@ -172,8 +175,8 @@ def stretch(
                 if KEEP:
                     write_value(loss[0], row, value)
                 if GRAD:
-                    carry(arrays, room, at, s * real(scale) * part, width)
-        results[b], flaws[b] = total, bad
+                    carry(arrays, room, at, s * real(fixed[SCALE]) * part, width)
+        results[ALL_SUMS][b], results[ALL_FLAWS][b] = total, bad
 
 
 def total(
@@ -190,8 +193,7 @@ def total(
         size = shape[CLASS]
         room = (new(size), new(size), new(size), new(size), new_wide(size), new_wide(size))
         arrays = (data, target, classes, grad, hess)
-        stretch(
-            arrays, weight, (params, (), bounds), scale, loss, steps, shape, room, sums, flaws, task * blocks // tasks,
-            (task + 1) * blocks // tasks,
-        )  # fmt: skip
+        fixed, where = (params, mix, bounds, scale), (steps, shape)
+        first, last = task * blocks // tasks, (task + 1) * blocks // tasks
+        stretch(arrays, weight, fixed, loss, where, room, (sums, flaws), first, last)
     return combined(sums, flaws)

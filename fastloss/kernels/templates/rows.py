@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..bind import port
-from ..places import AT_TARGET, BOUNDS, CLASS, INNER, MIX, OUTER, PARAMS
+from ..places import ALL_FLAWS, ALL_SUMS, AT_TARGET, BOUNDS, CLASS, IGNORE, INNER, MIX, OUTER, PARAMS, SCALE
 from .elements import BLOCK, combined
 from .rowsums import folded, place_of, probed, refolded, summit
 
@@ -48,12 +48,11 @@ def nothing(arrays: Any, at: Any, width: int) -> None:
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
-def stretch(
-    arrays: Any, weight: Any, fixed: Any, scale: Any, ignore: int, loss: Any, facts: Any, steps: Any, shape: Any,
-    results: Any, flaws: Any, first: int, last: int,
-) -> None:  # fmt: skip
+def stretch(arrays: Any, weight: Any, fixed: Any, out: Any, where: Any, results: Any, first: int, last: int) -> None:
     """The blocks of rows from `first` to `last`: their sums and flaws."""
     apart()
+    steps, shape = where
+    loss, facts = out
     width = shape[CLASS]
     rows = shape[OUTER] * shape[INNER]
     height = max(1, BLOCK // width)
@@ -70,13 +69,13 @@ def stretch(
             ahead = min(row + 1, end - 1)
             following = places(steps, ahead // inner, ahead % inner)
             label = label_of(arrays, at)
-            s = share(arrays, weight, at, label, ignore)
+            s = share(arrays, weight, at, label, fixed[IGNORE])
             wrong = LABELS and (label < 0 or label >= width) and s != real(0.0)
             if wrong or unfit(s):
                 bad = 1
             each = real(1.0) if wrong or s == real(0.0) else worth(arrays, at, label, 1, width)
             s *= each
-            given = (fixed[PARAMS], fixed[MIX], fixed[BOUNDS], each)
+            given = (fixed[PARAMS], fixed[MIX], fixed[BOUNDS], fixed[SCALE], fixed[IGNORE], each)
             if s == real(0.0) or wrong:
                 known = False
                 if GRAD:
@@ -121,7 +120,7 @@ def stretch(
             if STATS:
                 put_stats(facts, row, statistics(m, sums, fixed[PARAMS]))
             if GRAD:
-                factor = s * real(scale)
+                factor = s * real(fixed[SCALE])
                 sloped(arrays, given, at, c, factor, width)
                 if LABELS:
                     d1, d2 = slope(*(kept + (own,) + c + fixed[PARAMS]))
@@ -129,7 +128,7 @@ def stretch(
                     if HESS:
                         put_hess(arrays, at, k, factor * d2)
             m = next_m
-        results[b], flaws[b] = total, bad
+        results[ALL_SUMS][b], results[ALL_FLAWS][b] = total, bad
 
 
 def total(
@@ -147,10 +146,9 @@ def total(
     tasks = min(tasks, blocks)
     for task in prange(tasks):
         arrays = (data, target, classes, grad, hess, room(shape[CLASS]))
-        stretch(
-            arrays, weight, (params, mix, bounds), scale, ignore, loss, facts, steps, shape, sums, flaws,
-            task * blocks // tasks, (task + 1) * blocks // tasks,
-        )  # fmt: skip
+        fixed, out, where = (params, mix, bounds, scale, ignore), (loss, facts), (steps, shape)
+        first, last = task * blocks // tasks, (task + 1) * blocks // tasks
+        stretch(arrays, weight, fixed, out, where, (sums, flaws), first, last)
     return combined(sums, flaws)
 
 

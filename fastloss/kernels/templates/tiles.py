@@ -16,7 +16,25 @@ from typing import Any
 import numpy as np
 
 from ..bind import port
-from ..places import AT_TARGET, CLASS, COEFFICIENTS, INNER, LABEL, LOSS, MAXIMA, OUTER, PARAMS, SECONDS, SHARE, SUMS
+from ..places import (
+    ALL_FLAWS,
+    ALL_SUMS,
+    AT_TARGET,
+    CLASS,
+    COEFFICIENTS,
+    IGNORE,
+    INNER,
+    LABEL,
+    LOSS,
+    MAXIMA,
+    OUTER,
+    PARAMS,
+    SCALE,
+    SECONDS,
+    SHAPE,
+    SHARE,
+    SUMS,
+)
 from .elements import BLOCK, combined
 from .tilesums import LANES, folded, refolded
 
@@ -117,16 +135,15 @@ def sloped(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, scale: Any,
 # -- tiles -------------------------------------------------------------------------------------------------------------
 
 
-def tile(
-    arrays: Any, weight: Any, fixed: Any, scale: Any, ignore: int, loss: Any, facts: Any, steps: Any, shape: Any,
-    lanes: Any, outer: int, inner: int,
-) -> Any:  # fmt: skip
+def tile(arrays: Any, weight: Any, fixed: Any, out: Any, where: Any, lanes: Any, outer: int, inner: int) -> Any:
     """The rows from (outer, inner) on: the sum of their losses, and whether an element is outside its domain."""
+    steps, shape = where
+    loss, facts = out
     width = shape[CLASS]
     first = outer * shape[INNER] + inner
     count = min(LANES, shape[INNER] - inner)
     at = places(steps, outer, inner)
-    flaw = look(arrays, weight, lanes, at, ignore, steps, width, count)
+    flaw = look(arrays, weight, lanes, at, fixed[IGNORE], steps, width, count)
     bring(arrays, lanes, at, steps, width, count)
     if PEAK:
         climbed(arrays, fixed, lanes, width)
@@ -146,17 +163,17 @@ def tile(
             here = read_share(lanes[SHARE], r) != real(0.0)
             put_stats(facts, np.uint64(first) + r, statistics(m, sums, fixed[PARAMS]) if here else UNKNOWN)
     if GRAD:
-        sloped(arrays, fixed, lanes, at, steps, real(scale), width)
+        sloped(arrays, fixed, lanes, at, steps, real(fixed[SCALE]), width)
         carry(arrays, lanes, at, steps, width, count)
     return total, flaw
 
 
 def stretch(
-    arrays: Any, weight: Any, fixed: Any, scale: Any, ignore: int, loss: Any, facts: Any, steps: Any, shape: Any,
-    lanes: Any, results: Any, flaws: Any, first: int, last: int,
-) -> None:  # fmt: skip
+    arrays: Any, weight: Any, fixed: Any, out: Any, where: Any, lanes: Any, results: Any, first: int, last: int
+) -> None:
     """The blocks of rows from `first` to `last`: their sums and flaws."""
     apart()
+    shape = where[SHAPE]
     across = (shape[INNER] + LANES - 1) // LANES
     height = max(1, BLOCK // (LANES * shape[CLASS]))
     for b in range(first, last):
@@ -165,12 +182,10 @@ def stretch(
         for t in range(b * height, min(shape[OUTER] * across, b * height + height)):
             outer = t // across
             inner = (t - outer * across) * LANES
-            part, flaw = tile(
-                arrays, weight, fixed, scale, ignore, loss, facts, steps, shape, lanes, outer, inner
-            )  # fmt: skip
+            part, flaw = tile(arrays, weight, fixed, out, where, lanes, outer, inner)
             total += np.float64(part)
             bad |= flaw
-        results[b], flaws[b] = total, bad
+        results[ALL_SUMS][b], results[ALL_FLAWS][b] = total, bad
 
 
 def total(
@@ -189,12 +204,18 @@ def total(
         arrays = (data, target, classes, grad, hess, room(size))
         further = 1 + max(len(MORE), len(PROBES))
         lanes = (
-            new(LANES), new(2 * LANES), new(size if DENSE else 1), new((1 + len(LOWEST)) * LANES),
-            new(len(ZEROS) * LANES), new(further * LANES), new_wide(len(ZEROS) * LANES), new_wide(further * LANES),
-            new((1 + max(len(COEFS), len(SETTLED))) * LANES), new(LANES),
-        )  # fmt: skip
-        stretch(
-            arrays, weight, (params, mix, bounds), scale, ignore, loss, facts, steps, shape, lanes, results, flaws,
-            task * blocks // tasks, (task + 1) * blocks // tasks,
-        )  # fmt: skip
+            new(LANES),
+            new(2 * LANES),
+            new(size if DENSE else 1),
+            new((1 + len(LOWEST)) * LANES),
+            new(len(ZEROS) * LANES),
+            new(further * LANES),
+            new_wide(len(ZEROS) * LANES),
+            new_wide(further * LANES),
+            new((1 + max(len(COEFS), len(SETTLED))) * LANES),
+            new(LANES),
+        )
+        fixed, out, where = (params, mix, bounds, scale, ignore), (loss, facts), (steps, shape)
+        first, last = task * blocks // tasks, (task + 1) * blocks // tasks
+        stretch(arrays, weight, fixed, out, where, lanes, (results, flaws), first, last)
     return combined(results, flaws)

@@ -44,6 +44,7 @@ def total(
     whole = start + (stop - start) // np.int64(WIDTH) * np.int64(WIDTH)
     x, s = new_data(), measured(new_weight(), slopes)
     value, slope, curve = new_value(), new_slope(), new_curve()
+    fixed, out = (params, (), bounds), (value, slope, curve)
     factor, second = factor_of(scale, slopes)
     sum = real(0.0)
     flaw = np.int32(0)
@@ -51,7 +52,7 @@ def total(
     while i < whole:
         load_data(x, data, i)
         load_weight(s, weight, i)
-        part, bad = strip(x, s, params, factor, second, bounds, value, slope, curve, 0, WIDTH)
+        part, bad = strip(x, s, fixed, factor, second, out, 0, WIDTH)
         sum, flaw = sum + part, flaw | bad
         store_value(loss, i, value)
         store_slope(grad, i, slope)
@@ -61,7 +62,7 @@ def total(
     if i < stop:
         load_data_one(x, data, i)
         load_weight_one(s, weight, i)
-        part, bad = strip(x, s, params, factor, second, bounds, value, slope, curve, 0, 1)
+        part, bad = strip(x, s, fixed, factor, second, out, 0, 1)
         sum, flaw = sum + part, flaw | bad
         store_value_one(loss, i, value)
         store_slope_one(grad, i, slope)
@@ -97,7 +98,7 @@ def summed_again(
     while i < stop:
         load_data_one(x, data, i)
         load_weight_one(s, weight, i)
-        part, _ = strip_wide(x, s, params, 1.0, 0.0, bounds, (), (), (), 0, 1)
+        part, _ = strip_wide(x, s, (params, (), bounds), 1.0, 0.0, ((), (), ()), 0, 1)
         total += part
         i += np.int64(THREADS)
     shared = cuda.shared.array(THREADS, np.float64)

@@ -120,9 +120,13 @@ def total(
     fixed = (params, (), bounds)
     shared = cuda.shared.array(ROOM, KIND)
     own = (
-        cuda.local.array(PACKETS, KIND), cuda.local.array(PACKETS, KIND), cuda.local.array(PACKETS, KIND),
-        cuda.local.array(PACKETS, KIND), cuda.local.array(PACKETS, KIND), cuda.local.array(PACKETS, KIND),
-    )  # fmt: skip
+        cuda.local.array(PACKETS, KIND),
+        cuda.local.array(PACKETS, KIND),
+        cuda.local.array(PACKETS, KIND),
+        cuda.local.array(PACKETS, KIND),
+        cuda.local.array(PACKETS, KIND),
+        cuda.local.array(PACKETS, KIND),
+    )
     value = pairs = real(0.0)
     for low in range(0, width, GROUP * PACKETS):
         lost, flaw = brought(own, row, fixed, low)

@@ -141,9 +141,11 @@ def risen(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, shared: 
         c = higher
 
 
-def sloped(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, s: Any, factor: Any, grad: Any, hess: Any,
-           there: Any) -> None:  # fmt: skip
-    """Write the derivatives."""
+def sloped(
+    own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, shares: Any, grad: Any, hess: Any, there: Any
+) -> None:
+    """Write the derivatives, where the row is there, of its share and what that is multiplied with."""
+    s, factor = shares
     for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
         if not HELD:
             load(own, row, low)
@@ -214,7 +216,7 @@ def total(
     own = (new_data(), new_target(), (), new_slope(), new_curve())
     each = valued(target, classes, s, label, number, width, shared, thread)
     s = worth_of(s, each, unit_of(slopes))
-    fixed = (params, mix, bounds, each)
+    fixed = (params, mix, bounds, scale, ignore, each)
     row = (data, target, number * width, label, width, lane, np.int64(0))
     m = LOWEST
     if PEAK:
@@ -241,7 +243,7 @@ def total(
         if there and lane == 0:
             told(facts, number, m, sums, params, best, s)
     if GRAD:
-        sloped(own, fixed, classes, row, m, c, s, factor, grad, hess, there)
+        sloped(own, fixed, classes, row, m, c, (s, factor), grad, hess, there)
 
 
 def census(target: Any, weight: Any, classes: Any, ignore: int, sums: Any, flaws: Any, rows: Any, width: Any) -> None:

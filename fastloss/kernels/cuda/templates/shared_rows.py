@@ -82,7 +82,7 @@ def total(
     own = (new_data(), new_target(), (), new_slope(), new_curve())
     each = valued(target, classes, s, label, number, width, shared, thread)
     s = worth_of(s, each, unit_of(slopes))
-    fixed = (params, mix, bounds, each)
+    fixed = (params, mix, bounds, scale, ignore, each)
     # Parts are of whole chunks.
     chunk = np.int64(GROUP * WIDTH * PACKETS)
     span = ((width + chunk - 1) // chunk + parts - 1) // parts * chunk
@@ -113,4 +113,4 @@ def total(
                     if one:
                         told(facts, number, m, sums, params, best, s)
                 if GRAD:
-                    sloped(own, fixed, classes, row, m, c, s, factor, grad, hess, True)
+                    sloped(own, fixed, classes, row, m, c, (s, factor), grad, hess, True)
