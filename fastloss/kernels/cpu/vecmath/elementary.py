@@ -103,7 +103,7 @@ def elementary(compute: str) -> Any:
 
     constants = {name: kind(getattr(math, name)) for name in CONSTANTS}
     module = ModuleType(f"{__name__}.{compute}")  # the compiler reads attributes of modules alone
-    vars(module).update(constants, **bind(_functions, ports(compute), jit)())
+    vars(module).update(constants, **bind(_functions, {}, jit, ports(compute))())
     return module
 
 
