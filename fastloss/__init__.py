@@ -17,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from . import losses
+from .decorators import pairwise, pointwise, rowwise
 from .define.domain import (
     ABOVE_MINUS_ONE,
     BINARY,
@@ -31,10 +32,10 @@ from .define.domain import (
     Domain,
 )
 from .define.keywords import RowStats
-from .loss import LOSSES, Loss, pointwise
+from .loss import Loss, RowLoss
 from .losses import ALIASES
 from .losses.functions import log_softmax, logsumexp, softmax, sparsemax
-from .rowloss import RowLoss, pairwise, rowwise
+from .registry import LOSSES
 
 __version__ = "0.1.0"
 

@@ -1,24 +1,20 @@
-"""`Loss`: one object per loss, four verbs; the decorator that makes one; the registry of all of them."""
+"""What a loss is to its users: `Loss`, of elements, and `RowLoss`, of rows of scores, with the same four verbs.
+
+A verb hands its keywords on to `arrays`, which finds out where the data is. `decorators.py` makes losses of functions.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
-from .arrays import evaluate
+from .arrays import evaluate, evaluate_rows
 from .define.elements import Definition
-from .define.keywords import GRAD, HESS, VALUE
-from .define.parameters import Parametrised
-from .registry import LOSSES as LOSSES
+from .define.keywords import GRAD, HESS, VALUE, Options
+from .define.rows import Program
 from .signatures import Presented
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from .define.domain import Declared
     from .define.keywords import Backend, Empty, Reduction
-    from .define.respect import Rule
-
-L = TypeVar("L", bound=Parametrised)
 
 
 class Loss(Presented, Definition):
@@ -168,72 +164,155 @@ class Loss(Presented, Definition):
         return result  # type: ignore[no-any-return]
 
 
-@overload
-def pointwise(jet: Callable[..., Any], /) -> Loss: ...
-@overload
-def pointwise(
-    *,
-    wrt: tuple[str, ...] | None = None,
-    instead: Callable[..., Any] | None = None,
-    constant: Callable[..., float] | None = None,
-    others: Mapping[str, Rule] | None = None,
-    **domains: Declared,
-) -> Callable[[Callable[..., Any]], Loss]: ...
+class RowLoss(Presented, Program):
+    """A loss of rows of scores, one score for each class: value, gradient and diagonal of the Hessian in one pass.
 
+    Every verb takes the inputs in the order of the definition (``pred, target`` for most losses), the loss's own
+    parameters by name, and these keywords:
 
-def pointwise(
-    jet: Callable[..., Any] | None = None,
-    /,
-    *,
-    wrt: tuple[str, ...] | None = None,
-    instead: Callable[..., Any] | None = None,
-    constant: Callable[..., float] | None = None,
-    others: Mapping[str, Rule] | None = None,
-    **domains: Declared,
-) -> Any:
-    """Make a loss of a plain function of one element.
+    axis : int
+        The axis of the classes; the others are the batch. Each row along it is one sample.
+    weight : array, optional
+        Weight of each row, at least 0; broadcast to the shape of the batch. A row of weight 0 is absent: its scores do
+        not matter, not even a NaN, and its gradient is exactly 0.
+    class_weight : array of length K, optional
+        Weight of each class, at least 0. It multiplies the class's target mass, as in torch; what no mass multiplies (a
+        z-loss, a teacher's part) is multiplied by what the row is worth: its label's weight, or the mean of the weights
+        under its masses. A row that is worth 0 is absent; in torch its label smoothing still counts.
+    ignore_index : int, optional
+        Rows with this label are absent.
+    label_smoothing : float
+        Between 0 and 1: the target becomes ``(1 - s) target + s / K``.
+    reduction : {"mean", "sum", "none"}
+        ``"mean"`` divides by the sum of the weights of the rows that are present, times what each is worth by its
+        classes: no mean changes where all weights of a kind are multiplied by one number. (torch's divides by the
+        number of rows where the target is dense: ``normalizer=len(target)``.) ``"none"`` gives each row's weighted
+        loss. Derivatives are those of the reduced value; with ``"none"``, of the sum.
+    normalizer : float, optional
+        Your own denominator for ``reduction="mean"``, positive: for gradient accumulation and ragged batches.
+    empty : {"nan", "zero", "raise"}
+        What the mean of nothing is (no rows, or all of them absent).
+    out : array, or tuple of arrays, optional
+        Where the derivatives go: the dtype and shape of the scores. It may be the scores' array itself; any other
+        overlap is an error. ``grad_and_hess`` takes ``(grad, hess)``; the call itself takes the array for
+        ``reduction="none"``.
+    return_stats : bool
+        Whether to add a `RowStats` to the results.
+    backend : {"serial", "parallel", "cuda"}, optional
+        Forces one way of running; by default the type and the size of the arrays decide. Data is never moved for it.
+    check : bool, optional
+        Whether values outside an input's domain are looked for. Labels are always checked: on a GPU, where looking
+        means waiting, a row whose label is no class counts as absent, and a later call raises, or
+        `fastloss.synchronize`; with ``True`` this one does, before anything is written.
 
-    The function takes one to three inputs (no defaults), then its parameters (with defaults), and returns
-    ``(value, d1, d2)``, or ``(value, d1)`` where there is no second derivative; the derivatives are with respect to
-    the first input. It may use arithmetic, conditional expressions, the functions of ``math`` that are in
-    `fastloss.define.elements.ELEMENTARY`, constants, and other such functions of its module. Domains of inputs and
-    parameters go into the decorator; an input's may be a function of parameters, by their names, that returns it.
-    Constants and functions are read once, where the loss is defined: it stays what it is if they change later.
+    Labels are an array of the batch's shape, of any integer dtype or, on the host, of whole floats; a dense target has
+    the shape of the scores: one-hot, or any masses. float32 and float64 are computed as they are, float16 and bfloat16
+    in float32; sums over a row in strips of 2,048 in the type of the arithmetic, and from there on in float64.
 
-    Several differentiable inputs are named by ``wrt=("pred", "var")``; ``d1`` and ``d2`` are then tuples. Where there
-    is a faster or more exact function of the same arguments for some values of parameters, `instead` is a function of
-    those parameters, by their names, that returns it, or None. What no derivative sees may be left out of the value:
-    `constant` is a function of the same arguments that returns it, NaN where it is not known, and ``full=False`` the
-    parameter (a `fastloss.SWITCH`) with which callers ask for it. `others` gives derivatives by inputs that the
-    function does not differentiate, for ``with_respect_to``: ``others={"target": rule}``, where
-    ``rule(d1, d2, *arguments)`` returns the two of them, given the function's own; `fastloss.define.respect.mirrored`
-    is the rule of a function of ``pred - target``.
-
-    >>> import fastloss as fl
-    >>> @fl.pointwise(scale=fl.POSITIVE)
-    ... def scaled_square(pred, target, scale=1.0):
-    ...     r = (pred - target) / scale
-    ...     return r * r, 2.0 * r / scale, 2.0 / (scale * scale)
-    >>> scaled_square.value_and_grad([1.0, 3.0], [0.0, 1.0], scale=2.0)
-    (np.float64(0.625), array([0.25, 0.5 ]))
+    NaN in, NaN out: a row in which a number is not known has a loss of NaN and NaN in its derivatives. It may be
+    anything in a row that is absent, and in a part of the loss that counts nothing (the teacher's with ``alpha=1``). A
+    row of nothing but -inf has no softmax, and both are NaN, unless the row has no mass either: then it loses nothing.
     """
 
-    def make(function: Callable[..., Any]) -> Loss:
-        return register(Loss(function, wrt=wrt, domains=domains, instead=instead, constant=constant, others=others))
+    def __call__(
+        self,
+        *inputs: Any,
+        axis: int = -1,
+        weight: Any = None,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: Reduction = "mean",
+        normalizer: float | None = None,
+        empty: Empty = "nan",
+        out: Any = None,
+        return_stats: bool = False,
+        backend: Backend | None = None,
+        check: bool | None = None,
+        **parameters: Any,
+    ) -> Any:
+        """The value: a scalar, or one number per row with ``reduction="none"``."""
+        options = Options(
+            VALUE, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
+            return_stats, backend, check,
+        )  # fmt: skip
+        return evaluate_rows(self, inputs, options, parameters)
 
-    return make if jet is None else make(jet)
+    def value_and_grad(
+        self,
+        *inputs: Any,
+        axis: int = -1,
+        weight: Any = None,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: Reduction = "mean",
+        normalizer: float | None = None,
+        empty: Empty = "nan",
+        out: Any = None,
+        return_stats: bool = False,
+        backend: Backend | None = None,
+        check: bool | None = None,
+        **parameters: Any,
+    ) -> Any:
+        """The value and its gradient with respect to the scores."""
+        options = Options(
+            VALUE | GRAD, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
+            return_stats, backend, check,
+        )  # fmt: skip
+        return evaluate_rows(self, inputs, options, parameters)
 
+    def grad(
+        self,
+        *inputs: Any,
+        axis: int = -1,
+        weight: Any = None,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: Reduction = "mean",
+        normalizer: float | None = None,
+        empty: Empty = "nan",
+        out: Any = None,
+        return_stats: bool = False,
+        backend: Backend | None = None,
+        check: bool | None = None,
+        **parameters: Any,
+    ) -> Any:
+        """The gradient with respect to the scores."""
+        options = Options(
+            GRAD, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
+            return_stats, backend, check,
+        )  # fmt: skip
+        return evaluate_rows(self, inputs, options, parameters)
 
-def root_mean(loss: Loss, name: str, doc: str) -> Loss:
-    """The square root of the weighted mean of `loss`: a loss of the whole array, computed in two passes."""
-    domains = {**dict(zip(loss.inputs, loss.declared, strict=True)), **loss.parameters}
-    return register(Loss(loss.jet, rooted=True, name=name, doc=doc, domains=domains, others=loss.others))
+    def grad_and_hess(
+        self,
+        *inputs: Any,
+        axis: int = -1,
+        weight: Any = None,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: Reduction = "mean",
+        normalizer: float | None = None,
+        empty: Empty = "nan",
+        out: Any = None,
+        return_stats: bool = False,
+        backend: Backend | None = None,
+        check: bool | None = None,
+        **parameters: Any,
+    ) -> Any:
+        """The gradient and the diagonal of the Hessian: what boosting asks for.
 
+        The second derivative is the true one almost everywhere, never a bound or a stand-in.
 
-def register(loss: L) -> L:
-    """Enter a loss of this library into the registry; a user's own stays the user's."""
-    if str(loss.__module__).startswith(__package__ + "."):
-        if loss.name in LOSSES:
-            raise ValueError(f"a loss named {loss.name!r} is defined twice")
-        LOSSES[loss.name] = loss
-    return loss
+        How not to boost with it: the default ``reduction="mean"`` makes both n times smaller than a booster expects:
+        pass ``reduction="sum"``, and the booster's weights as ``weight``. Some objectives are called as (labels,
+        predictions): here the scores come first, unless both are passed by name.
+        """
+        options = Options(
+            GRAD | HESS, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
+            return_stats, backend, check,
+        )  # fmt: skip
+        return evaluate_rows(self, inputs, options, parameters)

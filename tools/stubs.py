@@ -20,8 +20,7 @@ from typing import Any, Generic, ParamSpec
 from .define.keywords import Backend, Empty, Reduction
 from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
-from .loss import Loss
-from .rowloss import RowLoss
+from .loss import Loss, RowLoss
 
 P = ParamSpec("P")
 

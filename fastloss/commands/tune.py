@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..loss import LOSSES
+from ..registry import LOSSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,8 +8,8 @@ from itertools import product
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
-from ..loss import LOSSES, Loss
-from ..rowloss import RowLoss
+from ..loss import Loss, RowLoss
+from ..registry import LOSSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..arrays.host.rowsweep import RowSweep
     from ..define.keywords import Options
-    from ..rowloss import RowLoss
+    from ..loss import RowLoss
 
     Part = tuple[slice, ...]
     """Some rows: a slice of each axis of the batch."""

@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import evaluate_chunks
 from ..define.keywords import GRAD, VALUE, Options
 from ..define.wording import shown
-from ..loss import LOSSES
+from ..registry import LOSSES
 from ..signatures import passing
 from .chunks import Chunks
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ..arrays.gpu.buffers import Face
-    from ..rowloss import RowLoss
+    from ..loss import RowLoss
 
 CHUNK = 1 << 25
 """Logits that are held at once where the caller does not say: 128 MiB of float32. Of 32,000 classes and rows of width

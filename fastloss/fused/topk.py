@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import evaluate_chunks
 from ..define.keywords import GRAD, HESS, VALUE, Options
-from ..loss import LOSSES
+from ..registry import LOSSES
 from ..signatures import passing
 from .chunks import Chunks
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ..arrays.gpu.buffers import Face
-    from ..rowloss import RowLoss
+    from ..loss import RowLoss
     from .chunks import Part
 
 CHUNK = 1 << 20

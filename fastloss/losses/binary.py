@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..decorators import pointwise
 from ..define.domain import BINARY, DIVISOR, NON_NEGATIVE, POSITIVE, SIGN, SWITCH, UNIT, Domain
-from ..loss import pointwise
 from .special import Jet, bounded_log, exp_neg, log1p_unit, scaled, sigmoids
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from ..decorators import pointwise, root_mean
 from ..define.domain import NON_NEGATIVE, OPEN_UNIT, POSITIVE, POSITIVE_OR_INF, Domain
 from ..define.respect import RESIDUAL
-from ..loss import pointwise, root_mean
 from .divergence import surplus
 from .special import INF, Jet, half_gap, quotient, room, scaled, sign
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
+from ..decorators import rowwise
 from ..define.domain import BINARY, POSITIVE, UNIT
-from ..rowloss import rowwise
 from .soft import forward, heights, mean_lead, mixed, reverse, skewed, towards, weights
 from .softmax import Ends, Row, Slope, among, below, finish_softmax, grad_softmax, missing, note_entropy, softmax_stats
 from .special import exp_neg, scaled

@@ -9,15 +9,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..decorators import row_loss_of, rowwise
 from ..define.domain import NON_NEGATIVE, UNIT, Domain
-from ..rowloss import RowLoss, program_of, rowwise
+from ..loss import RowLoss
 from .softmax import Ends, Row, Slope
 from .special import atanh_tail, scaled, sign
 
 
 def _exchanged(space: type, at: Any = None, **domains: Domain) -> RowLoss:
     """A divergence of (target, pred), as a function of the first."""
-    return program_of(space, ("target", "pred"), "none", False, at or {}, domains)
+    return row_loss_of(space, ("target", "pred"), "none", False, at or {}, domains)
 
 
 def log1p_ratio(d: float, a: float, share: float) -> float:

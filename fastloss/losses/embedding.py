@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..decorators import pointwise
 from ..define.domain import BINARY, NON_NEGATIVE, SWITCH
-from ..loss import pointwise
 from .binary import labels, signed
 from .special import Jet
 

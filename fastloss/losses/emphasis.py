@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..decorators import rowwise
 from ..define.domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT, Domain
-from ..rowloss import rowwise
 from .softmax import Ends, Row, Slope, among, among_masses, below, finish_softmax, missing
 from .special import bounded_log, exp_neg, scaled
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..decorators import pointwise
 from ..define.domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT, Domain
-from ..loss import pointwise
 from .special import INF, Jet, bounded_log, exp_neg, log1p_unit, scaled
 
 BALANCE = Domain("BALANCE", -1.0, 1.0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..define.domain import POSITIVE
 from ..define.rows import Functions
-from ..rowloss import RowLoss
+from ..loss import RowLoss
 from .softmax import Row, below
 from .sparse import counted, probability, threshold, tops
 from .special import INF, exp_neg

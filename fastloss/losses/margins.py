@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..decorators import pairwise, rowwise
 from ..define.domain import BINARY, NON_NEGATIVE, UNIT, Domain
-from ..rowloss import pairwise, rowwise
 from .softmax import Ends, Row, Slope
 from .special import INF, exp_neg, log1p_unit, scaled
 

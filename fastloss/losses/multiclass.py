@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..decorators import row_loss_of, rowwise
 from ..define.domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT
-from ..rowloss import program_of, rowwise
 from .softmax import (
     Ends,
     Row,
@@ -76,7 +76,7 @@ class _OfMasses:
             return log - x, 0.0
 
 
-MASSES = program_of(_OfMasses, ("target", "pred"), "none", False, {}, {"z_loss": NON_NEGATIVE, "softcap": POSITIVE})
+MASSES = row_loss_of(_OfMasses, ("target", "pred"), "none", False, {}, {"z_loss": NON_NEGATIVE, "softcap": POSITIVE})
 
 
 @rowwise(exchanged=MASSES, z_loss=NON_NEGATIVE, softcap=POSITIVE)

@@ -9,7 +9,7 @@ from opcode import opmap
 from typing import TYPE_CHECKING
 
 from ..define.wording import listed
-from ..loss import LOSSES
+from ..registry import LOSSES
 from . import ALIASES
 
 if TYPE_CHECKING:

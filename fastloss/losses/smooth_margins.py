@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..decorators import pointwise
 from ..define.domain import BINARY, POSITIVE, SWITCH
-from ..loss import pointwise
 from .binary import labels, signed
 from .special import Jet, exp_neg
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
+from ..decorators import rowwise
 from ..define.domain import BINARY, POSITIVE, UNIT
-from ..rowloss import rowwise
 from .divergence import jensen, surplus
 from .softmax import Ends, Row, Slope, among, below, missing
 from .special import exp_neg, scaled

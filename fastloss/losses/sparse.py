@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..rowloss import rowwise
+from ..decorators import rowwise
 from .softmax import Ends, Row, Slope, below
 from .special import INF, scaled
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 
+from ..decorators import pointwise
 from ..define.domain import NON_NEGATIVE, POSITIVE
-from ..loss import pointwise
 from .special import INF, Jet, atanh_tail, exp_neg, scaled, sigmoids
 from .tails import excess, exp_tail, moments
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..decorators import pointwise
 from ..define.domain import SWITCH
-from ..loss import pointwise
 from .special import HALF_LOG_2PI, INF
 
 

@@ -49,7 +49,10 @@ def inside(*folders: str) -> list[Path]:
 
 # -- Definitions are plain Python --------------------------------------------------------------------------------------
 
-PLAIN = [*inside("define", "losses"), *(ROOT / f"{name}.py" for name in ("loss", "rowloss", "signatures", "registry"))]
+PLAIN = [
+    *inside("define", "losses"),
+    *(ROOT / f"{name}.py" for name in ("decorators", "loss", "signatures", "registry")),
+]
 
 
 @pytest.mark.parametrize("path", PLAIN, ids=str)
@@ -125,7 +128,8 @@ def test_plans_are_built_in_the_folders_of_plans() -> None:
 # -- Imports run downwards ---------------------------------------------------------------------------------------------
 
 LEVELS = [
-    "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "rowloss", "losses", "fused", "commands",
+    "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "decorators", "losses", "fused",
+    "commands",
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from contextlib import nullcontext, suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
-from ...loss import LOSSES
+from ...registry import LOSSES
 from .arguments import COMMON, DTYPES
 from .listing import named
 from .machine import contents, kept

@@ -7,8 +7,8 @@ import difflib
 from typing import TYPE_CHECKING, NoReturn
 
 from ... import __version__
-from ...loss import LOSSES
 from ...losses import ALIASES
+from ...registry import LOSSES
 from .stop import USAGE, Stop, tell
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ...define.keywords import taken
 from ...fused.linear import linear_cross_entropy
 from ...fused.topk import topk_distillation
-from ...loss import LOSSES
 from ...losses import ALIASES
 from ...losses.functions import log_softmax, logsumexp, softmax, sparsemax
 from ...losses.names import PEERS, called, meant
+from ...registry import LOSSES
 from .stop import FAILED, OK, USAGE, Stop, tell
 
 if TYPE_CHECKING:

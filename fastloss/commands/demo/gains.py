@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import __version__
-from ...loss import LOSSES
-from ...rowloss import RowLoss
+from ...loss import RowLoss
+from ...registry import LOSSES
 from .common import SEED, Array, Compared, compared
 from .formulas import FORMULAS
 

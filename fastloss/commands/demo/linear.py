@@ -11,7 +11,7 @@ from sklearn.linear_model import HuberRegressor, LinearRegression, LogisticRegre
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from ...loss import LOSSES
+from ...registry import LOSSES
 from .common import SEED, Array, compared, digit_images, duration, said, timed
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...loss import LOSSES
+from ...registry import LOSSES
 from .common import SEED, Array, digit_images, duration, timed
 
 if TYPE_CHECKING:

@@ -1,0 +1,242 @@
+"""The decorators that make losses: of a function of one element, of a class of functions for a row, or for a pair.
+
+`pointwise` gives a `Loss`, `rowwise` and `pairwise` a `RowLoss`; `root_mean` makes another loss of a pointwise one.
+A loss of this library enters the registry, which feeds the tests, the benchmarks, the command line and the tables; a
+user's does not. `define` checks the functions, when the loss is made; nothing is compiled before its first call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from .define.parameters import Parametrised
+from .define.rows import Functions, Pair
+from .define.rules import check_plain
+from .loss import Loss, RowLoss
+from .registry import LOSSES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .define.domain import Declared
+    from .define.respect import Rule
+
+L = TypeVar("L", bound=Parametrised)
+
+
+@overload
+def pointwise(jet: Callable[..., Any], /) -> Loss: ...
+@overload
+def pointwise(
+    *,
+    wrt: tuple[str, ...] | None = None,
+    instead: Callable[..., Any] | None = None,
+    constant: Callable[..., float] | None = None,
+    others: Mapping[str, Rule] | None = None,
+    **domains: Declared,
+) -> Callable[[Callable[..., Any]], Loss]: ...
+
+
+def pointwise(
+    jet: Callable[..., Any] | None = None,
+    /,
+    *,
+    wrt: tuple[str, ...] | None = None,
+    instead: Callable[..., Any] | None = None,
+    constant: Callable[..., float] | None = None,
+    others: Mapping[str, Rule] | None = None,
+    **domains: Declared,
+) -> Any:
+    """Make a loss of a plain function of one element.
+
+    The function takes one to three inputs (no defaults), then its parameters (with defaults), and returns
+    ``(value, d1, d2)``, or ``(value, d1)`` where there is no second derivative; the derivatives are with respect to
+    the first input. It may use arithmetic, conditional expressions, the functions of ``math`` that are in
+    `fastloss.define.elements.ELEMENTARY`, constants, and other such functions of its module. Domains of inputs and
+    parameters go into the decorator; an input's may be a function of parameters, by their names, that returns it.
+    Constants and functions are read once, where the loss is defined: it stays what it is if they change later.
+
+    Several differentiable inputs are named by ``wrt=("pred", "var")``; ``d1`` and ``d2`` are then tuples. Where there
+    is a faster or more exact function of the same arguments for some values of parameters, `instead` is a function of
+    those parameters, by their names, that returns it, or None. What no derivative sees may be left out of the value:
+    `constant` is a function of the same arguments that returns it, NaN where it is not known, and ``full=False`` the
+    parameter (a `fastloss.SWITCH`) with which callers ask for it. `others` gives derivatives by inputs that the
+    function does not differentiate, for ``with_respect_to``: ``others={"target": rule}``, where
+    ``rule(d1, d2, *arguments)`` returns the two of them, given the function's own; `fastloss.define.respect.mirrored`
+    is the rule of a function of ``pred - target``.
+
+    >>> import fastloss as fl
+    >>> @fl.pointwise(scale=fl.POSITIVE)
+    ... def scaled_square(pred, target, scale=1.0):
+    ...     r = (pred - target) / scale
+    ...     return r * r, 2.0 * r / scale, 2.0 / (scale * scale)
+    >>> scaled_square.value_and_grad([1.0, 3.0], [0.0, 1.0], scale=2.0)
+    (np.float64(0.625), array([0.25, 0.5 ]))
+    """
+
+    def make(function: Callable[..., Any]) -> Loss:
+        return register(Loss(function, wrt=wrt, domains=domains, instead=instead, constant=constant, others=others))
+
+    return make if jet is None else make(jet)
+
+
+def root_mean(loss: Loss, name: str, doc: str) -> Loss:
+    """The square root of the weighted mean of `loss`: a loss of the whole array, computed in two passes."""
+    domains = {**dict(zip(loss.inputs, loss.declared, strict=True)), **loss.parameters}
+    return register(Loss(loss.jet, rooted=True, name=name, doc=doc, domains=domains, others=loss.others))
+
+
+def register(loss: L) -> L:
+    """Enter a loss into the registry if this library defines it, and return it."""
+    if str(loss.__module__).startswith(__package__ + "."):
+        if loss.name in LOSSES:
+            raise ValueError(f"a loss named {loss.name!r} is defined twice")
+        LOSSES[loss.name] = loss
+    return loss
+
+
+def rowwise(
+    *,
+    inputs: tuple[str, ...] = ("pred", "target"),
+    targets: str = "both",
+    smooth: bool = True,
+    classed: bool = False,
+    at: Mapping[str, Mapping[float, RowLoss | type]] | None = None,
+    exchanged: RowLoss | None = None,
+    symmetric: bool = False,
+    **domains: Declared,
+) -> Callable[[type], RowLoss]:
+    """Make a loss of rows of a class that is used as a namespace of functions of one element.
+
+    `fastloss.define.rows.Functions` says what they are; parameters and their defaults stand in the signature of
+    ``fold``, in the order in which all the functions take them, last. `inputs` names the scores and, last, the target;
+    `targets` says which kinds it may be: ``"labels"``, ``"dense"``, ``"both"`` or ``"none"`` (then it is not among the
+    inputs). With ``smooth=False``, and without a target, there is no label smoothing. Without a target ``t`` is 1, or
+    the weight that `class_weight` gives the class, where ``classed=True`` says that there are classes.
+
+    A parameter whose default is None is off unless it is given. What is different where it is given stands in a class
+    of the parameter's name inside; what is different where several classes may have a mass, in a class ``dense``. Where
+    a parameter has one of the values that `at` holds for it, the functions are those of another loss, or class, of the
+    same inputs and of parameters of the same names. `exchanged` is the same loss with its two inputs exchanged (which
+    a `symmetric` one is itself): its derivatives are those with respect to the second. What the functions refer to in
+    their module is read once, here, as by `pointwise`.
+
+    >>> import math
+    >>> import fastloss as fl
+    >>> @fl.rowwise(targets="dense", smooth=False)
+    ... class brier:
+    ...     '''Squared distance of the scores and the target.'''
+    ...     def fold(p, t):
+    ...         return ((p - t) * (p - t),), (p,)
+    ...     def finish(total):
+    ...         return total, ()
+    ...     def grad(p, t):
+    ...         return 2.0 * (p - t), 2.0
+    >>> brier.value_and_grad([[0.25, 0.75]], [[0.0, 1.0]])
+    (np.float64(0.125), array([[ 0.5, -0.5]]))
+    """
+
+    def make(space: type) -> RowLoss:
+        return register(row_loss_of(space, inputs, targets, smooth, at or {}, domains, classed, symmetric or exchanged))
+
+    return make
+
+
+def row_loss_of(
+    space: type,
+    inputs: tuple[str, ...],
+    targets: str,
+    smooth: bool,
+    at: Mapping[str, Mapping[float, RowLoss | type]],
+    domains: Mapping[str, Declared],
+    classed: bool = False,
+    exchanged: RowLoss | bool | None = None,
+) -> RowLoss:
+    """Make a loss of rows of a class of functions, without entering it into the registry."""
+    name, doc, module, qualname = _name_and_place(space)
+    functions, variants = _row_functions(space, {}), _variants(space, at)
+    return RowLoss(
+        name, inputs, targets, smooth, functions, domains, variants, doc, module, qualname, classed, exchanged
+    )
+
+
+def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Declared) -> Callable[[type], RowLoss]:
+    """Make a loss of the pairs of a row's scores of a class that is used as a namespace of two functions.
+
+    Each score is compared with those whose target is smaller, targets being read in the type of the arithmetic (float32
+    for scores of float32). Time grows with the number of classes times that of those which are not the row's last.
+    `fastloss.define.rows.Pair` says what the functions are; parameters and their defaults stand in the signature of
+    ``pair``, in the order in which ``share`` takes them, last; what they refer to is read once, here. On a GPU each
+    pair is looked at from both its ends: time grows with the square of the number of classes, and ``out`` over the
+    scores takes memory for another gradient.
+
+    >>> import math
+    >>> import fastloss as fl
+    >>> @fl.pairwise(target=fl.NON_NEGATIVE)
+    ... class ordered:
+    ...     '''Mean probability of a pair in the wrong order.'''
+    ...     def pair(d, sigma=1.0):
+    ...         e = 1.0 / (1.0 + math.exp(sigma * d))
+    ...         return e, -sigma * e * (1.0 - e)
+    ...     def share(classes, pairs, sigma):
+    ...         return 1.0 / pairs if pairs > 0.0 else 0.0
+    >>> ordered.value_and_grad([[0.0, 0.0, 5.0]], [[3.0, 1.0, 0.0]])[1].round(4)
+    array([[-0.0855,  0.0811,  0.0044]])
+    """
+
+    def make(space: type) -> RowLoss:
+        name, doc, module, qualname = _name_and_place(space)
+        functions = _functions_in(space, "pair", Pair._fields)
+        inner = [n for n, c in vars(space).items() if isinstance(c, type)]
+        if inner:
+            raise TypeError(f"{space.__name__}: a pair program has no variants, got class {inner[0]}")
+        missing = [n for n in Pair._fields if n not in functions]
+        if missing:
+            raise TypeError(f"{space.__name__}: a pair program needs a function {missing[0]}")
+        return register(RowLoss(name, inputs, "none", False, Pair(**functions), domains, {}, doc, module, qualname))
+
+    return make
+
+
+def _name_and_place(space: Any) -> tuple[str, str | None, str, str]:
+    """The name, docstring, module and qualified name of a class of functions."""
+    if not isinstance(space, type):
+        raise TypeError(f"a loss of rows is made of a class of functions, got a {type(space).__name__} ({space!r})")
+    if not space.__name__.isprintable():
+        raise TypeError(f"a loss of rows is made of a class with a printable name, got {space.__name__!r}")
+    return space.__name__, space.__doc__, space.__module__, space.__qualname__
+
+
+def _functions_in(space: type, kind: str, known: tuple[str, ...]) -> dict[str, Any]:
+    """The functions of a class; raise for one that a `kind` program does not have."""
+    # getattr takes the function out of a static method, which linters ask for.
+    own = {n: getattr(space, n) for n, f in vars(space).items() if not n.startswith("__") and not isinstance(f, type)}
+    unknown = sorted(set(own) - set(known))
+    if unknown:
+        raise TypeError(f"{space.__name__}: a {kind} program has {', '.join(known)}, and no {unknown[0]}")
+    for n, f in own.items():
+        check_plain(f, f"{space.__name__}: {n} must be")
+    return own
+
+
+def _row_functions(space: type, base: Mapping[str, Any]) -> Functions:
+    """The row program of a class; functions that it lacks are those of `base`."""
+    own = _functions_in(space, "row", Functions._fields)
+    missing = [n for n in ("fold", "finish", "grad") if n not in own and n not in base]
+    if missing:
+        raise TypeError(f"{space.__name__}: a row program needs a function {missing[0]}")
+    return Functions(**{**base, **own})
+
+
+def _variants(
+    space: type, at: Mapping[str, Mapping[float, RowLoss | type]]
+) -> dict[tuple[str, float | None], Functions | Pair]:
+    """The row programs of variants, by parameter and value: None where any value selects the variant."""
+    base = _row_functions(space, {})._asdict()
+    inner = {n: c for n, c in vars(space).items() if isinstance(c, type) and not n.startswith("__")}
+    found: dict[tuple[str, float | None], Functions | Pair] = {}
+    found |= {(n, None): _row_functions(c, base) for n, c in inner.items()}
+    for n, others in at.items():
+        for value, other in others.items():
+            found[n, value] = _row_functions(other, {}) if isinstance(other, type) else other.functions
+    return found
