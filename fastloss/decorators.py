@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .define.domain import Declared
-    from .define.respect import Rule
+    from .define.with_respect_to import Rule
 
 L = TypeVar("L", bound=Parametrised)
 
@@ -62,8 +62,8 @@ def pointwise(
     `constant` is a function of the same arguments that returns it, NaN where it is not known, and ``full=False`` the
     parameter (a `fastloss.SWITCH`) with which callers ask for it. `others` gives derivatives by inputs that the
     function does not differentiate, for ``with_respect_to``: ``others={"target": rule}``, where
-    ``rule(d1, d2, *arguments)`` returns the two of them, given the function's own; `fastloss.define.respect.mirrored`
-    is the rule of a function of ``pred - target``.
+    ``rule(d1, d2, *arguments)`` returns the two of them, given the function's own. The rule of a function of
+    ``pred - target`` is `fastloss.define.with_respect_to.mirrored`.
 
     >>> import fastloss as fl
     >>> @fl.pointwise(scale=fl.POSITIVE)

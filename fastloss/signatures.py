@@ -13,7 +13,7 @@ from textwrap import TextWrapper
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from .define.keywords import LABELS, MEANINGS, OF_ELEMENTS, taken
+from .define.keywords import ELEMENT_MEANINGS, LABELS, MEANINGS, taken
 from .define.parameters import Parametrised
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Presented(Parametrised):
             return origin.with_respect_to(*names)
         twin = self.bind()
         twin.__dict__["_origin"] = self
-        twin._turn_to(names)
+        twin._differentiate(names)
         return twin
 
     def __reduce__(self) -> Any:
@@ -200,5 +200,5 @@ def _default(value: Any) -> str:
 
 @cache
 def _meanings(one: str) -> dict[str, str]:
-    known = {**MEANINGS, **(OF_ELEMENTS if one == "element" else {})}
+    known = {**MEANINGS, **(ELEMENT_MEANINGS if one == "element" else {})}
     return {name: f"{name} : {meaning.format(one=one)}" for name, meaning in known.items()}

@@ -51,27 +51,27 @@ class Domain:
         self.endless = endless
         """Whether a parameter may be infinite."""
         self.gap = gap
-        """What lies between these two numbers is left out; for parameters."""
+        """Two numbers with no member between them; only a parameter's domain may have a gap."""
         self.kind = kind
-        """What a parameter's value is kept as: `float`, or `bool` for a switch."""
+        """The type of a parameter's value: `float`, or `bool` for a switch."""
         self.under = under
-        """Whether derivatives have a parameter under a fraction stroke: one too small for their type is raised."""
+        """Whether derivatives are divided by the parameter: a value too small for their type is raised."""
 
     @property
     def is_real_line(self) -> bool:
-        """Whether there is nothing to check."""
+        """Whether every number is a member: there is nothing to check."""
         return self.low == -inf and self.high == inf and not self.ends_only
 
     @property
     def test(self) -> str:
-        """Which comparison a kernel needs: "none", "interval" or "ends"."""
+        """The comparison with which a kernel checks an input: "none", "interval" or "ends"."""
         if self.gap:
             raise TypeError(f"{self.name}: the domain of an input has no gap")
         return "ends" if self.ends_only else "none" if self.is_real_line else "interval"
 
     @property
     def inner_point(self) -> float:
-        """Some member that is no end of an interval."""
+        """A member at which definitions can be tried: inside an interval, or the upper of two end points."""
         if self.ends_only:
             return self.high
         low = self.low if self.low > -inf else min(self.high, 2.0) - 4.0
@@ -106,7 +106,7 @@ class Domain:
         return float(low), float(high)
 
     def violations(self, x: NDArray[Any]) -> NDArray[np.bool_]:
-        """Where `x` lies outside, element by element."""
+        """For each element of `x`, whether it lies outside the domain."""
         if self.ends_only:
             return np.asarray((x != self.low) & (x != self.high) & (x == x))
         low = x <= self.low if self.low_open else x < self.low
@@ -150,7 +150,7 @@ REAL = Domain("REAL")
 POSITIVE = Domain("POSITIVE", 0.0, low_open=True)
 POSITIVE_OR_INF = Domain("POSITIVE_OR_INF", 0.0, low_open=True, endless=True)
 DIVISOR = Domain("DIVISOR", 0.0, low_open=True, under=True)
-"""A bound from below of what a derivative is divided by."""
+"""Of a parameter by which derivatives are divided."""
 NON_NEGATIVE = Domain("NON_NEGATIVE", 0.0)
 ABOVE_MINUS_ONE = Domain("ABOVE_MINUS_ONE", -1.0, low_open=True)
 UNIT = Domain("UNIT", 0.0, 1.0)
@@ -161,14 +161,14 @@ SWITCH = Domain("SWITCH", 0.0, 1.0, ends_only=True, kind=bool)
 """A parameter that is on or off; a definition sees 1.0 or 0.0."""
 
 Declared = Domain | Callable[..., Domain]
-"""What a decorator says of an input: its domain, or a function of parameters, by their names, that returns it."""
+"""An input's domain as the decorator declares it, or a function of parameters, by their names, that returns it."""
 
 
-def names_of(declared: Domain | Callable[..., Any]) -> tuple[str, ...]:
-    """The parameters that it depends on."""
+def parameters_of(declared: Domain | Callable[..., Any]) -> tuple[str, ...]:
+    """The names of the parameters that a domain, or a function of parameters, depends on."""
     return () if isinstance(declared, Domain) else declared.__code__.co_varnames[: declared.__code__.co_argcount]
 
 
-def settled(declared: Declared, values: Mapping[str, Any]) -> Domain:
-    """The domain for parameters of these values."""
-    return declared if isinstance(declared, Domain) else declared(**{n: values[n] for n in names_of(declared)})
+def domain_for(declared: Declared, values: Mapping[str, Any]) -> Domain:
+    """The domain of an input where the parameters have these values."""
+    return declared if isinstance(declared, Domain) else declared(**{n: values[n] for n in parameters_of(declared)})

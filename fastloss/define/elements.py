@@ -1,4 +1,4 @@
-"""What a loss of elements is: a function of one element, a jet, and the functions that may stand in its place."""
+"""A loss of elements, apart from arrays: a jet (a function of one element), and the functions that may replace it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .domain import Declared, names_of
-from .frozen import kept, of_users, told, written
+from .constant import check_constant, refuse_unknown_constant, with_constant
+from .domain import Declared, parameters_of
+from .frozen import domains_key, freeze, frozen_domains, user_defined
 from .parameters import Parametrised
-from .respect import check_names as check_names_of_inputs
-from .respect import check_rules, composed, try_rules
 from .rules import ELEMENTARY, check_function, check_plain, check_signature, order_of
-from .whole import check_constant, refuse_unknown, whole
+from .with_respect_to import check_differentiable, check_rules, try_rules, with_rule
 from .wording import listed
 
 __all__ = ["ELEMENTARY", "Definition"]
@@ -20,14 +19,14 @@ __all__ = ["ELEMENTARY", "Definition"]
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .respect import Rule
+    from .with_respect_to import Rule
 
 
 class Definition(Parametrised):
     """A jet (value, first and second derivative of one element) and all that the kernels and the checks ask of it.
 
-    For some values of the parameters there may be a better function of the same arguments: `instead` is a function of
-    parameters, by their names, that returns it, or None. `constant` is what the value lacks unless `full` is on.
+    `instead` is a function of parameters, by their names, that returns a better jet for their values, or None.
+    `constant` is a function of the jet's arguments that returns the terms which the value lacks unless `full` is on.
     `others` are rules for inputs that the jet does not differentiate.
     """
 
@@ -52,16 +51,16 @@ class Definition(Parametrised):
         check_signature(jet, names, split, (*domains, *(wrt or ())))
         self.others = dict(others or {})
         check_rules(jet, self.others, names[:split], wrt or names[:1])
-        if of_users(jet.__module__):
+        if user_defined(jet.__module__):
             options = {"wrt": wrt, "rooted": rooted, "name": name, "doc": doc}
-            domains = kept(domains, jet.__name__)
-            rest = (*options.values(), told(domains), *self.others)
+            domains = frozen_domains(domains, jet.__name__)
+            rest = (*options.values(), domains_key(domains), *self.others)
             functions = [f for f in (jet, constant, *self.others.values()) if f is not None]
-            self.written = written(functions, jet.__name__, jet.__module__, jet.__qualname__, rest, instead)
-            copies, instead = dict(zip(functions, self.written.functions, strict=True)), self.written.beside
+            self.frozen = freeze(functions, jet.__name__, jet.__module__, jet.__qualname__, rest, instead)
+            copies, instead = dict(zip(functions, self.frozen.functions, strict=True)), self.frozen.instead
             jet, constant = copies[jet], constant and copies[constant]
             self.others = {n: copies[f] for n, f in self.others.items()}
-            self.written.remake(
+            self.frozen.remember_recipe(
                 type(self).__mro__[1], jet, **options, domains=domains, instead=instead, constant=constant,
                 others=self.others,
             )  # fmt: skip
@@ -81,56 +80,56 @@ class Definition(Parametrised):
         self.untested = ("none",) * split
         # Others' may be too large for plain Python, which raises where a kernel returns infinity.
         self._tried = [d.inner_point for d in self.domains], self._values
-        if self.written is not None:  # tests try ours
+        if self.frozen is not None:  # the library's own are tried by tests
             order = self.order
             try_rules(jet, self.others, [*self._tried[0], *self._tried[1]])
             if constant is not None:
                 check_function(constant, jet.__name__)
                 check_constant(jet, constant, order)
-        # As a function has them, so that help(), doctest and pickle find the definition.
+        # help(), doctest and pickle find the definition by these, as they find a function.
         self.__doc__ = doc or jet.__doc__
         self.__module__ = jet.__module__
 
     @cached_property
     def order(self) -> int:
-        """How many derivatives the function returns, seen at its own parameters."""
+        """The number of derivatives that the jet returns, at its own parameters: 1 or 2."""
         return order_of(self._jet, *self._tried, self._gradients)
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _refresh(self) -> None:
+        super()._refresh()
         self.jet = self._jet
         if self._instead is not None:
-            self.jet = self._instead(*[self.values[n] for n in names_of(self._instead)]) or self._jet
-        parts = [self.jet]
+            self.jet = self._instead(*[self.values[n] for n in parameters_of(self._instead)]) or self._jet
+        jets = [self.jet]
         if self._constant is not None and self.values.get("full"):
-            refuse_unknown(self.name, self._constant, [d.inner_point for d in self.domains], self.values)
-            self.jet = whole(self.jet, self._constant)
-            parts.append(self.jet)
+            refuse_unknown_constant(self.name, self._constant, [d.inner_point for d in self.domains], self.values)
+            self.jet = with_constant(self.jet, self._constant)
+            jets.append(self.jet)
         if self.by:
             other = next(n for n in self.by if n in self.others)
-            form = 1 if len(self.by) == 1 else (0, 1) if other == self.by[1] else (1, 0)
-            self.jet = composed(self.jet, self.others[other], form)
-            parts.append(self.jet)
-        if self.written is not None:
-            self.written.made.update(parts)  # kernels are made of these, too
+            derivatives = tuple("rule" if n == other else "jet" for n in self.by)
+            self.jet = with_rule(self.jet, self.others[other], derivatives)
+            jets.append(self.jet)
+        if self.frozen is not None:
+            self.frozen.kernel_functions.update(jets)  # to be released with it
 
-    def _turn_to(self, names: tuple[str, ...]) -> None:
-        """Have the derivatives be with respect to these inputs: the definition's, or one with a rule, or both."""
+    def _differentiate(self, names: tuple[str, ...]) -> None:
+        """Differentiate these inputs: those that the jet does, or one with a rule, or both."""
         own = tuple(self.inputs[k] for k in self.wrt)
         if names != own:
-            check_names_of_inputs(self.name, names, (*own, *self.others), 2 if self.others else len(own))
+            check_differentiable(self.name, names, (*own, *self.others), 2 if self.others else len(own))
             if not {*names} & {*self.others}:
                 raise ValueError(f"{self.name}: its derivatives are with respect to {listed(own)} together")
             self.by, self.wrt = names, tuple(self.inputs.index(n) for n in names)
-            self._forget()
+            self._refresh()
 
     @property
     def labelled(self) -> int | None:
-        """Which of the inputs holds labels, or probabilities of them, by their domain; None for a loss of no labels."""
+        """The index of the input that holds labels or probabilities of them (its domain is bounded); None without."""
         ends = (d.low > -math.inf and d.high < math.inf for d in self.domains[1:])
         return next((k for k, bounded in enumerate(ends, 1) if bounded), None)
 
     @property
     def identity(self) -> Any:
-        """Its function."""
+        """The jet, before parameters choose another."""
         return self._jet

@@ -1,7 +1,11 @@
-"""A definition as it was written: copies of its functions that nothing changes any more, and a hash of their content.
+"""Copies of a user's functions that nothing changes any more, a hash of their content, and how losses are pickled.
 
 A loss is one function: whatever it refers to is read once, where it is decorated. Else a constant that changes would be
 taken up by the verbs and the types that are called later, and not by those that were called before.
+
+`freeze` makes the copies. Two definitions with the same text share one `Frozen`, and with it their kernels: a cell of a
+notebook that is run again compiles nothing. When the last loss of a `Frozen` is gone, the functions of `on_release`
+empty the caches that hold its kernels. This library's own definitions are neither copied nor released.
 """
 
 from __future__ import annotations
@@ -17,147 +21,155 @@ from importlib import import_module
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
-gone: list[Callable[[set[Any]], object]] = []
-"""Called with the functions of a definition of which there is no loss left."""
+on_release: list[Callable[[set[Any]], object]] = []
+"""Functions that are called with a definition's functions when its last loss is gone."""
 
 
-class Written:
-    """The functions of a user's loss. Two that say the same, word for word, are one."""
+class Frozen:
+    """The copied functions of a user's loss, shared by all losses with the same text."""
 
-    def __init__(self, functions: tuple[FunctionType, ...], beside: FunctionType | None) -> None:
+    def __init__(self, functions: tuple[FunctionType, ...], instead: FunctionType | None) -> None:
         self.functions = functions
-        self.beside = beside
-        self.made: set[Any] = {*functions}
-        """What kernels may be made of: the functions, and those that are composed of them."""
-        weakref.finalize(self, _let_go, self.made).atexit = False
+        self.instead = instead
+        """The copy of the function that chooses another jet for some values of parameters."""
+        self.kernel_functions: set[Any] = {*functions}
+        """The functions that kernels are made of: the copies, and what is composed of them."""
+        weakref.finalize(self, _release, self.kernel_functions).atexit = False
 
-    def remake(self, kind: type, *given: Any, **options: Any) -> None:
-        """Remember what the loss is made by."""
-        self.functions[0].__dict__[_RECIPE] = kind, given, options
-
-
-def of_users(module: str) -> bool:
-    """Whether it is none of this library, whose own definitions nobody changes."""
-    return not str(module).startswith(_OURS)
+    def remember_recipe(self, kind: type, *arguments: Any, **options: Any) -> None:
+        """Keep the constructor and its arguments, with which `restore_user_loss` makes the loss again."""
+        self.functions[0].__dict__[_RECIPE] = kind, arguments, options
 
 
-_OURS = f"{__package__.partition('.')[0]}."
+def user_defined(module: str) -> bool:
+    """Whether a module does not belong to this library."""
+    return not str(module).startswith(_LIBRARY)
 
 
-_written: weakref.WeakValueDictionary[str, Written] = weakref.WeakValueDictionary()
+_LIBRARY = f"{__package__.partition('.')[0]}."
 
 
-def _let_go(functions: set[Any]) -> None:
-    for forget in gone:
+_frozen: weakref.WeakValueDictionary[str, Frozen] = weakref.WeakValueDictionary()
+
+
+def _release(functions: set[Any]) -> None:
+    for forget in on_release:
         forget(functions)
 
 
-def written(functions: Iterable[Any], loss: str, module: str, place: str, rest: object, beside: Any = None) -> Written:
-    """Copies of the `functions` of a loss that is called `place` in its module, and of one that chooses among others.
+def freeze(
+    functions: Iterable[Any], loss: str, module: str, qualname: str, rest: object, instead: Any = None
+) -> Frozen:
+    """Copy the `functions` of a loss and, as `instead`, the function that chooses another jet; or find the same copies.
 
-    `rest` is what else makes one definition differ from another. The first copy is the `anchor` of the loss.
+    `rest` is what else tells two definitions apart. The first copy is the anchor: pickles refer to it for the loss.
     """
-    *copies, other = _copies([*functions, beside], loss)
-    place = f"{place.removesuffix(_ANCHOR)}{_ANCHOR}"
-    key = repr((module, place, rest, [(f.__name__, f.__doc__, content(f)) for f in copies], other and _glance(other)))
-    found = _written.get(key)
+    *copies, chooser = _copies([*functions, instead], loss)
+    qualname = f"{qualname.removesuffix(_ANCHOR)}{_ANCHOR}"
+    contents = [(f.__name__, f.__doc__, content(f)) for f in copies]
+    key = repr((module, qualname, rest, contents, chooser and _function_key(chooser)))
+    found = _frozen.get(key)
     if found is None:
-        copies[0].__module__, copies[0].__qualname__ = module, place
-        found = _written[key] = Written(tuple(copies), other)
+        copies[0].__module__, copies[0].__qualname__ = module, qualname
+        found = _frozen[key] = Frozen(tuple(copies), chooser)
     if found not in _recent:
         _recent.append(found)
     return found
 
 
-_recent: deque[Written] = deque(maxlen=32)
-"""Not let go of yet: a function that defines its loss anew at each call, or a worker to whom it is sent with each task,
-finds its kernels."""
+_recent: deque[Frozen] = deque(maxlen=32)
+"""Keeps the latest alive: a function that defines its loss anew at each call, or a worker to whom a loss is sent with
+each task, finds its kernels."""
 
 
 _ANCHOR, _RECIPE = ".anchor", "recipe"
-"""Where pickles find a function that stands for a loss. Who sends functions by value sends all of the loss with it."""
+"""The end of an anchor's qualified name, and its attribute that holds how to make the loss. Picklers that send
+functions by value send the recipe with the anchor."""
 
 
-def _glance(fn: FunctionType) -> list[Any]:
-    """What tells apart functions that no kernel is made of: they may refer to anything."""
+def _function_key(fn: FunctionType) -> list[Any]:
+    """What tells apart functions that no kernel is made of, and that may therefore refer to anything."""
     values = [fn.__globals__.get(name) for name in sorted(globals_of(fn.__code__))]
     values += [cell.cell_contents for cell in fn.__closure__ or ()]
-    return [_said(fn.__code__), fn.__defaults__, *map(_seen, values)]
+    return [_code_key(fn.__code__), fn.__defaults__, *map(_value_key, values)]
 
 
-def _seen(value: Any) -> Any:
-    """A value, or what it consists of where two may look alike."""
+def _value_key(value: Any) -> Any:
+    """A function's content, the attributes of an object with slots (two may print alike), or the value itself."""
     slots = getattr(value, "__slots__", ())
     return content(value) if isinstance(value, FunctionType) else [getattr(value, n) for n in slots] or value
 
 
-def _said(code: CodeType) -> tuple[Any, ...]:
-    """What a function does, without where it lies."""
-    constants = [_said(c) if isinstance(c, CodeType) else c for c in code.co_consts]
+def _code_key(code: CodeType) -> tuple[Any, ...]:
+    """A code object without its file and its line numbers."""
+    constants = [_code_key(c) if isinstance(c, CodeType) else c for c in code.co_consts]
     return code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants
 
 
-def until_gone(function: Any) -> Any:
-    """Remember what a function of a definition's function makes, until there is no loss of that left."""
-    made: dict[tuple[Any, ...], Any] = {}
+def cached_until_release(function: Any) -> Any:
+    """Cache a function whose first argument is a definition's function, until the definition's last loss is gone."""
+    results: dict[tuple[Any, ...], Any] = {}
 
-    def found(*key: Any) -> Any:
+    def cached(*key: Any) -> Any:
         try:
-            return made[key]
+            return results[key]
         except KeyError:
-            result = made[key] = function(*key)
+            result = results[key] = function(*key)
             return result
 
     def forget(functions: Any) -> None:
-        for key in [key for key in list(made) if key[0] in functions]:
-            made.pop(key, None)
+        for key in [key for key in list(results) if key[0] in functions]:
+            results.pop(key, None)
 
-    gone.append(forget)
-    return found
+    on_release.append(forget)
+    return cached
 
 
-def named(module: str, name: str, values: Mapping[str, Any]) -> Any:
+def restore_library_loss(module: str, name: str, values: Mapping[str, Any]) -> Any:
     """A loss of this library, out of a pickle."""
     loss = getattr(import_module(module), name)
     return loss.bind(**values) if values != loss.values else loss
 
 
-def remade(anchor: Any, values: Mapping[str, Any]) -> Any:
-    """A user's loss, out of a pickle: of its anchor, which knows what it was made of."""
-    kind, given, options = vars(anchor)[_RECIPE]
-    loss = kind(*given, **options)
+def restore_user_loss(anchor: Any, values: Mapping[str, Any]) -> Any:
+    """A user's loss, out of a pickle: made again from its anchor's recipe."""
+    kind, arguments, options = vars(anchor)[_RECIPE]
+    loss = kind(*arguments, **options)
     return loss.bind(**values) if values != loss.values else loss
 
 
-def told(domains: Mapping[str, Any]) -> list[Any]:
-    """What makes domains differ."""
-    return [(n, _glance(d) if callable(d) else _seen(d)) for n, d in sorted(domains.items())]
+def domains_key(domains: Mapping[str, Any]) -> list[Any]:
+    """What tells two definitions' domains apart."""
+    return [(n, _function_key(d) if callable(d) else _value_key(d)) for n, d in sorted(domains.items())]
 
 
-def kept(domains: Mapping[str, Any], loss: str) -> dict[str, Any]:
-    """Domains, those that are functions of parameters as copies that nothing changes any more."""
+def frozen_domains(domains: Mapping[str, Any], loss: str) -> dict[str, Any]:
+    """The domains, those that are functions of parameters replaced by copies."""
     return {n: _copies([d], loss)[0] if isinstance(d, FunctionType) else d for n, d in domains.items()}
 
 
 def _copies(functions: Iterable[Any], loss: str) -> tuple[Any, ...]:
+    """Copies of functions, and of the user's functions that they refer to, with their globals as they are now."""
     done: dict[FunctionType, FunctionType] = {}
 
-    def keep(value: Any) -> Any:
+    def freeze_value(value: Any) -> Any:
         if isinstance(value, FunctionType):
-            return copy(value) if of_users(value.__module__) else value
-        return tuple([keep(v) for v in value]) if type(value) is tuple else value
+            return copy(value) if user_defined(value.__module__) else value
+        return tuple([freeze_value(v) for v in value]) if type(value) is tuple else value
 
     def copy(fn: FunctionType) -> FunctionType:
         if fn not in done:
             if not fn.__name__.isprintable():
                 raise TypeError(f"{loss!r} has a function whose name is {fn.__name__!r}; it must be printable")
             scope = {"__name__": fn.__module__, "__builtins__": builtins}
-            cells = None if fn.__closure__ is None else tuple([CellType(keep(c.cell_contents)) for c in fn.__closure__])
-            new = done[fn] = FunctionType(fn.__code__, scope, fn.__name__, keep(fn.__defaults__), cells)
+            cells = fn.__closure__
+            if cells is not None:
+                cells = tuple([CellType(freeze_value(cell.cell_contents)) for cell in cells])
+            new = done[fn] = FunctionType(fn.__code__, scope, fn.__name__, freeze_value(fn.__defaults__), cells)
             new.__module__, new.__qualname__, new.__doc__ = fn.__module__, fn.__qualname__, fn.__doc__
             for name in sorted(globals_of(fn.__code__)):
                 if name in fn.__globals__:
-                    scope[name] = keep(fn.__globals__[name])
+                    scope[name] = freeze_value(fn.__globals__[name])
                 elif not hasattr(builtins, name):
                     raise TypeError(
                         f"{loss} refers to {name}, which is not defined yet: what a loss refers to is read once, "
@@ -171,18 +183,18 @@ def _copies(functions: Iterable[Any], loss: str) -> tuple[Any, ...]:
 def content(function: Any) -> str:
     """A hash of what a definition computes: its bytecode, its constants and everything that it refers to.
 
-    What cannot be hashed cannot be referred to: only numbers, tuples of them, `math` and plain functions.
+    Raise for a value that is no number, tuple of numbers, plain function or `math`: no hash would notice its changes.
     """
-    seen: dict[FunctionType, str] = {}
+    described: dict[FunctionType, str] = {}
 
     def describe(value: Any) -> str:
         if isinstance(value, FunctionType):
-            if value not in seen:
-                seen[value] = value.__name__  # while it is being described, for one that calls itself
+            if value not in described:
+                described[value] = value.__name__  # while it is being described, for one that calls itself
                 cells = [describe(cell.cell_contents) for cell in value.__closure__ or ()]
                 defaults = [describe(v) for v in value.__defaults__ or ()]
-                seen[value] = digest(of_code(value.__code__, value), cells, defaults)
-            return seen[value]
+                described[value] = digest(of_code(value.__code__, value), cells, defaults)
+            return described[value]
         if isinstance(value, tuple):
             return repr([describe(v) for v in value])
         if value is None or isinstance(value, (bool, int, float)):
@@ -203,7 +215,7 @@ def content(function: Any) -> str:
         return repr((code.co_code, code.co_names, code.co_varnames, constants, free))
 
     def digest(*parts: Any) -> str:
-        import hashlib  # as much again
+        import hashlib  # another 5 ms
 
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 

@@ -1,6 +1,6 @@
-"""What a message adds for somebody who came from another library: the argument that was meant, and what to pass.
+"""Hints at the end of errors, for users of other libraries: the argument that was meant, the value to pass.
 
-Imported where an error is about to be raised, and nowhere else.
+Only code that is about to raise imports this module.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MEANT = {
     "softcap": "logit_softcapping",
     "z_loss": "z_loss_weight",
 }
-"""Arguments of ours, and what they are called elsewhere."""
+"""Arguments of fastloss, and what other libraries call them."""
 
 LOGITS = {
     "binary_cross_entropy": "binary_cross_entropy_with_logits takes logits",
@@ -53,7 +53,7 @@ LOGITS = {
     "gamma_identity": "gamma takes the logarithm of the mean",
     "tweedie_identity": "tweedie takes the logarithm of the mean",
 }
-"""Losses of probabilities and means, and those for what else a model may put out."""
+"""Losses of probabilities and means, and what to use for a model that gives logits or logarithms."""
 
 INSTEAD = {
     "from_logits": "there is a loss of logits and one of probabilities: {other} is the other one",
@@ -63,25 +63,26 @@ INSTEAD = {
     "num_classes": "the axis of the classes says how many there are",
     "squared": "root_mean_squared_error is the root of squared_error",
 }
+"""Arguments of other libraries that have no counterpart, and what to do instead."""
 
 
 def arguments(loss: Any) -> str:
-    """All that a loss takes, once."""
+    """The names of all inputs, parameters and keywords of a loss."""
     inputs, keywords = loss.shown or (loss.inputs, taken(loss))
     return ", ".join([*inputs, *loss.parameters, *keywords])
 
 
-def unknown_argument(loss: Any, given: str, there: int | None = None) -> TypeError:
-    """The error for an argument that the loss does not have: all that there is, and what was meant.
+def unknown_argument(loss: Any, given: str, positional: int | None = None) -> TypeError:
+    """The error for an argument that the loss does not have: the arguments that it has, and what was meant.
 
-    `there` is how many inputs it has been given by their places: all of them, unless told.
+    `positional` is the number of inputs that were given by position; by default all of them.
     """
-    meant = _meant(loss, given, len(loss.inputs) if there is None else there)
+    meant = _meant(loss, given, len(loss.inputs) if positional is None else positional)
     return TypeError(f"{loss.name}: {given!r} is no argument, expected {arguments(loss)}{meant}")
 
 
 def missing(loss: Any, name: str, given: Iterable[str]) -> TypeError:
-    """The error for an input that was not passed, or was passed by a name that is not its own."""
+    """The error for an input that was not passed, or was passed by another name."""
     for n in given:
         if n not in loss.parameters and n not in loss.inputs:
             return unknown_argument(loss, n, loss.inputs.index(name))
@@ -89,7 +90,7 @@ def missing(loss: Any, name: str, given: Iterable[str]) -> TypeError:
 
 
 def too_many(loss: Any, inputs: tuple[Any, ...]) -> TypeError:
-    """The error for more inputs than there are."""
+    """The error for too many positional arguments."""
     extra = inputs[len(loss.inputs)]
     example = "weight=..."
     if isinstance(extra, str):
@@ -100,14 +101,14 @@ def too_many(loss: Any, inputs: tuple[Any, ...]) -> TypeError:
                      f"everything else is passed by name, such as {example}")  # fmt: skip
 
 
-def _meant(loss: Any, given: str, there: int) -> str:
+def _meant(loss: Any, given: str, positional: int) -> str:
     inputs, keywords = loss.shown or (loss.inputs, taken(loss))
     own = (*inputs, *loss.parameters, *keywords)
     if given in keywords:
         return f"; bind takes parameters, {given} is passed to the verbs"
     for k, name in enumerate(inputs):
         if given == name or given in MEANT.get(name, "").split():
-            return f"; {name} is given, too" if k < there else f"; use {name}"
+            return f"; {name} is given, too" if k < positional else f"; use {name}"
     for name, others in MEANT.items():
         if name in own and given in others.split():
             return f"; use {name}"
@@ -127,7 +128,7 @@ def _meant(loss: Any, given: str, there: int) -> str:
 
 
 def outside(loss: Any, name: str, got: Any) -> str:
-    """What to add where an input holds a value outside its domain: the loss, or the switch, that takes it."""
+    """The hint where an input holds a value outside its domain: the loss, or the switch, that takes it."""
     place, value = loss.inputs.index(name), float(got)
     domain = loss.domains[place]
     if place == 0:
@@ -146,7 +147,7 @@ def outside(loss: Any, name: str, got: Any) -> str:
 
 
 def no_class(loss: Any, label: Any, classes: int) -> str:
-    """What to add where a label is no class."""
+    """The hint where a label is no class."""
     if label < 0:
         return f"; rows of this label are absent with ignore_index={label}"
     return f"; labels count from 0: pass {loss.inputs[-1]} - 1" if label == classes else ""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    pass
+from typing import Any, Literal, NamedTuple
 
 VALUE, GRAD, HESS = 1, 2, 4
-"""What a verb wants: a sum of these."""
+"""What a verb gives: a sum of these."""
 
 KEYWORDS = ("weight", "ignore_index", "axis", "reduction", "normalizer", "empty", "out", "backend", "check")
 ROW_KEYWORDS = (*KEYWORDS, "class_weight", "label_smoothing", "return_stats")
@@ -26,10 +23,10 @@ MEANINGS = {
     "backend": '"serial", "parallel" or "cuda" forces one way of running; by default arrays decide',
     "check": "False evaluates the formula outside the domains too; True looks at once, also on a GPU",
 }
-"""What each keyword means, in a line."""
+"""The meaning of each keyword, in a line."""
 
-OF_ELEMENTS = {"axis": "the axes that are reduced: the value has a number for each sample; by default all of them"}
-"""The same, where it is another thing for losses of elements."""
+ELEMENT_MEANINGS = {"axis": "the axes that are reduced: the value has a number for each sample; by default all of them"}
+"""Meanings that differ for losses of elements."""
 
 LABELS = ("labels", "both")
 """The kinds of a row loss's target that may be labels."""
@@ -71,14 +68,14 @@ class Options(NamedTuple):
 
 
 def taken(loss: Any) -> dict[str, Any]:
-    """The keywords that do something for this loss, and their defaults."""
+    """The keywords that have an effect on a loss, and their defaults."""
     found: dict[str, Any] = dict(loss.shared.__call__.__kwdefaults__ or {})
     if hasattr(loss, "target"):
-        for name, does in (
+        for name, used in (
             ("class_weight", loss.classed), ("ignore_index", loss.target in LABELS),
             ("label_smoothing", loss.smooth), ("return_stats", loss.functions.stats is not None and not loss.by),
         ):  # fmt: skip
-            if not does:
+            if not used:
                 found.pop(name, None)
     else:
         if loss.labelled is None:

@@ -1,4 +1,4 @@
-"""What losses of every kind are: a name, inputs with domains, and parameters with values; `bind`, and equality."""
+"""What every loss is: a name, inputs with domains, and parameters with values; `bind`, equality and pickling."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .domain import REAL, Declared, Domain, names_of, settled
-from .frozen import Written, named, remade
+from .domain import REAL, Declared, Domain, domain_for, parameters_of
+from .frozen import Frozen, restore_library_loss, restore_user_loss
 from .wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-LEAST = {"e": 1.0 / 65504.0}
-"""The least numbers with a reciprocal, of types that arithmetic of a wider one is stored in."""
+SMALLEST_INVERTIBLE = {"e": 1.0 / 65504.0}
+"""The smallest number with a finite reciprocal, of each type that results of float32 arithmetic are stored in."""
 
 
 class Parametrised:
-    """A name, inputs with domains, and parameters in force; other values of them make a twin."""
+    """A name, inputs with domains, and parameters with their current values; `bind` gives a twin with other values."""
 
     by: tuple[str, ...] = ()
-    """The inputs that the derivatives are with respect to; none where they are those of the definition."""
+    """The inputs that `with_respect_to` has named; empty where the definition's own are differentiated."""
 
     shown: tuple[tuple[str, ...], Mapping[str, Any]] | None = None
-    """Inputs and keywords of the function that passes its parameters on to this one, for errors; None for its own."""
+    """The inputs and keywords that errors list, where they are a function's that passes parameters on to this loss."""
 
-    written: Written | None = None
-    """What a user's loss was made of."""
+    frozen: Frozen | None = None
+    """The copied functions of a user's loss; None for a loss of this library."""
 
     def __init__(
         self,
@@ -42,27 +42,27 @@ class Parametrised:
         self.name = name
         self.inputs = inputs
         self.declared = tuple(domains.get(n, REAL) for n in inputs)
-        self.parameters = {n: _own(name, n, domains.get(n, REAL)) for n in parameters}
-        strange = sorted({n for d in self.declared for n in names_of(d)} - {*parameters})
+        self.parameters = {n: _parameter_domain(name, n, domains.get(n, REAL)) for n in parameters}
+        strange = sorted({n for d in self.declared for n in parameters_of(d)} - {*parameters})
         if strange:
             raise TypeError(f"{name}: a domain depends on {', '.join(strange)}, which is no parameter")
         self.optional = frozenset(n for n, value in defaults.items() if value is None)
         self._values = self._checked(defaults)
-        self._forget()
+        self._refresh()
 
-    def _forget(self) -> None:
-        """Start without what earlier calls prepared."""
+    def _refresh(self) -> None:
+        """Derive what depends on the parameters' values, and forget what earlier calls prepared."""
         self._cast: dict[Any, tuple[Any, ...]] = {}
         self._twins: dict[Any, Self] = {}
         self.recipes: dict[Any, Any] = {}
         self._bounds: dict[Any, tuple[Any, ...]] = {}
         values = self.values
-        self.domains = tuple(settled(d, values) for d in self.declared)
+        self.domains = tuple(domain_for(d, values) for d in self.declared)
         self.tests = tuple(d.test for d in self.domains)
         self.checks = any(test != "none" for test in self.tests)
 
     def bounds(self, kind: Any) -> tuple[Any, ...]:
-        """The ends of each input's domain, as a kernel compares with them."""
+        """The ends of each input's domain, as numbers of the compute type that a kernel compares with."""
         if kind not in self._bounds:
             self._bounds[kind] = tuple(kind(end) for d in self.domains for end in d.bounds(kind))
         return self._bounds[kind]
@@ -76,16 +76,16 @@ class Parametrised:
         return _checked(self.name, self.parameters, given, self.optional)
 
     def bind(self, **parameters: Any) -> Self:
-        """The same with other default parameters."""
+        """A twin with other default parameters."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._values = self._checked({**self.values, **parameters})
-        twin._forget()
+        twin._refresh()
         return twin
 
     @property
     def values(self) -> dict[str, Any]:
-        """The parameters in force; None for one that is off."""
+        """The current values of the parameters; None for one that is off."""
         return dict(zip(self.parameters, self._values, strict=True))
 
     def having(self, parameters: Mapping[str, Any]) -> Self:
@@ -93,7 +93,7 @@ class Parametrised:
         key = tuple(parameters.items())
         try:
             return self._twins[key]
-        except (KeyError, TypeError):  # or something that cannot be looked up
+        except (KeyError, TypeError):  # a value that has no hash
             twin = Parametrised.bind(self, **parameters)
         if len(self._twins) >= 32:
             self._twins.clear()
@@ -101,16 +101,16 @@ class Parametrised:
         return twin
 
     def cast(self, kind: Any, stored: str = "") -> tuple[Any, ...]:
-        """The parameters as a kernel takes them: a tuple of numbers of the compute type, and None.
+        """The parameters as a kernel takes them: numbers of the compute type `kind`, and None for those that are off.
 
-        Derivatives are stored in the type of the character `stored`, and no divisor's reciprocal is infinite in it.
+        `stored` is the character of the derivatives' type: a divisor is raised until its reciprocal is finite there.
         """
         try:
             return self._cast[kind, stored]
         except KeyError:
             domains = self.parameters.items()
-            values = tuple(_as_kind(self.name, n, d, v, kind) for (n, d), v in zip(domains, self._values, strict=True))
-            least = kind(LEAST.get(stored, 0.0))
+            values = tuple(_cast_one(self.name, n, d, v, kind) for (n, d), v in zip(domains, self._values, strict=True))
+            least = kind(SMALLEST_INVERTIBLE.get(stored, 0.0))
             values = tuple(max(v, least) if d.under else v for (_, d), v in zip(domains, values, strict=True))
             self._cast[kind, stored] = values
             return values
@@ -125,23 +125,23 @@ class Parametrised:
         by = f".with_respect_to({', '.join(map(repr, self.by))})" if self.by else ""
         return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())}){by}"
 
-    def _turn_to(self, names: tuple[str, ...]) -> None:
-        """Have the derivatives be with respect to these inputs."""
+    def _differentiate(self, names: tuple[str, ...]) -> None:
+        """Differentiate these inputs instead of the definition's own."""
         raise NotImplementedError
 
     @property
     def anchor(self) -> Any:
         """The function that a user's loss is pickled as, by its name or by value as the pickler does with functions."""
-        return self.written.functions[0] if self.written else None
+        return self.frozen.functions[0] if self.frozen else None
 
     def __reduce__(self) -> Any:
-        if self.written is None:
-            return named, (self.__module__, self.name, self.values)
-        return remade, (self.anchor, self.values)
+        if self.frozen is None:
+            return restore_library_loss, (self.__module__, self.name, self.values)
+        return restore_user_loss, (self.anchor, self.values)
 
     @property
     def identity(self) -> Any:
-        """What makes two of one name and one set of parameters the same."""
+        """What must be equal, beside the name and the parameters, for two losses to be equal."""
         raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
@@ -158,13 +158,13 @@ class Parametrised:
         return hash((self.name, self.by, self._values))
 
 
-def _own(loss: str, parameter: str, declared: Declared) -> Domain:
+def _parameter_domain(loss: str, parameter: str, declared: Declared) -> Domain:
     if not isinstance(declared, Domain):
         raise TypeError(f"{loss}: the domain of {parameter} depends on parameters; only an input's may")
     return declared
 
 
-def _as_kind(loss: str, parameter: str, domain: Domain, value: Any, kind: Any) -> Any:
+def _cast_one(loss: str, parameter: str, domain: Domain, value: Any, kind: Any) -> Any:
     """The parameter in the compute type; a number too large for it is infinite there, where the domain is endless."""
     if value is None:
         return None

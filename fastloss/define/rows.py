@@ -1,4 +1,4 @@
-"""What a loss of a row of scores is, apart from arrays: sums over the row of functions of one element, or of a pair."""
+"""A loss of a row of scores, apart from arrays: sums over the row of functions of one element, or of a pair."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .frozen import Written, kept, of_users, told, written
+from .frozen import Frozen, domains_key, freeze, frozen_domains, user_defined
 from .keywords import ROW_KEYWORDS
 from .parameters import Parametrised
-from .respect import check_names as check_names_of_inputs
 from .rules import check_function, check_names
 from .sizes import Sizes, several, sizes_of
+from .with_respect_to import check_differentiable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 TARGETS = ("none", "labels", "dense", "both")
 
 DENSE = "dense"
-"""The variant for targets in which several classes may have a mass: dense ones, and smoothed labels."""
+"""The name of the variant for targets in which several classes may have a mass: dense ones, and smoothed labels."""
 
 
 class Functions(NamedTuple):
     """A row program. `x` are the scores of one element, `t` its target mass, `p` all parameters.
 
     ============================  ====================================================================================
-    ``peak(*x, *p)``              what the row's maximum ``m`` is taken of: a number or a tuple; ``peak(*x, t, *p)``
+    ``peak(*x, *p)``              a number, or a tuple, whose maximum over the row is ``m``; or ``peak(*x, t, *p)``
     ``fold(*x, t, *m, *p)``       terms that are summed over the row to ``s``; values that are kept for what follows
     ``settle(*m, *s, *p)``        numbers ``c`` of the row, for a second sum
-    ``probe(*kept, *c, *p)``      terms of sums ``s`` by which they are sought
-    ``again(*c, *s, *p)``         of these: other ``c``, with which they are taken anew as long as the first one rises
+    ``probe(*kept, *c, *p)``      terms of sums ``s`` by which the numbers ``c`` are sought
+    ``again(*c, *s, *p)``         the next ``c``, of these sums; repeated as long as its first number rises
     ``second(*kept, t, *c, *p)``  terms of that second sum ``s``, which join the first
     ``finish(*m, *s, *p)``        the row's loss; numbers ``c`` for its gradient
     ``grad(*kept, t, *c, *p)``    derivative with respect to the first score, or that and the second derivative
@@ -79,7 +79,7 @@ class Pair(NamedTuple):
 
     @property
     def stats(self) -> None:
-        """There are none."""
+        """A pair program has no statistics."""
 
     @property
     def first(self) -> Function:
@@ -107,7 +107,7 @@ class Program(Parametrised):
     rooted = False
 
     turned: Program | None = None
-    """What computes the derivatives with respect to the second input, which is its first, where those are wanted."""
+    """The same loss with its inputs exchanged, which differentiates the second; None unless `with_respect_to` asks."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Program(Parametrised):
         variants: Mapping[tuple[str, float | None], Functions | Pair],
         doc: str | None,
         module: str,
-        place: str = "",
+        qualname: str = "",
         classed: bool = False,
         exchanged: Program | bool | None = None,
     ) -> None:
@@ -144,13 +144,17 @@ class Program(Parametrised):
         if not alike:
             raise TypeError(f"{name}: exchanged must be a loss of rows of the same two inputs, exchanged, and the same "
                             f"parameters, got {exchanged!r}")  # fmt: skip
-        if of_users(module):
-            domains = kept(domains, name)
-            other = id(exchanged.written or exchanged) if isinstance(exchanged, Program) else exchanged
-            rest = (name, inputs, target, smooth, classed, told(domains), doc, other)
-            self.written, functions, variants = _kept(functions, variants, name, module, place or name, rest)
-            given = (name, inputs, target, smooth, functions, domains, variants, doc, module, place, classed, exchanged)
-            self.written.remake(type(self).__mro__[1], *given)
+        if user_defined(module):
+            domains = frozen_domains(domains, name)
+            other = id(exchanged.frozen or exchanged) if isinstance(exchanged, Program) else exchanged
+            rest = (name, inputs, target, smooth, classed, domains_key(domains), doc, other)
+            self.frozen, functions, variants = _frozen_program(
+                functions, variants, name, module, qualname or name, rest
+            )
+            self.frozen.remember_recipe(
+                type(self).__mro__[1], name, inputs, target, smooth, functions, domains, variants, doc, module,
+                qualname, classed, exchanged,
+            )  # fmt: skip
         self.target = target
         self.smooth = smooth and target != "none"
         self.scores = len(inputs) - (target != "none")
@@ -174,20 +178,21 @@ class Program(Parametrised):
         twin.name, twin.inputs = name, inputs
         return twin
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _refresh(self) -> None:
+        super()._refresh()
         held = self.values
         chosen = [(n, at) for n, at in self._variants if held.get(n) is not None and at in (None, held[n])]
         if len(chosen) > 1:
             raise ValueError(f"{self.name}: {' and '.join(n for n, _ in chosen)} cannot be given together")
         self.functions = self._variants[chosen[0]] if chosen else self._base
         names, split, _ = _signature(self.functions.first)
-        self._takes = names[split:] if chosen and chosen[0][1] is not None else tuple(held)  # of another loss, its own
-        self.given = tuple(v is not None for v in self._taken(self._values))
+        # The functions of another loss, given by `at`, take that loss's own parameters.
+        self._function_parameters = names[split:] if chosen and chosen[0][1] is not None else tuple(held)
+        self.given = tuple(v is not None for v in self._used_by_functions(self._values))
         self.inside = tuple(d.inner_point for d in self.domains)
         for name in ("sizes", "_spread"):
             self.__dict__.pop(name, None)
-        if self.written is not None:  # tests try ours
+        if self.frozen is not None:  # the library's own are tried by tests
             self._spread  # noqa: B018, the first look at it is the check
         if self.by and self.exchanged is not None:
             twin = Parametrised.bind(self.exchanged, **held)
@@ -196,59 +201,59 @@ class Program(Parametrised):
 
     @cached_property
     def sizes(self) -> Sizes:
-        """What its functions take and return for labels, or whatever its target is."""
-        return self.functions.sizes(self.name, self.scores, self.inside, self._taken(self._values))
+        """How many numbers the functions take and return, where no dense target has functions of its own."""
+        return self.functions.sizes(self.name, self.scores, self.inside, self._used_by_functions(self._values))
 
     @cached_property
     def _spread(self) -> tuple[Functions | Pair, Sizes]:
-        """The functions for a target of which several classes may have a mass, and their sizes."""
+        """The functions for a target in which several classes may have a mass, and their sizes."""
         dense, sizes = self._variants.get((DENSE, None)), self.sizes
         if dense is None:
             return self.functions, sizes
-        return dense, dense.sizes(self.name, self.scores, self.inside, self._taken(self._values))
+        return dense, dense.sizes(self.name, self.scores, self.inside, self._used_by_functions(self._values))
 
     @property
     def order(self) -> int:
-        """How many derivatives the functions return."""
+        """The number of derivatives that the functions return: 1 or 2."""
         return self.sizes.order
 
-    def _turn_to(self, names: tuple[str, ...]) -> None:
-        """Have the derivatives be with respect to the first input, or to the second where that can be exchanged."""
-        check_names_of_inputs(self.name, names, self.inputs[: 1 + (self.exchanged is not None)], 1)
+    def _differentiate(self, names: tuple[str, ...]) -> None:
+        """Differentiate the first input, or the second where the two can be exchanged."""
+        check_differentiable(self.name, names, self.inputs[: 1 + (self.exchanged is not None)], 1)
         if names != self.inputs[:1]:
             self.by, self.target, self.smooth, self.classed = names, "none", False, False
-            self._forget()
+            self._refresh()
 
     def run_by(self, spread: bool) -> tuple[Functions | Pair, Sizes]:
-        """The functions for a target, and their sizes; `spread` says whether several classes may have a mass."""
+        """The functions and their sizes; `spread`: for a target in which several classes may have a mass."""
         return self._spread if spread else (self.functions, self.sizes)
 
-    def _taken(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Those of the parameters that the functions take."""
+    def _used_by_functions(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The values that the functions take, of the values of all parameters."""
         held = dict(zip(self.parameters, values, strict=True))
-        return tuple(held[n] for n in self._takes)
+        return tuple(held[n] for n in self._function_parameters)
 
     def cast(self, kind: Any, stored: str = "") -> tuple[Any, ...]:
-        """The parameters that a kernel takes, as it takes them."""
-        return self._taken(super().cast(kind, stored))
+        """The parameters as a kernel takes them: those that the functions take."""
+        return self._used_by_functions(super().cast(kind, stored))
 
     @property
     def identity(self) -> Any:
-        """Its functions."""
+        """The functions that the parameters' values have chosen."""
         return self.functions
 
 
-def _kept(
-    base: Functions | Pair, variants: Mapping[Any, Any], name: str, module: str, place: str, rest: Any
-) -> tuple[Written, Any, dict[Any, Any]]:
-    """Copies of a program's functions that nothing changes any more."""
+def _frozen_program(
+    base: Functions | Pair, variants: Mapping[Any, Any], name: str, module: str, qualname: str, rest: Any
+) -> tuple[Frozen, Any, dict[Any, Any]]:
+    """Freeze the functions of a row program and its variants; the same programs, made of the copies."""
     programs = (base, *variants.values())
     functions = [*dict.fromkeys(f for f in (base.first, *chain(*programs)) if f is not None)]
     uses = [[f and functions.index(f) for f in each] for each in programs]
-    kept = written(functions, name, module, place, (*rest, *variants, uses))
-    copies: dict[Any, Any] = {None: None, **dict(zip(functions, kept.functions, strict=True))}
+    frozen = freeze(functions, name, module, qualname, (*rest, *variants, uses))
+    copies: dict[Any, Any] = {None: None, **dict(zip(functions, frozen.functions, strict=True))}
     first, *others = [type(each)(*[copies[f] for f in each]) for each in programs]
-    return kept, first, dict(zip(variants, others, strict=True))
+    return frozen, first, dict(zip(variants, others, strict=True))
 
 
 def _signature(first: Function) -> tuple[tuple[str, ...], int, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a function must be to become a loss: one clear error for each that is not, where it is written."""
+"""What a function must be to become a loss; one error, where it is defined, for a function that is not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .frozen import of_users
+from .frozen import user_defined
 from .keywords import KEYWORDS
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ ELEMENTARY = CONSTANTS.union(
     ["exp", "expm1", "log", "log1p", "pow", "sqrt", "cbrt", "fabs", "copysign", "sinh", "cosh", "tanh", "asinh"],
     ["sin", "cos", "atan", "erf", "erfc", "lgamma"],
 )
-"""What of `math` a definition may use: what every target computes, vectorised, and constants."""
+"""The names of `math` that a definition may use: constants, and functions that every target has vectorised."""
 
 
 def check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int, mentioned: tuple[str, ...]) -> None:
-    """Raise one clear error for a function that cannot be a loss."""
+    """Raise for a jet with the wrong number of inputs, or for a decorator that names no argument of it."""
     code = jet.__code__
     if code.co_flags & 0x04 or not 1 <= split <= 3:
         raise TypeError(
@@ -38,7 +38,7 @@ def check_signature(jet: Callable[..., Any], names: tuple[str, ...], split: int,
 
 
 def check_plain(function: Any, what: str) -> None:
-    """Raise one clear error for what is called like a function and is none of Python's."""
+    """Raise for anything but a plain Python function; `what` begins the error."""
     if not isinstance(function, FunctionType):
         hint = "; take the decorator away: fastloss compiles it itself" if hasattr(function, "py_func") else ""
         raise TypeError(f"{what} a plain Python function, got a {type(function).__name__} ({function!r}){hint}")
@@ -47,16 +47,16 @@ def check_plain(function: Any, what: str) -> None:
 
 
 def check_names(loss: str, names: tuple[str, ...], keywords: tuple[str, ...]) -> None:
-    """Raise for an argument of `loss` that could not be passed by its name."""
+    """Raise for an argument with the name of a keyword: it could not be passed by name."""
     taken = [n for n in names if n in keywords]
     if taken:
         raise TypeError(f"{loss}: {taken[0]!r} is a keyword of every loss; call the argument something else")
 
 
 def check_function(jet: Callable[..., Any], loss: str, keywords: tuple[str, ...] = KEYWORDS) -> None:
-    """Raise one clear error for a function of `loss` that no kernel could be made of."""
-    if not of_users(jet.__module__):
-        return  # tests read ours
+    """Raise for a function of a user's loss that no kernel can be made of."""
+    if not user_defined(jet.__module__):
+        return  # the library's own are read by tests
     code = jet.__code__
     check_names(loss, code.co_varnames[: code.co_argcount], keywords)
     if code.co_flags & 0x08 or code.co_kwonlyargcount:
@@ -73,7 +73,7 @@ def check_function(jet: Callable[..., Any], loss: str, keywords: tuple[str, ...]
 
 
 def _check_body(jet: Callable[..., Any]) -> None:
-    """Raise for what no kernel could do, while the function is still before its author's eyes."""
+    """Raise for operations that no kernel has."""
     used = {n for n in jet.__code__.co_names if hasattr(math, n)} - jet.__globals__.keys()
     strange = sorted(used - ELEMENTARY) if "math" in jet.__code__.co_names else []
     if strange:
@@ -90,7 +90,7 @@ def _check_body(jet: Callable[..., Any]) -> None:
 
 
 def order_of(jet: Callable[..., Any], point: list[float], values: tuple[float, ...], gradients: int) -> int:
-    """How many derivatives the function returns, seen at some point inside its domains."""
+    """The number of derivatives that a jet returns, found by calling it at a point inside its domains."""
     result = jet(*point, *values)
     if not isinstance(result, tuple) or len(result) not in (2, 3):
         raise TypeError(f"{jet.__name__} must return (value, d1, d2) or (value, d1), got {result!r}")

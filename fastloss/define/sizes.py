@@ -6,22 +6,23 @@ from typing import Any, NamedTuple
 
 
 class Sizes(NamedTuple):
-    """How many numbers a program's functions take and return."""
+    """How many numbers the functions of a row program take and return."""
 
     scores: int
     peaks: int
     sums: int
-    """Of the first pass; those of the second come after them."""
+    """Terms that `fold` gives for the first sum."""
     more: int
+    """Terms that `second` gives for the second sum."""
     kept: int
     order: int
     coefficients: int
     settled: int
-    """Numbers for the second sum."""
+    """Numbers that `settle` gives for the second sum."""
     sighted: bool
     """Whether `peak` looks at the target."""
     probes: int = 0
-    """Sums by which those are sought."""
+    """Terms that `probe` gives, for the sums by which the settled numbers are sought."""
 
 
 def _tuple(x: Any) -> tuple[Any, ...]:
@@ -72,7 +73,7 @@ def sizes_of(name: str, f: Any, scores: int, point: tuple[float, ...], p: tuple[
 
 
 def several(x: Any) -> tuple[Any, ...]:
-    """A tuple, and nothing else."""
+    """The argument, if it is a tuple; else raise."""
     if not isinstance(x, tuple):
         raise TypeError(f"a tuple of numbers was expected, got {x!r}")
     return x

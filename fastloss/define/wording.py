@@ -1,4 +1,4 @@
-"""How an error says things: values in brief, names as one says them, and the word that was meant."""
+"""Words of error texts: values in brief, types, lists of names, and the name that was probably meant."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ELSEWHERE = {
     "mean": ("average", "avg", "batchmean", "sum_over_batch_size", "mean_with_sample_weight", "elementwise_mean", True),
     "none": (None, False, "raw_values"),
 }
-"""Values of a keyword, and what they are called elsewhere."""
+"""Values of a keyword, and what other libraries call them."""
 
 _brief = reprlib.Repr()
 _brief.maxstring = _brief.maxother = 60
 
 
 def shown(x: Any) -> str:
-    """What an error says of a value that it did not expect: never a page of it."""
+    """A value in at most 60 characters; the shape of an array."""
     shape = getattr(x, "shape", None)
     if isinstance(shape, tuple) and shape:
         return f"an array of shape {shape}"
@@ -27,20 +27,20 @@ def shown(x: Any) -> str:
 
 
 def named(x: Any) -> str:
-    """What kind of thing that is which was passed."""
+    """The type of a value with its article: "a numpy.ndarray"."""
     kind = type(x)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return f"{'an' if (module or kind.__qualname__)[0] in 'aeiou' else 'a'} {module}{kind.__qualname__}"
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:
-    """Names as one says them: a, b and c."""
+    """Names in a sentence: "a, b and c"."""
     *first, end = names
     return f"{', '.join(first)} {last} {end}" if first else end
 
 
 def nearest(value: Any, choices: Iterable[str]) -> str:
-    """The choice that looks like a value, or is called so elsewhere, as a question; nothing where there is none."""
+    """A question with the choice that looks like a value, or that others call so; "" where there is none."""
     from difflib import get_close_matches
 
     plain = value is None or isinstance(value, (str, bool))
@@ -50,6 +50,6 @@ def nearest(value: Any, choices: Iterable[str]) -> str:
 
 
 def wrong_choice(loss: str, name: str, value: Any, choices: tuple[str, ...]) -> ValueError:
-    """The error for a keyword that is none of a few words."""
-    said = listed([repr(c) for c in choices], "or")
-    return ValueError(f"{loss}: {name} is {shown(value)}, expected {said}{nearest(value, choices)}")
+    """The error for a keyword whose value is none of its choices."""
+    expected = listed([repr(c) for c in choices], "or")
+    return ValueError(f"{loss}: {name} is {shown(value)}, expected {expected}{nearest(value, choices)}")

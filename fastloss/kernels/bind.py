@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from ..define.frozen import content, globals_of, gone
+from ..define.frozen import content, globals_of, on_release
 from ..loading import compiling
 
 __all__ = ["Part", "Port", "bind", "by_definition", "content", "lift", "named", "port", "sources"]
@@ -63,7 +63,7 @@ def by_definition(function: F) -> F:
         stale = [key for key in list(made) if not functions.isdisjoint(getattr(key[0], "definition", key[:1]))]
         _unbind([made.pop(key) for key in stale if key in made])
 
-    gone.append(forget)
+    on_release.append(forget)
     return cast(F, found)
 
 

@@ -6,7 +6,7 @@ import math
 
 from ..decorators import pointwise, root_mean
 from ..define.domain import NON_NEGATIVE, OPEN_UNIT, POSITIVE, POSITIVE_OR_INF, Domain
-from ..define.respect import RESIDUAL
+from ..define.with_respect_to import RESIDUAL
 from .divergence import surplus
 from .special import INF, Jet, half_gap, quotient, room, scaled, sign
 

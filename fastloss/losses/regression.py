@@ -6,7 +6,7 @@ import math
 
 from ..decorators import pointwise, root_mean
 from ..define.domain import ABOVE_MINUS_ONE, NON_NEGATIVE, OPEN_UNIT, POSITIVE
-from ..define.respect import RESIDUAL
+from ..define.with_respect_to import RESIDUAL
 from .special import INF, Jet, half_gap, room, sign
 
 _LEAST, _LOG_LEAST = 2.0**-54, -54.0 * math.log(2.0)

@@ -6,7 +6,7 @@ import math
 
 from ..decorators import pointwise
 from ..define.domain import NON_NEGATIVE, POSITIVE_OR_INF
-from ..define.respect import RESIDUAL
+from ..define.with_respect_to import RESIDUAL
 from .special import DOWN, INF, UP, Jet, exp_neg, half_gap, log1p_unit, minus_log1p, of_type, quotient, sign
 
 # Beyond this, 1 + w * w is w * w to every digit of float64; below it, w * w is finite in float32.

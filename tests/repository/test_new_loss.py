@@ -105,7 +105,7 @@ EITHER = " or ".join(NAMES)
 
 def test_the_tests_have_it(copy: Path) -> None:
     """Those that compile little; the others take each loss by its kind alone."""
-    files = ("test_definitions", "test_docs", "test_cli", "test_limits", "test_laws", "test_respect", "test_row_accuracy",
+    files = ("test_definitions", "test_docs", "test_cli", "test_limits", "test_laws", "test_with_respect_to", "test_row_accuracy",
              "test_row_agreement", "test_row_weights")  # fmt: skip
     said = run(copy, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *(f"tests/{name}.py" for name in files),
                "-k", f"({EITHER}) and not compiled", "-rA")  # fmt: skip
