@@ -1,4 +1,4 @@
-"""What only the first call loads: whole, whatever interrupts that call, and never amid a fork.
+"""Imports that wait for the first call, Numba's above all: complete whatever interrupts it, and never amid a fork.
 
 An import that an exception ends half-way (Ctrl-C, a timeout's signal, a stack that is deep already) leaves Numba in
 pieces, and every later call fails. So it runs in a thread of its own, where no signal is handled: what interrupts the
@@ -14,22 +14,23 @@ from importlib import import_module
 from typing import Any
 
 compiling = RLock()
-"""Held by who compiles."""
+"""The lock of compilations: one thread compiles at a time, and no process forks meanwhile."""
 
 _importing = RLock()
-_llvm: list[Any] = []
+_llvm_locks: list[Any] = []
+"""LLVM's lock, while a fork holds it."""
 _loaded: dict[str, Any] = {}
 
 
 def load(name: str) -> Any:
-    """The module of that full name."""
+    """Import the module of that full name, or find it."""
     found = _loaded.get(name)
     if found is None:
-        found = _loaded[name] = _imported(name)
+        found = _loaded[name] = _import_in_thread(name)
     return found
 
 
-def _imported(name: str) -> Any:
+def _import_in_thread(name: str) -> Any:
     import threading
 
     result: list[Any] = []
@@ -43,7 +44,7 @@ def _imported(name: str) -> Any:
             except BaseException as error:
                 result.append(error)
 
-    if _awaited():
+    if _inside_needed_import():
         work()
     else:
         thread = threading.Thread(target=work, name=f"import of {name}")
@@ -58,8 +59,8 @@ def _imported(name: str) -> Any:
     return result[0]
 
 
-def _awaited() -> bool:
-    """Whether this thread is amid an import that another thread might have to wait for."""
+def _inside_needed_import() -> bool:
+    """Whether this thread is inside an import that the other thread would wait for, and so wait for ever."""
     frame, packages = sys._getframe(), set()
     while frame is not None:
         if frame.f_code.co_name == "<module>":
@@ -74,27 +75,28 @@ def _awaited() -> bool:
 
 
 _NEEDED = ("fastloss", "llvmlite", "numba", "numpy", "scipy")
+"""Packages that `load` imports."""
 
 
-# One pair of hooks for all that a fork waits for: those of a module that is imported while a fork waits come too late
-# for that fork, whose child found the lock of the compilations taken by a thread that it did not have.
+# One pair of hooks for all locks that a fork waits for. Hooks of a module that is imported while a fork waits would
+# come too late for that fork: its child found the lock of compilations held by a thread that the child did not have.
 
 
 def _before_fork() -> None:
-    # Who compiles may import, never the other way about. LLVM's lock is needed besides: a thread disposes of what it
-    # built after it has let go of ours (2 of 3 children hung). It is private, for want of another way to reach it.
+    # A thread that compiles may import, one that imports never compiles. LLVM's lock is needed besides: a thread disposes
+    # of what it built after it has released ours (2 of 3 children hung). It is private; there is no other way to it.
     compiling.acquire()
     _importing.acquire()
     ffi: Any = sys.modules.get("llvmlite.binding.ffi")
     llvm: Any = getattr(getattr(ffi, "lib", None), "_lock", None)
     if hasattr(llvm, "__enter__"):
         llvm.__enter__()
-        _llvm.append(llvm)  # nobody else's fork can come between: it waits for ours
+        _llvm_locks.append(llvm)  # no other fork can run meanwhile: it waits for our lock
 
 
 def _after_fork() -> None:
-    if _llvm:
-        _llvm.pop().__exit__(None, None, None)
+    if _llvm_locks:
+        _llvm_locks.pop().__exit__(None, None, None)
     for lock in (_importing, compiling):
         if lock._is_owned():  # type: ignore[attr-defined]  # not where Ctrl-C has ended the waiting
             lock.release()

@@ -11,13 +11,13 @@ from .arrays import evaluate, evaluate_rows
 from .define.elements import Definition
 from .define.keywords import GRAD, HESS, VALUE, Options
 from .define.rows import Program
-from .signatures import Presented
+from .signatures import SelfDocumenting
 
 if TYPE_CHECKING:
     from .define.keywords import Backend, Empty, Reduction
 
 
-class Loss(Presented, Definition):
+class Loss(SelfDocumenting, Definition):
     """A loss function of arrays: its value, its gradient and its second derivative in one pass.
 
     Every verb takes the inputs in the order of the definition (``pred, target`` for most losses), the loss's own
@@ -164,7 +164,7 @@ class Loss(Presented, Definition):
         return result  # type: ignore[no-any-return]
 
 
-class RowLoss(Presented, Program):
+class RowLoss(SelfDocumenting, Program):
     """A loss of rows of scores, one score for each class: value, gradient and diagonal of the Hessian in one pass.
 
     Every verb takes the inputs in the order of the definition (``pred, target`` for most losses), the loss's own

@@ -1,4 +1,4 @@
-"""What the environment says for all programs; what is malformed is reported, and done without."""
+"""Settings that the environment makes for all programs; a malformed one is reported, and the default used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import reprlib
 import warnings
 
 PARALLEL_FROM = "FASTLOSS_PARALLEL_FROM"
-"""The variable of the number of elements from which threads are used."""
+"""The variable that sets from how many elements threads are used."""
 
 LARGEST = 1 << 62
 

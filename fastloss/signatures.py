@@ -1,8 +1,9 @@
-"""What people and their tools see of a loss: signatures, documentation and names, all made of its definition.
+"""The signatures, docstrings and names that `help`, `inspect` and editors show of a loss, made of its definition.
 
-`inspect`, `help` and editors look at a verb's function, so each loss has a class of its own with its own copies of the
-verbs: the same code, which costs a call nothing. Nobody looks at most losses, so both are made at the first look at a
-loss, which its first call is, too.
+These tools look at a verb's function. So each loss gets a class of its own, with copies of the verbs that have the
+same code and show this loss's arguments; a call costs no more. Most losses of a program are never used, so a loss gets
+its class when a verb is first looked up (`_LazyVerb`), which the first call does, too. Until then it is an instance of
+a lazy class, one for each kind of loss.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from textwrap import TextWrapper
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from .define.keywords import ELEMENT_MEANINGS, LABELS, MEANINGS, taken
+from .define.keywords import ELEMENT_MEANINGS, LABELS, MEANINGS, keywords_of
 from .define.parameters import Parametrised
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ TARGETS = {
     "labels": "a whole number from 0 on for each row, its label",
     "both": "a whole number from 0 on for each row, its label; or masses of the shape of the scores",
 }
-"""What the last input of a row loss is, where it may be labels."""
+"""The description of a row loss's last input, by its kind of target, where it may be labels."""
 
 
-class _Signed:
-    """What `inspect` finds behind a verb: its signature, and the function whose code it is."""
+class _VerbSignature:
+    """The `__wrapped__` of a verb, where `inspect` finds the verb's signature and the function with its code."""
 
     def __init__(self, verb: Any, names: tuple[str, ...], values: Mapping[str, Any]) -> None:
         self.__wrapped__ = verb
@@ -43,66 +44,66 @@ class _Signed:
         return inspect.Signature([*inputs, *(kind(n, kind.KEYWORD_ONLY, default=v) for n, v in self._values.items())])
 
 
-class _Signature:
-    """The signature of a loss that is called; a class's own is that of its constructor."""
+class _LossSignature:
+    """The `__signature__` of a loss that is called; a class has none here and shows its constructor's."""
 
-    def __get__(self, loss: Presented | None, owner: type) -> inspect.Signature:
+    def __get__(self, loss: SelfDocumenting | None, owner: type) -> inspect.Signature:
         if loss is None:
             raise AttributeError("__signature__")
-        loss._present()
-        return _Signed(None, loss.inputs, {**loss.values, **taken(loss)}).__signature__
+        loss._make_own_class()
+        return _VerbSignature(None, loss.inputs, {**loss.values, **keywords_of(loss)}).__signature__
 
 
-class _Documentation:
-    """A loss's own text, how it is called, and what each argument is."""
+class _LossDocumentation:
+    """The `__doc__` of a loss: its author's text, its call, and a line for each argument."""
 
-    def __get__(self, loss: Presented | None, owner: type) -> str | None:
+    def __get__(self, loss: SelfDocumenting | None, owner: type) -> str | None:
         if loss is None:
             return None  # or `fl.huber?` would print the whole text of the class after that of the loss
-        loss._present()
+        loss._make_own_class()
         summary, _, rest = inspect.cleandoc(loss.own_text).partition("\n")
         call = f"{loss.name}{loss.__signature__}"
         lines = TextWrapper(100, initial_indent="    ", subsequent_indent=" " * (5 + len(loss.name))).fill(call)
-        return "\n\n".join(filter(None, (summary, lines, rest.strip("\n"), _arguments(loss, taken(loss)))))
+        return "\n\n".join(filter(None, (summary, lines, rest.strip("\n"), _arguments(loss, keywords_of(loss)))))
 
-    def __set__(self, loss: Presented, text: str | None) -> None:
+    def __set__(self, loss: SelfDocumenting, text: str | None) -> None:
         loss.__dict__["__doc__"] = text
 
 
-class _Verb:
-    """A verb of a loss that nobody has looked at."""
+class _LazyVerb:
+    """A verb that gives its loss a class of its own when it is first looked up."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, loss: Presented | None, owner: Any) -> Any:
+    def __get__(self, loss: SelfDocumenting | None, owner: Any) -> Any:
         if loss is None:
             return getattr(owner.shared, self.name)
-        loss._present()
+        loss._make_own_class()
         return getattr(loss, self.name)
 
 
 @cache
-def _unseen(shared: type) -> type:
-    """The class of all losses of a kind that nobody has looked at."""
-    own = {"__doc__": _Documentation(), "__module__": shared.__module__, "shared": shared}
-    return type(shared.__name__, (shared,), {**own, **{name: _Verb(name) for name in (*VERBS, "bind")}})
+def _lazy_class(shared: type) -> type:
+    """The class of all losses of a kind whose verbs nobody has looked up."""
+    own = {"__doc__": _LossDocumentation(), "__module__": shared.__module__, "shared": shared}
+    return type(shared.__name__, (shared,), {**own, **{name: _LazyVerb(name) for name in (*VERBS, "bind")}})
 
 
-class Presented(Parametrised):
-    """A loss whose verbs show what this loss takes."""
+class SelfDocumenting(Parametrised):
+    """A loss whose verbs show its own arguments."""
 
-    __signature__ = _Signature()
+    __signature__ = _LossSignature()
     shared: ClassVar[type]
-    """The class of all losses of this kind, which stands in its module under its name, as `type(loss)` does not."""
+    """The kind of the loss, `Loss` or `RowLoss`: the class in whose module it is found, unlike `type(loss)`."""
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
-        """Make an instance of which nobody has looked at the verbs."""
-        made: Self = object.__new__(_unseen(cls.__dict__.get("shared", cls)))
+        """Make an instance of the lazy class."""
+        made: Self = object.__new__(_lazy_class(cls.__dict__.get("shared", cls)))
         return made
 
     def __dir__(self) -> Iterable[str]:
-        self._present()  # what completes names may look at functions without asking the loss
+        self._make_own_class()  # completion may read functions without looking them up on the loss
         return [*(n for n in super().__dir__() if n.startswith("__")), *PUBLIC]
 
     def bind(self, **parameters: Any) -> Self:
@@ -112,7 +113,7 @@ class Presented(Parametrised):
         >>> fl.huber.bind(delta=2.0)
         huber(delta=2.0)
         """
-        twin: Self = Presented.__new__(type(self))
+        twin: Self = SelfDocumenting.__new__(type(self))
         twin.__dict__.update(super().bind(**parameters).__dict__)
         return twin
 
@@ -128,7 +129,7 @@ class Presented(Parametrised):
         >>> fl.squared_error.with_respect_to("pred", "target").grad([1.0], [0.0])
         (array([2.]), array([-2.]))
         """
-        if self.by:  # a twin's derivatives are its own: start from what the definition differentiates
+        if self.by:  # start again from the loss that differentiates what its definition does
             origin: Self = self.__dict__["_origin"].bind(**self.values)
             return origin.with_respect_to(*names)
         twin = self.bind()
@@ -143,15 +144,15 @@ class Presented(Parametrised):
 
     @property
     def own_text(self) -> str:
-        """What its author wrote of it."""
+        """The docstring of the definition, without the lines that are added for arguments."""
         return self.__dict__.get("__doc__") or ""
 
-    def _present(self) -> None:
-        """Give the loss its own class, in which each verb has its signature and its documentation."""
+    def _make_own_class(self) -> None:
+        """Give the loss a class of its own, in which each verb has the loss's signature and documentation."""
         shared = type(self).shared
-        if type(self) is not _unseen(shared):
+        if type(self) is not _lazy_class(shared):
             return
-        own, values, more = dict(vars(type(self))), self.values, taken(self)
+        own, values, more = dict(vars(type(self))), self.values, keywords_of(self)
         text = f"{self.own_text.lstrip().partition(chr(10))[0]}\n\n{_arguments(self, more)}"
         for verb, name, doc in _verbs(shared):
             copy: Any = FunctionType(verb.__code__, verb.__globals__, name, verb.__defaults__, verb.__closure__)
@@ -159,12 +160,12 @@ class Presented(Parametrised):
             copy.__qualname__, copy.__doc__ = verb.__qualname__, f"{doc}\n\n{text}"
             binds = name == "bind"
             names = ("self",) if binds else ("self", *self.inputs)
-            copy.__wrapped__ = _Signed(verb, names, values if binds else {**values, **more})
+            copy.__wrapped__ = _VerbSignature(verb, names, values if binds else {**values, **more})
             own[name] = copy
         self.__class__ = type(shared.__name__, (shared,), own)
 
 
-def _with_respect_to(loss: Presented, names: tuple[str, ...]) -> Presented:
+def _with_respect_to(loss: SelfDocumenting, names: tuple[str, ...]) -> SelfDocumenting:
     return loss.with_respect_to(*names)
 
 
@@ -174,23 +175,23 @@ def _verbs(shared: type) -> list[tuple[Any, str, str]]:
     return [(verb, name, inspect.cleandoc(verb.__doc__ or "")) for verb, name in found]
 
 
-def passing(kind: type, inputs: tuple[str, ...], run: Any, loss: Presented) -> None:
-    """Show of verbs that pass all their keywords on to `run`, and parameters to `loss`, what these take."""
+def passing(kind: type, inputs: tuple[str, ...], run: Any, loss: SelfDocumenting) -> None:
+    """Have the verbs of `kind`, which pass keywords on to `run` and parameters to `loss`, show both."""
     keywords = run.__kwdefaults__
-    loss.shown = inputs, keywords
+    loss.shown_arguments = inputs, keywords
     for verb in (vars(kind)[name] for name in VERBS if name in vars(kind)):
-        verb.__wrapped__ = _Signed(run, ("self", *inputs), {**loss.values, **keywords})
+        verb.__wrapped__ = _VerbSignature(run, ("self", *inputs), {**loss.values, **keywords})
 
 
 def _arguments(loss: Any, keywords: Iterable[str]) -> str:
-    """A line for each: inputs and parameters with their domains, keywords with their meaning."""
-    rows = hasattr(loss, "target")
+    """A line for each argument: inputs and parameters with their domains, keywords with their meaning."""
+    of_rows = hasattr(loss, "target")
     lines = [f"{name} : array, each {domain}" for name, domain in zip(loss.inputs, loss.domains, strict=True)]
-    if rows and loss.target in LABELS:
+    if of_rows and loss.target in LABELS:
         lines[-1] = f"{loss.inputs[-1]} : {TARGETS[loss.target]}"
     for (name, domain), value in zip(loss.parameters.items(), loss.values.values(), strict=True):
         lines.append(f"{name} : {domain}, by default {_default(value)}")
-    meanings = _meanings("row" if rows else "element")
+    meanings = _meanings("row" if of_rows else "element")
     return "\n".join(lines + [meanings[name] for name in keywords])
 
 
@@ -200,5 +201,5 @@ def _default(value: Any) -> str:
 
 @cache
 def _meanings(one: str) -> dict[str, str]:
-    known = {**MEANINGS, **(ELEMENT_MEANINGS if one == "element" else {})}
-    return {name: f"{name} : {meaning.format(one=one)}" for name, meaning in known.items()}
+    meanings = {**MEANINGS, **(ELEMENT_MEANINGS if one == "element" else {})}
+    return {name: f"{name} : {meaning.format(one=one)}" for name, meaning in meanings.items()}

@@ -92,12 +92,12 @@ class Estimate:
         self._seconds: dict[Unit, float] = {}
 
     def note(self, unit: Unit, seconds: float) -> None:
-        """Note what a unit took."""
+        """Note the seconds that a unit took."""
         self._left.remove(unit)
         self._seconds[unit] = seconds
 
-    def taken(self, pair: tuple[str, ...]) -> float:
-        """What a loss and a dtype took."""
+    def seconds_of(self, pair: tuple[str, ...]) -> float:
+        """The seconds that a loss and a dtype took."""
         return sum(seconds for unit, seconds in self._seconds.items() if unit[:2] == pair)
 
     def remaining(self) -> float:

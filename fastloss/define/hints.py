@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ..registry import LOSSES
-from .keywords import taken
+from .keywords import keywords_of
 from .wording import listed, shown
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ INSTEAD = {
 
 def arguments(loss: Any) -> str:
     """The names of all inputs, parameters and keywords of a loss."""
-    inputs, keywords = loss.shown or (loss.inputs, taken(loss))
+    inputs, keywords = loss.shown_arguments or (loss.inputs, keywords_of(loss))
     return ", ".join([*inputs, *loss.parameters, *keywords])
 
 
@@ -102,7 +102,7 @@ def too_many(loss: Any, inputs: tuple[Any, ...]) -> TypeError:
 
 
 def _meant(loss: Any, given: str, positional: int) -> str:
-    inputs, keywords = loss.shown or (loss.inputs, taken(loss))
+    inputs, keywords = loss.shown_arguments or (loss.inputs, keywords_of(loss))
     own = (*inputs, *loss.parameters, *keywords)
     if given in keywords:
         return f"; bind takes parameters, {given} is passed to the verbs"
@@ -120,7 +120,7 @@ def _meant(loss: Any, given: str, positional: int) -> str:
     if having and given != "target":
         some = listed(having[:3]) if len(having) < 4 else f"{', '.join(having[:3])} and others"
         return f"; {some} take{'s' if len(having) == 1 else ''} it"
-    if any(given in taken(other) for other in LOSSES.values()):
+    if any(given in keywords_of(other) for other in LOSSES.values()):
         kind = "elements, such as huber" if hasattr(loss, "target") else "rows, such as cross_entropy"
         return f"; losses of {kind}, take it"
     close = get_close_matches(given, own, 1)

@@ -67,7 +67,7 @@ class Options(NamedTuple):
     check: bool | None
 
 
-def taken(loss: Any) -> dict[str, Any]:
+def keywords_of(loss: Any) -> dict[str, Any]:
     """The keywords that have an effect on a loss, and their defaults."""
     found: dict[str, Any] = dict(loss.shared.__call__.__kwdefaults__ or {})
     if hasattr(loss, "target"):

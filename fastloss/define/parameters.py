@@ -25,7 +25,7 @@ class Parametrised:
     by: tuple[str, ...] = ()
     """The inputs that `with_respect_to` has named; empty where the definition's own are differentiated."""
 
-    shown: tuple[tuple[str, ...], Mapping[str, Any]] | None = None
+    shown_arguments: tuple[tuple[str, ...], Mapping[str, Any]] | None = None
     """The inputs and keywords that errors list, where they are a function's that passes parameters on to this loss."""
 
     frozen: Frozen | None = None

@@ -16,7 +16,7 @@ import fastloss
 from fastloss.commands import cli, warmup
 from fastloss.commands.cli import ahead, arguments, listing
 from fastloss.commands.demo import common, gains
-from fastloss.define.keywords import taken
+from fastloss.define.keywords import keywords_of
 from fastloss.kernels import disk
 from fastloss.kernels.cpu import cache, threads
 
@@ -175,7 +175,7 @@ def test_everything_tells_each_input_and_parameter(name):
     assert all(f"{word}: " in text for word in loss.inputs)
     assert all(f"{word} = " in text for word in loss.parameters)
     assert text.count(">>> import fastloss") == 1
-    assert all(word in text for word in taken(loss))
+    assert all(word in text for word in keywords_of(loss))
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_estimates_are_of_what_was_measured():
     now[0] = 4.0
     # Of rows nothing is known yet but that they take longer.
     assert estimate.remaining() == pytest.approx((8.0 + 8.0 * warmup.ROWS) / 2)
-    assert estimate.taken(("huber", "float32")) == 8.0
+    assert estimate.seconds_of(("huber", "float32")) == 8.0
     estimate.note(("cross_entropy", "float32", "grad"), 92.0)
     now[0] = 50.0
     # Rows are like rows, elements like elements.

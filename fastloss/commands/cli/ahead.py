@@ -101,7 +101,7 @@ class Progress:
         rest = self.estimate.remaining()
         if not self.left[pair]:
             done = sum(not n for n in self.left.values())
-            line = f"{' '.join(pair)}: {duration(self.estimate.taken(pair))} of a core; {done} of {len(self.left)} done"
+            line = f"{' '.join(pair)}: {duration(self.estimate.seconds_of(pair))} of a core; {done} of {len(self.left)} done"
             line += f", about {duration(rest)} to go" if rest else ""
             if self.bar is None:
                 tell(line)

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from ...define.keywords import taken
+from ...define.keywords import keywords_of
 from ...fused.linear import linear_cross_entropy
 from ...fused.topk import topk_distillation
 from ...losses import ALIASES
@@ -140,7 +140,7 @@ def _facts(name: str) -> list[tuple[str, list[str]]]:
         ("also called", [", ".join(_short(name))]),
         ("elsewhere", textwrap.wrap(", ".join(_elsewhere(name)), WIDTH)),
         ("verbs", [] if loss.order >= 2 else ["no grad_and_hess: there is no second derivative"]),
-        ("keywords", textwrap.wrap(", ".join(taken(loss)), WIDTH)),
+        ("keywords", textwrap.wrap(", ".join(keywords_of(loss)), WIDTH)),
         ("defined in", [loss.__module__]),
     ]
 
