@@ -83,8 +83,8 @@ _NEEDED = ("fastloss", "llvmlite", "numba", "numpy", "scipy")
 
 
 def _before_fork() -> None:
-    # A thread that compiles may import, one that imports never compiles. LLVM's lock is needed besides: a thread disposes
-    # of what it built after it has released ours (2 of 3 children hung). It is private; there is no other way to it.
+    # A thread that compiles may import, one that imports never compiles. LLVM's lock is needed besides: a thread
+    # disposes of what it built after it has released ours (2 of 3 children hung). No public name reaches that lock.
     compiling.acquire()
     _importing.acquire()
     ffi: Any = sys.modules.get("llvmlite.binding.ffi")

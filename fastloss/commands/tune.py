@@ -1,4 +1,4 @@
-"""From how many elements threads pay on this machine: serial and parallel kernels in turns, at sizes around it."""
+"""Measure from how many elements threads pay here: time serial and parallel kernels in turns, at several sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compiling ahead: the ordinary calls of a loss, made once, so that their kernels lie in the cache on disk."""
+"""Compiling ahead: make the ordinary calls of a loss once, so that their kernels are in the cache on disk."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Unit = tuple[str, str, str]
 VERBS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 
 ROWS = 12.0
-"""How many times as long as one of elements a loss of rows takes: 117 s of a core where `huber` takes 10."""
+"""How many times as long a loss of rows takes to compile as one of elements: 117 s of a core, `huber` 10."""
 
 
 def units(names: Iterable[str], dtypes: Iterable[str]) -> list[Unit]:
-    """What there is to compile of these losses, for these dtypes."""
+    """The units to compile for these losses and dtypes."""
     found = product(names, dtypes, VERBS)
     return [unit for unit in found if unit[2] != "grad_and_hess" or LOSSES[unit[0]].order >= 2]
 
@@ -53,7 +53,7 @@ def compile_all(units: list[Unit], jobs: int, done: Callable[[Unit, float, str],
 
 
 def _quietly() -> None:
-    """Let Ctrl-C, which a terminal sends to workers too, end them without a traceback each; the parent warns."""
+    """Let Ctrl-C end a worker without a traceback, and leave warnings to the parent."""
     import signal
     import warnings
 
@@ -84,7 +84,7 @@ def compile_one(name: str, dtype: str, verb: str) -> tuple[float, str]:
 
 
 class Estimate:
-    """What units have taken so far, and how long the others will take if they are like them."""
+    """The time that units have taken, and an estimate of what the others will take."""
 
     def __init__(self, units: list[Unit], clock: Callable[[], float] = perf_counter) -> None:
         self.total = len(units)
@@ -155,7 +155,7 @@ def _call_twice(loss: Loss | RowLoss, verb: str, inputs: list[Any], options: dic
 
 
 def cores() -> int:
-    """Processors that this process may use."""
+    """The number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

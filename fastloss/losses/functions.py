@@ -1,4 +1,4 @@
-"""The softmax and its relatives as functions, for callers who want the probabilities: the losses' own kernels.
+"""The softmax and its relatives as functions: the gradients of row losses, by the same kernels.
 
 Arrays, dtypes, axes, threads and errors are as for the row losses.
 """
@@ -44,11 +44,11 @@ def _finish(m: float, total: float, temperature: float) -> tuple[float, tuple[fl
     return _finish_sum(m, math.nan if m == -INF else total, temperature)
 
 
-def _share(e: float, t: float, inverse: float, log: float, temperature: float) -> float:
+def _probability(e: float, t: float, inverse: float, log: float, temperature: float) -> float:
     return e * inverse
 
 
-def _log_share(x: float, t: float, inverse: float, log: float, temperature: float) -> float:
+def _log_probability(x: float, t: float, inverse: float, log: float, temperature: float) -> float:
     return x - log
 
 
@@ -90,19 +90,20 @@ def _finish_tops(
     return tau, (shift, tau)
 
 
-def _sparse_share(x: float, t: float, shift: float, tau: float, temperature: float) -> float:
+def _sparse_probability(x: float, t: float, shift: float, tau: float, temperature: float) -> float:
     return probability(x, shift, tau)
 
 
-def _made(name: str, fold: Any, share: Any, finish: Any = _finish, **search: Any) -> RowLoss:
-    functions = Functions(fold=fold, finish=finish, grad=share, peak=_peak, **search)
+def _function(name: str, fold: Any, derivative: Any, finish: Any = _finish, **search: Any) -> RowLoss:
+    functions = Functions(fold=fold, finish=finish, grad=derivative, peak=_peak, **search)
     return RowLoss(name, ("x",), "none", False, functions, {"temperature": POSITIVE}, {}, None, __name__)
 
 
-_softmax, _log_softmax = _made("softmax", _fold, _share), _made("log_softmax", _fold_logs, _log_share)
-_logsumexp = _made("logsumexp", _fold, _share, _finish_sum)
-_sparsemax = _made(
-    "sparsemax", _fold_tops, _sparse_share, _finish_tops, settle=_first, second=_above, probe=_probe, again=_next
+_softmax = _function("softmax", _fold, _probability)
+_log_softmax = _function("log_softmax", _fold_logs, _log_probability)
+_logsumexp = _function("logsumexp", _fold, _probability, _finish_sum)
+_sparsemax = _function(
+    "sparsemax", _fold_tops, _sparse_probability, _finish_tops, settle=_first, second=_above, probe=_probe, again=_next
 )
 
 

@@ -1,4 +1,4 @@
-"""Names that other libraries give to losses, and what is meant by a name that no loss has."""
+"""Other libraries' names of losses, and the losses that are probably meant by an unknown name."""
 
 from __future__ import annotations
 
@@ -133,17 +133,17 @@ PEERS = {
     "lin_cross_entropy": "linear_cross_entropy",
     "fused_linear_cross_entropy": "linear_cross_entropy",
 }
-"""Names of other libraries' losses, in the shortest spelling that `_spelt` gives, and ours: the likelier first."""
+"""Names of other libraries' losses, in the shortest spelling that `_spellings` gives, and ours: the likelier first."""
 
 
 VERBS = ("grad", "value_and_grad", "grad_and_hess", "bind")
 
 
-def meant(name: str, also: Iterable[str] = ()) -> list[str]:
-    """The losses that somebody may mean by a name, the likeliest first; or what of `also` looks like it."""
-    if known := called(name):
+def likely_losses(name: str, also: Iterable[str] = ()) -> list[str]:
+    """The losses that a name may mean, the likeliest first; or the names of `also` that look like it."""
+    if known := losses_called(name):
         return known
-    forms = _spelt(name)
+    forms = _spellings(name)
     close: list[str] = []
     for form in dict.fromkeys((forms[0], forms[-1])):
         # Of other libraries' names only what is misspelt: what looks like one may be something else.
@@ -151,15 +151,15 @@ def meant(name: str, also: Iterable[str] = ()) -> list[str]:
     return list(dict.fromkeys(n for m in close for n in (PEERS.get(m) or ALIASES.get(m) or m).split()))[:2]
 
 
-def called(name: str) -> list[str]:
-    """The losses that some library calls so, this one among them; the likeliest first."""
-    for form in _spelt(name):
+def losses_called(name: str) -> list[str]:
+    """The losses that this library or another calls by a name, the likeliest first."""
+    for form in _spellings(name):
         if known := PEERS.get(form) or ALIASES.get(form) or (form if form in LOSSES else None):
             return known.split()
     return []
 
 
-def _spelt(name: str) -> list[str]:
+def _spellings(name: str) -> list[str]:
     """A name in our spelling, first as it is: `nn.BCEWithLogitsLoss` is bce_with_logits_loss, then bce_with_logits."""
     short = name.rpartition(".")[2]
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", short).replace("-", "_").lower()
@@ -169,7 +169,7 @@ def _spelt(name: str) -> list[str]:
     return list(dict.fromkeys(filter(None, forms))) or [snake]
 
 
-def importing() -> bool:
+def asked_by_import() -> bool:
     """Whether the module's attribute is asked for by ``from fastloss import``.
 
     Python's own error would name what looks most alike, and that may be half of what was meant.
@@ -179,8 +179,8 @@ def importing() -> bool:
 
 
 def suggestion(name: str, also: Iterable[str] = ()) -> str:
-    """What to tell somebody who asks for what does not exist."""
+    """The end of the error for an attribute that does not exist."""
     if name in VERBS:
         return f"each loss has it, as in fl.huber.{name}"
-    found = [f"fl.{n}" for n in meant(name, also)]
+    found = [f"fl.{n}" for n in likely_losses(name, also)]
     return f"did you mean {listed(found, 'or')}?" if found else "fl.LOSSES has all losses, by name"

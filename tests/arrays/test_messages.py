@@ -39,7 +39,7 @@ def test_an_import_of_what_does_not_exist_says_the_same() -> None:
 
 def test_other_names_are_of_losses_that_exist() -> None:
     from fastloss.define.hints import LOGITS
-    from fastloss.losses.names import PEERS, meant
+    from fastloss.losses.names import PEERS, likely_losses
 
     known = {*fl.LOSSES, *fl.__all__}
     assert {n for names in PEERS.values() for n in names.split()} <= known
@@ -62,9 +62,9 @@ def test_other_names_are_of_losses_that_exist() -> None:
         "accelerated_failure_time_normal": "survival:aft SurvivalAft",
         "hinge_embedding": "HingeEmbeddingLoss",
     }.items():
-        assert {name: meant(name)[0] for name in theirs.split()} == dict.fromkeys(theirs.split(), ours)
+        assert {name: likely_losses(name)[0] for name in theirs.split()} == dict.fromkeys(theirs.split(), ours)
     for nothing_like_it in ("CTCLoss", "MisclassLoss", "TripletMarginLoss", "rank:pairwise"):
-        assert meant(nothing_like_it) == []
+        assert likely_losses(nothing_like_it) == []
 
 
 def test_inputs_by_the_names_of_others() -> None:

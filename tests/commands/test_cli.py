@@ -14,7 +14,8 @@ import pytest
 
 import fastloss
 from fastloss.commands import cli, warmup
-from fastloss.commands.cli import ahead, arguments, listing
+from fastloss.commands.cli import arguments, listing
+from fastloss.commands.cli import warmup as warmup_command
 from fastloss.commands.demo import common, gains
 from fastloss.define.keywords import keywords_of
 from fastloss.kernels import disk
@@ -108,7 +109,7 @@ def test_help_is_one_screen(capsys):
     examples = [line.split("  ")[1].split()[1:] for line in lines if line.startswith("  fastloss ")]
     assert len(examples) == 3
     for words in examples:
-        arguments.parsed(words)
+        arguments.parse(words)
 
 
 @pytest.mark.parametrize("command", list(arguments.COMMANDS))
@@ -121,7 +122,7 @@ def test_each_command_has_a_help_of_one_screen(command, capsys):
 
 def test_arguments_go_in_any_order():
     parsed = [
-        vars(arguments.parsed(line.split()))
+        vars(arguments.parse(line.split()))
         for line in (
             "warmup huber mse --dtype float32,float64 --jobs 2",
             "--jobs 2 warmup huber --dtype float32,float64 mse",
@@ -132,8 +133,8 @@ def test_arguments_go_in_any_order():
     assert parsed[0] == parsed[1]
     assert parsed[0]["losses"] == ["huber", "mse"]
     # What a list after an option leaves among the losses is a dtype all the same.
-    spaced = arguments.parsed(["warmup", "--dtype", "float32", "float64", "huber"])
-    assert ahead._asked(spaced) == (["huber"], ["float32", "float64"])
+    spaced = arguments.parse(["warmup", "--dtype", "float32", "float64", "huber"])
+    assert warmup_command._losses_and_dtypes(spaced) == (["huber"], ["float32", "float64"])
 
 
 def test_losses(capsys):
@@ -171,7 +172,7 @@ def test_everything_about_some(capsys):
 
 @pytest.mark.parametrize("name", list(fastloss.LOSSES))
 def test_everything_tells_each_input_and_parameter(name):
-    loss, text = fastloss.LOSSES[name], listing.everything(name)
+    loss, text = fastloss.LOSSES[name], listing.full_description(name)
     assert all(f"{word}: " in text for word in loss.inputs)
     assert all(f"{word} = " in text for word in loss.parameters)
     assert text.count(">>> import fastloss") == 1
@@ -248,7 +249,7 @@ def test_memory_that_is_not_there_is_one_line(monkeypatch, capsys):
     def exhausted(*args):
         raise MemoryError
 
-    monkeypatch.setattr(listing, "named", exhausted)
+    monkeypatch.setattr(listing, "losses_named", exhausted)
     assert cli.main(["losses", "huber"]) == 1
     assert capsys.readouterr() == ("", "fastloss: out of memory\n")
 

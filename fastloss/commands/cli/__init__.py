@@ -11,8 +11,8 @@ import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .arguments import parsed
-from .stop import FAILED, INTERRUPTED, OK, UNREAD, Stop, silence, tell, told
+from .arguments import parse
+from .stop import FAILED, INTERRUPTED, OK, READER_GONE, Stop, show_warning, silence, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     with warnings.catch_warnings():
-        warnings.showwarning = told  # type: ignore[assignment]
+        warnings.showwarning = show_warning  # type: ignore[assignment]
         try:
             return _run(sys.argv[1:] if argv is None else argv)
         except Stop as stop:
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return INTERRUPTED
         except BrokenPipeError:  # `fastloss losses | head -1`
             silence()
-            return UNREAD
+            return READER_GONE
         except OSError as error:  # a full disk, above all
             silence()
             place = f": {error.filename}" if error.filename else ""
@@ -48,7 +48,7 @@ def _run(argv: Sequence[str]) -> int:
     with suppress(AttributeError, ValueError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        args = parsed(argv)
+        args = parse(argv)
         code: int = args.run(args)
     except SystemExit as end:  # argparse, after --help
         code = end.code if isinstance(end.code, int) else OK

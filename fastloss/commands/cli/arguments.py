@@ -1,4 +1,4 @@
-"""What the commands and their arguments are; arguments go in any order."""
+"""The commands and their arguments, which may stand in any order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 COMMON = ("squared_error", "absolute_error", "huber", "binary_cross_entropy_with_logits", "cross_entropy")
-"""What is compiled where no loss is named: the losses that most programs begin with."""
+"""The losses that `warmup` compiles by default: those that most programs begin with."""
 
 HELP = """\
 usage: fastloss COMMAND [ARGUMENT]...
@@ -42,13 +42,13 @@ environment: FASTLOSS_NUM_THREADS, FASTLOSS_PARALLEL_FROM, FASTLOSS_CACHE_DIR.""
 
 
 class Parser(argparse.ArgumentParser):
-    """A command's arguments; an error is one line."""
+    """A parser of one command's arguments, whose errors are one line."""
 
     def __init__(self, command: str, description: str) -> None:
         super().__init__(f"fastloss {command}", description=description, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        """Stop, with the nearest argument there is."""
+        """Stop, and name the option that looks most alike."""
         known = [option for action in self._actions for option in action.option_strings]
         given = message.removeprefix("unrecognized arguments: ").split()
         close = difflib.get_close_matches(given[0], known, 1) if given[0] != message.split()[0] else []
@@ -56,8 +56,8 @@ class Parser(argparse.ArgumentParser):
         raise Stop(f"{self.prog.removeprefix('fastloss ')}: {message}; {hint}", USAGE)
 
 
-def parsed(argv: Sequence[str]) -> argparse.Namespace:
-    """The command, wherever it stands, and its arguments; `run` runs it."""
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments of the command, wherever it stands among them; `run` of the result runs it."""
     command = next((word for word in argv if word in COMMANDS), None)
     if command is None:
         return argparse.Namespace(run=_without_command, words=list(argv))
@@ -94,7 +94,7 @@ def _demo() -> Parser:
         "scikit-learn. Nothing is downloaded; kernels that are not in the cache are compiled first.",
     )
     parser.add_argument("--quick", action="store_true", help="fewer losses and fewer networks: some seconds")
-    parser.set_defaults(run=_later("machine", "demo"))
+    parser.set_defaults(run=_imported_when_run("machine", "demo"))
     return parser
 
 
@@ -103,7 +103,7 @@ def _losses() -> Parser:
     parser.add_argument("names", nargs="*", metavar="NAME", help="by its name, a short one, or another library's")
     parser.add_argument("--search", metavar="TEXT", help="losses of whose names and description each word is a part")
     parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.set_defaults(run=_later("listing", "losses"))
+    parser.set_defaults(run=_imported_when_run("listing", "losses"))
     return parser
 
 
@@ -120,14 +120,14 @@ def _warmup() -> Parser:
                         help=f"of {', '.join(DTYPES)}; several with commas (default: float32,float64)")  # fmt: skip
     parser.add_argument("--jobs", type=_positive, default=None, metavar="N", help="processes (default: one a core)")
     parser.add_argument("--quiet", action="store_true", help="no progress: only the result, and errors")
-    parser.set_defaults(run=_later("ahead", "warmup"))
+    parser.set_defaults(run=_imported_when_run("warmup", "warmup"))
     return parser
 
 
 def _cache() -> Parser:
     parser = Parser("cache", "Say where compiled kernels are kept and how much they take.")
     parser.add_argument("--clear", action="store_true", help="remove them")
-    parser.set_defaults(run=_later("machine", "cache"))
+    parser.set_defaults(run=_imported_when_run("machine", "cache"))
     return parser
 
 
@@ -137,7 +137,7 @@ def _bench() -> Parser:
         "Time a cheap and a costly loss with and without threads, at sizes around the one from which they are used. "
         "Some seconds, on a machine that does nothing else. The last line sets the best size for a shell's programs.",
     )
-    parser.set_defaults(run=_later("machine", "bench"))
+    parser.set_defaults(run=_imported_when_run("machine", "bench"))
     return parser
 
 
@@ -146,8 +146,8 @@ COMMANDS: dict[str, Callable[[], Parser]] = {
 }  # fmt: skip
 
 
-def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
-    """What runs a command, imported when it is run."""
+def _imported_when_run(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    """A function that imports a command's module and runs the command."""
 
     def run(args: argparse.Namespace) -> int:
         from importlib import import_module

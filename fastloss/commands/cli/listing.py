@@ -1,4 +1,4 @@
-"""`fastloss losses`: all of them by family, a line or two each; everything about some; or those that tell of a text."""
+"""`fastloss losses`: list all losses by family, describe some in full, or search their descriptions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...fused.linear import linear_cross_entropy
 from ...fused.topk import topk_distillation
 from ...losses import ALIASES
 from ...losses.functions import log_softmax, logsumexp, softmax, sparsemax
-from ...losses.names import PEERS, called, meant
+from ...losses.names import PEERS, likely_losses, losses_called
 from ...registry import LOSSES
 from .stop import FAILED, OK, USAGE, Stop, tell
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
 
-BESIDE: dict[str, Any] = {
+UNREGISTERED: dict[str, Any] = {
     "linear_cross_entropy": linear_cross_entropy,
     "topk_distillation": topk_distillation,
     "softmax": softmax,
@@ -29,21 +29,21 @@ BESIDE: dict[str, Any] = {
     "sparsemax": sparsemax,
     "logsumexp": logsumexp,
 }
-"""What is told of, too, though the registry of losses does not hold it."""
+"""Public functions and losses that are described, too, though no registry holds them."""
 
 TARGETS = {"labels": "labels", "both": "labels, or a target for each class", "dense": "a target for each class"}
 WIDTH = 100
 
 
 def losses(args: argparse.Namespace) -> int:
-    """List them all, or tell of those that are asked for."""
-    names = named(args.names, BESIDE) if args.names else [*LOSSES, *([] if args.json else BESIDE)]
+    """List the losses, or describe those that are asked for."""
+    names = losses_named(args.names, UNREGISTERED) if args.names else [*LOSSES, *([] if args.json else UNREGISTERED)]
     if args.search is not None:
-        names = found(args.search, names)
+        names = search(args.search, names)
     if args.json:
-        print(json.dumps([described(LOSSES[name]) for name in names if name in LOSSES], indent=2))
+        print(json.dumps([as_dict(LOSSES[name]) for name in names if name in LOSSES], indent=2))
     elif args.names and args.search is None:
-        print("\n\n".join(map(everything, names)))
+        print("\n\n".join(map(full_description, names)))
     else:
         print("\n".join(_listed(names, families=args.search is None)))
         if sys.stdout is not None and sys.stdout.isatty():
@@ -51,47 +51,47 @@ def losses(args: argparse.Namespace) -> int:
     return OK
 
 
-def named(names: Iterable[str], beside: Iterable[str] = ()) -> list[str]:
+def losses_named(names: Iterable[str], also: Iterable[str] = ()) -> list[str]:
     """The losses of these names, ours or another library's, each once."""
     result: dict[str, None] = {}
     for name in names:
         full = ALIASES.get(name, name)
-        known = [full] if full in LOSSES or full in beside else called(name)
-        if len(known) != 1 or known[0] not in (*LOSSES, *beside):
-            hint = nearest(name, beside)
+        known = [full] if full in LOSSES or full in also else losses_called(name)
+        if len(known) != 1 or known[0] not in (*LOSSES, *also):
+            hint = suggestion(name, also)
             raise Stop(f"no loss is named {name!r}; {hint or '`fastloss losses` lists them'}", USAGE)
         result[known[0]] = None
     return list(result)
 
 
-def nearest(name: str, beside: Iterable[str] = ()) -> str:
-    """A question with the names that may be meant, or an empty text."""
-    likely = meant(name, beside)
+def suggestion(name: str, also: Iterable[str] = ()) -> str:
+    """A question with the losses that were probably meant, or an empty text."""
+    likely = likely_losses(name, also)
     return f"did you mean {' or '.join(likely)}?" if likely else ""
 
 
-def found(text: str, names: Sequence[str]) -> list[str]:
-    """Those of whose names, parameters and description each word is a part; names first, then summaries."""
+def search(text: str, names: Sequence[str]) -> list[str]:
+    """The losses in whose names, parameters or description each word occurs: first by name, then by summary."""
     words = text.lower().split()
     ranked: list[tuple[int, int, str]] = []
     for name in names:
-        called_so = " ".join([name, *_short(name), *_elsewhere(name)])
-        places = [called_so, summary(name), f"{signature(name)} {_documented(name)}"]
+        all_names = " ".join([name, *_short(name), *_elsewhere(name)])
+        places = [all_names, summary(name), f"{signature(name)} {_documented(name)}"]
         places = [place.lower() for place in places]
         if all(any(word in place for place in places) for word in words):
             rank = next(k for k in range(3) if all(word in " ".join(places[: k + 1]) for word in words))
             ranked.append((rank, len(ranked), name))
     if not ranked:
-        hint = nearest(text)
+        hint = suggestion(text)
         raise Stop(f"no loss speaks of {text!r}{f'; {hint}' if hint else ''}", FAILED)
     return [name for *_, name in sorted(ranked)]
 
 
-# -- what is told of one ----------------------------------------------------------------------------------------------
+# -- one loss --------------------------------------------------------------------------------------------------------
 
 
-def described(loss: Any) -> dict[str, Any]:
-    """What a program would read of a loss."""
+def as_dict(loss: Any) -> dict[str, Any]:
+    """A loss as JSON describes it, for programs."""
     return {
         "name": loss.name,
         "aliases": _short(loss.name),
@@ -109,7 +109,7 @@ def described(loss: Any) -> dict[str, Any]:
 
 
 def _domains(loss: Any) -> list[str]:
-    """What each input may be; a target of rows may be labels."""
+    """The domain of each input in words; the target of a row loss may be labels."""
     domains = [str(domain) for domain in loss.domains]
     kind = TARGETS.get(getattr(loss, "target", None) or "")
     if kind:
@@ -117,19 +117,19 @@ def _domains(loss: Any) -> list[str]:
     return domains
 
 
-def everything(name: str) -> str:
-    """All that is known of a loss: formula, conventions and sources as its definition tells them, domains, names."""
+def full_description(name: str) -> str:
+    """A loss in full: formula, conventions and sources of its docstring, domains, names, keywords."""
     lines = [signature(name), "", *_indented(summary(name)), ""]
     if prose := _prose(name):
         lines += [*textwrap.indent(prose, "  ").splitlines(), ""]
-    for title, told in _facts(name):
-        lines += [f"  {title if not k else '':12}{line}" for k, line in enumerate(told) if line]
+    for title, facts in _facts(name):
+        lines += [f"  {title if not k else '':12}{line}" for k, line in enumerate(facts) if line]
     lines += ["", *textwrap.indent(_example(name), "  ").splitlines()] if _example(name) else []
     return "\n".join(lines).rstrip()
 
 
 def _facts(name: str) -> list[tuple[str, list[str]]]:
-    """Lines of what there is, each kind under its title."""
+    """Facts beside the description, as titles with their lines."""
     if name not in LOSSES:
         keywords = [str(p) for p in _parameters(name) if p.kind is p.KEYWORD_ONLY]
         return [("keywords", textwrap.wrap(", ".join(keywords), WIDTH))]
@@ -156,7 +156,7 @@ def signature(name: str) -> str:
 
 
 def _parameters(name: str) -> list[inspect.Parameter]:
-    found = inspect.signature(BESIDE[name]).parameters.values()
+    found = inspect.signature(UNREGISTERED[name]).parameters.values()
     return [p.replace(annotation=p.empty) for p in found]
 
 
@@ -177,7 +177,7 @@ def _example(name: str) -> str:
 
 
 def _documented(name: str) -> str:
-    return inspect.cleandoc(LOSSES[name].own_text if name in LOSSES else BESIDE[name].__doc__ or "")
+    return inspect.cleandoc(LOSSES[name].own_text if name in LOSSES else UNREGISTERED[name].__doc__ or "")
 
 
 def _short(name: str) -> list[str]:
@@ -196,7 +196,7 @@ def _default(value: Any) -> str:
 
 
 def _listed(names: Sequence[str], families: bool) -> list[str]:
-    """Two or more lines a loss; of all losses, under what their family's module says of itself."""
+    """The call, summary and parameters of each loss; with `families`, under the first line of its module."""
     lines: list[str] = []
     family = None
     for name in names:

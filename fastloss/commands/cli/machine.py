@@ -1,4 +1,4 @@
-"""The commands that measure, or keep something, where they run: `demo`, `bench`, `cache`."""
+"""The commands about this machine: `demo` and `bench` measure it, `cache` shows what is kept on it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def demo(args: argparse.Namespace) -> int:
 
 
 def bench(args: argparse.Namespace) -> int:
-    """Measure from how many elements threads pay; print the setting that says so."""
+    """Measure from how many elements threads pay; print the setting for it."""
     check_settings()
     from ... import settings
     from ...kernels.cpu import threads
@@ -47,18 +47,18 @@ def bench(args: argparse.Namespace) -> int:
 
 
 def cache(args: argparse.Namespace) -> int:
-    """Say where kernels are kept and how much they take; remove them if asked to."""
+    """Print the folder of compiled kernels and their size; remove them with `--clear`."""
     from ...kernels.cpu.cache import clear_cache
 
-    folder = kept()
-    print(contents(folder))
+    folder = cache_folder()
+    print(cache_contents(folder))
     if args.clear:
         print(f"removed {_bytes(clear_cache())}")
     return OK
 
 
-def kept() -> Path:
-    """Where kernels are kept."""
+def cache_folder() -> Path:
+    """The folder of compiled kernels; stop if there is none."""
     from ...kernels.cpu import cache
 
     with warnings.catch_warnings(record=True) as caught:
@@ -70,8 +70,8 @@ def kept() -> Path:
     return folder
 
 
-def contents(folder: Path) -> str:
-    """The folder, the number of its kernels, and their size."""
+def cache_contents(folder: Path) -> str:
+    """A line with the folder, the number of its kernels, and their size."""
     from ...kernels.cpu import cache
 
     count = cache.count()

@@ -1,4 +1,4 @@
-"""How a command ends: exit codes, one line for the user instead of a traceback, and lines beside the data."""
+"""How a command ends: exit codes, and errors of one line on stderr instead of tracebacks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OK, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+OK, FAILED, USAGE, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
 """Exit codes; the last two are those of a program that SIGINT or SIGPIPE has ended."""
 
 
 class Stop(Exception):
-    """The command ends here: a line for the user, and the exit code."""
+    """Ends the command with a line for the user and an exit code."""
 
     def __init__(self, message: str, code: int = FAILED) -> None:
         super().__init__(message)
@@ -31,13 +31,13 @@ def tell(line: str) -> None:
             print(line, file=sys.stderr, flush=True)
 
 
-def told(warning: Any, *_: Any) -> None:
-    """Tell the first line of a warning, without the source line that gave it."""
+def show_warning(warning: Any, *_: Any) -> None:
+    """Write the first line of a warning to stderr, without the source line that gave it."""
     tell(f"fastloss: {str(warning).strip().partition(chr(10))[0]}")
 
 
 def silence() -> None:
-    """Let nothing more be written to stdout, nor complain at exit of what could not be."""
+    """Send stdout to nowhere, so that neither further lines nor the flush at exit raise."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -64,7 +64,7 @@ def _end(*_: Any) -> NoReturn:
 
 
 def missing(error: ModuleNotFoundError, optional: dict[str, str], extra: str) -> NoReturn:
-    """One line for an optional package that is not installed; any other missing module is a fault of ours."""
+    """Stop with one line if an optional package is missing; raise again if it is any other module."""
     package = (error.name or "").partition(".")[0]
     if package not in optional:
         raise error
@@ -72,7 +72,7 @@ def missing(error: ModuleNotFoundError, optional: dict[str, str], extra: str) ->
 
 
 def check_settings() -> None:
-    """Stop for a setting of the environment that no kernel could be run with; tell of those that are done without."""
+    """Stop for a setting of the environment with which no kernel can be run."""
     from ...kernels.cpu import threads
 
     try:

@@ -1,4 +1,4 @@
-"""What the parts of the demo share: the images of digits, times, and how two of them compare."""
+"""Shared by the parts of the demo: images of digits, timing, and the comparison of two calls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def digit_images() -> list[Array]:
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """How many seconds a call takes, and what it returns."""
+    """The seconds that a call takes, and its result."""
     start = perf_counter()
     result = call()
     return perf_counter() - start, result
@@ -42,17 +42,17 @@ class Compared(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """How many times as long the other takes."""
+        """The other call's time, divided by ours."""
         return self.other / self.own
 
     @property
     def slower(self) -> bool:
-        """Whether the other takes less time, and that is no noise."""
+        """Whether ours is slower, beyond noise."""
         return self.high < 1.0
 
     @property
     def tie(self) -> bool:
-        """Whether the ratio may as well be 1."""
+        """Whether 1 lies in the middle half of the ratios."""
         return self.low <= 1.0 <= self.high
 
     def __str__(self) -> str:
@@ -79,8 +79,8 @@ def _compared(pairs: Sequence[tuple[float, float]]) -> Compared:
     return Compared(median(mine for mine, _ in pairs), median(theirs for _, theirs in pairs), low, high)
 
 
-def said(times: Compared) -> str:
-    """How two times compare, in words."""
+def in_words(times: Compared) -> str:
+    """A comparison as a phrase."""
     spread = f"{times.low:.1f} to {times.high:.1f}"
     return f"a tie ({spread} times as fast)" if times.tie else f"{times.ratio:.1f} times as fast ({spread})"
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from ...registry import LOSSES
-from .common import SEED, Array, compared, digit_images, duration, said, timed
+from .common import SEED, Array, compared, digit_images, duration, in_words, timed
 
 if TYPE_CHECKING:
     from .screen import Screen
@@ -55,7 +55,9 @@ def diabetes(screen: Screen, title: str, corrupted: float = 0.1, knee: float = 1
     screen.line("\n   The first two minimise the same function, of weights and scale at once. LinearRegression takes")
     screen.line("   less time because it solves one linear system, and outliers pull it away for the same reason.")
     screen.line("   The targets of the test are as measured.\n")
-    screen.showed(f"a mean error of {means[0]:.0f}, least squares {means[2]:.0f}; HuberRegressor's fit, {said(times)}.")
+    screen.showed(
+        f"a mean error of {means[0]:.0f}, least squares {means[2]:.0f}; HuberRegressor's fit, {in_words(times)}."
+    )
 
 
 def fit_huber(x: Array, y: Array, knee: float) -> tuple[Array, float]:
@@ -113,7 +115,7 @@ def digits(screen: Screen, title: str, penalty: float = 1.0) -> None:
         screen.line(f"   {name:45}{accuracy:15.4f}{duration(seconds):>12}")
     screen.line()
     screen.showed(
-        f"{100 * right[0]:.1f}% right, scikit-learn's LogisticRegression {100 * right[1]:.1f}%; {said(times)}."
+        f"{100 * right[0]:.1f}% right, scikit-learn's LogisticRegression {100 * right[1]:.1f}%; {in_words(times)}."
     )
 
 

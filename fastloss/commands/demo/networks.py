@@ -67,7 +67,7 @@ def distillation(screen: Screen, title: str, seeds: Sequence[int]) -> None:
 
 
 def scores(network: Network, x: Array) -> tuple[Array, Array]:
-    """What the hidden layer holds, and the logits."""
+    """The values of the hidden layer, and the logits."""
     inner, shift, outer, constant = network
     hidden = np.maximum(x @ inner + shift, 0.0)
     return hidden, hidden @ outer + constant

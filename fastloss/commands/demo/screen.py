@@ -1,4 +1,4 @@
-"""Where the demo writes: its lines to stdout, and to stderr a bar that moves while something takes its time."""
+"""The demo's output: lines on stdout, and on stderr a bar that moves while something runs."""
 
 from __future__ import annotations
 

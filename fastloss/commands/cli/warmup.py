@@ -1,4 +1,4 @@
-"""`fastloss warmup`: kernels compiled ahead, with what each loss took and what that says of the rest."""
+"""`fastloss warmup`: compile kernels ahead; say what each loss took, and how long the others will take."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...registry import LOSSES
 from .arguments import COMMON, DTYPES
-from .listing import named
-from .machine import contents, kept
+from .listing import losses_named
+from .machine import cache_contents, cache_folder
 from .stop import FAILED, OK, Stop, check_settings, interruptible, missing, tell
 
 if TYPE_CHECKING:
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def warmup(args: argparse.Namespace) -> int:
-    """Compile, and say what is in the cache then."""
+    """Compile the kernels of the losses that are asked for, and print what the cache then holds."""
     from ...kernels.cpu import cache
     from .. import warmup
 
-    names, dtypes = _asked(args)
+    names, dtypes = _losses_and_dtypes(args)
     check_settings()
     if "bfloat16" in dtypes:
         try:
             import ml_dtypes  # noqa: F401
         except ModuleNotFoundError as error:
             missing(error, {"ml_dtypes": "ml_dtypes"}, "half")
-    folder = kept()
+    folder = cache_folder()
     before = cache.count()
     units = warmup.units(names, dtypes)
     jobs = min(args.jobs or warmup.cores(), len(units))
@@ -50,23 +50,24 @@ def warmup(args: argparse.Namespace) -> int:
     after = cache.count()
     if not after:
         raise Stop(f"nothing could be stored in {folder}")
-    print(f"{contents(folder)} ({after - before} new)")
+    print(f"{cache_contents(folder)} ({after - before} new)")
     return OK
 
 
-def _asked(args: argparse.Namespace) -> tuple[list[str], list[str]]:
-    """The losses and the dtypes, each once; `--dtype float32 float64` leaves the second among the losses."""
+def _losses_and_dtypes(args: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """The losses and the dtypes that are asked for, each once."""
+    # Of `--dtype float32 float64`, argparse takes the second for a loss.
     dtypes = [dtype for given in args.dtypes or () for dtype in given]
     dtypes += [word for word in args.losses if word in DTYPES]
     words = [word for word in args.losses if word not in DTYPES]
     if args.all and words:
         raise Stop(f"warmup: --all compiles all losses; leave out {', '.join(words)} or --all", 2)
-    names = list(LOSSES) if args.all else named(words or COMMON)
+    names = list(LOSSES) if args.all else losses_named(words or COMMON)
     return names, list(dict.fromkeys(dtypes or ("float32", "float64")))
 
 
 class Progress:
-    """A line for each loss and dtype with what it took; on a terminal a bar, too, of what is left."""
+    """Prints a line for each loss and dtype with the time that it took, and on a terminal a bar of all units."""
 
     def __init__(self, units: list[Unit], quiet: bool) -> None:
         from ..warmup import Estimate
@@ -77,7 +78,7 @@ class Progress:
         self.bar: Any = None
 
     def open(self, line: str) -> None:
-        """Say what is to be done."""
+        """Print the first line, and show the bar."""
         if self.quiet:
             return
         tell(line)
@@ -90,7 +91,7 @@ class Progress:
                 self.bar = tqdm(total=self.estimate.total, file=sys.stderr, bar_format=form, ncols=width, leave=False)
 
     def done(self, unit: Unit, seconds: float, reason: str) -> None:
-        """Note a unit, and tell what its loss and dtype took if it was their last."""
+        """Count a unit as done; print the line of its loss and dtype if it was their last."""
         pair = unit[:2]
         self.estimate.note(unit, seconds)
         self.left[pair] -= 1
@@ -101,7 +102,8 @@ class Progress:
         rest = self.estimate.remaining()
         if not self.left[pair]:
             done = sum(not n for n in self.left.values())
-            line = f"{' '.join(pair)}: {duration(self.estimate.seconds_of(pair))} of a core; {done} of {len(self.left)} done"
+            taken = duration(self.estimate.seconds_of(pair))
+            line = f"{' '.join(pair)}: {taken} of a core; {done} of {len(self.left)} done"
             line += f", about {duration(rest)} to go" if rest else ""
             if self.bar is None:
                 tell(line)
@@ -112,13 +114,13 @@ class Progress:
             self.bar.update()
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self.bar is not None:
             self.bar.close()
 
 
 def duration(seconds: float) -> str:
-    """Seconds as they are told."""
+    """Seconds, minutes or hours, in two digits."""
     if seconds < 100:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
