@@ -1,4 +1,8 @@
-"""`bind`: a copy of a function in which its free names are what we say. The only metaprogramming there is.
+"""`bind` completes a template with ports, `lift` makes a definition fit a target; nothing else here generates code.
+
+A template is a plain function. Its ports are global names that stand empty in its module, such as `jet: Any = None`;
+`bind` copies the function, and the helpers that it calls, with a port's value for each such name. `lift` copies a
+definition with a target's `math`, and with all numbers in the type of the arithmetic.
 
 Numba's disk cache keys a kernel by its signature, its bytecode and its name, by nothing that its globals hold. So the
 copy's name carries a hash of everything else: the kernels' sources, the definition, each port, the options. The next
@@ -44,7 +48,7 @@ blocks in common with its serial twin, down to the machine code."""
 
 
 def by_definition(function: F) -> F:
-    """Like `functools.cache` for what is made of a definition, or of a plan with it: gone when its last loss is."""
+    """Like `functools.cache`, by a definition's function or a plan; an entry goes with the definition's last loss."""
     made: dict[tuple[Any, ...], Any] = {}
 
     @wraps(function)
@@ -53,13 +57,13 @@ def by_definition(function: F) -> F:
         try:
             return made[key]
         except KeyError:
-            with compiling:  # who waited for another's finds it
+            with compiling:  # another thread may have made it meanwhile
                 if key not in made:
                     made[key] = function(what, *rest)
                 return made[key]
 
     def forget(functions: set[Any]) -> None:
-        # A finaliser may run at any time: others may be adding to what is looked through.
+        # A finaliser may run at any time, so another thread may be adding entries.
         stale = [key for key in list(made) if not functions.isdisjoint(getattr(key[0], "definition", key[:1]))]
         _unbind([made.pop(key) for key in stale if key in made])
 
@@ -214,13 +218,13 @@ def _rebuilt(fn: FunctionType, code: CodeType, scope: dict[str, Any]) -> Functio
 
 
 def _indices(code: CodeType) -> set[Any]:
-    """The constants by which a function takes something out of a tuple."""
+    """The constants that index a tuple in a function: they must stay integers."""
     pairs = itertools.pairwise(dis.get_instructions(code))
     return {a.argval for a, b in pairs if a.opname.startswith("LOAD_") and (b.opname, b.argrepr) in _SUBSCRIPTS}
 
 
 _SUBSCRIPTS = {("BINARY_SUBSCR", ""), ("BINARY_OP", "[]")}
-"""Before Python 3.14, and since."""
+"""The instruction that indexes, before Python 3.14 and since."""
 
 
 def _retyped(constant: Any, kind: Any) -> Any:
@@ -249,7 +253,7 @@ def sources(package: str = __package__) -> str:
 
 
 def _texts(folder: str, package: str) -> Iterator[bytes]:
-    """The source, or the code, of each module of a package and of those in it, the GPU's left out."""
+    """The source, or else the code, of each module of a package and its subpackages, without the GPU's."""
     texts = sorted(Path(folder).glob("*.py"))
     for path in texts:
         yield path.read_bytes()
@@ -260,15 +264,15 @@ def _texts(folder: str, package: str) -> Iterator[bytes]:
         elif not found.ispkg and not texts:
             spec = found.module_finder.find_spec(name, None)
             loader: Any = None if spec is None else spec.loader
-            yield _told_code(loader.get_code(name)).encode()
+            yield _code_text(loader.get_code(name)).encode()
 
 
-def _told_code(code: CodeType) -> str:
-    """What is the same in every process that runs the same code."""
+def _code_text(code: CodeType) -> str:
+    """A code object as text that is the same in every process."""
 
     def told(value: Any) -> str:
         if isinstance(value, CodeType):
-            return _told_code(value)
+            return _code_text(value)
         if isinstance(value, frozenset):
             return repr(sorted(map(repr, value)))
         return repr(value)

@@ -1,4 +1,4 @@
-"""Where machine code may lie on disk: folders that nobody else can change, and what is ours in them.
+"""The folders on disk where machine code may be kept, and its files: read, written, listed, with a checksum each.
 
 Whoever can write to a folder of kernels, or swap one above it for another, runs code in this process. So each folder on
 the way down belongs to root or to this user, and nobody else may write to it; folders that are made here are private
@@ -20,9 +20,9 @@ from pathlib import Path
 
 VARIABLE = "FASTLOSS_CACHE_DIR"
 NAME = "fastloss-kernels"
-"""Of the folder in the user's directory that is ours."""
+"""The name of fastloss's folder in the cache directory."""
 SUFFIXES = (".kernel", ".cubin")
-"""Of what we write into it."""
+"""The endings of the files in it."""
 
 _BINARY = getattr(os, "O_BINARY", 0)
 _TAG = "CACHEDIR.TAG"
@@ -54,7 +54,7 @@ def directory() -> Path | None:
 
 
 def folders() -> list[Path]:
-    """Where machine code is looked for: ours in the directory; where that is read-only, in the default one besides."""
+    """The folders of machine code: that of the directory; where it is read-only, also that of the default directory."""
     found: list[Path] = []
     with suppress(OSError, RuntimeError, ValueError):
         root = directory()
@@ -66,7 +66,7 @@ def folders() -> list[Path]:
 
 
 def read(name: str) -> bytes | None:
-    """What is kept under `name`; None for what is absent, damaged, or not to be trusted."""
+    """The content of the file `name`; None if it is absent or damaged, or if others could have written it."""
     for folder in folders():
         path = folder / name
         with suppress(OSError):
@@ -79,7 +79,7 @@ def read(name: str) -> bytes | None:
 
 
 def write(name: str, data: bytes) -> None:
-    """Keep `data` under `name`, if there is a place for it; a reader finds the whole of it or nothing."""
+    """Write the file `name` where a folder can be written to; a reader finds all of it or nothing."""
     for folder in folders():
         path = folder / name
         # Under a name of its own first.
@@ -95,7 +95,7 @@ def write(name: str, data: bytes) -> None:
 
 
 def stored() -> Iterator[tuple[Path, int]]:
-    """The files that were written here, and their lengths: in a folder of our name with our tag, under our suffixes."""
+    """The files of machine code and their lengths, in folders that have fastloss's tag."""
     for folder in folders():
         if _tag(folder) == _SIGNATURE:
             for where, _, names in os.walk(folder):  # never follows links
@@ -119,7 +119,7 @@ def _default() -> Path | None:
 
 
 def _problem(path: Path) -> str:
-    """Why code must not be loaded from `path`, which is made if it is absent; it is absolute, and goes by no link."""
+    """Why code must not be loaded from an absolute `path`, or ""; the folder is made if it is absent."""
     try:
         for each in (*reversed(path.parents), path):
             try:
@@ -151,7 +151,7 @@ def _create(path: Path, data: bytes) -> None:
 
 
 def _exposed(status: os.stat_result, sticky: bool = False) -> str:
-    """Why others than root and this user might change what has this status; in a `sticky` folder only their own."""
+    """Why users other than root and this one could change a file, or ""; in a `sticky` folder, only their own files."""
     if sys.platform == "win32":
         return ""
     if status.st_uid not in (0, os.geteuid()):

@@ -107,7 +107,9 @@ def test_the_tests_have_it(copy: Path) -> None:
     """Those that compile little; the others take each loss by its kind alone."""
     files = ("test_definitions", "test_docs", "test_cli", "test_limits", "test_laws", "test_with_respect_to", "test_row_accuracy",
              "test_row_agreement", "test_row_weights")  # fmt: skip
-    said = run(copy, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *(f"tests/{name}.py" for name in files),
+    paths = [str(path) for name in files for path in copy.glob(f"tests/*/{name}.py")]
+    assert len(paths) == len(files)
+    said = run(copy, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *paths,
                "-k", f"({EITHER}) and not compiled", "-rA")  # fmt: skip
     for name, test in product(NAMES, ("test_formula", "test_nan", "test_documented", "test_every_argument")):
         assert re.search(rf"(?m)^PASSED tests/\S+::{test}\S*\[{name}", said), (name, test)

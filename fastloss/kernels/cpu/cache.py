@@ -1,6 +1,7 @@
-"""How compiled kernels get to disk and back. `kernels.disk` says where; Numba makes of a kernel what can be stored.
+"""Compiled kernels to disk and back: `disk.py` keeps the files, Numba makes a kernel's pickle and a kernel of a pickle.
 
-What is stored are pickles, so whoever can write them runs code here: they lie where nobody else can write, or nowhere.
+`jit` is the only way to a compiled kernel; one thread compiles at a time, and a call from a signal handler is refused.
+Whoever can write these pickles runs code here, so they are kept where nobody else can write, or nowhere.
 Each file has a checksum (of 150 files with one 4 KiB block zeroed, as a power cut leaves them, 19 crashed the process),
 and what does not match is compiled again. A file's name says all that makes its kernel differ from others.
 
@@ -49,7 +50,7 @@ def jit(
     with compiling():
         if options.get("parallel"):
             threads.launch()
-        stored = _Stored(fn, signature, options) if cache else None
+        stored = _KernelFile(fn, signature, options) if cache else None
         kernel: Any = numba.njit(**options)(fn)
         if stored is not None and stored.load(kernel.targetctx):
             with suppress(Exception):  # intact, and of no use all the same
@@ -62,10 +63,10 @@ def jit(
 
 @contextmanager
 def compiling() -> Iterator[None]:
-    """Compile alone in this process, and for a user, too, who has switched the compiling of functions off.
+    """Hold the lock of compilations, and let Numba compile even where the user has switched it off.
 
-    A signal handler, a finaliser or a tracer may call a loss at any time. What is half compiled would take in what that
-    call makes of the same functions, and both would be broken for good.
+    A signal handler, a finaliser or a tracer may call a loss at any time. Compiling the same functions while they are
+    half compiled would break both kernels for good, so that call is refused.
     """
     global _busy
     from numba import config
@@ -85,17 +86,17 @@ def compiling() -> Iterator[None]:
             _busy, settings.DISABLE_JIT = False, off
 
 
-def _compiled(kernel: Any, signature: Any, stored: _Stored | None) -> Any:
+def _compiled(kernel: Any, signature: Any, stored: _KernelFile | None) -> Any:
     if stored is not None:
         kernel._cache = stored
-    _number_apart()
+    _randomise_numbers()
     kernel.compile(signature)
     kernel.disable_compile()
     return kernel
 
 
-def _number_apart() -> None:
-    """Number functions from where no other process does.
+def _randomise_numbers() -> None:
+    """Let Numba number functions from a random start, as no other process does.
 
     What a kernel calls goes to disk with it, under a name that differs from another kernel's by Numba's count of this
     process's functions alone. Of two kernels from two processes that had counted alike, the linker took the functions
@@ -106,8 +107,8 @@ def _number_apart() -> None:
     FunctionIdentity._unique_ids = itertools.count(secrets.randbits(48) << 12)
 
 
-class _Stored:
-    """One kernel's file, in the place of Numba's own cache of a dispatcher."""
+class _KernelFile:
+    """The file of one kernel, in the place of a Numba dispatcher's own cache."""
 
     def __init__(self, fn: FunctionType, signature: Any, options: dict[str, Any]) -> None:
         key = fn.__code__.co_code, str(signature), sorted((k, str(v)) for k, v in options.items()), settings()
@@ -118,11 +119,11 @@ class _Stored:
 
     @property
     def cache_path(self) -> str | None:
-        """The folder that it lies in, or would."""
+        """The folder of the file; Numba asks for it."""
         return next((str((folder / self.name).parent) for folder in disk.folders()), None)
 
     def load(self, context: Any) -> bool:
-        """Whether there is such a kernel."""
+        """Read the file; whether there is an intact one."""
         from numba.core.compiler import CompileResult
 
         rebuild: Any = CompileResult._rebuild
@@ -134,11 +135,11 @@ class _Stored:
         return self.found is not None
 
     def load_overload(self, signature: Any, context: Any) -> Any:
-        """What was found before, for Numba."""
+        """The kernel that `load` has found; Numba calls this."""
         return self.found
 
     def save_overload(self, signature: Any, result: Any) -> None:
-        """Keep what Numba has compiled."""
+        """Write a kernel; Numba calls this when it has compiled one."""
         from numba.core import serialize
 
         dumps: Any = serialize.dumps
@@ -164,7 +165,7 @@ _SETTINGS = (
 
 
 def settings() -> str:
-    """The processor, and those of the compiler's settings that make other code of the same source."""
+    """The processor, and the settings of Numba that change the machine code of the same source."""
     from numba import config
     from numba.core.registry import cpu_target
 

@@ -1,4 +1,11 @@
-"""The CPU's kernels: from memory, from the disk or from the compiler; serial and parallel of one text."""
+"""The CPU's kernels: found in memory or on disk, or compiled.
+
+`compiled` gives the serial or the parallel kernel of a plan. Its name holds a hash of the definition, the plan and the
+kernels' sources; only if no file has that name is the template completed (`target.py`) and compiled. `runner` and
+`row_runner` choose between serial and parallel by the number of elements, and by what `threads.py` finds safe.
+Signatures are explicit, with read-only inputs, so that each plan has one kernel; they list the arguments of a template
+in its order. The first call imports this module, and with it Numba.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 numba: Any = _numba  # half of it is typed
-# What Numba loads at its first compilation, two hundred modules, is loaded with it: whole, whatever interrupts that.
+# Load what Numba loads at its first compilation, two hundred modules, inside this import, which nothing interrupts.
 numba.core.registry.cpu_target.typing_context.refresh()
 numba.core.registry.cpu_target.target_context.refresh()
 types: Any = _numba.types
@@ -32,7 +39,7 @@ types: Any = _numba.types
 
 @by_definition
 def compiled(plan: Plan | RowPlan, parallel: bool) -> Any:
-    """The kernel of a plan."""
+    """The kernel of a plan, serial or parallel."""
 
     def complete() -> Any:
         return name(load(f"{__package__}.target").complete(plan))
@@ -101,31 +108,33 @@ def _row_signature(plan: RowPlan) -> tuple[Any, ...]:
 
 
 def runner(plan: Plan, size: int, backend: str | None) -> Callable[..., Any]:
-    """What runs the kernel of a plan over `size` elements: serial or parallel as the size or the caller says."""
+    """A function that runs a plan's kernel over `size` elements, on the `backend`, or on the one for that size."""
     serial = backend == "serial" or (backend is None and size < PARALLEL_FROM)
     # Compiling a parallel kernel starts the pool, so it must be known to be safe first.
     if serial or threads.launch() is None:
         return compiled(plan, False)  # type: ignore[no-any-return]
-    return partial(threads.run_parallel, compiled(plan, True), partial(_serially, plan))
+    return partial(threads.run_parallel, compiled(plan, True), partial(_run_serial, plan))
 
 
 def row_runner(plan: RowPlan, size: int, backend: str | None) -> Callable[..., Any]:
-    """What runs a row kernel over rows of `size` elements in all."""
+    """A function that runs a plan's kernel over rows with `size` elements in all."""
     serial = backend == "serial" or (backend is None and size < PARALLEL_FROM)
     if serial or threads.launch() is None:
-        return partial(_in_tasks, compiled(plan, False), 1)
-    # Four tasks for each thread, so that one that is held up does not hold up all.
+        return partial(_run_in_tasks, compiled(plan, False), 1)
+    # Four tasks for each thread, so that a slow one does not delay all.
     tasks = 4 * threads.get_num_threads()
-    return partial(threads.run_parallel, partial(_in_tasks, compiled(plan, True), tasks), partial(_in_one, plan))
+    return partial(
+        threads.run_parallel, partial(_run_in_tasks, compiled(plan, True), tasks), partial(_run_rows_serial, plan)
+    )
 
 
-def _in_tasks(kernel: Any, tasks: int, *args: Any) -> Any:
+def _run_in_tasks(kernel: Any, tasks: int, *args: Any) -> Any:
     return kernel(*args, tasks)
 
 
-def _in_one(plan: RowPlan, *args: Any) -> Any:
+def _run_rows_serial(plan: RowPlan, *args: Any) -> Any:
     return compiled(plan, False)(*args, 1)
 
 
-def _serially(plan: Plan, *args: Any) -> Any:
+def _run_serial(plan: Plan, *args: Any) -> Any:
     return compiled(plan, False)(*args)

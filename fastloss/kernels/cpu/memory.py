@@ -1,7 +1,7 @@
-"""Reading and writing an element, with the promise that no output overlaps anything else.
+"""Intrinsics that read, write and prefetch elements, and promise LLVM that no output overlaps anything else.
 
-The dispatch has made sure of it, but LLVM cannot know. Without the promise it compares addresses at run time and, where
-two arrays begin within a vector loop's stride of each other, takes the loop one by one: slower, and with sums in
+The promise holds, because `arrays` checks `out=`; LLVM cannot know. Without it, LLVM compares addresses at run time
+and, where two arrays begin within a vector loop's stride of each other, runs the scalar loop: slower, and with sums in
 another order, so that the last bit of a small call's value would depend on where the allocator had put its arrays. The
 promise is LLVM's `alias.scope` and `noalias` metadata: one scope for all inputs, one for each output.
 """
@@ -17,10 +17,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 INPUTS = "inputs"
-LANES = ("label", "share", "mass", "maxima", "sums", "more", "wide", "wide_more", "coefs", "loss")
-PAIRS = ("score", "slope", "curve", "wide_slope", "wide_curve")
+TILE_SCOPES = ("label", "share", "mass", "maxima", "sums", "more", "wide", "wide_more", "coefs", "loss")
+PAIR_SCOPES = ("score", "slope", "curve", "wide_slope", "wide_curve")
 OUTPUTS = (
-    "value", "grad0", "grad1", "hess0", "hess1", "kept0", "kept1", "kept2", "stats0", "stats1", "stats2", *LANES, *PAIRS
+    "value", "grad0", "grad1", "hess0", "hess1", "kept0", "kept1", "kept2", "stats0", "stats1", "stats2",
+    *TILE_SCOPES, *PAIR_SCOPES,
 )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def pointer(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, index: A
 
 def _reader(scope: str) -> Callable[..., Any]:
     def read(typingctx: Any, array: Any, index: Any) -> Any:
-        """The element of an array at an index, as it is stored."""
+        """The element of an array at an index, in its stored type."""
 
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             stored = builder.load(pointer(context, builder, array, *args))
@@ -109,7 +110,7 @@ def _places(context: Any, builder: ir.IRBuilder, signature: Any, args: Any, coun
 
 def _prefetcher(writing: int) -> Callable[..., Any]:
     def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
-        """Ask for the cache line of an element; one beyond the array's end does no harm."""
+        """Prefetch the cache line of an element; one beyond the array's end does no harm."""
 
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             address = builder.bitcast(pointer(context, builder, array, *args), ir.PointerType(ir.IntType(8)))
@@ -118,7 +119,7 @@ def _prefetcher(writing: int) -> Callable[..., Any]:
             if function is None:
                 kind = ir.FunctionType(ir.VoidType(), [address.type, word, word, word])
                 function = ir.Function(builder.module, kind, "llvm.prefetch.p0")
-            # Without it the call may change any memory, as far as LLVM knows: a loop's sums would have to be there.
+            # Without a scope the call may change any memory, as far as LLVM knows: a loop's sums would be kept there.
             in_scope(builder, builder.call(function, [address, word(writing), word(2), word(1)]), INPUTS)
             return context.get_dummy_value()
 
@@ -129,21 +130,21 @@ def _prefetcher(writing: int) -> Callable[..., Any]:
 
 read = _reader(INPUTS)
 reread = _reader(OUTPUTS[1])
-"""A prediction that its own gradient is about to replace."""
+"""Reads a prediction that its own gradient is about to replace."""
 
 write_value, write_grad0, write_grad1, write_hess0, write_hess1 = (_writer(scope) for scope in OUTPUTS[:5])
 write_kept0, write_kept1, write_kept2 = (_writer(scope) for scope in OUTPUTS[5:8])
 write_stats0, write_stats1, write_stats2 = (_writer(scope) for scope in OUTPUTS[8:11])
 reread_kept0, reread_kept1, reread_kept2 = (_reader(scope) for scope in OUTPUTS[5:8])
 
-get_maxima, get_sums, get_more, get_wide, get_wide_more, get_coefs = (_getter(scope) for scope in LANES[3:9])
-put_maxima, put_sums, put_more, put_wide, put_wide_more, put_coefs = (_putter(scope) for scope in LANES[3:9])
-read_label, read_share, read_mass, read_loss = (_reader(scope) for scope in (*LANES[:3], LANES[9]))
-write_label, write_share, write_mass, write_loss = (_writer(scope) for scope in (*LANES[:3], LANES[9]))
-"""What a tile of rows is described by, a number for each lane."""
+get_maxima, get_sums, get_more, get_wide, get_wide_more, get_coefs = (_getter(scope) for scope in TILE_SCOPES[3:9])
+put_maxima, put_sums, put_more, put_wide, put_wide_more, put_coefs = (_putter(scope) for scope in TILE_SCOPES[3:9])
+read_label, read_share, read_mass, read_loss = (_reader(scope) for scope in (*TILE_SCOPES[:3], TILE_SCOPES[9]))
+write_label, write_share, write_mass, write_loss = (_writer(scope) for scope in (*TILE_SCOPES[:3], TILE_SCOPES[9]))
+"""Arrays that describe a tile of rows: a number for each lane."""
 
-read_score, read_slope, read_curve, read_wide_slope, read_wide_curve = (_reader(scope) for scope in PAIRS)
-write_score, write_slope, write_curve, write_wide_slope, write_wide_curve = (_writer(scope) for scope in PAIRS)
-"""A row of which each element meets every other."""
+read_score, read_slope, read_curve, read_wide_slope, read_wide_curve = (_reader(scope) for scope in PAIR_SCOPES)
+write_score, write_slope, write_curve, write_wide_slope, write_wide_curve = (_writer(scope) for scope in PAIR_SCOPES)
+"""Arrays of a row of pairs: its scores and their derivatives."""
 
 prefetch_read, prefetch_write = _prefetcher(0), _prefetcher(1)

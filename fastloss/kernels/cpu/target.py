@@ -18,11 +18,9 @@ from ..ports.elements import keep, native
 from ..templates import elements as pointwise
 from ..templates import pairs, rows
 from ..templates import tiles as lanes
-from . import bits, tuples
-from . import float16 as halves
+from . import bits, float16, transposes, tuple_arithmetic
 from . import memory as access
-from . import squares as blocks
-from .parts import part
+from .lowering import part
 from .vecmath.elementary import elementary
 
 if TYPE_CHECKING:
@@ -81,8 +79,8 @@ class Cpu:
         sizes, ends = plan.sizes, np.iinfo(word)
         return {
             **_ACCESS,
-            **{name: turn for name, turn in vars(blocks).items() if name.startswith("turn_")},
-            **{name: getattr(tuples, name) for name in tuples.__all__},
+            **{name: turn for name, turn in vars(transposes).items() if name.startswith("turn_")},
+            **{name: getattr(tuple_arithmetic, name) for name in tuple_arithmetic.__all__},
             "add": bits.add_as_written,
             "select": bits.select,
             "bits_of": bits.to_bits,
@@ -104,11 +102,11 @@ class Cpu:
 
     def decode(self, stored: str) -> Any:
         """16-bit floats arrive as their bits."""
-        return {HALF: halves.decode_half, BRAIN: halves.decode_brain}.get(stored, native)
+        return {HALF: float16.decode_float16, BRAIN: float16.decode_bfloat16}.get(stored, native)
 
     def encode(self, stored: str) -> Any:
         """16-bit floats leave as their bits; Numba converts the others as it stores them."""
-        return {HALF: halves.encode_half, BRAIN: halves.encode_brain}.get(stored, keep)
+        return {HALF: float16.encode_float16, BRAIN: float16.encode_bfloat16}.get(stored, keep)
 
 
 @by_definition

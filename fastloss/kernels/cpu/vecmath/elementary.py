@@ -22,7 +22,7 @@ import numpy as np
 from ....define.rules import CONSTANTS
 from ...bind import bind, lift
 from .. import bits
-from ..parts import part
+from ..lowering import part
 from . import coefficients, logarithms
 from .errorfunctions import erf, erfc, tail
 from .exponentials import cosh, exp, exp_neg, expm1, sinh, tanh

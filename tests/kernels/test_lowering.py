@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastloss.kernels.cpu import parts
+from fastloss.kernels.cpu import lowering
 
 
 def libraries(part: Any) -> list[Any]:
@@ -17,9 +17,11 @@ def libraries(part: Any) -> list[Any]:
 
 @pytest.mark.parametrize("inlined", [False, True])
 def test_no_machine_code_is_made_of_a_part(inlined: bool) -> None:
-    assert parts._known, "this Numba has other insides: parts would be compiled one by one, which takes twice as long"
-    inner = parts.part(forceinline=inlined)(lambda x: x * 2.0)
-    outer = parts.part(forceinline=inlined)(lambda x: inner(x) + 1.0)
+    assert lowering._SUPPORTED, (
+        "this Numba has other insides: parts would be compiled one by one, which takes twice as long"
+    )
+    inner = lowering.part(forceinline=inlined)(lambda x: x * 2.0)
+    outer = lowering.part(forceinline=inlined)(lambda x: inner(x) + 1.0)
     kernel = numba.njit(lambda x: outer(x) * outer(x + 1))
     assert kernel(3.0) == 7.0 * 9.0
     assert kernel(np.float32(3.0)) == 7.0 * 9.0
@@ -31,14 +33,14 @@ def test_no_machine_code_is_made_of_a_part(inlined: bool) -> None:
 
 def test_a_part_may_allocate_and_raise() -> None:
     """As far as Numba counts references for it."""
-    allocate = parts.part(_nrt=True)(lambda n: np.zeros(n))
+    allocate = lowering.part(_nrt=True)(lambda n: np.zeros(n))
 
     def reject(n: int) -> int:
         if n < 0:
             raise ValueError("fewer than none")
         return n
 
-    rejecting = parts.part(_nrt=True)(reject)
+    rejecting = lowering.part(_nrt=True)(reject)
     kernel = numba.njit(lambda n: allocate(rejecting(n)).sum())
     assert kernel(5) == 0.0
     with pytest.raises(ValueError, match="fewer than none"):
@@ -46,8 +48,8 @@ def test_a_part_may_allocate_and_raise() -> None:
 
 
 def test_without_numbas_insides_parts_are_ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "_known", False)
-    inner = parts.part()(lambda x: x * 2.0)
+    monkeypatch.setattr(lowering, "_SUPPORTED", False)
+    inner = lowering.part()(lambda x: x * 2.0)
     kernel = numba.njit(lambda x: inner(x))
     assert kernel(3.0) == 6.0
     assert all(library._compiled for library in libraries(inner))

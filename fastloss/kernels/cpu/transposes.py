@@ -1,8 +1,8 @@
-"""Square blocks of elements, turned: from rows that lie side by side to lanes, and back.
+"""Transposes of square blocks of elements: contiguous rows become the lanes of a tile, and back.
 
-As many rows as a vector of 64 bytes has elements are turned in registers: 0.1 ns an element, one by one 0.3. Where a
-row has fewer elements left, only those are read and written. 16-bit floats lie in the tile as their bits, each in the
-lower half of a float32.
+A block has as many rows as a vector of 64 bytes has elements, and is transposed in registers: 0.1 ns an element, one by
+one 0.3. Where a row has fewer elements left, only those are read and written. A tile holds 16-bit floats as their bits,
+each in the lower half of a float32.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _NAMES = {types.float32: "f32", types.float64: "f64", types.uint16: "i16"}
 
 
 def _mask(builder: Any, count: Any, side: int) -> Any:
-    """The first `count` of a vector's elements."""
+    """A mask of the first `count` elements of a vector."""
     numbers = ir.Constant(ir.VectorType(count.type, side), list(range(side)))
     lane = builder.insert_element(ir.Constant(numbers.type, ir.Undefined), count, ir.Constant(ir.IntType(32), 0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), side), [0] * side)
     return builder.icmp_unsigned("<", numbers, builder.shuffle_vector(lane, lane, zeros))
 
 
-def _turned(builder: Any, rows: list[Any]) -> list[Any]:
-    """The columns of a square of vectors: in each round the blocks off the diagonal change places, of half the size."""
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """The columns of a square of vectors: each round exchanges the blocks off the diagonal, of half the size."""
     side = len(rows)
     word = ir.VectorType(ir.IntType(32), side)
     half = side // 2
@@ -48,7 +48,7 @@ def _turned(builder: Any, rows: list[Any]) -> list[Any]:
 
 
 def _masked(builder: Any, name: str, kind: Any, vector: Any, *args: Any) -> Any:
-    """A load or a store of the elements of a vector that a mask chooses."""
+    """A load or a store of the elements of a vector that a mask selects."""
     full = f"llvm.masked.{name}.v{vector.count}{_NAMES[kind]}.p0"
     result = vector if name == "load" else ir.VoidType()
     function = builder.module.globals.get(full)
@@ -66,14 +66,14 @@ def _vector(context: Any, kind: Any, side: int) -> Any:
 
 
 def _widened(builder: Any, bits: Any, vector: Any) -> Any:
-    """The bits of 16-bit floats as the tile has them; other elements as they are."""
+    """16-bit floats as the tile holds them, in 32 bits; other elements unchanged."""
     if bits.type == vector:
         return bits
     return builder.bitcast(builder.zext(bits, ir.VectorType(ir.IntType(32), vector.count)), vector)
 
 
 def _narrowed(builder: Any, row: Any, vector: Any) -> Any:
-    """What `_widened` has made of elements, back."""
+    """Elements of a tile as the array holds them: the inverse of `_widened`."""
     if row.type == vector:
         return row
     return builder.trunc(builder.bitcast(row, ir.VectorType(ir.IntType(32), vector.count)), vector)
@@ -95,7 +95,7 @@ def _turner_in(inputs: str, tile: str) -> Any:
                 rows.append(_widened(builder, load, lane))
                 index = builder.add(index, args[2])
             index = args[5]
-            for column in _turned(builder, rows):
+            for column in _transposed(builder, rows):
                 address = _address(context, builder, aim, args[4], index, lane)
                 in_scope(builder, builder.store(column, address, align=aim.dtype.bitwidth // 8), tile)
                 index = builder.add(index, args[6])
@@ -121,7 +121,7 @@ def _turner_out(tile: str, outputs: str) -> Any:
                 in_scope(builder, columns[-1], tile)
                 index = builder.add(index, args[2])
             index = args[4]
-            for row in _turned(builder, columns):
+            for row in _transposed(builder, columns):
                 address = _address(context, builder, aim, args[3], index, vector)
                 few = _narrowed(builder, row, vector)
                 in_scope(builder, _masked(builder, "store", aim.dtype, vector, few, address, align, mask), outputs)

@@ -1,9 +1,13 @@
-"""How a part of a kernel is compiled: as far as LLVM's code, which the whole kernel optimises with the rest.
+"""`part` compiles a function that only other compiled functions call: to LLVM's code, without machine code of its own.
 
-Numba makes of every function a finished library: optimised, with machine code. A kernel has up to seventy parts, each
-inlined into the next, so that most of the work would be done again and again and thrown away: a kernel of two softmaxes
-took 6.9 seconds to compile, and takes 3.8. Here a part's library only holds its code, and what it calls. Where Numba
-has no such places to hold on to, parts are compiled as it does it.
+Numba makes a finished library of every function: optimised, with machine code. A kernel has up to seventy parts, each
+inlined into the next, so most of that work would be done again and thrown away: a kernel of two softmaxes took 6.9
+seconds to compile, and takes 3.8. Here a part's library holds its code alone, and the kernel optimises all of it once.
+
+This replaces one pass of Numba's compiler and two private methods of its libraries (`NativeLowering` in
+numba/core/typed_passes.py and `CPUCodeLibrary` in numba/core/codegen.py of https://github.com/numba/numba), as they are
+in Numba 0.68. Where these methods do not exist, `part` is `numba.njit`: slower to compile, with the same results.
+`tests/kernels/test_lowering.py` fails there, so that a new Numba is noticed.
 """
 
 from __future__ import annotations
@@ -23,20 +27,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _Lowering(NativeLowering):
-    """Numba's own, without making machine code."""
+    """Numba's lowering pass, which ends with LLVM's code instead of machine code."""
 
     _name = "lowering_of_a_part"
 
     def run_pass(self, state: Any) -> bool:
         library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
         library.enable_object_caching()
-        library._optimize_final_module = _nothing
-        library._finalize_final_module = lambda: _finished(library)
+        library._optimize_final_module = _leave_unoptimised
+        library._finalize_final_module = lambda: _allow_linking(library)
         state["library"] = library
         state.flags.no_compile = True
         super().run_pass(state)
         lowered = state["cr"]
-        # What other functions know it by; there is no code behind it that Python could call.
+        # Callers refer to the part by this handle; Python cannot call it.
         handle = numba._dynfunc.make_function(
             lowered.fndesc.lookup_module(), lowered.fndesc.qualname.split(".")[-1], "", 0, lowered.env, (library,)
         )
@@ -45,18 +49,18 @@ class _Lowering(NativeLowering):
         return True
 
 
-def _nothing() -> None:
-    """Leave the code as it is."""
+def _leave_unoptimised() -> None:
+    """Replace the optimisation of a library: the kernel that links it optimises."""
 
 
-def _finished(library: Any) -> None:
-    """Let a library be linked into others."""
+def _allow_linking(library: Any) -> None:
+    """Replace the making of machine code: mark a library as ready to be linked into others."""
     library._finalize_dynamic_globals()
     library._finalized = True
 
 
-class _Part(CompilerBase):
-    """Numba's compiler with that lowering."""
+class _PartCompiler(CompilerBase):
+    """Numba's compiler with `_Lowering` in the place of its own lowering."""
 
     def define_pipelines(self) -> list[Any]:
         found = DefaultPassBuilder.define_nopython_pipeline(self.state)
@@ -65,7 +69,7 @@ class _Part(CompilerBase):
         return [found]
 
 
-_known = all(
+_SUPPORTED = all(
     hasattr(CPUCodeLibrary, name)
     for name in ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals")
 )
@@ -73,10 +77,10 @@ _known = all(
 
 def part(**options: Any) -> Callable[[F], F]:
     """Like `numba.njit`, for functions that only compiled functions call."""
-    if _known:
-        options["pipeline_class"] = _Part
-    # No entry from Python either, and no count of references unless asked for: counting is atomic, and all threads
-    # would do it on one counter for every row.
+    if _SUPPORTED:
+        options["pipeline_class"] = _PartCompiler
+    # No entry from Python, and no reference counting unless asked for: it is atomic, and all threads would do it on one
+    # counter for every row.
     decorator: Callable[[F], F] = numba.njit(
         **{"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, **options}
     )
