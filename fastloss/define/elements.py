@@ -78,7 +78,7 @@ class Definition(Parametrised):
         )
         self.rooted = rooted
         self.untested = ("none",) * split
-        # Others' may be too large for plain Python, which raises where a kernel returns infinity.
+        # A twin's parameters may be too large for plain Python, which raises where a kernel returns infinity.
         self._tried = [d.inner_point for d in self.domains], self._values
         if self.frozen is not None:  # the library's own are tried by tests
             order = self.order

@@ -42,6 +42,12 @@ def test_its_commands_exist() -> None:
     assert all((ROOT / path.split("#")[0]).exists() for path in re.findall(r"\]\(([^):]+)\)", readme))
 
 
+def test_the_design_names_tests_that_exist() -> None:
+    named = re.findall(r"`(tests/[^`]*)`", (ROOT / "docs" / "design.md").read_text("utf-8"))
+    assert len(named) > 20
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
 @pytest.mark.parametrize("name", list(fl.LOSSES))
 def test_every_loss_is_documented(name: str) -> None:
     text = fl.LOSSES[name].__doc__ or ""
