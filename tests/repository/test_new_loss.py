@@ -92,7 +92,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(copy: Path, *arguments: str) -> str:
     """What a command of Python's prints, run in the copy."""
-    environment = {**os.environ, "PYTHONPATH": str(copy)}
+    # Not as a part of a run in several processes: pytest-benchmark warns of them.
+    environment = {n: value for n, value in os.environ.items() if not n.startswith("PYTEST_XDIST")}
+    environment["PYTHONPATH"] = str(copy)
     done = subprocess.run(
         [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True, check=False
     )
