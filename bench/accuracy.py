@@ -54,7 +54,7 @@ Error = tuple[float, float, str]  # allowed, ULP, where
 def errors(loss: fl.Loss, dtype: Any, size: int) -> dict[str, Error]:
     """The worst error of the value, the gradient and the second derivative."""
     from mpmath import mp
-    from tests.oracle import exact
+    from tests.helpers.oracle import exact
 
     columns = samples(loss, dtype, size)
     got = [[loss(*columns, reduction="none")]]
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--losses", help="names, separated by commas (default: all)")
     options = parser.parse_args(argv)
     try:
-        from tests.oracle import FORMULAS
+        from tests.helpers.oracle import FORMULAS
     except ImportError as error:
         raise SystemExit(
             f"the tests' oracle is needed ({error}): run from the repository with mpmath installed"
