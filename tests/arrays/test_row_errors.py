@@ -415,7 +415,7 @@ def test_no_smoothing_where_there_is_no_target() -> None:
 
 def test_functions_may_be_static_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     """As linters ask for in a class whose functions take no self."""
-    monkeypatch.setattr(fl.loss, "LOSSES", dict(fl.LOSSES))
+    monkeypatch.setattr(fl.decorators, "LOSSES", dict(fl.LOSSES))
     space = {n: staticmethod(f) for n, f in {"fold": fold, "finish": finish, "grad": grad}.items()}
     made = fl.rowwise(smooth=False)(type("static", (), {"__module__": __name__, **space}))
     given = (fold, finish, grad)

@@ -20,7 +20,7 @@ SIZES = [(1, 1), (5, 2), (130, 3), (20, 70), (3, 129), (2, 2048 + 70)]
 @pytest.fixture
 def ranking(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A loss with a slope and a curve everywhere, of targets of any number, and the mean of the pairs."""
-    monkeypatch.setattr(fl.loss, "LOSSES", dict(fl.LOSSES))
+    monkeypatch.setattr(fl.decorators, "LOSSES", dict(fl.LOSSES))
     space = {"__module__": __name__, "pair": logistic, "share": each_pair}
     return fl.pairwise(sigma=fl.POSITIVE)(type("ranking", (), space))
 
@@ -161,7 +161,7 @@ def made(**functions: Any) -> Any:
 
 
 def test_without_a_second_derivative(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fl.loss, "LOSSES", dict(fl.LOSSES))
+    monkeypatch.setattr(fl.decorators, "LOSSES", dict(fl.LOSSES))
     loss = made(pair=slope_only)
     value, grad = loss.value_and_grad([[3.0, 1.0, 0.5]], [[2.0, 0.0, 0.0]])
     assert value == pytest.approx(-2.25)
