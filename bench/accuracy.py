@@ -54,6 +54,7 @@ Error = tuple[float, float, str]  # allowed, ULP, where
 def errors(loss: fl.Loss, dtype: Any, size: int) -> dict[str, Error]:
     """The worst error of the value, the gradient and the second derivative."""
     from mpmath import mp
+
     from tests.helpers.oracle import exact
 
     columns = samples(loss, dtype, size)
