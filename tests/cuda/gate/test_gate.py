@@ -112,14 +112,14 @@ ROWS = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
 
 
 def row_plan(
-    loss: Any, stored: str, classes: int, want: int = VALUE | GRAD, target: str = "", **ports: Any
+    loss: Any, stored: str, count: int, want: int = VALUE | GRAD, target: str = "", **ports: Any
 ) -> CudaRowPlan:
     kind = target or ("labels" if loss.target == "both" else loss.target)
     # The loss's own functions, whatever the masses.
     types = {"target_type": {"none": "", "labels": "q", "dense": stored}[kind]}
     base = RowPlan.of(loss, (stored,) * loss.scores, want, True, kind, **types, **ports)
     base = base._replace(functions=loss.functions, sizes=loss.sizes, weighed=False)
-    return fitted(base, classes, classes % 8 == 0, False)
+    return fitted(base, count, count % 8 == 0, False)
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids=str)
