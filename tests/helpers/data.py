@@ -61,12 +61,13 @@ def draw(loss: fl.Loss, shape: int | tuple[int, ...], dtype: Any, rng: np.random
 def at_once(loss: Any, *inputs: Any, **parameters: Any) -> tuple[Any, Any, Any]:
     """The value of each element or row, gradient and second derivative of their sum: of one kernel, not of two verbs'."""
     want = VALUE | GRAD | HESS
+    smoothing = parameters.pop("label_smoothing", 0.0) if isinstance(loss, fl.RowLoss) else 0.0
+    loss = loss.bind(**parameters)  # anew, for the short way of later calls knows what verbs want, no more
     if isinstance(loss, fl.RowLoss):
-        smoothing = parameters.pop("label_smoothing", 0.0)
         options = Options(want, -1, None, None, None, smoothing, "none", None, "nan", None, False, None, None)
-        value, grad, hess = evaluate_rows(loss, inputs, options, parameters)
+        value, grad, hess = evaluate_rows(loss, inputs, options, {})
     else:
-        value, grad, hess = evaluate(loss, want, inputs, None, "none", None, "nan", None, None, None, parameters)
+        value, grad, hess = evaluate(loss, want, inputs, None, "none", None, "nan", None, None, None, {})
     return value, grad, hess
 
 
