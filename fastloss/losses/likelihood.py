@@ -75,7 +75,7 @@ def poisson(pred: float, target: float, full: float = False) -> Jet:
     high = x > 80.0
     unit = _LARGE if high else 1.0
     mean = math.exp(x - 32.0 if high else x)
-    drawn = target * _SMALL if high else target
+    drawn = NAN if pred == INF and target == INF else (target * _SMALL if high else target)
     pull = scaled(0.0 if target == INF and x == 0.0 else drawn, x)
     return (mean - pull) * unit, (mean - drawn) * unit, mean * unit
 
@@ -116,7 +116,7 @@ def gamma(pred: float, target: float, full: float = False) -> Jet:
     x = -2000.0 if pred < -2000.0 else pred
     # Beyond, the ratio is 0 of the largest finite target, too.
     end = of_type(200.0, 1480.0)
-    ratio = times_exp(target, -(end if x > end else x))
+    ratio = NAN if pred == INF and target == INF else times_exp(target, -(end if x > end else x))
     return x + ratio, 1.0 - ratio, ratio
 
 

@@ -252,6 +252,17 @@ def test_infinity(name: str, params: dict[str, float], dtype: str) -> None:
                     assert got[order] == pytest.approx(expected[order], rel=1e-6), (point, order)
 
 
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(
+    "name", ["poisson", "poisson_identity", "gamma", "gamma_identity", "tweedie", "tweedie_identity"]
+)
+def test_an_infinite_amount_of_an_infinite_mean(name: str, dtype: str) -> None:
+    """The formula has no limit there: neither its value nor its slope is known."""
+    value, d1, _ = jet(name, (math.inf, math.inf), {}, TYPES[dtype])
+    assert math.isnan(value)
+    assert math.isnan(d1)
+
+
 # -- how definitions are written -------------------------------------------------------------------------------------
 
 ROOT = Path(fl.__file__).parent
