@@ -1,4 +1,4 @@
-"""`bind` completes a template with ports, `lift` makes a definition fit a target; nothing else here generates code.
+"""`bind` completes a template with ports, `joined` makes one port of several, `lift` makes a definition fit a target.
 
 A template is a plain function. Its ports are global names that stand empty in its module, such as `jet: Any = None`;
 `bind` copies the function, and the helpers that it calls, with a port's value for each such name. `lift` copies a
@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import dis
 import hashlib
+import inspect
 import itertools
 import math
-import pkgutil
 import secrets
-import sys
+from collections.abc import Sequence
 from functools import cache, wraps
-from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -27,11 +26,25 @@ import numpy as np
 
 from ..define.frozen import content, globals_of, on_release
 from ..loading import compiling
+from .sources import sources
 
-__all__ = ["Part", "Port", "bind", "by_definition", "content", "lift", "named", "port", "sources"]
+__all__ = [
+    "BOTH",
+    "EITHER",
+    "IN_TURN",
+    "Part",
+    "Port",
+    "bind",
+    "by_definition",
+    "content",
+    "joined",
+    "lift",
+    "named",
+    "port",
+]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -166,6 +179,33 @@ def _told(port: Any) -> str:
     return "" if callable(port) else repr(port)
 
 
+BOTH, EITHER, IN_TURN = "return {} + {}", "return {} | {}", "{}; {}"
+"""The forms of `joined`: tuples as one, conditions as one, one call after another."""
+
+
+def joined(form: str, ports: Sequence[Any]) -> Any:
+    """All of them as one port of the same arguments and kind, into which they are taken before anything is compiled.
+
+    Numba takes longer to compile one function more than an expression more.
+    """
+    if len(ports) == 1:
+        return ports[0]
+    parts = [part if isinstance(part, Port) else Port(part) for part in ports]
+    arguments = ", ".join(inspect.signature(parts[0].function).parameters)
+    own: dict[str, Any] = {f"part{k}": Port(part.function, how="within", **part.own) for k, part in enumerate(parts)}
+    return Port(_written(form, arguments, len(parts)), how=parts[0].how, **own)
+
+
+@cache
+def _written(form: str, arguments: str, count: int) -> Any:
+    calls = [f"part{k}({arguments})" for k in range(count)]
+    scope: dict[str, Any] = dict.fromkeys(f"part{k}" for k in range(count))
+    prefix, between = form.split("{}")[:2]
+    exec(f"def joined({arguments}):\n    {prefix}{between.join(calls)}\n", scope)
+    scope["joined"].__module__ = __name__
+    return scope["joined"]
+
+
 def lift(function: Any, elementary: Any, kind: Any, jit: Callable[[Any], Any]) -> Any:
     """A definition for one target: its `math` replaced by `elementary`, its numbers by `kind`, its helpers alike.
 
@@ -234,47 +274,3 @@ def _retyped(constant: Any, kind: Any) -> Any:
     if isinstance(constant, tuple):
         return tuple(_retyped(c, kind) for c in constant)
     return constant
-
-
-@cache
-def sources(package: str = __package__) -> str:
-    """A hash of a package of kernels, folders and all, and of the compiler's version: any edit recompiles everything.
-
-    Definitions are not in it, `content` sees to each of them. Where there are no sources, in an archive or an
-    installation of bytecode alone, it is of what the modules were compiled to.
-    """
-    import llvmlite
-    import numba
-
-    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
-    for text in _texts(sys.modules[package].__path__[0], package):
-        digest.update(text)
-    return digest.hexdigest()
-
-
-def _texts(folder: str, package: str) -> Iterator[bytes]:
-    """The source, or else the code, of each module of a package and its subpackages, without the GPU's."""
-    texts = sorted(Path(folder).glob("*.py"))
-    for path in texts:
-        yield path.read_bytes()
-    for found in sorted(pkgutil.iter_modules([folder]), key=lambda each: each.name):
-        name = f"{package}.{found.name}"
-        if found.ispkg and found.name != "cuda":
-            yield from _texts(f"{folder}/{found.name}", name)
-        elif not found.ispkg and not texts:
-            spec = found.module_finder.find_spec(name, None)
-            loader: Any = None if spec is None else spec.loader
-            yield _code_text(loader.get_code(name)).encode()
-
-
-def _code_text(code: CodeType) -> str:
-    """A code object as text that is the same in every process."""
-
-    def told(value: Any) -> str:
-        if isinstance(value, CodeType):
-            return _code_text(value)
-        if isinstance(value, frozenset):
-            return repr(sorted(map(repr, value)))
-        return repr(value)
-
-    return repr((code.co_name, code.co_code, code.co_names, code.co_varnames, [told(c) for c in code.co_consts]))

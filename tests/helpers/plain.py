@@ -36,7 +36,7 @@ class Plain:
     def encode(self, stored: str) -> Any:
         return ports.keep
 
-    def library(self, plan: Any) -> Any:
+    def primitives(self, plan: Any) -> Any:
         tuples = {} if isinstance(plan, Plan) else self.tuples(plan)
         return {**self.access(), **tuples, "add": operator.add}
 

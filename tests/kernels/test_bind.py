@@ -9,8 +9,7 @@ import plain
 import pytest
 
 import fastloss as fl
-from fastloss.kernels.bind import Part, Port, bind, port
-from fastloss.kernels.joins import BOTH, EITHER, IN_TURN, joined
+from fastloss.kernels.bind import BOTH, EITHER, IN_TURN, Part, Port, bind, joined, port
 from fastloss.kernels.plan import rows, tiles
 from fastloss.kernels.plan.rows import RowPlan
 
@@ -136,7 +135,7 @@ def test_plans_of_rows_offer_what_some_template_asks_for() -> None:
         elif dense:  # a loss without a second derivative
             plan = plan._replace(want=3, sizes=plan.sizes._replace(order=1))
         ports = rows.ports(plan, plain.Plain()) | (tiles.ports(plan, plain.Plain()) if entry == "lanes" else {})
-        library = Asked({**plain.Plain().library(plan), **ports})
+        library = Asked({**plain.Plain().primitives(plan), **ports})
         bind(plan.template, {"prange": range}, uncompiled, library)
         offered |= ports.keys()
         asked |= library.names

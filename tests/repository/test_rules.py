@@ -156,7 +156,7 @@ def test_imports_run_downwards(path: Path) -> None:
 
 STAGES = {
     "kernels": [
-        "__init__ bind disk joins places",
+        "__init__ sources bind disk places",
         "templates cuda/templates",
         "ports cuda/ports",
         "plan cuda/plan",
@@ -223,6 +223,13 @@ def test_every_family_is_imported() -> None:
     assert defines == set(fl.losses.FAMILIES)
 
 
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_code_is_made_of_text_by_bind_alone(path: Path) -> None:
+    calls = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
+    made = {n.func.id for n in calls if isinstance(n.func, ast.Name)} & {"exec", "eval", "compile"}
+    assert not made or path == ROOT / "kernels" / "bind.py"
+
+
 def test_no_circle_of_imports() -> None:
     """Not even of those that annotations alone need."""
     files = {name: path for name, path in NAMES.items() if path.name != "__init__.py"}
@@ -245,29 +252,29 @@ def test_every_file_can_be_read_at_a_sitting() -> None:
 
 
 BUDGET = {
-    ".": 1050,
+    ".": 1040,
     "arrays": 800,
     "arrays/gpu": 1250,
     "arrays/gpu/libraries": 600,
     "arrays/host": 1800,
-    "commands": 300,
-    "commands/cli": 750,
-    "commands/demo": 650,
-    "define": 1650,
-    "fused": 800,
+    "commands": 260,
+    "commands/cli": 740,
+    "commands/demo": 640,
+    "define": 1640,
+    "fused": 760,
     "kernels": 550,
-    "kernels/cpu": 1550,
-    "kernels/cpu/vecmath": 1150,
+    "kernels/cpu": 1520,
+    "kernels/cpu/vecmath": 1110,
     "kernels/cuda": 950,
-    "kernels/cuda/plan": 500,
-    "kernels/cuda/ports": 250,
-    "kernels/cuda/templates": 800,
-    "kernels/plan": 600,
-    "kernels/ports": 650,
-    "kernels/templates": 1000,
-    "losses": 3950,
+    "kernels/cuda/plan": 480,
+    "kernels/cuda/ports": 240,
+    "kernels/cuda/templates": 770,
+    "kernels/plan": 590,
+    "kernels/ports": 610,
+    "kernels/templates": 960,
+    "losses": 3940,
 }
-"""Lines of each folder's own files, rounded up to the next 50. These numbers may only become smaller."""
+"""Lines of each folder's own files, rounded up to the next 10. These numbers may only become smaller."""
 
 
 def test_every_folder_keeps_to_its_budget() -> None:

@@ -12,7 +12,7 @@ from data import some
 from procs import finish, run, start
 
 import fastloss as fl
-from fastloss.kernels import bind
+from fastloss.kernels import sources
 
 SETUP = """
 import multiprocessing as mp, os, sys, threading
@@ -186,11 +186,11 @@ def test_an_edit_of_any_folder_recompiles(folder: str, tmp_path: Path) -> None:
     """Or a kernel made of the text before would be served. The GPU's folder is another key's."""
     kernels = tmp_path / "kernels"
     shutil.copytree(Path(fl.__file__).parent / "kernels", kernels)
-    before = list(bind._texts(str(kernels), "fastloss.kernels"))
+    before = list(sources._texts(str(kernels), "fastloss.kernels"))
     for at, new in (("cuda/templates", False), (folder, True)):
         path = next((kernels / at).glob("[a-z]*.py"))
         path.write_text(path.read_text() + "AN_EDIT = 1\n")
-        assert (list(bind._texts(str(kernels), "fastloss.kernels")) != before) == new
+        assert (list(sources._texts(str(kernels), "fastloss.kernels")) != before) == new
 
 
 def test_installations_without_sources_keep_kernels(tmp_path: Path) -> None:
@@ -207,11 +207,11 @@ def test_installations_without_sources_keep_kernels(tmp_path: Path) -> None:
             source.unlink()
     script = """
 import fastloss as fl
-from fastloss.kernels import bind
+from fastloss.kernels import sources
 from fastloss.kernels.cpu import cache
 before = cache.count()
 assert fl.squared_error([2.0], [0.0]) == 4.0
-print(before, cache.count(), bind.sources(), fl.__file__)
+print(before, cache.count(), sources.sources(), fl.__file__)
 """
     env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache")}
     found = []

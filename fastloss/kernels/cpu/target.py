@@ -71,7 +71,7 @@ class Cpu:
         """The definition on vectorised elementary functions, its numbers of the compute type."""
         return _lifted(jet, compute)
 
-    def library(self, plan: Plan | RowPlan) -> dict[str, Any]:
+    def primitives(self, plan: Plan | RowPlan) -> dict[str, Any]:
         """Access that promises no overlap of outputs; sums in the compute type, maxima as patterns of bits."""
         if isinstance(plan, Plan):
             return {**_ACCESS, "add": bits.add_reassoc}

@@ -9,8 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from .. import disk
-from ..bind import content, sources
+from ..bind import content
 from ..cpu import cache
+from ..sources import sources
 from .plan.elements import AnyPlan, ClassPlan, CombinePlan
 from .plan.sparse import SpreadPlan
 

@@ -62,7 +62,7 @@ class Cuda:
             return device.loader(width), device.storer(width)
         return one_by_one, one_by_one_back
 
-    def library(self, plan: Plan | RowPlan) -> dict[str, Any]:
+    def primitives(self, plan: Plan | RowPlan) -> dict[str, Any]:
         """Of a thread's own arrays, and of single numbers in memory; how threads exchange sums and maxima."""
         written = ("value", "grad0", "grad1", "hess0", "hess1", "stats0", "stats1", "stats2")
         access = {"read": _get, "reread": _get, "add": _add, **{f"write_{name}": _set for name in written}}

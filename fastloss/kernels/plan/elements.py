@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ... import settings
 from ...define.keywords import GRAD, HESS, VALUE
-from ..bind import Port
-from ..joins import BOTH, EITHER, IN_TURN, joined
+from ..bind import BOTH, EITHER, IN_TURN, Port, joined
 from ..ports import elements as p
 from ..templates import elements as pointwise
 
@@ -109,7 +108,7 @@ class Target(Protocol):
     def jet(self, jet: Callable[..., Any], compute: str) -> Any:
         """A definition, ready to be called from a kernel."""
 
-    def library(self, plan: Any) -> Mapping[str, Any]:
+    def primitives(self, plan: Any) -> Mapping[str, Any]:
         """How elements are read, written (a `write_` for each output) and added: a kernel takes what it asks for."""
 
     def decode(self, stored: str) -> Any:
@@ -164,7 +163,7 @@ def beyond(tests: Sequence[str], tested: Sequence[Port]) -> Any:
 
 def _derivatives(plan: Plan, target: Target, put: Any, name: str, **own: Any) -> Any:
     """What writes those with respect to each input, which a jet gives as a tuple where there are several."""
-    library, several = target.library(plan), len(plan.wrt) > 1
+    library, several = target.primitives(plan), len(plan.wrt) > 1
     found = []
     for k, index in enumerate(plan.wrt):
         of = Port(p.component, how="within", K=k) if several else p.keep

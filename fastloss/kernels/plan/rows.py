@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from ...define.keywords import GRAD, HESS, VALUE
 from ...define.rows import Functions, Pair
 from ...define.sizes import Sizes
-from ..bind import Port
-from ..joins import BOTH, IN_TURN, joined
+from ..bind import BOTH, IN_TURN, Port, joined
 from ..places import (
     AT_SCORES,
 )
@@ -152,7 +151,7 @@ _SHARE = {
 def ports(plan: RowPlan, target: Target) -> dict[str, Any]:
     """The template's free names for this plan, on this target."""
     f, sizes, compute = plan.functions, plan.sizes, plan.compute
-    library = target.library(plan)
+    library = target.primitives(plan)
     lifted = {name: target.jet(fn, compute) for name, fn in f._asdict().items() if fn is not None}
     if plan.entry == "pairs":
         return _pairs(plan, target, lifted)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...define.keywords import GRAD, HESS
-from ..bind import Port
-from ..joins import BOTH, IN_TURN, joined
+from ..bind import BOTH, IN_TURN, Port, joined
 from ..places import AT_GRADS, AT_HESSES, AT_SCORES, AT_SECOND, AT_TARGET, GRADS, HESSES, SCORES, TARGET
 from ..ports import elements as p
 from ..ports import kept as s
@@ -30,7 +29,7 @@ _MASS = {
 
 def ports(plan: RowPlan, target: Target) -> dict[str, Any]:
     """What is different from the ports of long rows."""
-    sizes, dense, library = plan.sizes, plan.target == "dense", target.library(plan)
+    sizes, dense, library = plan.sizes, plan.target == "dense", target.primitives(plan)
     raw, curved = _MASS[plan.target, plan.smooth], bool(plan.want & HESS)
     bring, ahead = _incoming(plan, target, library)
     carry, here = _outgoing(plan, target, library)

@@ -43,7 +43,7 @@ class Simulated:
     def jet(self, jet: Any, compute: str) -> Any:
         return lift(jet, ELEMENTARY, np.float64, identity)
 
-    def library(self, plan: Any) -> Any:
+    def primitives(self, plan: Any) -> Any:
         written = ("value", "grad0", "grad1", "hess0", "hess1", "stats0", "stats1", "stats2")
         access = {f"write_{n}": operator.setitem for n in written}
         tuples = {} if isinstance(plan, Plan) else self.tuples(plan)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ....define.keywords import GRAD, HESS, VALUE
-from ...bind import Part, Port, bind
-from ...joins import BOTH, IN_TURN, joined
+from ...bind import BOTH, IN_TURN, Part, Port, bind, joined
 from ...plan.elements import BRAIN, HALF, Plan, Target
 from ...plan.elements import ports as common
 from ...ports import elements as p
@@ -107,7 +106,7 @@ def complete(plan: AnyPlan, target: CudaTarget, jit: Callable[[Any], Any]) -> An
         return bind(template(plan), _combine_ports(plan, target), jit)
     if isinstance(plan, ClassPlan):
         return bind(template(plan), _class_ports(plan, target), jit)
-    library = target.library(plan.plan)
+    library = target.primitives(plan.plan)
     if isinstance(plan, CudaPlan):
         return bind(template(plan), _ports(plan, target), jit, library)
     ports = rowplan.ports(plan, target) if isinstance(plan, CudaRowPlan) else spreadplan.ports(plan, target)

@@ -8,8 +8,7 @@ import numpy as np
 
 from ....define.keywords import GRAD, HESS, VALUE
 from ....define.rows import Pair
-from ...bind import Port
-from ...joins import BOTH, IN_TURN, joined
+from ...bind import BOTH, IN_TURN, Port, joined
 from ...places import ROW_DATA, ROW_TARGET, SCORES, TARGET
 from ...plan import rows as rowplan
 from ...ports import elements as p

@@ -1,0 +1,58 @@
+"""`sources`: a hash of what kernels are made of besides definitions, so that an edit recompiles them."""
+
+from __future__ import annotations
+
+import hashlib
+import pkgutil
+import sys
+from functools import cache
+from pathlib import Path
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@cache
+def sources(package: str = __package__) -> str:
+    """A hash of a package of kernels, folders and all, and of the compiler's version: any edit recompiles everything.
+
+    Definitions are not in it, `content` sees to each of them. Where there are no sources, in an archive or an
+    installation of bytecode alone, it is of what the modules were compiled to.
+    """
+    import llvmlite
+    import numba
+
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
+    for text in _texts(sys.modules[package].__path__[0], package):
+        digest.update(text)
+    return digest.hexdigest()
+
+
+def _texts(folder: str, package: str) -> Iterator[bytes]:
+    """The source, or else the code, of each module of a package and its subpackages, without the GPU's."""
+    texts = sorted(Path(folder).glob("*.py"))
+    for path in texts:
+        yield path.read_bytes()
+    for found in sorted(pkgutil.iter_modules([folder]), key=lambda each: each.name):
+        name = f"{package}.{found.name}"
+        if found.ispkg and found.name != "cuda":
+            yield from _texts(f"{folder}/{found.name}", name)
+        elif not found.ispkg and not texts:
+            spec = found.module_finder.find_spec(name, None)
+            loader: Any = None if spec is None else spec.loader
+            yield _code_text(loader.get_code(name)).encode()
+
+
+def _code_text(code: CodeType) -> str:
+    """A code object as text that is the same in every process."""
+
+    def told(value: Any) -> str:
+        if isinstance(value, CodeType):
+            return _code_text(value)
+        if isinstance(value, frozenset):
+            return repr(sorted(map(repr, value)))
+        return repr(value)
+
+    return repr((code.co_name, code.co_code, code.co_names, code.co_varnames, [told(c) for c in code.co_consts]))
