@@ -191,7 +191,7 @@ def test_no_call_hides_the_next_ones_mistake() -> None:
 @pytest.mark.parametrize("normalizer", [2.0, 1e30, 1e-30])
 def test_negative_weights_whatever_divides(normalizer: float) -> None:
     scores, vectors = np.array([[1.0, 2.0], [0.5, 1.0]]), np.array([[2.0, 1.0], [1.0, 1.0]])
-    for loss in (fl.cosine_distance, fl.mse):
+    for loss in (fl.cosine_distance, fl.mse, fl.rmse, fl.rmspe):
         weight = np.array([-1.0, 2.0]) if loss is fl.cosine_distance else np.array([[-1.0], [2.0]])
         for out in (None, np.full((2, 2), 7.0)):
             with pytest.raises(ValueError, match=r"weight\[0(, 0)?\] is -1.0, expected"):

@@ -130,10 +130,11 @@ def _readable(dtype: np.dtype[Any]) -> bool:
 
 
 def _denominator(sweep: Sweep, reduction: str, normalizer: Any, check: bool, given: bool) -> float:
-    """What the sum is divided by. Weights are looked at first where they decide it, or where nothing may be written."""
+    """What the sum is divided by. Weights are looked at where they decide it, or no kernel looks in time (roots)."""
     divisor = 1.0 if reduction != "mean" else float(sweep.size if normalizer is None else normalizer)
     summed = reduction == "mean" and normalizer is None
-    if sweep.weights and sweep.size and (summed or w.apart(divisor) or (check and given and not sweep.loss.checks)):
+    early = check and (given or sweep.loss.rooted) and not sweep.loss.checks
+    if sweep.weights and sweep.size and (summed or w.apart(divisor) or early):
         found = _weighed(sweep, check, np.float64 if summed or w.apart(divisor) else sweep.kind)
         divisor = found if summed else divisor
     if reduction == "mean" and w.apart(divisor):
