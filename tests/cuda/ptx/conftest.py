@@ -9,6 +9,7 @@ import hosted
 import pytest
 from hardware import Hardware
 
+import fastloss as fl
 from fastloss.arrays import gpu as faces
 from fastloss.kernels.cuda import launch, target
 
@@ -23,6 +24,8 @@ def _assembled(plan: Any, capability: tuple[int, int]) -> tuple[bytes, str]:
 def hardware(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What was found while a test went through kernels."""
     hosted.memory.clear()
+    for loss in fl.LOSSES.values():
+        loss.recipes.clear()  # which tell of an earlier test's flags
     found = Hardware()
     gpu = launch.Gpu(launch.Driver(found))
     # Nothing of it is kept on disk, where machine code lies.
