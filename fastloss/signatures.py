@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .define.keywords import ELEMENT_MEANINGS, LABELS, MEANINGS, keywords_of
 from .define.parameters import Parametrised
+from .define.streams import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -196,7 +197,9 @@ def _arguments(loss: Any, keywords: Iterable[str]) -> str:
 
 
 def _default(value: Any) -> str:
-    return "off" if value is None else str(value) if isinstance(value, bool) else format(value, "g")
+    if value is None:
+        return "off"
+    return format(value, "g") if isinstance(value, float) else told(value)
 
 
 @cache

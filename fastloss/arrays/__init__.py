@@ -59,6 +59,8 @@ def evaluate(
         inputs, parameters = _by_name(loss, inputs, parameters)
     if parameters:
         loss = loss.having(parameters)
+    if loss.arrays:
+        loss, inputs = loss.reading(inputs)
     for x in inputs if weight is None else (*inputs, weight):
         if type(x) is not ndarray:
             arrays = (*inputs, weight)
@@ -103,18 +105,21 @@ def evaluate(
 
 def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, parameters: Mapping[str, Any]) -> Any:
     """Run a row loss where its arrays live."""
-    if len(inputs) != len(loss.inputs):
+    if len(inputs) != len(loss.reads):
         inputs, parameters = _by_name(loss, inputs, parameters)
     if parameters:
         loss = loss.having(parameters)
     if loss.turned is not None:
-        return evaluate_rows(loss.turned, inputs[::-1], options, {})
+        turned = loss.turned._holding(loss.arrays) if loss.arrays else loss.turned
+        return evaluate_rows(turned, inputs[::-1], options, {})
+    if loss.arrays:
+        loss, inputs = loss.reading(inputs)
     if options.check is not None and options.check is not True:
         options = options._replace(check=bool(options.check))
     arrays = (*inputs, options.weight, options.class_weight)
     for x in arrays:
         if type(x) is not ndarray and x is not None:
-            names = (*loss.inputs, "weight", "class_weight")
+            names = (*loss.reads, "weight", "class_weight")
             face = on_gpu(arrays)
             if face is not None:
                 if face.NAME == "jax":

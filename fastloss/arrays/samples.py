@@ -82,7 +82,7 @@ def evaluate(
     if reduction == "none":
         raise ValueError(f"{loss.name}: axis is {shown(axis)} and reduction is 'none', expected 'mean' or 'sum'")
     given = side.read(loss, inputs, weight, axis)
-    shape = layout.common_shape(loss.name, [*given.seen], [*given.seen.values()])
+    shape = layout.common_shape(loss.name, [*given.seen], [*given.seen.values()], loss.streamed)
     axes = _axes(loss, axis, len(shape))
     samples = tuple(n for k, n in enumerate(shape) if k not in axes)
     if want == VALUE and out is not None:

@@ -89,6 +89,23 @@ def check_weight(loss: Program, name: str, weight: Any, scores: Shape, axis: int
                          f"the batch of {loss.inputs[0]}{hint}")  # fmt: skip
 
 
+def check_column(loss: Program, name: str, shape: Shape, scores: Shape, axis: int) -> None:
+    """Raise unless a parameter that is an array has a number for each row."""
+    batch = scores[:axis] + scores[axis + 1 :]
+    if not _reaches(shape, batch):
+        of_classes = "; classes share one" if _reaches(shape, scores) else ""
+        raise ValueError(f"{loss.name}: {name} has shape {shape}, expected one that broadcasts to {batch}, "
+                         f"a number for each row of {loss.inputs[0]}{of_classes}")  # fmt: skip
+
+
+def _reaches(shape: Shape, full: Shape) -> bool:
+    """Whether an array broadcasts to the full shape, and no further."""
+    try:
+        return layout.broadcast(shape, full) == full
+    except ValueError:
+        return False
+
+
 def check_class_weight(loss: Program, shape: Shape, classes: int) -> None:
     """Raise unless there is a weight for each class."""
     if not loss.classed:

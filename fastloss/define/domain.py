@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Domain:
     """An interval of the real line, or (`ends_only`) just its two end points."""
 
-    __slots__ = ("endless", "ends_only", "gap", "high", "high_open", "kind", "low", "low_open", "name", "under")
+    __slots__ = ("each", "endless", "ends_only", "gap", "high", "high_open", "kind", "low", "low_open", "name", "under")
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class Domain:
         gap: tuple[float, float] | None = None,
         kind: type = float,
         under: bool = False,
+        each: bool = False,
     ) -> None:
         if not low < high:
             raise ValueError(f"{name}: a domain's low end must be below its high end, got {low:g} and {high:g}")
@@ -56,6 +57,14 @@ class Domain:
         """The type of a parameter's value: `float`, or `bool` for a switch."""
         self.under = under
         """Whether derivatives are divided by the parameter: a value too small for their type is raised."""
+        self.each = each
+        """Whether it is that of each element of a parameter: of an input, but one that may not be NaN."""
+
+    @property
+    def of_each(self) -> Domain:
+        """The same for each element of a parameter that is an array."""
+        return Domain(self.name, self.low, self.high, low_open=self.low_open, high_open=self.high_open,
+                      endless=self.endless, each=True)  # fmt: skip
 
     @property
     def is_real_line(self) -> bool:
@@ -64,10 +73,10 @@ class Domain:
 
     @property
     def test(self) -> str:
-        """The comparison with which a kernel checks an input: "none", "interval" or "ends"."""
+        """The comparison of a kernel with an input: "none", "interval", "ends", or "within", which NaN fails."""
         if self.gap:
             raise TypeError(f"{self.name}: the domain of an input has no gap")
-        return "ends" if self.ends_only else "none" if self.is_real_line else "interval"
+        return "within" if self.each else "ends" if self.ends_only else "none" if self.is_real_line else "interval"
 
     @property
     def inner_point(self) -> float:
@@ -79,8 +88,8 @@ class Domain:
         return 0.5 * (low + high)
 
     def __contains__(self, x: float) -> bool:
-        if isnan(x):
-            return True
+        if isnan(x) or (self.each and not self.endless and abs(x) == inf):
+            return not self.each
         if self.ends_only:
             return x in (self.low, self.high)
         above = x > self.low or (x == self.low and not self.low_open)
@@ -103,10 +112,15 @@ class Domain:
                 low = np.nextafter(low, kind(inf))
             if self.high_open and self.high < inf:
                 high = np.nextafter(high, kind(-inf))
+        if self.each and not self.endless:
+            low, high = max(low, np.finfo(kind).min), min(high, np.finfo(kind).max)
         return float(low), float(high)
 
     def violations(self, x: NDArray[Any]) -> NDArray[np.bool_]:
         """For each element of `x`, whether it lies outside the domain."""
+        if self.each:
+            least, most = self.bounds(x.dtype)
+            return np.asarray(~((x >= least) & (x <= most)))
         if self.ends_only:
             return np.asarray((x != self.low) & (x != self.high) & (x == x))
         low = x <= self.low if self.low_open else x < self.low
@@ -126,7 +140,7 @@ class Domain:
         return rng.normal(0.0, 2.0, size)
 
     def __str__(self) -> str:
-        beyond = ", or inf" if self.endless else ""
+        beyond = ", or inf" if self.endless else " and finite" if self.each else ""
         if self.gap:
             return f"a number that is not between {self.gap[0]:g} and {self.gap[1]:g}{beyond}"
         if self.ends_only:
@@ -134,9 +148,9 @@ class Domain:
                 f"{end:g}" if self.kind is float else str(self.kind(end)) for end in (self.low, self.high)
             )
         if self.is_real_line:
-            return "a real number"
+            return f"a {'finite' if self.each else 'real'} number"
         if self.low == -inf:
-            return f"a number {'less than' if self.high_open else 'of at most'} {self.high:g}"
+            return f"a number {'less than' if self.high_open else 'of at most'} {self.high:g}{beyond}"
         if self.high == inf:
             return f"a number {'greater than' if self.low_open else 'of at least'} {self.low:g}{beyond}"
         left, right = "(" if self.low_open else "[", ")" if self.high_open else "]"

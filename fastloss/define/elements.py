@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from .constant import check_constant, refuse_unknown_constant, with_constant
 from .domain import Declared, parameters_of
 from .frozen import domains_key, freeze, frozen_domains, user_defined
 from .parameters import Parametrised
 from .rules import ELEMENTARY, check_function, check_plain, check_signature, order_of
+from .streams import moved
 from .with_respect_to import check_differentiable, check_rules, try_rules, with_rule
 from .wording import listed
 
@@ -102,7 +103,7 @@ class Definition(Parametrised):
             self.jet = self._instead(*[self.values[n] for n in parameters_of(self._instead)]) or self._jet
         jets = [self.jet]
         if self._constant is not None and self.values.get("full"):
-            refuse_unknown_constant(self.name, self._constant, [d.inner_point for d in self.domains], self.values)
+            refuse_unknown_constant(self.name, self._constant, [d.inner_point for d in self.domains], self.numbers)
             self.jet = with_constant(self.jet, self._constant)
             jets.append(self.jet)
         if self.by:
@@ -112,6 +113,27 @@ class Definition(Parametrised):
             jets.append(self.jet)
         if self.frozen is not None:
             self.frozen.kernel_functions.update(jets)  # to be released with it
+
+    @property
+    def single(self) -> frozenset[str]:
+        """The parameters that are numbers: those, too, by which a better function is chosen."""
+        return super().single.union(parameters_of(self._instead) if self._instead else ())
+
+    def _reader(self, names: tuple[str, ...]) -> Self:
+        """The same with these parameters as further inputs; its kernels are those of other losses of so many."""
+        twin, order = object.__new__(type(self)), self.order
+        twin.__dict__.update(self.__dict__, order=order)
+        twin.streamed, twin.inputs = names, (*self.inputs, *names)
+        twin.declared = (*self.declared, *(self.parameters[n].of_each for n in names))
+        twin.untested = ("none",) * len(twin.inputs)
+        twin.parameters = {n: d for n, d in self.parameters.items() if n not in names}
+        twin._values = tuple([v for n, v in zip(self.parameters, self._values, strict=True) if n not in names])
+        Parametrised._refresh(twin)
+        ours = [*twin.inputs, *twin.parameters]
+        twin.jet = moved(self.jet, tuple([ours.index(n) for n in (*self.inputs, *self.parameters)]))
+        if self.frozen is not None:
+            self.frozen.kernel_functions.add(twin.jet)
+        return twin
 
     def _differentiate(self, names: tuple[str, ...]) -> None:
         """Differentiate these inputs: those that the jet does, or one with a rule, or both."""
@@ -126,7 +148,8 @@ class Definition(Parametrised):
     @property
     def labelled(self) -> int | None:
         """The index of the input that holds labels or probabilities of them (its domain is bounded); None without."""
-        ends = (d.low > -math.inf and d.high < math.inf for d in self.domains[1:])
+        own = self.domains[1 : len(self.domains) - len(self.streamed)]
+        ends = (d.low > -math.inf and d.high < math.inf for d in own)
         return next((k for k, bounded in enumerate(ends, 1) if bounded), None)
 
     @property

@@ -128,14 +128,18 @@ def cached_until_release(function: Any) -> Any:
 def restore_library_loss(module: str, name: str, values: Mapping[str, Any]) -> Any:
     """A loss of this library, out of a pickle."""
     loss = getattr(import_module(module), name)
-    return loss.bind(**values) if values != loss.values else loss
+    return _bound(loss, values)
 
 
 def restore_user_loss(anchor: Any, values: Mapping[str, Any]) -> Any:
     """A user's loss, out of a pickle: made again from its anchor's recipe."""
     kind, arguments, options = vars(anchor)[_RECIPE]
-    loss = kind(*arguments, **options)
-    return loss.bind(**values) if values != loss.values else loss
+    return _bound(kind(*arguments, **options), values)
+
+
+def _bound(loss: Any, values: Mapping[str, Any]) -> Any:
+    bound = loss.bind(**values)
+    return loss if bound == loss else bound
 
 
 def domains_key(domains: Mapping[str, Any]) -> list[Any]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .domain import REAL, Declared, Domain, domain_for, parameters_of
 from .frozen import Frozen, restore_library_loss, restore_user_loss
+from .streams import Held, held, is_array, told
 from .wording import shown
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ class Parametrised:
 
     frozen: Frozen | None = None
     """The copied functions of a user's loss; None for a loss of this library."""
+
+    of = "elements"
+    """What a parameter has one value for, unless it is an array."""
+
+    streamed: tuple[str, ...] = ()
+    """The last of the inputs, where these are parameters of a loss that has arrays of them."""
 
     def __init__(
         self,
@@ -56,10 +63,16 @@ class Parametrised:
         self._twins: dict[Any, Self] = {}
         self.recipes: dict[Any, Any] = {}
         self._bounds: dict[Any, tuple[Any, ...]] = {}
+        self._readers: dict[tuple[str, ...], Self] = {}
+        self._find()
         values = self.values
         self.domains = tuple(domain_for(d, values) for d in self.declared)
         self.tests = tuple(d.test for d in self.domains)
         self.checks = any(test != "none" for test in self.tests)
+
+    def _find(self) -> None:
+        """See which of the parameters are arrays."""
+        self.arrays = {n: v.array for n, v in zip(self.parameters, self._values, strict=True) if type(v) is Held}
 
     def bounds(self, kind: Any) -> tuple[Any, ...]:
         """The ends of each input's domain, as numbers of the compute type that a kernel compares with."""
@@ -73,7 +86,37 @@ class Parametrised:
                 from .hints import unknown_argument
 
                 raise unknown_argument(self, n)
-        return _checked(self.name, self.parameters, given, self.optional)
+        return tuple([self._value(n, domain, given[n]) for n, domain in self.parameters.items()])
+
+    def _value(self, n: str, domain: Domain, value: Any) -> Any:
+        """A parameter's value, as it is kept."""
+        if value is None and n in self.optional:
+            return None
+        if is_array(value):
+            self._refuse_array(n, value)
+            return held(self.name, n, domain, value)
+        return _number(self.name, n, domain, value)
+
+    def _refuse_array(self, n: str, value: Any) -> None:
+        """Raise for a parameter on which the formula depends, and not only its numbers."""
+        if n in self.single:
+            raise self.not_single(n, value)
+
+    def refuse_arrays(self) -> None:
+        """Raise for a parameter that is an array, where each is a number."""
+        for n, x in self.arrays.items():
+            raise self.not_single(n, x)
+
+    def not_single(self, n: str, value: Any) -> TypeError:
+        """The error for an array of a parameter that is one number."""
+        return TypeError(f"{self.name}: {n} is {shown(value)}, expected one value for all {self.of}: "
+                         f"{self.parameters[n]}")  # fmt: skip
+
+    @property
+    def single(self) -> frozenset[str]:
+        """The parameters that are numbers, whatever is asked: the formula, or a domain, depends on them."""
+        fixed = {n for n, d in self.parameters.items() if d.ends_only or d.gap or d.under}
+        return self.optional.union(fixed, *map(parameters_of, self.declared))
 
     def bind(self, **parameters: Any) -> Self:
         """A twin with other default parameters."""
@@ -86,19 +129,51 @@ class Parametrised:
     @property
     def values(self) -> dict[str, Any]:
         """The current values of the parameters; None for one that is off."""
-        return dict(zip(self.parameters, self._values, strict=True))
+        return {**dict(zip(self.parameters, self._values, strict=True)), **self.arrays}
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The same, an array's place taken by some number of its domain."""
+        return {**self.values, **{n: self.parameters[n].inner_point for n in self.arrays}}
 
     def having(self, parameters: Mapping[str, Any]) -> Self:
         """`bind`, remembering the last few: a call with the same parameters finds what the last one prepared."""
         key = tuple(parameters.items())
         try:
             return self._twins[key]
-        except (KeyError, TypeError):  # a value that has no hash
+        except (KeyError, TypeError, ValueError):  # a value that has no hash
+            arrays = {n: x for n, x in parameters.items() if is_array(x) and n in self.parameters}
+            if arrays:
+                numbers = {n: x for n, x in parameters.items() if n not in arrays}
+                return (self.having(numbers) if numbers else self)._holding(arrays)
             twin = Parametrised.bind(self, **parameters)
         if len(self._twins) >= 32:
             self._twins.clear()
         self._twins[tuple((n, twin.values[n]) for n in parameters)] = twin
         return twin
+
+    def _holding(self, arrays: Mapping[str, Any]) -> Self:
+        """The same for one call: arrays of parameters are neither copied nor looked at."""
+        for n, x in arrays.items():
+            self._refuse_array(n, x)
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        twin._values = tuple(
+            [Held(arrays[n]) if n in arrays else v for n, v in zip(self.parameters, self._values, strict=True)]
+        )
+        twin._find()
+        return twin
+
+    def reading(self, inputs: tuple[Any, ...]) -> tuple[Self, tuple[Any, ...]]:
+        """The loss and the inputs of a call to which parameters that are arrays are further inputs."""
+        names = tuple(self.arrays)
+        if names not in self._readers:
+            self._readers[names] = self._reader(names)
+        return self._readers[names], (*inputs, *self.arrays.values())
+
+    def _reader(self, names: tuple[str, ...]) -> Self:
+        """The same loss, without values of these parameters: to its kernels they are arrays."""
+        raise NotImplementedError
 
     def cast(self, kind: Any, stored: str = "") -> tuple[Any, ...]:
         """The parameters as a kernel takes them: numbers of the compute type `kind`, and None for those that are off.
@@ -123,7 +198,7 @@ class Parametrised:
 
     def __repr__(self) -> str:
         by = f".with_respect_to({', '.join(map(repr, self.by))})" if self.by else ""
-        return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())}){by}"
+        return f"{self.name}({', '.join(f'{n}={told(v)}' for n, v in self.values.items())}){by}"
 
     def _differentiate(self, names: tuple[str, ...]) -> None:
         """Differentiate these inputs instead of the definition's own."""
@@ -178,21 +253,12 @@ def _cast_one(loss: str, parameter: str, domain: Domain, value: Any, kind: Any) 
     return number
 
 
-def _checked(
-    name: str, domains: Mapping[str, Domain], given: Mapping[str, Any], optional: frozenset[str]
-) -> tuple[Any, ...]:
-    values: list[float | bool | None] = []
-    for n, domain in domains.items():
-        value = given[n]
-        if value is None and n in optional:
-            values.append(None)
-            continue
-        try:
-            number = float("not a number" if isinstance(value, (str, bytes)) else value)
-        except (TypeError, ValueError):
-            raise TypeError(f"{name}: {n} is {shown(value)}, expected {domain}") from None
-        if not domain.admits(number):
-            finite = " and finite" if math.isinf(number) and number in domain else ""
-            raise ValueError(f"{name}: {n} is {number:g}, expected {domain}{finite}")
-        values.append(domain.kind(number))
-    return tuple(values)
+def _number(loss: str, parameter: str, domain: Domain, value: Any) -> float | bool:
+    try:
+        number = float("not a number" if isinstance(value, (str, bytes)) else value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{loss}: {parameter} is {shown(value)}, expected {domain}") from None
+    if not domain.admits(number):
+        finite = " and finite" if math.isinf(number) and number in domain else ""
+        raise ValueError(f"{loss}: {parameter} is {number:g}, expected {domain}{finite}")
+    return domain.kind(number)  # type: ignore[no-any-return]

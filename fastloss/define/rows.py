@@ -105,6 +105,7 @@ class Program(Parametrised):
     """A row program with the names of its inputs, their domains, and the kind of target that it takes."""
 
     rooted = False
+    of = "rows"
 
     turned: Program | None = None
     """The same loss with its inputs exchanged, which differentiates the second; None unless `with_respect_to` asks."""
@@ -160,8 +161,8 @@ class Program(Parametrised):
         self.scores = len(inputs) - (target != "none")
         self.classed = target != "none" or classed
         self.exchanged = self if exchanged is True else exchanged or None
-        self.given: tuple[bool, ...] = ()
-        """Which of the parameters that the functions take are numbers; the others are None."""
+        self.given: tuple[str, ...] = ()
+        """What the parameters are that the functions take: a "number", a number for each "row", or "" for None."""
         self._base = functions
         self._variants = dict(variants)
         super().__init__(name, inputs, names[split:], defaults, domains)
@@ -187,8 +188,9 @@ class Program(Parametrised):
         self.functions = self._variants[chosen[0]] if chosen else self._base
         names, split, _ = _signature(self.functions.first)
         # The functions of another loss, given by `at`, take that loss's own parameters.
-        self._function_parameters = names[split:] if chosen and chosen[0][1] is not None else tuple(held)
-        self.given = tuple(v is not None for v in self._used_by_functions(self._values))
+        self.takes = names[split:] if chosen and chosen[0][1] is not None else tuple(held)
+        kinds = {n: "" if v is None else "row" if n in self.arrays else "number" for n, v in held.items()}
+        self.given = tuple([kinds[n] for n in self.takes])
         self.inside = tuple(d.inner_point for d in self.domains)
         for name in ("sizes", "_spread"):
             self.__dict__.pop(name, None)
@@ -199,10 +201,14 @@ class Program(Parametrised):
             twin.name, twin.inputs = self.name, self.inputs[::-1]
             self.turned = twin
 
+    def _numbers(self) -> tuple[Any, ...]:
+        """A number for each parameter, as some row might have it; None for those that are off."""
+        return tuple(self.numbers.values())
+
     @cached_property
     def sizes(self) -> Sizes:
         """How many numbers the functions take and return, where no dense target has functions of its own."""
-        return self.functions.sizes(self.name, self.scores, self.inside, self._used_by_functions(self._values))
+        return self.functions.sizes(self.name, self.scores, self.inside, self._used_by_functions(self._numbers()))
 
     @cached_property
     def _spread(self) -> tuple[Functions | Pair, Sizes]:
@@ -210,7 +216,7 @@ class Program(Parametrised):
         dense, sizes = self._variants.get((DENSE, None)), self.sizes
         if dense is None:
             return self.functions, sizes
-        return dense, dense.sizes(self.name, self.scores, self.inside, self._used_by_functions(self._values))
+        return dense, dense.sizes(self.name, self.scores, self.inside, self._used_by_functions(self._numbers()))
 
     @property
     def order(self) -> int:
@@ -224,6 +230,25 @@ class Program(Parametrised):
             self.by, self.target, self.smooth, self.classed = names, "none", False, False
             self._refresh()
 
+    @property
+    def single(self) -> frozenset[str]:
+        """The parameters that are numbers: those, too, of which some values have functions of their own."""
+        return super().single.union(n for n, _ in self._variants if n != DENSE)
+
+    def _reader(self, names: tuple[str, ...]) -> Self:
+        """The same, to a kernel of which these parameters are arrays of a number for each row."""
+        twin, spread = object.__new__(type(self)), self._spread
+        twin.__dict__.update(self.__dict__, sizes=self.sizes, _spread=spread, streamed=names)
+        twin._values = tuple([None if n in names else v for n, v in zip(self.parameters, self._values, strict=True)])
+        Parametrised._refresh(twin)
+        twin.given = tuple(["row" if n in names else of for n, of in zip(self.takes, self.given, strict=True)])
+        return twin
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All that a call of such a loss reads: its inputs, and parameters that are arrays."""
+        return (*self.inputs, *self.streamed)
+
     def run_by(self, spread: bool) -> tuple[Functions | Pair, Sizes]:
         """The functions and their sizes; `spread`: for a target in which several classes may have a mass."""
         return self._spread if spread else (self.functions, self.sizes)
@@ -231,7 +256,7 @@ class Program(Parametrised):
     def _used_by_functions(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """The values that the functions take, of the values of all parameters."""
         held = dict(zip(self.parameters, values, strict=True))
-        return tuple(held[n] for n in self._function_parameters)
+        return tuple(held[n] for n in self.takes)
 
     def cast(self, kind: Any, stored: str = "") -> tuple[Any, ...]:
         """The parameters as a kernel takes them: those that the functions take."""

@@ -114,6 +114,7 @@ class LinearLoss:
         given = {"hidden": hidden, "weight": weight, "labels": labels, "bias": bias, "sample_weight": sample_weight,
                  "class_weight": class_weight}  # fmt: skip
         loss = self.loss.having(parameters) if parameters else self.loss
+        loss.refuse_arrays()
         options = Options(
             VALUE | GRAD if derive else VALUE, -1, sample_weight, class_weight, ignore_index, label_smoothing,
             reduction, normalizer, empty, None, False, backend, check,

@@ -95,6 +95,7 @@ class TopKDistillation:
         given = {"pred": pred, "indices": indices, "log_probabilities": logs, "target": target, "weight": weight,
                  "class_weight": class_weight}  # fmt: skip
         loss = self.loss.having(parameters) if parameters else self.loss
+        loss.refuse_arrays()
         options = Options(
             want, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
             return_stats, backend, None if check is None else bool(check),

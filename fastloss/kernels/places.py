@@ -15,7 +15,9 @@ OUTER, INNER, CLASS = range(3)
 """`shape`, and the columns of `steps`: from one to the next of the rows' outer axis, of their inner one, of classes."""
 
 PARAMS, MIX, BOUNDS, SCALE, IGNORE, WORTH = range(6)
-"""`fixed`: what is the same for all elements, those of a row at least; WORTH is what the row is worth."""
+FIRST = WORTH
+"""`fixed`: what is the same for all elements, those of a row at least; WORTH is what the row is worth, FIRST the
+number of a tile's first row."""
 
 VALUES, SLOPES, CURVES = range(3)
 """`out`, what is written of elements."""

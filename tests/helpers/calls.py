@@ -109,7 +109,7 @@ CALLS: dict[str, str] = {
     'fl.huber(p, t, delta="big")':
         "TypeError: huber: delta is 'big', expected a number greater than 0, or inf",
     'fl.huber(p, t, delta=np.ones(1000))':
-        'TypeError: huber: delta is an array of shape (1000,), expected a number greater than 0, or inf',
+        'ValueError: huber: shapes do not broadcast: pred (3,), target (3,), delta (1000,)',
     'fl.huber(p, t, reduction="average")':
         "ValueError: huber: reduction is 'average', expected 'mean', 'sum' or 'none'; did you mean 'mean'?",
     'fl.huber(p, t, reduction=None)':

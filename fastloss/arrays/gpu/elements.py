@@ -129,7 +129,7 @@ def evaluate(
     read_as = {n: x for n, x in zip(names, arrays, strict=True) if isinstance(x, Buffer)}
     work = Work(face, gpu, next(iter(read_as.values())).device, loss.name)
     own = [_own(work, loss, k, arrays) for k in loss.wrt]
-    shape: Shape = layout.common_shape(loss.name, list(read_as), list(read_as.values()))
+    shape: Shape = layout.common_shape(loss.name, list(read_as), list(read_as.values()), loss.streamed)
     given = None if out is None else _given(face, loss, want, reduction, out, own, shape, read_as)
     for k, x in zip(loss.wrt, own, strict=True):
         if x.shape != shape and want & HESS and loss.rooted:

@@ -178,6 +178,8 @@ class Rows(NamedTuple):
 
 def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
     """One verb of a row loss on arrays in a GPU's memory."""
+    for name, x in zip(loss.streamed, inputs[len(loss.inputs) :], strict=True):
+        raise loss.not_single(name, x)
     gpu = launch.gpu()
     gpu.raise_pending()
     o = options

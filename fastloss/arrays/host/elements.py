@@ -69,7 +69,7 @@ def _evaluate(
     shape = arrays[0].shape
     for x in (*arrays, *weights):
         if x.shape != shape:
-            shape = layout.common_shape(loss.name, (*loss.inputs, "weight"), (*arrays, *weights))
+            shape = layout.common_shape(loss.name, (*loss.inputs, "weight"), (*arrays, *weights), loss.streamed)
             break
     each = reduction == "none"
     dtypes = [x.dtype for x in arrays]

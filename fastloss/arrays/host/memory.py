@@ -28,18 +28,25 @@ PIECE = 8 * 16_384
 megabyte of float32 a stream, so that the gathered copies stay in cache."""
 
 
-def common_shape(loss: str, names: Sequence[str], arrays: Sequence[Any]) -> tuple[int, ...]:
+def common_shape(
+    loss: str, names: Sequence[str], arrays: Sequence[Any], parameters: Sequence[str] = ()
+) -> tuple[int, ...]:
     """The shape that all arrays broadcast to, by NumPy's rules but for one.
 
     Shapes that differ only by axes of length 1, such as (n,) and (n, 1), are an error: NumPy would make an n x n
-    table of them, the commonest silent bug of the field.
+    table of them, the commonest silent bug of the field. Of those of `parameters` that have as many axes as others a
+    table is meant: of (n, 1) predictions by (1, n) quantiles.
     """
     for i, x in enumerate(arrays):
         for j, y in enumerate(arrays[:i]):
             if x.ndim and y.ndim and x.shape != y.shape and _squeezed(x) == _squeezed(y):
+                table = {names[i], names[j]} & {*parameters}
+                if table and x.ndim == y.ndim:
+                    continue
+                also = f", or give {table.pop()} as many axes for a table of both" if table else ""
                 raise ValueError(
                     f"{loss}: {names[j]} has shape {y.shape} and {names[i]} has shape {x.shape}: they differ by an "
-                    f"axis of length 1 and would broadcast against each other; reshape one to the other's shape"
+                    f"axis of length 1 and would broadcast against each other; reshape one to the other's shape{also}"
                 )
     try:
         return broadcast(*(x.shape for x in arrays))
@@ -193,8 +200,10 @@ def outside(x: Any, domain: Domain, kind: Any) -> str:
     return f"{x!s}{as_read}, expected {domain}"
 
 
-def place(where: tuple[Any, ...]) -> str:
-    """An element's indices as one writes them."""
+def place(where: tuple[Any, ...], shape: tuple[int, ...] | None = None) -> str:
+    """An element's indices as one writes them: in an array of this shape, if that was broadcast."""
+    if shape is not None:
+        where = tuple(i if n > 1 else 0 for i, n in zip(where[len(where) - len(shape) :], shape, strict=True))
     return f"[{', '.join(str(int(i)) for i in where)}]" if where else ""
 
 

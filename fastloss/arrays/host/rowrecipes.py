@@ -71,7 +71,7 @@ def remember(sweep: RowSweep, o: Options) -> None:
     from ...kernels.cpu import threads
 
     loss, pred, target = sweep.loss, sweep.scores[0], sweep.target
-    if not _common(o) or sweep.axis != pred.ndim - 1 or not sweep.rows:
+    if loss.streamed or not _common(o) or sweep.axis != pred.ndim - 1 or not sweep.rows:
         return
     if not isinstance(o.ignore_index, (int, integer, NoneType)) or not isinstance(o.label_smoothing, (int, float)):
         return  # whatever stands for a number may stand for another one tomorrow

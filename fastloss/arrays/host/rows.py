@@ -11,9 +11,9 @@ from ...define.keywords import GRAD, HESS, VALUE, Options, RowStats
 from ...kernels.plan.elements import LOW
 from .. import shapes as rowshapes
 from ..checks import check_options, mean_of_nothing, packed, refuse_reduced
+from . import columns, weights
 from . import memory as layout
 from . import rowrecipes as rowquick
-from . import weights
 from .elements import read_array
 from .rowsweep import RowSweep
 
@@ -33,7 +33,9 @@ def evaluate(loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
     with np.errstate(all="ignore"):  # of numbers that a type does not hold
         sweep = gathered(loss, inputs, options)
         # The target as it was passed: labels that were floats are integers by now.
-        own = {loss.inputs[-1]: inputs[-1]} if sweep.labels and type(inputs[-1]) is np.ndarray else {}
+        target = inputs[len(loss.inputs) - 1]
+        own = {loss.inputs[-1]: target} if sweep.labels and type(target) is np.ndarray else {}
+        own |= sweep.columns
         if type(options.class_weight) is np.ndarray:  # it may be a scaled copy by now
             own = {**own, "class_weight": options.class_weight}
         given = None if options.out is None else given_outputs(sweep, options.want, options.out, own)
@@ -71,6 +73,7 @@ def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: s
     check_options(loss, options.want, options.reduction, options.normalizer, options.empty, options.backend)
     if options.stats and loss.functions.stats is None:
         raise ValueError(f"{loss.name} has no statistics to return; losses of a softmax of the scores have")
+    inputs, arrays = inputs[: len(loss.inputs)], inputs[len(loss.inputs) :]
     pred = read_scores(loss, loss.inputs[0], inputs[0])
     axis = rowshapes.axis_of(loss, pred.shape, options.axis)
     kind: Any = np.float64 if pred.dtype.char == "d" else np.float32
@@ -88,8 +91,11 @@ def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: s
         smoothing, ignore, options.reduction == "none", options.backend, kind,
         weight,
     )  # fmt: skip
+    sweep.columns = columns.read(loss, arrays, pred.shape, axis)
     if target is not None and labels and target.dtype.kind not in "iu":
         sweep.target = rowshapes.whole(loss, target, sweep.weight)
+    if options.check is not False:
+        columns.refuse(loss, sweep.columns, kind, sweep.present)
     return sweep
 
 

@@ -11,13 +11,13 @@ from numpy.lib.stride_tricks import as_strided
 from ...define.keywords import GRAD, HESS
 from ...define.rows import Pair
 from ...kernels.plan.rows import FEW, LONG, RowPlan, census_plan
+from . import columns, weights
 from . import memory as layout
-from . import weights
 from .memory import same_memory, stored
 from .sweep import kernels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -116,6 +116,8 @@ class RowSweep:
         self.each = each
         self.backend = backend
         self.kind = kind
+        self.columns: Mapping[str, Any] = {}
+        """Parameters that are arrays."""
         shape = scores[0].shape
         self.batch = shape[:axis] + shape[axis + 1 :]
         outer, inner = prod(shape[:axis]), prod(shape[axis + 1 :])
@@ -185,7 +187,7 @@ class RowSweep:
         aims = (written[0] if grads else None, written[-1] if hesses else None)
         total, flaws = cpu.row_runner(plan, self.rows * classes, self.backend)(
             tuple([x.memory for x in scores]), _memory(target), _memory(weight), self.classes,
-            self.loss.cast(self.kind, self.scores[0].dtype.char),
+            columns.parameters(self.loss, self.columns, self.kind, self.scores[0].dtype.char, self.batch),
             self.mix(), scale, self.ignore or 0, self.loss.bounds(self.kind)[: 2 * len(plan.tests)],
             tuple([a.reshape(-1) for a in values]), tuple([a.reshape(-1) for a in facts]),
             _memory(aims[0]), _memory(aims[1]), _table(*sources, *aims), self.shape,

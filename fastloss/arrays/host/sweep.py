@@ -148,5 +148,5 @@ class Sweep:
             if where is not None:
                 got = np.broadcast_to(x, self.shape)[where]
                 wrong = layout.outside(got, domain, kind) + hints.outside(loss, name, got)
-                raise ValueError(f"{loss.name}: {name}{layout.place(where)} is {wrong}")
+                raise ValueError(f"{loss.name}: {name}{layout.place(where, x.shape)} is {wrong}")
         raise AssertionError("a kernel counted a value outside its domain that the check does not find")

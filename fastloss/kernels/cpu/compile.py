@@ -92,7 +92,7 @@ def _row_signature(plan: RowPlan) -> tuple[Any, ...]:
         target,
         weight,
         classes,
-        _tuple(*(compute if given else types.none for given in plan.given)),
+        _tuple(*({"": types.none, "number": compute}.get(of, _array(plan.compute, "C", True)) for of in plan.given)),
         types.UniTuple(compute, 3),
         types.float64,
         types.int64,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...define.keywords import GRAD, HESS, VALUE
+from ..plan.rows import ROW
 from .plan.elements import AnyPlan, ClassPlan, CombinePlan
 from .plan.rows import CudaRowPlan
 from .plan.sparse import SpreadPlan
@@ -59,7 +60,7 @@ def _rows(plan: CudaRowPlan) -> tuple[Any, ...]:
         pointers(base.target_type),
         pointers(base.weight),
         pointers(plan.classes),
-        (compute,) * len(base.given),
+        tuple("*" * (of == ROW) + compute for of in base.given),
         (compute,) * 3,
         () if plan.found else (compute,) * 2,
         pointers(compute * plan.found + plan.unit),

@@ -118,7 +118,7 @@ class Target(Protocol):
         """From a number of the compute type to an element as it is stored."""
 
 
-TESTS = {"below": p.below, "interval": p.off_interval, "ends": p.off_ends}
+TESTS = {"below": p.below, "interval": p.off_interval, "within": p.off_within, "ends": p.off_ends}
 
 
 def ports(plan: Plan, target: Target, decode: Callable[[str], Any] | None = None) -> dict[str, Any]:

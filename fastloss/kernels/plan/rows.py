@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from ...define.keywords import GRAD, HESS, VALUE
 from ...define.rows import Functions, Pair
 from ...define.sizes import Sizes
-from ..bind import BOTH, IN_TURN, Port, joined
+from ..bind import BOTH, EITHER, IN_TURN, Port, joined
 from ..places import (
     AT_SCORES,
 )
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 LONG = 129
 """Classes from which a row is long: it is gone through by itself, its elements in the lanes of vectors."""
 
+ROW = "row"
+"""What a parameter is of which each row has its own number."""
+
 FEW = 6
 """Classes below which squares do not pay: most of each would be empty."""
 
@@ -37,8 +40,8 @@ class RowPlan(NamedTuple):
     """Of the scores."""
     want: int
     tests: tuple[str, ...]
-    given: tuple[bool, ...] = ()
-    """Which parameters are numbers; the others are None."""
+    given: tuple[str, ...] = ()
+    """What parameters are: a "number", a number for each "row", or "" for None."""
     inside: tuple[float, ...] = (0.0,)
     """A number inside the domain of each input."""
     target: str = "none"
@@ -55,6 +58,8 @@ class RowPlan(NamedTuple):
     inplace: bool = False
     turned: bool = False
     """Whether tiles are brought in by squares: where the elements of a row lie side by side."""
+    spans: tuple[tuple[float, float], ...] = ()
+    """What the numbers of parameters that are arrays lie between, where the kernel looks at them."""
     entry: str = "rows"
     """Which template: "rows" for long ones, "lanes" for many at a time, "pairs", "census" for the target alone."""
 
@@ -159,6 +164,7 @@ def ports(plan: RowPlan, target: Target) -> dict[str, Any]:
     return {
         **_masses(plan),
         "real": target.real(compute),
+        "params_of": params_of(plan),
         **dict.fromkeys(Functions._fields),
         **lifted,
         **{n: getattr(r, n) for n in _SAME},
@@ -178,7 +184,7 @@ def ports(plan: RowPlan, target: Target) -> dict[str, Any]:
         "PEAK": sizes.peaks > 0,
         "SIGHTED": sizes.sighted,
         # Not in place: there the row ahead is memory that the loop writes to, as far as LLVM knows.
-        "AHEAD": sizes.peaks > 0 and not sizes.sighted and not plan.inplace,
+        "AHEAD": sizes.peaks > 0 and not sizes.sighted and not plan.inplace and ROW not in plan.given,
         "TWICE": plan.twice,
         "RISING": plan.rising,
         "STATS": plan.stats,
@@ -200,6 +206,23 @@ def _scores(plan: RowPlan, target: Target) -> Any:
     if plan.inplace:
         found[0] = Port(r.scores_inplace, decode=target.decode(plan.types[0]))
     return joined(BOTH, found)
+
+
+def params_of(plan: RowPlan) -> Any:
+    """A row's parameters: all of them as they are, or some out of arrays."""
+    if ROW not in plan.given:
+        return r.params_of_all
+    return joined(BOTH, [Port(r.param_of_row if of == ROW else r.param, K=k) for k, of in enumerate(plan.given)])
+
+
+def strayed(plan: RowPlan, kind: Any) -> Any:
+    """Whether a row's number of a parameter that is an array lies outside its domain."""
+    places = [k for k, of in enumerate(plan.given) if of == ROW]
+    tests = [
+        Port(r.strayed, K=k, LEAST=kind(low), MOST=kind(high))
+        for k, (low, high) in zip(places, plan.spans, strict=False)
+    ]
+    return joined(EITHER, tests or [p.anywhere])
 
 
 def beyond_any(plan: RowPlan, tested: Any, tested_mass: Any) -> Any:
@@ -241,6 +264,7 @@ def _pairs(plan: RowPlan, target: Target, lifted: Mapping[str, Any]) -> dict[str
         **_weights(plan, target),
         **_wanted(plan),
         "real": target.real(plan.compute),
+        "params_of": params_of(plan),
         "save": target.encode(plan.types[0]),
         "jet": lifted["pair"] if plan.sizes.order == 2 else Port(p.raised, jet=lifted["pair"]),
         "share_of": lifted["share"],

@@ -69,6 +69,11 @@ def off_interval(x: Any, low: Any, high: Any) -> Any:
     return (x < low) | (x > high)
 
 
+def off_within(x: Any, low: Any, high: Any) -> Any:
+    """The same where NaN is outside."""
+    return not ((x >= low) & (x <= high))
+
+
 def off_ends(x: Any, low: Any, high: Any) -> Any:
     return (x < low) | (x > high) | ((x > low) & (x < high))
 

@@ -19,6 +19,7 @@ from ..places import (
     AT_TARGET,
     AT_WEIGHT,
     CLASSES,
+    FIRST,
     GRADS,
     HESSES,
     INNER,
@@ -27,6 +28,7 @@ from ..places import (
     MIX,
     OTHERS,
     OUTER,
+    PARAMS,
     SCORES,
     TARGET,
     WORTH,
@@ -238,6 +240,25 @@ def tested(arrays: Any, x: Any, at: Any, k: int, bounds: Any) -> Any:
 
 def tested_mass(arrays: Any, x: Any, at: Any, k: int, bounds: Any) -> Any:
     return test(decode_target(read(arrays[TARGET][0], at[AT_TARGET] + k)), bounds[LEAST], bounds[MOST])
+
+
+# -- parameters of the i-th row ------------------------------------------------------------------------------------
+
+
+def params_of_all(fixed: Any, i: int) -> Any:
+    return fixed[PARAMS]
+
+
+def param(fixed: Any, i: int) -> Any:
+    return (fixed[PARAMS][K],)
+
+
+def param_of_row(fixed: Any, i: int) -> Any:
+    return (read(fixed[PARAMS][K], fixed[FIRST] + i),)
+
+
+def strayed(params: Any) -> Any:
+    return not ((params[K] >= LEAST) & (params[K] <= MOST))
 
 
 # -- derivatives and statistics ----------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from ..places import (
     FURTHER_CURVES,
     FURTHER_SLOPES,
     INNER,
+    MIX,
     OUTER,
     PAIR_CURVES,
     PAIR_MASSES,
@@ -42,8 +43,8 @@ OFTEN = 32
 
 # Ports.
 prange: Any = range
-real = jet = share_of = places = share = unfit = portion = scores = outside = select = add_all = add_wide = port
-masked = apart = new = new_wide = read_score = write_score = read_mass = write_mass = read_slope = port
+real = params_of = jet = share_of = places = share = unfit = portion = scores = outside = select = add_all = port
+add_wide = masked = apart = new = new_wide = read_score = write_score = read_mass = write_mass = read_slope = port
 write_slope = read_curve = write_curve = read_wide_slope = write_wide_slope = read_wide_curve = port
 write_wide_curve = put_grad = put_hess = write_value = ZEROS = WIDE = port
 KEEP = SUM = GRAD = HESS = CHECK = False
@@ -164,11 +165,12 @@ def stretch(
                 continue
             if unfit(s):
                 bad = 1
-            lost, flaw, least = bring(arrays, fixed, room, at, width)
+            given = (params_of(fixed, np.uint64(row)), fixed[MIX], fixed[BOUNDS])
+            lost, flaw, least = bring(arrays, given, room, at, width)
             bad |= flaw
             if SUM or KEEP or GRAD:
-                sum_of, pairs = met(fixed, room, least, width)
-                part = share_of(*((real(width), real(pairs)) + fixed[PARAMS]))
+                sum_of, pairs = met(given, room, least, width)
+                part = share_of(*((real(width), real(pairs)) + given[PARAMS]))
                 value = portion(s, real(np.nan) if lost else real(sum_of * np.float64(part)))
                 if SUM:
                     total += np.float64(value)
@@ -193,7 +195,7 @@ def total(
         size = shape[CLASS]
         room = (new(size), new(size), new(size), new(size), new_wide(size), new_wide(size))
         arrays = (data, target, classes, grad, hess)
-        fixed, where = (params, mix, bounds, scale), (steps, shape)
+        fixed, where = (params, mix, bounds, scale, 0, np.uint64(0)), (steps, shape)
         first, last = task * blocks // tasks, (task + 1) * blocks // tasks
         stretch(arrays, weight, fixed, loss, where, room, (sums, flaws), first, last)
     return combined(sums, flaws)

@@ -22,9 +22,9 @@ from .rowsums import folded, place_of, probed, refolded, summit
 
 # Ports.
 prange: Any = range
-real = folds = settle = second = finishes = statistics = put_top = slope = scores = mass = label_mass = port
-label_of = share = unfit = worth = recall = room = places = along = outside = portion = put_grad = put_hess = port
-put_stats = write_value = add_difference = narrow = top = apart = BOTTOM = ZEROS = MORE = UNKNOWN = port
+real = params_of = folds = settle = second = finishes = statistics = put_top = slope = scores = mass = port
+label_mass = label_of = share = unfit = worth = recall = room = places = along = outside = portion = put_grad = port
+put_hess = put_stats = write_value = add_difference = narrow = top = apart = BOTTOM = ZEROS = MORE = UNKNOWN = port
 KEEP = SUM = GRAD = HESS = CHECK = PEAK = SIGHTED = AHEAD = TWICE = RISING = STATS = LABELS = False
 
 
@@ -75,7 +75,7 @@ def stretch(arrays: Any, weight: Any, fixed: Any, out: Any, where: Any, results:
                 bad = 1
             each = real(1.0) if wrong or s == real(0.0) else worth(arrays, at, label, 1, width)
             s *= each
-            given = (fixed[PARAMS], fixed[MIX], fixed[BOUNDS], fixed[SCALE], fixed[IGNORE], each)
+            given = (params_of(fixed, np.uint64(row)), fixed[MIX], fixed[BOUNDS], fixed[SCALE], fixed[IGNORE], each)
             if s == real(0.0) or wrong:
                 known = False
                 if GRAD:
@@ -99,31 +99,31 @@ def stretch(arrays: Any, weight: Any, fixed: Any, out: Any, where: Any, results:
             bad |= flaw
             if LABELS:
                 own = label_mass(arrays, given, k)
-                terms, kept = folds(x, own, m, fixed[PARAMS])
-                counted, _ = folds(x, mass(arrays, given, at, k), m, fixed[PARAMS])
+                terms, kept = folds(x, own, m, given[PARAMS])
+                counted, _ = folds(x, mass(arrays, given, at, k), m, given[PARAMS])
                 part = add_difference(part, terms, counted)
             sums = narrow(part, ZEROS)
             if TWICE:
-                c = settle(*(m + sums + fixed[PARAMS]))
+                c = settle(*(m + sums + given[PARAMS]))
                 if RISING:
                     c = probed(arrays, given, at, c, width)
                 part = refolded(arrays, given, at, c, width)
                 if LABELS:
-                    terms, other = second(*(kept + (own,) + c + fixed[PARAMS])), mass(arrays, given, at, k)
-                    part = add_difference(part, terms, second(*(kept + (other,) + c + fixed[PARAMS])))
+                    terms, other = second(*(kept + (own,) + c + given[PARAMS])), mass(arrays, given, at, k)
+                    part = add_difference(part, terms, second(*(kept + (other,) + c + given[PARAMS])))
                 sums = sums + narrow(part, MORE)
-            value, c = finishes(m, sums, fixed[PARAMS])
+            value, c = finishes(m, sums, given[PARAMS])
             if SUM:
                 total += np.float64(portion(s, value))
             if KEEP:
                 write_value(loss[0], row, portion(s, value))
             if STATS:
-                put_stats(facts, row, statistics(m, sums, fixed[PARAMS]))
+                put_stats(facts, row, statistics(m, sums, given[PARAMS]))
             if GRAD:
                 factor = s * real(fixed[SCALE])
                 sloped(arrays, given, at, c, factor, width)
                 if LABELS:
-                    d1, d2 = slope(*(kept + (own,) + c + fixed[PARAMS]))
+                    d1, d2 = slope(*(kept + (own,) + c + given[PARAMS]))
                     put_grad(arrays, at, k, factor * d1)
                     if HESS:
                         put_hess(arrays, at, k, factor * d2)
@@ -146,7 +146,7 @@ def total(
     tasks = min(tasks, blocks)
     for task in prange(tasks):
         arrays = (data, target, classes, grad, hess, room(shape[CLASS]))
-        fixed, out, where = (params, mix, bounds, scale, ignore), (loss, facts), (steps, shape)
+        fixed, out, where = (params, mix, bounds, scale, ignore, np.uint64(0)), (loss, facts), (steps, shape)
         first, last = task * blocks // tasks, (task + 1) * blocks // tasks
         stretch(arrays, weight, fixed, out, where, (sums, flaws), first, last)
     return combined(sums, flaws)

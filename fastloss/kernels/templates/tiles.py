@@ -20,6 +20,7 @@ from ..places import (
     ALL_FLAWS,
     ALL_SUMS,
     AT_TARGET,
+    BOUNDS,
     CLASS,
     COEFFICIENTS,
     IGNORE,
@@ -27,6 +28,7 @@ from ..places import (
     LABEL,
     LOSS,
     MAXIMA,
+    MIX,
     OUTER,
     PARAMS,
     SCALE,
@@ -40,8 +42,8 @@ from .tilesums import LANES, folded, refolded
 
 # Ports.
 prange: Any = range
-real = peaks = finishes = statistics = put_top = slope = bring = carry = ask_late = fetch = mass = label_of = port
-share = unfit = worth = places = along = recall = drop = room = new = new_wide = portion = present = port
+real = params_of = peaks = finishes = statistics = put_top = slope = bring = carry = ask_late = fetch = mass = port
+label_of = share = unfit = worth = places = along = recall = drop = room = new = new_wide = portion = present = port
 put_stats = write_value = read_share = write_label = write_share = get_maxima = put_maxima = get_sums = port
 get_more = get_coefs = put_coefs = read_loss = write_loss = add = larger_all = apart = LOWEST = ZEROS = MORE = port
 PROBES = COEFS = SETTLED = UNKNOWN = port
@@ -80,7 +82,7 @@ def climbed(arrays: Any, fixed: Any, lanes: Any, width: int) -> None:
             x = fetch(arrays, (), np.uint64(k * LANES) + r)
             m = get_maxima(lanes[MAXIMA], r, LANES, LOWEST)
             t = mass(arrays, fixed, lanes, k, r)
-            put_maxima(lanes[MAXIMA], r, LANES, larger_all(m, peaks(x, t, fixed[PARAMS])))
+            put_maxima(lanes[MAXIMA], r, LANES, larger_all(m, peaks(x, t, params_of(fixed, r))))
 
 
 def tops(arrays: Any, fixed: Any, lanes: Any, facts: Any, first: int, width: int, count: int) -> None:
@@ -91,7 +93,7 @@ def tops(arrays: Any, fixed: Any, lanes: Any, facts: Any, first: int, width: int
         for r in range(np.uint64(count)):
             m = get_maxima(lanes[MAXIMA], r, LANES, LOWEST)
             x = fetch(arrays, (), np.uint64(k * LANES) + r)
-            if peaks(x, real(0.0), fixed[PARAMS])[0] == m[0] and read_share(lanes[SHARE], r) != real(0.0):
+            if peaks(x, real(0.0), params_of(fixed, r))[0] == m[0] and read_share(lanes[SHARE], r) != real(0.0):
                 put_top(facts, np.uint64(first) + r, k)
 
 
@@ -102,9 +104,9 @@ def finished(fixed: Any, lanes: Any) -> Any:
         m = get_maxima(lanes[MAXIMA], r, LANES, LOWEST)
         sums = get_sums(lanes[SUMS], r, LANES, ZEROS)
         if TWICE:
-            value, c = finishes(m, sums + get_more(lanes[SECONDS], r, LANES, MORE), fixed[PARAMS])
+            value, c = finishes(m, sums + get_more(lanes[SECONDS], r, LANES, MORE), params_of(fixed, r))
         else:
-            value, c = finishes(m, sums, fixed[PARAMS])
+            value, c = finishes(m, sums, params_of(fixed, r))
         put_coefs(lanes[COEFFICIENTS], r, LANES, c)
         write_loss(lanes[LOSS], r, portion(s, value))
     if not SUM:
@@ -128,7 +130,8 @@ def sloped(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, scale: Any,
             factor = s * scale  # it may be 0 where the share is not
             t = mass(arrays, fixed, lanes, k, r)
             kept = recall(arrays, (), place)
-            d1, d2 = slope(*(kept + (t,) + get_coefs(lanes[COEFFICIENTS], r, LANES, COEFS) + fixed[PARAMS]))
+            rest = get_coefs(lanes[COEFFICIENTS], r, LANES, COEFS) + params_of(fixed, r)
+            d1, d2 = slope(*(kept + (t,) + rest))  # noqa: RUF005, tuples for Numba
             drop(arrays, place, present(s, factor * d1), present(s, factor * d2))
 
 
@@ -142,6 +145,7 @@ def tile(arrays: Any, weight: Any, fixed: Any, out: Any, where: Any, lanes: Any,
     width = shape[CLASS]
     first = outer * shape[INNER] + inner
     count = min(LANES, shape[INNER] - inner)
+    fixed = (fixed[PARAMS], fixed[MIX], fixed[BOUNDS], fixed[SCALE], fixed[IGNORE], np.uint64(first))
     at = places(steps, outer, inner)
     flaw = look(arrays, weight, lanes, at, fixed[IGNORE], steps, width, count)
     bring(arrays, lanes, at, steps, width, count)
@@ -161,7 +165,7 @@ def tile(arrays: Any, weight: Any, fixed: Any, out: Any, where: Any, lanes: Any,
             m = get_maxima(lanes[MAXIMA], r, LANES, LOWEST)
             sums = get_sums(lanes[SUMS], r, LANES, ZEROS)
             here = read_share(lanes[SHARE], r) != real(0.0)
-            put_stats(facts, np.uint64(first) + r, statistics(m, sums, fixed[PARAMS]) if here else UNKNOWN)
+            put_stats(facts, np.uint64(first) + r, statistics(m, sums, params_of(fixed, r)) if here else UNKNOWN)
     if GRAD:
         sloped(arrays, fixed, lanes, at, steps, real(fixed[SCALE]), width)
         carry(arrays, lanes, at, steps, width, count)

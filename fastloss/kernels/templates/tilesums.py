@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..bind import port
-from ..places import BOUNDS, COEFFICIENTS, MAXIMA, PARAMS, SECONDS, SHARE, SUMS, WIDE_SECONDS, WIDE_SUMS
+from ..places import BOUNDS, COEFFICIENTS, MAXIMA, SECONDS, SHARE, SUMS, WIDE_SECONDS, WIDE_SUMS
 
 LANES = 64
 """Rows of a tile: four vectors of 16 float32. A tile of 32 classes takes 8 KiB."""
@@ -19,10 +19,10 @@ STRIP = 2_048
 """Classes that are summed in the compute type before their sum becomes a float64."""
 
 # Ports.
-real = folds = settle = second = again = probe = PROBES = WIDE_PROBES = ask_early = fetch = mass = keep = port
-recall = outside = read_share = get_maxima = get_sums = put_sums = get_wide = put_wide = get_more = put_more = port
-get_wide_more = put_wide_more = get_coefs = put_coefs = add_all = add_wide = narrow = LOWEST = ZEROS = MORE = port
-WIDE = WIDE_MORE = SETTLED = port
+real = params_of = folds = settle = second = again = probe = PROBES = WIDE_PROBES = ask_early = fetch = mass = port
+keep = recall = outside = read_share = get_maxima = get_sums = put_sums = get_wide = put_wide = get_more = port
+put_more = get_wide_more = put_wide_more = get_coefs = put_coefs = add_all = add_wide = narrow = LOWEST = ZEROS = port
+MORE = WIDE = WIDE_MORE = SETTLED = port
 GRAD = CHECK = TWICE = RISING = False
 
 
@@ -37,7 +37,7 @@ def sums_of(arrays: Any, fixed: Any, lanes: Any, at: Any, steps: Any, low: int, 
             place = np.uint64(k * LANES) + r
             x = fetch(arrays, (), place)
             t = mass(arrays, fixed, lanes, k, r)
-            terms, kept = folds(x, t, get_maxima(lanes[MAXIMA], r, LANES, LOWEST), fixed[PARAMS])
+            terms, kept = folds(x, t, get_maxima(lanes[MAXIMA], r, LANES, LOWEST), params_of(fixed, r))
             put_sums(lanes[SUMS], r, LANES, add_all(get_sums(lanes[SUMS], r, LANES, ZEROS), terms))
             if CHECK:
                 here = read_share(lanes[SHARE], r) != real(0.0)
@@ -69,7 +69,8 @@ def refolded(arrays: Any, fixed: Any, lanes: Any, width: int) -> None:
     for r in range(np.uint64(LANES)):
         put_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_MORE)
         m = get_maxima(lanes[MAXIMA], r, LANES, LOWEST)
-        put_coefs(lanes[COEFFICIENTS], r, LANES, settle(*(m + get_sums(lanes[SUMS], r, LANES, ZEROS) + fixed[PARAMS])))
+        sums = get_sums(lanes[SUMS], r, LANES, ZEROS)
+        put_coefs(lanes[COEFFICIENTS], r, LANES, settle(*(m + sums + params_of(fixed, r))))
     if RISING:
         # Rows that are at rest go along with the others, and stay there.
         while probed(arrays, fixed, lanes, width):
@@ -81,7 +82,8 @@ def refolded(arrays: Any, fixed: Any, lanes: Any, width: int) -> None:
             for r in range(np.uint64(LANES)):
                 t = mass(arrays, fixed, lanes, k, r)
                 kept = recall(arrays, (), np.uint64(k * LANES) + r)
-                terms = second(*(kept + (t,) + get_coefs(lanes[COEFFICIENTS], r, LANES, SETTLED) + fixed[PARAMS]))
+                rest = get_coefs(lanes[COEFFICIENTS], r, LANES, SETTLED) + params_of(fixed, r)
+                terms = second(*(kept + (t,) + rest))  # noqa: RUF005, tuples for Numba
                 put_more(lanes[SECONDS], r, LANES, add_all(get_more(lanes[SECONDS], r, LANES, MORE), terms))
         for r in range(np.uint64(LANES)):
             wide = get_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_MORE)
@@ -100,7 +102,7 @@ def probed(arrays: Any, fixed: Any, lanes: Any, width: int) -> Any:
         for k in range(low, min(width, low + STRIP)):
             for r in range(np.uint64(LANES)):
                 kept = recall(arrays, (), np.uint64(k * LANES) + r)
-                terms = probe(*(kept + get_coefs(lanes[COEFFICIENTS], r, LANES, SETTLED) + fixed[PARAMS]))
+                terms = probe(*(kept + get_coefs(lanes[COEFFICIENTS], r, LANES, SETTLED) + params_of(fixed, r)))
                 put_more(lanes[SECONDS], r, LANES, add_all(get_more(lanes[SECONDS], r, LANES, PROBES), terms))
         for r in range(np.uint64(LANES)):
             wide = get_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_PROBES)
@@ -109,7 +111,7 @@ def probed(arrays: Any, fixed: Any, lanes: Any, width: int) -> Any:
     for r in range(np.uint64(LANES)):
         c = get_coefs(lanes[COEFFICIENTS], r, LANES, SETTLED)
         sums = narrow(get_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_PROBES), PROBES)
-        higher = again(*(c + sums + fixed[PARAMS]))
+        higher = again(*(c + sums + params_of(fixed, r)))
         up = higher[0] > c[0]
         put_coefs(lanes[COEFFICIENTS], r, LANES, higher if up else c)
         put_wide_more(lanes[WIDE_SECONDS], r, LANES, WIDE_MORE)

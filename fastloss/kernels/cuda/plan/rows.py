@@ -141,6 +141,7 @@ def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "PACKETS": plan.packets,
         "HELD": plan.held,
         "KIND": target.kind(base.compute),
+        "strayed": rowplan.strayed(base, np.float64 if base.compute == "d" else np.float32),
         "VALUE": bool(base.want & VALUE),
         "portion": p.absent_if_zero,
         "factor_of": c.factor_found if plan.found else c.factor_given,

@@ -25,8 +25,8 @@ STRIP = 64
 """Elements of the row whose sums are taken before they join those of the others: fewer roundings than one by one."""
 
 # Ports.
-real = jet = share_of = share = unfit = portion = scores = outside = put_grad = put_hess = write_value = port
-factor_of = unit_of = worth_of = KIND = GROUP = ROOM = PACKETS = port
+real = params_of = strayed = jet = share_of = share = unfit = portion = scores = outside = put_grad = port
+put_hess = write_value = factor_of = unit_of = worth_of = KIND = GROUP = ROOM = PACKETS = port
 HELD = VALUE = GRAD = HESS = CHECK = False
 
 
@@ -111,13 +111,14 @@ def total(
     thread, number, there, lane = seated(rows)
     factor, _ = factor_of(scale, slopes)
     s = share((), weight, (number, number, number, number, number, number), -1, -1)
-    if there and lane == 0 and unfit(s):
+    given = params_of((params, mix, bounds, scale, ignore, np.int64(0)), number)
+    if there and lane == 0 and (unfit(s) or (s != real(0.0) and strayed(given))):
         flaws[0] = np.int32(1)
     s = worth_of(s, real(1.0), unit_of(slopes))
     stop = width if s != real(0.0) else np.int64(0)
     start = number * width
     row = ((data, target, classes, grad, hess), (start, start, start, start, start, start), width, lane)
-    fixed = (params, (), bounds)
+    fixed = (given, (), bounds)
     shared = cuda.shared.array(ROOM, KIND)
     own = (
         cuda.local.array(PACKETS, KIND),

@@ -26,10 +26,12 @@ ORIGIN = (0, 0, 0, 0, 0, 0)
 """Where a row begins in the thread's own arrays."""
 
 # Ports.
-real = peaks = folds = settle = further = again = probing = finishes = statistics = slope = scores = mass = port
-label_of = share = unfit = worth = weighed_mass = mean_worth = portion = outside = put_grad = put_hess = port
-put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = load = store_slope = port
-store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = LOWEST = port
+real = params_of = strayed = peaks = folds = settle = further = again = probing = finishes = statistics = port
+slope = scores = mass = label_of = share = unfit = worth = weighed_mass = mean_worth = portion = outside = port
+put_grad = put_hess = put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = port
+load = store_slope = store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = (
+    LOWEST
+) = port
 NOWHERE = ZEROS = MORE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
 HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = RISING = STATS = LABELS = BY_MASSES = False
 
@@ -210,13 +212,16 @@ def total(
 ) -> None:  # fmt: skip
     """All rows: their losses, statistics and derivatives, and 1 in `flaws[0]` where a label or a value is wrong."""
     thread, number, there, lane = seated(rows)
+    given = params_of((params, mix, bounds, scale, ignore, np.int64(0)), number)
     factor, _ = factor_of(scale, slopes)
     label, s, bad = weighed(target, weight, ignore, number, width)
+    if s != real(0.0) and strayed(given):
+        bad = np.int32(1)
     shared = cuda.shared.array(ROOM, KIND)
     own = (new_data(), new_target(), (), new_slope(), new_curve())
     each = valued(target, classes, s, label, number, width, shared, thread)
     s = worth_of(s, each, unit_of(slopes))
-    fixed = (params, mix, bounds, scale, ignore, each)
+    fixed = (given, mix, bounds, scale, ignore, each)
     row = (data, target, number * width, label, width, lane, np.int64(0))
     m = LOWEST
     if PEAK:
@@ -229,19 +234,19 @@ def total(
     if there and bad != np.int32(0):
         flaws[0] = np.int32(1)
     if TWICE:
-        settled = settle(*(m + sums + params))
+        settled = settle(*(m + sums + given))
         if RISING:
             settled = risen(own, fixed, classes, row, m, settled, shared, thread)
         more = together(summed, refolded(further, MORE, own, fixed, classes, row, m, settled), shared, thread)
-        value, c = finishes(m, sums + more, params)
+        value, c = finishes(m, sums + more, given)
     else:
-        value, c = finishes(m, sums, params)
+        value, c = finishes(m, sums, given)
     if VALUE and there and lane == 0:
         write_value(loss[0], number, portion(s, value))
     if STATS:
         best = together(largest, topmost(own, fixed, row, m), shared, thread)
         if there and lane == 0:
-            told(facts, number, m, sums, params, best, s)
+            told(facts, number, m, sums, given, best, s)
     if GRAD:
         sloped(own, fixed, classes, row, m, c, (s, factor), grad, hess, there)
 

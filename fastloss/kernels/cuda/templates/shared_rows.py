@@ -19,8 +19,12 @@ from ...places import PARAMS, ROW_LANE
 from .rows import climbed, folded, largest, refolded, sloped, summed, together, told, topmost, valued, weighed
 
 # Ports.
-real = settle = further = finishes = portion = write_value = new_data = new_target = new_slope = new_curve = port
-factor_of = unit_of = worth_of = stash = fetch = LOWEST = NOWHERE = ZEROS = MORE = KIND = GROUP = ROOM = port
+real = params_of = strayed = settle = further = finishes = portion = write_value = new_data = new_target = new_slope = (
+    port
+)
+new_curve = factor_of = unit_of = worth_of = stash = fetch = LOWEST = NOWHERE = ZEROS = MORE = KIND = GROUP = ROOM = (
+    port
+)
 PACKETS = WIDTH = SUMS_FROM = MORE_FROM = BEST_FROM = PARTIAL = port
 SEEK = ADD = AGAIN = VALUE = GRAD = CHECK = PEAK = TWICE = STATS = False
 
@@ -76,13 +80,16 @@ def total(
     """One stage of all rows, each in so many parts; as `rows.total`."""
     thread, block = np.int64(cuda.threadIdx.x), np.int64(cuda.blockIdx.x)
     number = block // parts
+    given = params_of((params, mix, bounds, scale, ignore, np.int64(0)), number)
     factor, _ = factor_of(scale, slopes)
     label, s, bad = weighed(target, weight, ignore, number, width)
+    if s != real(0.0) and strayed(given):
+        bad = np.int32(1)
     shared = cuda.shared.array(ROOM, KIND)
     own = (new_data(), new_target(), (), new_slope(), new_curve())
     each = valued(target, classes, s, label, number, width, shared, thread)
     s = worth_of(s, each, unit_of(slopes))
-    fixed = (params, mix, bounds, scale, ignore, each)
+    fixed = (given, mix, bounds, scale, ignore, each)
     # Parts are of whole chunks.
     chunk = np.int64(GROUP * WIDTH * PACKETS)
     span = ((width + chunk - 1) // chunk + parts - 1) // parts * chunk
@@ -111,6 +118,6 @@ def total(
                 if STATS:
                     best = joined(largest, NOWHERE, BEST_FROM, room, shared, thread)
                     if one:
-                        told(facts, number, m, sums, params, best, s)
+                        told(facts, number, m, sums, given, best, s)
                 if GRAD:
                     sloped(own, fixed, classes, row, m, c, (s, factor), grad, hess, True)
