@@ -252,15 +252,15 @@ def test_every_file_can_be_read_at_a_sitting() -> None:
 
 
 BUDGET = {
-    ".": 1040,
-    "arrays": 800,
-    "arrays/gpu": 1250,
+    ".": 1050,
+    "arrays": 830,
+    "arrays/gpu": 1260,
     "arrays/gpu/libraries": 600,
-    "arrays/host": 1800,
+    "arrays/host": 1880,
     "commands": 260,
     "commands/cli": 740,
     "commands/demo": 640,
-    "define": 1640,
+    "define": 1850,
     "fused": 760,
     "kernels": 550,
     "kernels/cpu": 1520,
@@ -268,9 +268,9 @@ BUDGET = {
     "kernels/cuda": 950,
     "kernels/cuda/plan": 480,
     "kernels/cuda/ports": 240,
-    "kernels/cuda/templates": 770,
-    "kernels/plan": 590,
-    "kernels/ports": 610,
+    "kernels/cuda/templates": 780,
+    "kernels/plan": 620,
+    "kernels/ports": 630,
     "kernels/templates": 960,
     "losses": 3940,
 }
