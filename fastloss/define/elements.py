@@ -11,7 +11,6 @@ from .domain import Declared, parameters_of
 from .frozen import domains_key, freeze, frozen_domains, user_defined
 from .parameters import Parametrised
 from .rules import ELEMENTARY, check_function, check_plain, check_signature, order_of
-from .streams import moved
 from .with_respect_to import check_differentiable, check_rules, try_rules, with_rule
 from .wording import listed
 
@@ -30,6 +29,9 @@ class Definition(Parametrised):
     `constant` is a function of the jet's arguments that returns the terms which the value lacks unless `full` is on.
     `others` are rules for inputs that the jet does not differentiate.
     """
+
+    places: tuple[int, ...] = ()
+    """Where the jet's arguments are among inputs and parameters, of a loss to which parameters are further inputs."""
 
     def __init__(
         self,
@@ -130,9 +132,7 @@ class Definition(Parametrised):
         twin._values = tuple([v for n, v in zip(self.parameters, self._values, strict=True) if n not in names])
         Parametrised._refresh(twin)
         ours = [*twin.inputs, *twin.parameters]
-        twin.jet = moved(self.jet, tuple([ours.index(n) for n in (*self.inputs, *self.parameters)]))
-        if self.frozen is not None:
-            self.frozen.kernel_functions.add(twin.jet)
+        twin.places = tuple([ours.index(n) for n in (*self.inputs, *self.parameters)])
         return twin
 
     def _differentiate(self, names: tuple[str, ...]) -> None:

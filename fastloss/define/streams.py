@@ -1,18 +1,14 @@
-"""Parameters that are arrays: what a loss keeps of one, and a jet to which they are further inputs."""
+"""Parameters that are arrays: what a loss keeps of one, and how it shows it."""
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .frozen import cached_until_release
 from .wording import named, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .domain import Domain
 
 BRIEF = 8
@@ -68,15 +64,3 @@ def told(value: Any) -> str:
     if not isinstance(value, np.ndarray):
         return repr(value)
     return repr(value.tolist()) if value.size <= BRIEF else f"<{shown(value)}>"
-
-
-@cached_until_release
-def moved(jet: Callable[..., Any], places: tuple[int, ...]) -> Callable[..., Any]:
-    """`jet` as a function of the same arguments in another order: its k-th is that at `places[k]`."""
-    names = [f"a{k}" for k in range(len(places))]
-    scope: dict[str, Any] = {"jet": jet}
-    text = f"def moved({', '.join(names)}):\n    return jet({', '.join(names[k] for k in places)})\n"
-    exec(text, scope)
-    made: FunctionType = scope.pop("moved")
-    made.__name__, made.__module__, made.__qualname__ = jet.__name__, jet.__module__, jet.__qualname__
-    return made

@@ -53,6 +53,8 @@ class Plan(NamedTuple):
     inplace: bool = False
     weighed: bool = False
     """Whether a weight that is negative or infinite counts as outside its domain."""
+    places: tuple[int, ...] = ()
+    """Where the jet's arguments are among inputs and parameters, if not in their order."""
     wide: bool = False
     """Whether the arithmetic is in float64, whatever the inputs are."""
 
@@ -66,6 +68,7 @@ class Plan(NamedTuple):
             loss.tests if check else loss.untested,
             order=loss.order,
             parameters=len(loss.parameters),
+            places=loss.places,
             wrt=loss.wrt,
             rooted=loss.rooted,
             weight=weight,
@@ -123,7 +126,7 @@ TESTS = {"below": p.below, "interval": p.off_interval, "within": p.off_within, "
 
 def ports(plan: Plan, target: Target, decode: Callable[[str], Any] | None = None) -> dict[str, Any]:
     """The template's free names for this plan, on this target; inputs are read by `decode`, if not by the target's."""
-    jet = target.jet(plan.jet, plan.compute)
+    jet = _arranged(plan, target.jet(plan.jet, plan.compute))
     weighted = Port(p.weighted, decode=target.decode(plan.weight)) if plan.weight else p.unweighted
     return {
         "real": target.real(plan.compute),
@@ -140,6 +143,13 @@ def ports(plan: Plan, target: Target, decode: Callable[[str], Any] | None = None
         "HESS": bool(plan.want & HESS),
         "CHECK": plan.weighed or any(test in TESTS for test in plan.tests),
     }
+
+
+def _arranged(plan: Plan, jet: Any) -> Any:
+    """The jet as a function of the inputs and, after them, the parameters."""
+    if not plan.places:
+        return jet
+    return Port(p.arranged, jet=jet, arguments=joined(BOTH, [Port(p.argument, K=k) for k in plan.places]))
 
 
 def _inputs(plan: Plan, decode: Callable[[str], Any]) -> Any:

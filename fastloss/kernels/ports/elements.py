@@ -14,7 +14,7 @@ from ..bind import port
 
 # Ports of the ports.
 real = read = reread = write = decode = save = port
-jet = of = portion = bend = test = beyond = unfit = port
+jet = arguments = of = portion = bend = test = beyond = unfit = port
 K = LEAST = MOST = port
 
 
@@ -131,6 +131,14 @@ def raised(*point: Any) -> Any:
     """A jet of two results as one of three."""
     value, d1 = jet(*point)
     return value, d1, real(0.0)
+
+
+def arranged(*point: Any) -> Any:
+    return jet(*arguments(point))
+
+
+def argument(point: Any) -> Any:
+    return (point[K],)
 
 
 def keep(x: Any) -> Any:

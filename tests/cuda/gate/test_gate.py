@@ -108,6 +108,19 @@ def test_every_function_of_math(stored: str) -> None:
         assert not re.search(r"\bcall\b", text(binary))
 
 
+# Of float64, a fourth input takes more registers than there are: 40 bytes are kept elsewhere for a moment.
+@pytest.mark.parametrize(
+    ("stored", "streamed"), [(t, ("pos_weight", "label_smoothing")) for t in "fE"] + [("d", ("label_smoothing",))]
+)
+def test_a_parameter_of_each_element(stored: str, streamed: tuple[str, ...]) -> None:
+    loss, inputs = fl.bce_with_logits.bind(**{n: [0.1, 0.2] for n in streamed}).reading(())
+    how = plan(loss, (stored,) * (2 + len(inputs)), VALUE | GRAD)
+    binary = compiled(how, (9, 0))
+    assert faults(binary, stored != "d", how.width > 1) == []
+    kinds = {"f": "f32", "d": "f64"}
+    assert parameters(binary) == [kinds.get(a, "u64") for a in flat(arguments(how))]
+
+
 ROWS = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.RowLoss)]
 
 
