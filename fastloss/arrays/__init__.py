@@ -105,7 +105,7 @@ def evaluate(
 
 def evaluate_rows(loss: Program, inputs: tuple[Any, ...], options: Options, parameters: Mapping[str, Any]) -> Any:
     """Run a row loss where its arrays live."""
-    if len(inputs) != len(loss.reads):
+    if len(inputs) != len(loss.inputs) and not loss.streamed:
         inputs, parameters = _by_name(loss, inputs, parameters)
     if parameters:
         loss = loss.having(parameters)

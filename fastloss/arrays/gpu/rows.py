@@ -1,11 +1,11 @@
 """Row losses on a GPU's arrays: checked as far as the host can, brought to dense rows, and given to the kernels.
 
-As in `gpu/pointwise.py`, nobody waits unless asked to.
+As in `gpu/elements.py`, nobody waits unless asked to.
 """
 
 from __future__ import annotations
 
-from math import nan, prod
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ from ...kernels.plan.rows import RowPlan
 from .. import shapes as rowshapes
 from ..checks import GPU_BACKENDS, check_options, mean_of_nothing, packed, refuse_reduced
 from ..host import memory as layout
+from . import columns
 from . import recipes as tape
 from .buffers import Buffer, Work, addresses, aligned, read, some_rows
 from .outputs import aim, handed, outputs, raise_as_on_the_host
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from ...define.rows import Program
     from .buffers import Face, Shape
+    from .columns import Columns
 
 DIRECT = 1 << 16
 """Rows whose losses one block adds up; those of more are added up in tiles first."""
@@ -63,6 +65,8 @@ class Rows(NamedTuple):
     smoothing: float
     ignore: int | None
     room: Room
+    columns: Columns
+    """Parameters that are arrays."""
 
     @property
     def batch(self) -> Shape:
@@ -111,6 +115,7 @@ class Rows(NamedTuple):
             weight=self.weight.char if self.weight else "",
             ignore=self.ignore is not None,
             stats=stats,
+            spans=columns.spans(self.loss, self.room.compute) if check else (),
         )
 
     def run(self, want: int, check: bool, scale: tuple[float, float] | None, to: RowAims = RowAims()) -> None:  # noqa: B008
@@ -124,7 +129,7 @@ class Rows(NamedTuple):
         )
         s, blocks = self.smoothing, -(-self.rows // (rowplan.THREADS // plan.group))
         mix = tuple([kind(v) for v in (s / self.classes, 1.0 - s, 1.0 - s + s / self.classes)])
-        parameters = tuple([nan if v is None else v for v in loss.cast(kind, base.types[0])])
+        parameters = columns.parameters(loss, self.columns, kind, base.types[0])
         given = (
             addresses(self.scores), addresses([self.target]), addresses([self.weight]),
             addresses([self.class_weight]), parameters, mix,
@@ -178,8 +183,6 @@ class Rows(NamedTuple):
 
 def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
     """One verb of a row loss on arrays in a GPU's memory."""
-    for name, x in zip(loss.streamed, inputs[len(loss.inputs) :], strict=True):
-        raise loss.not_single(name, x)
     gpu = launch.gpu()
     gpu.raise_pending()
     o = options
@@ -195,16 +198,17 @@ def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Option
     check_options(loss, o.want, o.reduction, o.normalizer, o.empty, o.backend, GPU_BACKENDS)
     if o.stats and loss.functions.stats is None:
         raise ValueError(f"{loss.name} has no statistics to return; losses of a softmax of the scores have")
-    names = (*loss.inputs, "weight", "class_weight")
+    names = (*loss.reads, "weight", "class_weight")
     arrays = read(face, loss, names, (*inputs, o.weight, o.class_weight), len(inputs))
     rows = arranged(Work(face, gpu, arrays[0].device, loss.name), loss, arrays[:-2], *arrays[-2:], o)
     read_as = {n: x for n, x in zip(names, arrays, strict=True) if isinstance(x, Buffer)}
     given = None if o.out is None else given_outputs(rows, o, read_as)
     divisor = rows.divisor(o)
-    if o.check and rows.rows and (rows.labels or loss.checks or rows.weight):
+    looked = bool(loss.checks or loss.streamed or (rows.weight and not rows.labels))
+    if o.check and rows.rows and (rows.labels or looked):
         if rows.labels and divisor.number is not None:  # else they have been looked at
             rows.census()
-        if loss.checks or (rows.weight and not rows.labels):
+        if looked:
             rows.run(0, True, rows.room.nothing_derived)
         if rows.work.flawed():
             weights = {"weight": o.weight, "class_weight": o.class_weight, "ignore_index": o.ignore_index}
@@ -225,7 +229,7 @@ def arranged(
     called: str = "weight",
 ) -> Rows:  # fmt: skip
     """A verb's arrays, checked but for their values; `called` is what the caller calls the rows' weights."""
-    face, (pred, *others) = work.face, data
+    face, (pred, *others) = work.face, data[: len(loss.inputs)]
     axis = rowshapes.axis_of(loss, pred.shape, o.axis)
     for name, x in zip(loss.inputs[1 : loss.scores], others, strict=False):
         if x.shape != pred.shape:
@@ -234,7 +238,7 @@ def arranged(
             )
     floats = pred if pred.char in layout.FLOATS else work.in_type(pred, "d")
     compute, batch = compute_type(floats.char), pred.shape[:axis] + pred.shape[axis + 1 :]
-    target, labels = None if loss.target == "none" else data[-1], False
+    target, labels = None if loss.target == "none" else others[-1], False
     if target is not None:
         labels = rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis, face.ADDS)
         target = work.dense(target, batch) if labels else classes_last(work, target, axis)
@@ -259,7 +263,8 @@ def arranged(
     scores = [classes_last(work, x, axis) for x in (floats, *others[: loss.scores - 1])]
     room = Room(work, -(-max(1, prod(batch)) // pointwise.TILE), compute)
     return Rows(work, loss, pred.shape, axis, scores, target, labels, weight, class_weight,
-                rowshapes.smoothing(loss, o.label_smoothing), ignore, room)  # fmt: skip
+                rowshapes.smoothing(loss, o.label_smoothing), ignore, room,
+                columns.dense(work, loss, data[len(loss.inputs) :], pred.shape, axis, compute))  # fmt: skip
 
 
 def classes_last(work: Work, x: Buffer, axis: int) -> Buffer:

@@ -26,13 +26,11 @@ ORIGIN = (0, 0, 0, 0, 0, 0)
 """Where a row begins in the thread's own arrays."""
 
 # Ports.
-real = params_of = strayed = peaks = folds = settle = further = again = probing = finishes = statistics = port
-slope = scores = mass = label_of = share = unfit = worth = weighed_mass = mean_worth = portion = outside = port
-put_grad = put_hess = put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = port
-load = store_slope = store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = (
-    LOWEST
-) = port
-NOWHERE = ZEROS = MORE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
+real = params_of = strayed = peaks = folds = settle = further = again = probing = finishes = statistics = slope = port
+scores = mass = label_of = share = unfit = worth = weighed_mass = mean_worth = portion = outside = put_grad = port
+put_hess = put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = load = port
+store_slope = store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = port
+LOWEST = NOWHERE = ZEROS = MORE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
 HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = RISING = STATS = LABELS = BY_MASSES = False
 
 

@@ -19,13 +19,9 @@ from ...places import PARAMS, ROW_LANE
 from .rows import climbed, folded, largest, refolded, sloped, summed, together, told, topmost, valued, weighed
 
 # Ports.
-real = params_of = strayed = settle = further = finishes = portion = write_value = new_data = new_target = new_slope = (
-    port
-)
-new_curve = factor_of = unit_of = worth_of = stash = fetch = LOWEST = NOWHERE = ZEROS = MORE = KIND = GROUP = ROOM = (
-    port
-)
-PACKETS = WIDTH = SUMS_FROM = MORE_FROM = BEST_FROM = PARTIAL = port
+real = params_of = strayed = settle = further = finishes = portion = write_value = new_data = new_target = port
+new_slope = new_curve = factor_of = unit_of = worth_of = stash = fetch = LOWEST = NOWHERE = ZEROS = MORE = KIND = port
+GROUP = ROOM = PACKETS = WIDTH = SUMS_FROM = MORE_FROM = BEST_FROM = PARTIAL = port
 SEEK = ADD = AGAIN = VALUE = GRAD = CHECK = PEAK = TWICE = STATS = False
 
 
