@@ -1,7 +1,7 @@
 """Every loss with what it takes. Written by tools/stubs.py."""
 
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec
+from typing import Any, Generic, ParamSpec, Protocol
 
 from .define.keywords import Backend, Empty, Reduction
 from .fused.linear import LinearLoss
@@ -9,6 +9,12 @@ from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
 
 P = ParamSpec("P")
+
+class Array(Protocol):
+    @property
+    def shape(self) -> Any: ...
+
+Numbers = float | list[Any] | tuple[Any, ...] | Array
 
 __all__ = [
     'binary_cross_entropy', 'binary_cross_entropy_with_logits', 'logistic', 'hinge', 'squared_hinge',
@@ -69,7 +75,7 @@ def topk(takes: Callable[P, None]) -> TopK[P]: ...
 
 @elements
 def binary_cross_entropy(
-    pred: Any, target: Any, *, clamp: float = 100.0, floor: float = 1e-12, weight: Any = None,
+    pred: Any, target: Any, *, clamp: Numbers = 100.0, floor: float = 1e-12, weight: Any = None,
     ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
@@ -77,7 +83,7 @@ def binary_cross_entropy(
 
 @elements
 def binary_cross_entropy_with_logits(
-    pred: Any, target: Any, *, pos_weight: float = 1.0, label_smoothing: float = 0.0, weight: Any = None,
+    pred: Any, target: Any, *, pos_weight: Numbers = 1.0, label_smoothing: Numbers = 0.0, weight: Any = None,
     ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
@@ -169,35 +175,35 @@ def cosine_distance(
 
 @elements
 def lp(
-    pred: Any, target: Any, *, p: float = 1.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    pred: Any, target: Any, *, p: Numbers = 1.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def geman_mcclure(
-    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    pred: Any, target: Any, *, c: Numbers = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def squared_percentage_error(
-    pred: Any, target: Any, *, epsilon: float = 2.220446049250313e-16, weight: Any = None,
+    pred: Any, target: Any, *, epsilon: Numbers = 2.220446049250313e-16, weight: Any = None,
     axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def root_mean_squared_percentage_error(
-    pred: Any, target: Any, *, epsilon: float = 2.220446049250313e-16, weight: Any = None,
+    pred: Any, target: Any, *, epsilon: Numbers = 2.220446049250313e-16, weight: Any = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def log_lin_quantile(
-    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    pred: Any, target: Any, *, q: Numbers = 0.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
@@ -211,55 +217,55 @@ def generalized_kl(
 
 @rows
 def soft_distillation(
-    pred: Any, teacher: Any, *, temperature: float = 2.0, scale_t2: float = 1.0, axis: int = -1, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def soft_reverse_distillation(
-    pred: Any, teacher: Any, *, temperature: float = 2.0, scale_t2: float = 1.0, axis: int = -1, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def soft_js_distillation(
-    pred: Any, teacher: Any, *, beta: float = 0.5, temperature: float = 2.0, scale_t2: float = 1.0, axis: int = -1,
+    pred: Any, teacher: Any, *, temperature: Numbers = 2.0, scale_t2: float = 1.0, axis: int = -1,
     weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
     out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
+def soft_reverse_distillation(
+    pred: Any, teacher: Any, *, temperature: Numbers = 2.0, scale_t2: float = 1.0, axis: int = -1,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def soft_js_distillation(
+    pred: Any, teacher: Any, *, beta: float = 0.5, temperature: Numbers = 2.0, scale_t2: float = 1.0,
+    axis: int = -1, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
 def distillation(
-    pred: Any, teacher: Any, target: Any, *, temperature: float = 2.0, alpha: float = 0.5, scale_t2: float = 1.0,
-    axis: int = -1, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
-    label_smoothing: float = 0.0, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, return_stats: bool = False, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, teacher: Any, target: Any, *, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
+    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, return_stats: bool = False,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
 def distillation_from_probabilities(
-    pred: Any, teacher: Any, target: Any, *, temperature: float = 2.0, alpha: float = 0.5, scale_t2: float = 1.0,
-    axis: int = -1, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
-    label_smoothing: float = 0.0, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, return_stats: bool = False, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, teacher: Any, target: Any, *, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
+    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, return_stats: bool = False,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
 def reverse_distillation(
-    pred: Any, teacher: Any, target: Any, *, temperature: float = 2.0, alpha: float = 0.5, scale_t2: float = 1.0,
-    axis: int = -1, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
-    label_smoothing: float = 0.0, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, return_stats: bool = False, backend: Backend | None = None,
-    check: bool | None = None,
+    pred: Any, teacher: Any, target: Any, *, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
+    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, return_stats: bool = False,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
 def js_distillation(
-    pred: Any, teacher: Any, target: Any, *, beta: float = 0.5, temperature: float = 2.0, alpha: float = 0.5,
+    pred: Any, teacher: Any, target: Any, *, beta: float = 0.5, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
     scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
     ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
@@ -268,7 +274,7 @@ def js_distillation(
 
 @elements
 def hinge_embedding(
-    pred: Any, target: Any, *, margin: float = 1.0, zero_one: bool = False, weight: Any = None,
+    pred: Any, target: Any, *, margin: Numbers = 1.0, zero_one: bool = False, weight: Any = None,
     ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
@@ -276,14 +282,14 @@ def hinge_embedding(
 
 @elements
 def contrastive(
-    pred: Any, target: Any, *, margin: float = 1.0, weight: Any = None, ignore_index: int | None = None,
+    pred: Any, target: Any, *, margin: Numbers = 1.0, weight: Any = None, ignore_index: int | None = None,
     axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
 def poly_cross_entropy(
-    pred: Any, target: Any, *, epsilon: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    pred: Any, target: Any, *, epsilon: Numbers = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
     ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
@@ -291,7 +297,7 @@ def poly_cross_entropy(
 
 @rows
 def multiclass_focal(
-    pred: Any, target: Any, *, gamma: float = 2.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    pred: Any, target: Any, *, gamma: Numbers = 2.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
     ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
@@ -299,7 +305,7 @@ def multiclass_focal(
 
 @rows
 def multiclass_focal_from_probabilities(
-    pred: Any, target: Any, *, gamma: float = 2.0, clamp: float = 100.0, floor: float = 1e-12, axis: int = -1,
+    pred: Any, target: Any, *, gamma: Numbers = 2.0, clamp: Numbers = 100.0, floor: float = 1e-12, axis: int = -1,
     weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
@@ -307,14 +313,14 @@ def multiclass_focal_from_probabilities(
 
 @rows
 def generalized_cross_entropy(
-    pred: Any, target: Any, *, q: float = 0.7, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    pred: Any, target: Any, *, q: Numbers = 0.7, axis: int = -1, weight: Any = None, class_weight: Any = None,
     ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
 def generalized_cross_entropy_from_probabilities(
-    pred: Any, target: Any, *, q: float = 0.7, floor: float = 1e-12, axis: int = -1, weight: Any = None,
+    pred: Any, target: Any, *, q: Numbers = 0.7, floor: float = 1e-12, axis: int = -1, weight: Any = None,
     class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
@@ -322,7 +328,7 @@ def generalized_cross_entropy_from_probabilities(
 
 @elements
 def binary_focal(
-    pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
+    pred: Any, target: Any, *, gamma: float = 2.0, alpha: Numbers = 0.25, label_smoothing: Numbers = 0.0,
     weight: Any = None, ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
@@ -330,8 +336,8 @@ def binary_focal(
 
 @elements
 def binary_focal_from_probabilities(
-    pred: Any, target: Any, *, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,
-    clamp: float = 100.0, floor: float = 1e-12, weight: Any = None, ignore_index: int | None = None,
+    pred: Any, target: Any, *, gamma: float = 2.0, alpha: Numbers = 0.25, label_smoothing: Numbers = 0.0,
+    clamp: Numbers = 100.0, floor: float = 1e-12, weight: Any = None, ignore_index: int | None = None,
     axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
@@ -387,14 +393,14 @@ def gaussian_nll(
 
 @rows
 def multiclass_hinge(
-    pred: Any, target: Any, *, margin: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    pred: Any, target: Any, *, margin: Numbers = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
     ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
 def multiclass_hinge_sum(
-    pred: Any, target: Any, *, margin: float = 1.0, power: float = 1.0, axis: int = -1, weight: Any = None,
+    pred: Any, target: Any, *, margin: Numbers = 1.0, power: float = 1.0, axis: int = -1, weight: Any = None,
     class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
@@ -409,14 +415,14 @@ def multilabel_soft_margin(
 
 @rows
 def multilabel_margin(
-    pred: Any, target: Any, *, margin: float = 1.0, axis: int = -1, weight: Any = None,
+    pred: Any, target: Any, *, margin: Numbers = 1.0, axis: int = -1, weight: Any = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @rows
 def cross_entropy(
-    pred: Any, target: Any, *, z_loss: float = 0.0, softcap: float | None = None, axis: int = -1,
+    pred: Any, target: Any, *, z_loss: Numbers = 0.0, softcap: float | None = None, axis: int = -1,
     weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     return_stats: bool = False, backend: Backend | None = None, check: bool | None = None,
@@ -424,7 +430,7 @@ def cross_entropy(
 
 @rows
 def categorical_cross_entropy(
-    pred: Any, target: Any, *, clamp: float = 100.0, floor: float = 1e-12, axis: int = -1, weight: Any = None,
+    pred: Any, target: Any, *, clamp: Numbers = 100.0, floor: float = 1e-12, axis: int = -1, weight: Any = None,
     class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
@@ -487,7 +493,7 @@ def root_mean_squared_log_error(
 
 @elements
 def absolute_percentage_error(
-    pred: Any, target: Any, *, epsilon: float = 2.220446049250313e-16, weight: Any = None,
+    pred: Any, target: Any, *, epsilon: Numbers = 2.220446049250313e-16, weight: Any = None,
     axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
@@ -501,49 +507,49 @@ def symmetric_absolute_percentage_error(
 
 @elements
 def quantile(
-    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    pred: Any, target: Any, *, q: Numbers = 0.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def expectile(
-    pred: Any, target: Any, *, q: float = 0.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    pred: Any, target: Any, *, q: Numbers = 0.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def epsilon_insensitive(
-    pred: Any, target: Any, *, epsilon: float = 0.1, weight: Any = None, axis: int | tuple[int, ...] | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, epsilon: Numbers = 0.1, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def squared_epsilon_insensitive(
-    pred: Any, target: Any, *, epsilon: float = 0.1, weight: Any = None, axis: int | tuple[int, ...] | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
+    pred: Any, target: Any, *, epsilon: Numbers = 0.1, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def huber(
-    pred: Any, target: Any, *, delta: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    pred: Any, target: Any, *, delta: Numbers = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def smooth_l1(
-    pred: Any, target: Any, *, beta: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    pred: Any, target: Any, *, beta: Numbers = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def pseudo_huber(
-    pred: Any, target: Any, *, delta: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    pred: Any, target: Any, *, delta: Numbers = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
@@ -564,21 +570,21 @@ def cauchy(
 
 @elements
 def welsch(
-    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    pred: Any, target: Any, *, c: Numbers = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def fair(
-    pred: Any, target: Any, *, c: float = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    pred: Any, target: Any, *, c: Numbers = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def smoothed_hinge(
-    pred: Any, target: Any, *, gamma: float = 1.0, zero_one: bool = False, weight: Any = None,
+    pred: Any, target: Any, *, gamma: Numbers = 1.0, zero_one: bool = False, weight: Any = None,
     ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
@@ -593,7 +599,7 @@ def sigmoid_margin(
 
 @elements
 def distance_weighted_discrimination(
-    pred: Any, target: Any, *, q: float = 1.0, zero_one: bool = False, weight: Any = None,
+    pred: Any, target: Any, *, q: Numbers = 1.0, zero_one: bool = False, weight: Any = None,
     ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
@@ -616,21 +622,21 @@ def sparsemax_loss(
 
 @elements
 def accelerated_failure_time_logistic(
-    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None,
+    pred: Any, lower: Any, upper: Any, *, scale: Numbers = 1.0, weight: Any = None,
     axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def accelerated_failure_time_extreme(
-    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None,
+    pred: Any, lower: Any, upper: Any, *, scale: Numbers = 1.0, weight: Any = None,
     axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
 def accelerated_failure_time_normal(
-    pred: Any, lower: Any, upper: Any, *, scale: float = 1.0, weight: Any = None,
+    pred: Any, lower: Any, upper: Any, *, scale: Numbers = 1.0, weight: Any = None,
     axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...

@@ -21,7 +21,7 @@ class Loss(SelfDocumenting, Definition):
     """A loss function of arrays: its value, its gradient and its second derivative in one pass.
 
     Every verb takes the inputs in the order of the definition (``pred, target`` for most losses), the loss's own
-    parameters by name, and these keywords:
+    parameters by name, each a number or an array that broadcasts with the inputs, and these keywords:
 
     weight : array, optional
         Weight of each element, finite and at least 0; broadcast to the shape of the inputs. An element of weight 0 is
@@ -168,7 +168,7 @@ class RowLoss(SelfDocumenting, Program):
     """A loss of rows of scores, one score for each class: value, gradient and diagonal of the Hessian in one pass.
 
     Every verb takes the inputs in the order of the definition (``pred, target`` for most losses), the loss's own
-    parameters by name, and these keywords:
+    parameters by name, each a number or an array of one for each row, and these keywords:
 
     axis : int
         The axis of the classes; the others are the batch. Each row along it is one sample.

@@ -191,7 +191,8 @@ def _arguments(loss: Any, keywords: Iterable[str]) -> str:
     if of_rows and loss.target in LABELS:
         lines[-1] = f"{loss.inputs[-1]} : {TARGETS[loss.target]}"
     for (name, domain), value in zip(loss.parameters.items(), loss.values.values(), strict=True):
-        lines.append(f"{name} : {domain}, by default {_default(value)}")
+        arrays = "" if name in loss.single else f"; or an array, broadcast to the {loss.of}"
+        lines.append(f"{name} : {domain}, by default {_default(value)}{arrays}")
     meanings = _meanings("row" if of_rows else "element")
     return "\n".join(lines + [meanings[name] for name in keywords])
 

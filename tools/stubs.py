@@ -15,7 +15,7 @@ STUB = Path(fl.__file__).parent / "_typed.pyi"
 HEAD = '''"""Every loss with what it takes. Written by tools/stubs.py."""
 
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec
+from typing import Any, Generic, ParamSpec, Protocol
 
 from .define.keywords import Backend, Empty, Reduction
 from .fused.linear import LinearLoss
@@ -23,6 +23,12 @@ from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
 
 P = ParamSpec("P")
+
+class Array(Protocol):
+    @property
+    def shape(self) -> Any: ...
+
+Numbers = float | list[Any] | tuple[Any, ...] | Array
 
 '''
 
@@ -46,8 +52,10 @@ def kind(base: type, name: str) -> str:
     return "\n".join([f"class {name}({base.__name__}, Generic[P]):", *verbs, "", decorator])
 
 
-def annotation(value: Any) -> str:
-    """The type of a parameter that has this default."""
+def annotation(value: Any, single: bool) -> str:
+    """The type of a parameter that has this default; `single`: it is never an array."""
+    if not single:
+        return "Numbers"
     return "float | None" if value is None else "bool" if isinstance(value, bool) else "float"
 
 
@@ -55,7 +63,8 @@ def stub(loss: Any) -> str:
     """A function that takes what the loss does, made a loss by its decorator."""
     base = type(loss)
     known = {**fl.RowLoss.__call__.__annotations__, **getattr(base, "_run", base.__call__).__annotations__}
-    known |= {n: annotation(value) for n, value in getattr(loss, "loss", loss).values.items()}
+    inner = getattr(loss, "loss", loss)
+    known |= {n: annotation(value, inner is not loss or n in loss.single) for n, value in inner.values.items()}
     arguments = []
     for name, taken in inspect.signature(loss).parameters.items():
         if taken.default is taken.empty:

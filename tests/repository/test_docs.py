@@ -155,6 +155,7 @@ import fastloss as fl
 x, t = np.zeros(3), np.ones(3)
 loss, grad = fl.huber.value_and_grad(x, t, delta=1.5, weight=t, reduction="sum")
 fl.mse(pred=x, target=t)
+fl.huber(x, t, delta=t) + fl.quantile(x, t, q=[0.1, 0.5, 0.9])
 fl.cross_entropy.grad_and_hess(x[None], [0], class_weight=[1.0, 1.0, 1.0], ignore_index=-100, softcap=None)
 losses: dict[str, fl.Loss | fl.RowLoss] = {"huber": fl.huber.bind(delta=2.0), "ce": fl.cross_entropy}
 
