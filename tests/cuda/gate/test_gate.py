@@ -16,6 +16,7 @@ from numba import cuda, types
 from ranking import each_pair, logistic
 
 import fastloss as fl
+from fastloss.arrays.gpu.columns import spans
 from fastloss.define.keywords import GRAD, HESS, VALUE
 from fastloss.define.rows import Pair
 from fastloss.define.rules import CONSTANTS, ELEMENTARY
@@ -25,7 +26,7 @@ from fastloss.kernels.cuda.plan import sparse as spreadplan
 from fastloss.kernels.cuda.plan.elements import ClassPlan, CombinePlan, CudaPlan
 from fastloss.kernels.cuda.plan.rows import CudaRowPlan, fitted, parts_of, width_of
 from fastloss.kernels.cuda.target import Binary, compiled
-from fastloss.kernels.plan.elements import Plan, sum_plan
+from fastloss.kernels.plan.elements import Plan, compute_type, sum_plan
 from fastloss.kernels.plan.rows import RowPlan, census_plan
 
 LOSSES = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
@@ -188,6 +189,21 @@ def test_every_port_of_rows_at_once(name: str, want: int, classes: int) -> None:
     assert faults(compiled(how, (9, 0)), True, False, how.bounds) == []
     looking = how._replace(plan=census_plan(how.plan))
     assert faults(compiled(looking, (9, 0)), False, False, how.bounds) == []  # it adds up in float64
+
+
+@pytest.mark.parametrize("classes", [10, 1_000, 128_256])
+@pytest.mark.parametrize("stored", "fdE")
+@pytest.mark.parametrize("name", ["distillation", "multilabel_margin"])
+def test_a_parameter_of_each_row(name: str, stored: str, classes: int) -> None:
+    loss = fl.LOSSES[name]
+    loss, _ = loss.bind(**{next(iter(loss.parameters)): [1.0, 2.0]}).reading(())
+    how = row_plan(loss, stored, classes, spans=spans(loss, compute_type(stored)))
+    assert "row" in how.plan.given and len(how.plan.spans) == 1
+    for each in (how, *(how.stages if parts_of(how, 1, classes) > 1 else ())):
+        binary = compiled(each, (9, 0))
+        assert faults(binary, stored != "d", False, how.bounds) == []
+        kinds = {"f": "f32", "d": "f64"}
+        assert parameters(binary) == [kinds.get(a, "u64") for a in flat(arguments(each))]
 
 
 def spread_plans(classes: int, stored: str, logs: str, **ports: Any) -> tuple[Any, Any]:

@@ -40,6 +40,14 @@ def test_every_loss_of_rows(loss: Any, hardware: Any, rng: np.random.Generator) 
     assert hardware.races == set()
 
 
+@pytest.mark.parametrize("k", [24, 17_001])
+def test_a_parameter_of_each_row(k: int, hardware: Any, rng: np.random.Generator) -> None:
+    x, teacher, labels = row_data(fl.distillation, k, "f4", rng, 2)
+    options = {"temperature": np.float32([0.7, 3.0]), "alpha": np.float64([0.2, 0.8])}
+    both(fl.distillation.value_and_grad, x, teacher, labels, **options)
+    assert hardware.races == set()
+
+
 @pytest.mark.parametrize("name", ["cross_entropy", "js_distillation"])
 def test_rows_that_blocks_share(name: str, hardware: Any, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
