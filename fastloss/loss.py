@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .arrays import evaluate, evaluate_rows
 from .define.elements import Definition
-from .define.keywords import GRAD, HESS, VALUE, Options
+from .define.keywords import GRAD, HESS, VALUE, Call
 from .define.rows import Program
 from .signatures import SelfDocumenting
 
@@ -232,11 +232,11 @@ class RowLoss(SelfDocumenting, Program):
         **parameters: Any,
     ) -> Any:
         """The value: a scalar, or one number per row with ``reduction="none"``."""
-        options = Options(
+        call = Call(
             VALUE, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
             return_stats, backend, check,
         )  # fmt: skip
-        return evaluate_rows(self, inputs, options, parameters)
+        return evaluate_rows(self, inputs, call, parameters)
 
     def value_and_grad(
         self,
@@ -256,11 +256,11 @@ class RowLoss(SelfDocumenting, Program):
         **parameters: Any,
     ) -> Any:
         """The value and its gradient with respect to the scores."""
-        options = Options(
+        call = Call(
             VALUE | GRAD, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
             return_stats, backend, check,
         )  # fmt: skip
-        return evaluate_rows(self, inputs, options, parameters)
+        return evaluate_rows(self, inputs, call, parameters)
 
     def grad(
         self,
@@ -280,11 +280,11 @@ class RowLoss(SelfDocumenting, Program):
         **parameters: Any,
     ) -> Any:
         """The gradient with respect to the scores."""
-        options = Options(
+        call = Call(
             GRAD, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
             return_stats, backend, check,
         )  # fmt: skip
-        return evaluate_rows(self, inputs, options, parameters)
+        return evaluate_rows(self, inputs, call, parameters)
 
     def grad_and_hess(
         self,
@@ -311,8 +311,8 @@ class RowLoss(SelfDocumenting, Program):
         pass ``reduction="sum"``, and the booster's weights as ``weight``. Some objectives are called as (labels,
         predictions): here the scores come first, unless both are passed by name.
         """
-        options = Options(
+        call = Call(
             GRAD | HESS, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
             return_stats, backend, check,
         )  # fmt: skip
-        return evaluate_rows(self, inputs, options, parameters)
+        return evaluate_rows(self, inputs, call, parameters)

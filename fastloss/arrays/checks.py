@@ -1,50 +1,36 @@
-"""What keywords may be, asked once for every verb wherever its arrays are; the mean of nothing."""
+"""What keywords may be, asked once for every verb wherever its arrays are."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..define.keywords import HESS
 from ..define.wording import shown, wrong_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..define.elements import Definition
+    from ..define.keywords import Call
     from ..define.rows import Program
 
-
 REDUCTIONS = ("mean", "sum", "none")
-
-
 EMPTY = ("nan", "zero", "raise")
-
-
 BACKENDS = (None, "serial", "parallel")
-
-
 GPU_BACKENDS = (None, "cuda")
 
 
-def check_options(
-    loss: Definition | Program,
-    want: int,
-    reduction: Any,
-    normalizer: Any,
-    empty: Any,
-    backend: Any,
-    backends: tuple[Any, ...] = BACKENDS,
-) -> None:
+def check_options(loss: Definition | Program, call: Call, backends: tuple[Any, ...] = BACKENDS) -> None:
     """Raise one clear error for the first keyword that is not what it may be."""
-    name = loss.name
-    for keyword, value, choices in (("reduction", reduction, REDUCTIONS), ("empty", empty, EMPTY)):
+    name, reduction, normalizer = loss.name, call.reduction, call.normalizer
+    for keyword, value, choices in (("reduction", reduction, REDUCTIONS), ("empty", call.empty, EMPTY)):
         if value not in choices:
             raise wrong_choice(name, keyword, value, choices)
-    if backend not in backends:
+    if call.backend not in backends:
         on, last = ("a GPU", "'cuda'") if backends is GPU_BACKENDS else ("the host", "'serial' or 'parallel'")
-        raise ValueError(f"{name}: backend is {shown(backend)}, expected None, {last} for arrays on {on}")
-    if want & HESS and loss.order < 2:
+        raise ValueError(f"{name}: backend is {shown(call.backend)}, expected None, {last} for arrays on {on}")
+    if call.want & HESS and loss.order < 2:
         raise NotImplementedError(f"{name} has no second derivative; use value_and_grad or grad")
     if loss.rooted and reduction != "mean":
         raise ValueError(f"{name}: reduction is {reduction!r}, expected 'mean'; it is the root of a mean")
@@ -58,21 +44,21 @@ def check_options(
             raise TypeError(f"{name}: normalizer is {shown(normalizer)}, expected a positive number") from None
         if not 0.0 < number < math.inf:
             raise ValueError(f"{name}: normalizer is {shown(normalizer)}, expected a positive number")
+    if call.stats and loss.functions.stats is None:  # type: ignore[union-attr]  # of rows, if they are asked for
+        raise ValueError(f"{name} has no statistics to return; losses of a softmax of the scores have")
 
 
-def refuse_reduced(name: str, each: bool) -> None:
-    """Raise where `out=` is given for a value that has no elements."""
-    if not each:
-        raise ValueError(f"{name}: out is for reduction='none'; a reduced value is a scalar")
+def refuse_class_weights(loss: Program, weight: Any, kind: Any) -> None:
+    """Raise for the first weight of a class that is negative or not finite, also as one of the arithmetic's `kind`."""
+    with np.errstate(all="ignore"):
+        bad = ~((weight >= 0) & (weight.astype(kind) < np.inf))
+    if bad.any():
+        k = int(bad.argmax())
+        raise ValueError(f"{loss.name}: class_weight[{k}] is {wrong_weight(weight[k], kind)}")
 
 
-def packed(results: Sequence[Any]) -> Any:
-    """What a verb returns: one result as it is, several as a tuple."""
-    return results[0] if len(results) == 1 else tuple(results)
-
-
-def mean_of_nothing(name: str, empty: str) -> float:
-    """The mean over no elements, as `empty` says."""
-    if empty == "raise":
-        raise ValueError(f"{name}: there is nothing to average (no elements, or weights that sum to 0)")
-    return math.nan if empty == "nan" else 0.0
+def wrong_weight(weight: Any, kind: Any) -> str:
+    """What is wrong with a weight, or a class's."""
+    if 0 <= weight < np.inf:
+        return f"{weight!s}, which {np.dtype(kind)}, the type that it is read in, does not hold"
+    return f"{weight!s}, expected a finite number of at least 0"

@@ -1,132 +1,106 @@
-"""Losses of elements, reduced over some axes: a mean or a sum for each sample, by weights that share out each sample's.
+"""Losses of elements of which some are absent by their label, or which are reduced over some axes: both by weights.
 
-The weights of a sample are divided by their own sum, so that one pass over all elements gives every gradient. Written
-once for arrays of every library: a `Side` says where a call's are.
+A mean or a sum for each sample: its weights are divided by their own sum, so that one pass over all elements gives
+every gradient. Written once for arrays of every library.
 """
 
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..define.keywords import GRAD, VALUE
+from ..define.keywords import VALUE
 from ..define.wording import shown
-from .checks import check_options, mean_of_nothing
-from .host import memory as layout
+from .checks import check_options
+from .divisors import mean_of_nothing
+from .job import Kind
+from .outputs import checked
+from .shapes import place
+from .verb import run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from ..define.elements import Definition
-    from .host.arithmetic import Arithmetic, Shape
+    from ..define.keywords import Call
+    from .job import Arithmetic, ElementsJob, Shape
 
 
-class Given(NamedTuple):
-    """A call's arrays, as the verbs of their side take them."""
-
-    inputs: tuple[Any, ...]
-    weight: Any
-    """An array, or None."""
-    seen: Mapping[str, Any]
-    """Those that have a shape and memory, by their names."""
-    char: str
-    """Type character of the arithmetic."""
-    device: int
+def evaluate(job: ElementsJob, call: Call) -> Any:
+    """One verb whose weights are not the caller's, which nothing is written over all the same."""
+    if call.weight is not None:
+        job.also = {"weight": call.weight}
+    if call.ignore_index is not None:
+        call = call._replace(weight=job.masked(call), ignore_index=None)
+    return _run(job, call) if call.axis is None else _reduced(job, call)
 
 
-class Side(Protocol):
-    """Where a call's arrays are, and what runs there."""
-
-    arithmetic: Arithmetic
-    backends: tuple[Any, ...]
-
-    def read(self, loss: Definition, inputs: tuple[Any, ...], weight: Any, axis: Any) -> Given:
-        """The arrays, or the error for one that cannot be read."""
-
-    def looks(self, check: bool | None) -> bool:
-        """Whether what is wrong is said before anything is done, and not found by the kernels."""
-
-    def check_value(self, loss: Definition, out: Any, shape: Shape, given: Given) -> None:
-        """Raise for an `out=` that takes no values."""
-
-    def run(self, loss: Definition, want: int, inputs: tuple[Any, ...], weight: Any, reduction: str, normalizer: Any,
-            empty: str, out: Any, backend: str | None, check: Any) -> Any:  # fmt: skip
-        """A verb over all elements at once."""
-
-    def passed(self, value: Any) -> Any:
-        """An array of values as the caller gets it."""
+def _run(job: ElementsJob, call: Call) -> Any:
+    """One verb of all elements."""
+    known = job.known(call)
+    return run(job, call) if known is None else known
 
 
-def evaluate(
-    side: Side,
-    loss: Definition,
-    want: int,
-    inputs: tuple[Any, ...],
-    weight: Any,
-    reduction: str,
-    normalizer: Any,
-    empty: str,
-    out: Any,
-    backend: str | None,
-    check: bool | None,
-    axis: Any,
-) -> Any:
+def _reduced(job: ElementsJob, call: Call) -> Any:
     """One verb whose value has a number for each sample; derivatives are those of the sum of these."""
+    loss, want, library = job.loss, call.want, job.arithmetic
     if loss.rooted:
-        raise ValueError(f"{loss.name}: axis is {shown(axis)}, expected None; the loss is the root of one mean")
-    check_options(loss, want, reduction, normalizer, empty, backend, side.backends)
-    if reduction == "none":
-        raise ValueError(f"{loss.name}: axis is {shown(axis)} and reduction is 'none', expected 'mean' or 'sum'")
-    given = side.read(loss, inputs, weight, axis)
-    shape = layout.common_shape(loss.name, [*given.seen], [*given.seen.values()], loss.streamed)
-    axes = _axes(loss, axis, len(shape))
-    samples = tuple(n for k, n in enumerate(shape) if k not in axes)
-    if want == VALUE and out is not None:
-        side.check_value(loss, out, samples, given)
-    library = side.arithmetic
-    with np.errstate(all="ignore"), library.current(given.device):
-        weight, absent, nothing = given.weight, False, 0.0
-        if reduction == "mean" and normalizer is None:
-            if weight is not None and side.looks(check):
+        raise ValueError(f"{loss.name}: axis is {shown(call.axis)}, expected None; the loss is the root of one mean")
+    check_options(loss, call, job.backends)
+    if call.reduction == "none":
+        raise ValueError(f"{loss.name}: axis is {shown(call.axis)} and reduction is 'none', expected 'mean' or 'sum'")
+    if not library.ADDS:
+        raise NotImplementedError(
+            f"{loss.name}: axis is {shown(call.axis)}, expected None for arrays of {library.NAME}, which does not add "
+            f"up along axes on a GPU; pass cupy.asarray({loss.inputs[0]}) and so on"
+        )
+    job.read(call)
+    axes = _axes(loss, call.axis, len(job.shape))
+    samples = tuple(n for k, n in enumerate(job.shape) if k not in axes)
+    if want == VALUE and call.out is not None:
+        checked(job, [call.out], [Kind(np.dtype(job.kind), samples, job.device)], False)
+    with library.current(job.device):
+        weight, absent, nothing = job.weight_of(call), False, 0.0
+        if call.reduction == "mean" and call.normalizer is None:
+            looks = job.looks(call.check)
+            if weight is not None and looks:
                 _refuse_negative(loss, library.host(weight))
-            weight, absent = _shares(library, given, shape, axes, check is None and not side.looks(check))
-            if absent is not False and (empty != "raise" or absent is True or np.any(library.host(absent))):
-                nothing = mean_of_nothing(loss.name, empty)
-        each, slopes = _run(side, loss, want, given.inputs, weight, reduction, normalizer, out, backend, check)
+            keep = call.check is None and not looks
+            weight, absent = _shares(library, weight, np.dtype(job.kind).char, job.shape, axes, keep)
+            if absent is not False and (call.empty != "raise" or absent is True or np.any(library.host(absent))):
+                nothing = mean_of_nothing(loss, call)
+        each, slopes = _elementwise(job, call, weight)
         if each is None:
             return slopes[0]
         total = library.add_up(each, axes, samples, "d")
-        if normalizer is not None:
-            total = total / float(normalizer)
+        if call.normalizer is not None:
+            total = total / float(call.normalizer)
         if absent is True:
-            total = library.filled(nothing, samples, "d", given.device)
+            total = library.filled(nothing, samples, "d", job.device)
         elif absent is not False:
             total = library.chosen(absent, nothing, total)
-        value = library.cast(total, given.char)
-        if want == VALUE and out is not None:
-            library.assign(out, value)
-            return out
-    return (side.passed(value), *slopes) if slopes else side.passed(value)
+        value = library.cast(total, np.dtype(job.kind).char)
+        if want == VALUE and call.out is not None:
+            library.assign(call.out, value)
+            return call.out
+    return (job.passed(value), *slopes) if slopes else job.passed(value)
 
 
-def _run(
-    side: Side, loss: Definition, want: int, inputs: tuple[Any, ...], weight: Any, reduction: str, normalizer: Any,
-    out: Any, backend: str | None, check: Any,
-) -> tuple[Any, tuple[Any, ...]]:  # fmt: skip
+def _elementwise(job: ElementsJob, call: Call, weight: Any) -> tuple[Any, tuple[Any, ...]]:
     """The loss of each element, unless it is not wanted, and the derivatives."""
-    if want & VALUE and (want == VALUE or normalizer is None):
-        to = None if want == VALUE else out
-        result = side.run(loss, want, inputs, weight, "none", None, "nan", to, backend, check)
-        return (result[0], result[1:]) if want & GRAD else (result, ())
-    each = None
-    if want & VALUE:
-        each = side.run(loss, VALUE, inputs, weight, "none", None, "nan", None, backend, check)
-    how = "sum" if normalizer is None else "mean"
-    return each, (side.run(loss, want & ~VALUE, inputs, weight, how, normalizer, "nan", out, backend, check),)
+    want, own = call.want, call.normalizer
+
+    def run(want: int, reduction: str, normalizer: Any, out: Any) -> Any:
+        how = {"want": want, "reduction": reduction, "normalizer": normalizer, "out": out}
+        return _run(job.twin(), call._replace(weight=weight, axis=None, empty="nan", **how))
+
+    if want & VALUE and want != VALUE and own is None:
+        value, *slopes = run(want, "none", None, call.out)
+        return value, tuple(slopes)
+    each = run(VALUE, "none", None, None) if want & VALUE else None
+    return each, () if want == VALUE else (run(want & ~VALUE, "sum" if own is None else "mean", own, call.out),)
 
 
 def _axes(loss: Definition, axis: Any, ndim: int) -> tuple[int, ...]:
@@ -148,28 +122,28 @@ def _refuse_negative(loss: Definition, weight: NDArray[Any]) -> None:
     bad = (weight < 0) | (np.abs(weight) == np.inf)
     if bad.any():
         where = np.unravel_index(int(bad.argmax()), bad.shape)
-        raise ValueError(f"{loss.name}: weight{layout.place(where)} is {weight[where]!s}, "
+        raise ValueError(f"{loss.name}: weight{place(where)} is {weight[where]!s}, "
                          "expected a finite number of at least 0")  # fmt: skip
 
 
-def _shares(library: Arithmetic, given: Given, shape: Shape, axes: Shape, keep: bool) -> tuple[Any, Any]:
+def _shares(library: Arithmetic, weight: Any, char: str, shape: Shape, axes: Shape, keep: bool) -> tuple[Any, Any]:
     """Each element's share of its sample's mean, and which samples have nothing to average: some, all or none.
 
     With `keep`, what is no weight stays as it is, for a kernel to find.
     """
     kept = tuple(n for k, n in enumerate(shape) if k not in axes)
-    if given.weight is None or not prod(shape):
+    if weight is None or not prod(shape):
         count = prod(shape[k] for k in axes)
         return 1.0 / (count or 1), not count and prod(kept) > 0
-    wide = library.dense(library.cast(given.weight, "d"), shape)
+    wide = library.dense(library.cast(weight, "d"), shape)
     unit = library.largest(abs(wide), axes)  # so that no sum leaves its type
     parts = wide / library.chosen(unit == 0.0, 1.0, unit)
     total = library.add_up(parts, axes, tuple(1 if k in axes else n for k, n in enumerate(shape)), "d")
     absent = total == 0.0
     shares = library.chosen(absent, 0.0, parts / total)
     # A share that the kernels would read as 0 must not make its element absent.
-    lost = (library.cast(shares, given.char) == 0.0) & (wide != 0.0) & (total != 0.0)
-    shares = library.chosen(lost, float(np.finfo(given.char).smallest_subnormal), shares)
+    lost = (library.cast(shares, char) == 0.0) & (wide != 0.0) & (total != 0.0)
+    shares = library.chosen(lost, float(np.finfo(char).smallest_subnormal), shares)
     if keep:
         shares = library.chosen((wide < 0.0) | (abs(wide) == np.inf), wide, shares)
-    return library.cast(shares, given.char), absent.reshape(kept)
+    return library.cast(shares, char), absent.reshape(kept)

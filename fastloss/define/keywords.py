@@ -49,22 +49,24 @@ class RowStats(NamedTuple):
     """Whether that is the label; None where there are no labels."""
 
 
-class Options(NamedTuple):
-    """A verb of a row loss and its keywords."""
+class Call(NamedTuple):
+    """A verb and its keywords. Those that a loss does not take have their defaults."""
 
     want: int
-    axis: int
-    weight: Any
-    class_weight: Any
-    ignore_index: Any
-    label_smoothing: Any
-    reduction: str
-    normalizer: Any
-    empty: str
-    out: Any
-    stats: bool
-    backend: str | None
-    check: bool | None
+    """What the verb gives: a sum of VALUE, GRAD and HESS."""
+    axis: Any = None
+    """Of losses of rows, that of the classes; of losses of elements, those that are reduced, or None."""
+    weight: Any = None
+    class_weight: Any = None
+    ignore_index: Any = None
+    label_smoothing: Any = 0.0
+    reduction: str = "mean"
+    normalizer: Any = None
+    empty: str = "nan"
+    out: Any = None
+    stats: bool = False
+    backend: str | None = None
+    check: bool | None = None
 
 
 def keywords_of(loss: Any) -> dict[str, Any]:

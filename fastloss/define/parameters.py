@@ -20,6 +20,10 @@ SMALLEST_INVERTIBLE = {"e": 1.0 / 65504.0}
 """The smallest number with a finite reciprocal, of each type that results of float32 arithmetic are stored in."""
 
 
+RECIPES = 256
+"""Kinds of calls that a loss remembers."""
+
+
 class Parametrised:
     """A name, inputs with domains, and parameters with their current values; `bind` gives a twin with other values."""
 
@@ -73,6 +77,12 @@ class Parametrised:
     def _find(self) -> None:
         """See which of the parameters are arrays."""
         self.arrays = {n: v.array for n, v in zip(self.parameters, self._values, strict=True) if type(v) is Held}
+
+    def remember(self, key: Any, recipe: Any) -> None:
+        """Keep what calls of a kind need: batches of ever new numbers of classes must not fill the memory."""
+        if len(self.recipes) >= RECIPES:
+            self.recipes.clear()
+        self.recipes[key] = recipe
 
     def bounds(self, kind: Any) -> tuple[Any, ...]:
         """The ends of each input's domain, as numbers of the compute type that a kernel compares with."""
@@ -163,6 +173,11 @@ class Parametrised:
         )
         twin._find()
         return twin
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All that a call of such a loss reads."""
+        return self.inputs
 
     def reading(self, inputs: tuple[Any, ...]) -> tuple[Self, tuple[Any, ...]]:
         """The loss and the inputs of a call to which parameters that are arrays are further inputs."""

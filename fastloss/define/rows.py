@@ -106,6 +106,7 @@ class Program(Parametrised):
 
     rooted = False
     of = "rows"
+    wrt = (0,)
 
     turned: Program | None = None
     """The same loss with its inputs exchanged, which differentiates the second; None unless `with_respect_to` asks."""

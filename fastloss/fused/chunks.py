@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.checks import mean_of_nothing, packed
+from ..arrays.job import NONE, Outputs
 from ..define.keywords import VALUE, RowStats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from ..arrays.host.rowsweep import RowSweep
-    from ..define.keywords import Options
+    from ..define.keywords import Call
     from ..loss import RowLoss
 
     Part = tuple[slice, ...]
@@ -28,36 +27,46 @@ class Chunks:
     """What is known of all rows before the first chunk, and the results as the chunks add to them."""
 
     def __init__(
-        self, loss: RowLoss, inputs: tuple[Any, ...], options: Options, weight: str = "weight", flat: bool = False
+        self,
+        loss: RowLoss,
+        inputs: tuple[Any, ...],
+        call: Call,
+        also: Mapping[str, Any] = NONE,
+        weight: str = "weight",
+        flat: bool = False,
     ) -> None:
         """`inputs` stand for all rows: those that are not there yet as a number broadcast to their shape.
 
-        With `flat`, the parts are those of one run of rows, the classes last.
+        With `flat`, the parts are those of one run of rows, the classes last. Nothing may be written over what is in
+        `also` either; `weight` is what the caller calls the rows' weights.
         """
-        from ..arrays.host import memory as layout
-        from ..arrays.host import rows
+        from ..arrays.checks import BACKENDS, check_options
+        from ..arrays.host import presence
+        from ..arrays.host.rows import Rows
+        from ..arrays.outputs import given_outputs
 
-        self._rows, self._layout = rows, layout
         self.loss = loss
-        self.sweep: RowSweep = rows.gathered(loss, inputs, options, weight)
-        self.divisor = rows.denominator(self.sweep, options, True)
-        self.nothing = mean_of_nothing(loss.name, options.empty) if self.divisor == 0.0 else 0.0
-        self.batch = (self.sweep.rows,) if flat else self.sweep.batch
-        self.axis = 1 if flat else self.sweep.axis
-        self.options = options._replace(empty="nan", out=None, axis=self.axis)
-        present = self.sweep.present().reshape(self.batch)
+        check_options(loss, call, BACKENDS)
+        job = self.job = Rows(loss, inputs, also, weight)
+        job.read(call)
+        self.given = given_outputs(job, call)
+        job.arrange(call)
+        self.divisor = job.divisor(call, True)
+        self.batch = (job.count,) if flat else job.batch
+        self.axis = 1 if flat else job.axis
+        self.call = call._replace(empty="nan", out=None, axis=self.axis)
+        present = presence.of_rows(job).reshape(self.batch)
         self.present = None if present.all() else present
         """Which rows are; None for all."""
-        target = np.asarray(self.sweep.target)
-        self.target = target.reshape(self.batch + target.shape[len(self.sweep.batch) :]) if flat else target
-        weights = self.sweep.weight
-        self.weight = None if weights is None else np.broadcast_to(weights, self.sweep.batch).reshape(self.batch)
-        each = self.sweep.each and bool(options.want & VALUE)
-        self.losses: Arrays = (np.empty(self.batch, self.sweep.kind),) if each else ()
+        target = np.asarray(job.target)
+        self.target = target.reshape(self.batch + target.shape[len(job.batch) :]) if flat else target
+        self.weight = None if job.weight is None else np.broadcast_to(job.weight, job.batch).reshape(self.batch)
+        each = job.each and bool(call.want & VALUE)
+        self.losses: Arrays = (np.empty(self.batch, job.kind),) if each else ()
         """Of each row, where they are asked for."""
         self._stats: RowStats | None = None
-        if options.stats:
-            kinds = (self.sweep.kind, self.sweep.kind, np.int64, bool if self.sweep.labels else None)
+        if call.stats:
+            kinds = (job.kind, job.kind, np.int64, bool if job.labels else None)
             self._stats = RowStats(*[None if k is None else np.empty(self.batch, k) for k in kinds])
         self._sums: list[Any] = []
 
@@ -71,13 +80,18 @@ class Chunks:
 
     def add(self, part: Part, scores: Arrays, grads: Arrays = (), hesses: Arrays = ()) -> None:
         """Evaluate the rows in `part`, whose scores these are; derivatives go to these arrays."""
-        options = self.options._replace(weight=None if self.weight is None else self.weight[part])
-        target = self.target[part if self.sweep.labels else self.along(part)]
-        sweep = self._rows.gathered(self.loss, (*scores, target), options)
+        from ..arrays.host.rows import Rows
+        from ..arrays.verb import carry_out
+
+        call = self.call._replace(weight=None if self.weight is None else self.weight[part])
+        target = self.target[part if self.job.labels else self.along(part)]
+        job = Rows(self.loss, (*scores, target))
+        job.read(call)
+        job.arrange(call)
         everything: Any = (*part, ...)  # a view, also where there are no axes
         losses = [x[everything] for x in self.losses]
-        found = self._rows.run(sweep, options, (losses, grads, hesses), self.divisor)
-        if options.want & VALUE and not losses:
+        found = carry_out(job, call, Outputs(losses, grads, hesses), self.divisor)
+        if call.want & VALUE and not losses:
             self._sums.append(found[0])
         if self._stats is not None:
             for whole, some in zip(self._stats, found[-1], strict=True):
@@ -86,18 +100,23 @@ class Chunks:
 
     def value(self) -> Any:
         """Of all rows, reduced."""
+        from ..arrays.host.memory import number, passed
+
         if self.losses:
-            found, batch = self.losses[0], self.sweep.batch
-            return self._layout.passed(found if found.shape == batch else found.reshape(batch))
+            found, batch = self.losses[0], self.job.batch
+            return passed(found if found.shape == batch else found.reshape(batch))
         total = np.sum(self._sums, dtype=np.float64)
-        return self._layout.number(self.sweep.kind, self.nothing if self.divisor == 0.0 else total)
+        return number(self.job.kind, total if self.divisor.number else self.divisor.nothing)
 
     def results(self, derivatives: Arrays) -> Any:
         """What the verb returns, with derivatives that the chunks have written to."""
-        found = [self.value()] if self.options.want & VALUE else []
+        from ..arrays.host.memory import passed
+        from ..arrays.verb import packed
+
+        found = [self.value()] if self.call.want & VALUE else []
         found += derivatives
         if self._stats is not None:
-            found.append(RowStats(*[None if x is None else self._layout.passed(x) for x in self._stats]))
+            found.append(RowStats(*[None if x is None else passed(x) for x in self._stats]))
         return packed(found)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import evaluate_chunks
-from ..define.keywords import GRAD, VALUE, Options
+from ..define.keywords import GRAD, VALUE, Call
 from ..define.wording import shown
 from ..registry import LOSSES
 from ..signatures import passing
@@ -115,25 +115,26 @@ class LinearLoss:
                  "class_weight": class_weight}  # fmt: skip
         loss = self.loss.having(parameters) if parameters else self.loss
         loss.refuse_arrays()
-        options = Options(
-            VALUE | GRAD if derive else VALUE, -1, sample_weight, class_weight, ignore_index, label_smoothing,
-            reduction, normalizer, empty, None, False, backend, check,
+        want = VALUE | GRAD if derive else VALUE
+        call = Call(
+            want, -1, sample_weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty,
+            backend=backend, check=check,
         )  # fmt: skip
         step = None if chunk is None else _chunk(self.name, chunk)
-        return evaluate_chunks(loss, given, options, partial(_on_the_host, step), partial(_on_a_gpu, step))
+        return evaluate_chunks(loss, given, call, partial(_on_the_host, step), partial(_on_a_gpu, step))
 
 
-def _on_a_gpu(step: int | None, face: Face, loss: RowLoss, given: Mapping[str, Any], options: Options) -> Any:
+def _on_a_gpu(step: int | None, face: Face, loss: RowLoss, given: Mapping[str, Any], call: Call) -> Any:
     from . import linear_gpu as linear
 
-    return linear.evaluate(face, loss, given, options, step)
+    return linear.evaluate(face, loss, given, call, step)
 
 
-def _on_the_host(step: int | None, loss: RowLoss, given: Mapping[str, Any], options: Options) -> Any:
-    layer, derive = _Layer(loss, given["hidden"], given["weight"], given["bias"]), bool(options.want & GRAD)
+def _on_the_host(step: int | None, loss: RowLoss, given: Mapping[str, Any], call: Call) -> Any:
+    layer, derive = _Layer(loss, given["hidden"], given["weight"], given["bias"]), bool(call.want & GRAD)
     step = step or max(ROWS, CHUNK // max(1, layer.classes))
     frame = np.broadcast_to(np.zeros((), layer.kind), (*layer.batch, layer.classes))
-    chunks = Chunks(loss, (frame, given["labels"]), options, "sample_weight", flat=True)
+    chunks = Chunks(loss, (frame, given["labels"]), call, weight="sample_weight", flat=True)
     for low in range(0, layer.rows, step):
         part = slice(low, min(layer.rows, low + step))
         logits = layer.logits(part)
@@ -147,7 +148,7 @@ class _Layer:
     """The linear layer: its logits chunk by chunk, and the gradients that come of theirs."""
 
     def __init__(self, loss: RowLoss, hidden: Any, weight: Any, bias: Any) -> None:
-        from ..arrays.host.rows import read_scores
+        from ..arrays.host.read import read_scores
         from ..arrays.shapes import check_layer
 
         hidden, weight = read_scores(loss, "hidden", hidden), read_scores(loss, "weight", weight)

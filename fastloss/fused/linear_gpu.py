@@ -1,6 +1,6 @@
 """A row loss of a linear layer's outputs on a GPU: the library's own matrix products, and a chunk of logits at a time.
 
-The gradient of a chunk's logits is written over them. Nobody waits, as in `gpu/pointwise.py`.
+The gradient of a chunk's logits is written over them. Nobody waits, as in `gpu/elements.py`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import shapes as rowshapes
+from ..arrays import shapes
 from ..arrays.checks import GPU_BACKENDS, check_options
 from ..arrays.gpu.buffers import Buffer, Work, read, some_rows
 from ..arrays.gpu.outputs import raise_as_on_the_host
-from ..arrays.gpu.rows import RowAims, Rows, arranged
-from ..arrays.host import memory as layout
+from ..arrays.gpu.rows import Rows
+from ..arrays.job import Outputs
 from ..define.keywords import GRAD
 from ..kernels.cuda import launch
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..arrays.gpu.buffers import Face
-    from ..define.keywords import Options
+    from ..define.keywords import Call
     from ..define.rows import Program
 
 CHUNK = 1 << 26
@@ -40,7 +40,7 @@ class Layer:
         self.face = work.face
         self.work, self.given = work, [x for x in (hidden, weight, bias) if x]
         self.classes, width = weight.shape
-        self.chars = [x.char if x.char in layout.FLOATS else "d" for x in self.given]
+        self.chars = [x.char if x.char in shapes.FLOATS else "d" for x in self.given]
         # One type for the products, which is what the libraries ask for.
         self.char = self.chars[0] if len({*self.chars}) == 1 else "d" if "d" in self.chars else "f"
         hidden, weight, *rest = (work.dense(work.in_type(x, self.char), x.shape) for x in self.given)
@@ -81,39 +81,36 @@ class Layer:
         return tuple(self.work.in_type(self.face.buffer(g.reshape(x.shape)), char).array for g, x, char in found)
 
 
-def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, chunk: int | None) -> Any:
+def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], call: Call, chunk: int | None) -> Any:
     """The value, and the gradients or None."""
-    gpu = launch.gpu()
-    gpu.raise_pending()
-    check_options(loss, o.want, o.reduction, o.normalizer, o.empty, o.backend, GPU_BACKENDS)
+    launch.gpu().raise_pending()
+    check_options(loss, call, GPU_BACKENDS)
     needed = 3 if arrays["bias"] is None else 4
     hidden, weight, labels, bias, samples, classes = read(face, loss, list(arrays), list(arrays.values()), needed)
-    rowshapes.check_layer(loss, hidden.shape, weight.shape, bias and bias.shape)
+    shapes.check_layer(loss, hidden.shape, weight.shape, bias and bias.shape)
     with face.current(hidden.device):
-        work = Work(face, gpu, hidden.device, loss.name)
-        layer = Layer(work, hidden, weight, bias)
-        shape = (*hidden.shape[:-1], layer.classes)
-        rows = arranged(work, loss, [Buffer.nowhere(shape, layer.char, hidden.device), labels], samples, classes, o,
-                        "sample_weight")  # fmt: skip
-        losses = work.empty(rows.batch, rows.room.compute)
-        divisor, derive = rows.divisor(o), bool(o.want & GRAD)
-        scale, keep = divisor.scale, _present(rows) if derive else None
+        layer = Layer(Work(face, launch.gpu(), hidden.device, loss.name), hidden, weight, bias)
+        frame = Buffer.nowhere((*hidden.shape[:-1], layer.classes), layer.char, hidden.device)
+        rows = Rows(face, loss, (frame, labels), called="sample_weight")
+        rows.read(call._replace(weight=samples, class_weight=classes))
+        rows.arrange(call)
+        divisor, derive = rows.divisor(call, False), bool(call.want & GRAD)
+        losses = rows.work.empty(rows.batch, rows.compute)
+        keep = _present(rows) if derive else None
         step = chunk or max(ROWS, CHUNK // layer.classes)
         layer.reserve(step, derive)
         for low in range(0, layer.rows, step):
             high = min(layer.rows, low + step)
             logits = layer.logits(low, high)
-            part = rows.part(low, high, [logits])
             each = [x for x in [some_rows(losses, low, high, layer.rows)] if x]
-            part.run(o.want, o.check is not False, scale, RowAims(each, (), [logits] if derive else ()))
+            to = Outputs(each, [logits] if derive else [])
+            rows.part(low, high, [logits]).run(call.want, call.check is not False, divisor.scale, to)
             if derive:
                 layer.add(low, high, logits.array, keep)
-        if o.check and work.flawed():
-            frame = np.broadcast_to(np.float32(0.0), shape)
-            weights = {"weight": o.weight, "class_weight": o.class_weight, "ignore_index": o.ignore_index}
-            how = {"reduction": o.reduction, "normalizer": o.normalizer}
-            raise_as_on_the_host(face, loss, (frame, arrays["labels"]), {**weights, **how})
-        value = losses.array if o.reduction == "none" else rows.total(losses, divisor)
+        if call.check and rows.work.flawed():
+            inputs = np.broadcast_to(np.float32(0.0), frame.shape), arrays["labels"]
+            raise_as_on_the_host(face, loss, inputs, call, {"weight": call.weight, "class_weight": call.class_weight})
+        value = losses.array if rows.each else rows.total(losses, divisor)
         return value, layer.gradients() if derive else None
 
 

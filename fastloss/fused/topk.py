@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import evaluate_chunks
-from ..define.keywords import GRAD, HESS, VALUE, Options
+from ..define.keywords import GRAD, HESS, VALUE, Call
 from ..registry import LOSSES
 from ..signatures import passing
 from .chunks import Chunks
@@ -96,55 +96,50 @@ class TopKDistillation:
                  "class_weight": class_weight}  # fmt: skip
         loss = self.loss.having(parameters) if parameters else self.loss
         loss.refuse_arrays()
-        options = Options(
+        call = Call(
             want, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
             return_stats, backend, None if check is None else bool(check),
         )  # fmt: skip
-        return evaluate_chunks(loss, given, options, _on_the_host, partial(_on_a_gpu, self))
+        return evaluate_chunks(loss, given, call, _on_the_host, partial(_on_a_gpu, self))
 
 
-def _on_a_gpu(again: TopKDistillation, face: Face, loss: RowLoss, given: Mapping[str, Any], options: Options) -> Any:
+def _on_a_gpu(again: TopKDistillation, face: Face, loss: RowLoss, given: Mapping[str, Any], call: Call) -> Any:
     from . import topk_gpu as topk
 
-    return topk.evaluate(face, loss, given, options, again)
+    return topk.evaluate(face, loss, given, call, again)
 
 
-def _on_the_host(loss: RowLoss, given: Mapping[str, Any], options: Options) -> Any:
-    from ..arrays.host.rows import given_outputs, read_scores
+def _on_the_host(loss: RowLoss, given: Mapping[str, Any], call: Call) -> Any:
+    from ..arrays.host.read import read_array, read_scores
+    from ..arrays.shapes import kind_of
 
     pred, target = read_scores(loss, "pred", given["pred"]), given["target"]
-    teacher = np.broadcast_to(np.zeros((), np.float64 if pred.dtype.char == "d" else np.float32), pred.shape)
-    # The teacher's numbers are looked at where they are few.
-    chunks = Chunks(loss, (pred, teacher, target), options)
-    chunks.options = chunks.options._replace(check=False)
-    known = _Known(chunks, given["indices"], given["log_probabilities"], options.check is not False)
-    sweep, want = chunks.sweep, options.want
-    losses, grads, hesses = (
-        sweep.allocate(want) if options.out is None else given_outputs(sweep, want, options.out, known.arrays)
-    )
-    chunks.losses = losses or chunks.losses
+    teacher = np.broadcast_to(np.zeros((), kind_of(pred.dtype.char)), pred.shape)
+    beside = {name: read_array(loss, name, given[name]) for name in ("indices", "log_probabilities")}
+    chunks = Chunks(loss, (pred, teacher, target), call, beside)
+    chunks.call = chunks.call._replace(check=False)  # the teacher's numbers are looked at where they are few
+    known = _Known(chunks, beside["indices"], beside["log_probabilities"], call.check is not False)
+    to = chunks.given or chunks.job.aims(call._replace(want=call.want & ~VALUE, stats=False), None)
+    chunks.losses = to.value or chunks.losses
     classes = pred.shape[chunks.axis]
     step = max(1, CHUNK // classes)
-    room = np.zeros(min(step, sweep.rows) * classes, teacher.dtype)
+    room = np.zeros(min(step, chunks.job.count) * classes, teacher.dtype)
     for part in chunks.parts(step):
         at = chunks.along(part)
         with known.spread(part, room, pred[at].shape) as probabilities:
-            chunks.add(part, (pred[at], probabilities), [g[at] for g in grads], [h[at] for h in hesses])
-    return chunks.results([*grads, *hesses])
+            chunks.add(part, (pred[at], probabilities), [g[at] for g in to.grad], [h[at] for h in to.hess])
+    return chunks.results([*to.grad, *to.hess])
 
 
 class _Known:
     """What is known of the teacher, checked; rows that are absent may hold anything."""
 
-    def __init__(self, chunks: Chunks, indices: Any, logs: Any, check: bool) -> None:
-        from ..arrays.host.elements import read_array
+    def __init__(self, chunks: Chunks, indices: NDArray[Any], logs: NDArray[Any], check: bool) -> None:
         from ..arrays.shapes import check_known
 
-        self.chunks, self.axis, shape = chunks, chunks.axis, chunks.sweep.scores[0].shape
+        self.chunks, self.axis, shape = chunks, chunks.axis, chunks.job.scores[0].shape
         self.classes = shape[self.axis]
-        self.indices = read_array(chunks.loss, "indices", indices)
-        self.logs = read_array(chunks.loss, "log_probabilities", logs)
-        self.arrays = {"indices": self.indices, "log_probabilities": self.logs}
+        self.indices, self.logs = indices, logs
         check_known(chunks.loss, self.indices.shape, self.indices.dtype, self.logs.shape, shape, self.axis)
         for part in chunks.parts(max(1, CHUNK // max(1, self.indices.shape[self.axis]))):
             self._look(part, check)
@@ -174,7 +169,7 @@ class _Known:
         return self.indices[at], self.logs[at], present is None or np.expand_dims(present[part], self.axis)
 
     def _wrong(self, name: str, part: Part, where: tuple[int, ...], what: str) -> ValueError:
-        from ..arrays.host.memory import place
+        from ..arrays.shapes import place
 
         start = part if len(where) == len(part) else self.chunks.along(part)
         found = place(tuple((s.start or 0) + i for s, i in zip(start, where, strict=True)))

@@ -1,90 +1,101 @@
 """A row loss whose second scores are known of some classes only, on a GPU: spread out for a chunk of rows at a time.
 
-Every row is looked at before anything is written. Nobody waits, as in `gpu/pointwise.py`.
+Every row is looked at before anything is written. Nobody waits, as in `gpu/elements.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..arrays import shapes as rowshapes
-from ..arrays.checks import GPU_BACKENDS, check_options
-from ..arrays.gpu.buffers import Buffer, Work, addresses, read, some_rows
+from ..arrays import shapes
+from ..arrays.gpu.buffers import Buffer, addresses, read, some_rows
 from ..arrays.gpu.outputs import raise_as_on_the_host
-from ..arrays.gpu.rows import RowAims, arranged, classes_last, given_outputs, outcome
+from ..arrays.gpu.rows import Rows
 from ..arrays.gpu.sums import weighs
+from ..arrays.job import Outputs
+from ..arrays.verb import run
 from ..kernels.cuda import launch
 from ..kernels.cuda.plan import sparse as spreadplan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ..arrays.gpu.buffers import Face
     from ..arrays.gpu.rows import Rows
-    from ..define.keywords import Options
+    from ..define.keywords import Call
     from ..define.rows import Program
 
 CHUNK = 1 << 26
 """Numbers that are spread out at once: 256 MiB of float32. Not measured on any card."""
 
 
-class Known:
-    """What is known of the second scores, and the rows that it is of."""
+class Known(Rows):
+    """Rows whose second scores are known of some classes only; those that are wrong weigh nothing."""
 
-    def __init__(self, rows: Rows, indices: Buffer, logs: Buffer, check: bool, scaled: bool) -> None:
-        work = self.work = rows.work
-        self.indices, self.logs = (classes_last(work, x, rows.axis) for x in (indices, logs))
+    blame: Callable[[], NoReturn]
+    """Says what is wrong."""
+
+    def read(self, call: Call) -> None:
+        """Look at the shapes of what is known, too."""
+        super().read(call)
+        indices, logs = self.also.values()
+        shapes.check_known(self.loss, indices.shape, indices.dtype, logs.shape, self.shape, self.axis)
+
+    def arrange(self, call: Call) -> None:
+        """Make dense rows, and weights that say which of them are present and right."""
+        super().arrange(call)
+        work, check, labels = self.work, call.check is not False, self.target if self.labels else None
+        self.indices, self.logs = (self.classes_last(x) for x in self.also.values())
         self.width = self.indices.shape[-1]
-        plan = rows.plan(0, check, False)
-        kind = "d" if scaled and rows.weight and rows.weight.char == "d" else rows.room.compute
-        look, self.plan = spreadplan.fitted(plan, indices.char, logs.char, rows.classes, check, kind)
-        kept = work.empty(rows.batch, kind)
-        if rows.rows:
-            target, weight = rows.target if rows.labels else None, rows.weight
+        kind = "d" if weighs(call) and self.weight and self.weight.char == "d" else self.compute
+        look, self.spread = spreadplan.fitted(
+            self.plan(0, check), self.indices.char, self.logs.char, self.classes, check, kind
+        )
+        kept = work.empty(self.batch, kind)
+        if self.count:
             work.run(
-                look, rows.rows, self.indices.address, self.logs.address, addresses([target]), addresses([weight]),
-                rows.ignore or 0, kept.address, work.flag, self.width, rows.classes,
+                look, self.count, self.indices.address, self.logs.address, addresses([labels]),
+                addresses([self.weight]), self.ignore or 0, kept.address, work.flag, self.width, self.classes,
             )  # fmt: skip
-        self.rows = rows._replace(weight=kept)
-        """Of which those that are wrong weigh nothing."""
+        self.weight = kept
 
-    def run(self, want: int, check: bool, scale: tuple[float, float] | None, to: RowAims) -> None:
-        """As `Rows.run`; there is nothing left to check."""
-        rows, n, classes = self.rows, self.rows.rows, self.rows.classes
+    def look(self, call: Call, given: bool) -> bool:
+        """Go through labels and wait, if the caller asks for it; there is nothing else left to be found."""
+        if call.check and self.count:
+            if self.labels and not self.counted:
+                self.census(True)
+            if self.work.flawed():
+                self.blame()
+        return True
+
+    def run(self, want: int, check: bool, scale: tuple[float, float] | None, to: Outputs) -> None:
+        """Go through all rows, a chunk at a time."""
+        n, classes = self.count, self.classes
         step = min(n, max(1, CHUNK // classes))
-        room = self.work.empty((step, classes), rows.room.compute)
+        room = self.work.empty((step, classes), self.compute)
         for low in range(0, n, step):
             high = min(n, low + step)
-            some = [some_rows(x, low, high, n) for x in (self.indices, self.logs, rows.weight, rows.scores[0])]
+            some = [some_rows(x, low, high, n) for x in (self.indices, self.logs, self.weight, self.scores[0])]
             pred = some.pop()
-            self.work.run(self.plan, high - low, *addresses(some), room.address, self.width, classes)
+            self.work.run(self.spread, high - low, *addresses(some), room.address, self.width, classes)
             whole = room._replace(shape=(high - low, classes))
-            part = rows.part(low, high, [x for x in (pred, whole) if x])
-            part.run(want, False, scale, RowAims(*([x for b in f if (x := some_rows(b, low, high, n))] for f in to)))
+            part = self.part(low, high, [x for x in (pred, whole) if x])
+            Rows.run(part, want, False, scale, Outputs(*([some_rows(b, low, high, n) for b in f] for f in to)))
+
+    def remember(self, call: Call, given: bool, results: Any) -> None:
+        """Nothing: there is no short way."""
 
 
-def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], o: Options, again: Any) -> Any:
+def evaluate(face: Face, loss: Program, arrays: Mapping[str, Any], call: Call, again: Any) -> Any:
     """One verb; `again` is called with the arrays on the host to say what is wrong."""
-    gpu = launch.gpu()
-    gpu.raise_pending()
-    check_options(loss, o.want, o.reduction, o.normalizer, o.empty, o.backend, GPU_BACKENDS)
+    launch.gpu().raise_pending()
     pred, indices, logs, target, weight, classes = read(face, loss, list(arrays), list(arrays.values()), 4)
-    work = Work(face, gpu, pred.device, loss.name)
-    rows = arranged(work, loss, [pred, Buffer.nowhere(pred.shape, "f", pred.device), target], weight, classes, o)
-    rowshapes.check_known(loss, indices.shape, indices.dtype, logs.shape, pred.shape, rows.axis)
-    buffers = zip(arrays, (pred, indices, logs, target, weight, classes), strict=True)
-    given = None if o.out is None else given_outputs(rows, o, {n: x for n, x in buffers if isinstance(x, Buffer)})
-    known = Known(rows, indices, logs, o.check is not False, weighs(o.reduction, o.normalizer))
-    divisor = known.rows.divisor(o)
-    if o.check and rows.rows:
-        if rows.labels and divisor.number is not None:  # else they have been looked at
-            known.rows.census()
-        if work.flawed():
-            frame = np.broadcast_to(np.float32(0.0), pred.shape)
-            weights = {n: arrays[n] for n in ("weight", "class_weight")}
-            given_arrays = (frame, arrays["indices"], arrays["log_probabilities"], arrays["target"])
-            how = {"axis": o.axis, "reduction": o.reduction, "normalizer": o.normalizer}
-            raise_as_on_the_host(face, again, given_arrays, {**weights, "ignore_index": o.ignore_index, **how})
-    return outcome(known.rows, o, divisor, given, known.run)
+    teacher = Buffer.nowhere(pred.shape, "f", pred.device)
+    rows = Known(face, loss, (pred, teacher, target), {"indices": indices, "log_probabilities": logs})
+    taken = np.broadcast_to(np.float32(0.0), pred.shape), *[*arrays.values()][1:4]
+    weights = {"weight": call.weight, "class_weight": call.class_weight}
+    rows.blame = partial(raise_as_on_the_host, face, again, taken, call, weights)
+    return run(rows, call._replace(weight=weight, class_weight=classes))

@@ -11,7 +11,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
-from fastloss.arrays.host.memory import NUMBERS, stored
+from fastloss.arrays.host.memory import stored
+from fastloss.arrays.shapes import NUMBERS
 from fastloss.kernels.bind import bind
 from fastloss.kernels.cpu.target import Cpu, jit
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import fastloss as fl
 from fastloss.arrays import evaluate, evaluate_rows
-from fastloss.define.keywords import GRAD, HESS, VALUE, Options
+from fastloss.define.keywords import GRAD, HESS, VALUE, Call
 
 NAMES = [name for name, loss in fl.LOSSES.items() if isinstance(loss, fl.Loss)]
 ROWS = [name for name, loss in fl.LOSSES.items() if isinstance(loss, fl.RowLoss)]
@@ -64,8 +64,8 @@ def at_once(loss: Any, *inputs: Any, **parameters: Any) -> tuple[Any, Any, Any]:
     smoothing = parameters.pop("label_smoothing", 0.0) if isinstance(loss, fl.RowLoss) else 0.0
     loss = loss.bind(**parameters)  # anew, for the short way of later calls knows what verbs want, no more
     if isinstance(loss, fl.RowLoss):
-        options = Options(want, -1, None, None, None, smoothing, "none", None, "nan", None, False, None, None)
-        value, grad, hess = evaluate_rows(loss, inputs, options, {})
+        call = Call(want, axis=-1, label_smoothing=smoothing, reduction="none")
+        value, grad, hess = evaluate_rows(loss, inputs, call, {})
     else:
         value, grad, hess = evaluate(loss, want, inputs, None, "none", None, "nan", None, None, None, {})
     return value, grad, hess

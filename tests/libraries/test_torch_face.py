@@ -62,10 +62,8 @@ def test_arithmetic_is_numpys(face: Any) -> None:
         shape = tuple(n for k, n in enumerate(x.shape) if k not in axes)
         for f in (lambda lib, a: lib.add_up(a, axes, shape, "d"), lambda lib, a: lib.largest(abs(a), axes)):  # noqa: B023
             assert_array_equal(f(face, torch.tensor(x)).numpy(), f(arithmetic, x))
-    given = [samples.Given((), w, {}, "f", -1) for w in (torch.tensor(x[0] ** 2), x[0] ** 2)]
-    found, expected = (
-        samples._shares(lib, g, x.shape, (0,), True) for lib, g in zip((face, arithmetic), given, strict=True)
-    )
+    given = (face, torch.tensor(x[0] ** 2)), (arithmetic, x[0] ** 2)
+    found, expected = (samples._shares(library, weight, "f", x.shape, (0,), True) for library, weight in given)
     for a, b in zip(found, expected, strict=True):
         assert_array_equal(a.numpy(), b)
 

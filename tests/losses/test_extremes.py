@@ -12,8 +12,8 @@ from data import some
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
-from fastloss.arrays.host import rows
-from fastloss.define.keywords import VALUE, Options
+from fastloss.arrays.host.rows import Rows
+from fastloss.define.keywords import VALUE, Call
 from fastloss.kernels.cpu import threads
 
 ROUNDING = {"f2": 2e-3, "f4": 3e-7, "f8": 1e-15}
@@ -91,10 +91,11 @@ def test_as_many_axes_as_numpy_has(axes: int) -> None:
 
 def test_more_classes_than_float32_tells_apart() -> None:
     """Rows of so many classes are never made tiles of, whose labels are numbers of the arithmetic's type."""
-    options = Options(VALUE, 0, None, None, None, 0.0, "mean", None, "nan", None, False, None, None)
     for classes, entry in ((1 << 24, "lanes"), ((1 << 24) + 1, "rows")):
         scores = np.broadcast_to(np.float32(0.0), (classes, 256))
-        assert rows.gathered(fl.cross_entropy, (scores, np.zeros(256, int)), options).entry == entry
+        job = Rows(fl.cross_entropy, (scores, np.zeros(256, int)))
+        job.read(Call(VALUE, axis=0))
+        assert job.entry == entry
 
 
 @pytest.mark.full

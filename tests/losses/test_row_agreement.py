@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rowwise import uncompiled
 
 import fastloss as fl
-from fastloss.arrays.host import rowsweep
+from fastloss.arrays.host import rows as job
 from fastloss.define.rows import Pair
 from fastloss.kernels.cpu import compile as cpu
 
@@ -68,7 +68,7 @@ def test_value_and_derivatives_agree(
     """A NaN is in both or in neither, unless the value is infinite, where the gradient may have no limit."""
     loss = fl.LOSSES[name].bind(**params)
     monkeypatch.setattr(plain, "larger", maximum)
-    monkeypatch.setattr(rowsweep, "LONG", long)
+    monkeypatch.setattr(job, "LONG", long)
     monkeypatch.setattr(cpu, "row_runner", uncompiled)
     for dense in {loss.target == "dense", loss.target != "labels"}:
         arrays = special(name, dense)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rowwise import draw, uncompiled
 
 import fastloss as fl
-from fastloss.arrays.host import rowsweep
+from fastloss.arrays.host import rows as job
 from fastloss.kernels.cpu import compile as cpu
 
 K, N = 4, 6
@@ -38,7 +38,7 @@ def test_a_mean_does_not_change_with_the_unit_of_weights(
 ) -> None:
     """All weights of a kind times three, of rows and of classes."""
     loss = fl.LOSSES[name]
-    monkeypatch.setattr(rowsweep, "LONG", long)
+    monkeypatch.setattr(job, "LONG", long)
     monkeypatch.setattr(cpu, "row_runner", uncompiled)
     arrays, weight = draw(loss, N, K, "f8", rng, kind), rng.gamma(1.0, 1.0, N)
     keywords: list[dict[str, Any]] = [{"weight": weight}]
@@ -65,7 +65,7 @@ def test_a_class_weight_is_the_weight_of_its_rows(
 ) -> None:
     """Of its labels; and of a row's masses where one class has them all, or all classes weigh the same."""
     loss = fl.LOSSES[name]
-    monkeypatch.setattr(rowsweep, "LONG", long)
+    monkeypatch.setattr(job, "LONG", long)
     monkeypatch.setattr(cpu, "row_runner", uncompiled)
     arrays, labels = draw(loss, N, K, "f8", rng, kind), np.array([0, 1, 1, 2, 3, 0])
     arrays[-1] = labels if kind == "labels" else np.eye(K)[labels]
@@ -122,7 +122,7 @@ def test_what_a_row_of_no_class_weight_reads_does_not_matter(target: str) -> Non
 @pytest.mark.parametrize("long", [2, 129], ids=["rows", "lanes"])
 def test_class_weights_without_labels(long: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     """They multiply each class's own loss; the mean divides by their mean, times the weights of the rows."""
-    monkeypatch.setattr(rowsweep, "LONG", long)
+    monkeypatch.setattr(job, "LONG", long)
     monkeypatch.setattr(cpu, "row_runner", uncompiled)
     z, t = draw(fl.multilabel_soft_margin, N, K, "f8", rng, "none")
     classes = np.array([0.5, 3.0, 0.0, 1.0])

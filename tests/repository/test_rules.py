@@ -162,7 +162,17 @@ STAGES = {
         "plan cuda/plan",
         "cpu cuda",
     ],
-    "arrays": ["checks foreign shapes samples", "host gpu", "gpu/libraries masks", "__init__"],
+    "arrays": [
+        "checks divisors foreign shapes",
+        "job",
+        "outputs",
+        "verb",
+        "samples",
+        "host gpu",
+        "gpu/libraries",
+        "dispatch",
+        "__init__",
+    ],
 }
 """The folders and files inside a folder, from the lowest stage to the highest."""
 
@@ -170,18 +180,6 @@ APART = {("cpu", "cuda"), ("cuda", "cpu"), ("host", "gpu"), ("gpu", "host"), ("g
 """Parts that know nothing of each other."""
 
 AGAINST = {
-    "arrays/gpu/buffers.py -> host/arithmetic",
-    "arrays/gpu/buffers.py -> host/memory",
-    "arrays/gpu/elements.py -> host/memory",
-    "arrays/gpu/libraries/jax.py -> host/memory",
-    "arrays/gpu/outputs.py -> host/memory",
-    "arrays/gpu/recipes.py -> host/rowrecipes",
-    "arrays/gpu/rows.py -> host/memory",
-    "arrays/gpu/sums.py -> host/weights",
-    "arrays/samples.py -> host/arithmetic",
-    "arrays/samples.py -> host/memory",
-    "arrays/shapes.py -> host/memory",
-    "arrays/shapes.py -> host/weights",
     "kernels/cuda/ports/elements.py -> plan/elements",
     "kernels/cuda/store.py -> cpu/cache",
     "kernels/cuda/templates/elements.py -> plan/elements",
@@ -253,15 +251,15 @@ def test_every_file_can_be_read_at_a_sitting() -> None:
 
 BUDGET = {
     ".": 1050,
-    "arrays": 830,
-    "arrays/gpu": 1300,
-    "arrays/gpu/libraries": 600,
-    "arrays/host": 1880,
+    "arrays": 1260,
+    "arrays/gpu": 1190,
+    "arrays/gpu/libraries": 550,
+    "arrays/host": 1600,
     "commands": 260,
     "commands/cli": 740,
     "commands/demo": 640,
-    "define": 1830,
-    "fused": 760,
+    "define": 1850,
+    "fused": 790,
     "kernels": 550,
     "kernels/cpu": 1520,
     "kernels/cpu/vecmath": 1110,

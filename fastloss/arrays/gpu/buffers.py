@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from ...define.wording import named
-from ..host import memory as layout
-from ..host.arithmetic import Arithmetic
+from ..job import Arithmetic
+from ..shapes import NUMBERS as READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,11 +34,14 @@ class _Brain:
         return "bfloat16"
 
 
+_BRAIN = _Brain()
+
+
 def char_of(dtype: Any) -> str:
     """The character of a type of NumPy's; '' for one that no kernel reads. There is one for each integer."""
     if dtype.name == "bfloat16":
         return "E"
-    known = dtype.isbuiltin == 1 and dtype.isnative and dtype.char in layout.NUMBERS
+    known = dtype.isbuiltin == 1 and dtype.isnative and dtype.char in READABLE
     return {"l": "q" if dtype.itemsize == 8 else "i", "L": "Q" if dtype.itemsize == 8 else "I"}.get(
         dtype.char, dtype.char if known else ""
     )
@@ -55,7 +58,7 @@ def dtype_of(char: str) -> Any:
 
 def type_of(char: str) -> Any:
     """A type, as far as errors tell it: without anything that may not be installed."""
-    return _Brain() if char == "E" else np.dtype(char)
+    return _BRAIN if char == "E" else np.dtype(char)
 
 
 class Buffer(NamedTuple):
@@ -122,10 +125,6 @@ class _Addresses:
 
 class Face(Arithmetic, Protocol):
     """What a library of arrays can do for us. Each is a module of this folder."""
-
-    NAME: str
-    ADDS: bool
-    """Whether it has arithmetic: Numba's arrays are memory alone."""
 
     def owns(self, x: Any) -> bool:
         """Whether `x` is an array of this library in a GPU's memory."""
@@ -245,10 +244,16 @@ class Work:
 def read(
     face: Face, loss: Definition | Program, names: Sequence[str], arrays: Sequence[Any], needed: int = 0
 ) -> list[Any]:
-    """Arrays as buffers, all of one device; numbers as they are, but for the first `needed`, which must be arrays."""
+    """Arrays as buffers, all of one device; numbers as they are, but for the first `needed`, which must be arrays.
+
+    Buffers have been read by an earlier call.
+    """
     found: list[Any] = []
     first: Any = None
     for name, x in zip(names, arrays, strict=True):
+        if isinstance(x, Buffer):
+            found.append(x)
+            continue
         if x is None or isinstance(x, NUMBERS):
             found.append(x if len(found) >= needed else required(face, loss, name, x))
             continue
@@ -258,7 +263,7 @@ def read(
         if why:
             raise TypeError(f"{loss.name}: {name} {why}")
         buffer = face.buffer(x)
-        if buffer.char not in layout.NUMBERS:
+        if buffer.char not in READABLE:
             raise unreadable(loss, name, x)
         first = first or (name, buffer)
         if buffer.device != first[1].device:

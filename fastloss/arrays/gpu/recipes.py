@@ -12,12 +12,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...kernels.cuda.launch import Launch
-from ..host.rowrecipes import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...define.elements import Definition
+    from ...define.keywords import Call
     from ...define.rows import Program
     from ...kernels.cuda.launch import Gpu
     from .buffers import Face, Shape, Work
@@ -48,14 +48,16 @@ class Given(NamedTuple):
     inputs: int
 
 
-def given(face: Face, asked: tuple[Any, ...], inputs: Sequence[Any], out: Any) -> Given | None:
+def given(face: Face, call: Call, inputs: Sequence[Any]) -> Given | None:
     """A call's arrays as the tape knows them; None where it is not of the common kind."""
+    out = call.out
     outs: Any = () if out is None else out if type(out) is tuple else (out,)
+    asked = call._replace(weight=None, class_weight=None, out=None)
     arrays: list[Any] = []
     addresses: list[int] = []
     kinds: list[Any] = []
     bits = 0
-    for x in (*inputs, *outs):
+    for x in (*inputs, call.weight, call.class_weight, *outs):
         if x is None:
             kinds.append(None)
             continue
@@ -72,8 +74,10 @@ def given(face: Face, asked: tuple[Any, ...], inputs: Sequence[Any], out: Any) -
     return Given(key, arrays, addresses, len(arrays) - len(outs))
 
 
-def replayed(face: Face, gpu: Gpu, loss: Definition | Program, call: Given) -> Any:
+def replayed(face: Face, gpu: Gpu, loss: Definition | Program, call: Given | None) -> Any:
     """The results of a call whose kind is known; else None."""
+    if call is None:
+        return None
     try:
         tape: Tape | None = loss.recipes.get(call.key)
     except TypeError:  # an option that cannot be looked up cannot be right either
@@ -127,11 +131,9 @@ def remember(loss: Definition | Program, call: Given | None, work: Work, waited:
         found = _located(arrays, results)
     except LookupError:
         return
-    if len(loss.recipes) >= MANY:
-        loss.recipes.clear()
     shapes = tuple((x.shape, x.char) for x in made)
     with suppress(TypeError):  # of an option that cannot be looked up
-        loss.recipes[call.key] = Tape(launches, shapes, found, tuple(sizes), work.device)
+        loss.remember(call.key, Tape(launches, shapes, found, tuple(sizes), work.device))
 
 
 def _places(launch: Launch, extents: Sequence[tuple[int, int]], flag: int) -> tuple[tuple[int, int, int], ...]:

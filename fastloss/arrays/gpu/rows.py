@@ -1,320 +1,266 @@
-"""Row losses on a GPU's arrays: checked as far as the host can, brought to dense rows, and given to the kernels.
+"""A loss of rows with a GPU's arrays, brought to dense rows: a job for `arrays/verb.py`, as `host/rows.py` is.
 
 As in `gpu/elements.py`, nobody waits unless asked to.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...define.keywords import GRAD, HESS, VALUE, Options, RowStats
+from ...define.keywords import GRAD, HESS, VALUE, RowStats
 from ...define.rows import Pair
 from ...kernels.cuda import launch
 from ...kernels.cuda.plan import rows as rowplan
 from ...kernels.cuda.templates import elements as pointwise
 from ...kernels.plan.elements import compute_type
 from ...kernels.plan.rows import RowPlan
-from .. import shapes as rowshapes
-from ..checks import GPU_BACKENDS, check_options, mean_of_nothing, packed, refuse_reduced
-from ..host import memory as layout
-from . import columns
-from . import recipes as tape
-from .buffers import Buffer, Work, addresses, aligned, read, some_rows
-from .outputs import aim, handed, outputs, raise_as_on_the_host
-from .sums import Divisor, Room, alike, classes_of, weighs
+from .. import shapes
+from ..checks import GPU_BACKENDS, refuse_class_weights
+from ..job import NONE, NOWHERE, Kind, Outputs
+from . import columns, recipes, sums
+from .buffers import Buffer, Work, addresses, aligned, read, some_rows, type_of
+from .outputs import aimed, handed, raise_as_on_the_host, read_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from ...define.keywords import Call
     from ...define.rows import Program
-    from .buffers import Face, Shape
-    from .columns import Columns
+    from ..divisors import Divisor
+    from .buffers import Face
 
 DIRECT = 1 << 16
 """Rows whose losses one block adds up; those of more are added up in tiles first."""
 
 
-class RowAims(NamedTuple):
-    """Where the kernels write; rows are dense, the classes last."""
+class Rows:
+    """A loss of rows with its arrays on a GPU."""
 
-    losses: Sequence[Buffer] = ()
-    """A loss for each row."""
-    facts: Sequence[Buffer] = ()
-    """Statistics of each row."""
-    grads: Sequence[Buffer] = ()
-    hesses: Sequence[Buffer] = ()
+    backends = GPU_BACKENDS
+    divisor = sums.divisor
 
+    def __init__(
+        self, face: Face, loss: Program, inputs: tuple[Any, ...], also: Mapping[str, Any] = NONE, called: str = "weight"
+    ) -> None:
+        """`called` is what the caller calls the rows' weights."""
+        self.face, self.loss, self.inputs, self.also, self.called = face, loss, inputs, also, called
 
-class Rows(NamedTuple):
-    """A row loss with its arrays, of dense rows, the classes last."""
+    def known(self, call: Call) -> Any:
+        gpu = launch.gpu()
+        gpu.raise_pending()
+        self._common = recipes.given(self.face, call, self.inputs)
+        return recipes.replayed(self.face, gpu, self.loss, self._common)
 
-    work: Work
-    loss: Program
-    shape: Shape
-    """Of the scores as they came."""
-    axis: int
-    """Of the classes, there."""
-    scores: Sequence[Buffer]
-    target: Buffer | None
-    labels: bool
-    weight: Buffer | None
-    class_weight: Buffer | None
-    smoothing: float
-    ignore: int | None
-    room: Room
-    columns: Columns
-    """Parameters that are arrays."""
+    def read(self, call: Call) -> None:
+        """Read scores, target and weights, each of a shape that fits."""
+        face, loss, names = self.face, self.loss, (*self.loss.reads, "weight", "class_weight")
+        arrays = read(face, loss, names, (*self.inputs, call.weight, call.class_weight), len(self.inputs))
+        *data, self.weight, self.class_weight = arrays
+        pred = data[0]
+        self.device, self.shape = pred.device, pred.shape
+        self.scores = data[: loss.scores]
+        self.target: Buffer | None = None if loss.target == "none" else data[len(loss.inputs) - 1]
+        self.axis, self.labels, self.ignore, self.smoothing = shapes.fitted(
+            loss, call, self.scores, self.target, self.weight, self.called, self.class_weight, floats=face.ADDS
+        )
+        self.given_columns = data[len(loss.inputs) :]
+        """Parameters that are arrays."""
+        self.seen = {**dict(zip(names, arrays, strict=True)), **self.also}
+        self.seen = {n: x for n, x in self.seen.items() if isinstance(x, Buffer) and x.array is not None}
+        self.char = pred.char if pred.char in shapes.FLOATS else "d"
+        """The type of the derivatives."""
+        self.compute = compute_type(self.char)
+        self.each, self.counted = call.reduction == "none", False
+        self._measure()
+
+    def _measure(self) -> None:
+        """How many rows there are, of how many classes."""
+        self.batch = self.shape[: self.axis] + self.shape[self.axis + 1 :]
+        self.count, self.classes = prod(self.batch), self.shape[self.axis]
+
+    def expected(self, want: int) -> list[Kind]:
+        """The type of the arithmetic and the batch's shape for values, type and shape of the scores for derivatives."""
+        if want == VALUE:
+            return [Kind(type_of(self.compute), self.batch, self.device)]
+        return [Kind(type_of(self.char), self.shape, self.device)] * (2 if want & HESS else 1)
+
+    def output(self, x: Any) -> Buffer:
+        return read_output(self.face, self.loss, x)
+
+    def arrange(self, call: Call) -> None:
+        """Make dense rows, the classes last; integers of labels that are stored as floats."""
+        work = self.work = Work(self.face, launch.gpu(), self.device, self.loss.name)
+        self.columns = columns.dense(work, self.loss, self.given_columns, self.shape, self.axis, self.compute)
+        if self.target is not None and self.labels:
+            self.target = work.dense(self.target, self.batch)
+            if self.target.char in shapes.FLOATS:
+                self.target = work.whole(self.target, -2 if self.ignore == -1 else -1)
+        elif self.target is not None:
+            self.target = self.classes_last(self.target)
+        if isinstance(self.weight, Buffer):
+            self.weight = work.dense(self.weight, self.batch)
+        elif self.weight is not None:
+            self.weight = sums.alike(work, self.weight, self.batch, self.compute, call)
+        if self.class_weight is not None:
+            one_each, passed = self.labels and not self.smoothing, self.class_weight
+            self.class_weight = sums.classes_of(work, passed, self.compute, one_each, call)
+            if call.check:
+                own = call.reduction == "mean" and call.normalizer is None
+                kind = np.float64 if own else self.class_weight.dtype
+                refuse_class_weights(self.loss, self.face.host(passed.array), kind)
+        pred, *others = self.scores
+        self.scores = [self.classes_last(x) for x in (work.in_type(pred, self.char), *others)]
+        self.room = sums.Room(work, -(-max(1, self.count) // pointwise.TILE), self.compute)
+
+    def classes_last(self, x: Buffer) -> Buffer:
+        """An array of the scores' shape with the classes last, dense."""
+        last, face = x.ndim - 1, self.face
+        moved = x if self.axis == last or x.array is None else face.buffer(face.moved(x.array, self.axis, last))
+        return self.work.dense(moved, moved.shape)
+
+    def part(self, low: int, high: int, scores: Sequence[Buffer]) -> Rows:
+        """Those from `low` to `high`, whose scores these are."""
+        part, n = copy(self), self.count
+        part.shape, part.axis, part.scores = (high - low, self.classes), 1, [*scores]
+        part.target, part.weight = some_rows(self.target, low, high, n), some_rows(self.weight, low, high, n)
+        part._measure()
+        return part
+
+    def weigh(self, check: bool, normalizer: float | None) -> bool:
+        """Leave what the rows that are present weigh on the device, or the normalizer; False where each weighs 1."""
+        if normalizer is not None and self.weight is None:
+            self.weight = self.work.filled(1.0, self.batch, self.compute)
+        if self.class_weight or (self.labels and (self.ignore is not None or self.weight)):
+            self.census(check, normalizer)
+        elif self.weight:
+            self.room.weigh(self.weight, check, self._unit, normalizer)
+        else:
+            return False
+        return True
 
     @property
-    def batch(self) -> Shape:
-        """The shape without the classes."""
-        return self.shape[: self.axis] + self.shape[self.axis + 1 :]
-
-    @property
-    def rows(self) -> int:
-        """How many there are."""
-        return prod(self.batch)
-
-    @property
-    def classes(self) -> int:
-        """How many numbers a row has."""
-        return self.shape[self.axis]
-
-    @property
-    def unit(self) -> str:
+    def _unit(self) -> str:
         """The type of what the weights are multiplied by where these decide what is divided by; '' without weights."""
         weights = [x for x in (self.weight, self.class_weight) if x]
         return "" if not weights else "d" if any(x.char == "d" for x in (*weights, *self.scores)) else "f"
 
-    def over(self, a: Buffer | None) -> bool:
-        """Whether it is the scores' own memory, which the kernels for pairs still read when they write."""
-        return a is not None and isinstance(self.loss.functions, Pair) and a.address == self.scores[0].address
-
-    def part(self, low: int, high: int, scores: Sequence[Buffer]) -> Rows:
-        """Those from `low` to `high`, whose scores these are."""
-        n = self.rows
-        return self._replace(
-            shape=(high - low, self.classes), axis=1, scores=scores, target=some_rows(self.target, low, high, n),
-            weight=some_rows(self.weight, low, high, n),
+    def census(self, check: bool, normalizer: float | None = None) -> None:
+        """Look at every label, with `check` at weights, and leave what the rows that are present weigh in all."""
+        self.counted = True
+        plan, blocks = rowplan.counting(self.plan(0, check)), -(-self.count // pointwise.TILE)
+        plan = plan._replace(classes=self.class_weight.char if self.class_weight else "")
+        self.work.run(
+            plan, blocks, addresses([self.target]), addresses([self.weight]), addresses([self.class_weight]),
+            self.ignore or 0, self.room.sums, self.work.flag, self.count, self.classes,
         )  # fmt: skip
+        self.room.divide_by(blocks, plan.plan.compute, self._unit, normalizer)
 
-    def plan(self, want: int, check: bool, stats: bool) -> RowPlan:
+    def look(self, call: Call, given: bool) -> bool:
+        """Go through labels and rows and wait, if the caller asks for it."""
+        looked = self.loss.checks or self.loss.streamed or (self.weight and not self.labels)
+        if call.check and self.count and (self.labels or looked):
+            if self.labels and not self.counted:
+                self.census(True)
+            if looked:
+                self.run(0, True, self.room.nothing_derived, NOWHERE)
+            if self.work.flawed():
+                weights = {"weight": call.weight, "class_weight": call.class_weight}
+                raise_as_on_the_host(self.face, self.loss, self.inputs, call, weights)
+        return bool(call.check)
+
+    def aims(self, call: Call, given: Outputs | None) -> Outputs:
+        """The given arrays where a kernel can write to them, else fresh ones; a value takes each row's loss."""
+        given, want = given or NOWHERE, call.want
+        rows = (*self.batch, self.classes)
+        # Kernels for pairs still read the scores when they write.
+        kept = self.scores[0].address if isinstance(self.loss.functions, Pair) else -1
+        dense = self.axis == len(self.shape) - 1
+        grad, hess = ([a if dense and a.address != kept else None for a in part] for part in (given.grad, given.hess))
+        return Outputs(
+            aimed(self.work, given.value, [self.compute] if want & VALUE else [], self.batch),
+            aimed(self.work, grad, [self.char] if want & GRAD else [], rows),
+            aimed(self.work, hess, [self.char] if want & HESS else [], rows),
+            aimed(self.work, [], [self.compute, self.compute, "q"] if call.stats else [], self.batch),
+        )
+
+    def evaluate(self, want: int, check: bool, divisor: Divisor, to: Outputs) -> Any:
+        """One pass; the reduced value, if that is wanted."""
+        if self.count:
+            self.run(want, check, divisor.scale, to)
+        return self.total(to.value[0], divisor) if want & VALUE and not self.each else None
+
+    def total(self, losses: Buffer, divisor: Divisor) -> Any:
+        """The value, of all rows' losses."""
+        if not self.count:
+            return self.room.nothing(divisor)
+        if self.count <= DIRECT:
+            return self.room.value("averaged", divisor, self.count, losses.address)
+        return self.room.value("averaged", divisor, self.room.tiles(losses)[0])
+
+    def run(self, want: int, check: bool, scale: tuple[float, float] | None, to: Outputs) -> None:
+        """Go through all rows once; without `scale`, by what an earlier kernel has left."""
+        loss, base = self.loss, self.plan(want, check, bool(to.stats))
+        kind = shapes.kind_of(base.compute)
+        streams = (*self.scores, *([self.target] if self.target and not self.labels else []), *to.grad, *to.hess)
+        packets = aligned(*streams) and self.classes % rowplan.width_of(base.types[0]) == 0
+        plan = rowplan.fitted(base, self.classes, packets, scale is None)._replace(
+            unit=self.room.unit if scale is None else "", classes=self.class_weight.char if self.class_weight else ""
+        )
+        blocks = -(-self.count // (rowplan.THREADS // plan.group))
+        parameters = columns.parameters(loss, self.columns, kind, base.types[0])
+        given = (
+            addresses(self.scores), addresses([self.target]), addresses([self.weight]),
+            addresses([self.class_weight]), parameters, shapes.masses(self.smoothing, self.classes, kind),
+            scale or (), self.room.found if scale is None else (), self.ignore or 0,
+            loss.bounds(kind)[: 2 * len(base.tests)], addresses(to.value), addresses(to.stats), addresses(to.grad),
+            addresses(to.hess), self.work.flag,
+        )  # fmt: skip
+        parts = rowplan.parts_of(plan, self.count, self.classes)
+        if parts == 1:
+            self.work.run(plan, blocks, *given, self.count, self.classes)
+            return
+        left = self.work.empty((self.count * parts, plan.partial), base.compute)
+        for stage in plan.stages:
+            self.work.run(stage, self.count * parts, *given, left.address, parts, self.classes)
+
+    def plan(self, want: int, check: bool, stats: bool = False) -> RowPlan:
         """Which kernel goes through such rows."""
         return RowPlan.of(
             self.loss,
             tuple([x.char for x in self.scores]),
             want,
             check,
-            "none" if self.target is None else "labels" if self.labels else "dense",
-            self.smoothing > 0.0,
+            stats=stats,
+            target="none" if self.target is None else "labels" if self.labels else "dense",
             target_type=self.target.char if self.target else "",
+            smooth=self.smoothing > 0.0,
             classes=self.class_weight is not None,
             weight=self.weight.char if self.weight else "",
             ignore=self.ignore is not None,
-            stats=stats,
-            spans=columns.spans(self.loss, self.room.compute) if check else (),
+            spans=columns.spans(self.loss, self.compute) if check else (),
         )
 
-    def run(self, want: int, check: bool, scale: tuple[float, float] | None, to: RowAims = RowAims()) -> None:  # noqa: B008
-        """Go through all rows; without `scale`, by what an earlier kernel has left."""
-        loss, base = self.loss, self.plan(want, check, bool(to.facts))
-        kind: Any = np.float64 if base.compute == "d" else np.float32
-        streams = (*self.scores, *([self.target] if self.target and not self.labels else []), *to.grads, *to.hesses)
-        packets = aligned(*streams) and self.classes % rowplan.width_of(base.types[0]) == 0
-        plan = rowplan.fitted(base, self.classes, packets, scale is None)._replace(
-            unit=self.room.unit if scale is None else "", classes=self.class_weight.char if self.class_weight else ""
-        )
-        s, blocks = self.smoothing, -(-self.rows // (rowplan.THREADS // plan.group))
-        mix = tuple([kind(v) for v in (s / self.classes, 1.0 - s, 1.0 - s + s / self.classes)])
-        parameters = columns.parameters(loss, self.columns, kind, base.types[0])
-        given = (
-            addresses(self.scores), addresses([self.target]), addresses([self.weight]),
-            addresses([self.class_weight]), parameters, mix,
-            scale or (), self.room.found if scale is None else (), self.ignore or 0,
-            loss.bounds(kind)[: 2 * len(base.tests)], addresses(to.losses), addresses(to.facts), addresses(to.grads),
-            addresses(to.hesses), self.work.flag,
-        )  # fmt: skip
-        parts = rowplan.parts_of(plan, self.rows, self.classes)
-        if parts == 1:
-            self.work.run(plan, blocks, *given, self.rows, self.classes)
-            return
-        left = self.work.empty((self.rows * parts, plan.partial), base.compute)
-        for stage in plan.stages:
-            self.work.run(stage, self.rows * parts, *given, left.address, parts, self.classes)
+    def results(self, call: Call, value: Any, to: Outputs, given: Outputs | None) -> list[Any]:
+        """The value, the derivatives with their axes as the scores had them, and the rows' own numbers."""
+        given, results, work = given or NOWHERE, [], self.work
+        if call.want & VALUE:
+            results.append(handed(work, to.value, given.value)[0] if self.each else value)
+        for part, mine in ((to.grad, given.grad), (to.hess, given.hess)):
+            results += handed(work, [self._as_passed(a) for a in part], mine)
+        if call.stats:
+            lse, entropy, top = (x.array for x in to.stats)
+            correct = self.face.hits(top, self.target.array) if self.labels and self.target else None
+            results.append(RowStats(lse, entropy, top, correct))
+        return results
 
-    def census(self, check: bool = True, normalizer: float | None = None) -> None:
-        """Look at every label, with `check` at weights, and leave what the rows that are present weigh in all."""
-        plan, blocks = rowplan.counting(self.plan(0, check, False)), -(-self.rows // pointwise.TILE)
-        plan = plan._replace(classes=self.class_weight.char if self.class_weight else "")
-        self.work.run(
-            plan, blocks, addresses([self.target]), addresses([self.weight]), addresses([self.class_weight]),
-            self.ignore or 0, self.room.sums, self.work.flag, self.rows, self.classes,
-        )  # fmt: skip
-        self.room.divide_by(blocks, plan.plan.compute, self.unit, normalizer)
+    def _as_passed(self, a: Buffer) -> Buffer:
+        last, face = len(self.shape) - 1, self.face
+        return a if self.axis == last else face.buffer(face.moved(a.array, last, self.axis))
 
-    def divisor(self, o: Options) -> Divisor:
-        """What the sum is divided by."""
-        if o.reduction != "mean":
-            return Divisor(1.0)
-        number = None if o.normalizer is None else float(o.normalizer)
-        if number is not None and not (self.rows and weighs(o.reduction, number)):
-            return Divisor(number)
-        if not self.rows:
-            return Divisor(0.0, mean_of_nothing(self.loss.name, o.empty))
-        if self.class_weight or (self.labels and (self.ignore is not None or self.weight)):
-            self.census(o.check is not False, number)
-        elif self.weight:
-            self.room.weigh(self.weight, o.check is not False, self.unit, number)
-        else:
-            return Divisor(float(self.rows))
-        return self.room.divisor(self.loss.name, o.empty)
-
-    def total(self, losses: Buffer, divisor: Divisor) -> Any:
-        """The value, of all rows' losses."""
-        if not self.rows:
-            return self.room.nothing(divisor)
-        if self.rows <= DIRECT:
-            return self.room.value("averaged", divisor, self.rows, losses.address)
-        return self.room.value("averaged", divisor, self.room.tiles(losses)[0])
-
-
-def evaluate(face: Face, loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
-    """One verb of a row loss on arrays in a GPU's memory."""
-    gpu = launch.gpu()
-    gpu.raise_pending()
-    o = options
-    asked = (
-        o.want, o.axis, o.ignore_index, o.label_smoothing, o.reduction, o.normalizer, o.empty,
-        o.stats, o.backend, o.check,
-    )  # fmt: skip
-    common = tape.given(face, asked, (*inputs, o.weight, o.class_weight), o.out)
-    if common is not None:
-        found = tape.replayed(face, gpu, loss, common)
-        if found is not None:
-            return found
-    check_options(loss, o.want, o.reduction, o.normalizer, o.empty, o.backend, GPU_BACKENDS)
-    if o.stats and loss.functions.stats is None:
-        raise ValueError(f"{loss.name} has no statistics to return; losses of a softmax of the scores have")
-    names = (*loss.reads, "weight", "class_weight")
-    arrays = read(face, loss, names, (*inputs, o.weight, o.class_weight), len(inputs))
-    rows = arranged(Work(face, gpu, arrays[0].device, loss.name), loss, arrays[:-2], *arrays[-2:], o)
-    read_as = {n: x for n, x in zip(names, arrays, strict=True) if isinstance(x, Buffer)}
-    given = None if o.out is None else given_outputs(rows, o, read_as)
-    divisor = rows.divisor(o)
-    looked = bool(loss.checks or loss.streamed or (rows.weight and not rows.labels))
-    if o.check and rows.rows and (rows.labels or looked):
-        if rows.labels and divisor.number is not None:  # else they have been looked at
-            rows.census()
-        if looked:
-            rows.run(0, True, rows.room.nothing_derived)
-        if rows.work.flawed():
-            weights = {"weight": o.weight, "class_weight": o.class_weight, "ignore_index": o.ignore_index}
-            how = {"axis": o.axis, "reduction": o.reduction, "normalizer": o.normalizer}
-            raise_as_on_the_host(face, loss, inputs, {**weights, **how})
-    results = outcome(rows, o, divisor, given, rows.run)
-    tape.remember(loss, common, rows.work, bool(o.check) or o.empty == "raise", results)
-    return results
-
-
-def arranged(
-    work: Work,
-    loss: Program,
-    data: Sequence[Buffer],
-    weight: Any,
-    class_weight: Any,
-    o: Options,
-    called: str = "weight",
-) -> Rows:  # fmt: skip
-    """A verb's arrays, checked but for their values; `called` is what the caller calls the rows' weights."""
-    face, (pred, *others) = work.face, data[: len(loss.inputs)]
-    axis = rowshapes.axis_of(loss, pred.shape, o.axis)
-    for name, x in zip(loss.inputs[1 : loss.scores], others, strict=False):
-        if x.shape != pred.shape:
-            raise ValueError(
-                f"{loss.name}: {name} has shape {x.shape}, expected that of {loss.inputs[0]}, {pred.shape}"
-            )
-    floats = pred if pred.char in layout.FLOATS else work.in_type(pred, "d")
-    compute, batch = compute_type(floats.char), pred.shape[:axis] + pred.shape[axis + 1 :]
-    target, labels = None if loss.target == "none" else others[-1], False
-    if target is not None:
-        labels = rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis, face.ADDS)
-        target = work.dense(target, batch) if labels else classes_last(work, target, axis)
-    ignore = rowshapes.ignored(loss, o.ignore_index, labels, target)
-    if target is not None and labels and target.char in layout.FLOATS:
-        target = work.whole(target, -2 if ignore == -1 else -1)
-    if isinstance(weight, Buffer):
-        rowshapes.check_weight(loss, called, weight, pred.shape, axis)
-        weight = work.dense(weight, batch)
-    elif weight is not None:
-        weight = alike(work, weight, batch, compute, o.reduction, o.normalizer)
-    elif o.normalizer is not None and weighs(o.reduction, o.normalizer):
-        weight = work.filled(1.0, batch, compute)
-    if class_weight is not None:
-        shape = class_weight.shape if isinstance(class_weight, Buffer) else ()
-        rowshapes.check_class_weight(loss, shape, pred.shape[axis])
-        passed = class_weight
-        class_weight = classes_of(work, passed, compute, labels and not o.label_smoothing, o)
-        if o.check:
-            kind = np.float64 if o.reduction == "mean" and o.normalizer is None else class_weight.dtype
-            rowshapes.check_class_weights(loss, face.host(passed.array), kind)
-    scores = [classes_last(work, x, axis) for x in (floats, *others[: loss.scores - 1])]
-    room = Room(work, -(-max(1, prod(batch)) // pointwise.TILE), compute)
-    return Rows(work, loss, pred.shape, axis, scores, target, labels, weight, class_weight,
-                rowshapes.smoothing(loss, o.label_smoothing), ignore, room,
-                columns.dense(work, loss, data[len(loss.inputs) :], pred.shape, axis, compute))  # fmt: skip
-
-
-def classes_last(work: Work, x: Buffer, axis: int) -> Buffer:
-    """An array of the scores' shape with the classes last, dense."""
-    last = x.ndim - 1
-    moved = x if axis == last or x.array is None else work.face.buffer(work.face.moved(x.array, axis, last))
-    return work.dense(moved, moved.shape)
-
-
-def given_outputs(rows: Rows, o: Options, inputs: Mapping[str, Buffer]) -> list[Buffer]:
-    """The caller's arrays, in the order of the results."""
-    loss, face, device = rows.loss, rows.work.face, rows.work.device
-    if o.want == VALUE:
-        refuse_reduced(loss.name, o.reduction == "none")
-        return outputs(face, loss, [o.out], [(rows.room.compute, rows.batch, device)], inputs)
-    arrays = layout.several(loss.name, o.out, 2, "(grad, hess)") if o.want & HESS else (o.out,)
-    expected = [(rows.scores[0].char, rows.shape, device)] * len(arrays)
-    return outputs(face, loss, arrays, expected, inputs, loss.inputs[0])
-
-
-def outcome(rows: Rows, o: Options, divisor: Divisor, given: Sequence[Buffer] | None, run: Callable[..., None]) -> Any:
-    """Launch what the verb takes, the rows by `run`, and hand out its results."""
-    work, want, compute = rows.work, o.want, rows.room.compute
-    last = rows.axis == len(rows.shape) - 1
-    each = given[0] if given and want == VALUE else None
-    mine: Sequence[Buffer | None] = given if given and not each else [None] * (bool(want & GRAD) + bool(want & HESS))
-    full = (*rows.batch, rows.classes)
-    slopes = [aim(work, a if last and not rows.over(a) else None, rows.scores[0].char, full) for a in mine]
-    count = bool(want & GRAD)
-    to = RowAims(
-        [aim(work, each, compute, rows.batch)] if want & VALUE else [],
-        [work.empty(rows.batch, char) for char in (compute, compute, "q")] if o.stats else [],
-        slopes[:count], slopes[count:],
-    )  # fmt: skip
-    if rows.rows:
-        run(want, o.check is None, divisor.scale, to)
-    results: list[Any] = []
-    if want & VALUE:
-        none = o.reduction == "none"
-        results.append(handed(work, to.losses[0], each) if none else rows.total(to.losses[0], divisor))
-    results += [handed(work, a if a is target else _as_passed(rows, a), target)
-                for a, target in zip(slopes, mine, strict=True)]  # fmt: skip
-    if o.stats:
-        lse, entropy, top = (x.array for x in to.facts)
-        correct = work.face.hits(top, rows.target.array) if rows.labels and rows.target else None
-        results.append(RowStats(lse, entropy, top, correct))
-    return packed(results)
-
-
-def _as_passed(rows: Rows, a: Buffer) -> Buffer:
-    """An array of dense rows with its axes as the scores had them."""
-    last, face = len(rows.shape) - 1, rows.work.face
-    return a if rows.axis == last else face.buffer(face.moved(a.array, last, rows.axis))
+    def remember(self, call: Call, given: bool, results: Any) -> None:
+        """Keep the launches of a call that did nothing else."""
+        recipes.remember(self.loss, self._common, self.work, bool(call.check) or call.empty == "raise", results)

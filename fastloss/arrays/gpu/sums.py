@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from math import inf, nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from math import nan
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,46 +11,49 @@ from ...kernels.cuda.plan.elements import ClassPlan, CombinePlan, CudaPlan
 from ...kernels.cuda.plan.rows import width_of
 from ...kernels.cuda.templates import elements as pointwise
 from ...kernels.plan.elements import sum_plan
-from ..checks import mean_of_nothing
-from ..host.weights import apart, largest
+from ..divisors import Divisor, apart, divided_by, largest, mean_of_nothing
 from .buffers import addresses, aligned
 
 if TYPE_CHECKING:
-    from ...define.keywords import Options
+    from ...define.elements import Definition
+    from ...define.keywords import Call
+    from ...define.rows import Program
     from .buffers import Buffer, Shape, Work
 
 
-class Divisor(NamedTuple):
-    """What the sum of the losses is divided by: a number, or one that a kernel leaves on the device."""
-
-    number: float | None
-    nothing: float = nan
-    """What the mean is where it turns out to be 0."""
-
-    @property
-    def scale(self) -> tuple[float, float] | None:
-        """What derivatives are multiplied with; None where a kernel must look for it on the device."""
-        return None if self.number is None else (1.0 / (self.number or inf), 0.0)
-
-
-def weighs(reduction: str, normalizer: Any) -> bool:
+def weighs(call: Call) -> bool:
     """Whether weights may be multiplied by any number: they are divided by their sum, or by what is out of reach."""
-    return reduction == "mean" and (normalizer is None or apart(float(normalizer)))
+    return call.reduction == "mean" and (call.normalizer is None or apart(float(call.normalizer)))
 
 
-def alike(work: Work, number: Any, shape: Shape, compute: str, reduction: str, normalizer: Any) -> Buffer:
+def divisor(job: Any, call: Call, given: bool) -> Divisor:
+    """What the sum of a job's losses is divided by: a number where the host knows it."""
+    if call.reduction != "mean":
+        return Divisor(1.0)
+    number = None if call.normalizer is None else float(call.normalizer)
+    if number is not None and not (job.count and weighs(call)):
+        return Divisor(number)
+    if not job.count:
+        return divided_by(job.loss, call, 0.0)
+    if not job.weigh(call.check is not False, number):
+        return Divisor(float(job.count))
+    room: Room = job.room
+    return room.divisor(job.loss, call)
+
+
+def alike(work: Work, number: Any, shape: Shape, compute: str, call: Call) -> Buffer:
     """Weights that are all one number, in a type from which their unit brings it into reach."""
-    beyond = weighs(reduction, normalizer) and apart(float(number))
+    beyond = weighs(call) and apart(float(number))
     return work.filled(number, shape, "d" if beyond else compute)
 
 
-def classes_of(work: Work, weight: Buffer, compute: str, one_each: bool, o: Options) -> Buffer:
+def classes_of(work: Work, weight: Buffer, compute: str, one_each: bool, call: Call) -> Buffer:
     """The classes' weights as the kernels read them; `one_each` says that a row reads no more than one."""
     shape = weight.shape
-    if weight.char == "d" != compute and weighs(o.reduction, o.normalizer):
+    if weight.char == "d" != compute and weighs(call):
         if one_each:
             return work.dense(weight, shape)  # the weights' unit brings it into reach
-        if o.normalizer is None:
+        if call.normalizer is None:
             near = work.empty(shape, compute)
             work.run(ClassPlan(compute), 1, work.dense(weight, shape).address, weight.size, near.address)
             return near
@@ -99,13 +102,13 @@ class Room:
         plan = CombinePlan(kind, self.compute, "weighed" if normalizer is None else "normalized", False, unit)
         self.work.run(plan, 1, self.sums, count, (normalizer or 0.0,), 0.0, self._divisor, self._slopes, self.found[1:])
 
-    def divisor(self, name: str, empty: str) -> Divisor:
+    def divisor(self, loss: Definition | Program, call: Call) -> Divisor:
         """The divisor that was left; with empty='raise' the device is waited for, to see that it is not 0."""
-        if empty != "raise":
-            return Divisor(None, mean_of_nothing(name, empty))
+        if call.empty != "raise":
+            return divided_by(loss, call, None)
         self.work.wait()
         total = self.work.face.host(self._memory.array).tobytes()[:8]
-        return Divisor(None, mean_of_nothing(name, empty) if np.frombuffer(total)[0] == 0.0 else nan)
+        return Divisor(None, mean_of_nothing(loss, call) if np.frombuffer(total)[0] == 0.0 else nan)
 
     def value(self, kind: str, divisor: Divisor, count: int, sums: int = 0) -> Any:
         """The loss, of so many sums: those of the tiles, or those at another address."""

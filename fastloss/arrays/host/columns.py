@@ -9,17 +9,17 @@ import numpy as np
 
 from ...kernels.templates.tilesums import LANES
 from .. import shapes
-from .elements import read_array
-from .memory import first, outside, place
+from .faults import first, outside
+from .read import read_array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from ...define.rows import Program
 
-    Columns = Mapping[str, NDArray[Any]]
+    Columns = dict[str, NDArray[Any]]
 
 
 def read(loss: Program, arrays: Sequence[Any], scores: tuple[int, ...], axis: int) -> Columns:
@@ -41,7 +41,7 @@ def refuse(loss: Program, columns: Columns, kind: Any, present: Callable[[], Any
         where = first(lambda b, here: b & here, bad, present())
         if where is not None:
             got = np.broadcast_to(x, present().shape)[where]
-            raise ValueError(f"{loss.name}: {name}{place(where, x.shape)} is {outside(got, domain, kind)}")
+            raise ValueError(f"{loss.name}: {name}{shapes.place(where, x.shape)} is {outside(got, domain, kind)}")
 
 
 def parameters(loss: Program, columns: Columns, kind: Any, stored: str, batch: tuple[int, ...]) -> tuple[Any, ...]:

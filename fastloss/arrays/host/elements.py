@@ -1,208 +1,256 @@
-"""The NumPy adapter: whatever NumPy can read becomes arrays, is checked, and goes to the CPU kernels.
+"""A loss of elements with NumPy's arrays, or whatever NumPy can read: a job for `arrays/verb.py`.
 
-Nothing is written before everything is checked, and nothing of the arrays' size is allocated but what is returned.
+Nothing of the arrays' size is allocated but what is returned.
 """
 
 from __future__ import annotations
 
-from math import inf
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy import ndarray
 
-from ...define.keywords import HESS, VALUE
-from ..checks import check_options, mean_of_nothing, packed, refuse_reduced
-from . import memory as layout
-from . import recipes as quick
-from . import roots
-from . import weights as w
-from .sweep import Outputs, Sweep
+from ...define.keywords import GRAD, HESS, VALUE
+from ...kernels.plan.elements import Plan
+from .. import shapes
+from ..checks import BACKENDS
+from ..job import NONE, NOWHERE, Kind, Outputs
+from ..outputs import same_memory
+from . import arithmetic, faults, kernels, recipes, roots, weights
+from .memory import number, passed, runs
+from .read import read_array, read_output
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from ...define.elements import Definition
-    from ...define.rows import Program
+    from ...define.keywords import Call
+    from ..divisors import Divisor
+
+    Arrays = Sequence[NDArray[Any]]
 
 
-def evaluate(
-    loss: Definition,
-    want: int,
-    inputs: tuple[Any, ...],
-    weight: Any,
-    reduction: str,
-    normalizer: Any,
-    empty: str,
-    out: Any,
-    backend: str | None,
-    check: bool,
-) -> Any:
-    """One verb on NumPy arrays, or on anything that becomes one."""
-    if normalizer is None and empty == "nan":
-        result = quick.evaluate(loss, want, inputs, weight, reduction, out, backend, check)
-        if result is not None:
-            return result
-    with np.errstate(all="ignore"):
-        return _evaluate(loss, want, inputs, weight, reduction, normalizer, empty, out, backend, check)
+class Elements:
+    """A loss of elements with its arrays on the host."""
 
+    backends = BACKENDS
+    arithmetic: Any = arithmetic
+    divisor = weights.divisor
+    power = 0
+    """The power of two that weights were multiplied by before they were read."""
+    dense = inplace = wide = False
+    """Whether the last pass was over one dense run; over the first input's memory; in float64 whatever the inputs."""
 
-def _evaluate(
-    loss: Definition,
-    want: int,
-    inputs: tuple[Any, ...],
-    weight: Any,
-    reduction: str,
-    normalizer: Any,
-    empty: str,
-    out: Any,
-    backend: str | None,
-    check: bool,
-) -> Any:
-    """The long way, on which NumPy says nothing of numbers that a type does not hold."""
-    check_options(loss, want, reduction, normalizer, empty, backend)
-    arrays = [read_array(loss, name, x) for name, x in zip(loss.inputs, inputs, strict=True)]
-    for k in loss.wrt:
-        if arrays[k].dtype.char not in layout.FLOATS:
-            arrays[k] = arrays[k].astype(np.float64)
-    weights = [] if weight is None else [read_array(loss, "weight", weight)]
-    shape = arrays[0].shape
-    for x in (*arrays, *weights):
-        if x.shape != shape:
-            shape = layout.common_shape(loss.name, (*loss.inputs, "weight"), (*arrays, *weights), loss.streamed)
-            break
-    each = reduction == "none"
-    dtypes = [x.dtype for x in arrays]
-    for k in loss.wrt:
-        if arrays[k].shape != shape and want & ~VALUE:
-            if loss.rooted and want & HESS:
-                raise layout.not_full(loss.name, loss.inputs[k], arrays[k].shape, shape)
-            if arrays[k].dtype.itemsize < 4:  # its derivative is a sum, of terms that are not rounded to 16 bits
-                arrays[k] = arrays[k].astype(np.float32)
-    sweep = Sweep(loss, arrays, weights, shape, each, backend, dtypes)
-    given = None if out is None else _given(sweep, want, out)
-    denominator = _denominator(sweep, reduction, normalizer, check, given is not None)
-    first = check and loss.checks and (given is not None or loss.rooted)
-    if first:
-        sweep.run(0, True, 0.0, 0.0, Outputs())
-    absent = denominator == 0.0
-    value = mean_of_nothing(loss.name, empty) if absent else 0.0
-    if absent:
-        denominator = inf  # every derivative is then exactly 0
-    to = _aimed(sweep, want, given)
-    if loss.rooted:
-        root = roots.run(sweep, want, denominator, to)
-        value = value if absent else root
-    else:
-        total = sweep.run(want, check and not first, 1.0 / denominator, 0.0, to)
-        value = value if absent else total / denominator
-    if normalizer is None and sweep.dense and not sweep.wide:
-        quick.remember(sweep, want, reduction, backend, check, given is not None)
-    return _results(sweep, want, value, to, given)
+    def __init__(self, loss: Definition, inputs: tuple[Any, ...], also: Mapping[str, Any] = NONE) -> None:
+        self.loss, self.inputs, self.also = loss, inputs, also
 
+    def known(self, call: Call) -> Any:
+        if call.normalizer is not None or call.empty != "nan":
+            return None
+        check = call.check is not False
+        return recipes.evaluate(
+            self.loss, call.want, self.inputs, call.weight, call.reduction, call.out, call.backend, check
+        )
 
-def read_array(loss: Definition | Program, name: str, x: Any) -> NDArray[Any]:
-    """`x` as an array of numbers, without a copy where it is one."""
-    if type(x) is not ndarray:
-        given, error = x, None
-        try:
-            # Of an array alone: NumPy loads `numpy.ma` when it is asked for.
-            odd = isinstance(x, ndarray) and isinstance(x, (np.matrix, np.ma.MaskedArray))
-            x = None if odd else np.asarray(x)
-        except (TypeError, ValueError) as found:
-            x, error = None, found
-        if x is None or not _readable(x.dtype):
-            from ..foreign import refused
+    def read(self, call: Call) -> None:
+        """Read the inputs and the weights."""
+        loss = self.loss
+        self.arrays = [read_array(loss, name, x) for name, x in zip(loss.inputs, self.inputs, strict=True)]
+        self.inputs = tuple(self.arrays)
+        self.weight = None if call.weight is None else read_array(loss, "weight", call.weight)
+        given = self.arrays if self.weight is None else (*self.arrays, self.weight)
+        self.shape = shapes.common_shape(loss.name, (*loss.inputs, "weight"), given, loss.streamed)
+        self.count, self.device = prod(self.shape), -1
+        for k in loss.wrt:
+            if self.arrays[k].dtype.char not in shapes.FLOATS:
+                self.arrays[k] = self.arrays[k].astype(np.float64)
+        self.dtypes = [x.dtype for x in self.arrays]
+        """Those of the derivatives."""
+        self.kind = shapes.kind_of(self.dtypes[loss.wrt[0]].char)
+        self.each, self.backend = call.reduction == "none", call.backend
 
-            raise refused(loss.name, name, given, x, error) from None
-    elif not _readable(x.dtype):
-        from ..foreign import refused
+    @property
+    def seen(self) -> dict[str, NDArray[Any]]:
+        seen = dict(zip(self.loss.inputs, self.inputs, strict=True))
+        if self.weight is not None:
+            seen["weight"] = self.weight
+        for name, x in self.also.items():
+            seen[name] = read_array(self.loss, name, x)
+        return seen
 
-        raise refused(loss.name, name, x, x)
-    if not x.dtype.isnative:
-        x = x.astype(x.dtype.newbyteorder("="))
-    return x  # type: ignore[no-any-return]
+    def expected(self, want: int) -> list[Kind]:
+        """The type of the arithmetic for values; type and shape of its input for each derivative."""
+        if want == VALUE:
+            return [Kind(np.dtype(self.kind), self.shape)]
+        own = [Kind(self.dtypes[k], self.arrays[k].shape) for k in self.loss.wrt]
+        return own * (2 if want & HESS else 1)
 
+    def output(self, x: Any) -> NDArray[Any]:
+        return read_output(self.loss, x)
 
-def _readable(dtype: np.dtype[Any]) -> bool:
-    # By more than the type character: an extension's one-byte integer has float16's.
-    return dtype.char in layout.NUMBERS and (dtype.isbuiltin != 2 or dtype.name == "bfloat16")
+    def arrange(self, call: Call) -> None:
+        """Widen 16-bit inputs that are broadcast, whose derivatives are sums of terms that are not rounded."""
+        loss, want = self.loss, call.want
+        for k in loss.wrt:
+            x = self.arrays[k]
+            if x.shape != self.shape and want & ~VALUE:
+                if loss.rooted and want & HESS:
+                    raise shapes.not_full(loss.name, loss.inputs[k], x.shape, self.shape)
+                if x.dtype.itemsize < 4:
+                    self.arrays[k] = x.astype(np.float32)
+        self.types = tuple([x.dtype.char for x in self.arrays])
+        self.parameters = loss.cast(self.kind, self.dtypes[loss.wrt[0]].char)
 
+    def twin(self) -> Elements:
+        return Elements(self.loss, self.inputs, self.also)
 
-def _denominator(sweep: Sweep, reduction: str, normalizer: Any, check: bool, given: bool) -> float:
-    """What the sum is divided by. Weights are looked at where they decide it, or no kernel looks in time (roots)."""
-    divisor = 1.0 if reduction != "mean" else float(sweep.size if normalizer is None else normalizer)
-    summed = reduction == "mean" and normalizer is None
-    early = check and (given or sweep.loss.rooted) and not sweep.loss.checks
-    if sweep.weights and sweep.size and (summed or w.apart(divisor) or early):
-        found = _weighed(sweep, check, np.float64 if summed or w.apart(divisor) else sweep.kind)
-        divisor = found if summed else divisor
-    if reduction == "mean" and w.apart(divisor):
-        weight, power = w.near(sweep.weights[0] if sweep.weights else np.ones(()), divisor, sweep.kind)
-        sweep.weights = [weight]
-        divisor = _weighed(sweep, False, np.float64) if summed else w.times(divisor, power)
-    return divisor
+    def masked(self, call: Call) -> Any:
+        loss, weight = self.loss, call.weight
+        place, number = shapes.label_to_ignore(loss, call.ignore_index)
+        target = read_array(loss, loss.inputs[place], self.inputs[place])
+        if not shapes.holds(target.dtype, number):
+            return weight
+        keep = target != number
+        if weight is None:
+            return keep
+        weight = read_array(loss, "weight", weight)
+        shapes.common_shape(loss.name, (loss.inputs[place], "weight"), (target, weight))
+        return np.where(keep, weight, weight.dtype.type(0))
 
+    def weight_of(self, call: Call) -> Any:
+        return self.weight
 
-def _weighed(sweep: Sweep, check: bool, kind: Any) -> float:
-    weight = sweep.weights[0]
-    look = (lambda: w.refuse(sweep.loss.name, "weight", weight, kind)) if check else None
-    return w.summed(weight, sweep.backend, kind, look) * (sweep.size / weight.size)
+    def looks(self, check: bool | None) -> bool:
+        """Weights are looked at before they are divided, or their place would be told among the shares."""
+        return check is not False
 
+    def passed(self, value: Any) -> Any:
+        return passed(value)
 
-def _given(sweep: Sweep, want: int, out: Any) -> Outputs:
-    """The caller's `out=`, checked: the right dtype and shape each, and no memory that anything else uses."""
-    loss = sweep.loss
-    own = [(loss.inputs[k], sweep.dtypes[k], sweep.arrays[k].shape) for k in loss.wrt]
-    if want == VALUE:
-        refuse_reduced(loss.name, sweep.each)
-        given = Outputs(value=(out,))
-        expected: list[tuple[Any, Any, tuple[int, ...], int]] = [(out, sweep.kind, sweep.shape, -1)]
-    else:
-        pair = layout.several(loss.name, out, 2, "(grad, hess)") if want & HESS else (out,)
-        names = f"({', '.join(name for name, *_ in own)})"
-        parts = [layout.several(loss.name, part, len(own), names) if len(own) > 1 else (part,) for part in pair]
-        given = Outputs((), *parts)
-        expected = [(a, dtype, shape, k) for a, (_, dtype, shape), k in zip(given.grad, own, loss.wrt, strict=True)]
-        expected += [(a, dtype, shape, -1) for a, (_, dtype, shape) in zip(given.hess, own, strict=False)]
-    for i, (a, dtype, shape, partner) in enumerate(expected):
-        layout.check_output(loss.name, a, dtype, shape, [other for other, *_ in expected[:i]])
-        for j, x in enumerate((*sweep.arrays, *sweep.weights)):
-            if layout.overlap(a, x) and not (j == partner == 0 and layout.same_memory(a, x)):
-                name = (*loss.inputs, "weight")[j]
-                raise layout.overlapped(loss.name, name, loss.inputs[0] if loss.wrt[0] == 0 else "")
-    return given
+    def take(self, arrays: Sequence[NDArray[Any]]) -> None:
+        """Go on with other inputs, of the same shapes."""
+        self.arrays = [*arrays]
+        self.types = tuple([x.dtype.char for x in arrays])
 
+    def widen(self) -> None:
+        """Go on in float64; what is written keeps its type."""
+        self.wide = True
+        self.parameters = self.loss.cast(np.float64, self.dtypes[self.loss.wrt[0]].char)
 
-def _aimed(sweep: Sweep, want: int, given: Outputs | None) -> Outputs:
-    """Where the kernels write: the caller's arrays, or fresh ones of the common shape."""
-    if given is None or any(a.shape != sweep.shape for part in given for a in part):
-        return sweep.allocate(want)
-    return given if given.value else given._replace(value=sweep.allocate(want & VALUE).value)
+    def weigh(self, check: bool, given: bool) -> float:
+        """The sum of the weights, which with `check` are looked at."""
+        return weights.summed(self, self.weight, np.float64, check)
 
+    def examine(self, check: bool, given: bool, wide: bool) -> None:
+        """Raise for a weight that is none, where no kernel looks in time, or float32 is too narrow for them."""
+        early = (given or self.loss.rooted) and not self.loss.checks
+        if check and (wide or early):
+            weights.summed(self, self.weight, np.float64 if wide else self.kind, True)
 
-def _results(sweep: Sweep, want: int, value: float, to: Outputs, given: Outputs | None) -> Any:
-    """What the verb returns: the value as a number of the compute type, derivatives in the shape of their inputs."""
-    loss = sweep.loss
-    results: list[Any] = []
-    if want & VALUE:
-        results.append(layout.passed(to.value[0]) if sweep.each else layout.number(sweep.kind, value))
-    for part, mine in ((to.grad, given and given.grad), (to.hess, given and given.hess)):
-        if part:
-            arrays = [_summed(a, sweep.arrays[k].shape, sweep.dtypes[k]) for a, k in zip(part, loss.wrt, strict=True)]
+    def refuse_weights(self, kind: Any) -> None:
+        """Raise for the first weight that is none of this type, if there is one."""
+        if self.weight is not None:
+            faults.refuse_weights(self.loss.name, "weight", self.weight, kind)
+
+    def rescale(self, divisor: float) -> int:
+        """Multiply the weights by a power of two that brings the divisor near 1; the power."""
+        self.weight, power = weights.near(np.ones(()) if self.weight is None else self.weight, divisor, self.kind)
+        return power
+
+    def look(self, call: Call, given: bool) -> bool:
+        """Go through the elements where a domain is to be kept and the kernels that write cannot look on their way."""
+        first = call.check is not False and self.loss.checks and (given or self.loss.rooted)
+        if first:
+            self.run(0, True, (0.0, 0.0), NOWHERE)
+        return first
+
+    def aims(self, call: Call, given: Outputs | None) -> Outputs:
+        """The given arrays where they have the common shape, else fresh ones that do."""
+        if given is None:
+            return self._fresh(call.want)
+        for part in given:
+            for a in part:
+                if a.shape != self.shape:
+                    return self._fresh(call.want)
+        return given if given.value else Outputs(self._fresh(call.want & VALUE).value, given.grad, given.hess)
+
+    def _fresh(self, want: int) -> Outputs:
+        value = [np.empty(self.shape, self.kind)] if self.each and want & VALUE else ()
+        grad = [self._like(k) for k in self.loss.wrt] if want & GRAD else ()
+        return Outputs(value, grad, [self._like(k) for k in self.loss.wrt] if want & HESS else ())
+
+    def _like(self, k: int) -> NDArray[Any]:
+        x = self.arrays[k]
+        return np.empty_like(x, subok=False) if x.shape == self.shape else np.empty(self.shape, x.dtype)
+
+    def evaluate(self, want: int, check: bool, divisor: Divisor, to: Outputs) -> float:
+        """One pass, or two for a root; the mean of the losses, or their sum."""
+        if self.loss.rooted:
+            root = roots.run(self, want, divisor, to)
+            return root if divisor.number else divisor.nothing
+        return divisor.mean(self.run(want, check, divisor.scale, to))
+
+    def run(self, want: int, check: bool, scale: Any, to: Outputs) -> float:
+        """Go through all elements once; the sum of the weighted losses. With `check`, raise for the first bad one."""
+        cpu, loss = kernels(), self.loss
+        written = (*to.value, *to.grad, *to.hess)
+        inputs = len(self.arrays)
+        data = inputs + (self.weight is not None)
+        losses = data + len(to.value)
+        grads = losses + len(to.grad)
+        self.inplace = bool(to.grad) and loss.wrt[0] == 0 and same_memory(to.grad[0], self.arrays[0])
+        self.dense = True
+        total, flaws = 0.0, 0
+        read = self.arrays if self.weight is None else (*self.arrays, self.weight)
+        for views, order, single in runs((*read, *written), self.shape, len(written)):
+            plan, size = self.plan(want, check, order, self.inplace and single), views[0].size
+            part, bad = cpu.runner(plan, size, self.backend)(
+                views[:inputs], views[inputs:data], self.parameters, *scale,
+                loss.bounds(np.float64 if self.wide else self.kind),
+                views[data:losses], views[losses:grads], views[grads:], size,
+            )  # fmt: skip
+            self.dense &= single and order == "C" and self.arrays[0].flags.c_contiguous
+            total += part
+            flaws += bad
+        if flaws:
+            self.refuse_weights(self.kind)
+            present = np.broadcast_to(np.True_ if self.weight is None else self.weight, self.shape)
+            faults.refuse_values(loss, self.arrays, present, self.kind)
+        return total
+
+    def plan(self, want: int, check: bool, layout: str = "C", inplace: bool = False) -> Plan:
+        """Which kernel goes through arrays of this layout."""
+        weight = "" if self.weight is None else self.weight.dtype.char
+        how = {"each": self.each and bool(want & VALUE), "layout": layout, "inplace": inplace, "wide": self.wide}
+        return Plan.of(self.loss, self.types, want, check, weight, **how)
+
+    def results(self, call: Call, value: float, to: Outputs, given: Outputs | None) -> list[Any]:
+        """The value as a number of the arithmetic's type, derivatives in the shape and type of their inputs."""
+        results: list[Any] = []
+        if call.want & VALUE:
+            results.append(passed(to.value[0]) if self.each else number(self.kind, value))
+        for part, mine in ((to.grad, given and given.grad), (to.hess, given and given.hess)):
+            if not part:
+                continue
+            arrays = [self._summed(a, k) for a, k in zip(part, self.loss.wrt, strict=True)]
             if mine:
                 for a, b in zip(arrays, mine, strict=True):
                     if a is not b:
                         b[...] = a
-            arrays = list(mine) if mine else [layout.passed(a) for a in arrays]
+            arrays = [*mine] if mine else [passed(a) for a in arrays]
             results.append(arrays[0] if len(arrays) == 1 else tuple(arrays))
-    return packed(results)
+        return results
 
+    def _summed(self, a: NDArray[Any], k: int) -> NDArray[Any]:
+        """A derivative of the common shape as one of its input's: an input that was broadcast has the sum."""
+        shape = self.arrays[k].shape
+        if a.shape == shape:
+            return a
+        return arithmetic.add_up(a, shapes.summed_axes(a.shape, shape), shape, self.dtypes[k])  # type: ignore[no-any-return]
 
-def _summed(a: NDArray[Any], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """A derivative of the common shape as one of its input's: an input that was broadcast has the sum."""
-    if a.shape == shape:
-        return a
-    extra = a.ndim - len(shape)
-    axes = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 != a.shape[extra + i])
-    return np.asarray(a.sum(axis=axes, dtype=np.float64)).reshape(shape).astype(dtype)
+    def remember(self, call: Call, given: bool, results: Any) -> None:
+        """Keep a recipe of a call whose arrays were dense."""
+        if call.normalizer is None and self.dense and not self.wide:
+            recipes.remember(self, call, given)

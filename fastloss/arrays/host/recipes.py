@@ -12,13 +12,17 @@ from numpy import empty, empty_like, may_share_memory, ndarray
 
 from ...define.keywords import GRAD, HESS, VALUE
 from ...kernels.plan.elements import HIGH, LOW, PARALLEL_FROM, sum_plan
-from . import roots
+from ..divisors import largest
+from . import kernels, roots
 from .memory import number
-from .weights import ALL, largest
+from .weights import ALL
 
 if TYPE_CHECKING:
     from ...define.elements import Definition
-    from .sweep import Sweep
+    from ...define.keywords import Call
+
+FRESH, APART, OVER = range(3)
+"""Where derivatives go: to fresh arrays, to given ones, or to given ones of which the first is the first input."""
 
 
 class Recipe(NamedTuple):
@@ -26,7 +30,7 @@ class Recipe(NamedTuple):
 
     kernel: Any
     slopes: Any
-    """The one of the derivatives, where they need the value first; else None."""
+    """The second kernel, for the derivatives of a root of a mean, which need the value first; None otherwise."""
     checker: Any
     """One that only checks; None where there is nothing to check, or where the kernel checks on its way."""
     adder: Any
@@ -45,49 +49,48 @@ class Recipe(NamedTuple):
     each: bool
 
 
-def remember(sweep: Sweep, want: int, reduction: str, backend: str | None, check: bool, given: bool) -> None:
+def remember(job: Any, call: Call, given: bool) -> None:
     """Keep what a call of this kind needs, once the long way has found nothing wrong with it."""
-    from ...kernels.cpu import compile as cpu
-    from ...kernels.cpu import threads
-
-    loss, size = sweep.loss, sweep.size
-    arrays = (*sweep.arrays, *sweep.weights)
-    types = [x.dtype for x in arrays]
-    if not size or any(t.char in "eE" for t in types):
+    loss, size, want, backend, check = job.loss, job.count, call.want, call.backend, call.check is not False
+    types = [x.dtype for x in (*job.arrays, *([] if job.weight is None else [job.weight]))]
+    over = job.inplace
+    way = FRESH if not given else OVER if over else APART
+    key = want, call.reduction, backend, check, way, size < PARALLEL_FROM, *types
+    if not size or key in loss.recipes or any([t.char in "eE" for t in types]):  # noqa: C419
         return
-    if backend != "serial" and size >= PARALLEL_FROM and threads.launch() is None:
+    cpu = kernels()
+    if backend != "serial" and size >= PARALLEL_FROM and cpu.threads.launch() is None:
         return  # threads are off for now, and may come back
     if given and (want == VALUE or (want & HESS and len(loss.wrt) > 1)):
         return
-    over = sweep.inplace
     first = check and loss.checks and (given or loss.rooted)
-    mean, each = reduction == "mean", sweep.each and bool(want & VALUE)
-    checker = cpu.runner(sweep.plan(0, True, "C", False), size, backend) if first else None
-    summed = sweep.weights and (mean or (check and given and not loss.checks))
-    adder = cpu.runner(sum_plan(sweep.weights[0].dtype.char, "C"), size, backend) if summed else None
+    mean = call.reduction == "mean"
+    checker = cpu.runner(job.plan(0, True), size, backend) if first else None
+    summed = job.weight is not None and (mean or (check and given and not loss.checks))
+    adder = cpu.runner(sum_plan(job.weight.dtype.char, "C"), size, backend) if summed else None
     slopes = None
     if loss.rooted:
-        kernel = cpu.runner(sweep.plan(VALUE, False, "C", False), size, backend)
+        kernel = cpu.runner(job.plan(VALUE, False), size, backend)
         if want & ~VALUE:
-            slopes = cpu.runner(sweep.plan(want & ~VALUE, False, "C", over), size, backend)
+            slopes = cpu.runner(job.plan(want & ~VALUE, False, inplace=over), size, backend)
     else:
-        kernel = cpu.runner(sweep.plan(want, check and not first, "C", over), size, backend)
-    way = 0 if not given else 2 if over else 1
-    loss.recipes[want, reduction, backend, check, way, size < PARALLEL_FROM, *types] = Recipe(
-        kernel,
-        slopes,
-        checker,
-        adder,
-        (LOW, HIGH) if mean else (0.0, largest(sweep.kind)),
-        roots.reach(sweep.kind) if loss.rooted else None,
-        sweep.kind,
-        sweep.parameters,
-        loss.bounds(sweep.kind),
-        loss.wrt,
-        loss.wrt == (0,),
-        mean,
-        each,
+        kernel = cpu.runner(job.plan(want, check and not first, inplace=over), size, backend)
+    recipe = Recipe(
+        kernel=kernel,
+        slopes=slopes,
+        checker=checker,
+        adder=adder,
+        reach=(LOW, HIGH) if mean else (0.0, largest(job.kind)),
+        span=roots.reach(job.kind) if loss.rooted else None,
+        kind=job.kind,
+        parameters=job.parameters,
+        bounds=loss.bounds(job.kind),
+        wrt=loss.wrt,
+        single=loss.wrt == (0,),
+        mean=mean,
+        each=job.each and bool(want & VALUE),
     )
+    loss.remember(key, recipe)
 
 
 def evaluate(
@@ -111,10 +114,10 @@ def evaluate(
         if type(x) is not ndarray or x.shape != shape or not x.flags.c_contiguous:
             return None
         types.append(x.dtype)
-    size, given, way = first.size, (), 0
+    size, given, way = first.size, (), FRESH
     if out is not None:
         given = out if type(out) is tuple else (out,)
-        way = 2 if given and given[0] is first else 1
+        way = OVER if given and given[0] is first else APART
     try:
         recipe = loss.recipes.get((want, reduction, backend, check, way, size < PARALLEL_FROM, *types))
     except TypeError:  # an option that cannot be looked up cannot be right either

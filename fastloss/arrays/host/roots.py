@@ -9,10 +9,12 @@ import numpy as np
 
 from ...define.keywords import VALUE
 from ...kernels.plan.elements import NARROW, WIDE
+from ..job import NOWHERE
 
 if TYPE_CHECKING:
     from ...define.elements import Definition
-    from .sweep import Outputs, Sweep
+    from ..divisors import Divisor
+    from ..job import Outputs
 
 STEP = 600
 """The power of two that inputs are multiplied by, or divided: their squares move from either end to the middle."""
@@ -29,20 +31,21 @@ def rooted(mean: float) -> tuple[float, float]:
     return root, 1.0 / root if root > 0.0 else 0.0 if root == 0.0 else root
 
 
-def run(sweep: Sweep, want: int, denominator: float, to: Outputs) -> float:
+def run(job: Any, want: int, divisor: Divisor, to: Outputs) -> float:
     """Write the derivatives; the root. What is out of reach is done again in float64, or with other inputs."""
-    mean = _mean(sweep, denominator)
+    denominator = divisor.number or inf
+    mean = _mean(job, denominator)
     power = 0
-    if _lost(mean, sweep.kind) and denominator < inf:
-        if sweep.kind is not np.float64:
-            sweep.widen()
-            mean = _mean(sweep, denominator)
-        elif homogeneous(sweep.loss):
-            power = _scaled(sweep, STEP if mean < 1.0 else -STEP)
-            mean = _mean(sweep, denominator)
+    if _lost(mean, job.kind) and denominator < inf:
+        if job.kind is not np.float64:
+            job.widen()
+            mean = _mean(job, denominator)
+        elif homogeneous(job.loss):
+            power = _scaled(job, STEP if mean < 1.0 else -STEP)
+            mean = _mean(job, denominator)
     root, steepness = rooted(mean)
     if want & ~VALUE:
-        sweep.run(want & ~VALUE, False, 0.5 * steepness / denominator, steepness, to)
+        job.run(want & ~VALUE, False, (0.5 * steepness / denominator, steepness), to)
     if power:
         with np.errstate(all="ignore"):
             for a in to.hess:
@@ -51,8 +54,9 @@ def run(sweep: Sweep, want: int, denominator: float, to: Outputs) -> float:
     return root
 
 
-def _mean(sweep: Sweep, denominator: float) -> float:
-    return sweep.run(VALUE, False, 0.0, 0.0, type(sweep).NOWHERE) / denominator
+def _mean(job: Any, denominator: float) -> float:
+    total: float = job.run(VALUE, False, (0.0, 0.0), NOWHERE)
+    return total / denominator
 
 
 def _lost(mean: float, kind: Any) -> bool:
@@ -71,11 +75,11 @@ def homogeneous(loss: Definition) -> bool:
     return all(at([2.0 * x for x in point]) == 4.0 * at(point) for point in points)
 
 
-def _scaled(sweep: Sweep, power: int) -> int:
+def _scaled(job: Any, power: int) -> int:
     """Multiply the inputs by a power of two, one that leaves the largest finite; which."""
     with np.errstate(all="ignore"):
-        wide = [x.astype(np.float64) for x in sweep.arrays]
+        wide = [x.astype(np.float64) for x in job.arrays]
         top = max(float(np.abs(x[np.isfinite(x)]).max(initial=0.0)) for x in wide)
         power = min(power, 1000 - frexp(top)[1])
-        sweep.take([np.ldexp(x, power) for x in wide])
+        job.take([np.ldexp(x, power) for x in wide])
     return power

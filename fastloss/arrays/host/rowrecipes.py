@@ -14,17 +14,14 @@ from numpy import array, empty, empty_like, int64, integer, ndarray
 from ...define.keywords import GRAD, HESS, VALUE
 from ...kernels.plan.elements import PARALLEL_FROM
 from ...kernels.plan.rows import census_plan
+from . import kernels
 from .memory import number
-from .recipes import usable
+from .recipes import APART, FRESH, OVER, usable
+from .steps import NOWHERE
 
 if TYPE_CHECKING:
-    from ...define.keywords import Options
+    from ...define.keywords import Call
     from ...define.rows import Program
-    from .rowsweep import RowSweep
-
-
-MANY = 256
-"""Recipes that a loss keeps: batches of ever other numbers of classes must not fill the memory."""
 
 
 class Recipe(NamedTuple):
@@ -44,7 +41,7 @@ class Recipe(NamedTuple):
     steps_of_labels: Any
 
 
-def _key(inputs: tuple[Any, ...], o: Options, way: int) -> Any:
+def _key(inputs: tuple[Any, ...], o: Call, way: int) -> Any:
     pred = inputs[0]
     return (
         o.want, o.reduction, o.backend, o.check, o.label_smoothing, o.ignore_index, type(o.ignore_index), way,
@@ -54,62 +51,57 @@ def _key(inputs: tuple[Any, ...], o: Options, way: int) -> Any:
 
 
 def _way(pred: Any, out: Any, want: int) -> int:
-    """Whether derivatives go to given arrays (1), and the first of them over `pred` (2)."""
-    return 2 if out is pred or (want & HESS and type(out) is tuple and len(out) and out[0] is pred) else 1
+    """Where derivatives go that are given arrays."""
+    return OVER if out is pred or (want & HESS and type(out) is tuple and len(out) and out[0] is pred) else APART
 
 
-def _common(o: Options) -> bool:
+def _common(o: Call) -> bool:
     """Whether nothing was asked for that needs another look at the rows."""
-    return (
-        o.weight is None and o.class_weight is None and o.normalizer is None and not o.stats and o.empty == "nan"
-    )  # fmt: skip
+    plain = o.weight is None and o.class_weight is None and o.normalizer is None
+    return plain and not o.stats and o.empty == "nan"
 
 
-def remember(sweep: RowSweep, o: Options) -> None:
+def remember(job: Any, o: Call) -> None:
     """Keep what a call of this kind needs, once the long way has found nothing wrong with it."""
-    from ...kernels.cpu import compile as cpu
-    from ...kernels.cpu import threads
-
-    loss, pred, target = sweep.loss, sweep.scores[0], sweep.target
-    if loss.streamed or not _common(o) or sweep.axis != pred.ndim - 1 or not sweep.rows:
+    loss, pred, target = job.loss, job.scores[0], job.target
+    if loss.streamed or not _common(o) or job.axis != pred.ndim - 1 or not job.count:
         return
     if not isinstance(o.ignore_index, (int, integer, NoneType)) or not isinstance(o.label_smoothing, (int, float)):
         return  # whatever stands for a number may stand for another one tomorrow
-    inputs = tuple(sweep.scores) if target is None else (*sweep.scores, target)
+    inputs = tuple(job.scores) if target is None else (*job.scores, target)
     if not all(x.flags.c_contiguous and x.dtype.char not in "eE" for x in inputs):
         return
-    if o.backend != "serial" and pred.size >= PARALLEL_FROM and threads.launch() is None:
+    way = FRESH if o.out is None else _way(pred, o.out, o.want)
+    key = _key(inputs, o, way)
+    if key in loss.recipes or (way != FRESH and not _fit(o.out, pred, inputs, o.want)):
         return
-    way = 0 if o.out is None else _way(pred, o.out, o.want)
-    if way and not _fit(o.out, pred, inputs, o.want):
+    cpu = kernels()
+    if o.backend != "serial" and pred.size >= PARALLEL_FROM and cpu.threads.launch() is None:
         return
-    classes, each = pred.shape[-1], sweep.each and bool(o.want & VALUE)
-    check = o.check is not False and loss.checks
-    plan = sweep.plan(o.want, check and not way, way == 2, False, each, True)
-    # Between outer rows, rows, classes; as `rowsweep` arranges them, and of arrays that are not there whatever it be:
-    # scores, other scores, target, weights, gradient, second derivative.
-    row, label, none = [0, classes, 1], [0, 1, 0], [0, 0, 0]
-    steps = [row, row, label if sweep.labels else row, none, row, row]
-    census = sweep.labels and (way or (sweep.ignore is not None and o.reduction == "mean"))
-    checker = sweep.plan(0, True, False, False, False, True) if check and way else None
-    recipe = Recipe(
-        cpu.row_runner(plan, pred.size, o.backend),
-        cpu.row_runner(census_plan(plan), sweep.rows, o.backend) if census else None,
-        cpu.row_runner(checker, pred.size, o.backend) if checker else None,
-        sweep.kind,
-        sweep.ignore or 0,
-        loss.cast(sweep.kind, pred.dtype.char),
-        sweep.mix(),
-        loss.bounds(sweep.kind)[: 2 * len(plan.tests)],
-        array(steps, int64),
-        array([none, none, label, none, none, none], int64),
+    check, given = o.check is not False and loss.checks, way != FRESH
+    plan = job.plan(
+        o.want, check and not given, each=job.each and bool(o.want & VALUE), inplace=way == OVER, turned=True
     )
-    if len(loss.recipes) >= MANY:
-        loss.recipes.clear()
-    loss.recipes[_key(inputs, o, way)] = recipe
+    # Zeros for absent arrays, whose steps nobody reads.
+    row, label, none = (0, pred.shape[-1], 1), (0, 1, 0), NOWHERE
+    census = job.labels and (given or (job.ignore is not None and o.reduction == "mean"))
+    checker = job.plan(0, True, turned=True) if check and given else None
+    recipe = Recipe(
+        kernel=cpu.row_runner(plan, pred.size, o.backend),
+        census=cpu.row_runner(census_plan(plan), job.count, o.backend) if census else None,
+        checker=cpu.row_runner(checker, pred.size, o.backend) if checker else None,
+        kind=job.kind,
+        ignore=job.ignore or 0,
+        parameters=loss.cast(job.kind, pred.dtype.char),
+        mix=job.mix(),
+        bounds=loss.bounds(job.kind)[: 2 * len(plan.tests)],
+        steps=array([row, row, label if job.labels else row, none, row, row], int64),
+        steps_of_labels=array([none, none, label, none, none, none], int64),
+    )
+    loss.remember(key, recipe)
 
 
-def evaluate(loss: Program, inputs: tuple[Any, ...], o: Options) -> Any:
+def evaluate(loss: Program, inputs: tuple[Any, ...], o: Call) -> Any:
     """The verb's result, or None where the call is not of the common kind."""
     pred = inputs[0]
     if type(pred) is not ndarray or not _common(o):
@@ -123,7 +115,7 @@ def evaluate(loss: Program, inputs: tuple[Any, ...], o: Options) -> Any:
         if x.shape != shape and (k < scores or x.shape != shape[:-1]):
             return None
     try:
-        recipe = loss.recipes.get(_key(inputs, o, 0 if out is None else _way(pred, out, want)))
+        recipe = loss.recipes.get(_key(inputs, o, FRESH if out is None else _way(pred, out, want)))
     except TypeError:
         return None
     if recipe is None:
@@ -133,7 +125,7 @@ def evaluate(loss: Program, inputs: tuple[Any, ...], o: Options) -> Any:
     return _run(recipe, o, inputs, scores, () if out is None else out if want & HESS else (out,))
 
 
-def _run(recipe: Recipe, o: Options, inputs: tuple[Any, ...], scores: int, given: tuple[Any, ...]) -> Any:
+def _run(recipe: Recipe, o: Call, inputs: tuple[Any, ...], scores: int, given: tuple[Any, ...]) -> Any:
     kernel, census, checker, kind, ignore, parameters, mix, bounds, steps, steps_of_labels = recipe
     want, pred = o.want, inputs[0]
     shape = pred.shape

@@ -1,209 +1,292 @@
-"""Row losses on NumPy arrays: everything is checked, brought to (outer, classes, inner), and given to the kernels."""
+"""A loss of rows with NumPy's arrays, brought to (outer, inner, classes): a job for `arrays/verb.py`."""
 
 from __future__ import annotations
 
-from math import inf
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...define.keywords import GRAD, HESS, VALUE, Options, RowStats
-from ...kernels.plan.elements import LOW
-from .. import shapes as rowshapes
-from ..checks import check_options, mean_of_nothing, packed, refuse_reduced
-from . import columns, weights
-from . import memory as layout
-from . import rowrecipes as rowquick
-from .elements import read_array
-from .rowsweep import RowSweep
+from ...define.keywords import GRAD, HESS, VALUE, RowStats
+from ...define.rows import Pair
+from ...kernels.plan.rows import FEW, LONG, RowPlan, census_plan
+from .. import shapes
+from ..checks import BACKENDS, refuse_class_weights
+from ..job import NONE, NOWHERE, Kind, Outputs
+from ..outputs import same_memory
+from . import columns, faults, kernels, presence, rowrecipes, weights
+from .memory import number, passed
+from .read import read_array, read_output, read_scores
+from .steps import by_class, by_row, memory_of, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from ...define.keywords import Call
     from ...define.rows import Program
+    from ..divisors import Divisor
+    from .steps import Flat
+
+SPREAD = 32
+"""Rows side by side, along the axes after that of the classes, from which a tile is made of them: half its lanes."""
+
+MANY = 256
+"""Rows from which long rows whose elements lie apart are made tiles of, not copied: a tile holds 64 of them."""
+
+KNOWN = 1 << 24
+"""Classes up to which a tile tells labels apart, which it keeps as float32."""
 
 
-def evaluate(loss: Program, inputs: tuple[Any, ...], options: Options) -> Any:
-    """One verb of a row loss."""
-    result = rowquick.evaluate(loss, inputs, options)
-    if result is not None:
-        return result
-    with np.errstate(all="ignore"):  # of numbers that a type does not hold
-        sweep = gathered(loss, inputs, options)
-        # The target as it was passed: labels that were floats are integers by now.
-        target = inputs[len(loss.inputs) - 1]
-        own = {loss.inputs[-1]: target} if sweep.labels and type(target) is np.ndarray else {}
-        own |= sweep.columns
-        if type(options.class_weight) is np.ndarray:  # it may be a scaled copy by now
-            own = {**own, "class_weight": options.class_weight}
-        given = None if options.out is None else given_outputs(sweep, options.want, options.out, own)
-        results = run(sweep, options, given, denominator(sweep, options, given is not None))
-    rowquick.remember(sweep, options)
-    return packed(results)
+class Rows:
+    """A loss of rows with its arrays on the host."""
 
+    backends = BACKENDS
+    divisor = weights.divisor
 
-def run(sweep: RowSweep, options: Options, given: Any, divisor: float) -> list[Any]:
-    """One verb of gathered arrays: results go to `given` ones, or to fresh ones; `divisor` is the reduction's."""
-    loss, want, kind, check = sweep.loss, options.want, sweep.kind, options.check is not False
-    absent = divisor == 0.0
-    value = mean_of_nothing(loss.name, options.empty) if absent else 0.0
-    if check and loss.checks and given is not None:
-        sweep.run(0, True, 0.0, (), (), (), ())
-    facts = tuple(np.empty(sweep.batch, t) for t in (kind, kind, np.int64)) if options.stats else ()
-    losses, grads, hesses = given or sweep.allocate(want)
-    if want & VALUE and sweep.each and not losses:
-        losses = (np.empty(sweep.batch, kind),)
-    scale = 1.0 / (inf if absent else divisor)
-    total = sweep.run(want, check and given is None, scale, facts, losses, grads, hesses)
-    if not absent:
-        value = total / divisor
-    results: list[Any] = []
-    if want & VALUE:
-        results.append(layout.passed(losses[0]) if sweep.each else layout.number(kind, value))
-    results += [*grads, *hesses]
-    if options.stats:
-        results.append(_statistics(sweep, facts))
-    return results
+    def __init__(
+        self, loss: Program, inputs: tuple[Any, ...], also: Mapping[str, Any] = NONE, called: str = "weight"
+    ) -> None:
+        """`called` is what the caller calls the rows' weights."""
+        self.loss, self.inputs, self.also, self.called = loss, inputs, also, called
 
-
-def gathered(loss: Program, inputs: tuple[Any, ...], options: Options, weight: str = "weight") -> RowSweep:
-    """A verb's arrays, read, and checked but for their values; `weight` is what the caller calls the rows' weights."""
-    check_options(loss, options.want, options.reduction, options.normalizer, options.empty, options.backend)
-    if options.stats and loss.functions.stats is None:
-        raise ValueError(f"{loss.name} has no statistics to return; losses of a softmax of the scores have")
-    inputs, arrays = inputs[: len(loss.inputs)], inputs[len(loss.inputs) :]
-    pred = read_scores(loss, loss.inputs[0], inputs[0])
-    axis = rowshapes.axis_of(loss, pred.shape, options.axis)
-    kind: Any = np.float64 if pred.dtype.char == "d" else np.float32
-    scores = [
-        pred,
-        *(_like(loss, name, x, pred) for name, x in zip(loss.inputs[1 : loss.scores], inputs[1:], strict=False)),
-    ]
-    target, labels = (None, False) if loss.target == "none" else _target(loss, inputs[-1], pred, axis)
-    ignore = rowshapes.ignored(loss, options.ignore_index, labels, target)
-    smoothing = rowshapes.smoothing(loss, options.label_smoothing)
-    of = target if labels and not smoothing else None
-    classes, power = _class_weight(loss, options, pred.shape[axis], kind, of, ignore)
-    sweep = RowSweep(
-        loss, scores, target, labels, axis, _weight(loss, weight, options.weight, pred, axis), classes, power,
-        smoothing, ignore, options.reduction == "none", options.backend, kind,
-        weight,
-    )  # fmt: skip
-    sweep.columns = columns.read(loss, arrays, pred.shape, axis)
-    if target is not None and labels and target.dtype.kind not in "iu":
-        sweep.target = rowshapes.whole(loss, target, sweep.weight)
-    if options.check is not False:
-        columns.refuse(loss, sweep.columns, kind, sweep.present)
-    return sweep
-
-
-def read_scores(loss: Program, name: str, x: Any) -> NDArray[Any]:
-    """Scores as an array of floats: integers and lists of them in float64."""
-    array = read_array(loss, name, x)
-    return array if array.dtype.char in layout.FLOATS else array.astype(np.float64)
-
-
-def denominator(sweep: RowSweep, options: Options, given: bool) -> float:
-    """What the sum is divided by. Labels are looked at first where they decide it, or where nothing may be written."""
-    mean, check = options.reduction == "mean" and options.normalizer is None, options.check is not False
-    plain = sweep.ignore is None and sweep.weight is None and not sweep.classes
-    counted = (sweep.labels and (given or (mean and not plain))) or (mean and bool(sweep.classes))
-    present = sweep.census(check) if counted else sweep.total_weight(check) if mean else 1.0
-    divisor = present if mean else 1.0 if options.normalizer is None else float(options.normalizer)
-    if not (mean and counted):  # else class weights are in it
-        divisor = weights.times(divisor, sweep.power)
-    if check and not mean and (given or weights.apart(divisor)):
-        sweep.total_weight(True, np.float64 if weights.apart(divisor) else sweep.kind)
-    if options.reduction == "mean" and weights.apart(divisor) and sweep.rows:
-        weight = np.ones((), sweep.kind) if sweep.weight is None else sweep.weight
-        if sweep.weight is not None and (sweep.ignore is not None or sweep.classes):  # the absent do not set the scale
-            weight = np.where(sweep.present(), weight, weight.dtype.type(0))
-        sweep.weight, power = weights.near(weight, divisor, sweep.kind)
-        if not mean:
-            return weights.times(divisor, power)
-        return sweep.census(False) if counted else weights.times(sweep.total_weight(False), sweep.power)
-    return divisor
-
-
-def _like(loss: Program, name: str, x: Any, pred: NDArray[Any]) -> NDArray[Any]:
-    array = read_array(loss, name, x)
-    if array.shape != pred.shape:
-        raise ValueError(
-            f"{loss.name}: {name} has shape {array.shape}, expected that of {loss.inputs[0]}, {pred.shape}"
+    def read(self, call: Call) -> None:
+        """Read scores, target and weights, each of a shape that fits."""
+        loss, names = self.loss, self.loss.inputs
+        pred = read_scores(loss, names[0], self.inputs[0])
+        given = [pred, *[read_array(loss, n, x) for n, x in zip(names[1:], self.inputs[1 : len(names)], strict=True)]]
+        self.scores = given[: loss.scores]
+        self.target: Any = None if loss.target == "none" else given[-1]
+        self.weight: Any = None if call.weight is None else read_array(loss, self.called, call.weight)
+        self.classes: tuple[NDArray[Any], ...] = ()
+        if call.class_weight is not None:
+            self.classes = (read_array(loss, "class_weight", call.class_weight),)
+        self.axis, self.labels, self.ignore, self.smoothing = shapes.fitted(
+            loss, call, self.scores, self.target, self.weight, self.called, *self.classes
         )
-    return array
+        self.columns = columns.read(loss, self.inputs[len(names) :], pred.shape, self.axis)
+        """Parameters that are arrays."""
+        self.kind = shapes.kind_of(pred.dtype.char)
+        self.each, self.backend = call.reduction == "none", call.backend
+        self._measure(pred)
 
+    def _measure(self, pred: NDArray[Any]) -> None:
+        """How many rows there are, and which template goes through them."""
+        shape, axis = pred.shape, self.axis
+        self.batch = shape[:axis] + shape[axis + 1 :]
+        outer, inner = prod(shape[:axis]), prod(shape[axis + 1 :])
+        # One run of rows where rows side by side are too few for the lanes of a tile.
+        self.split = axis if inner >= SPREAD else 0
+        self.shape = (outer, inner, shape[axis]) if inner >= SPREAD else (1, outer * inner, shape[axis])
+        self.count = outer * inner
+        # Elements of a row that lie apart are no long row's business, unless a tile would be mostly empty.
+        apart = pred.strides[axis] != pred.itemsize
+        lanes = shape[axis] < LONG or (apart and self.count >= MANY and shape[axis] <= KNOWN)
+        self.entry = "pairs" if isinstance(self.loss.functions, Pair) else "lanes" if lanes else "rows"
 
-def _target(loss: Program, x: Any, pred: NDArray[Any], axis: int) -> tuple[NDArray[Any], bool]:
-    """Labels of the batch's shape, or a dense target of the scores' shape; which of them."""
-    target = read_array(loss, loss.inputs[-1], x)
-    return target, rowshapes.are_labels(loss, target.shape, target.dtype, pred.shape, axis, True)
+    @property
+    def seen(self) -> dict[str, NDArray[Any]]:
+        targets = [] if self.target is None else [self.target]
+        names = (*self.loss.inputs, "weight", "class_weight")
+        arrays = (*self.scores, *targets, self.weight, *self.classes)
+        seen = {name: x for name, x in zip(names, arrays, strict=False) if x is not None}
+        return seen | self.columns | {name: read_array(self.loss, name, x) for name, x in self.also.items()}
 
+    def expected(self, want: int) -> list[Kind]:
+        """The type of the arithmetic and the batch's shape for values, type and shape of the scores for derivatives."""
+        if want == VALUE:
+            return [Kind(np.dtype(self.kind), self.batch)]
+        return [Kind(self.scores[0].dtype, self.scores[0].shape)] * (2 if want & HESS else 1)
 
-def _weight(loss: Program, name: str, x: Any, pred: NDArray[Any], axis: int) -> NDArray[Any] | None:
-    if x is None:
-        return None
-    weight = read_array(loss, name, x)
-    rowshapes.check_weight(loss, name, weight, pred.shape, axis)
-    return weight
+    def output(self, x: Any) -> NDArray[Any]:
+        return read_output(self.loss, x)
 
+    def arrange(self, call: Call) -> None:
+        """Make integers of labels that are stored as floats, and weights of classes that the kernels have room for."""
+        self.power = 0
+        if self.classes:
+            mean = call.reduction == "mean"
+            if call.check is not False:
+                refuse_class_weights(self.loss, self.classes[0], np.float64 if mean else self.kind)
+            of = self.target if self.labels and not self.smoothing else None
+            weight, self.power = weights.of_classes(self.classes[0], self.kind, mean, of, self.ignore)
+            self.classes = (weight,)
+        if self.labels and self.target.dtype.kind not in "iu":
+            self.target = shapes.whole(self.loss, self.target, self.weight)
+        if call.check is not False:
+            columns.refuse(self.loss, self.columns, self.kind, lambda: presence.of_rows(self))
 
-def _class_weight(
-    loss: Program, options: Options, classes: int, kind: Any, labels: Any, ignore: int | None
-) -> tuple[NDArray[Any] | None, int]:
-    """Weights of the classes, and the power of two that those of a mean were multiplied by to be in reach.
+    def weigh(self, check: bool, given: bool) -> float:
+        """The sum of the weights of the rows that are present; with `check`, labels and weights are looked at."""
+        plain = self.ignore is None and self.weight is None and not self.classes
+        if self.classes or (self.labels and (given or not plain)):
+            return self._census(check)
+        return weights.summed(self, self.weight, np.float64, check)
 
-    `labels` are those of the rows where no other class has a mass.
-    """
-    x, mean = options.class_weight, options.reduction == "mean"
-    if x is None:
-        return None, 0
-    weight = read_array(loss, "class_weight", x)
-    rowshapes.check_class_weight(loss, weight.shape, classes)
-    if options.check is not False:
-        rowshapes.check_class_weights(loss, weight, np.float64 if mean else kind)
-    with np.errstate(all="ignore"):
-        top = float(weight.max())
-        if mean and labels is not None and top > 0.0 and float(weight[weight > 0].min()) < LOW * top:
-            # What no row is labelled with does not set the scale.
-            seen = labels if ignore is None else labels[labels != ignore]
-            weight = np.where(np.isin(np.arange(classes), seen), weight, weight.dtype.type(0))
-            top = float(weight.max())
-        if not mean or not weights.apart(top):
-            return np.ascontiguousarray(weight, kind), 0
-        scaled, power = weights.near(weight, top, kind)
-    return np.ascontiguousarray(scaled, kind), power
+    def examine(self, check: bool, given: bool, wide: bool) -> None:
+        """Raise for a label or weight that is none, where nothing may be written before.
 
+        And for a weight where float32 is too narrow for them.
+        """
+        if given and self.labels:
+            self._census(check)
+        if check and (given or wide):
+            weights.summed(self, self.weight, np.float64 if wide else self.kind, True)
 
-def given_outputs(
-    sweep: RowSweep, want: int, out: Any, more: Mapping[str, NDArray[Any]] | None = None
-) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
-    """The caller's `out=`, checked: the right dtype and shape each, no memory that anything else uses, or `more`."""
-    loss, pred = sweep.loss, sweep.scores[0]
-    if want == VALUE:
-        refuse_reduced(loss.name, sweep.each)
-        arrays, dtype, shape = (out,), np.dtype(sweep.kind), sweep.batch
-    else:
-        arrays = layout.several(loss.name, out, 2, "(grad, hess)") if want & HESS else (out,)
-        dtype, shape = pred.dtype, pred.shape
-    inputs = [*zip(loss.inputs, sweep.scores, strict=False)]
-    others = (loss.inputs[-1], sweep.target), ("weight", sweep.weight), ("class_weight", *(sweep.classes or (None,)))
-    inputs += [(n, x) for n, x in others if x is not None] + [*(more or {}).items()]
-    for i, a in enumerate(arrays):
-        layout.check_output(loss.name, a, dtype, shape, arrays[:i])
-        for j, (name, x) in enumerate(inputs):
-            if layout.overlap(a, x) and not (i == j == 0 and want & GRAD and layout.same_memory(a, x)):
-                raise layout.overlapped(loss.name, name, loss.inputs[0])
-    if want == VALUE:
-        return tuple(arrays), (), ()
-    return (), (arrays[0],), tuple(arrays[1:])
+    def _census(self, check: bool) -> float:
+        """Look at every label; the sum of the weights of the rows that are present, those of their classes included."""
+        cpu = kernels()
+        if not self.count:
+            return 0.0
+        target, weight = self._target(), by_row(self.weight, self.batch, self.split)
+        plan = census_plan(self.plan(0, check))
+        present, bad = cpu.row_runner(plan, self.count, self.backend)(
+            memory_of(target), memory_of(weight), self.classes, self.ignore or 0,
+            table(None, None, target, weight, None, None), self.shape,
+        )  # fmt: skip
+        if bad:
+            self._refuse_labels()
+            self.refuse_weights(np.float64)
+        return float(present)
 
+    def rescale(self, divisor: float) -> int:
+        """Multiply the weights by a power of two that brings the divisor near 1; the power."""
+        weight = np.ones((), self.kind) if self.weight is None else self.weight
+        if self.weight is not None and (self.ignore is not None or self.classes):  # the absent do not set the scale
+            weight = np.where(presence.of_rows(self), weight, weight.dtype.type(0))
+        self.weight, power = weights.near(weight, divisor, self.kind)
+        return power
 
-def _statistics(sweep: RowSweep, facts: Any) -> Any:
-    """What `return_stats` adds; the rows' own numbers as they came from the kernel."""
-    lse, entropy, top = facts
-    top[np.isnan(lse)] = -1
-    correct = (top == sweep.target) & (top >= 0) if sweep.labels else None
-    return RowStats(layout.passed(lse), layout.passed(entropy), layout.passed(top), correct)
+    def look(self, call: Call, given: bool) -> bool:
+        """Go through the rows where there are arrays for the results, to which nothing may be written before."""
+        if given and call.check is not False and self.loss.checks:
+            self.run(0, True, (0.0, 0.0), NOWHERE)
+        return given
+
+    def aims(self, call: Call, given: Outputs | None) -> Outputs:
+        """The given arrays, else fresh ones."""
+        want, pred, kind = call.want, self.scores[0], self.kind
+        stats = [np.empty(self.batch, t) for t in (kind, kind, np.int64)] if call.stats else ()
+        value: Any = [np.empty(self.batch, kind)] if want & VALUE and self.each else ()
+        if given is not None:
+            return Outputs(given.value or value, given.grad, given.hess, stats)
+        grad = [np.empty_like(pred, subok=False)] if want & GRAD else ()
+        return Outputs(value, grad, [np.empty_like(pred, subok=False)] if want & HESS else (), stats)
+
+    def evaluate(self, want: int, check: bool, divisor: Divisor, to: Outputs) -> float:
+        """One pass; the mean of the losses, or their sum."""
+        return divisor.mean(self.run(want, check, divisor.scale, to))
+
+    def run(self, want: int, check: bool, scale: Any, to: Outputs) -> float:
+        """Go through all rows once; the sum of their weighted losses. With `check`, raise for a bad element."""
+        cpu = kernels()
+        if not self.count:
+            return 0.0
+        derivatives = (*to.grad, *to.hess)
+        scores = [self._by_class(x) for x in self.scores]
+        written = [self._by_class(a, output=True) for a in derivatives]
+        # By the elements, not by the extents: pred and out may be alternating columns of one array. And neither copied.
+        inplace = (
+            bool(to.grad)
+            and same_memory(to.grad[0], self.scores[0])
+            and np.may_share_memory(written[0].memory, scores[0].memory)
+        )
+        target, weight = self._target(), by_row(self.weight, self.batch, self.split)
+        dense = [target] if target is not None and not self.labels else []
+        turned = all(x.steps[2] == 1 for x in (*scores, *written, *dense))
+        plan = self.plan(want, check, each=bool(to.value), stats=bool(to.stats), inplace=inplace, turned=turned)
+        values = [a if a.flags.c_contiguous else np.empty(self.batch, a.dtype) for a in to.value]
+        grad, hess = written[0] if to.grad else None, written[-1] if to.hess else None
+        total, flaws = cpu.row_runner(plan, self.count * self.shape[2], self.backend)(
+            tuple([x.memory for x in scores]), memory_of(target), memory_of(weight), self.classes,
+            columns.parameters(self.loss, self.columns, self.kind, self.scores[0].dtype.char, self.batch),
+            self.mix(), scale[0], self.ignore or 0, self.loss.bounds(self.kind)[: 2 * len(plan.tests)],
+            tuple([a.reshape(-1) for a in values]), tuple([a.reshape(-1) for a in to.stats]),
+            memory_of(grad), memory_of(hess),
+            table(scores[0], scores[1] if len(scores) > 1 else None, target, weight, grad, hess), self.shape,
+        )  # fmt: skip
+        if flaws:
+            self._refuse_labels()
+            self.refuse_weights(self.kind)
+            self._refuse_values()
+        for a, b in zip(to.value, values, strict=True):
+            if a is not b:
+                a[...] = b
+        for a, c in zip(derivatives, written, strict=True):
+            if not np.may_share_memory(a, c.memory):
+                a[...] = np.moveaxis(c.memory.view(a.dtype).reshape((*self.batch, self.shape[2])), -1, self.axis)
+        return float(total)
+
+    def _target(self) -> Flat | None:
+        """The target as a kernel takes it."""
+        if self.target is None or self.labels:
+            return by_row(self.target, self.batch, self.split)
+        return self._by_class(self.target)
+
+    def _by_class(self, x: NDArray[Any], output: bool = False) -> Flat:
+        return by_class(x, self.axis, self.split, apart=self.entry == "lanes", output=output)
+
+    def mix(self) -> tuple[Any, ...]:
+        """Masses: of a class that is not the label, what smoothing leaves of a mass, and the label's."""
+        return shapes.masses(self.smoothing, self.shape[2], self.kind)
+
+    def plan(
+        self,
+        want: int,
+        check: bool,
+        *,
+        each: bool = False,
+        stats: bool = False,
+        inplace: bool = False,
+        turned: bool = False,
+    ) -> RowPlan:
+        """Which kernel goes through arrays like these."""
+        return RowPlan.of(
+            self.loss,
+            tuple([x.dtype.char for x in self.scores]),
+            want,
+            check,
+            each=each,
+            stats=stats,
+            target="none" if self.target is None else "labels" if self.labels else "dense",
+            target_type="" if self.target is None else self.target.dtype.char,
+            smooth=self.smoothing > 0.0,
+            classes=bool(self.classes),
+            weight="" if self.weight is None else self.weight.dtype.char,
+            ignore=self.ignore is not None,
+            inplace=inplace,
+            turned=turned and self.entry == "lanes" and self.shape[2] >= FEW,
+            entry=self.entry,
+        )
+
+    def _refuse_labels(self) -> None:
+        if self.labels:
+            faults.refuse_labels(self.loss, self.target, presence.of_rows(self), self.shape[2])
+
+    def refuse_weights(self, kind: Any) -> None:
+        """Raise for the first weight that is none of this type, if there is one."""
+        if self.weight is not None:
+            faults.refuse_weights(self.loss.name, self.called, self.weight, kind, presence.of_labels(self))
+
+    def _refuse_values(self) -> None:
+        masses = [] if self.labels or self.target is None else [self.target]
+        present = np.expand_dims(presence.of_rows(self), self.axis)
+        faults.refuse_values(self.loss, [*self.scores, *masses], present, self.kind)
+
+    def results(self, call: Call, value: float, to: Outputs, given: Outputs | None) -> list[Any]:
+        """The value, the derivatives, and the rows' own numbers as they came from the kernel."""
+        results: list[Any] = []
+        if call.want & VALUE:
+            results.append(passed(to.value[0]) if self.each else number(self.kind, value))
+        results += [*to.grad, *to.hess]
+        if call.stats:
+            lse, entropy, top = to.stats
+            top[np.isnan(lse)] = -1
+            correct = (top == self.target) & (top >= 0) if self.labels else None
+            results.append(RowStats(passed(lse), passed(entropy), passed(top), correct))
+        return results
+
+    def remember(self, call: Call, given: bool, results: Any) -> None:
+        """Keep a recipe of a common call."""
+        rowrecipes.remember(self, call)

@@ -7,22 +7,41 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...kernels.plan.elements import HIGH, LOW, REACH, sum_plan
-from ...loading import load
+from ...kernels.plan.elements import LOW, REACH, sum_plan
+from ..divisors import Divisor, apart, divided_by, largest
+from . import kernels
 from . import memory as layout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
+
+    from ...define.keywords import Call
 
 ALL = (0.0, inf)
 """What the kernels that add up weights compare them with."""
 
 
+def divisor(job: Any, call: Call, given: bool) -> Divisor:
+    """What the sum of a job's losses is divided by.
+
+    Weights and labels are looked at first where they decide it, or where arrays are `given` for the results, to which
+    nothing may be written before. Weights that float32 has no room for are multiplied by a power of two.
+    """
+    mean, check = call.reduction == "mean", call.check is not False
+    if mean and call.normalizer is None:
+        number = job.weigh(check, given)
+    else:
+        number = times(float(call.normalizer) if mean else 1.0, job.power)
+        job.examine(check, given, apart(number))
+    if mean and apart(number) and job.count:
+        power = job.rescale(number)
+        number = job.weigh(False, given) if call.normalizer is None else times(number, power)
+    return divided_by(job.loss, call, number)
+
+
 def total(x: NDArray[Any], backend: str | None) -> tuple[float, int]:
     """The sum of weights, by the kernels: the same bits for any number of threads. And not 0 if some are negative."""
-    cpu = load("fastloss.kernels.cpu.compile")
+    cpu = kernels()
     result, flaws = 0.0, 0
     for views, order, _ in layout.runs((x,), x.shape, 0):
         plan, size = sum_plan(x.dtype.char, order), views[0].size
@@ -30,16 +49,6 @@ def total(x: NDArray[Any], backend: str | None) -> tuple[float, int]:
         result += part
         flaws += bad
     return result, flaws
-
-
-def largest(kind: Any) -> float:
-    """The largest finite weight."""
-    return float(np.finfo(kind).max)
-
-
-def apart(divisor: float) -> bool:
-    """Whether a mean of such a divisor takes other weights."""
-    return divisor != 0.0 and not LOW <= divisor <= HIGH and divisor == divisor
 
 
 def near(weight: NDArray[Any], divisor: float, kind: Any) -> tuple[NDArray[Any], int]:
@@ -64,32 +73,37 @@ def near(weight: NDArray[Any], divisor: float, kind: Any) -> tuple[NDArray[Any],
 
 def times(x: float, power: int) -> float:
     """x * 2^power, or the infinity or the 0 that is nearest to it."""
+    if not power:
+        return x
     with np.errstate(all="ignore"):
         return float(np.ldexp(x, power))
 
 
-def summed(weight: NDArray[Any], backend: str | None, kind: Any, look: Callable[[], None] | None) -> float:
-    """The sum of weights; where one may be none of `kind`, `look` is called to find it."""
-    found, flaws = total(weight, backend)
-    if look is not None and (flaws or not found <= largest(kind)):
-        look()
-    return found
+def summed(job: Any, weight: NDArray[Any] | None, kind: Any, check: bool) -> float:
+    """The sum of a job's weights; with `check`, those that are none of `kind` are refused."""
+    if weight is None or not job.count:
+        return float(job.count)
+    found, flaws = total(weight, job.backend)
+    if check and (flaws or not found <= largest(kind)):
+        job.refuse_weights(kind)
+    share: float = job.count / weight.size
+    return found * share
 
 
-def refuse(loss: str, name: str, weight: NDArray[Any], kind: Any, present: Any = True) -> None:
-    """Raise for the first of the weights that is none, among those of elements that are present."""
-    where = layout.first(lambda w, here: no_weight(w, kind) & here, weight, present)
-    if where is not None:
-        raise ValueError(f"{loss}: {name}{layout.place(where)} is {told(weight[where], kind)}")
+def of_classes(
+    weight: NDArray[Any], kind: Any, mean: bool, labels: NDArray[Any] | None, ignore: int | None
+) -> tuple[NDArray[Any], int]:
+    """Weights of the classes in the type of the arithmetic; the power of two that those of a mean are multiplied by.
 
-
-def no_weight(weight: NDArray[Any], kind: Any) -> Any:
-    """Where a weight is negative, or infinite as the kernels read it."""
-    return (weight < 0) | (weight.astype(kind) == np.inf)
-
-
-def told(weight: Any, kind: Any) -> str:
-    """What is wrong with a weight, or a class's."""
-    if 0 <= weight < np.inf:
-        return f"{weight!s}, which {np.dtype(kind)}, the type that it is read in, does not hold"
-    return f"{weight!s}, expected a finite number of at least 0"
+    `labels` are those of the rows where no other class has a mass: what none of them is does not set the scale.
+    """
+    with np.errstate(all="ignore"):
+        top = float(weight.max())
+        if mean and labels is not None and top > 0.0 and float(weight[weight > 0].min()) < LOW * top:
+            seen = labels if ignore is None else labels[labels != ignore]
+            weight = np.where(np.isin(np.arange(len(weight)), seen), weight, weight.dtype.type(0))
+            top = float(weight.max())
+        power = 0
+        if mean and apart(top):
+            weight, power = near(weight, top, kind)
+        return np.ascontiguousarray(weight, kind), power

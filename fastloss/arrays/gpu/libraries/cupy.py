@@ -20,27 +20,22 @@ def owns(x: Any) -> bool:
 
 
 def refused(x: Any) -> str:
-    """Any of them can be taken."""
     return ""
 
 
 def buffer(x: Any) -> Buffer:
-    """Where it is."""
     return Buffer(x, x.data.ptr, x.shape, x.strides, char_of(x.dtype), x.device.id)
 
 
 def seen(x: Any) -> tuple[Any, int] | None:
-    """Only in C order."""
     return ((x.shape, x.dtype, x.device.id), x.data.ptr) if x.flags.c_contiguous else None
 
 
 def address(x: Any) -> int:
-    """Where its first element is."""
     return x.data.ptr  # type: ignore[no-any-return]
 
 
 def stream(device: int) -> int:
-    """The thread's current stream on that device."""
     with cupy.cuda.Device(device):
         current = cupy.cuda.get_current_stream()
     if getattr(current, "device_id", -1) not in (-1, device):
@@ -54,60 +49,50 @@ def current(device: int) -> Any:
 
 
 def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
-    """Of CuPy's pool."""
     with cupy.cuda.Device(device):
         return cupy.empty(shape, dtype_of(char))
 
 
 def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any:
-    """Of one number."""
     with cupy.cuda.Device(device):
         return cupy.full(shape, number, dtype_of(char))
 
 
 def dense(x: Any, shape: tuple[int, ...]) -> Any:
-    """A copy where the memory is not dense."""
     with x.device:
         return cupy.ascontiguousarray(cupy.broadcast_to(x, shape))
 
 
 def cast(x: Any, char: str) -> Any:
-    """In another type."""
     with x.device:
         return x.astype(dtype_of(char))
 
 
 def assign(to: Any, x: Any) -> None:
-    """Copy."""
     with to.device:
         to[...] = x
 
 
 def moved(x: Any, source: int, destination: int) -> Any:
-    """A view."""
     return cupy.moveaxis(x, source, destination)
 
 
 def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> Any:
-    """In float64."""
     with x.device:
         return x.sum(axis=axes, dtype=np.float64).reshape(shape).astype(dtype_of(char))
 
 
 def largest(x: Any, axes: tuple[int, ...]) -> Any:
-    """Of elements that there are."""
     with x.device:
         return x.max(axis=axes, keepdims=True)
 
 
 def chosen(where: Any, a: Any, b: Any) -> Any:
-    """By its own choice."""
     with where.device:
         return cupy.where(where, a, b)
 
 
 def product(a: Any, b: Any, to: Any) -> None:
-    """By cuBLAS."""
     with to.device:
         cupy.matmul(a, b, out=to)
 
@@ -119,20 +104,17 @@ def add_product(a: Any, b: Any, to: Any) -> None:
 
 
 def kept(x: Any, rows: Any) -> Any:
-    """A copy."""
     with x.device:
         return cupy.where(rows[:, None], x, x.dtype.type(0))
 
 
 def known(labels: Any, classes: int, ignore: int | None) -> Any:
-    """By its own comparisons."""
     with labels.device:
         inside = (labels >= 0) & (labels < classes)
         return inside if ignore is None else inside & (labels != ignore)
 
 
 def worthy(weight: Any, target: Any, labels: bool) -> Any:
-    """By its own comparisons."""
     with target.device:
         some = weight != 0
         if labels:
@@ -143,27 +125,22 @@ def worthy(weight: Any, target: Any, labels: bool) -> Any:
 
 
 def weighed(x: Any, number: int, weight: Any) -> Any:
-    """By its own comparison."""
     with x.device:
         return x != number if weight is None else cupy.where(x != number, weight, 0)
 
 
 def hits(top: Any, labels: Any) -> Any:
-    """Where the label is the largest score's."""
     with top.device:
         return (top == labels) & (top >= 0)
 
 
 def host(x: Any) -> Any:
-    """A copy."""
     return cupy.asnumpy(x)
 
 
 def present() -> bool:
-    """Whether it was built for GPUs, and finds one."""
     return bool(cupy.cuda.is_available())
 
 
 def taken(x: Any) -> Any:
-    """In the same memory."""
     return cupy.from_dlpack(x)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
-from ...host import memory as layout
+from ...shapes import NUMBERS as READABLE
 from .. import face as face_of
 from ..buffers import NUMBERS, char_of, stranger, unreadable
 
@@ -72,7 +72,7 @@ def _check(loss: Definition | Program, names: Sequence[str], arrays: Sequence[An
         if len(x.devices()) > 1:
             raise ValueError(f"{loss.name}: {name} is spread over {len(x.devices())} devices, expected one: pass its "
                              f"parts, {name}.addressable_shards[0].data and so on")  # fmt: skip
-        if char_of(x.dtype) not in layout.NUMBERS:
+        if char_of(x.dtype) not in READABLE:
             raise unreadable(loss, name, x)
     if out is not None:
         raise TypeError(f"{loss.name}: out cannot be given with arrays of JAX, which never change: take the result")

@@ -16,7 +16,6 @@ ADDS = False
 
 
 def owns(x: Any) -> bool:
-    """Whether it is a device array."""
     kind = type(x)
     return kind.__module__.partition(".")[0] in ("numba", "numba_cuda") and hasattr(kind, "__cuda_array_interface__")
 
@@ -27,7 +26,6 @@ def refused(x: Any) -> str:
 
 
 def buffer(x: Any) -> Buffer:
-    """Where it is."""
     memory = x.gpu_data  # None where there are no elements
     device = cuda.get_current_device() if memory is None else memory.context.device
     return Buffer(x, x.device_ctypes_pointer.value or 0, x.shape, x.strides, char_of(x.dtype), int(device.id))
@@ -40,7 +38,6 @@ def seen(x: Any) -> tuple[Any, int] | None:
 
 
 def address(x: Any) -> int:
-    """Where its first element is."""
     return x.device_ctypes_pointer.value or 0
 
 
@@ -50,12 +47,10 @@ def stream(device: int) -> int:
 
 
 def current(device: int) -> Any:
-    """There is no arithmetic."""
     return nullcontext()
 
 
 def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
-    """A fresh device array."""
     with cuda.gpus[device]:
         return cuda.device_array(shape, dtype_of(char))
 
@@ -77,7 +72,6 @@ def cast(x: Any, char: str) -> Any:
 
 
 def assign(to: Any, x: Any) -> None:
-    """Copy."""
     to.copy_to_device(x)
 
 
@@ -89,27 +83,22 @@ def moved(x: Any, source: int, destination: int) -> Any:
 
 
 def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> Any:
-    """Not possible."""
     raise NotImplementedError("Numba's device arrays are not added up on a GPU: give pred in the full shape")
 
 
 def largest(x: Any, axes: tuple[int, ...]) -> Any:
-    """Not possible."""
     raise NotImplementedError("Numba's device arrays are not compared on a GPU: pass cupy.asarray(weight) and so on")
 
 
 def chosen(where: Any, a: Any, b: Any) -> Any:
-    """Not possible."""
     raise NotImplementedError("Numba's device arrays are not compared on a GPU: pass cupy.asarray(weight) and so on")
 
 
 def product(a: Any, b: Any, to: Any) -> None:
-    """Not possible."""
     raise NotImplementedError("Numba has no matrix products on a GPU: pass cupy.asarray(hidden) and so on")
 
 
 def add_product(a: Any, b: Any, to: Any) -> None:
-    """Not possible."""
     product(a, b, to)
 
 
@@ -129,15 +118,12 @@ def worthy(weight: Any, target: Any, labels: bool) -> Any:
 
 
 def weighed(x: Any, number: int, weight: Any) -> Any:
-    """Not possible."""
     raise NotImplementedError("Numba's device arrays are not compared on a GPU: pass weight in place of ignore_index")
 
 
 def hits(top: Any, labels: Any) -> Any:
-    """Not possible."""
     return None
 
 
 def host(x: Any) -> Any:
-    """A copy."""
     return x.copy_to_host()

@@ -26,7 +26,6 @@ _TYPES = {char: dtype for dtype, char in _CHARS.items()}
 
 
 def owns(x: Any) -> bool:
-    """Whether it is a tensor on a GPU."""
     return isinstance(x, torch.Tensor) and x.is_cuda
 
 
@@ -40,7 +39,6 @@ def refused(x: Any) -> str:
 
 
 def buffer(x: Any) -> Buffer:
-    """Where it is."""
     size = x.element_size()
     strides = tuple([s * size for s in x.stride()])
     return Buffer(x, x.data_ptr(), tuple(x.shape), strides, _CHARS.get(x.dtype, ""), x.get_device())
@@ -54,7 +52,6 @@ def seen(x: Any) -> tuple[Any, int] | None:
 
 
 def address(x: Any) -> int:
-    """Where its first element is."""
     return x.data_ptr()  # type: ignore[no-any-return]
 
 
@@ -74,12 +71,10 @@ _raw_stream: Any = getattr(torch._C, "_cuda_getCurrentRawStream", None)
 
 
 def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
-    """Of torch's allocator."""
     return torch.empty(shape, dtype=_TYPES[char], device=_device(device))
 
 
 def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any:
-    """Of one number."""
     return torch.full(shape, number, dtype=_TYPES[char], device=_device(device))
 
 
@@ -89,22 +84,18 @@ def _device(device: int) -> Any:
 
 
 def dense(x: Any, shape: tuple[int, ...]) -> Any:
-    """A copy where the memory is not dense."""
     return x.detach().expand(shape).contiguous()
 
 
 def cast(x: Any, char: str) -> Any:
-    """In another type."""
     return x.detach().to(_TYPES[char])
 
 
 def assign(to: Any, x: Any) -> None:
-    """Copy."""
     to.copy_(x)
 
 
 def moved(x: Any, source: int, destination: int) -> Any:
-    """A view."""
     return x.movedim(source, destination)
 
 
@@ -120,12 +111,10 @@ def largest(x: Any, axes: tuple[int, ...]) -> Any:
 
 
 def chosen(where: Any, a: Any, b: Any) -> Any:
-    """By its own choice."""
     return torch.where(where, a, b)
 
 
 def product(a: Any, b: Any, to: Any) -> None:
-    """By cuBLAS."""
     torch.matmul(a.detach(), b.detach(), out=to)
 
 
@@ -138,7 +127,6 @@ def add_product(a: Any, b: Any, to: Any) -> None:
 
 
 def kept(x: Any, rows: Any) -> Any:
-    """A copy."""
     return x.detach().masked_fill(~rows[:, None], 0.0)
 
 
@@ -170,7 +158,6 @@ def weighed(x: Any, number: int, weight: Any) -> Any:
 
 
 def hits(top: Any, labels: Any) -> Any:
-    """Where the label is the largest score's."""
     return (top == labels.long()) & (top >= 0)
 
 
@@ -180,10 +167,8 @@ def host(x: Any) -> Any:
 
 
 def present() -> bool:
-    """Whether it was built for GPUs, and finds one."""
     return bool(torch.cuda.is_available())
 
 
 def taken(x: Any) -> Any:
-    """In the same memory."""
     return torch.from_dlpack(x)
