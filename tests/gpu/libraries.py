@@ -69,10 +69,12 @@ class Numba:
         self.cuda = cuda
 
     def put(self, x: Any) -> Any:
+        if x.dtype == BRAIN:  # which no buffer is of
+            return self.cuda.to_device(np.ascontiguousarray(x).view(np.int16)).view(BRAIN)
         return self.cuda.to_device(np.ascontiguousarray(x))
 
     def get(self, x: Any) -> Any:
-        host = x.copy_to_host()
+        host = x.view(np.int16).copy_to_host().view(BRAIN) if x.dtype == BRAIN else x.copy_to_host()
         return host.astype("f8") if host.dtype.kind in "fV" else host
 
     def free(self) -> None:

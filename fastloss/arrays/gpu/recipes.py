@@ -70,7 +70,7 @@ def given(face: Face, call: Call, inputs: Sequence[Any]) -> Given | None:
         bits |= seen[1]
     over = bool(outs) and outs[0] is inputs[0]
     # With their types: 1 is not True, and -1.0 no axis.
-    key = (*asked, *map(type, asked), type(out) is tuple, len(outs), over, bits % 16 == 0, *kinds)
+    key = (*asked, *map(type, asked), type(out) is tuple, len(outs), over, bits % 16, *kinds)
     return Given(key, arrays, addresses, len(arrays) - len(outs))
 
 

@@ -6,7 +6,9 @@ As in `gpu/elements.py`, nobody waits unless asked to.
 from __future__ import annotations
 
 from copy import copy
+from functools import reduce
 from math import prod
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from .. import shapes
 from ..checks import GPU_BACKENDS, refuse_class_weights
 from ..job import NONE, NOWHERE, Kind, Outputs
 from . import columns, recipes, sums
-from .buffers import Buffer, Work, addresses, aligned, read, some_rows, type_of
+from .buffers import Buffer, Work, addresses, read, some_rows, type_of
 from .outputs import aimed, handed, raise_as_on_the_host, read_output
 
 if TYPE_CHECKING:
@@ -206,11 +208,12 @@ class Rows:
         loss, base = self.loss, self.plan(want, check, bool(to.stats))
         kind = shapes.kind_of(base.compute)
         streams = (*self.scores, *([self.target] if self.target and not self.labels else []), *to.grad, *to.hess)
-        packets = aligned(*streams) and self.classes % rowplan.width_of(base.types[0]) == 0
-        plan = rowplan.fitted(base, self.classes, packets, scale is None)._replace(
+        bits = reduce(or_, [x.address for x in streams])
+        width = rowplan.width_for(base.types[0], "".join([x.char for x in streams]), self.classes, bits)
+        plan = rowplan.fitted(base, self.classes, width, scale is None)._replace(
             unit=self.room.unit if scale is None else "", classes=self.class_weight.char if self.class_weight else ""
         )
-        blocks = -(-self.count // (rowplan.THREADS // plan.group))
+        blocks = -(-self.count // (plan.threads // plan.group))
         parameters = columns.parameters(loss, self.columns, kind, base.types[0])
         given = (
             addresses(self.scores), addresses([self.target]), addresses([self.weight]),

@@ -151,6 +151,9 @@ def decode_brain(h: Any) -> Any:
 BRAINS = (8, 0)
 """The compute capability that bfloat16 needs."""
 
+MAXIMA = (8, 0)
+"""The one that has an instruction for the larger number, or NaN."""
+
 
 # -- tuples of numbers, element by element -----------------------------------------------------------------------------
 
@@ -167,6 +170,9 @@ def _pairwise(make: Any) -> Any:
 
 
 def _larger(builder: Any, x: Any, y: Any) -> Any:
+    if x.type == ir.FloatType() and dispatcher.get_current_device().compute_capability >= MAXIMA:
+        shape = ir.FunctionType(x.type, [x.type, x.type])
+        return builder.call(ir.InlineAsm(shape, "max.NaN.f32 $0, $1, $2;", "=f,f,f"), [x, y])
     kept = builder.or_(builder.fcmp_ordered(">", x, y), builder.fcmp_unordered("uno", x, x))
     return builder.select(kept, x, y)
 
@@ -174,6 +180,21 @@ def _larger(builder: Any, x: Any, y: Any) -> Any:
 add_all = _pairwise(lambda builder, x, y: builder.fadd(x, y))
 larger_all = _pairwise(lambda builder, x, y: _larger(builder, x, y))
 """The sums, and the larger ones; NaN where one of them is, so that all threads come to the same."""
+
+
+@intrinsic
+def add_difference(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """a + (b - c) of tuples; an element of which b and c are the same stays as it is, NaN or not."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        parts = []
+        for k in range(a.count):
+            x, y, z = (builder.extract_value(v, k) for v in args)
+            moved = builder.fadd(x, builder.fsub(y, z))
+            parts.append(builder.select(builder.fcmp_ordered("==", y, z), x, moved))
+        return context.make_tuple(builder, a, parts)
+
+    return (a(a, a, a), codegen) if a == b == c else None
 
 
 @intrinsic

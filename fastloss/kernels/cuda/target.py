@@ -69,7 +69,7 @@ class Cuda:
         if isinstance(plan, Plan):
             return access
         kind = np.float64 if plan.compute == "d" else np.float32
-        names = ("add_all", "larger_all", "exchanged", "stash", "fetch", "all_but_last")
+        names = ("add_all", "add_difference", "larger_all", "exchanged", "stash", "fetch", "all_but_last")
         return (
             access
             | {name: getattr(device, name) for name in names}

@@ -21,7 +21,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Warps of 4 threads, blocks of 16, tiles of 64: a simulated thread takes a tenth of a millisecond."""
     for module, name, value in (
         (template, "WARP", 4), (template, "TILE", 64), (rowplan, "THREADS", 16), (pointwise, "THREADS", 16),
-        (pointwise, "TILE", 64),
+        (pointwise, "TILE", 64), (rowplan, "HOLD", 4),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     hosted.memory.clear()

@@ -65,6 +65,9 @@ class Simulated:
         kind = self.real(plan.compute)
         return {
             "add_all": lambda a, b: tuple(map(operator.add, a, b)),
+            "add_difference": lambda a, b, c: tuple(
+                x if y == z else x + (y - z) for x, y, z in zip(a, b, c, strict=True)
+            ),
             "larger_all": lambda a, b: tuple(x if x > y or x != x else y for x, y in zip(a, b, strict=True)),
             "all_but_last": lambda a: a[:-1],
             "exchanged": exchanged,
@@ -179,13 +182,13 @@ def rows(plan: Any, scores: Any, target: Any, loss: Any, scale: Any, *, weight: 
     flaws = np.zeros(1, np.int32)
     mix = tuple(kind(v) for v in (smoothing / width, 1.0 - smoothing, 1.0 - smoothing + smoothing / width))
     params = tuple(kind(np.nan) if v is None else v for v in loss.cast(kind))
-    blocks = -(-n // (rowplan.THREADS // plan.group))
+    blocks = -(-n // (plan.threads // plan.group))
     data, slope = (tuple(stored(x).reshape(-1) for x in arrays) for arrays in (scores, grads))
     if over is not None:
         # An array of the device's: of a host's the simulator makes a copy for each argument.
         shared = cuda.to_device(stored(over).reshape(-1))
         data, slope, grads = (shared,), (shared,), (over,)
-    kernel(plan)[blocks, rowplan.THREADS](
+    kernel(plan)[blocks, plan.threads](
         data, () if target is None else (stored(target).reshape(-1),),
         () if weight is None else (weight,), () if classes is None else (classes.astype(kind),), params, mix, scale,
         slopes, ignore, loss.bounds(kind)[: 2 * len(base.tests)], value, facts,
@@ -201,7 +204,8 @@ def census(plan: Any, target: Any, weight: Any, classes: Any, ignore: int, n: in
     kind = np.float64 if plan.plan.compute == "d" else np.float32
     blocks = -(-n // pointwise.TILE)
     sums, flaws = np.full(blocks, np.nan, kind), np.zeros(1, np.int32)
-    kernel(plan)[blocks, pointwise.THREADS](
+    plan = plan._replace(group=rowplan.THREADS)
+    kernel(plan)[blocks, rowplan.THREADS](
         () if target is None else (target,), () if weight is None else (weight,),
         () if classes is None else (classes.astype(kind),), ignore, sums, flaws, n, width,
     )  # fmt: skip

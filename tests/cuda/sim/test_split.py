@@ -86,7 +86,7 @@ def test_a_known_kind_of_call(gpu: Any, rng: np.random.Generator) -> None:
 def test_how_many_blocks_share_a_row() -> None:
     loss = fl.cross_entropy
     base = RowPlan.of(loss, ("f",), 3, False, "labels", target_type="q")
-    plan = rowplan.fitted(base, 128_256, True, False)
+    plan = rowplan.fitted(base, 128_256, 4, False)
     found = {rows: rowplan.parts_of(plan, rows, 128_256) for rows in (1, 40, 256, 257, 10_000)}
     # One for each of the 16 threads, at most; 512 in all.
     assert found == {1: 16, 40: 12, 256: 2, 257: 1, 10_000: 1}

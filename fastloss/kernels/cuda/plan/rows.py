@@ -25,14 +25,19 @@ if TYPE_CHECKING:
 
 THREADS = pointwise.THREADS
 
-BLOCKS = 3
-"""Blocks that a multiprocessor must be able to hold, with 80 registers a thread: what each thread holds of its row
-makes up for there being fewer of them. Programs of two scores, those that sum again, and float64 take up to 128, which
-leaves two."""
+BLOCKS = 640
+"""Threads that a multiprocessor must be able to hold, in blocks, with some 100 registers each: what each thread holds
+of its row makes up for there being fewer of them. Programs of two scores, those that sum again, and float64 take up to
+128, which leaves `FEWER`; so do rows that are read again, of which fewer at a time leave more of each in the cache."""
 
-HOLD = 16
+FEWER = 512
+
+HOLD = 32
 """Numbers that a thread holds of its row, of all arrays together, where one packet of each is not more already: as many
-as leave room for the program."""
+as leave room for the program. An H200 went through 1,000 classes 2.6 times as fast as by half of it, a block a row."""
+
+BROAD = 4
+"""Packets of a thread of a group smaller than a warp: more, and what a warp reads at once lies too far apart."""
 
 CHUNKS = 4
 """Chunks of a row, each what a block holds at a time, from which several blocks may share it."""
@@ -78,8 +83,13 @@ class CudaRowPlan(NamedTuple):
     @property
     def bounds(self) -> tuple[int, int]:
         """Threads of a block, and blocks that a multiprocessor must be able to hold."""
-        large = self.plan.sizes.scores > 1 or self.plan.compute == "d" or self.plan.rising
-        return THREADS, BLOCKS - 1 if large else BLOCKS
+        large = self.plan.sizes.scores > 1 or self.plan.compute == "d" or self.plan.rising or not self.held
+        return self.threads, (FEWER if large else BLOCKS) // self.threads
+
+    @property
+    def threads(self) -> int:
+        """Those of a block: a group of several warps is one."""
+        return self.group if self.group > rows.WARP else THREADS // 2
 
 
 def width_of(stored: str) -> int:
@@ -87,14 +97,30 @@ def width_of(stored: str) -> int:
     return {"d": 2, "f": 4}.get(stored, 8)
 
 
-def fitted(plan: rowplan.RowPlan, classes: int, aligned: bool, found: bool) -> CudaRowPlan:
-    """The plan for rows of so many classes, whose packets are `aligned` in memory or not."""
+def width_for(stored: str, others: str, classes: int, addresses: int) -> int:
+    """The elements of the widest packets by which all rows can be read.
+
+    `others` are the types of further arrays; `addresses` are those of all arrays, joined by or.
+    """
+    most = width = width_of(stored)
+    while width > 1 and (classes % width or addresses % (16 if others.strip(stored) else 16 * width // most)):
+        width //= 2
+    return width
+
+
+def fitted(plan: rowplan.RowPlan, classes: int, width: int, found: bool) -> CudaRowPlan:
+    """The plan for rows of so many classes, in packets of so many."""
     entry = "pairs" if isinstance(plan.functions, Pair) else "rows"
-    aligned = aligned and entry == "rows"  # of a pair, all threads read the same single element
-    width = width_of(plan.types[0]) if aligned else 1
     streams = plan.sizes.scores + (plan.target == "dense")
-    most = max(1, HOLD // (streams * (4 if plan.compute == "d" else 1) * width)) if aligned else 4
-    group = rows.WARP if classes <= rows.WARP * width * most else THREADS
+    most = max(1, HOLD // (streams * (4 if plan.compute == "d" else 1) * width))
+    sizes = [2**k for k in range(THREADS.bit_length())]
+    if entry == "pairs":  # all threads read the same single element
+        width, most, sizes = 1, 4, [rows.WARP, THREADS]
+    group = THREADS
+    for size in sizes:
+        if classes <= size * width * (most if size >= rows.WARP else min(most, BROAD)):
+            group = size
+            break
     packets = 1
     while packets < most and group * width * packets < classes:
         packets *= 2
@@ -129,9 +155,9 @@ def ports(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
 def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
     """How threads share the work."""
     base = plan.plan
-    warps = plan.group // rows.WARP
+    warps = max(1, plan.group // rows.WARP)
     return {
-        "THREADS": THREADS,
+        "THREADS": plan.threads,
         "GROUP": plan.group,
         "WARPS": warps,
         "ROOM": warps * max(base.sizes.peaks, base.sums, base.sizes.more, base.sizes.probes, 3),
@@ -175,7 +201,9 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
     """What a thread holds of its row."""
     base, width = plan.plan, plan.width
     dense, labels = base.target == "dense", base.target == "labels"
-    raw: Any = q.label_mass if labels else q.dense_mass if dense else q.one_mass
+    alike: Any = q.smoothed if base.smooth else q.no_mass
+    raw: Any = alike if labels else q.dense_mass if dense else q.one_mass
+    sighted = q.label_mass if labels else raw
     grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
     own = Port(c.room, how="within", kind=target.kind(base.types[0]))
     store = Port(c.store, K=0, move=target.moves(base.types[0], width)[1])
@@ -188,8 +216,9 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
     taken = [Port(q.take, OF=of, FROM=at, K=k, move=target.moves(t, width)[0]) for of, at, k, t in streams]
     return {
         "WIDTH": width,
-        "mass": q.class_mass if rowplan.relative(base) else raw,
-        "unweighed": raw,
+        "mass": Port(q.class_mass, unweighed=raw) if rowplan.relative(base) else raw,
+        "sighted_mass": Port(q.class_mass, unweighed=sighted) if rowplan.relative(base) else sighted,
+        "labeled": q.labeled if labels else q.unlabeled,
         "dense": r.smooth_dense_mass if base.smooth else r.dense_mass,
         "new_data": joined(BOTH, [room(stored) for stored in base.types]),
         "new_target": room(base.target_type) if dense else p.none,

@@ -13,6 +13,9 @@ from ...places import (
     MIX,
     OTHERS,
     PARAMS,
+    ROW_DATA,
+    ROW_FIRST,
+    ROW_LABEL,
     ROW_LANE,
     ROW_START,
     ROW_STOP,
@@ -20,7 +23,8 @@ from ...places import (
 )
 
 # Ports of the ports: the K-th array of a kind, where it is in what the thread holds and in memory, what moves packets.
-real = read = second = probe = dense = unweighed = take_row = OF = FROM = K = move = WIDTH = GROUP = PACKETS = port
+real = read = scores = second = probe = dense = unweighed = take_row = port
+OF = FROM = K = move = WIDTH = GROUP = PACKETS = port
 ORIGIN = (0, 0, 0, 0, 0, 0)
 
 
@@ -56,6 +60,14 @@ def one_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -> 
     return real(1.0)
 
 
+def no_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -> Any:
+    return real(0.0)
+
+
+def smoothed(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -> Any:
+    return fixed[MIX][OTHERS]
+
+
 def label_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -> Any:
     return fixed[MIX][LABELED] if k == label else fixed[MIX][OTHERS]
 
@@ -71,3 +83,17 @@ def worth_as_stored(arrays: Any, at: Any, label: int, step: int, width: int) -> 
 
 def class_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -> Any:
     return read(classes[0], k) / fixed[WORTH] * unweighed(own, fixed, classes, label, k, j)
+
+
+# -- the label's element -----------------------------------------------------------------------------------------------
+
+
+def labeled(row: Any) -> Any:
+    """Whether the thread holds it; its scores, read before the gradient may be written over them."""
+    k, at = row[ROW_LABEL], row[ROW_START]
+    held = row[ROW_FIRST] <= k and k < row[ROW_STOP] and k // np.int64(WIDTH) % np.int64(GROUP) == row[ROW_LANE]
+    return held, scores((row[ROW_DATA],), (at, at, at, at, at, at), k if held else row[ROW_FIRST])
+
+
+def unlabeled(row: Any) -> Any:
+    return ()

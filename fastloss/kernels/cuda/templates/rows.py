@@ -5,6 +5,9 @@ second time come from a cache. No row is too long, and none spills: chunks are o
 2^24 classes in float32.) Threads add up by exchanging partners, in an order that depends on nothing: the same bits on
 every run.
 
+Where there are labels, passes take all elements as the others, and the thread that holds the label's puts it right:
+no element is compared with the label.
+
 `own` are the thread's own (data, target, -, gradient, second derivative), arranged as `kernels/ports/rows.py` expects;
 `row` are (memory of data, memory of target, first element of the row, label, width, lane, class to begin with).
 """
@@ -17,7 +20,7 @@ import numpy as np
 from numba import cuda
 
 from ...bind import port
-from ...places import BOUNDS, GRADS, HESSES, PARAMS, ROW_FIRST, ROW_LABEL, ROW_LANE, ROW_START, ROW_STOP
+from ...places import BOUNDS, GRADS, HESSES, LABELED, MIX, PARAMS, ROW_FIRST, ROW_LABEL, ROW_LANE, ROW_START, ROW_STOP
 from .elements import TILE, halve
 
 WARP = 32
@@ -30,6 +33,7 @@ real = params_of = strayed = peaks = folds = settle = further = again = probing 
 scores = mass = label_of = share = unfit = worth = weighed_mass = mean_worth = portion = outside = put_grad = port
 put_hess = put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = load = port
 store_slope = store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = port
+add_difference = sighted_mass = labeled = port
 LOWEST = NOWHERE = ZEROS = MORE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
 HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = RISING = STATS = LABELS = BY_MASSES = False
 
@@ -76,7 +80,7 @@ def climbed(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
             k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
             if k < row[ROW_STOP]:
                 for j in range(WIDTH):
-                    t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
+                    t = sighted_mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
                     m = larger_all(m, peaks(scores(own, ORIGIN, p * WIDTH + j), t, fixed[PARAMS]))
     return m
 
@@ -96,7 +100,7 @@ def topmost(own: Any, fixed: Any, row: Any, m: Any) -> Any:
     return best
 
 
-def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any) -> Any:
+def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, mine: Any) -> Any:
     """The sums, and whether an element lies outside its domain (0 or 1)."""
     sums = ZEROS
     flaws = np.int32(0)
@@ -113,6 +117,12 @@ def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any) -> Any:
                     sums = add_all(sums, terms)
                     if CHECK:
                         flaws = np.int32(flaws | outside(own, x, ORIGIN, p * WIDTH + j, fixed[BOUNDS]))
+    if LABELS:
+        held, x = mine
+        if held:
+            terms, _ = folds(x, fixed[MIX][LABELED], m, fixed[PARAMS])
+            counted, _ = folds(x, mass(own, fixed, classes, 0, row[ROW_LABEL], 0), m, fixed[PARAMS])
+            sums = add_difference(sums, terms, counted)
     return sums, flaws
 
 
@@ -131,6 +141,18 @@ def refolded(terms: Any, sums: Any, own: Any, fixed: Any, classes: Any, row: Any
     return sums
 
 
+def refolded_by_label(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, mine: Any) -> Any:
+    """The second sums."""
+    sums = refolded(further, MORE, own, fixed, classes, row, m, c)
+    if LABELS:
+        held, x = mine
+        if held:
+            _, kept = folds(x, fixed[MIX][LABELED], m, fixed[PARAMS])
+            counted = further(kept, mass(own, fixed, classes, 0, row[ROW_LABEL], 0), c, fixed)
+            sums = add_difference(sums, further(kept, fixed[MIX][LABELED], c, fixed), counted)
+    return sums
+
+
 def risen(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, shared: Any, thread: Any) -> Any:
     """The numbers at which they come to rest; all threads of a group come there together."""
     while True:
@@ -142,8 +164,9 @@ def risen(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, shared: 
 
 
 def sloped(
-    own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, shares: Any, grad: Any, hess: Any, there: Any
-) -> None:
+    own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, mine: Any, shares: Any, grad: Any, hess: Any,
+    there: Any,
+) -> None:  # fmt: skip
     """Write the derivatives, where the row is there, of its share and what that is multiplied with."""
     s, factor = shares
     for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
@@ -163,6 +186,16 @@ def sloped(
                     store_slope(grad, row[ROW_START] + k, own[GRADS])
                     if HESS:
                         store_curve(hess, row[ROW_START] + k, own[HESSES])
+    if LABELS:
+        held, x = mine
+        if held and there:
+            # After the packet that it is in, by the same thread.
+            _, kept = folds(x, fixed[MIX][LABELED], m, fixed[PARAMS])
+            d1, d2 = slope(*(kept + (fixed[MIX][LABELED],) + c + fixed[PARAMS]))
+            at = row[ROW_START] + row[ROW_LABEL]
+            put_grad(((), (), (), grad, hess), ORIGIN, at, portion(s, factor * d1))
+            if HESS:
+                put_hess(((), (), (), grad, hess), ORIGIN, at, portion(s, factor * d2))
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
@@ -224,7 +257,8 @@ def total(
     m = LOWEST
     if PEAK:
         m = together(largest, climbed(own, fixed, classes, row), shared, thread)
-    sums, flaw = folded(own, fixed, classes, row, m)
+    mine = labeled(row)
+    sums, flaw = folded(own, fixed, classes, row, m, mine)
     sums = together(summed, sums, shared, thread)
     if CHECK and s != real(0.0):
         bad = np.int32(bad | flaw)
@@ -235,7 +269,7 @@ def total(
         settled = settle(*(m + sums + given))
         if RISING:
             settled = risen(own, fixed, classes, row, m, settled, shared, thread)
-        more = together(summed, refolded(further, MORE, own, fixed, classes, row, m, settled), shared, thread)
+        more = together(summed, refolded_by_label(own, fixed, classes, row, m, settled, mine), shared, thread)
         value, c = finishes(m, sums + more, given)
     else:
         value, c = finishes(m, sums, given)
@@ -246,7 +280,7 @@ def total(
         if there and lane == 0:
             told(facts, number, m, sums, given, best, s)
     if GRAD:
-        sloped(own, fixed, classes, row, m, c, (s, factor), grad, hess, there)
+        sloped(own, fixed, classes, row, m, c, mine, (s, factor), grad, hess, there)
 
 
 def census(target: Any, weight: Any, classes: Any, ignore: int, sums: Any, flaws: Any, rows: Any, width: Any) -> None:

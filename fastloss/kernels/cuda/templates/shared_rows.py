@@ -16,12 +16,12 @@ from numba import cuda
 
 from ...bind import port
 from ...places import PARAMS, ROW_LANE
-from .rows import climbed, folded, largest, refolded, sloped, summed, together, told, topmost, valued, weighed
+from .rows import climbed, folded, largest, refolded_by_label, sloped, summed, together, told, topmost, valued, weighed
 
 # Ports.
 real = params_of = strayed = settle = further = finishes = portion = write_value = new_data = new_target = port
 new_slope = new_curve = factor_of = unit_of = worth_of = stash = fetch = LOWEST = NOWHERE = ZEROS = MORE = KIND = port
-GROUP = ROOM = PACKETS = WIDTH = SUMS_FROM = MORE_FROM = BEST_FROM = PARTIAL = port
+labeled = GROUP = ROOM = PACKETS = WIDTH = SUMS_FROM = MORE_FROM = BEST_FROM = PARTIAL = port
 SEEK = ADD = AGAIN = VALUE = GRAD = CHECK = PEAK = TWICE = STATS = False
 
 
@@ -46,9 +46,9 @@ def sought(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, 
     leave(room, place, together(largest, climbed(own, fixed, classes, row), shared, row[ROW_LANE]), row[ROW_LANE])
 
 
-def added(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, shared: Any, m: Any) -> Any:
+def added(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, shared: Any, m: Any, mine: Any) -> Any:
     """Leave the part's sums; whether one of its elements lies outside its domain (0 or 1)."""
-    sums, flaw = folded(own, fixed, classes, row, m)
+    sums, flaw = folded(own, fixed, classes, row, m, mine)
     leave(room, place + SUMS_FROM, together(summed, sums, shared, row[ROW_LANE]), row[ROW_LANE])
     if STATS:
         best = together(largest, topmost(own, fixed, row, m), shared, row[ROW_LANE])
@@ -56,9 +56,11 @@ def added(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, s
     return flaw
 
 
-def again(own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, shared: Any, m: Any, sums: Any) -> None:
+def again(
+    own: Any, fixed: Any, classes: Any, row: Any, room: Any, place: Any, shared: Any, m: Any, sums: Any, mine: Any
+) -> None:
     """Leave the part's second sums."""
-    more = refolded(further, MORE, own, fixed, classes, row, m, settle(*(m + sums + fixed[PARAMS])))
+    more = refolded_by_label(own, fixed, classes, row, m, settle(*(m + sums + fixed[PARAMS])), mine)
     leave(room, place + MORE_FROM, together(summed, more, shared, row[ROW_LANE]), row[ROW_LANE])
 
 
@@ -92,6 +94,7 @@ def total(
     first = (block - number * parts) * span
     row = (data, target, number * width, label, min(width, first + span), thread, first)
     room, place = (memory, number * parts, parts), block * PARTIAL
+    mine = labeled(row)
     if (SEEK or ADD) and bad != np.int32(0):
         flaws[0] = np.int32(1)
     if SEEK:
@@ -99,13 +102,13 @@ def total(
     else:
         m = joined(largest, LOWEST, 0, room, shared, thread) if PEAK else LOWEST
         if ADD:
-            flaw = added(own, fixed, classes, row, room, place, shared, m)
+            flaw = added(own, fixed, classes, row, room, place, shared, m, mine)
             if CHECK and s != real(0.0) and flaw != np.int32(0):
                 flaws[0] = np.int32(1)
         else:
             sums = joined(summed, ZEROS, SUMS_FROM, room, shared, thread)
             if AGAIN:
-                again(own, fixed, classes, row, room, place, shared, m, sums)
+                again(own, fixed, classes, row, room, place, shared, m, sums, mine)
             else:
                 value, c = ended(fixed, room, shared, thread, m, sums)
                 one = thread == 0 and first == 0
@@ -116,4 +119,4 @@ def total(
                     if one:
                         told(facts, number, m, sums, given, best, s)
                 if GRAD:
-                    sloped(own, fixed, classes, row, m, c, (s, factor), grad, hess, True)
+                    sloped(own, fixed, classes, row, m, c, mine, (s, factor), grad, hess, True)
