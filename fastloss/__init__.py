@@ -17,7 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from . import losses
-from .decorators import pairwise, pointwise, rowwise
+from .decorators import derive, pairwise, pointwise, rowwise
 from .define.domain import (
     ABOVE_MINUS_ONE,
     BINARY,
@@ -62,10 +62,12 @@ __all__ = [
     "RowStats",
     "rowwise",
     "clear_cache",
+    "derive",
     "get_num_threads",
     "linear_cross_entropy",
     "log_softmax",
     "logsumexp",
+    "math",
     "pairwise",
     "pointwise",
     "set_num_threads",
@@ -73,17 +75,21 @@ __all__ = [
     "sparsemax",
     "synchronize",
     "topk_distillation",
+    "where",
     *LOSSES,
     *ALIASES,
 ]
 
 # Imported at first use: importing their modules takes a tenth of the time that NumPy takes.
-_LATER = {"clear_cache": "cpu.cache", "get_num_threads": "cpu.threads", "set_num_threads": "cpu.threads",
-          "synchronize": "cuda.launch"}  # fmt: skip
+_LATER = {"clear_cache": "kernels.cpu.cache", "get_num_threads": "kernels.cpu.threads",
+          "set_num_threads": "kernels.cpu.threads", "synchronize": "kernels.cuda.launch",
+          "where": "define.derive.functions"}  # fmt: skip
 
 if TYPE_CHECKING:
     # Written by tools/stubs.py: every loss with what it takes.
     from ._typed import *  # noqa: F403
+    from .define.derive import functions as math
+    from .define.derive.functions import where
     from .kernels.cpu.cache import clear_cache
     from .kernels.cpu.threads import get_num_threads, set_num_threads
     from .kernels.cuda.launch import synchronize
@@ -93,11 +99,13 @@ else:
     from .fused.topk import topk_distillation
 
     def __getattr__(name: str) -> Any:
-        if name not in _LATER:
-            raise _unknown_attribute(name)
         from importlib import import_module
 
-        return getattr(import_module(f".kernels.{_LATER[name]}", __name__), name)
+        if name == "math":
+            return import_module(".define.derive.functions", __name__)
+        if name not in _LATER:
+            raise _unknown_attribute(name)
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
 
 
 def _unknown_attribute(name: str) -> Exception:

@@ -1,6 +1,7 @@
 """The decorators that make losses: of a function of one element, of a class of functions for a row, or for a pair.
 
-`pointwise` gives a `Loss`, `rowwise` and `pairwise` a `RowLoss`; `root_mean` makes another loss of a pointwise one.
+`pointwise` and `derive` give a `Loss`, `rowwise` and `pairwise` a `RowLoss`; `root_mean` makes another loss of a
+pointwise one.
 A loss of this library enters the registry, which feeds the tests, the benchmarks, the command line and the tables; a
 user's does not. `define` checks the functions, when the loss is made; nothing is compiled before its first call.
 """
@@ -78,6 +79,57 @@ def pointwise(
         return register(Loss(function, wrt=wrt, domains=domains, instead=instead, constant=constant, others=others))
 
     return make if jet is None else make(jet)
+
+
+@overload
+def derive(value: Callable[..., Any], /, *, wrt: tuple[str, ...] | None = None, name: str | None = None,
+           **domains: Declared) -> Loss: ...  # fmt: skip
+@overload
+def derive(
+    *, wrt: tuple[str, ...] | None = None, name: str | None = None, **domains: Declared
+) -> Callable[[Callable[..., Any]], Loss]: ...
+
+
+def derive(
+    value: Callable[..., Any] | None = None,
+    /,
+    *,
+    wrt: tuple[str, ...] | None = None,
+    name: str | None = None,
+    **domains: Declared,
+) -> Any:
+    """Make a loss of its value alone: both derivatives are found by the chain rule.
+
+    The function is that of `pointwise` (one to three inputs, parameters with defaults, domains in the decorator), and
+    returns the value of one element. It is called once, with arguments that remember what becomes of them, and takes
+    arithmetic, comparisons (``&``, ``|``, ``~``), ``abs``, ``min``, ``max``, the functions of ``fl.math``, and
+    ``fl.where`` in place of ``if``. Whatever else it refers to (numbers, also of a function around it, and functions)
+    is what it is at that time.
+
+    Value and derivatives share what they have in common, and each function has derivatives of its own that neither
+    overflow nor cancel; ``log(1 + exp(x))``, ``log(cosh(x))``, ``exp(x) - 1`` and the like are replaced by such
+    functions. Where a derivative jumps, it is that of the side which `where` takes, 0 for ``abs`` at 0, and for ``min``
+    and ``max`` at a tie that of the constant, or of the first. The kernel is the one that `pointwise` gives for the
+    same formulas. Inputs that are not in `wrt` are differentiated by ``with_respect_to``.
+
+    What cannot be derived is a TypeError that names the line of the function, and what to write instead.
+
+    >>> import fastloss as fl
+    >>> @fl.derive(c=fl.POSITIVE)
+    ... def cauchy(pred, target, c=1.0):
+    ...     return c * c / 2.0 * fl.math.log1p(((pred - target) / c) ** 2)
+    >>> cauchy.value_and_grad([1.0, 0.0], [0.0, 0.0])
+    (np.float64(0.17328679513998632), array([0.25, 0.  ]))
+    """
+    from .define.derive.jet import Derived  # another 10 ms, which `import fastloss` need not take
+
+    def make(function: Callable[..., Any]) -> Loss:
+        found = Derived(function, name, wrt)
+        loss = Loss(found.jet(), wrt=wrt, domains=domains, others=found.others(domains), order=2)
+        loss.__wrapped__ = function
+        return register(loss)
+
+    return make if value is None else make(value)
 
 
 def root_mean(loss: Loss, name: str, doc: str) -> Loss:

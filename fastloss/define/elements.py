@@ -27,7 +27,8 @@ class Definition(Parametrised):
 
     `instead` is a function of parameters, by their names, that returns a better jet for their values, or None.
     `constant` is a function of the jet's arguments that returns the terms which the value lacks unless `full` is on.
-    `others` are rules for inputs that the jet does not differentiate.
+    `others` are rules for inputs that the jet does not differentiate. `order` is the number of derivatives where it is
+    known; else the jet is tried.
     """
 
     places: tuple[int, ...] = ()
@@ -45,6 +46,7 @@ class Definition(Parametrised):
         instead: Callable[..., Callable[..., Any] | None] | None = None,
         constant: Callable[..., float] | None = None,
         others: Mapping[str, Rule] | None = None,
+        order: int | None = None,
     ) -> None:
         check_plain(jet, "a pointwise loss is made of")
         self.__wrapped__ = jet  # where doctest looks for the source
@@ -55,7 +57,7 @@ class Definition(Parametrised):
         self.others = dict(others or {})
         check_rules(jet, self.others, names[:split], wrt or names[:1])
         if user_defined(jet.__module__):
-            options = {"wrt": wrt, "rooted": rooted, "name": name, "doc": doc}
+            options = {"wrt": wrt, "rooted": rooted, "name": name, "doc": doc, "order": order}
             domains = frozen_domains(domains, jet.__name__)
             rest = (*options.values(), domains_key(domains), *self.others)
             functions = [f for f in (jet, constant, *self.others.values()) if f is not None]
@@ -83,7 +85,9 @@ class Definition(Parametrised):
         self.untested = ("none",) * split
         # A twin's parameters may be too large for plain Python, which raises where a kernel returns infinity.
         self._tried = [d.inner_point for d in self.domains], self._values
-        if self.frozen is not None:  # the library's own are tried by tests
+        if order is not None:
+            self.order = order
+        elif self.frozen is not None:  # the library's own are tried by tests
             order = self.order
             try_rules(jet, self.others, [*self._tried[0], *self._tried[1]])
             if constant is not None:

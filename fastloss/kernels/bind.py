@@ -11,6 +11,7 @@ process finds the kernel again, and no process is served a stale one.
 
 from __future__ import annotations
 
+import ast
 import dis
 import hashlib
 import inspect
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from ..define.code import function_of
 from ..define.frozen import content, globals_of, on_release
 from ..loading import compiling
 from .sources import sources
@@ -201,9 +203,8 @@ def _written(form: str, arguments: str, count: int) -> Any:
     calls = [f"part{k}({arguments})" for k in range(count)]
     scope: dict[str, Any] = dict.fromkeys(f"part{k}" for k in range(count))
     prefix, between = form.split("{}")[:2]
-    exec(f"def joined({arguments}):\n    {prefix}{between.join(calls)}\n", scope)
-    scope["joined"].__module__ = __name__
-    return scope["joined"]
+    text = f"def joined({arguments}):\n    {prefix}{between.join(calls)}\n"
+    return function_of(ast.parse(text).body[0], scope, __name__)
 
 
 def lift(function: Any, elementary: Any, kind: Any, jit: Callable[[Any], Any]) -> Any:

@@ -1,12 +1,14 @@
 """Functions of one element that definitions share: plain Python, which each target compiles with its own `math`.
 
-A target that has a faster function takes its own in place of those that are marked as elementary.
 Conditional expressions become selects, so both sides are computed; NaN takes the side that keeps it.
 """
 
 from __future__ import annotations
 
 import math
+
+from ..define.primitives import exp_neg as exp_neg
+from ..define.primitives import log1p_unit as log1p_unit
 
 Jet = tuple[float, float, float]
 """What a definition returns: the value, its first and its second derivative."""
@@ -27,16 +29,6 @@ def of_type(single: float, double: float) -> float:
 def sign(x: float) -> float:
     """1, -1, or x itself where x is 0 or NaN."""
     return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x)
-
-
-def exp_neg(x: float) -> float:
-    """exp(x) for x <= 0."""
-    return math.exp(x)
-
-
-def log1p_unit(e: float) -> float:
-    """log(1 + e) for 0 <= e <= 1."""
-    return math.log1p(e)
 
 
 def sigmoids(x: float) -> Jet:
@@ -83,11 +75,6 @@ def times_exp(t: float, x: float) -> float:
 def outweighed(pred: float, target: float) -> float:
     """A prediction beside the target: an infinite one outweighs any finite prediction, which may then be 0."""
     return pred * (0.0 if abs(target) == INF else 1.0)
-
-
-# What a target may have its own function for; no other name of anybody's is ever replaced.
-for _function in (exp_neg, log1p_unit):
-    setattr(_function, "elementary", True)  # noqa: B010, a function has no such attribute for mypy
 
 
 def atanh_tail(z: float) -> float:

@@ -222,10 +222,11 @@ def test_every_family_is_imported() -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_code_is_made_of_text_by_bind_alone(path: Path) -> None:
+def test_code_is_made_in_one_place(path: Path) -> None:
+    """Of a syntax tree, which whoever asks for it makes."""
     calls = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
     made = {n.func.id for n in calls if isinstance(n.func, ast.Name)} & {"exec", "eval", "compile"}
-    assert not made or path == ROOT / "kernels" / "bind.py"
+    assert not made or path == ROOT / "define" / "code.py"
 
 
 def test_no_circle_of_imports() -> None:
@@ -250,15 +251,16 @@ def test_every_file_can_be_read_at_a_sitting() -> None:
 
 
 BUDGET = {
-    ".": 1050,
+    ".": 1120,
     "arrays": 1260,
-    "arrays/gpu": 1190,
-    "arrays/gpu/libraries": 550,
-    "arrays/host": 1600,
+    "arrays/gpu": 1300,
+    "arrays/gpu/libraries": 600,
+    "arrays/host": 1880,
     "commands": 260,
     "commands/cli": 740,
     "commands/demo": 640,
-    "define": 1850,
+    "define": 1880,
+    "define/derive": 1710,
     "fused": 790,
     "kernels": 550,
     "kernels/cpu": 1520,

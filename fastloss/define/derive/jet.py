@@ -1,0 +1,181 @@
+"""From a user's function of a value to a jet: call it once, differentiate what it did, write a function of that."""
+
+from __future__ import annotations
+
+import builtins
+from contextlib import suppress
+from pathlib import Path
+from types import CellType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from ..code import function_of
+from ..frozen import globals_of, user_defined
+from ..rules import check_plain
+from ..wording import listed, shown
+from . import functions
+from .emit import SCOPE, function_tree
+from .graph import Graph, Node, reachable
+from .lower import keeping_nan, lowered
+from .rules import NoDerivative, derivatives
+from .traced import Condition, NotDerivable, Recorded, Traced
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Derived:
+    """What is made of a function: its jet, and the rules for inputs that it does not differentiate."""
+
+    def __init__(self, function: Any, name: str | None, wrt: tuple[str, ...] | None) -> None:
+        check_plain(function, "fl.derive takes")
+        self.function: FunctionType = function
+        self.name = name or function.__name__
+        code = function.__code__
+        self.arguments = code.co_varnames[: code.co_argcount]
+        self.defaults = function.__defaults__ or ()
+        self.inputs = self.arguments[: len(self.arguments) - len(self.defaults)]
+        self._check_signature()
+        self.graph = Graph(code.co_firstlineno)
+        self.variables = {n: self.graph.variable(n, n not in self.inputs) for n in self.arguments}
+        self.wrt = tuple(wrt or self.inputs[:1])
+        unknown = [n for n in self.wrt if n not in self.inputs]
+        if unknown:
+            raise TypeError(f"{self.name}: wrt names {unknown[0]}, its inputs are {listed(self.inputs)}")
+        self.value = self._traced()
+        silent = [n for n in self.wrt if self.variables[n] not in reachable([self.value])]
+        if silent:
+            raise self._error(f"the value does not depend on {silent[0]}, by which it would be differentiated")
+
+    def _check_signature(self) -> None:
+        if self.function.__code__.co_flags & 0x2AC or self.function.__code__.co_kwonlyargcount:
+            raise TypeError(
+                f"{self.name}: a derived loss takes one to three inputs and then parameters with defaults, and returns "
+                "a number"
+            )
+        for n, value in zip(self.arguments[len(self.inputs) :], self.defaults, strict=True):
+            if not isinstance(value, (int, float)):
+                raise TypeError(f"{self.name}: {n} is {shown(value)} by default, expected a number")
+
+    def _error(self, what: str, line: int | None = None, file: str = "") -> TypeError:
+        code = self.function.__code__
+        place = f"{Path(file or code.co_filename).name}, line {line or code.co_firstlineno}"
+        return TypeError(f"{self.name} ({place}): {what}")
+
+    def _traced(self) -> Node:
+        """The value's node, by calling the function."""
+        arguments = [Traced(self.graph, self.variables[n]) for n in self.arguments]
+        try:
+            result = _with_choices(self.function, {})(*arguments)
+        except NotDerivable as error:
+            raise self._error(str(error), error.line, error.file) from None
+        except Exception as error:
+            raise self._error(
+                f"{type(error).__name__}: {error}; a derived loss is made of arithmetic, comparisons, abs, min, max, "
+                "fl.where and the functions of fl.math",
+                _last_line(error, self.function.__code__.co_filename),
+            ) from error
+        if isinstance(result, Traced):
+            return result.node
+        if isinstance(result, Condition):
+            raise self._error("returns a comparison; write fl.where(condition, 1.0, 0.0)")
+        if isinstance(result, tuple):
+            raise self._error("returns a tuple, expected the value alone; fl.pointwise takes (value, d1, d2)")
+        hint = "; it must be made of its arguments" if isinstance(result, (int, float)) else ""
+        raise self._error(f"returns {shown(result)}, expected a number{hint}")
+
+    def _derivatives(self, name: str) -> tuple[Node, Node]:
+        try:
+            return derivatives(self.graph, self.value, self.variables[name])
+        except NoDerivative as error:
+            node, why = error.args
+            raise self._error(f"{node.op} has no derivative by {name} here: {why}", node.line) from None
+
+    def _function(self, arguments: tuple[str, ...], results: list[Any]) -> FunctionType:
+        """A function of these expressions, lowered; tuples of them stay tuples."""
+        flat = [n for r in results for n in (r if isinstance(r, tuple) else (r,))]
+        inputs = [self.variables[n] for n in self.inputs]
+        low = iter(lowered(self.graph, flat))
+
+        def kept(node: Node, order: int) -> Node:
+            """NaN in, NaN out; a second derivative may be a constant."""
+            return keeping_nan(self.graph, node, inputs) if order < 2 else node
+
+        guarded: list[Any] = [
+            tuple([kept(next(low), k) for _ in r]) if isinstance(r, tuple) else kept(next(low), k)
+            for k, r in enumerate(results)
+        ]
+        name = self.name if self.name.isidentifier() else "jet"
+        code = self.function.__code__
+        defaults = [float(d) for d in self.defaults]
+        tree = function_tree(name, arguments, defaults, guarded, code.co_firstlineno)
+        made = function_of(tree, dict(SCOPE), self.function.__module__, code.co_filename)
+        made.__name__ = self.name
+        made.__qualname__, made.__doc__ = self.function.__qualname__, self.function.__doc__
+        return made
+
+    def jet(self) -> FunctionType:
+        """Value, first and second derivatives."""
+        pairs = [self._derivatives(n) for n in self.wrt]
+        if len(pairs) == 1:
+            return self._function(self.arguments, [self.value, *pairs[0]])
+        return self._function(self.arguments, [self.value, *zip(*pairs, strict=True)])
+
+    def others(self, domains: Mapping[str, Any]) -> dict[str, FunctionType]:
+        """Rules for ``with_respect_to``: the derivatives by the inputs that the jet does not differentiate."""
+        rules = {}
+        for n in self.inputs if len(self.wrt) == 1 else ():
+            labels = getattr(domains.get(n), "ends_only", False)
+            if n in self.wrt or labels or self.variables[n] not in reachable([self.value]):
+                continue
+            try:
+                pair = derivatives(self.graph, self.value, self.variables[n])
+            except NoDerivative:
+                continue  # with_respect_to then names those that there are
+            rules[n] = self._function(("first_", "second_", *self.arguments), [*pair])
+            rules[n].__qualname__ += ".rule"
+        return rules
+
+
+def _last_line(error: BaseException, file: str) -> int | None:
+    """The last line of a file that a traceback goes through."""
+    line, tb = None, error.__traceback__
+    while tb is not None:
+        line = tb.tb_lineno if tb.tb_frame.f_code.co_filename == file else line
+        tb = tb.tb_next
+    return line
+
+
+def _with_choices(function: Any, done: dict[Any, Any]) -> Any:
+    """A copy of a user's function, and of those that it calls, whose ``min`` and ``max`` choose between elements."""
+
+    def choosing(value: Any) -> Any:
+        own = isinstance(value, FunctionType) and user_defined(value.__module__)
+        return _with_choices(value, done) if own else value
+
+    if function not in done:
+        used = globals_of(function.__code__)
+        scope = {"__builtins__": builtins, **_CHOICES, **function.__globals__}
+        cells = tuple([CellType() for _ in function.__closure__ or ()])
+        new = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
+        done[function] = new
+        for n in used & function.__globals__.keys():
+            scope[n] = choosing(function.__globals__[n])
+        for cell, original in zip(cells, function.__closure__ or (), strict=True):
+            with suppress(ValueError):  # an empty cell
+                cell.cell_contents = choosing(original.cell_contents)
+    return done[function]
+
+
+def _chosen(builtin: Any, function: Any) -> Any:
+    def choose(*args: Any, **options: Any) -> Any:
+        if options or len(args) < 2 or not any(isinstance(a, Recorded) for a in args):
+            return builtin(*args, **options)
+        result = args[0]
+        for other in args[1:]:
+            result = function(result, other)
+        return result
+
+    return choose
+
+
+_CHOICES = {"min": _chosen(min, functions.minimum), "max": _chosen(max, functions.maximum)}

@@ -1,0 +1,20 @@
+"""Functions of one element that each target has in a faster form than plain Python says."""
+
+from __future__ import annotations
+
+import math
+
+
+def exp_neg(x: float) -> float:
+    """exp(x) for x <= 0."""
+    return math.exp(x)
+
+
+def log1p_unit(e: float) -> float:
+    """log(1 + e) for 0 <= e <= 1."""
+    return math.log1p(e)
+
+
+# What a target may have its own function for; no other name of anybody's is ever replaced.
+for _function in (exp_neg, log1p_unit):
+    setattr(_function, "elementary", True)  # noqa: B010, a function has no such attribute for mypy
