@@ -61,6 +61,7 @@ __all__ = [
     "RowLoss",
     "RowStats",
     "rowwise",
+    "check",
     "clear_cache",
     "derive",
     "get_num_threads",
@@ -81,13 +82,14 @@ __all__ = [
 ]
 
 # Imported at first use: importing their modules takes a tenth of the time that NumPy takes.
-_LATER = {"clear_cache": "kernels.cpu.cache", "get_num_threads": "kernels.cpu.threads",
+_LATER = {"check": "checking.check", "clear_cache": "kernels.cpu.cache", "get_num_threads": "kernels.cpu.threads",
           "set_num_threads": "kernels.cpu.threads", "synchronize": "kernels.cuda.launch",
           "where": "define.derive.functions"}  # fmt: skip
 
 if TYPE_CHECKING:
     # Written by tools/stubs.py: every loss with what it takes.
     from ._typed import *  # noqa: F403
+    from .checking.check import check
     from .define.derive import functions as math
     from .define.derive.functions import where
     from .kernels.cpu.cache import clear_cache

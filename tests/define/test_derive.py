@@ -174,6 +174,7 @@ def test_functions_of_numbers() -> None:
         (lambda x: fl.math.exp(x) / (1.0 + fl.math.exp(x)), lambda x: 1 / (1 + mp.exp(-x)), 750.0),
         (lambda x: fl.math.log(fl.math.sigmoid(x)), lambda x: -mp.log(1 + mp.exp(-x)), -1000.0),
         (lambda x: fl.math.log(fl.math.cosh(x)), lambda x: mp.log(mp.cosh(x)), 1000.0),
+        (lambda x: fl.math.sqrt(x * x) + fl.math.sqrt(1.0 + x**2), lambda x: abs(x) + mp.sqrt(1 + x * x), -2.0),
         (lambda x: fl.math.log(1.0 - fl.math.exp(-x)), lambda x: mp.log(1 - mp.exp(-x)), 1e-12),
         (lambda x: fl.math.log(fl.math.exp(x) + fl.math.exp(2.0 * x)), lambda x: mp.log(mp.exp(x) + mp.exp(2 * x)), 900.0),
     ],
@@ -184,6 +185,13 @@ def test_textbook_formulas_become_stable(formula: Any, exact: Any, x: float) -> 
     with np.errstate(all="ignore"):
         got = plain(fl.derive(lambda pred: formula(pred)).jet, np.float64)(np.float64(x))[0]
     assert error(got, expected, None, np.float64) <= 8.0
+
+
+def test_the_bend_of_a_hyperbola() -> None:
+    """1 / sqrt(1 + r^2)^3, to which the chain rule would cancel."""
+    loss = fl.derive(lambda pred, target, c=1.0: fl.math.sqrt(c + (pred - target) ** 2))
+    for r in (0.0, 3.0, 1e7):
+        assert loss.jet(r, 0.0, 1.0)[2] == pytest.approx((1.0 + r * r) ** -1.5, rel=1e-14)
 
 
 @pytest.mark.parametrize("k", [-2.0, -0.5, 0.5, 1.0, 2.0, 2.5, 3.0, 7.5, 2.3])

@@ -129,7 +129,7 @@ def test_plans_are_built_in_the_folders_of_plans() -> None:
 
 LEVELS = [
     "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "decorators", "losses", "fused",
-    "commands",
+    "checking", "commands",
 ]  # fmt: skip
 
 
@@ -256,6 +256,7 @@ BUDGET = {
     "arrays/gpu": 1300,
     "arrays/gpu/libraries": 600,
     "arrays/host": 1880,
+    "checking": 750,
     "commands": 260,
     "commands/cli": 740,
     "commands/demo": 640,

@@ -47,16 +47,16 @@ def function_tree(
     signature = ast.arguments([], [ast.arg(n) for n in arguments], None, [], [], None, [_number(d) for d in defaults])
     tree = ast.parse("def jet(): pass").body[0]  # with whatever fields this Python's functions have
     assert isinstance(tree, ast.FunctionDef)
-    tree.name, tree.args, tree.body = name, signature, []
-    _at(tree, line)
+    tree.name, tree.args, tree.body = name, _at(signature, line), []
+    tree.lineno = tree.end_lineno = max(line, 1)
     tree.body = body
     return tree
 
 
 def _at(statement: Any, line: int) -> Any:
-    """The statement, all of it on this line."""
+    """The statement on this line, with all of it that has no line of its own."""
     for node in ast.walk(statement):
-        if "lineno" in node._attributes:
+        if "lineno" in node._attributes and not hasattr(node, "lineno"):
             node.lineno = node.end_lineno = max(line, 1)  # type: ignore[attr-defined]
             node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
     return statement
@@ -102,6 +102,10 @@ class _Writer:
         return ast.Name(self.names[n], ast.Load()) if n in self.names else self._written(n)
 
     def _written(self, n: Node) -> ast.expr:
+        made: ast.expr = _at(self._operation(n), n.line)
+        return made
+
+    def _operation(self, n: Node) -> ast.expr:
         parts = [self.expression(a) for a in n.args]
         if n.op == "number":
             return _number(float(n.value))

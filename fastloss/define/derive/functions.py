@@ -217,8 +217,10 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     Both are computed; `condition` is a comparison, or several with ``&``, ``|`` and ``~``.
 
     >>> import fastloss as fl
-    >>> hinge = fl.derive(lambda pred, target: fl.where(pred * target < 1.0, 1.0 - pred * target, 0.0))
-    >>> hinge.value_and_grad([0.5, 2.0], [1.0, 1.0])
+    >>> @fl.derive
+    ... def own_hinge(pred, target):
+    ...     return fl.where(pred * target < 1.0, 1.0 - pred * target, 0.0)
+    >>> own_hinge.value_and_grad([0.5, 2.0], [1.0, 1.0])
     (np.float64(0.25), array([-0.5,  0. ]))
     """
     graph = next((v.graph for v in (condition, x, y) if isinstance(v, Recorded)), None)

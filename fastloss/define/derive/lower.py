@@ -158,14 +158,14 @@ def _times_exp(g: Graph, t: Node, u: Node) -> Node:
     return whole if t.number is not None else g.select(g.compare("eq", t, g.zero), t, whole)
 
 
-def _root(g: Graph, z: Node) -> Node:
-    return g.call("sqrt", g.add(g.one, g.mul(z, z)))
+def _root_of_sum(g: Graph, u: Node, c: Node) -> Node:
+    return g.call("sqrt", g.add(c, g.mul(u, u)))
 
 
 def _smooth_abs(g: Graph, u: Node, w: Node) -> Node:
     z, size = _div(g, u, w), g.absolute(u)
     a = g.absolute(z)
-    near = g.mul(size, g.div(a, g.add(g.one, _root(g, z))))
+    near = g.mul(size, g.div(a, g.add(g.one, _root_of_sum(g, z, g.one))))
     return g.select(g.compare("gt", a, g.number(FAR)), g.sub(size, w), near)
 
 
@@ -185,7 +185,7 @@ def _pow(g: Graph, u: Node, k: Node) -> Node:
 
 _WRITTEN: dict[str, Callable[..., Node]] = {
     "clip": _clip, "div": _div, "exp": _exp, "log1mexp": _log1mexp, "log1p": _log1p, "log_cosh": _log_cosh,
-    "logaddexp": _logaddexp, "maximum": _maximum, "minimum": _minimum, "pow": _pow, "root_of_one_and_square": _root,
+    "logaddexp": _logaddexp, "maximum": _maximum, "minimum": _minimum, "pow": _pow, "root_of_sum": _root_of_sum,
     "sigmoid": _sigmoid, "sigmoid_slope": _sigmoid_slope, "sign": _sign, "smooth_abs": _smooth_abs,
     "softplus": _softplus, "tanh_by_expm1": _tanh_by_expm1, "times_exp": _times_exp, "xlogy": _xlogy,
 }  # fmt: skip

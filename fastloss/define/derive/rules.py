@@ -203,12 +203,20 @@ def _power(g: Graph, n: Node, u: Pair, k: Pair) -> Pair:
     base, exponent = n.args
     if k == (g.zero, g.zero):
         f1, f2 = _power_slopes(g, n, base, exponent)
-        return g.mul(f1, u[0]), g.add(g.mul(f2, g.mul(u[0], u[0])), g.mul(f1, u[1]))
+        # At 0 they may be infinite, where the base does not move.
+        part = g.scaled if _is_steep(exponent) else g.mul
+        return part(u[0], f1), g.add(part(g.mul(u[0], u[0]), f2), part(u[1], f1))
     if u != (g.zero, g.zero):
         raise NoDerivative(n, "a power of which base and exponent vary: write exp(k * log(x))")
     rate = g.call("log", base)
     slope = g.mul(n, g.mul(rate, k[0]))
     return slope, g.add(g.mul(slope, g.mul(rate, k[0])), g.mul(n, g.mul(rate, k[1])))
+
+
+def _is_steep(exponent: Node) -> bool:
+    """Whether a derivative of a power may be infinite at 0."""
+    k = exponent.number
+    return k is None or (k < 2.0 and k not in (0.0, 1.0))
 
 
 def _power_slopes(g: Graph, n: Node, u: Node, k: Node) -> Pair:
@@ -257,11 +265,18 @@ def _times_exp(g: Graph, n: Node, t: Pair, x: Pair) -> Pair:
     return g.add(one, g.mul(n, x[0])), g.add(bend, g.mul(g.number(2.0), g.mul(one, x[0])))
 
 
+def _root_of_sum(g: Graph, n: Node, u: Pair, c: Pair) -> Pair:
+    # Of sqrt(u^2 + c): u / n, and c / n^3, which the chain rule would cancel to.
+    inverse = g.div(g.one, n)
+    f1, f2 = g.mul(n.args[0], inverse), g.mul(n.args[1], g.mul(inverse, g.mul(inverse, inverse)))
+    return g.mul(f1, u[0]), g.add(g.mul(f2, g.mul(u[0], u[0])), g.mul(f1, u[1]))
+
+
 def _smooth_abs(g: Graph, n: Node, u: Pair, w: Pair) -> Pair:
     if w != (g.zero, g.zero):
         raise NoDerivative(n, "the width of smooth_abs is a number or a parameter")
     z = g.div(*n.args)
-    inverse = g.div(g.one, g.call("root_of_one_and_square", z))
+    inverse = g.div(g.one, g.call("root_of_sum", z, g.one))
     f1, f2 = g.mul(z, inverse), g.div(g.mul(inverse, g.mul(inverse, inverse)), n.args[1])
     f1 = g.select(g.compare("gt", g.absolute(z), g.number(FAR)), g.call("sign", z), f1)
     return g.mul(f1, u[0]), g.add(g.mul(f2, g.mul(u[0], u[0])), g.mul(f1, u[1]))
@@ -272,6 +287,7 @@ FAR = 1e17
 
 _SEVERAL: dict[str, Callable[..., Pair]] = {
     "add": _add, "clip": _clip, "div": _div, "logaddexp": _logaddexp, "maximum": _largest, "minimum": _largest,
-    "mul": _mul, "pow": _power, "select": _select, "smooth_abs": _smooth_abs, "sub": _sub, "times_exp": _times_exp,
-    "xlogy": _xlogy, **dict.fromkeys(["lt", "gt", "le", "ge", "eq", "ne", "and", "or", "not"], _comparison),
+    "mul": _mul, "pow": _power, "root_of_sum": _root_of_sum, "select": _select, "smooth_abs": _smooth_abs,
+    "sub": _sub, "times_exp": _times_exp, "xlogy": _xlogy,
+    **dict.fromkeys(["lt", "gt", "le", "ge", "eq", "ne", "and", "or", "not"], _comparison),
 }  # fmt: skip

@@ -36,6 +36,17 @@ def _log(g: Graph, u: Node) -> Node | None:
     return None
 
 
+def _sqrt(g: Graph, u: Node) -> Node | None:
+    if u.op == "mul" and u.args[0] is u.args[1]:
+        return g.absolute(u.args[0])
+    if u.op == "add":
+        for c, other in (u.args, u.args[::-1]):
+            square = other.op == "pow" and other.args[1].number == 2.0
+            if c.fixed and (square or (other.op == "mul" and other.args[0] is other.args[1])):
+                return g.call("root_of_sum", other.args[0], c)
+    return None
+
+
 def _sub(g: Graph, a: Node, b: Node) -> Node | None:
     if a.op == "exp" and b is g.one:
         return g.call("expm1", a.args[0])
@@ -53,4 +64,4 @@ def _div(g: Graph, a: Node, b: Node) -> Node | None:
     return g.call("sigmoid", u) if a is b.args[1] else None
 
 
-_FORMS: dict[str, Callable[..., Node | None]] = {"log": _log, "sub": _sub, "div": _div}
+_FORMS: dict[str, Callable[..., Node | None]] = {"log": _log, "sqrt": _sqrt, "sub": _sub, "div": _div}

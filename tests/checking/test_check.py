@@ -1,0 +1,134 @@
+"""`fl.check` finds the faults that are planted here, names kinks, and has nothing against the losses of this library."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+import pytest
+
+import fastloss as fl
+from bench.derived import derived
+
+
+def kinds(report: Any) -> set[tuple[str, str]]:
+    return {(f.kind, f.part) for f in report.faults}
+
+
+@pytest.mark.parametrize("name", ["squared_error", "huber", "quantile", "hinge", "logistic", "gaussian_nll"])
+def test_losses_of_this_library(name: str) -> None:
+    report = fl.check(fl.LOSSES[name], size=8)
+    assert report.ok, str(report)
+    assert all(0.0 <= error <= 8.0 for error in report.errors.values())
+    assert report.points > 100
+
+
+@pytest.mark.parametrize("name", ["huber", "tweedie", "binary_focal"])
+def test_derived_losses(name: str) -> None:
+    report = fl.check(derived(name), size=8)
+    assert report.ok, str(report)
+
+
+def test_a_wrong_derivative() -> None:
+    @fl.pointwise
+    def cubic(pred: float, target: float) -> tuple[float, float, float]:
+        r = pred - target
+        return r * r * r, 2.0 * r * r, 6.0 * r
+
+    report = fl.check(cubic, size=8)
+    assert not report.ok
+    assert kinds(report) == {("derivative", "first derivative"), ("derivative", "second derivative")}
+    first = report.faults[0]
+    r = first.at["pred"] - first.at["target"]
+    said, changes = (float(x.split(" ")[-1]) for x in first.text.split(",")[:2])
+    assert (said, changes) == pytest.approx((2.0 * r * r, 3.0 * r * r), rel=1e-6)
+
+
+def test_two_inputs() -> None:
+    @fl.pointwise(wrt=("pred", "scale"), scale=fl.POSITIVE)
+    def wrong(pred: float, target: float, scale: float) -> Any:
+        r = pred - target
+        return r * r * scale, (2.0 * r * scale, r * r + 1.0), (2.0 * scale, 0.0)
+
+    report = fl.check(wrong, size=8)
+    # Nor does that derivative see a scale that is NaN.
+    assert kinds(report) == {("derivative", "first derivative"), ("nan", "first derivative")}
+
+
+def test_cancellation_and_its_line() -> None:
+    @fl.pointwise
+    def pseudo(pred: float, target: float) -> tuple[float, float]:
+        r = pred - target
+        root = math.sqrt(1.0 + r * r)
+        value = root - 1.0
+        return value, r / root
+
+    report = fl.check(pseudo, size=8)
+    found = {(f.kind, f.part, f.dtype): f for f in report.faults}
+    for dtype in ("float32", "float64"):
+        lost = found["cancellation", "value", dtype]
+        assert "lost by - in `value = root - 1.0`, test_check.py:" in lost.text
+        assert 0.0 < abs(lost.at["pred"] - lost.at["target"]) < 1e-2
+        assert report.errors[dtype, "value"] > 1e5
+    # The square of a large residual is infinite in float32, and the loss is not.
+    assert "lost by * in `root = math.sqrt(1.0 + r * r)`" in found["overflow", "value", "float32"].text
+    assert ("overflow", "value", "float64") not in found
+    assert "cancellation, value, float64" in str(report)
+
+
+def test_a_naive_softplus() -> None:
+    @fl.pointwise
+    def naive(pred: float) -> tuple[float, float, float]:
+        e = math.exp(pred)
+        return math.log(1.0 + e), e / (1.0 + e), e / ((1.0 + e) * (1.0 + e))
+
+    report = fl.check(naive, size=8)
+    assert {("cancellation", "value"), ("overflow", "value"), ("nan", "first derivative")} <= kinds(report)
+    assert not any(f.kind == "derivative" for f in report.faults)
+    assert fl.check(fl.derive(lambda pred: fl.math.log(1.0 + fl.math.exp(pred))), size=8).ok
+
+
+def test_digits_of_a_derived_loss_are_lost_in_a_line_of_its_function() -> None:
+    @fl.derive
+    def pseudo(pred: Any, target: Any) -> Any:
+        r = pred - target
+        root = fl.math.sqrt(1.0 + r * r)
+        return root - 1.0
+
+    report = fl.check(pseudo, size=8)
+    lost = next(f for f in report.faults if f.kind == "cancellation" and f.part == "value")
+    assert "lost by - in `return root - 1.0`, test_check.py:" in lost.text
+    assert not [f for f in report.faults if f.part != "value" and f.dtype == "float64"]
+
+
+def test_kinks_have_names() -> None:
+    report = fl.check(fl.huber.bind(delta=2.5), size=4)
+    assert [f.text.split(",")[0] for f in report.kinks] == [
+        "jumps at pred = target + delta", "jumps at pred = target - delta",
+    ]  # fmt: skip
+    assert {f.part for f in report.kinks} == {"second derivative"}
+    (kink,) = fl.check(fl.quantile.bind(q=0.75), size=4).kinks
+    assert (kink.part, kink.text) == ("first derivative", "jumps at pred = target, here from -0.75 to 0.25")
+    assert fl.check(fl.squared_error, size=4).kinks == ()
+
+
+def test_a_value_that_jumps_and_a_nan_that_is_lost() -> None:
+    @fl.pointwise
+    def steps(pred: float, target: float) -> tuple[float, float, float]:
+        return 1.0 if pred > target + 0.5 else 0.0, 0.0, 0.0
+
+    report = fl.check(steps, size=4)
+    assert kinds(report) == {("jump", "value"), ("nan", "value"), ("nan", "first derivative")}
+
+
+def test_what_is_no_loss_of_elements() -> None:
+    for loss in (fl.cross_entropy, abs, "huber"):
+        with pytest.raises(TypeError, match=r"fl.check takes a loss of elements, such as fl.huber, got"):
+            fl.check(loss)
+
+
+def test_without_mpmath(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mpmath", None)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "fastloss\[check\]"'):
+        fl.check(fl.huber)
