@@ -42,6 +42,7 @@ def check(loss: Any, *, ulps: float = 16.0, size: int = 24, seed: int = 7) -> Re
     """
     if not isinstance(loss, Loss):
         raise TypeError(f"fl.check takes a loss of elements, such as fl.huber, got {loss!r}")
+    loss.refuse_arrays()
     try:
         import mpmath
     except ImportError:

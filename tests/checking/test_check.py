@@ -6,10 +6,13 @@ import math
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
+from mpmath import mp
 
 import fastloss as fl
 from bench.derived import derived
+from fastloss.checking import examine
 
 
 def kinds(report: Any) -> set[tuple[str, str]]:
@@ -126,9 +129,94 @@ def test_what_is_no_loss_of_elements() -> None:
     for loss in (fl.cross_entropy, abs, "huber"):
         with pytest.raises(TypeError, match=r"fl.check takes a loss of elements, such as fl.huber, got"):
             fl.check(loss)
+    with pytest.raises(TypeError, match="huber: delta is an array of shape .2,., expected one value"):
+        fl.check(fl.huber.bind(delta=[1.0, 2.0]))
 
 
 def test_without_mpmath(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mpmath", None)
     with pytest.raises(ModuleNotFoundError, match=r'pip install "fastloss\[check\]"'):
         fl.check(fl.huber)
+
+
+# -- the calculus, by the checks ---------------------------------------------------------------------------------------
+
+ONE = (
+    "exp",
+    "sigmoid",
+    "softplus",
+    "tanh",
+    "log_cosh",
+    "sin",
+    "atan",
+    "erf",
+    "expm1",
+    "absolute",
+    "asinh",
+    "cos",
+    "sinh",
+)
+TWO = (
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "maximum",
+    "minimum",
+    "logaddexp",
+    "where",
+    "clip",
+    "smooth",
+    "pow",
+    "times_exp",
+    "root",
+)
+
+
+def formula(rng: np.random.Generator, variables: list[Any], depth: int) -> Any:
+    """A random formula that is smooth but for kinks, of numbers that stay small."""
+    if depth == 0:
+        return variables[rng.integers(len(variables))] if rng.random() < 0.8 else float(rng.normal())
+    if rng.random() < 0.5:
+        inner = formula(rng, variables, depth - 1)
+        return getattr(fl.math, ONE[rng.integers(len(ONE))])(fl.math.clip(inner, -3.0, 3.0) * float(rng.normal()))
+    a, b = (formula(rng, variables, depth - 1) for _ in range(2))
+    match TWO[rng.integers(len(TWO))]:
+        case "add":
+            return a + b
+        case "sub":
+            return a - b
+        case "mul":
+            return a * b
+        case "div":
+            return a / (1.0 + b * b)
+        case "where":
+            return fl.where((a > b) & (variables[0] < 1.0), a * variables[0], b)
+        case "clip":
+            return fl.math.clip(a, -1.0, 0.5) * b
+        case "smooth":
+            return fl.math.smooth_abs(a, 0.75) - abs(b)
+        case "pow":
+            return (1.0 + a * a) ** variables[-1] + abs(b) ** 2.5
+        case "times_exp":
+            return fl.math.times_exp(a, fl.math.tanh(b))
+        case "root":
+            return fl.math.sqrt(0.5 + a * a) + fl.math.log(1.0 + b * b) + fl.math.xlogy(b * b, 2.0 + fl.math.sin(a))
+        case other:
+            return getattr(fl.math, other)(a, b)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_derivatives_of_random_formulas(seed: int) -> None:
+    """Of three inputs, two of which are differentiated, and a parameter: against differences in many digits."""
+
+    @fl.derive(wrt=("pred", "var"))
+    def loss(pred: Any, target: Any, var: Any, p: Any = 1.3) -> Any:
+        rng = np.random.default_rng(seed)
+        return formula(rng, [pred, target, var, p], 4) + 0.25 * pred * var
+
+    runs, worst, errors = examine.Runs(loss), examine.Worst(), dict[tuple[str, str], float]()
+    with mp.workdps(200):
+        for point in np.random.default_rng(seed).normal(size=(4, 3)):
+            examine.examined(runs, tuple(point.tolist()), "float64", math.inf, worst, errors)
+    assert worst.findings() == []

@@ -290,6 +290,7 @@ def test_what_is_around_it_becomes_constants() -> None:
     loss = fl.derive(lambda pred: sum(w * pred * pred for w in many) * scale, name="sums")
     assert loss.jet(2.0) == (36.0, 36.0, 18.0)
     assert loss.name == "sums"
+    assert fl.derive(lambda pred: (pred > 1.0) * 3.0 * pred + 1.0).jet(2.0) == (7.0, 3.0, 0.0)
     assert fl.derive(lambda pred: np.float64(2.0) * pred + np.float64(1.0)).jet(2.0) == (5.0, 2.0, 0.0)
 
 

@@ -261,7 +261,7 @@ BUDGET = {
     "commands/cli": 740,
     "commands/demo": 640,
     "define": 1880,
-    "define/derive": 1710,
+    "define/derive": 1730,
     "fused": 790,
     "kernels": 550,
     "kernels/cpu": 1520,

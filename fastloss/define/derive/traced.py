@@ -219,6 +219,14 @@ class Traced(Recorded):
         return Condition(self.graph, self.graph.compare(op, self.node, node))
 
 
+def _as_number(name: str) -> Any:
+    return lambda self, *others: getattr(value_of(self.graph, self), name)(*others)
+
+
+for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "neg"):
+    setattr(Condition, f"__{_name}__", _as_number(f"__{_name}__"))  # 1 or 0, as Python's own
+
+
 _OF_NUMPY = {
     "add": "__add__", "subtract": "__sub__", "multiply": "__mul__", "divide": "__truediv__", "power": "__pow__",
     "less": "__lt__", "less_equal": "__le__", "greater": "__gt__", "greater_equal": "__ge__", "equal": "__eq__",

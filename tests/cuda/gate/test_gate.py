@@ -16,6 +16,7 @@ from numba import cuda, types
 from ranking import each_pair, logistic
 
 import fastloss as fl
+from bench.derived import FORMULAS, derived
 from fastloss.arrays.gpu.columns import spans
 from fastloss.define.keywords import GRAD, HESS, VALUE
 from fastloss.define.rows import Pair
@@ -86,6 +87,13 @@ def test_every_loss(loss: Any, capability: tuple[int, int]) -> None:
     binary = compiled(plan(loss, ("f",) * len(loss.inputs), want), capability)
     assert faults(binary, True, True, long=loss.name in LONG) == []
     assert binary.code.startswith(b"\x7fELF")
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_losses_that_are_derived(name: str) -> None:
+    loss = derived(name)
+    binary = compiled(plan(loss, ("f",) * len(loss.inputs), VALUE | GRAD | HESS), (9, 0))
+    assert faults(binary, True, True) == []
 
 
 @fl.pointwise
