@@ -208,6 +208,19 @@ def test_powers(k: float) -> None:
             assert plain(free.jet, np.float64)(np.float64(0.0), np.float64(p)) == expected
 
 
+@pytest.mark.parametrize("dtype", TYPES)
+def test_quotients_of_parameters(dtype: str) -> None:
+    """By a reciprocal, which may be no number of the type where the quotient is one."""
+    kind = TYPES[dtype]
+    jet, info = plain(fl.derive(lambda pred, c=1.0: pred / c, c=fl.POSITIVE).jet, kind), np.finfo(kind)
+    for c in (info.smallest_normal, kind(1e-21), kind(3.3), kind(1e30), info.max / kind(3.0), info.max):
+        for factor in (0.7, 1.0, 123.4):
+            x = kind(factor) * (kind(1e-3) if c < 10.0 else info.max / kind(1e3))
+            with np.errstate(all="ignore"):
+                got = jet(x, c)[0]
+            assert error(got, mpf(float(x)) / mpf(float(c)), None, kind) <= 4.0, (c, x)
+
+
 # -- kinks, NaN, and a loss like any other -----------------------------------------------------------------------------
 
 

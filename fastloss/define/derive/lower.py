@@ -15,7 +15,7 @@ from .rules import FAR
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-UP, DOWN = 2.0**60, 2.0**-60
+UP = 2.0**60
 
 LN2 = math.log(2.0)
 
@@ -46,12 +46,13 @@ _MAKERS = {"abs": "absolute", **{op: op for op in ("add", "sub", "mul", "neg", "
 
 
 def _div(g: Graph, a: Node, b: Node) -> Node:
-    """By the reciprocal of what is the same for all elements, also where that reciprocal is no number of the type."""
+    """By the reciprocal of what is the same for all elements, also where that is beyond the type.
+
+    That of the largest numbers is subnormal, and has all digits but three bits.
+    """
     if not b.fixed or b.number is not None:
         return g.div(a, b)
-    size = g.absolute(b)
-    large = g.select(g.compare("gt", size, g.number(1e20)), g.number(DOWN), g.one)
-    k = g.select(g.compare("lt", size, g.number(1e-20)), g.number(UP), large)
+    k = g.select(g.compare("lt", g.absolute(b), g.number(1e-20)), g.number(UP), g.one)
     return g.mul(g.mul(a, g.div(g.one, g.mul(b, k))), k)
 
 
