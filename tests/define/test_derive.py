@@ -318,6 +318,15 @@ def test_subexpressions_are_shared() -> None:
     assert called.count("exp_neg") == called.count("log1p_unit") == 1
 
 
+def test_expressions_that_are_shared_many_times_take_no_time() -> None:
+    def squared(pred: Any) -> Any:
+        for _ in range(60):
+            pred = pred * pred
+        return fl.math.exp(-pred) + pred / 3.0
+
+    assert fl.derive(squared).jet(1.0)[1] == pytest.approx(2.0**60 * (1.0 / 3.0 - math.exp(-1.0)))
+
+
 def test_errors_of_the_jet_have_lines_of_the_user() -> None:
     @fl.derive
     def loss(pred: Any, target: Any) -> Any:

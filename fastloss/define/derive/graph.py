@@ -26,12 +26,17 @@ EVEN = frozenset(["cos", "cosh", "log_cosh", "sigmoid_slope"])
 class Node:
     """An operation and the nodes that it is of; a number has its value, a variable its name."""
 
-    __slots__ = ("args", "fixed", "index", "line", "op", "value")
+    __slots__ = ("args", "evens", "fixed", "index", "line", "never_negative", "op", "value")
 
     def __init__(self, op: str, args: tuple[Node, ...], value: Any, index: int, line: int) -> None:
         self.op, self.args, self.value, self.index, self.line = op, args, value, index, line
         self.fixed: bool = op != "input" and all(a.fixed for a in args)
         """Whether it is of parameters and numbers alone."""
+        self.never_negative = _is_never_negative(op, args, value)
+        self.evens: frozenset[Node] = frozenset().union(*(a.evens for a in args)) if op == "mul" else frozenset()
+        """The signs and absolute values that are factors of a product."""
+        if op in ("abs", "sign"):
+            self.evens = frozenset([self])
 
     @property
     def number(self) -> float | None:
@@ -121,8 +126,8 @@ class Graph:
         if a.op == "neg" or b.op == "neg":
             one, other = (a, b) if a.op == "neg" else (b, a)
             return self.neg(self.mul(one.args[0], other))
-        if both := _evens(a) & _evens(b):
-            return self._without_sign(a, b, both.pop())
+        if both := a.evens & b.evens:
+            return self._without_sign(a, b, min(both, key=lambda n: n.index))
         for one, other in ((a, b), (b, a)):
             if one.op == "div" and one.args[1] is other and other.fixed:
                 return one.args[0]
@@ -153,13 +158,13 @@ class Graph:
         shorter = self._without(a, b) if b.fixed and b.number is None else None
         return shorter or self._node("div", (a, b))
 
-    def _without(self, a: Node, factor: Node) -> Node | None:
-        """What a product is without this factor; None of what has no such factor."""
+    def _without(self, a: Node, factor: Node, depth: int = 10) -> Node | None:
+        """What a product is without this factor; None of what has no such factor, or has it too deep inside."""
         if a is factor:
             return self.one
-        if a.op == "mul":
+        if a.op == "mul" and depth:
             for one, other in (a.args, a.args[::-1]):
-                rest = self._without(one, factor)
+                rest = self._without(one, factor, depth - 1)
                 if rest is not None:
                     return self.mul(rest, other)
         return None
@@ -167,8 +172,8 @@ class Graph:
     def _without_sign(self, a: Node, b: Node, factor: Node) -> Node:
         """The product of two products with the same factor sign(x), whose square is 1, or |x|, whose square is x^2."""
         one, other = self._without(a, factor), self._without(b, factor)
-        assert one is not None
-        assert other is not None
+        if one is None or other is None:
+            return self._node("mul", (a, b))
         inner = factor.args[0] if factor.op == "abs" else self.one
         return self.mul(self.mul(one, inner), self.mul(other, inner))
 
@@ -180,7 +185,7 @@ class Graph:
             return self.absolute(a.args[0])
         if a.op == "mul" and a.args[0].number is not None:
             return self._times(abs(a.args[0].number), self.absolute(a.args[1]))
-        return a if is_never_negative(a) else self._node("abs", (a,))
+        return a if a.never_negative else self._node("abs", (a,))
 
     def compare(self, op: str, a: Node, b: Node) -> Node:
         """A comparison; it is a node that is true or false."""
@@ -237,13 +242,6 @@ class Graph:
         return self._node(op, args)
 
 
-def _evens(node: Node) -> set[Node]:
-    """The signs and absolute values that are factors of a product."""
-    if node.op in ("abs", "sign"):
-        return {node}
-    return _evens(node.args[0]) | _evens(node.args[1]) if node.op == "mul" else set()
-
-
 def _common(a: Node, b: Node) -> tuple[Node, Node, Node] | None:
     """The factor that two products have in common, and the others."""
     if a.op == b.op == "mul":
@@ -254,16 +252,17 @@ def _common(a: Node, b: Node) -> tuple[Node, Node, Node] | None:
     return None
 
 
-def is_never_negative(n: Node) -> bool:
-    """Whether a node's sign is known not to be minus."""
-    if n.op == "mul":
-        return n.args[0] is n.args[1] or all(is_never_negative(a) for a in n.args)
-    if n.op in ("add", "div", "select"):
-        return all(is_never_negative(a) for a in n.args[-2:])
-    return (
-        n.op in ("abs", "exp", "exp_neg", "sqrt", "cosh", "softplus", "sigmoid", "log_cosh", "sigmoid_slope")
-        or (n.number or -1.0) > 0.0
-    )
+def _is_never_negative(op: str, args: tuple[Node, ...], value: Any) -> bool:
+    if op == "mul":
+        return args[0] is args[1] or all(a.never_negative for a in args)
+    if op in ("add", "div", "select"):
+        return all(a.never_negative for a in args[-2:])
+    return op in _POSITIVE or (op == "number" and value > 0.0)
+
+
+_POSITIVE = frozenset(
+    ["abs", "exp", "exp_neg", "sqrt", "cosh", "softplus", "sigmoid", "log_cosh", "sigmoid_slope", "root_of_sum"]
+)
 
 
 def reachable(roots: Iterable[Node]) -> list[Node]:

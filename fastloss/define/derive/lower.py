@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .graph import Graph, Node, is_never_negative, reachable
+from .graph import Graph, Node, reachable
 from .rules import FAR
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def _div(g: Graph, a: Node, b: Node) -> Node:
 
 def _exp(g: Graph, u: Node) -> Node:
     factor = u.args[0].number if u.op == "mul" else None
-    falls = u.op == "neg" and is_never_negative(u.args[0])
-    falls = falls or (factor is not None and factor < 0.0 and is_never_negative(u.args[1]))
+    falls = u.op == "neg" and u.args[0].never_negative
+    falls = falls or (factor is not None and factor < 0.0 and u.args[1].never_negative)
     return g.call("exp_neg" if falls else "exp", u)
 
 
