@@ -58,17 +58,30 @@ __all__ = [
     "UNIT",
     "Domain",
     "Loss",
+    "MultiBoxParts",
     "RowLoss",
     "RowStats",
     "rowwise",
+    "box_iou",
     "check",
+    "ciou_loss",
     "clear_cache",
+    "convert_boxes",
+    "decode_boxes",
+    "default_boxes",
     "derive",
+    "diou_loss",
+    "encode_boxes",
     "get_num_threads",
+    "giou_loss",
+    "iou_loss",
     "linear_cross_entropy",
     "log_softmax",
     "logsumexp",
+    "match_boxes",
     "math",
+    "multibox",
+    "nms",
     "pairwise",
     "pointwise",
     "set_num_threads",
@@ -82,19 +95,34 @@ __all__ = [
 ]
 
 # Imported at first use: importing their modules takes a tenth of the time that NumPy takes.
-_LATER = {"check": "checking.check", "clear_cache": "kernels.cpu.cache", "get_num_threads": "kernels.cpu.threads",
-          "set_num_threads": "kernels.cpu.threads", "synchronize": "kernels.cuda.launch",
-          "where": "define.derive.functions"}  # fmt: skip
+_LATER = {
+    "checking.check": ("check",),
+    "define.derive.functions": ("where",),
+    "kernels.cpu.cache": ("clear_cache",),
+    "kernels.cpu.threads": ("get_num_threads", "set_num_threads"),
+    "kernels.cuda.launch": ("synchronize",),
+    "structured.anchors": ("default_boxes",),
+    "structured.box_losses": ("ciou_loss", "diou_loss", "giou_loss", "iou_loss"),
+    "structured.boxes": ("box_iou", "convert_boxes", "nms"),
+    "structured.matching": ("decode_boxes", "encode_boxes", "match_boxes"),
+    "structured.multibox": ("MultiBoxParts", "multibox"),
+}
+_MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
 
 if TYPE_CHECKING:
     # Written by tools/stubs.py: every loss with what it takes.
     from ._typed import *  # noqa: F403
+    from ._typed import ciou_loss, diou_loss, giou_loss, iou_loss, multibox
     from .checking.check import check
     from .define.derive import functions as math
     from .define.derive.functions import where
     from .kernels.cpu.cache import clear_cache
     from .kernels.cpu.threads import get_num_threads, set_num_threads
     from .kernels.cuda.launch import synchronize
+    from .structured.anchors import default_boxes
+    from .structured.boxes import box_iou, convert_boxes, nms
+    from .structured.matching import decode_boxes, encode_boxes, match_boxes
+    from .structured.multibox import MultiBoxParts
 
 else:
     from .fused.linear import linear_cross_entropy
@@ -105,9 +133,10 @@ else:
 
         if name == "math":
             return import_module(".define.derive.functions", __name__)
-        if name not in _LATER:
+        if name not in _MODULE_OF:
             raise _unknown_attribute(name)
-        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+        found = globals()[name] = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+        return found
 
 
 def _unknown_attribute(name: str) -> Exception:

@@ -7,6 +7,8 @@ from .define.keywords import Backend, Empty, Reduction
 from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
+from .structured.box_losses import BoxLoss
+from .structured.multibox import MultiBox
 
 P = ParamSpec("P")
 
@@ -34,11 +36,12 @@ __all__ = [
     'log_cosh', 'cauchy', 'welsch', 'fair', 'smoothed_hinge', 'sigmoid_margin', 'distance_weighted_discrimination',
     'binary_sparsemax', 'sparsemax_loss', 'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme',
     'accelerated_failure_time_normal', 'gaussian_nll_log_scale', 'linear_cross_entropy', 'topk_distillation',
-    'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
-    'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd',
-    'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh', 'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle',
-    'mspe', 'multi_margin', 'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse',
-    'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy', 'softmax_focal',
+    'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'aft_extreme', 'aft_logistic', 'aft_normal',
+    'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce',
+    'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation',
+    'l1', 'logcosh', 'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle', 'mspe', 'multi_margin',
+    'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse', 'rmsle', 'rmspe',
+    'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy', 'softmax_focal',
     'sparse_categorical_cross_entropy', 'tvd', 'weston_watkins',
 ]
 
@@ -72,6 +75,20 @@ class TopK(TopKDistillation, Generic[P]):
     def grad_and_hess(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
 
 def topk(takes: Callable[P, None]) -> TopK[P]: ...
+
+class MultiBoxes(MultiBox, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def multiboxes(takes: Callable[P, None]) -> MultiBoxes[P]: ...
+
+class Boxes(BoxLoss, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def boxes(takes: Callable[P, None]) -> Boxes[P]: ...
 
 @elements
 def binary_cross_entropy(
@@ -663,6 +680,42 @@ def topk_distillation(
     ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean',
     normalizer: float | None = None, empty: str = 'nan', out: Any = None, return_stats: bool = False,
     backend: str | None = None, check: bool | None = None,
+) -> None: ...
+
+@multiboxes
+def multibox(
+    locations: Any, scores: Any, boxes: Any, labels: Any, priors: Any, *, offsets: Any = None,
+    threshold: float = 0.5, negative_ratio: float = 3.0, min_negatives: int = 0, variances: Any = (0.1, 0.2),
+    beta: float = 1.0, alpha: float = 1.0, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, out: Any = None, return_parts: bool = False, backend: Backend | None = None,
+) -> None: ...
+
+@boxes
+def iou_loss(
+    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@boxes
+def giou_loss(
+    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@boxes
+def diou_loss(
+    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@boxes
+def ciou_loss(
+    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 aft_extreme = accelerated_failure_time_extreme

@@ -21,6 +21,8 @@ from .define.keywords import Backend, Empty, Reduction
 from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
+from .structured.box_losses import BoxLoss
+from .structured.multibox import MultiBox
 
 P = ParamSpec("P")
 
@@ -34,10 +36,13 @@ Numbers = float | list[Any] | tuple[Any, ...] | Array
 
 GLUE = "\N{NO-BREAK SPACE}"
 
-BESIDE = (fl.linear_cross_entropy, fl.topk_distillation)
+BESIDE = (
+    fl.linear_cross_entropy, fl.topk_distillation, fl.multibox, fl.iou_loss, fl.giou_loss, fl.diou_loss, fl.ciou_loss,
+)  # fmt: skip
 """Losses with a class of their own."""
 
-KINDS = {"Loss": "Elements", "RowLoss": "Rows", "LinearLoss": "Linear", "TopKDistillation": "TopK"}
+KINDS = {"Loss": "Elements", "RowLoss": "Rows", "LinearLoss": "Linear", "TopKDistillation": "TopK",
+         "MultiBox": "MultiBoxes", "BoxLoss": "Boxes"}  # fmt: skip
 """Classes of losses, and those of the stub whose verbs take what one function does."""
 
 
@@ -81,7 +86,7 @@ def stub(loss: Any) -> str:
 
 def text() -> str:
     """The whole file."""
-    bases = [fl.Loss, fl.RowLoss, *map(type, BESIDE)]
+    bases = [fl.Loss, fl.RowLoss, *dict.fromkeys(map(type, BESIDE))]
     kinds = [kind(base, KINDS[base.__name__]) for base in bases]
     losses = [stub(loss) for loss in (*fl.LOSSES.values(), *BESIDE)]
     aliases = "\n".join(f"{short} = {name}" for short, name in sorted(fl.ALIASES.items()))

@@ -46,14 +46,11 @@ class Kind(NamedTuple):
     """The number of a GPU; -1 for the host."""
 
 
-class Job(Protocol):
-    """A loss with a call's arrays."""
-
-    backends: tuple[Any, ...]
-    """The values of `backend` that there are where the arrays are."""
+class Written(Protocol):
+    """What `out=` is checked for."""
 
     @property
-    def loss(self) -> Definition | Program:
+    def loss(self) -> Any:
         """The loss, with its parameters."""
 
     @property
@@ -63,14 +60,25 @@ class Job(Protocol):
     also: Mapping[str, Any]
     """Those that the kernels do not see, over which nothing may be written either."""
 
-    def read(self, call: Call) -> None:
-        """Take the arrays as they are; raise for types and shapes that do not fit."""
+    def output(self, x: Any) -> Any:
+        """An array of `out=`, if it is of the right library."""
 
     def expected(self, want: int) -> Sequence[Kind]:
         """What the arrays of `out=` must be."""
 
-    def output(self, x: Any) -> Any:
-        """One of them, if it is of the right library."""
+
+class Job(Written, Protocol):
+    """A loss with a call's arrays."""
+
+    backends: tuple[Any, ...]
+    """The values of `backend` that there are where the arrays are."""
+
+    @property
+    def loss(self) -> Definition | Program:
+        """The loss, with its parameters."""
+
+    def read(self, call: Call) -> None:
+        """Take the arrays as they are; raise for types and shapes that do not fit."""
 
     def arrange(self, call: Call) -> None:
         """Bring the arrays to the form that the kernels take."""

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from ..define.elements import Definition
     from ..define.keywords import Call
     from ..define.rows import Program
-    from .job import Job
+    from .job import Written
 
 
-def given_outputs(job: Job, call: Call) -> Outputs | None:
-    """The caller's `out=`, checked; None where there is none."""
+def given_outputs(job: Written, call: Call, over: Sequence[str] | None = None) -> Outputs | None:
+    """The caller's `out=`, checked; None where there is none.
+
+    The gradients may be written over the inputs that `over` names, one for each: without it, the first over the first
+    input.
+    """
     out, want, loss = call.out, call.want, job.loss
     if out is None:
         return None
@@ -30,21 +34,23 @@ def given_outputs(job: Job, call: Call) -> Outputs | None:
     if want == VALUE:
         if call.reduction != "none":
             raise ValueError(f"{loss.name}: out is for reduction='none'; a reduced value is a scalar")
-        return Outputs(value=checked(job, [out], expected, False))
+        return Outputs(value=checked(job, [out], expected))
     pair = _several(loss, out, 2, "(grad, hess)") if want & HESS else (out,)
     count = len(expected) // len(pair)
     names = f"({', '.join(loss.inputs[k] for k in loss.wrt)})"
     parts = [_several(loss, part, count, names) if count > 1 else (part,) for part in pair]
-    found = checked(job, [a for part in parts for a in part], expected, loss.wrt[0] == 0)
+    if over is None:
+        over = loss.inputs[:1] if loss.wrt[0] == 0 else ()
+    found = checked(job, [a for part in parts for a in part], expected, over)
     return Outputs((), found[:count], found[count:])
 
 
-def checked(job: Job, arrays: Sequence[Any], expected: Sequence[Kind], over: bool) -> list[Any]:
+def checked(job: Written, arrays: Sequence[Any], expected: Sequence[Kind], over: Sequence[str] = ()) -> list[Any]:
     """Arrays of `out=` as the kernels take them; the error for one that is not as expected, or overlaps anything.
 
-    With `over`, the first may be the very memory of the first input.
+    Each may be the very memory of the input that `over` names for it, if it does.
     """
-    name, pred = job.loss.name, job.loss.inputs[0]
+    name = job.loss.name
     found: list[Any] = []
     memory: list[Any] = []
     seen = [(n, x if isinstance(x, np.ndarray) else x.phantom()) for n, x in job.seen.items()]
@@ -60,7 +66,8 @@ def checked(job: Job, arrays: Sequence[Any], expected: Sequence[Kind], over: boo
         for other in memory:
             if overlap(mine, other):
                 raise ValueError(f"{name}: the arrays of out overlap each other")
-        replaced = pred if over and not found else ""
+        replaced = over[len(found)] if len(found) < len(over) else ""
+        pred = replaced or "".join(over[:1])
         for n, theirs in seen:
             if overlap(mine, theirs) and not (n == replaced and same_memory(mine, theirs)):
                 why = "nothing may be written over it"

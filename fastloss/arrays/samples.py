@@ -60,7 +60,7 @@ def _reduced(job: ElementsJob, call: Call) -> Any:
     axes = _axes(loss, call.axis, len(job.shape))
     samples = tuple(n for k, n in enumerate(job.shape) if k not in axes)
     if want == VALUE and call.out is not None:
-        checked(job, [call.out], [Kind(np.dtype(job.kind), samples, job.device)], False)
+        checked(job, [call.out], [Kind(np.dtype(job.kind), samples, job.device)])
     with library.current(job.device):
         weight, absent, nothing = job.weight_of(call), False, 0.0
         if call.reduction == "mean" and call.normalizer is None:

@@ -132,6 +132,15 @@ PEERS = {
     "sse": "squared_error",
     "lin_cross_entropy": "linear_cross_entropy",
     "fused_linear_cross_entropy": "linear_cross_entropy",
+    # boxes
+    "generalized_box_iou": "giou_loss",
+    "distance_box_iou": "diou_loss",
+    "complete_box_iou": "ciou_loss",
+    "giou": "giou_loss",
+    "diou": "diou_loss",
+    "ciou": "ciou_loss",
+    "multi_box": "multibox",
+    "ssd": "multibox",
 }
 """Names of other libraries' losses, in the shortest spelling that `_spellings` gives, and ours: the likelier first."""
 

@@ -61,6 +61,8 @@ def test_other_names_are_of_losses_that_exist() -> None:
         "binary_focal": "focal_loss sigmoid_focal_loss BinaryFocalCrossentropy",
         "accelerated_failure_time_normal": "survival:aft SurvivalAft",
         "hinge_embedding": "HingeEmbeddingLoss",
+        "giou_loss": "generalized_box_iou_loss giou",
+        "multibox": "MultiBoxLoss SSDLoss",
     }.items():
         assert {name: likely_losses(name)[0] for name in theirs.split()} == dict.fromkeys(theirs.split(), ours)
     for nothing_like_it in ("CTCLoss", "MisclassLoss", "TripletMarginLoss", "rank:pairwise"):

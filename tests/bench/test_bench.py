@@ -24,6 +24,7 @@ SCRIPTS = {
     "rows": ["--peers", "numpy,sklearn", "--classes", "10,1000"],
     "distillation": ["--peers", "", "--classes", "10,1000"],
     "linear": ["--peers", ""],
+    "detection": ["--peers", "numpy"],
 }
 # What those that take no losses must print.
 PRINTED = {
@@ -31,6 +32,7 @@ PRINTED = {
     "rows": ["float32, 1000 classes", "bfloat16, 1000 classes", "10 classes", "numpy", "sklearn"],
     "distillation": ["10 classes", "1000 classes: out= / bare"],
     "linear": ["products, 64 rows at once", "chunk=16", "plain", "peak of one call"],
+    "detection": ["multibox, 2 x 21, float64", "box_iou, 10 x 8732, float32", "numpy, float32: fresh / numpy"],
 }
 
 

@@ -95,6 +95,11 @@ def test_signatures_of_losses_with_a_class_of_their_own() -> None:
         takes = list(inspect.signature(getattr(fl.linear_cross_entropy, verb)).parameters)
         assert takes[:8] == ["hidden", "weight", "labels", "z_loss", "softcap", "bias", "chunk", "sample_weight"]
         assert "keywords" not in takes and "axis" not in takes
+    for loss in (fl.multibox, fl.giou_loss):
+        for verb in (loss, loss.value_and_grad, loss.grad):
+            takes = list(inspect.signature(verb).parameters)
+            assert takes[: len(loss.inputs)] == list(loss.inputs)
+            assert {"weight", "reduction", "out"} <= set(takes) and not {"keywords", "unknown"} & set(takes)
     takes = list(inspect.signature(fl.topk_distillation.grad_and_hess).parameters)
     assert takes[:4] == ["pred", "indices", "log_probabilities", "target"]
     assert {"temperature", "axis", "out", "return_stats"} <= set(takes)
@@ -167,6 +172,8 @@ def mine(pred: float, target: float, scale: float = 1.0) -> tuple[float, float]:
 
 mine.grad(x, t, scale=2.0, out=fl.softmax(x))
 fl.linear_cross_entropy.grad(x[None], x[None], [0], bias=t, reduction="sum")
+fl.giou_loss.grad(fl.default_boxes("ssd300"), [0.0, 0.0, 1.0, 1.0], format="xyxy", out=x)
+fl.multibox(x, x, [x], [t], fl.convert_boxes(x, "xyxy", "cxcywh"), alpha=2.0, min_negatives=3)[fl.nms(x, t)]
 fl.set_num_threads(2)
 """
 
@@ -184,6 +191,7 @@ fl.huber(x)
 fl.huber(x, t, 1.5)
 fl.linear_cross_entropy([x], [x], [0], out=t)
 fl.elements
+fl.multibox(x, x, [x], [t], x, overlap=0.5)
 """
 
 
@@ -196,7 +204,7 @@ def test_type_checkers_know_every_loss(tmp_path: Path, pytestconfig: pytest.Conf
     done = subprocess.run([sys.executable, "-m", "mypy", *options, "right.py", "wrong.py"], cwd=tmp_path,
                           capture_output=True, text=True, check=False)  # fmt: skip
     errors = [line for line in done.stdout.splitlines() if ": error: " in line]
-    assert [int(line.split(":")[1]) for line in errors] == list(range(4, 15)), done.stdout + done.stderr
+    assert [int(line.split(":")[1]) for line in errors] == list(range(4, 16)), done.stdout + done.stderr
     assert all(line.startswith("wrong.py") for line in errors)
     assert 'did you mean "delta"' in errors[1]
 

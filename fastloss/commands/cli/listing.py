@@ -15,6 +15,8 @@ from ...losses import ALIASES
 from ...losses.functions import log_softmax, logsumexp, softmax, sparsemax
 from ...losses.names import PEERS, likely_losses, losses_called
 from ...registry import LOSSES
+from ...structured.box_losses import ciou_loss, diou_loss, giou_loss, iou_loss
+from ...structured.multibox import multibox
 from .stop import FAILED, OK, USAGE, Stop, tell
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 UNREGISTERED: dict[str, Any] = {
     "linear_cross_entropy": linear_cross_entropy,
     "topk_distillation": topk_distillation,
+    "multibox": multibox,
+    "iou_loss": iou_loss,
+    "giou_loss": giou_loss,
+    "diou_loss": diou_loss,
+    "ciou_loss": ciou_loss,
     "softmax": softmax,
     "log_softmax": log_softmax,
     "sparsemax": sparsemax,

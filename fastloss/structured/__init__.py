@@ -1,0 +1,1 @@
+"""Losses with an algorithm of their own: boxes, default boxes and their matching, MultiBox."""

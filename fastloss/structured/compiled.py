@@ -1,0 +1,111 @@
+"""Kernels of this folder's templates: completed, compiled, cached and run as those of all losses are.
+
+A template takes three tuples: arrays that it reads, arrays that it writes, numbers. What is all there is to say of a
+kernel is then its template, its ports, and the types of the arguments.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..loading import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    Arrays = Sequence[NDArray[Any]]
+    Formulas = tuple[tuple[str, Any], ...]
+
+_KERNELS = "fastloss.kernels"
+
+
+def run(
+    template: Callable[..., Any],
+    inputs: Arrays,
+    outputs: Arrays,
+    numbers: tuple[float | int, ...] = (),
+    *,
+    compute: str,
+    size: int,
+    backend: str | None,
+    formulas: Formulas = (),
+    flags: tuple[str, ...] = (),
+) -> None:
+    """Run a template on dense arrays: on threads from the `size` on from which they pay, with the same bits.
+
+    Its ports are `formulas`, plain functions whose numbers become those of the `compute` type, and `flags`.
+    """
+    threads, least = _tools()
+    kinds = tuple(tuple((x.dtype.char, x.ndim) for x in arrays) for arrays in (inputs, outputs))
+    which = (template, compute, formulas, flags, *kinds, tuple(type(x) for x in numbers))
+    arguments = tuple(inputs), tuple(outputs), numbers
+    if backend == "serial" or (backend is None and size < least) or threads.launch() is None:
+        _kernel(False, *which)(*arguments)
+    else:
+        serial = partial(_late, _kernel, False, *which)
+        threads.run_parallel(_kernel(True, *which), lambda *given: serial()(*given), *arguments)
+
+
+@cache
+def _tools() -> tuple[Any, int]:
+    """What runs kernels, and from how many elements on threads pay; Numba comes with them."""
+    load(f"{_KERNELS}.cpu.compile")
+    from ..kernels.cpu import threads
+    from ..kernels.plan.elements import PARALLEL_FROM
+
+    return threads, PARALLEL_FROM
+
+
+def _late(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+@cache
+def _kernel(
+    parallel: bool,
+    template: Any,
+    compute: str,
+    formulas: Formulas,
+    flags: tuple[str, ...],
+    inputs: tuple[tuple[str, int], ...],
+    outputs: tuple[tuple[str, int], ...],
+    numbers: tuple[type, ...],
+) -> Any:
+    """The compiled kernel, from disk where it is there."""
+    import numba
+
+    from ..kernels.bind import bind, named
+    from ..kernels.cpu import bits, cache
+    from ..kernels.plan.elements import OPTIONS
+    from ..kernels.sources import sources
+
+    types: Any = numba.types
+
+    def complete() -> Any:
+        target = load(f"{_KERNELS}.cpu.target")
+        cpu = target.Cpu()
+        ports = {name: cpu.jet(formula, compute) for name, formula in formulas} | dict.fromkeys(flags, True)
+        library = {"prange": numba.prange, "real": cpu.real(compute), "add": bits.add_reassoc}
+        return name(bind(template, ports, target.jit, library))
+
+    def arrays(kinds: Any, readonly: bool) -> Any:
+        each = [types.Array(numba.from_dtype(np.dtype(c)), n, "C", readonly=readonly) for c, n in kinds]
+        return types.Tuple(each)
+
+    key = (
+        compute,
+        [(n, f.__name__) for n, f in formulas],
+        flags,
+        parallel,
+        sources(__package__),
+        sorted(map(str, OPTIONS.items())),
+    )
+    name = partial(named, template.__name__, key)
+    scalars = types.Tuple([types.float64 if t is float else types.int64 for t in numbers])
+    signature = (arrays(inputs, True), arrays(outputs, False), scalars)
+    return cache.jit(name(template), signature, complete, parallel=parallel, **OPTIONS)
