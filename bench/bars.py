@@ -17,6 +17,26 @@ CAUSES = (
     ("linear", "", "same chunks", "the loss between the products, and the adding up of the weights' gradient"),
     ("start", "first call", "whole", "nearly all of it is Numba's own start: `numba alone` in the table below"),
     ("start", "first call", "own share", "loading the kernel's modules and its machine code from the disk"),
+    (
+        "CUDA",
+        "131072 classes",
+        "copy",
+        "a row is read three times, and no longer stays in the card's cache between them",
+    ),
+    (
+        "CUDA",
+        "float32, 32000 classes",
+        "copy",
+        "a row is read three times, from the second time on out of the card's cache",
+    ),
+    ("CUDA", ", 10 classes", "", "not explained yet"),
+    ("CUDA", "cross_entropy, bfloat16", "copy", "some 43 instructions an element, where a copy's time has room for 32"),
+    (
+        "CUDA",
+        "numbers",
+        "overhead",
+        "two launches of 8.6 us and two allocations of 6.9 us by way of Python there",
+    ),
     ("accuracy", "", "", "named with its reason in tests/helpers/elements.py: roundings that add up"),
 )
 

@@ -189,11 +189,17 @@ def memory(size: int) -> dict[str, Any]:
     return {"loss": "huber", "subject": f"{size:,} elements", "dtype": "float32", "memory": found}
 
 
+def told(record: Mapping[str, Any]) -> str:
+    """A case, by its loss, what it is of, and its type."""
+    parts = [record["loss"], record["subject"]]
+    return ", ".join(parts if record["dtype"] in record["subject"] else [*parts, record["dtype"]])
+
+
 def bars(records: Sequence[Mapping[str, Any]]) -> list[Bar]:
     """The design's bars for a GPU."""
     found = []
     for r in records:
-        subject, times = f"{r['loss']}, {r['subject']}, {r['dtype']}", r.get("times", {})
+        subject, times = told(r), r.get("times", {})
         if "bandwidth" in r:
             share = r["bandwidth"]["fastloss"] / r["bandwidth"]["copy"]
             found.append(Bar(FAMILY, subject, SHARE, BANDWIDTH_BAR, share, True))
@@ -221,7 +227,7 @@ def lines(records: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         if "bandwidth" in r:
             times, rates = r["times"], r["bandwidth"]
             ratios = [f"{times[k].median / times['fastloss'].median:.2f}" if k in times else "-" for k in LIBRARIES]
-            found.append([f"{r['loss']}, {r['subject']}, {r['dtype']}", str(times["fastloss"]),
+            found.append([told(r), str(times["fastloss"]),
                           f"{rates['fastloss']:.0f}", f"{rates['fastloss'] / rates['copy']:.0%}", *ratios])  # fmt: skip
     return found
 
@@ -230,7 +236,7 @@ def report(records: Sequence[Mapping[str, Any]]) -> str:
     """All cases."""
     small = [f"  {k}: {t}" for r in records if "bandwidth" not in r for k, t in r.get("times", {}).items()]
     peaks = [f"  {k}: {x:.3f} gradients" for r in records for k, x in r.get("memory", {}).items()]
-    reasons = [f"  {r['loss']}, {r['subject']}, {r['dtype']}, {k}: {why}" for r in records
+    reasons = [f"  {told(r)}, {k}: {why}" for r in records
                for k, why in r.get("not_timed", {}).items()]  # fmt: skip
     table = timing.table(["", "fastloss", "GB/s", "of a copy", *LIBRARIES], lines(records))
     parts = [table, "a call on 8 numbers:", *small, "memory at the peak:", *peaks]

@@ -37,7 +37,7 @@ def test_its_commands_exist() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     project = (ROOT / "pyproject.toml").read_text("utf-8")
     extras = set(re.findall(r'pip install "\.\[(\w+)\]"', readme))
-    assert extras == {"demo", "test", "cuda13"}
+    assert extras == {"check", "demo", "test", "cuda13"}
     assert all(re.search(rf"(?m)^{extra} = \[", project) for extra in extras)
     assert all((ROOT / path.split("#")[0]).exists() for path in re.findall(r"\]\(([^):]+)\)", readme))
 

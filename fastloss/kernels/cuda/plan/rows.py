@@ -36,6 +36,10 @@ HOLD = 32
 """Numbers that a thread holds of its row, of all arrays together, where one packet of each is not more already: as many
 as leave room for the program. An H200 went through 1,000 classes 2.6 times as fast as by half of it, a block a row."""
 
+LIGHT = 4
+"""Numbers that a row's derivatives take at most in a program that leaves room for so many; others, and those that sum
+twice or of several arrays, have half of it."""
+
 BROAD = 4
 """Packets of a thread of a group smaller than a warp: more, and what a warp reads at once lies too far apart."""
 
@@ -112,7 +116,8 @@ def fitted(plan: rowplan.RowPlan, classes: int, width: int, found: bool) -> Cuda
     """The plan for rows of so many classes, in packets of so many."""
     entry = "pairs" if isinstance(plan.functions, Pair) else "rows"
     streams = plan.sizes.scores + (plan.target == "dense")
-    most = max(1, HOLD // (streams * (4 if plan.compute == "d" else 1) * width))
+    heavy = streams > 1 or plan.twice or plan.sizes.coefficients > LIGHT
+    most = max(1, HOLD // (1 + heavy) // (streams * (4 if plan.compute == "d" else 1) * width))
     sizes = [2**k for k in range(THREADS.bit_length())]
     if entry == "pairs":  # all threads read the same single element
         width, most, sizes = 1, 4, [rows.WARP, THREADS]
