@@ -87,7 +87,7 @@ class CudaRowPlan(NamedTuple):
     @property
     def bounds(self) -> tuple[int, int]:
         """Threads of a block, and blocks that a multiprocessor must be able to hold."""
-        large = self.plan.sizes.scores > 1 or self.plan.compute == "d" or self.plan.rising or not self.held
+        large = self.plan.sizes.scores > 1 or self.plan.compute == "d" or self.plan.twice or not self.held
         return self.threads, (FEWER if large else BLOCKS) // self.threads
 
     @property
