@@ -129,8 +129,7 @@ def test_plans_are_built_in_the_folders_of_plans() -> None:
 
 LEVELS = [
     "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "decorators", "losses", "fused",
-    "checking", "commands",
-    "structured", "commands",
+    "structured", "checking", "commands",
 ]  # fmt: skip
 
 
