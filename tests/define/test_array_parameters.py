@@ -20,7 +20,7 @@ from fastloss.kernels.cpu import compile as cpu
 STREAMED = [(name, n) for name in NAMES for n in fl.LOSSES[name].parameters if n not in fl.LOSSES[name].single]
 """Every parameter of a loss of elements that may be an array."""
 
-SINGLE = [(name, n) for name in (*NAMES, *ROWS) for n in fl.LOSSES[name].single]
+SINGLE = [(name, n) for name in (*NAMES, *ROWS) for n in sorted(fl.LOSSES[name].single)]
 
 PRED, TARGET = np.array([[1.0, -2.0, 3.0], [0.5, -1.0, 4.0]]), np.zeros((2, 3))
 
