@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 THREADS = pointwise.THREADS
 
-BLOCKS = 640
+RESIDENT = 640
 """Threads that a multiprocessor must be able to hold, in blocks, with some 100 registers each: what each thread holds
 of its row makes up for there being fewer of them. Programs of two scores, those that sum again, and float64 take up to
 128, which leaves `FEWER`; so do rows that are read again, of which fewer at a time leave more of each in the cache."""
@@ -88,7 +88,7 @@ class CudaRowPlan(NamedTuple):
     def bounds(self) -> tuple[int, int]:
         """Threads of a block, and blocks that a multiprocessor must be able to hold."""
         large = self.plan.sizes.scores > 1 or self.plan.compute == "d" or self.plan.twice or not self.held
-        return self.threads, (FEWER if large else BLOCKS) // self.threads
+        return self.threads, (FEWER if large else RESIDENT) // self.threads
 
     @property
     def threads(self) -> int:
