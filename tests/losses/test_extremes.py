@@ -85,7 +85,7 @@ def test_as_many_axes_as_numpy_has(axes: int) -> None:
     target = np.zeros((*[1] * (axes - 1), 3))
     assert_array_equal(fl.mse.grad(pred, target, weight=2.0).ravel(), [1.0, 1.0])
     assert fl.cross_entropy(pred, np.zeros((1,) * (axes - 1), int), axis=0) == np.log(2.0)
-    with pytest.raises(ValueError, match=r"poisson: target\[0, .*, 1\] is -1.0"):
+    with pytest.raises(ValueError, match=r"poisson: target\[1\] is -1.0"):
         fl.poisson(pred, np.array([1.0, -1.0, -1.0]))
 
 
