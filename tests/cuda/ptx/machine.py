@@ -188,7 +188,8 @@ class Machine:
         assert i.name == "shfl.sync.bfly.b32", i.text
         assert [int(w, 0) % (1 << 32) for w in whole] == [31, (1 << 32) - 1], i.text
         source, other, put = self._source(x, "b32"), self._source(step, "u32"), self._target(to, "b32")
-        return lambda mask: put(source()[self.who ^ other()], mask)
+        # Those who do not come here may hold anything.
+        return lambda mask: put(source()[np.where(mask, self.who ^ other(), self.who)], mask)
 
     def _bar(self, i: Instruction) -> Any:
         if i.name != "bar.red.or.pred":

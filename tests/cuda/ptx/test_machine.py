@@ -72,6 +72,11 @@ RIGHT = [
         cvt.rn.f32.s32 %f3, %r2; st.global.f32 [%rd5], %f3;""", TID),
     ("""cvt.u16.u32 %rs1, %r1; mov.b32 %r2, {0, %rs1}; { .reg .b32 %temp; mov.b64 {%temp, %r3}, %fd1; }
         mov.b64 %rd6, {%r1, %r2}; shr.u64 %rd6, %rd6, 48; cvt.rn.f32.u64 %f3, %rd6; st.global.f32 [%rd5], %f3;""", TID),
+    ("""setp.eq.u32 %p1, %r1, 3; selp.f32 %f4, 0f7FC00000, 0f41200000, %p1; cvt.rn.f32.u32 %f3, %r1;
+        max.NaN.f32 %f3, %f3, %f4; st.global.f32 [%rd5], %f3;""", np.where(TID == 3, np.nan, np.maximum(TID, 10))),
+    ("""mov.f32 %f3, %f1; setp.lt.u32 %p1, %r1, 32; @%p1 bra $L1; mov.u32 %r2, 1;
+        shfl.sync.bfly.b32 %r3, %r1, %r2, 31, -1; cvt.rn.f32.u32 %f3, %r3; $L1: st.global.f32 [%rd5], %f3;""",
+     np.where(TID < 32, 2.5, TID ^ 1)),
 ]  # fmt: skip
 
 
