@@ -57,6 +57,13 @@ def test_rows_that_blocks_share(name: str, hardware: Any, rng: np.random.Generat
     assert hardware.races == set()
 
 
+@pytest.mark.parametrize("k", [5, 24])
+def test_rows_of_a_warp_come_to_rest_at_different_times(k: int, hardware: Any, rng: np.random.Generator) -> None:
+    x = (rng.normal(size=(40, k)) * rng.choice([0.01, 0.3, 3.0], size=(40, 1))).astype("f4")
+    both(fl.sparsemax_loss.value_and_grad, x, rng.integers(0, k, 40))
+    assert hardware.races == set()
+
+
 @pytest.mark.parametrize("k", [24, 1_500])
 def test_a_teacher_known_in_part(k: int, hardware: Any, rng: np.random.Generator) -> None:
     x, labels = row_data(fl.cross_entropy, k, "f4", rng, 13)

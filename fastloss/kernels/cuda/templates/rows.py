@@ -154,13 +154,24 @@ def refolded_by_label(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: A
 
 
 def risen(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, shared: Any, thread: Any) -> Any:
-    """The numbers at which they come to rest; all threads of a group come there together."""
+    """The numbers at which they come to rest; all threads of a warp, and of a group, come there together."""
     while True:
         sums = together(summed, refolded(probing, PROBES, own, fixed, classes, row, m, c), shared, thread)
         higher = again(*(c + sums + fixed[PARAMS]))
-        if not higher[0] > c[0]:
+        rises = higher[0] > c[0]
+        if not anyones(rises):
             return c
-        c = higher
+        c = higher if rises else c
+
+
+def anyones(yes: bool) -> Any:
+    """Whether it is so in any group of the warp: groups that are done exchange what they have until all are."""
+    a = (real(1.0) if yes else real(0.0),)
+    step = GROUP
+    while step < WARP:
+        a = larger_all(a, exchanged(a, step))
+        step *= 2
+    return a[0] > real(0.0)
 
 
 def sloped(
