@@ -11,6 +11,7 @@ from hosted import Hosted, agree, both, row_data
 from numpy.testing import assert_array_equal
 
 import fastloss as fl
+from fastloss.define.keywords import VALUE
 from fastloss.define.rows import Pair
 from fastloss.kernels.cuda.plan import rows as rowplan
 from fastloss.kernels.plan.rows import RowPlan
@@ -49,6 +50,18 @@ def test_ports(blocks: int, kind: str, k: int, rng: np.random.Generator, monkeyp
     both(fl.cross_entropy.value_and_grad, x, masses, weight=weight, class_weight=classes, z_loss=0.1)
     both(fl.cross_entropy, x, labels, return_stats=True, reduction="none", ignore_index=int(labels[0]))
     both(fl.cross_entropy.grad_and_hess, x, labels)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_no_part_is_without_elements(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part reads where it begins, and beyond the last row there is nothing."""
+    monkeypatch.setattr(rowplan, "SHARED", 10)
+    base = RowPlan.of(fl.cross_entropy, ("f",), VALUE, False, "labels", False, target_type="q")
+    for k in range(1, 1_000):
+        plan = rowplan.fitted(base, k, 1, False)
+        chunk = plan.group * plan.width * plan.packets
+        parts, chunks = rowplan.parts_of(plan, rows, k), -(-k // chunk)
+        assert (parts - 1) * -(-chunks // parts) < chunks
 
 
 def test_the_first_of_equal_maxima() -> None:

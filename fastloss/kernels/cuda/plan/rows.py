@@ -141,7 +141,8 @@ def parts_of(plan: CudaRowPlan, rows: int, classes: int) -> int:
     # How often sums are taken again is not known where the launches are made.
     if plan.plan.entry != "rows" or plan.plan.rising or chunks < CHUNKS:
         return 1
-    return max(1, min(chunks, SHARED // rows, THREADS))
+    most = max(1, min(chunks, SHARED // rows, THREADS))
+    return -(-chunks // -(-chunks // most))  # those of as many chunks as the first one's: none is without any
 
 
 def counting(plan: rowplan.RowPlan) -> CudaRowPlan:
