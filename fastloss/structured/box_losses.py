@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from math import fsum, inf
+from math import fsum, inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import shapes
 from ..arrays.checks import check_options
-from ..arrays.divisors import mean_of_nothing
+from ..arrays.divisors import apart, mean_of_nothing
 from ..arrays.host import memory as layout
 from ..arrays.host.faults import refuse_weights
+from ..arrays.host.weights import near, times
 from ..arrays.job import Kind
 from ..arrays.outputs import given_outputs
 from ..arrays.verb import packed
@@ -99,10 +100,10 @@ class BoxLoss(HostLoss):
         with np.errstate(all="ignore"):  # of numbers that a type does not hold
             given = _Given(self, pred, target, weight, reading.format_of(self.name, format))
             if check is None or check:
-                given.check()
+                given.check(call)
             found = given_outputs(given, call)
             to = None if found is None else [*found.value, *found.grad][0]
-            divisor = given.divisor(reduction, normalizer)
+            divisor = given.divisor(call)
             nothing = mean_of_nothing(self, call) if divisor == 0.0 else 0.0  # type: ignore[arg-type]
             return packed(given.evaluate(self._jet, want, reduction == "none", divisor or inf, nothing, to, backend))
 
@@ -128,11 +129,12 @@ class _Given(reading.Arrays):
                              f"{self.batch}, the batch of pred")  # fmt: skip
         return weight
 
-    def check(self) -> None:
+    def check(self, call: Call) -> None:
         """Raise for the first box that is none, and the first weight."""
         present: Any = True
         if self.weight is not None:
-            refuse_weights(self.name, "weight", self.weight, self.kind)
+            wide = call.reduction == "mean" and (call.normalizer is None or apart(float(call.normalizer)))
+            refuse_weights(self.name, "weight", self.weight, np.float64 if wide else self.kind)
             present = np.broadcast_to(self.weight != 0, self.batch)
         target = np.broadcast_to(self.target, self.pred.shape)
         reading.check_order(self.name, "pred", self.pred, self.format, present)
@@ -142,12 +144,19 @@ class _Given(reading.Arrays):
         """What the array of `out=` must be."""
         return [Kind(np.dtype(self.kind), self.batch) if want == VALUE else Kind(self.pred.dtype, self.pred.shape)]
 
-    def divisor(self, reduction: str, normalizer: float | None) -> float:
-        """What the sum is divided by."""
-        if reduction != "mean":
+    def divisor(self, call: Call) -> float:
+        """What the sum is divided by; weights that are too large or too small for it take a power of two."""
+        if call.reduction != "mean":
             return 1.0
-        if normalizer is not None:
-            return float(normalizer)
+        number = self._weighed() if call.normalizer is None else float(call.normalizer)
+        if apart(number) and self.pred.size:
+            weight = np.ones((), self.kind) if self.weight is None else self.weight
+            self.weight, power = near(weight, number, self.kind)
+            number = self._weighed() if call.normalizer is None else times(number, power)
+        return number
+
+    def _weighed(self) -> float:
+        """The sum of the boxes' weights."""
         count = float(np.prod(self.batch))
         if self.weight is None or not count:
             return count
@@ -196,7 +205,8 @@ class _Given(reading.Arrays):
 
 def _total(sums: NDArray[Any]) -> float:
     """Exact, so that the order of the blocks does not matter; what is infinite or NaN is so in any order."""
-    return fsum(sums) if np.isfinite(sums).all() else float(sums.sum())
+    total = float(sums.sum())
+    return fsum(sums) if isfinite(total) else total
 
 
 iou_loss = BoxLoss(formulas.iou_loss, """1 - IoU of predicted boxes and targets.

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
 from fastloss.kernels.bind import lift
-from fastloss.structured import formulas
+from fastloss.structured import box_losses, formulas
 from fastloss.structured.box_losses import AXES
 
 LOSSES = [fl.iou_loss, fl.giou_loss, fl.diou_loss, fl.ciou_loss]
@@ -129,6 +129,25 @@ def test_reductions_weights_and_broadcasting(rng: np.random.Generator) -> None:
     assert loss.grad(pred[0, 0], target[0]).shape == (4,)
     rows = loss(pred, target, weight=weight[0], reduction="none")
     assert_allclose(rows, each * weight[0], rtol=1e-14)
+
+
+@pytest.mark.parametrize("power", [-1_060, 1_015])
+def test_weights_that_are_hardly_numbers(power: int, rng: np.random.Generator) -> None:
+    """A mean is that of weights which are all as many times as large."""
+    loss, (pred, target) = fl.giou_loss, (boxes(rng, 600), boxes(rng, 600))
+    weight = rng.integers(0, 9, 600) / 1.0
+    value, grad = loss.value_and_grad(pred, target, weight=weight)
+    far, slopes = loss.value_and_grad(pred, target, weight=np.ldexp(weight, power))
+    assert_allclose(far, value, rtol=1e-14)
+    assert_allclose(slopes, grad, rtol=1e-14)
+    again = loss.value_and_grad(pred, target, weight=np.ldexp(weight, power), normalizer=np.ldexp(1.0, power))
+    assert_allclose(again[0], value * weight.sum(), rtol=1e-14)
+    assert_allclose(again[1], grad * weight.sum(), rtol=1e-14)
+
+
+def test_a_sum_beyond_all_numbers_is_infinite() -> None:
+    with np.errstate(over="ignore"):
+        assert box_losses._total(np.full(3, 1e308)) == np.inf
 
 
 def test_what_is_absent_may_hold_anything_and_nan_is_kept(rng: np.random.Generator) -> None:
