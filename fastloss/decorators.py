@@ -107,10 +107,10 @@ def derive(
     is what it is at that time.
 
     Value and derivatives share what they have in common, and each function has derivatives of its own that neither
-    overflow nor cancel; ``log(1 + exp(x))``, ``log(cosh(x))``, ``exp(x) - 1`` and the like are replaced by such
-    functions. Where a derivative jumps, it is that of the side which `where` takes, 0 for ``abs`` at 0, and for ``min``
-    and ``max`` at a tie that of the constant, or of the first. The kernel is the one that `pointwise` gives for the
-    same formulas. Inputs that are not in `wrt` are differentiated by ``with_respect_to``.
+    overflow nor cancel; ``log(1 + exp(x))``, ``log(cosh(x))``, ``exp(x) - 1``, ``x log(x)`` and the like are replaced
+    by such functions. Where a derivative jumps, it is that of the side which `where` takes, 0 for ``abs`` at 0, and for
+    ``min`` and ``max`` at a tie that of the constant, or of the first. The kernel is the one that `pointwise` gives for
+    the same formulas. Inputs that are not in `wrt` are differentiated by ``with_respect_to``.
 
     What cannot be derived is a TypeError that names the line of the function, and what to write instead.
 

@@ -43,6 +43,10 @@ def check(loss: Any, *, ulps: float = 16.0, size: int = 24, seed: int = 7) -> Re
     if not isinstance(loss, Loss):
         raise TypeError(f"fl.check takes a loss of elements, such as fl.huber, got {loss!r}")
     loss.refuse_arrays()
+    if not ulps > 0.0:
+        raise ValueError(f"fl.check: ulps is {ulps!r}, expected a number greater than 0")
+    if not (isinstance(size, int) and size > 0):
+        raise ValueError(f"fl.check: size is {size!r}, expected a positive integer")
     try:
         import mpmath
     except ImportError:

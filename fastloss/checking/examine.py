@@ -40,8 +40,12 @@ class Runs:
         self.outputs = [(PARTS[k], k, j) for k in range(self.order + 1) for j in range(len(loss.wrt) if k else 1)]
         """Part, its number, and by which differentiable input."""
         self._exact = lift(loss.jet, ExactMath, float, lambda f: f)
+        try:
+            self.exact([d.inner_point for d in loss.domains])
+        except TypeError as error:
+            raise TypeError(f"fl.check: numbers of many digits cannot do what {loss.name} does: {error}") from error
 
-    def exact(self, point: Sequence[Any]) -> tuple[list[Any], list[bool]]:
+    def exact(self, point: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """All outputs at a point, and which way comparisons went."""
         outcomes.clear()
         result = self._exact(*(Number(mpf(x)) for x in (*point, *self.parameters)))
@@ -136,7 +140,10 @@ def _check_derivative(runs: Runs, point: Point, slopes: Slopes, n: int, worst: W
     by, said = slopes.by[runs.loss.wrt[which]], slopes.at[n]
     if by is None or not mp.isfinite(by[before]) or not mp.isfinite(said):
         return
+    # The difference of a derivative that is 0 is what the next one makes of a tiny part of the input.
+    bend = abs(by[n] * mpf(point[runs.loss.wrt[which]])) * mpf(10) ** -40
     size = max(abs(by[before]), abs(said), abs(slopes.at[before]) * mpf(10) ** -3)
+    size = max(size, bend) if mp.isfinite(bend) else size
     if BEYOND[0] < size < BEYOND[1] and abs(by[before] - said) > AGREE * size:
         text = f"{mp.nstr(said, 9)}, but the {PARTS[order - 1]} changes by {mp.nstr(by[before], 9)}"
         gap = round(float(abs(by[before] - said) / size), 3)

@@ -38,8 +38,8 @@ class Place(NamedTuple):
     function: str
 
 
-outcomes: list[bool] = []
-"""Which way the comparisons of the run that is going on went, in their order."""
+outcomes: list[Any] = []
+"""Which way the comparisons of the run that is going on went, and its whole quotients, in their order."""
 
 
 def units(got: Any, exact: Any, scale: Any = 0) -> float:
@@ -104,6 +104,21 @@ class Number:
 
     def __rtruediv__(self, other: Any) -> Number:
         return combined("/", divided, operator.truediv, other, self)
+
+    def __mod__(self, other: Any) -> Number:
+        return combined("%", _mod, operator.mod, self, other)
+
+    def __rmod__(self, other: Any) -> Number:
+        return combined("%", _mod, operator.mod, other, self)
+
+    def __floordiv__(self, other: Any) -> Number:
+        return combined("//", _floordiv, operator.floordiv, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Number:
+        return combined("//", _floordiv, operator.floordiv, other, self)
+
+    def __pos__(self) -> Number:
+        return self
 
     def __neg__(self) -> Number:
         return Number(-self.exact, None if self.shadow is None else -self.shadow, self.culprit)
@@ -170,6 +185,17 @@ def divided(a: Any, b: Any) -> Any:
     if b == 0:
         return mp.nan if a == 0 or mp.isnan(a) else (mp.inf if a > 0 else -mp.inf)
     return a / b
+
+
+def _floordiv(a: Any, b: Any) -> Any:
+    quotient = divided(a, b)
+    quotient = mp.floor(quotient) if mp.isfinite(quotient) else mp.nan
+    outcomes.append(quotient)
+    return quotient
+
+
+def _mod(a: Any, b: Any) -> Any:
+    return a - _floordiv(a, b) * b
 
 
 # -- what definitions find in place of `math` --------------------------------------------------------------------------
@@ -261,3 +287,4 @@ def _applied(name: str) -> Any:
 for _name in _EXACT:
     setattr(ExactMath, _name, staticmethod(_applied(_name)))
     setattr(RoughMath, _name, staticmethod(_rounded(_ROUGH[_name])))
+ExactMath.pow_signed, RoughMath.pow_signed = ExactMath.pow, RoughMath.pow  # type: ignore[attr-defined]

@@ -54,6 +54,9 @@ class Parametrised:
         self.inputs = inputs
         self.declared = tuple(domains.get(n, REAL) for n in inputs)
         self.parameters = {n: _parameter_domain(name, n, domains.get(n, REAL)) for n in parameters}
+        for n, d in zip(inputs, self.declared, strict=True):
+            if not (isinstance(d, Domain) or hasattr(d, "__code__")):
+                raise TypeError(f"{name}: the domain of {n} is {shown(d)}, expected one such as fl.POSITIVE")
         strange = sorted({n for d in self.declared for n in parameters_of(d)} - {*parameters})
         if strange:
             raise TypeError(f"{name}: a domain depends on {', '.join(strange)}, which is no parameter")

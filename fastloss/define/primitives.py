@@ -15,6 +15,11 @@ def log1p_unit(e: float) -> float:
     return math.log1p(e)
 
 
+def pow_signed(x: float, y: float) -> float:
+    """x to the power y, also of a negative x where y is an integer."""
+    return math.pow(x, y)
+
+
 # What a target may have its own function for; no other name of anybody's is ever replaced.
-for _function in (exp_neg, log1p_unit):
+for _function in (exp_neg, log1p_unit, pow_signed):
     setattr(_function, "elementary", True)  # noqa: B010, a function has no such attribute for mypy

@@ -27,6 +27,11 @@ def test_losses_of_this_library(name: str) -> None:
     assert report.points > 100
 
 
+def test_a_derivative_that_is_0_where_the_next_is_beyond_all_numbers() -> None:
+    report = fl.check(fl.LOSSES["gamma_identity"], size=4)
+    assert not [f for f in report.faults if f.kind == "derivative"]
+
+
 @pytest.mark.parametrize("name", ["huber", "tweedie", "binary_focal"])
 def test_derived_losses(name: str) -> None:
     report = fl.check(derived(name), size=8)
@@ -123,6 +128,34 @@ def test_a_value_that_jumps_and_a_nan_that_is_lost() -> None:
 
     report = fl.check(steps, size=4)
     assert kinds(report) == {("jump", "value"), ("nan", "value"), ("nan", "first derivative")}
+
+
+def test_whole_quotients_and_remainders() -> None:
+    @fl.pointwise
+    def angle(pred: float, target: float) -> tuple[float, float, float]:
+        r = (pred - target + 2.0) % 4.0 - 2.0 + 0.0 * ((pred - target) // 8.0)
+        return +r * r, 2.0 * r, 2.0
+
+    report = fl.check(angle, size=4)
+    assert not report.ok
+    assert {f.kind for f in report.faults} <= {"cancellation", "inexact"}  # of what is far, the remainder is rounding
+    assert {f.part for f in report.kinks} == {"first derivative"}
+
+
+def test_what_numbers_of_many_digits_cannot_do() -> None:
+    @fl.pointwise
+    def rounds(pred: float, target: float) -> tuple[float, float, float]:
+        return 1.0 * round(pred - target), 0.0, 0.0
+
+    with pytest.raises(TypeError, match="numbers of many digits cannot do what rounds does: .*__round__"):
+        fl.check(rounds)
+    for wrong, text in (
+        ({"ulps": math.nan}, "ulps is nan, expected a number greater than 0"),
+        ({"size": -1}, "size is -1, expected a positive integer"),
+        ({"size": 1.5}, "size is 1.5, expected a positive integer"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            fl.check(fl.huber, **wrong)
 
 
 def test_what_is_no_loss_of_elements() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import math
 import pickle
+import subprocess
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable
 from types import ModuleType
@@ -176,6 +178,9 @@ def test_functions_of_numbers() -> None:
         (lambda x: fl.math.log(fl.math.cosh(x)), lambda x: mp.log(mp.cosh(x)), 1000.0),
         (lambda x: fl.math.sqrt(x * x) + fl.math.sqrt(1.0 + x**2), lambda x: abs(x) + mp.sqrt(1 + x * x), -2.0),
         (lambda x: fl.math.log(1.0 - fl.math.exp(-x)), lambda x: mp.log(1 - mp.exp(-x)), 1e-12),
+        (lambda x: 1.0 - fl.math.exp(-x), lambda x: 1 - mp.exp(-x), 1e-12),
+        (lambda x: fl.math.log(-fl.math.expm1(-x)), lambda x: mp.log(1 - mp.exp(-x)), 50.0),
+        (lambda x: fl.math.sqrt(x**2) + (x * x) ** 0.5, lambda x: 2 * abs(x), 1e200),
         (lambda x: fl.math.log(fl.math.exp(x) + fl.math.exp(2.0 * x)), lambda x: mp.log(mp.exp(x) + mp.exp(2 * x)), 900.0),
     ],
 )  # fmt: skip
@@ -194,6 +199,42 @@ def test_the_bend_of_a_hyperbola() -> None:
         assert loss.jet(r, 0.0, 1.0)[2] == pytest.approx((1.0 + r * r) ** -1.5, rel=1e-14)
 
 
+@pytest.mark.parametrize("formula", [lambda p: p * fl.math.log(p), lambda p: fl.math.xlogy(p, p)])
+def test_the_bend_of_an_entropy(formula: Any) -> None:
+    """1 / p, also where its square is infinite, which the product rule takes; at 0 the value has its limit."""
+    jet = plain(fl.derive(lambda pred: formula(pred)).jet, np.float32)
+    with np.errstate(all="ignore"):
+        for p in (1e-30, 0.3, 1e30):
+            assert jet(np.float32(p)) == pytest.approx((p * math.log(p), 1.0 + math.log(p), 1.0 / p), rel=1e-6)
+        assert jet(np.float32(0.0)) == (0.0, -math.inf, math.inf)
+
+
+@pytest.mark.parametrize(
+    "formula", [lambda r: fl.math.sqrt(r * r), lambda r: fl.math.sqrt(r**2), lambda r: (r**2) ** 0.5]
+)
+def test_roots_of_squares_are_absolute_values(formula: Any) -> None:
+    """Also at 0, where the chain rule would divide by it."""
+    loss = fl.derive(lambda pred, target: formula(pred - target))
+    assert (loss.jet(1.0, 1.0), loss.jet(-2.0, 1.0)) == ((0.0, 0.0, 0.0), (3.0, -1.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda r: 1.0 - fl.math.exp(-r * r),
+        lambda r: fl.math.tanh(r * r),
+        lambda r: (1.0 + r * r) ** -1,
+        lambda r: fl.math.logaddexp(0.0, -r * r),
+        lambda r: (1.0 + r * r) ** -2.3,
+    ],
+)
+def test_far_away_the_bend_is_0(formula: Any) -> None:
+    """Where the square of the inner slope is infinite."""
+    jet = plain(fl.derive(lambda pred, target: formula(pred - target)).jet, np.float32)
+    with np.errstate(all="ignore"):
+        assert [abs(x) for x in jet(np.float32(5e19), np.float32(1.0))[1:]] == [0.0, 0.0]
+
+
 @pytest.mark.parametrize("k", [-2.0, -0.5, 0.5, 1.0, 2.0, 2.5, 3.0, 7.5, 2.3])
 def test_powers(k: float) -> None:
     """Of an exponent that is a number, and of one that is a parameter."""
@@ -206,6 +247,28 @@ def test_powers(k: float) -> None:
     with np.errstate(all="ignore"):
         for p, expected in ends.items():
             assert plain(free.jet, np.float64)(np.float64(0.0), np.float64(p)) == expected
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_powers_of_negative_numbers(dtype: str) -> None:
+    """By a kernel, of an exponent that is large, a parameter, or one for each element."""
+    loss = fl.derive(lambda pred, target, k=3.0: (pred - target) ** k + 0.125 * (pred - target) ** 11)
+    x, zeros, k = np.array([-2.0, -1.0, 3.0, -0.5], dtype), np.zeros(4, dtype), np.array([1.0, 2.0, 3.0, -1.0], dtype)
+    for p in (3.0, k):
+        slope, bend = loss.grad_and_hess(x, zeros, k=p, reduction="sum", backend="serial")
+        exact = p * x ** (p - 1.0) + 1.375 * x**10, p * (p - 1.0) * x ** (p - 2.0) + 13.75 * x**9
+        np.testing.assert_allclose(slope, exact[0], rtol=20 * float(np.finfo(dtype).eps))
+        np.testing.assert_allclose(bend, exact[1], rtol=20 * float(np.finfo(dtype).eps))
+
+
+def test_powers_of_absolute_values_at_their_kinks() -> None:
+    """The slope of the absolute value is 0 there, and its square 1."""
+    straight, bent = (fl.derive(lambda pred, p=2.0, k=k: abs(pred**k - 1.0) ** p) for k in (1.0, 2.0))
+    for p, bend in ((1.0, 0.0), (1.5, math.inf), (2.0, 2.0), (3.0, 0.0)):
+        for loss, square in ((straight, 1.0), (bent, 4.0)):
+            with np.errstate(all="ignore"):
+                got = plain(loss.jet, np.float64)(*map(np.float64, (1.0, p, *list(loss.values.values())[1:])))
+            assert got == (0.0, 0.0, bend * square), (p, square)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -229,6 +292,8 @@ def test_kinks() -> None:
     assert fl.derive(lambda pred: max(0.0, 1.0 - pred)).jet(1.0) == (0.0, 0.0, 0.0)
     assert fl.derive(lambda pred: min(pred, 1.0)).jet(1.0) == (1.0, 0.0, 0.0)
     assert fl.derive(lambda pred: max(2.0 * pred, pred, 3.0 * pred)).jet(0.0) == (0.0, 2.0, 0.0)
+    assert fl.derive(lambda pred: abs(pred) * abs(pred)).jet(0.0) == (0.0, 0.0, 2.0)
+    assert fl.derive(lambda pred: fl.math.sign(pred) * fl.math.sign(pred) + pred).jet(0.0) == (0.0, 1.0, 0.0)
     assert fl.derive(lambda pred: fl.math.clip(pred, 0.0, 1.0)).jet(1.0) == (1.0, 1.0, 0.0)
 
 
@@ -298,6 +363,33 @@ def test_it_is_a_loss_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     gc.collect()
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        lambda p, t: fl.where((p > 0.0) == (t > 0.0), p, 2.0 * p),
+        lambda p, t: fl.where((p > 0.0) != (t > 0.0), 2.0 * p, p),
+        lambda p, t: fl.where((p > 0.0) ^ (t > 0.0), 2.0 * p, p),
+        lambda p, t: fl.where(((p > 0.0) ^ True) == (t <= 0.0), p, 2.0 * p),
+        lambda p, t: fl.where(((p > 0.0) == True) == (t > 0.0), p, 2.0 * p),  # noqa: E712
+        lambda p, t: p * (2.0 - ((p > 0.0) == (t > 0.0)) ** 2),
+        lambda p, t: p + fl.where((p > 0.0) < (t > 0.0), p, 0.0) + abs((p > 0.0) > (t > 0.0)) * p,
+    ],
+)
+def test_conditions_are_1_or_0_as_python_has_them(formula: Any) -> None:
+    """Also where two of them are compared."""
+    loss = fl.derive(lambda pred, target: formula(pred, target))
+    for pred, target in ((2.0, 1.0), (2.0, -1.0), (-2.0, 1.0), (-2.0, -1.0)):
+        factor = 1.0 if (pred > 0.0) == (target > 0.0) else 2.0
+        assert loss.jet(pred, target)[:2] == (factor * pred, factor), (pred, target)
+
+
+def test_helpers_may_have_arguments_that_go_by_name_alone() -> None:
+    def helper(x: Any, *, factor: float = 3.0) -> Any:
+        return max(factor * x, 0.0)
+
+    assert fl.derive(lambda pred: helper(pred) + helper(pred, factor=2.0)).jet(1.0) == (5.0, 5.0, 0.0)
+
+
 def test_what_is_around_it_becomes_constants() -> None:
     scale, many = np.float32(3.0), [1.0, 2.0]
     loss = fl.derive(lambda pred: sum(w * pred * pred for w in many) * scale, name="sums")
@@ -305,6 +397,20 @@ def test_what_is_around_it_becomes_constants() -> None:
     assert loss.name == "sums"
     assert fl.derive(lambda pred: (pred > 1.0) * 3.0 * pred + 1.0).jet(2.0) == (7.0, 3.0, 0.0)
     assert fl.derive(lambda pred: np.float64(2.0) * pred + np.float64(1.0)).jet(2.0) == (5.0, 2.0, 0.0)
+
+
+def test_defaults_are_numbers_of_any_type() -> None:
+    a, b = np.float32(2.0), np.int64(3)
+    loss = fl.derive(lambda pred, a=a, b=b: a * b * pred)
+    assert (loss.jet(1.0, 2.0, 3.0)[0], loss.values) == (6.0, {"a": 2.0, "b": 3.0})
+
+
+def test_a_loss_has_the_name_of_a_function_of_kernels() -> None:
+    def exp_neg(pred: Any) -> Any:
+        return fl.math.softplus(pred)
+
+    assert fl.derive(exp_neg).name == "exp_neg"
+    assert fl.derive(exp_neg).jet(0.0) == (math.log(2.0), 0.5, 0.25)
 
 
 def test_subexpressions_are_shared() -> None:
@@ -404,17 +510,36 @@ def test_what_cannot_be_derived(what: str) -> None:
         fl.derive(function)
 
 
+def test_errors_where_expressions_have_no_places() -> None:
+    """As of Python that is started with -X no_debug_ranges."""
+    program = """
+        import fastloss as fl
+        try:
+            fl.derive(lambda pred: max([pred, 0.0]))
+        except TypeError as error:
+            print(error)
+    """
+    command = [sys.executable, "-X", "no_debug_ranges", "-c", textwrap.dedent(program)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told.startswith("<lambda> (<string>, line 4): is no single truth value: each element has its own")
+
+
 def test_what_is_no_function_of_elements() -> None:
     with pytest.raises(TypeError, match="fl.derive takes a plain Python function, got a ufunc"):
         fl.derive(np.exp)
-    for function in (lambda pred, *rest: pred, lambda pred, *, by=1.0: pred * by, lambda pred, **k: pred):
+    some: list[Any] = [lambda pred, *rest: pred, lambda pred, *, by=1.0: pred * by, lambda pred, **k: pred]
+    for function in (*some, lambda: 1.0, lambda k=1.0: k, lambda a, b, c, d: a * b * c * d):
         with pytest.raises(TypeError, match="takes one to three inputs and then parameters with defaults"):
             fl.derive(function)
     with pytest.raises(TypeError, match="p is None by default, expected a number"):
         fl.derive(lambda pred, p=None: pred)
     with pytest.raises(TypeError, match="wrt names var, its inputs are pred and target"):
         fl.derive(lambda pred, target: pred * target, wrt=("var",))
+    with pytest.raises(TypeError, match="the domain of pred is 3, expected one such as fl.POSITIVE"):
+        fl.derive(lambda pred, target: pred * target, pred=3)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="the decorator names scale, its arguments are pred, target"):
         fl.derive(lambda pred, target: pred * target, scale=fl.POSITIVE)
+    with pytest.raises(TypeError, match="its kernels need the name 'abs'; call the argument something else"):
+        fl.derive(lambda pred, abs: pred * abs)
     with pytest.raises(TypeError, match="'weight' is a keyword of every loss"):
         fl.derive(lambda pred, weight: pred * weight)

@@ -79,7 +79,7 @@ def loop(name: str, dtype: str):
     """Compiled loop of the function over contiguous arrays."""
     function = getattr(MODULES[dtype], name)
     array = {"float32": float32, "float64": float64}[dtype][::1]
-    if name == "pow":
+    if name.startswith("pow"):
 
         def body(x, y, out):
             for i in range(out.size):

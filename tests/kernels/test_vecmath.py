@@ -177,6 +177,21 @@ def test_special_values_pow(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_powers_of_negative_numbers(dtype):
+    """As NumPy has them, but for -0.0, which is taken for 0.0, and for -inf to what is no integer, which is NaN."""
+    far = 2.0 ** PRECISION[dtype]  # from there on, every number is even
+    x = np.array([0.0, 0.25, 1.0, -0.25, -1.0, -1.5, -INF, *(special(v, dtype) for v in ("-max", "-tiny", "-least"))])
+    y = np.array([0.0, 0.5, 1.0, 2.0, 3.0, 7.5, 10.0, far - 1.0, far, INF])
+    x, y = (a.ravel().astype(dtype) for a in np.meshgrid(x, np.concatenate([y, -y, [NAN]])))
+    with np.errstate(all="ignore"):
+        expected = np.power(x, y)
+    expected[(x == -INF) & (np.rint(y) != y)] = NAN
+    got, numbers = evaluate("pow_signed", dtype, x, y), ~np.isnan(expected)
+    np.testing.assert_allclose(got, expected, rtol=2 * float(np.finfo(dtype).eps))
+    np.testing.assert_array_equal(np.signbit(got)[numbers], np.signbit(expected)[numbers])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_sign_and_magnitude(dtype):
     module = MODULES[dtype]
     kind = np.dtype(dtype).type

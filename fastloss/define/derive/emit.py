@@ -23,7 +23,10 @@ _CHEAP = {*_BINARY, *_COMPARED, "select", "neg", "not", "abs"} - {"div"}
 _DEEP = 12
 """Operations within one expression."""
 
-SCOPE = {"math": math, "exp_neg": primitives.exp_neg, "log1p_unit": primitives.log1p_unit}
+SCOPE = {
+    "math": math, "exp_neg": primitives.exp_neg, "log1p_unit": primitives.log1p_unit,
+    "pow_signed": primitives.pow_signed,
+}  # fmt: skip
 """What the functions refer to."""
 
 

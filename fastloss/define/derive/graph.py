@@ -19,7 +19,7 @@ _COMPARED: dict[str, Any] = {
 }  # fmt: skip
 
 
-ODD = frozenset(["asinh", "atan", "cbrt", "erf", "sign", "sin", "sinh", "tanh", "tanh_by_expm1"])
+ODD = frozenset(["abs_slope", "asinh", "atan", "cbrt", "erf", "sign", "sin", "sinh", "tanh", "tanh_by_expm1"])
 EVEN = frozenset(["cos", "cosh", "log_cosh", "sigmoid_slope"])
 
 
@@ -34,8 +34,8 @@ class Node:
         """Whether it is of parameters and numbers alone."""
         self.never_negative = _is_never_negative(op, args, value)
         self.evens: frozenset[Node] = frozenset().union(*(a.evens for a in args)) if op == "mul" else frozenset()
-        """The signs and absolute values that are factors of a product."""
-        if op in ("abs", "sign"):
+        """The slopes of absolute values, and those, that are factors of a product."""
+        if op in ("abs", "abs_slope"):
             self.evens = frozenset([self])
 
     @property
@@ -170,7 +170,7 @@ class Graph:
         return None
 
     def _without_sign(self, a: Node, b: Node, factor: Node) -> Node:
-        """The product of two products with the same factor sign(x), whose square is 1, or |x|, whose square is x^2."""
+        """The product of two products with the same factor: a slope of |x|, whose square is 1, or |x|, whose is x^2."""
         one, other = self._without(a, factor), self._without(b, factor)
         if one is None or other is None:
             return self._node("mul", (a, b))

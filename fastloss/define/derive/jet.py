@@ -17,10 +17,14 @@ from .emit import SCOPE, function_tree
 from .graph import Graph, Node, reachable
 from .lower import keeping_nan, lowered
 from .rules import NoDerivative, derivatives
-from .traced import Condition, NotDerivable, Recorded, Traced
+from .traced import Condition, NotDerivable, Recorded, Traced, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_TAKEN = frozenset(["abs", "first_", "second_", *SCOPE])
+"""Names that mean something else in the functions that are made."""
 
 
 class Derived:
@@ -47,13 +51,17 @@ class Derived:
             raise self._error(f"the value does not depend on {silent[0]}, by which it would be differentiated")
 
     def _check_signature(self) -> None:
-        if self.function.__code__.co_flags & 0x2AC or self.function.__code__.co_kwonlyargcount:
+        code = self.function.__code__
+        if code.co_flags & 0x2AC or code.co_kwonlyargcount or not 1 <= len(self.inputs) <= 3:
             raise TypeError(
                 f"{self.name}: a derived loss takes one to three inputs and then parameters with defaults, and returns "
                 "a number"
             )
+        taken = sorted(_TAKEN & {*self.arguments})
+        if taken:
+            raise TypeError(f"{self.name}: its kernels need the name {taken[0]!r}; call the argument something else")
         for n, value in zip(self.arguments[len(self.inputs) :], self.defaults, strict=True):
-            if not isinstance(value, (int, float)):
+            if not is_number(value):
                 raise TypeError(f"{self.name}: {n} is {shown(value)} by default, expected a number")
 
     def _error(self, what: str, line: int | None = None, file: str = "") -> TypeError:
@@ -104,7 +112,7 @@ class Derived:
             tuple([kept(next(low), k) for _ in r]) if isinstance(r, tuple) else kept(next(low), k)
             for k, r in enumerate(results)
         ]
-        name = self.name if self.name.isidentifier() else "jet"
+        name = self.name if self.name.isidentifier() and self.name not in _TAKEN else "jet"
         code = self.function.__code__
         defaults = [float(d) for d in self.defaults]
         tree = function_tree(name, arguments, defaults, guarded, code.co_firstlineno)
@@ -157,6 +165,7 @@ def _with_choices(function: Any, done: dict[Any, Any]) -> Any:
         scope = {"__builtins__": builtins, **_CHOICES, **function.__globals__}
         cells = tuple([CellType() for _ in function.__closure__ or ()])
         new = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
+        new.__kwdefaults__ = function.__kwdefaults__
         done[function] = new
         for n in used & function.__globals__.keys():
             scope[n] = choosing(function.__globals__[n])

@@ -174,7 +174,8 @@ def _pow(g: Graph, u: Node, k: Node) -> Node:
     """Products, a square root and a reciprocal, of a multiple of 1/2 that is not large."""
     exponent = k.number
     if exponent is None or 2.0 * exponent % 1.0 or abs(exponent) > 8.0:
-        return g.call("pow", u, k)
+        can_turn = not u.never_negative and (exponent is None or exponent % 1.0 == 0.0)
+        return g.call("pow_signed" if can_turn else "pow", u, k)
     whole, result, square = int(abs(exponent)), g.one, u
     while whole:
         result = g.mul(result, square) if whole % 2 else result
@@ -185,10 +186,11 @@ def _pow(g: Graph, u: Node, k: Node) -> Node:
 
 
 _WRITTEN: dict[str, Callable[..., Node]] = {
-    "clip": _clip, "div": _div, "exp": _exp, "log1mexp": _log1mexp, "log1p": _log1p, "log_cosh": _log_cosh,
-    "logaddexp": _logaddexp, "maximum": _maximum, "minimum": _minimum, "pow": _pow, "root_of_sum": _root_of_sum,
-    "sigmoid": _sigmoid, "sigmoid_slope": _sigmoid_slope, "sign": _sign, "smooth_abs": _smooth_abs,
-    "softplus": _softplus, "tanh_by_expm1": _tanh_by_expm1, "times_exp": _times_exp, "xlogy": _xlogy,
+    "abs_slope": _sign, "clip": _clip, "div": _div, "exp": _exp, "log1mexp": _log1mexp, "log1p": _log1p,
+    "log_cosh": _log_cosh, "logaddexp": _logaddexp, "maximum": _maximum, "minimum": _minimum, "pow": _pow,
+    "root_of_sum": _root_of_sum, "sigmoid": _sigmoid, "sigmoid_slope": _sigmoid_slope, "sign": _sign,
+    "smooth_abs": _smooth_abs, "softplus": _softplus, "tanh_by_expm1": _tanh_by_expm1, "times_exp": _times_exp,
+    "xlogx": lambda g, u: _xlogy(g, u, u), "xlogy": _xlogy,
 }  # fmt: skip
 
 

@@ -36,10 +36,22 @@ def _pair(g: Graph, n: Node, by: Node, pairs: dict[Node, Pair]) -> Pair:
     if n.op in _UNARY:
         u1, u2 = inner[0]
         f1, f2 = _UNARY[n.op](g, n, n.args[0])
-        return g.mul(f1, u1), g.add(g.mul(f2, g.mul(u1, u1)), g.mul(f1, u2))
+        return g.mul(f1, u1), g.add(_curved(g, f2, u1), g.mul(f1, u2))
     if n.op in _SEVERAL:
         return _SEVERAL[n.op](g, n, *inner)
     raise NoDerivative(n, "its derivative is no function that a kernel has")
+
+
+def _curved(g: Graph, f2: Node, u1: Node, steep: bool = False) -> Node:
+    """f'' u'^2, where the square may be infinite and f'' 0; a `steep` f'' may be infinite where u' is 0.
+
+    A square that is the same for all elements is computed once.
+    """
+    square = g.mul(u1, u1)
+    if square.fixed:
+        return g.scaled(square, f2) if steep else g.mul(square, f2)
+    bend = g.mul(g.mul(f2, u1), u1)
+    return g.select(g.compare("ne", square, g.zero), bend, g.zero) if steep else bend
 
 
 # -- functions of one argument: f', f'' of the node and its argument ---------------------------------------------------
@@ -53,6 +65,10 @@ def _exp(g: Graph, n: Node, u: Node) -> Pair:
 def _log(g: Graph, n: Node, u: Node) -> Pair:
     i = g.div(g.one, u)
     return i, g.neg(g.mul(i, i))
+
+
+def _xlogx(g: Graph, n: Node, u: Node) -> Pair:
+    return g.add(g.one, g.call("log", u)), g.div(g.one, u)
 
 
 def _log1p(g: Graph, n: Node, u: Node) -> Pair:
@@ -101,7 +117,11 @@ def _log1mexp(g: Graph, n: Node, u: Node) -> Pair:
 
 
 def _abs(g: Graph, n: Node, u: Node) -> Pair:
-    return g.call("sign", u), g.zero
+    return g.call("abs_slope", u), g.zero
+
+
+def _level(g: Graph, n: Node, u: Node) -> Pair:
+    return g.zero, g.zero
 
 
 def _sin(g: Graph, n: Node, u: Node) -> Pair:
@@ -137,10 +157,11 @@ def _erf(g: Graph, n: Node, u: Node) -> Pair:
 
 
 _UNARY: dict[str, Callable[[Graph, Node, Node], Pair]] = {
-    "abs": _abs, "asinh": _asinh, "atan": _atan, "cbrt": _cbrt, "cos": _cos, "cosh": _cosh, "erf": _erf, "erfc": _erf,
-    "exp": _exp, "expm1": _exp, "log": _log, "log1mexp": _log1mexp, "log1p": _log1p, "log_cosh": _log_cosh,
-    "neg": lambda g, n, u: (g.number(-1.0), g.zero), "sigmoid": _sigmoid, "sign": lambda g, n, u: (g.zero, g.zero),
+    "abs": _abs, "abs_slope": _level, "asinh": _asinh, "atan": _atan, "cbrt": _cbrt, "cos": _cos, "cosh": _cosh,
+    "erf": _erf, "erfc": _erf, "exp": _exp, "expm1": _exp, "log": _log, "log1mexp": _log1mexp, "log1p": _log1p,
+    "log_cosh": _log_cosh, "neg": lambda g, n, u: (g.number(-1.0), g.zero), "sigmoid": _sigmoid, "sign": _level,
     "sin": _sin, "sinh": _sinh, "softplus": _softplus, "sqrt": _sqrt, "tanh": _tanh,
+    "xlogx": _xlogx,
 }  # fmt: skip
 
 
@@ -204,8 +225,9 @@ def _power(g: Graph, n: Node, u: Pair, k: Pair) -> Pair:
     if k == (g.zero, g.zero):
         f1, f2 = _power_slopes(g, n, base, exponent)
         # At 0 they may be infinite, where the base does not move.
-        part = g.scaled if _is_steep(exponent) else g.mul
-        return part(u[0], f1), g.add(part(g.mul(u[0], u[0]), f2), part(u[1], f1))
+        steep = _is_steep(exponent)
+        part = g.scaled if steep else g.mul
+        return part(u[0], f1), g.add(_curved(g, f2, u[0], steep), part(u[1], f1))
     if u != (g.zero, g.zero):
         raise NoDerivative(n, "a power of which base and exponent vary: write exp(k * log(x))")
     rate = g.call("log", base)
@@ -246,7 +268,7 @@ def _logaddexp(g: Graph, n: Node, a: Pair, b: Pair) -> Pair:
     s, r = g.call("sigmoid", gap), g.call("sigmoid", g.neg(gap))
     drift = g.sub(a[0], b[0])
     ends = g.add(g.mul(s, a[1]), g.mul(r, b[1]))
-    return g.add(g.mul(s, a[0]), g.mul(r, b[0])), g.add(ends, g.mul(g.call("sigmoid_slope", gap), g.mul(drift, drift)))
+    return g.add(g.mul(s, a[0]), g.mul(r, b[0])), g.add(ends, _curved(g, g.call("sigmoid_slope", gap), drift))
 
 
 def _xlogy(g: Graph, n: Node, x: Pair, y: Pair) -> Pair:
@@ -269,7 +291,7 @@ def _root_of_sum(g: Graph, n: Node, u: Pair, c: Pair) -> Pair:
     # Of sqrt(u^2 + c): u / n, and c / n^3, which the chain rule would cancel to.
     inverse = g.div(g.one, n)
     f1, f2 = g.mul(n.args[0], inverse), g.mul(n.args[1], g.mul(inverse, g.mul(inverse, inverse)))
-    return g.mul(f1, u[0]), g.add(g.mul(f2, g.mul(u[0], u[0])), g.mul(f1, u[1]))
+    return g.mul(f1, u[0]), g.add(_curved(g, f2, u[0]), g.mul(f1, u[1]))
 
 
 def _smooth_abs(g: Graph, n: Node, u: Pair, w: Pair) -> Pair:
@@ -279,7 +301,7 @@ def _smooth_abs(g: Graph, n: Node, u: Pair, w: Pair) -> Pair:
     inverse = g.div(g.one, g.call("root_of_sum", z, g.one))
     f1, f2 = g.mul(z, inverse), g.div(g.mul(inverse, g.mul(inverse, inverse)), n.args[1])
     f1 = g.select(g.compare("gt", g.absolute(z), g.number(FAR)), g.call("sign", z), f1)
-    return g.mul(f1, u[0]), g.add(g.mul(f2, g.mul(u[0], u[0])), g.mul(f1, u[1]))
+    return g.mul(f1, u[0]), g.add(_curved(g, f2, u[0]), g.mul(f1, u[1]))
 
 
 FAR = 1e17

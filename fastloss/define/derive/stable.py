@@ -30,26 +30,43 @@ def _log(g: Graph, u: Node) -> Node | None:
             return g.call("softplus", b.args[0]) if b.op == "exp" else g.call("log1p", b)
         if a.op == b.op == "exp":
             return g.call("logaddexp", a.args[0], b.args[0])
-    if u.op == "sub" and u.args[0] is g.one:
-        other = u.args[1]
-        return g.call("log1mexp", g.neg(other.args[0])) if other.op == "exp" else g.call("log1p", g.neg(other))
-    return None
+    if u.op == "neg" and u.args[0].op == "expm1":
+        return g.call("log1mexp", g.neg(u.args[0].args[0]))
+    return g.call("log1p", g.neg(u.args[1])) if u.op == "sub" and u.args[0] is g.one else None
 
 
 def _sqrt(g: Graph, u: Node) -> Node | None:
-    if u.op == "mul" and u.args[0] is u.args[1]:
+    if _is_square(u):
         return g.absolute(u.args[0])
     if u.op == "add":
         for c, other in (u.args, u.args[::-1]):
-            square = other.op == "pow" and other.args[1].number == 2.0
-            if c.fixed and (square or (other.op == "mul" and other.args[0] is other.args[1])):
+            if c.fixed and _is_square(other):
                 return g.call("root_of_sum", other.args[0], c)
     return None
+
+
+def _is_square(u: Node) -> bool:
+    return (u.op == "mul" and u.args[0] is u.args[1]) or (u.op == "pow" and u.args[1].number == 2.0)
+
+
+def _pow(g: Graph, u: Node, k: Node) -> Node | None:
+    return _sqrt(g, u) if k.number == 0.5 else None
+
+
+def _mul(g: Graph, a: Node, b: Node) -> Node | None:
+    logarithm, other = (a, b) if a.op == "log" else (b, a)
+    return g.call("xlogx", other) if logarithm.op == "log" and logarithm.args[0] is other else None
+
+
+def _xlogy(g: Graph, x: Node, y: Node) -> Node | None:
+    return g.call("xlogx", x) if x is y else None
 
 
 def _sub(g: Graph, a: Node, b: Node) -> Node | None:
     if a.op == "exp" and b is g.one:
         return g.call("expm1", a.args[0])
+    if a is g.one and b.op == "exp":
+        return g.neg(g.call("expm1", b.args[0]))
     if a is g.one and b.op == "sigmoid":
         return g.call("sigmoid", g.neg(b.args[0]))
     return None
@@ -64,4 +81,6 @@ def _div(g: Graph, a: Node, b: Node) -> Node | None:
     return g.call("sigmoid", u) if a is b.args[1] else None
 
 
-_FORMS: dict[str, Callable[..., Node | None]] = {"log": _log, "sqrt": _sqrt, "sub": _sub, "div": _div}
+_FORMS: dict[str, Callable[..., Node | None]] = {
+    "div": _div, "log": _log, "mul": _mul, "pow": _pow, "sqrt": _sqrt, "sub": _sub, "xlogy": _xlogy,
+}  # fmt: skip

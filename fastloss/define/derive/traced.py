@@ -42,7 +42,7 @@ def _written(frame: FrameType) -> str:
     """The expression that a frame evaluates; "" where its source is not known."""
     start, end, left, right = list(frame.f_code.co_positions())[frame.f_lasti // 2]
     text = linecache.getline(frame.f_code.co_filename, start or 0).encode()
-    return text[left:right].decode() if start == end and text else ""
+    return text[left:right].decode() if start == end and left is not None else ""
 
 
 def _refused(what: str, instead: str) -> NotDerivable:
@@ -107,7 +107,7 @@ class Recorded:
 
 
 class Condition(Recorded):
-    """A comparison of traced numbers; `&`, `|` and `~` combine several."""
+    """A comparison of traced numbers; `&`, `|`, `^` and `~` combine several."""
 
     __slots__ = ()
 
@@ -126,7 +126,11 @@ class Condition(Recorded):
     def __or__(self, other: Any) -> Condition:
         return self._with("or", other)
 
-    __rand__, __ror__ = __and__, __or__
+    def __xor__(self, other: Any) -> Condition:
+        node = condition_of(self.graph, other)
+        return value_of(self.graph, self) != Condition(self.graph, node)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __invert__(self) -> Condition:
         self.graph.line = _user_frame().f_lineno
@@ -223,7 +227,10 @@ def _as_number(name: str) -> Any:
     return lambda self, *others: getattr(value_of(self.graph, self), name)(*others)
 
 
-for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "neg"):
+for _name in (
+    "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "pow", "rpow", "neg", "pos", "abs",
+    "lt", "gt", "le", "ge", "eq", "ne",
+):  # fmt: skip
     setattr(Condition, f"__{_name}__", _as_number(f"__{_name}__"))  # 1 or 0, as Python's own
 
 

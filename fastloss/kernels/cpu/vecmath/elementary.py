@@ -28,7 +28,7 @@ from .errorfunctions import erf, erfc, tail
 from .exponentials import cosh, exp, exp_neg, expm1, sinh, tanh
 from .factorials import distant, divisor, lgamma, middle
 from .logarithms import asinh, log, log1p
-from .powers import cbrt, log2, pow, sqrt
+from .powers import cbrt, log2, pow, pow_signed, sqrt
 from .trigonometry import atan, cos, quarter_turns, sin, table
 from .twofloats import quick_sum, two_product, two_sum
 
@@ -42,6 +42,7 @@ _AS_WRITTEN = (
     two_product,
     log2,
     pow,
+    pow_signed,
     cbrt,
     asinh,
     quarter_turns,
@@ -80,6 +81,7 @@ def _functions() -> dict[str, Any]:
         "log1p_unit": log1p_unit,
         "asinh": asinh,
         "pow": pow,
+        "pow_signed": pow_signed,
         "cbrt": cbrt,
         "sqrt": sqrt,
         "fabs": fabs,

@@ -83,6 +83,14 @@ def pow(x: float, y: float) -> float:
     return bits.select(bits.bit_or(x == 1.0, y == 0.0), 1.0, power)
 
 
+def pow_signed(x: float, y: float) -> float:
+    """x**y as C's pow has it, but of -0.0 that of 0.0, and of -inf NaN for a broken y; error below 1 ULP."""
+    # What is of y alone is computed once where that is the same for all elements.
+    half = 0.5 * y
+    turned = bits.select(bits.rint(y) == y, bits.select(bits.rint(half) == half, 1.0, -1.0), NAN)
+    return pow(bits.fabs(x), y) * bits.select(x < 0.0, turned, 1.0)
+
+
 def cbrt(x: float) -> float:
     """Cube root for all x, sign of zero kept; error below 0.75 ULP."""
     a = bits.fabs(x)
