@@ -41,6 +41,8 @@ class Functions(NamedTuple):
     ``note(*x, *m, *p)``          one more term, summed where statistics are asked for
     ``stats(*m, *s, n, *p)``      of its sum ``n``: the logarithm of the row's normaliser, and its entropy
     ============================  ====================================================================================
+
+    What `fold` keeps must not depend on `t`: a label's element is gone through as another class's, and set right after.
     """
 
     fold: Function

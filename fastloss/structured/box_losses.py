@@ -52,7 +52,8 @@ class BoxLoss(HostLoss):
     check : bool, optional
         Whether a box that ends before it begins is an error. With ``False`` the formula is evaluated as it stands.
 
-    Where two ends are the same the gradient is the mean of those on either side, so that it is 0 for boxes that agree.
+    Where two ends are the same the gradient is the mean of those on either side, so that it is 0 for boxes that agree;
+    where boxes only touch, it is that of boxes apart.
     Boxes without an area have an overlap of 0 with everything. NaN gives NaN, an infinite box, too. There is no second
     derivative. Arrays on a GPU are refused.
     """
