@@ -260,7 +260,7 @@ BUDGET = {
     "commands": 300,
     "commands/cli": 750,
     "commands/demo": 650,
-    "define": 1900,
+    "define": 1910,
     "define/derive": 1800,
     "fused": 800,
     "kernels": 550,
