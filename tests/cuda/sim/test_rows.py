@@ -114,8 +114,9 @@ def check(
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda x: x.name)
 def test_every_loss(loss: Any, rng: np.random.Generator) -> None:
     how = check(loss, 12, "f4", loss.target == "dense", rng)
-    assert (how.width, how.held) == (4, True)
-    assert how.group == 1 or loss.scores + (loss.target == "dense") > 1 or how.plan.twice or loss.sizes.coefficients > 4
+    # A heavy program's threads hold half as much of a row.
+    heavy, several = how.plan.twice or loss.sizes.coefficients > 4, loss.scores + (loss.target == "dense") > 1
+    assert (how.group, how.width, how.held) == (4 if several else 1 + heavy, 4, True)
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "js_divergence", "distillation", "multiclass_hinge"])
