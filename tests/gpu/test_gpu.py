@@ -197,6 +197,35 @@ def test_topk_distillation(
         fl.topk_distillation.grad(*map(library.put, data), check=True)
 
 
+ARRAYS = [("huber", {"delta": (500,)}), ("quantile", {"q": (40, 1)}), ("pseudo_huber", {"delta": (40, 500)}),
+          ("binary_cross_entropy_with_logits", {"pos_weight": (500,)}), ("multiclass_focal", {"gamma": (40,)}),
+          ("distillation", {"temperature": (40,)})]  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "dtype"), [(500, "f4"), (3_001, "f4"), (500, "f8"), (500, "f2"), (3_001, "bf16")])
+@pytest.mark.parametrize(("name", "shapes"), ARRAYS, ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize("package", [n for n in LIBRARIES if n != "numba"])  # whose arrays are not broadcast
+def test_parameters_that_are_arrays(
+    package: str, name: str, shapes: Any, size: int, dtype: str, rng: np.random.Generator
+) -> None:
+    loss, library = fl.LOSSES[name], LIBRARIES[package]
+    shapes = {n: tuple(size if k == 500 else k for k in shape) for n, shape in shapes.items()}
+    data = [d.sample(rng, 40 * size).reshape(40, size).astype(TYPES[dtype]) for d in loss.domains[: len(loss.inputs)]]
+    if isinstance(loss, fl.RowLoss):
+        data = [rng.normal(size=(40, size)).astype(TYPES[dtype]) for _ in range(loss.scores)]
+        data += [rng.integers(0, size, 40)]
+    given = {n: rng.uniform(0.25, 0.75, shape).astype("f4") for n, shape in shapes.items()}
+    for verb in ("value_and_grad", "grad_and_hess"):
+        if verb == "grad_and_hess" and loss.order == 1:
+            continue
+        expected = getattr(loss, verb)(*map(in_float64, data), **{n: x.astype("f8") for n, x in given.items()})
+        put = [library.put(x) for x in data]
+        for _ in range(2):  # the second call repeats what the first one launched
+            found = getattr(loss, verb)(*put, **{n: library.put(x) for n, x in given.items()})
+            agree(library, found, expected, dtype)
+    fl.synchronize()
+
+
 @pytest.mark.parametrize("verb", ["value_and_grad", "grad_and_hess"])
 def test_the_same_bits_every_time(verb: str, library: Any, rng: np.random.Generator) -> None:
     x, y = rng.normal(size=3_000_017).astype("f4"), rng.normal(size=3_000_017).astype("f4")

@@ -162,21 +162,31 @@ class Elements:
             if want & ~VALUE:
                 self.run(want & ~VALUE, False, None, to)
             return result
+        if reduced and self.blocks == 1 and divisor.number is not None:
+            result, end = self.room.concluded(divisor)
+            self.run(want, check, divisor.scale, to, end)
+            return result
         self.run(want, check, divisor.scale, to)
         return self.room.value("averaged", divisor, self.blocks) if reduced else None
 
-    def run(self, want: int, check: bool, scale: tuple[float, float] | None, to: Outputs) -> None:
-        """Go through all elements once; without `scale`, by what an earlier kernel has left."""
+    def run(
+        self, want: int, check: bool, scale: tuple[float, float] | None, to: Outputs, end: tuple[Any, ...] = ()
+    ) -> None:
+        """Go through all elements once; without `scale`, by what an earlier kernel has left.
+
+        The value goes where `end` says, else the tiles' sums into the room.
+        """
         loss, room, char = self.loss, self.room, self.data[self.loss.wrt[0]].char
+        sums = end or (room.sums if want & VALUE and not to.value else 0)
         packets = aligned(*self.data, *self.weights, *to.value, *to.grad, *to.hess)
         self.work.run(
             CudaPlan(
                 self.plan(want, check, bool(to.value)), width_of(char) if packets else 1, scale is None,
-                room.unit if scale is None else "",
+                room.unit if scale is None else "", bool(end),
             ),
             self.blocks, addresses(self.data), addresses(self.weights), loss.cast(self.kind, char), scale or (),
             room.found if scale is None else (), loss.bounds(self.kind), addresses(to.value), addresses(to.grad),
-            addresses(to.hess), room.sums, self.work.flag, self.count,
+            addresses(to.hess), sums, self.work.flag, self.count,
         )  # fmt: skip
 
     def plan(self, want: int, check: bool, each: bool) -> Plan:

@@ -141,7 +141,7 @@ def _places(launch: Launch, extents: Sequence[tuple[int, int]], flag: int) -> tu
     found = []
     for k in launch.kernel.pointers:
         address = launch.values[k]
-        if address != flag:
+        if address not in (0, flag):  # 0 where nothing is summed
             array = next((j for j, (low, size) in enumerate(extents) if low <= address < low + size), None)
             if array is None:
                 raise LookupError

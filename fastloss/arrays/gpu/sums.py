@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -65,13 +66,27 @@ class Room:
 
     def __init__(self, work: Work, blocks: int, compute: str) -> None:
         self.work, self.compute = work, compute
-        self._memory = work.empty((32 + 8 * blocks,), "B")
-        self._divisor = self._memory.address
-        self._slopes = self._divisor + 16
+        self._blocks = blocks
         self.unit = ""
         """The type of what is left for weights to be multiplied by; empty where nothing is."""
-        self.sums = self._divisor + 32
+
+    @cached_property
+    def _memory(self) -> Buffer:
+        """For the divisor, what derivatives are multiplied with, and the tiles' sums; none before it is needed."""
+        return self.work.empty((32 + 8 * self._blocks,), "B")
+
+    @property
+    def _divisor(self) -> int:
+        return self._memory.address
+
+    @property
+    def _slopes(self) -> int:
+        return self._divisor + 16
+
+    @property
+    def sums(self) -> int:
         """Address of the tiles' sums."""
+        return self._divisor + 32
 
     @property
     def found(self) -> tuple[int, ...]:
@@ -109,6 +124,11 @@ class Room:
         self.work.wait()
         total = self.work.face.host(self._memory.array).tobytes()[:8]
         return Divisor(None, mean_of_nothing(loss, call) if np.frombuffer(total)[0] == 0.0 else nan)
+
+    def concluded(self, divisor: Divisor) -> tuple[Any, tuple[Any, ...]]:
+        """The loss of a single tile, and what its kernel is given to leave it there."""
+        result = self.work.empty((), self.compute)
+        return result.array, (result.address, divisor.number, divisor.nothing)
 
     def value(self, kind: str, divisor: Divisor, count: int, sums: int = 0) -> Any:
         """The loss, of so many sums: those of the tiles, or those at another address."""

@@ -46,7 +46,8 @@ def arguments(plan: AnyPlan) -> tuple[Any, ...]:
         pointers(compute * base.each),
         slopes if base.want & GRAD else (),
         slopes if base.want & HESS else (),
-        "*" + plan.sums,
+        # The tiles' sums; or the value, what the sum is divided by, and what the mean of nothing is.
+        ("*" + compute, "d", "d") if plan.concludes else "*" + plan.sums,
         FLAW,
         "q",
     )

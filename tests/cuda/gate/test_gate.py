@@ -247,6 +247,15 @@ def test_outputs(want: int, each: bool, width: int) -> None:
     assert faults(compiled(how, (9, 0)), True, width == 4 and (each or bool(want & GRAD))) == []
 
 
+@pytest.mark.parametrize("stored", "fdE")
+def test_a_single_tile(stored: str) -> None:
+    """One division in float64, which takes no stack."""
+    how = plan(fl.binary_cross_entropy_with_logits, (stored, stored), VALUE | GRAD)._replace(concludes=True)
+    binary = compiled(how, (9, 0))
+    assert faults(binary, False, True) == []
+    assert " 0 bytes stack frame" in binary.log
+
+
 @pytest.mark.parametrize("found", [False, True])
 @pytest.mark.parametrize("kind", ["weighed", "averaged", "rooted"])
 @pytest.mark.parametrize("compute", "fd")
@@ -302,6 +311,9 @@ def test_arguments_are_what_the_launcher_packs() -> None:
     binary = compiled(plan(fl.huber, ("f", "f"), VALUE | GRAD, "f"), (9, 0))
     # Three inputs, delta, the scale and a root's, the bounds, a gradient, sums, flaws, size.
     assert parameters(binary) == ["u64"] * 3 + ["f32"] * (1 + 2 + 4) + ["u64"] * 4
+    # In place of the sums the value, what it is divided by, and what the mean of nothing is.
+    binary = compiled(plan(fl.huber, ("f", "f"), VALUE | GRAD, "f")._replace(concludes=True), (9, 0))
+    assert parameters(binary) == ["u64"] * 3 + ["f32"] * (1 + 2 + 4) + ["u64"] * 2 + ["f64"] * 2 + ["u64"] * 2
 
 
 def test_arguments_of_rows() -> None:

@@ -19,12 +19,20 @@ def pointwise(rng: np.random.Generator) -> tuple[Any, ...]:
     return tuple(rng.random((3, 30)).astype("f4") + 0.1 for _ in range(2))
 
 
+def few(rng: np.random.Generator) -> tuple[Any, ...]:
+    """A single tile."""
+    return tuple(rng.random((5, 6)).astype("f4") + 0.1 for _ in range(2))
+
+
 def rows(rng: np.random.Generator) -> tuple[Any, ...]:
     return rng.normal(size=(2, 4, 5)).astype("f4"), rng.integers(0, 5, (2, 4))
 
 
 CALLS: list[tuple[str, str, Any, dict[str, Any]]] = [
     ("huber", "value_and_grad", pointwise, {}),
+    ("huber", "value_and_grad", few, {}),
+    ("huber", "value_and_grad", few, {"weight": np.ones((5, 6), "f4")}),
+    ("root_mean_squared_error", "value_and_grad", few, {}),
     ("huber", "grad_and_hess", pointwise, {"reduction": "sum"}),
     ("huber", "__call__", pointwise, {"reduction": "none"}),
     ("root_mean_squared_error", "value_and_grad", pointwise, {"weight": np.ones((3, 30), "f4")}),
@@ -56,6 +64,16 @@ def test_the_second_call_is_the_first_again(case: int, way: str, gpu: Any, rng: 
         assert to is None or any(a is out[0] for a in found)
         assert gpu.replays == k
     assert gpu.waits == 0
+
+
+def test_a_single_tile_is_one_launch(gpu: Any, rng: np.random.Generator) -> None:
+    for data, launches in ((few(rng), 1), (pointwise(rng), 2)):
+        gpu.launches.clear()
+        fl.huber.value_and_grad(*map(to_gpu, data))
+        assert len(gpu.launches) == launches
+    gpu.launches.clear()
+    assert np.isnan(fl.huber(*[to_gpu(np.full(5, np.nan, "f4"))] * 2).array)
+    assert fl.huber(*map(to_gpu, few(rng)), normalizer=1e-300).array == np.inf
 
 
 def test_kinds_that_differ_are_kept_apart(gpu: Any, rng: np.random.Generator) -> None:

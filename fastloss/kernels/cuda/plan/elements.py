@@ -31,6 +31,8 @@ class CudaPlan(NamedTuple):
     """Whether an earlier kernel has left on the device what derivatives are multiplied with."""
     unit: str = ""
     """The type of what it has left for weights to be multiplied by; empty where they are not."""
+    concludes: bool = False
+    """Whether the sum of the only tile becomes the value at once."""
 
     @property
     def again(self) -> bool:
@@ -128,6 +130,7 @@ def _ports(plan: CudaPlan, target: CudaTarget) -> Mapping[str, Any]:
         "KIND": target.kind(base.compute),
         "factor_of": c.factor_found if plan.found else c.factor_given,
         "measured": c.with_unit if plan.unit else c.as_it_is,
+        "put_sum": Port(c.as_value, concluded=c.averaged) if plan.concludes else c.among_others,
         **_shares(plan, base.compute, target),
         **_settled(plan, target),
     }

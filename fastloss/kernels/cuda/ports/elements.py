@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import cuda
 
 from ...bind import port
@@ -11,7 +12,7 @@ from ...plan.elements import HIGH, LOW
 
 # Ports of the ports: the K-th array's type of elements as they are stored, and what moves packets of them.
 WIDTH = K = kind = move = elementary = port
-real = precise = narrow = read = decode = worth_of = near = TINY = MOST = port
+real = precise = narrow = read = decode = worth_of = near = concluded = TINY = MOST = port
 
 
 # -- a thread's own arrays ---------------------------------------------------------------------------------------------
@@ -67,6 +68,17 @@ def factor_found(scale: Any, slopes: Any) -> Any:
 def widened(x: Any) -> Any:
     """An element of 16 bits where the arithmetic is in float64."""
     return real(narrow(x))
+
+
+# -- where a tile's sum goes: to those of the others, or, where it is the only one, as the value to the caller ---------
+
+
+def among_others(sums: Any, sum: Any) -> None:
+    sums[cuda.blockIdx.x] = sum
+
+
+def as_value(sums: Any, sum: Any) -> None:
+    sums[0][0] = concluded(np.float64(sum), sums[1], sums[2])[0]
 
 
 # -- the power of two that weights are multiplied by, as they are read: what their sum is divided by is near 1 ---------

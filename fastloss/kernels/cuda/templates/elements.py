@@ -25,7 +25,7 @@ BLOCKS = 4
 """Blocks that a multiprocessor must be able to hold: with 64 registers a thread, half of the threads that fit."""
 
 # Ports.
-real = factor_of = concluded = divisor_of = measured = leave = near = worth_of = settled = strip_wide = port
+real = factor_of = concluded = divisor_of = measured = leave = near = worth_of = settled = strip_wide = put_sum = port
 KIND = WIDTH = port
 new_data = new_weight = new_value = new_slope = new_curve = port
 load_data = load_weight = store_value = store_slope = store_curve = port
@@ -37,7 +37,9 @@ def total(
     data: Any, weight: Any, params: Any, scale: Any, slopes: Any, bounds: Any, loss: Any, grad: Any, hess: Any,
     sums: Any, flaws: Any, size: Any,
 ) -> None:  # fmt: skip
-    """All elements: the sum of each tile, and 1 in `flaws[0]` if a value lies outside its domain."""
+    """All elements: the sum of each tile, or the value of a single one, goes to `sums`; 1 to `flaws[0]` if a value lies
+    outside its domain.
+    """
     thread = np.int64(cuda.threadIdx.x)
     start = np.int64(cuda.blockIdx.x) * np.int64(TILE)
     stop = min(size, start + np.int64(TILE))
@@ -76,7 +78,7 @@ def total(
         halve(shared, thread)
         whole_sum = settled(shared[0], data, weight, params, slopes, bounds, start, stop, thread)
         if thread == 0:
-            sums[cuda.blockIdx.x] = whole_sum
+            put_sum(sums, whole_sum)
 
 
 def as_summed(
