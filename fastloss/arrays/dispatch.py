@@ -122,7 +122,6 @@ def evaluate_chunks(
     return _through(face, loss, names, arrays, call, again)
 
 
-@errstate(all="ignore")
 def _by_job(kind: str, loss: Loss, inputs: tuple[Any, ...], call: Call) -> Any:
     """Run a verb by the job for arrays of their library."""
     names, arrays = (*loss.reads, "weight", "class_weight"), (*inputs, call.weight, call.class_weight)
@@ -131,10 +130,13 @@ def _by_job(kind: str, loss: Loss, inputs: tuple[Any, ...], call: Call) -> Any:
         return _through(face, loss, names, arrays, call, lambda lent, call: _by_job(kind, loss, lent[:-2], call))
     make, verb = _job("host" if face is None else "gpu", kind)
     job = make(loss, inputs) if face is None else make(face, loss, inputs)
-    if kind == "elements" and (call.ignore_index is not None or call.axis is not None):
-        return load(f"{__package__}.samples").evaluate(job, call)
-    known = None if face is None else job.known(call)  # on the host, that was asked before there was a job
-    return verb.run(job, call) if known is None else known
+    each_sample = kind == "elements" and (call.ignore_index is not None or call.axis is not None)
+    if face is not None and not each_sample:  # on the host, that was asked before there was a job
+        known = job.known(call)
+        if known is not None:
+            return known
+    with errstate(all="ignore"):
+        return load(f"{__package__}.samples").evaluate(job, call) if each_sample else verb.run(job, call)
 
 
 @cache

@@ -50,14 +50,13 @@ class Given(NamedTuple):
 
 def given(face: Face, call: Call, inputs: Sequence[Any]) -> Given | None:
     """A call's arrays as the tape knows them; None where it is not of the common kind."""
-    out = call.out
+    want, axis, weight, class_weight, ignore, smoothing, reduction, normalizer, empty, out, stats, backend, check = call
     outs: Any = () if out is None else out if type(out) is tuple else (out,)
-    asked = call._replace(weight=None, class_weight=None, out=None)
     arrays: list[Any] = []
     addresses: list[int] = []
     kinds: list[Any] = []
     begins = 0
-    for x in (*inputs, call.weight, call.class_weight, *outs):
+    for x in (*inputs, weight, class_weight, *outs):
         if x is None:
             kinds.append(None)
             continue
@@ -69,8 +68,12 @@ def given(face: Face, call: Call, inputs: Sequence[Any]) -> Given | None:
         addresses.append(seen[1])
         begins = 16 * begins + seen[1] % 16  # in what packets kernels read depends on some arrays alone
     over = bool(outs) and outs[0] is inputs[0]
-    # With their types: 1 is not True, and -1.0 no axis.
-    key = (*asked, *map(type, asked), type(out) is tuple, len(outs), over, begins, *kinds)
+    key = (
+        want, axis, ignore, smoothing, reduction, normalizer, empty, stats, backend, check,
+        # 1 is not True, and -1.0 no axis.
+        type(axis), type(ignore), type(smoothing), type(normalizer), type(stats),
+        type(out) is tuple, len(outs), over, begins, *kinds,
+    )  # fmt: skip
     return Given(key, arrays, addresses, len(arrays) - len(outs))
 
 

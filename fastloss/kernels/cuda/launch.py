@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import struct
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +21,7 @@ from .store import machine_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
 SLOTS = 1024
 """Losses that can have been called on GPUs; those beyond share the last place."""
@@ -35,6 +36,9 @@ HINTS = {
     "CUDA_ERROR_NO_BINARY_FOR_GPU": _LATER,
 }
 """Likely causes of the driver's errors."""
+
+
+_AS_IT_IS = nullcontext()
 
 
 class Kernel:
@@ -105,17 +109,18 @@ class Driver:
         )
         return int(major), int(minor)
 
-    @contextmanager
-    def current(self, device: int) -> Iterator[None]:
+    def current(self, device: int) -> AbstractContextManager[None]:
         """Make a device the current one, and then the one that was current before."""
         context = self._contexts.get(device)
         if context is None:
             # The primary context is the one that the array libraries share. Never released: it is theirs.
             found = self._do(self._cuda.cuDeviceGet(device))
             context = self._contexts[device] = self._do(self._cuda.cuDevicePrimaryCtxRetain(found))
-        if int(self._do(self._cuda.cuCtxGetCurrent())) == int(context):
-            yield
-            return
+        here = int(self._do(self._cuda.cuCtxGetCurrent())) == int(context)
+        return _AS_IT_IS if here else self._pushed(context)
+
+    @contextmanager
+    def _pushed(self, context: Any) -> Iterator[None]:
         self._do(self._cuda.cuCtxPushCurrent(context))
         try:
             yield
