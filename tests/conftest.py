@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full: a case of the rest, which runs with --full or when a test is named by ::")
     config.stash[LEFT_OUT] = 0
+    os.environ["FASTLOSS_QUIET"] = "1"  # what subprocesses write is compared
     # Subprocesses that tests start share the kernels.
     cache = getattr(config, "cache", None)
     if cache is not None:

@@ -36,21 +36,39 @@ def directory() -> Path | None:
     It is the environment's ``FASTLOSS_CACHE_DIR`` (empty or ``off``: no cache), else ``fastloss`` in the platform's
     cache directory. Decided once per process (``directory.cache_clear()`` forgets).
     """
-    explicit = os.environ.get(VARIABLE)
-    if explicit is not None and explicit.strip().lower() in ("", "off"):
-        return None
-    path, problem = None, ""
-    try:
-        wanted = _default() if explicit is None else Path(explicit).expanduser().absolute()
-        if wanted is not None:
-            path = wanted.parent.resolve() / wanted.name
-            problem = _problem(path) or _problem(path / NAME)
-    except (OSError, RuntimeError, ValueError) as error:  # `~nobody` is a RuntimeError
-        problem = str(error)
-    if problem and explicit is not None:
-        text = f"{VARIABLE}={explicit!r} is of no use, every process compiles its kernels: {problem}"
+    path, problem = _wanted()
+    if problem and VARIABLE in os.environ:
+        text = f"{VARIABLE}={os.environ[VARIABLE]!r} is of no use, every process compiles its kernels: {problem}"
         warnings.warn(text, RuntimeWarning, stacklevel=2)
     return None if problem else path
+
+
+def _wanted() -> tuple[Path | None, str]:
+    """Where the kernels are to be, and why they cannot be there, or ""."""
+    explicit = os.environ.get(VARIABLE)
+    if explicit is not None and explicit.strip().lower() in ("", "off"):
+        return None, ""
+    try:
+        wanted = _default() if explicit is None else Path(explicit).expanduser().absolute()
+        if wanted is None:
+            return None, "this user has no home directory of its own"
+        path = wanted.parent.resolve() / wanted.name
+        return path, _problem(path) or _problem(path / NAME)
+    except (OSError, RuntimeError, ValueError) as error:  # `~nobody` is a RuntimeError
+        return None, str(error)
+
+
+def kept_in() -> Path | None:
+    """The folder that a kernel is written to, if there is one."""
+    return next((folder for folder in folders() if _writable(folder)), None)
+
+
+def unkept() -> str:
+    """Why no kernel is written, where the user has not asked for that nor heard of it; else ""."""
+    path, problem = _wanted()
+    if kept_in() is not None or (VARIABLE in os.environ and (problem or path is None)):
+        return ""
+    return problem or f"{path} cannot be written to"
 
 
 def folders() -> list[Path]:

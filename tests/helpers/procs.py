@@ -78,7 +78,11 @@ def start(script: str, folder: Path, /, **env: str | None) -> Started:
         if not file.exists() or file.read_text() != text:  # another process may be reading it
             file.write_text(text)
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("FASTLOSS_", "NUMBA_", "XDG_"))}
-    clean |= {"PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]), "FASTLOSS_CACHE_DIR": "off"}
+    clean |= {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]),
+        "FASTLOSS_CACHE_DIR": "off",
+        "FASTLOSS_QUIET": "1",
+    }
     clean |= {"NUMBA_NUM_THREADS": "4"}  # on a machine with one core too, kernels shall be parallel
     for name, value in env.items():
         clean.pop(name, None)

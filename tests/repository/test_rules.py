@@ -157,6 +157,7 @@ def test_imports_run_downwards(path: Path) -> None:
 STAGES = {
     "kernels": [
         "__init__ sources bind disk places",
+        "announce",
         "templates cuda/templates",
         "ports cuda/ports",
         "plan cuda/plan",
@@ -253,7 +254,7 @@ def test_every_file_can_be_read_at_a_sitting() -> None:
 BUDGET = {
     ".": 1150,
     "arrays": 1300,
-    "arrays/gpu": 1200,
+    "arrays/gpu": 1250,
     "arrays/gpu/libraries": 550,
     "arrays/host": 1600,
     "checking": 800,
@@ -263,7 +264,7 @@ BUDGET = {
     "define": 1910,
     "define/derive": 1800,
     "fused": 800,
-    "kernels": 550,
+    "kernels": 650,
     "kernels/cpu": 1550,
     "kernels/cpu/vecmath": 1150,
     "kernels/cuda": 1000,

@@ -38,7 +38,8 @@ examples:
 
 `fastloss COMMAND --help` tells a command's arguments, `fastloss --version` the
 version. In Python: `import fastloss as fl; help(fl.huber)`. Settings of the
-environment: FASTLOSS_NUM_THREADS, FASTLOSS_PARALLEL_FROM, FASTLOSS_CACHE_DIR."""
+environment: FASTLOSS_NUM_THREADS, FASTLOSS_PARALLEL_FROM, FASTLOSS_CACHE_DIR,
+FASTLOSS_QUIET."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext, suppress
 from shutil import get_terminal_size
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 def warmup(args: argparse.Namespace) -> int:
     """Compile the kernels of the losses that are asked for, and print what the cache then holds."""
+    from ...kernels.announce import VARIABLE
     from ...kernels.cpu import cache
     from .. import warmup
 
@@ -32,6 +34,7 @@ def warmup(args: argparse.Namespace) -> int:
         except ModuleNotFoundError as error:
             missing(error, {"ml_dtypes": "ml_dtypes"}, "half")
     folder = cache_folder()
+    os.environ[VARIABLE] = "1"  # its own lines say what is compiled, here and in its workers
     before = cache.count()
     units = warmup.units(names, dtypes)
     jobs = min(args.jobs or warmup.cores(), len(units))

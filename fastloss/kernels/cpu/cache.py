@@ -24,6 +24,7 @@ from typing import Any
 
 from ... import loading
 from .. import disk
+from ..announce import announced
 from ..disk import VARIABLE, directory
 from . import threads
 
@@ -37,13 +38,14 @@ def jit(
     signature: Any,
     complete: Callable[[], FunctionType] | None = None,
     *,
+    what: str = "",
     cache: bool = True,
     **options: Any,
 ) -> Any:
     """Load `fn` for `signature` alone from disk, or compile it: itself, or what `complete` makes of it.
 
     ``fn.__qualname__`` must name its content, its ports included. Errors of the compilation come through as Numba
-    raises them.
+    raises them. `what` is what the user is told that it compiles, by default the first part of that name.
     """
     import numba
 
@@ -56,9 +58,10 @@ def jit(
             with suppress(Exception):  # intact, and of no use all the same
                 return _compiled(kernel, signature, stored)
             stored.found = None
-        if complete is not None:
-            kernel = numba.njit(**options)(complete())
-        return _compiled(kernel, signature, stored)
+        with announced(what or fn.__qualname__.partition(".")[0]):
+            if complete is not None:
+                kernel = numba.njit(**options)(complete())
+            return _compiled(kernel, signature, stored)
 
 
 @contextmanager

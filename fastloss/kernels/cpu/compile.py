@@ -36,6 +36,9 @@ numba.core.registry.cpu_target.typing_context.refresh()
 numba.core.registry.cpu_target.target_context.refresh()
 types: Any = _numba.types
 
+STORED = {HALF: "float16", BRAIN: "bfloat16"}
+"""What floats are called that NumPy does not know, or not by our character."""
+
 
 @by_definition
 def compiled(plan: Plan | RowPlan, parallel: bool) -> Any:
@@ -48,7 +51,8 @@ def compiled(plan: Plan | RowPlan, parallel: bool) -> Any:
     key = ([content(f) for f in plan.definition], plan[1:], parallel, options)
     name = partial(named, plan.name, key)
     signature = _row_signature(plan) if isinstance(plan, RowPlan) else _signature(plan)
-    return cache.jit(name(plan.template), signature, complete, parallel=parallel, **OPTIONS)
+    what = f"{plan.name} for {STORED.get(plan.types[0]) or np.dtype(plan.types[0]).name}"
+    return cache.jit(name(plan.template), signature, complete, what=what, parallel=parallel, **OPTIONS)
 
 
 def _array(stored: str, layout: str, readonly: bool) -> Any:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from .. import disk
+from ..announce import announced
 from ..bind import content
 from ..cpu import cache
 from ..sources import sources
@@ -30,7 +31,7 @@ def machine_code(
     if data is not None:
         entry, _, code = data.partition(b"\0")
         return code, entry.decode("ascii")
-    with cache.compiling():
+    with cache.compiling(), announced(f"{kept.split('/')[-1].partition('.')[0]} for a GPU"):
         code, name = make(plan, capability)
     disk.write(kept, name.encode("ascii") + b"\0" + code)
     return code, name
