@@ -4,43 +4,93 @@ from __future__ import annotations
 
 import os
 import textwrap
+from collections import Counter
 from itertools import product
-from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Any
+from time import perf_counter, process_time, sleep
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..loss import Loss, RowLoss
 from ..registry import LOSSES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Unit = tuple[str, str, str]
 """A loss, a dtype and a verb, by name."""
 
 VERBS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 
-ROWS = 12.0
-"""How many times as long a loss of rows takes to compile as one of elements: 117 s of a core, `huber` 10."""
+USUAL = ("__call__", "value_and_grad")
+
+SECONDS = {"elements": 0.7, "census": 0.7, "rows": 1.5, "lanes": 3.0, "pairs": 2.0}
+"""What kernels take of a core (AMD EPYC of 2023), by what goes through the data."""
+
+_PARENT = (os.getpid(),)
 
 
-def units(names: Iterable[str], dtypes: Iterable[str]) -> list[Unit]:
-    """The units to compile for these losses and dtypes."""
-    found = product(names, dtypes, VERBS)
+def units(names: Iterable[str], dtypes: Iterable[str], verbs: Sequence[str] = VERBS) -> list[Unit]:
+    """The units to compile for these losses, dtypes and verbs."""
+    found = product(names, dtypes, verbs)
     return [unit for unit in found if unit[2] != "grad_and_hess" or LOSSES[unit[0]].order >= 2]
 
 
-def compile_all(units: list[Unit], jobs: int, done: Callable[[Unit, float, str], None]) -> None:
+class Ways(NamedTuple):
+    """How the verbs are called, besides without weights and, where a target may be labels, with these."""
+
+    weighted: bool = False
+    dense: bool = False
+    """Also with targets that are dense where they may be labels."""
+
+
+def missing(units: list[Unit], ways: Ways) -> dict[Unit, dict[str, int]]:
+    """How many kernels of each kind each unit needs that are not on disk, nor those of a unit before it.
+
+    Another process finds out: there the verbs run with kernels that compute nothing.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin, initargs=_PARENT) as pool:
+        return pool.submit(_missing, units, ways).result()
+
+
+def _missing(units: list[Unit], ways: Ways) -> dict[Unit, dict[str, int]]:
+    from ..kernels.cpu import compile
+
+    seen, found = set(), Counter[str]()
+
+    def pretended(plan: Any, parallel: bool) -> Any:
+        if (plan, parallel) not in seen:
+            seen.add((plan, parallel))
+            found[getattr(plan, "entry", "elements")] += not compile.on_disk(plan, parallel)
+        return lambda *_: (1.0, 0)  # a sum, and nothing wrong
+
+    compile.compiled = pretended
+    each = {}
+    for unit in units:
+        found.clear()
+        compile_one(*unit, ways)
+        each[unit] = dict(found)
+    return each
+
+
+def expected(kernels: Mapping[str, int]) -> float:
+    """The seconds of a core that kernels take."""
+    return sum(count * SECONDS.get(kind, SECONDS["rows"]) for kind, count in kernels.items())
+
+
+def compile_all(units: list[Unit], ways: Ways, jobs: int, done: Callable[[Unit, float, str], None]) -> None:
     """Compile all `units` in `jobs` processes; call `done` for each, with its seconds and what went wrong, or ""."""
     if jobs == 1:
         for unit in units:
-            done(unit, *compile_one(*unit))
+            done(unit, *compile_one(*unit, ways))
         return
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
     # Spawned: a fork would carry over whatever threads the parent has.
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_quietly) as pool:
-        futures = {pool.submit(compile_one, *unit): unit for unit in units}
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_begin, initargs=_PARENT) as pool:
+        futures = {pool.submit(compile_one, *unit, ways): unit for unit in units}
         try:
             for future in as_completed(futures):
                 error = future.exception()  # a worker that was killed; its own errors come as text
@@ -52,16 +102,23 @@ def compile_all(units: list[Unit], jobs: int, done: Callable[[Unit, float, str],
             raise
 
 
-def _quietly() -> None:
-    """Let Ctrl-C end a worker without a traceback, and leave warnings to the parent."""
+def _begin(parent: int) -> None:
+    """Let Ctrl-C end a worker without a traceback, leave warnings to the parent, and end when the parent has."""
     import signal
+    import threading
     import warnings
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            sleep(0.5)
+        os._exit(1)
 
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=watch, daemon=True).start()
 
 
-def compile_one(name: str, dtype: str, verb: str) -> tuple[float, str]:
+def compile_one(name: str, dtype: str, verb: str, ways: Ways) -> tuple[float, str]:
     """Make every ordinary call of a verb once, on four numbers, so that its kernels get compiled.
 
     Only the dispatch knows which kernels a call needs, so nothing is listed here but the ways of calling. Returned are
@@ -75,8 +132,8 @@ def compile_one(name: str, dtype: str, verb: str) -> tuple[float, str]:
         from ml_dtypes import bfloat16 as kind
     loss, failure = LOSSES[name], ""
     try:
-        for weight in (None, np.ones(4).astype(kind)):
-            for backend, arrays in product(("serial", "parallel"), _inputs(loss, kind)):
+        for weight in (None, np.ones(4).astype(kind))[: 1 + ways.weighted]:
+            for backend, arrays in product(("serial", "parallel"), _inputs(loss, kind, ways.dense)):
                 _call_twice(loss, verb, arrays, {"weight": weight, "backend": backend})
     except Exception as error:
         failure = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
@@ -84,16 +141,17 @@ def compile_one(name: str, dtype: str, verb: str) -> tuple[float, str]:
 
 
 class Estimate:
-    """The time that units have taken, and an estimate of what the others will take."""
+    """What units have taken, and an estimate of what the others will take, at the pace of those that are done."""
 
-    def __init__(self, units: list[Unit], clock: Callable[[], float] = perf_counter) -> None:
-        self.total = len(units)
-        self._left, self._clock, self._start = list(units), clock, clock()
+    def __init__(self, kernels: Mapping[Unit, Mapping[str, int]], clock: Callable[[], float] = perf_counter) -> None:
+        self._left = {unit: expected(found) for unit, found in kernels.items()}
+        self._all = sum(self._left.values())
+        self._clock, self._start = clock, clock()
         self._seconds: dict[Unit, float] = {}
 
     def note(self, unit: Unit, seconds: float) -> None:
         """Note the seconds that a unit took."""
-        self._left.remove(unit)
+        self._left.pop(unit, None)
         self._seconds[unit] = seconds
 
     def seconds_of(self, pair: tuple[str, ...]) -> float:
@@ -101,34 +159,14 @@ class Estimate:
         return sum(seconds for unit, seconds in self._seconds.items() if unit[:2] == pair)
 
     def remaining(self) -> float:
-        """Seconds to go: of each unit the mean of those that are most like it, at the pace of those that are done."""
-        done = sum(self._seconds.values())
-        return sum(map(self._expected, self._left)) * (self._clock() - self._start) / done if done else 0.0
-
-    def _expected(self, unit: Unit) -> float:
-        kinds: tuple[Callable[[Unit], bool], ...] = (
-            lambda other: other[0] == unit[0] and other[2] == unit[2],
-            lambda other: _of_rows(other) == _of_rows(unit) and other[2] == unit[2],
-            lambda other: _of_rows(other) == _of_rows(unit),
-            lambda other: True,
-        )
-        for alike in kinds:
-            found = [seconds / _cost(other) for other, seconds in self._seconds.items() if alike(other)]
-            if found:
-                return _cost(unit) * sum(found) / len(found)
-        return 0.0
+        """Seconds to go."""
+        left = sum(self._left.values())
+        done = self._all - left
+        return left * (self._clock() - self._start) / done if done else 0.0
 
 
-def _cost(unit: Unit) -> float:
-    return ROWS if _of_rows(unit) else 1.0
-
-
-def _of_rows(unit: Unit) -> bool:
-    return isinstance(LOSSES[unit[0]], RowLoss)
-
-
-def _inputs(loss: Loss | RowLoss, kind: Any) -> list[list[Any]]:
-    """Arguments of the ordinary calls: four numbers each; rows short and long, with labels and with a dense target."""
+def _inputs(loss: Loss | RowLoss, kind: Any, dense: bool) -> list[list[Any]]:
+    """Arguments of the ordinary calls: four numbers each; rows short and long, of labels or a dense target."""
     import numpy as np
 
     if isinstance(loss, Loss):
@@ -138,7 +176,7 @@ def _inputs(loss: Loss | RowLoss, kind: Any) -> list[list[Any]]:
         scores: list[Any] = [np.full((4, classes), domain.inner_point).astype(kind) for domain in loss.domains]
         if loss.target in ("labels", "both"):
             calls.append([*scores[:-1], np.zeros(4, np.int64)])
-        if loss.target != "labels":
+        if loss.target not in ("labels", "both") or (dense and loss.target == "both"):
             calls.append(scores)
     return calls
 

@@ -133,8 +133,9 @@ def test_arguments_go_in_any_order():
     assert parsed[0] == parsed[1]
     assert parsed[0]["losses"] == ["huber", "mse"]
     # What a list after an option leaves among the losses is a dtype all the same.
-    spaced = arguments.parse(["warmup", "--dtype", "float32", "float64", "huber"])
-    assert warmup_command._losses_and_dtypes(spaced) == (["huber"], ["float32", "float64"])
+    spaced = arguments.parse(["warmup", "--dtype", "float32", "float64", "grad", "huber", "--verb", "call"])
+    assert warmup_command._asked(spaced) == (["huber"], ["float32", "float64"], ["__call__", "grad"])
+    assert warmup_command._asked(arguments.parse(["warmup", "--verb", "all"]))[2] == list(warmup.VERBS)
 
 
 def test_losses(capsys):
@@ -326,17 +327,18 @@ with interruptible():
 
 
 def test_a_failure_names_the_loss(own_cache, monkeypatch, capsys):
-    monkeypatch.setattr(warmup, "VERBS", ("nothing",))
-    assert cli.main(["warmup", "huber", "--dtype", "float32", "--jobs", "1", "--quiet"]) == 1
+    monkeypatch.setattr(warmup, "_inputs", None)
+    assert cli.main(["warmup", "huber", "grad", "--dtype", "float32", "--jobs", "1", "--quiet"]) == 1
     err = capsys.readouterr().err
-    assert err.startswith("fastloss: huber float32: AttributeError")
+    assert err.startswith("fastloss: huber float32: TypeError")
     assert "1 of 1 did not compile" in err
 
 
 @pytest.mark.full
 def test_warmup_leaves_nothing_to_compile(tmp_path):
     env = {cache.VARIABLE: str(tmp_path / "cache")}
-    warmup = command("-m", "fastloss", "warmup", "huber", "--dtype", "float32", "--jobs", "1", "--quiet", **env)
+    asked = ("huber", "--dtype", "float32", "--verb", "all", "--weight")
+    warmup = command("-m", "fastloss", "warmup", *asked, "--jobs", "1", "--quiet", **env)
     assert (warmup.returncode, warmup.stderr) == (0, "")
     match = re.fullmatch(r"(.*): (\d+) kernels, [\d.]+ .B \((\d+) new\)\n", warmup.stdout)
     assert match
@@ -350,31 +352,67 @@ def test_warmup_leaves_nothing_to_compile(tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*.kernel")) == before
 
     # Two processes find all of it too, and say what they do.
-    again = command("-m", "fastloss", "warmup", "huber", "huber", "--dtype", "float32", "--jobs", "2", **env)
+    again = command("-m", "fastloss", "warmup", "huber", *asked, "--jobs", "2", **env)
     assert again.returncode == 0
     assert "(0 new)" in again.stdout
     first, second = again.stderr.splitlines()
-    assert first == "compiling huber for float32, 2 at a time"
+    assert first == "huber for float32: 0 kernels to compile"
     assert re.fullmatch(r"huber float32: [\d.]+ s of a core; 1 of 1 done", second)
 
 
-def test_estimates_are_of_what_was_measured():
-    units = warmup.units(["huber", "squared_error", "cross_entropy"], ["float32"])
-    assert len(units) == 12
+def test_estimates_are_of_the_kernels_that_are_missing():
+    units = warmup.units(["huber", "cross_entropy"], ["float32"], ["grad", "value_and_grad"])
     now = [0.0]
-    estimate = warmup.Estimate(units, lambda: now[0])
+    kernels = dict(zip(units, ({"elements": 2}, {}, {"rows": 4, "lanes": 2}, {"rows": 4}), strict=True))
+    estimate = warmup.Estimate(kernels, lambda: now[0])
     assert estimate.remaining() == 0.0  # nothing is known yet
-    for verb, seconds in zip(warmup.VERBS, (1.0, 2.0, 2.0, 3.0), strict=True):
-        estimate.note(("huber", "float32", verb), seconds)
-    # Two processes: 8 seconds of a core in 4 of the clock. The others are taken to be like it, verb by verb.
-    now[0] = 4.0
-    # Of rows nothing is known yet but that they take longer.
-    assert estimate.remaining() == pytest.approx((8.0 + 8.0 * warmup.ROWS) / 2)
-    assert estimate.seconds_of(("huber", "float32")) == 8.0
-    estimate.note(("cross_entropy", "float32", "grad"), 92.0)
-    now[0] = 50.0
-    # Rows are like rows, elements like elements.
-    assert estimate.remaining() == pytest.approx((8.0 + 3 * 92.0) / 2)
+    each = [warmup.expected(found) for found in kernels.values()]
+    assert each[2] > each[3] > each[0] > each[1] == 0.0
+    now[0] = 3.0
+    estimate.note(units[0], 2.0)
+    assert estimate.remaining() == pytest.approx(3.0 * sum(each[1:]) / each[0])
+    estimate.note(units[1], 0.5)
+    assert estimate.seconds_of(("huber", "float32")) == 2.5
+    estimate.note(units[2], 9.0)
+    estimate.note(units[3], 9.0)
+    assert estimate.remaining() == 0.0
+
+
+def test_kernels_are_counted_without_compiling_any(own_cache):
+    units = warmup.units(["huber", "cross_entropy"], ["float32"], ["value_and_grad"])
+    kernels = warmup.missing(units, warmup.Ways())
+    # Serial and parallel, with out= and not; of rows short and long, and their labels' own.
+    assert kernels[units[0]]["elements"] >= 2
+    assert set(kernels[units[1]]) == {"census", "lanes", "rows"}
+    assert not list(own_cache.rglob("*.kernel"))
+
+
+@pytest.mark.skipif(not hasattr(os, "getppid") or sys.platform == "win32", reason="processes have no parents here")
+def test_workers_end_with_their_parent(tmp_path):
+    """However it ends: nothing is left running."""
+    script = """
+import multiprocessing, os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from fastloss.commands import warmup
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=warmup._begin, initargs=(os.getpid(),))
+    pool.submit(time.sleep, 60)
+    print(pool.submit and next(iter(pool._processes)), flush=True)
+    os.kill(os.getpid(), 9)
+"""
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True)
+    worker = int(done.stdout)
+    for _ in range(100):
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return
+        if Path(f"/proc/{worker}/stat").exists() and " Z " in Path(f"/proc/{worker}/stat").read_text():
+            return
+        time.sleep(0.1)
+    os.kill(worker, 9)
+    pytest.fail("the worker goes on")
 
 
 @pytest.mark.full

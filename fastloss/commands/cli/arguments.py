@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
+VERBS = ("call", "value_and_grad", "grad", "grad_and_hess")
+
 COMMON = ("squared_error", "absolute_error", "huber", "binary_cross_entropy_with_logits", "cross_entropy")
 """The losses that `warmup` compiles by default: those that most programs begin with."""
 
@@ -111,12 +113,17 @@ def _losses() -> Parser:
 def _warmup() -> Parser:
     parser = Parser(
         "warmup",
-        "Compile what ordinary calls need (inputs of one dtype, dense; with and without weights and out=; serial and "
-        "parallel) into the cache on disk, for a container image for instance. Kernels of elements take some 10 s of "
-        "a core for each loss and dtype, of rows one to four minutes; what takes how long is told as it is found.",
+        "Compile what ordinary calls need (inputs of one dtype, dense; with and without out=; serial and parallel) "
+        "into the cache on disk, for a container image for instance. By default that is the call and value_and_grad "
+        "of a few losses, in about a minute of a core. It says beforehand how many kernels there are to compile, and "
+        "about how long they take.",
     )
     parser.add_argument("losses", nargs="*", metavar="LOSS", help=f"default: {', '.join(COMMON)}")
-    parser.add_argument("--all", action="store_true", help="all losses: hours of a core")
+    parser.add_argument("--verb", action="append", dest="verbs", metavar="VERB", type=_verbs,
+                        help=f"of {', '.join(VERBS)}; or all (default: call,value_and_grad)")  # fmt: skip
+    parser.add_argument("--weight", action="store_true", help="calls with weights, too")
+    parser.add_argument("--dense", action="store_true", help="dense targets, too, where labels will do")
+    parser.add_argument("--all", action="store_true", help="all losses: an hour of a core")
     parser.add_argument("--dtype", action="append", dest="dtypes", metavar="DTYPE", type=_dtypes,
                         help=f"of {', '.join(DTYPES)}; several with commas (default: float32,float64)")  # fmt: skip
     parser.add_argument("--jobs", type=_positive, default=None, metavar="N", help="processes (default: one a core)")
@@ -165,9 +172,17 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _dtypes(text: str) -> list[str]:
-    found = [name.strip() for name in text.split(",")]
-    for name in found:
-        if name not in DTYPES:
-            raise argparse.ArgumentTypeError(f"expected {', '.join(DTYPES)}, got {name!r}")
-    return found
+def _several(known: Sequence[str]) -> Callable[[str], list[str]]:
+    """What reads names with commas between them."""
+
+    def read(text: str) -> list[str]:
+        found = [name.strip() for name in text.split(",")]
+        for name in found:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"expected {', '.join(known)}, got {name!r}")
+        return found
+
+    return read
+
+
+_dtypes, _verbs = _several(DTYPES), _several((*VERBS, "all"))

@@ -9,13 +9,14 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from ...registry import LOSSES
-from .arguments import COMMON, DTYPES
+from .arguments import COMMON, DTYPES, VERBS
 from .listing import losses_named
 from .machine import cache_contents, cache_folder
 from .stop import FAILED, OK, Stop, check_settings, interruptible, missing, tell
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from ..warmup import Unit
 
@@ -26,7 +27,7 @@ def warmup(args: argparse.Namespace) -> int:
     from ...kernels.cpu import cache
     from .. import warmup
 
-    names, dtypes = _losses_and_dtypes(args)
+    names, dtypes, verbs = _asked(args)
     check_settings()
     if "bfloat16" in dtypes:
         try:
@@ -36,14 +37,21 @@ def warmup(args: argparse.Namespace) -> int:
     folder = cache_folder()
     os.environ[VARIABLE] = "1"  # its own lines say what is compiled, here and in its workers
     before = cache.count()
-    units = warmup.units(names, dtypes)
-    jobs = min(args.jobs or warmup.cores(), len(units))
-    progress = Progress(units, args.quiet)
-    progress.open(f"compiling {', '.join(names) if len(names) < 7 else f'{len(names)} losses'} "
-                  f"for {', '.join(dtypes)}{f', {jobs} at a time' if jobs > 1 else ''}")  # fmt: skip
+    units, ways = warmup.units(names, dtypes, verbs), warmup.Ways(args.weight, args.dense)
+    jobs = max(1, min(args.jobs or warmup.cores(), len(units)))
+    kernels = {} if args.quiet else warmup.missing(units, ways)
+    progress = Progress(units, kernels, args.quiet)
+    if not args.quiet:
+        count = sum(sum(each.values()) for each in kernels.values())
+        seconds = sum(map(warmup.expected, kernels.values())) / jobs
+        progress.open(
+            f"{', '.join(names) if len(names) < 7 else f'{len(names)} losses'} for {', '.join(dtypes)}: {count} "
+            f"kernel{'s' * (count != 1)} to compile{f', {jobs} at a time' if jobs > 1 and count else ''}"
+            f"{f', about {duration(seconds)}' if count else ''}"
+        )
     try:
         with interruptible() if jobs == 1 else nullcontext():
-            warmup.compile_all(units, jobs, progress.done)
+            warmup.compile_all(units, ways, jobs, progress.done)
     finally:
         progress.close()
     for (name, dtype), reason in [*progress.failures.items()][:5]:
@@ -57,25 +65,28 @@ def warmup(args: argparse.Namespace) -> int:
     return OK
 
 
-def _losses_and_dtypes(args: argparse.Namespace) -> tuple[list[str], list[str]]:
-    """The losses and the dtypes that are asked for, each once."""
-    # Of `--dtype float32 float64`, argparse takes the second for a loss.
+def _asked(args: argparse.Namespace) -> tuple[list[str], list[str], list[str]]:
+    """The losses, the dtypes and the verbs that are asked for, each once; all three may stand among the words."""
     dtypes = [dtype for given in args.dtypes or () for dtype in given]
     dtypes += [word for word in args.losses if word in DTYPES]
-    words = [word for word in args.losses if word not in DTYPES]
+    verbs = [verb for given in args.verbs or () for verb in given] + [word for word in args.losses if word in VERBS]
+    words = [word for word in args.losses if word not in (*DTYPES, *VERBS)]
+    if "all" in verbs:
+        verbs = list(VERBS)
     if args.all and words:
         raise Stop(f"warmup: --all compiles all losses; leave out {', '.join(words)} or --all", 2)
     names = list(LOSSES) if args.all else losses_named(words or COMMON)
-    return names, list(dict.fromkeys(dtypes or ("float32", "float64")))
+    called = [f"__{verb}__" if verb == "call" else verb for verb in dict.fromkeys(verbs or ("call", "value_and_grad"))]
+    return names, list(dict.fromkeys(dtypes or ("float32", "float64"))), called
 
 
 class Progress:
     """Prints a line for each loss and dtype with the time that it took, and on a terminal a bar of all units."""
 
-    def __init__(self, units: list[Unit], quiet: bool) -> None:
+    def __init__(self, units: list[Unit], kernels: Mapping[Unit, Mapping[str, int]], quiet: bool) -> None:
         from ..warmup import Estimate
 
-        self.estimate, self.quiet = Estimate(units), quiet
+        self.estimate, self.total, self.quiet = Estimate(kernels), len(units), quiet
         self.failures: dict[tuple[str, str], str] = {}
         self.left = {unit[:2]: sum(other[:2] == unit[:2] for other in units) for unit in units}
         self.bar: Any = None
@@ -91,7 +102,7 @@ class Progress:
 
                 form = "{percentage:3.0f}%|{bar}| {elapsed}{postfix}"
                 width = min(get_terminal_size().columns, 100)
-                self.bar = tqdm(total=self.estimate.total, file=sys.stderr, bar_format=form, ncols=width, leave=False)
+                self.bar = tqdm(total=self.total, file=sys.stderr, bar_format=form, ncols=width, leave=False)
 
     def done(self, unit: Unit, seconds: float, reason: str) -> None:
         """Count a unit as done; print the line of its loss and dtype if it was their last."""

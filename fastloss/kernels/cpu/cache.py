@@ -64,6 +64,12 @@ def jit(
             return _compiled(kernel, signature, stored)
 
 
+def kept(fn: FunctionType, signature: Any, **options: Any) -> bool:
+    """Whether `jit` would find a file."""
+    name = _KernelFile(fn, signature, options).name
+    return any((folder / name).is_file() for folder in disk.folders())
+
+
 @contextmanager
 def compiling() -> Iterator[None]:
     """Hold the lock of compilations, and let Numba compile even where the user has switched it off.

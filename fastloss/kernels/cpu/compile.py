@@ -43,16 +43,27 @@ STORED = {HALF: "float16", BRAIN: "bfloat16"}
 @by_definition
 def compiled(plan: Plan | RowPlan, parallel: bool) -> Any:
     """The kernel of a plan, serial or parallel."""
+    name, signature = _named(plan, parallel)
 
     def complete() -> Any:
         return name(load(f"{__package__}.target").complete(plan))
 
-    options = sorted((option, str(value)) for option, value in OPTIONS.items())
-    key = ([content(f) for f in plan.definition], plan[1:], parallel, options)
-    name = partial(named, plan.name, key)
-    signature = _row_signature(plan) if isinstance(plan, RowPlan) else _signature(plan)
     what = f"{plan.name} for {STORED.get(plan.types[0]) or np.dtype(plan.types[0]).name}"
     return cache.jit(name(plan.template), signature, complete, what=what, parallel=parallel, **OPTIONS)
+
+
+def on_disk(plan: Plan | RowPlan, parallel: bool) -> bool:
+    """Whether the kernel of a plan is kept already."""
+    name, signature = _named(plan, parallel)
+    return cache.kept(name(plan.template), signature, parallel=parallel, **OPTIONS)
+
+
+def _named(plan: Plan | RowPlan, parallel: bool) -> tuple[Callable[[Any], Any], tuple[Any, ...]]:
+    """What gives a function the name of the kernel, and the types of its arguments."""
+    options = sorted((option, str(value)) for option, value in OPTIONS.items())
+    key = ([content(f) for f in plan.definition], plan[1:], parallel, options)
+    signature = _row_signature(plan) if isinstance(plan, RowPlan) else _signature(plan)
+    return partial(named, plan.name, key), signature
 
 
 def _array(stored: str, layout: str, readonly: bool) -> Any:
