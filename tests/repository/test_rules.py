@@ -259,7 +259,7 @@ BUDGET = {
     "arrays/host": 1600,
     "checking": 800,
     "commands": 300,
-    "commands/cli": 750,
+    "commands/cli": 800,
     "commands/demo": 650,
     "define": 1910,
     "define/derive": 1800,

@@ -113,10 +113,9 @@ def _losses() -> Parser:
 def _warmup() -> Parser:
     parser = Parser(
         "warmup",
-        "Compile what ordinary calls need (inputs of one dtype, dense; with and without out=; serial and parallel) "
-        "into the cache on disk, for a container image for instance. By default that is the call and value_and_grad "
-        "of a few losses, in about a minute of a core. It says beforehand how many kernels there are to compile, and "
-        "about how long they take.",
+        "Compile what ordinary calls need into the cache on disk, for a container image for instance: by default the "
+        "call and value_and_grad of a few losses, dense and unweighted, in about a minute of a core. It says first how "
+        "many kernels are missing.",
     )
     parser.add_argument("losses", nargs="*", metavar="LOSS", help=f"default: {', '.join(COMMON)}")
     parser.add_argument("--verb", action="append", dest="verbs", metavar="VERB", type=_verbs,
