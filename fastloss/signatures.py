@@ -14,6 +14,7 @@ from textwrap import TextWrapper
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from .define.compose.operators import Addable
 from .define.keywords import ELEMENT_MEANINGS, LABELS, MEANINGS, keywords_of
 from .define.parameters import Parametrised
 from .define.streams import told
@@ -63,7 +64,7 @@ class _LossDocumentation:
             return None  # or `fl.huber?` would print the whole text of the class after that of the loss
         loss._make_own_class()
         summary, _, rest = inspect.cleandoc(loss.own_text).partition("\n")
-        call = f"{loss.name}{loss.__signature__}"
+        call = f"{loss.name if loss.name.isidentifier() else f'({loss.name})'}{loss.__signature__}"
         lines = TextWrapper(100, initial_indent="    ", subsequent_indent=" " * (5 + len(loss.name))).fill(call)
         return "\n\n".join(filter(None, (summary, lines, rest.strip("\n"), _arguments(loss, keywords_of(loss)))))
 
@@ -91,7 +92,7 @@ def _lazy_class(shared: type) -> type:
     return type(shared.__name__, (shared,), {**own, **{name: _LazyVerb(name) for name in (*VERBS, "bind")}})
 
 
-class SelfDocumenting(Parametrised):
+class SelfDocumenting(Addable, Parametrised):
     """A loss whose verbs show its own arguments."""
 
     __signature__ = _LossSignature()

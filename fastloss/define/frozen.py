@@ -49,7 +49,7 @@ def user_defined(module: str) -> bool:
 _LIBRARY = f"{__package__.partition('.')[0]}."
 
 
-_frozen: weakref.WeakValueDictionary[str, Frozen] = weakref.WeakValueDictionary()
+_frozen: weakref.WeakValueDictionary[Any, Frozen] = weakref.WeakValueDictionary()
 
 
 def _release(functions: set[Any]) -> None:
@@ -72,6 +72,16 @@ def freeze(
     if found is None:
         copies[0].__module__, copies[0].__qualname__ = module, qualname
         found = _frozen[key] = Frozen(tuple(copies), chooser)
+    if found not in _recent:
+        _recent.append(found)
+    return found
+
+
+def made_once(key: Any, make: Callable[[], tuple[FunctionType, ...]]) -> Frozen:
+    """Functions that are made of losses' own: the same for all that have the same key, and released with the last."""
+    found = _frozen.get(key)
+    if found is None:
+        found = _frozen[key] = Frozen(make(), None)
     if found not in _recent:
         _recent.append(found)
     return found

@@ -109,6 +109,8 @@ def _meant(loss: Any, given: str, positional: int) -> str:
     for k, name in enumerate(inputs):
         if given == name or given in MEANT.get(name, "").split():
             return f"; {name} is given, too" if k < positional else f"; use {name}"
+    if inner := [n for n in loss.parameters if n.endswith(f"__{given}")]:  # of the terms of a sum
+        return f"; use {listed(inner, 'or')}"
     for name, others in MEANT.items():
         if name in own and given in others.split():
             return f"; use {name}"

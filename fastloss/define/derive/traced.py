@@ -95,7 +95,8 @@ class Recorded:
         raise _refused(f"calls np.{ufunc.__name__}", instead_of(f"np.{ufunc.__name__}"))
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise _refused("makes an array of an argument", "a loss is a function of one element, each argument one number")
+        text = "a loss is a function of one element, each argument one number; losses are not called here, but added: "
+        raise _refused("makes an array of an argument", f"{text}2.0 * fl.huber + fl.quantile")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

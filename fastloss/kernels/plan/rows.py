@@ -280,7 +280,7 @@ def _peaks(plan: RowPlan) -> Any:
     if not plan.sizes.peaks:
         return r.no_peaks
     if plan.sizes.sighted:
-        return r.peaks_sighted
+        return r.peaks_several_sighted if plan.sizes.peaks > 1 else r.peaks_sighted
     return r.peaks_several if plan.sizes.peaks > 1 else r.peaks_blind
 
 

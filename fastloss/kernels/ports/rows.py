@@ -119,6 +119,10 @@ def peaks_several(x: Any, t: Any, params: Any) -> Any:
     return peak(*(x + params))
 
 
+def peaks_several_sighted(x: Any, t: Any, params: Any) -> Any:
+    return peak(*(x + (t,) + params))
+
+
 def no_peaks(x: Any, t: Any, params: Any) -> Any:
     return ()
 

@@ -96,6 +96,17 @@ def test_losses_that_are_derived(name: str) -> None:
     assert faults(binary, True, True) == []
 
 
+def test_a_sum_of_losses() -> None:
+    loss = 2.0 * fl.huber + fl.bce_with_logits
+    binary = compiled(plan(loss, ("f",) * len(loss.inputs), VALUE | GRAD | HESS), (9, 0))
+    assert faults(binary, True, True) == []
+
+
+def test_a_sum_of_losses_of_rows() -> None:
+    binary = compiled(row_plan(fl.cross_entropy + fl.multiclass_focal, "f", 1024), (9, 0))
+    assert faults(binary, True, True) == []
+
+
 @fl.pointwise
 def every_function(pred: float, target: float) -> tuple[float, float]:
     """All that a loss may use of `math`."""
