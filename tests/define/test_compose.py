@@ -67,6 +67,8 @@ def test_every_pair_of_losses(rng: np.random.Generator) -> None:
         got, first, second = (flat(plainly(x, point)) for x in (both, a, b))
         expected = [3.0 * x + -0.5 * y for x, y in zip(first, second, strict=False)]
         assert_array_equal(got, expected, err_msg=both.name)
+        expected = [y - x for x, y in zip(first, second, strict=False)]
+        assert_array_equal(flat(plainly(-a + b, point)), expected, err_msg=both.name)
         assert both.order == min(a.order, b.order)
 
 
@@ -235,8 +237,9 @@ def test_infinities_of_both_signs_are_added_as_they_are() -> None:
 
 
 def test_any_factor_has_the_same_kernel() -> None:
-    assert (3.0 * fl.huber - 7 * fl.quantile).jet is LOSS.jet is LOSS.bind(huber__factor=-0.5).jet
-    assert (3.0 * fl.huber).jet is not LOSS.jet
+    """But for 0, which leaves a term out, and 1 and -1, by which nothing is multiplied."""
+    assert (3.0 * fl.huber + fl.quantile).jet is LOSS.jet is LOSS.bind(huber__factor=-0.5).jet
+    assert len({LOSS.bind(huber__factor=k).jet for k in (-1.0, 0.0, 1.0, 2.0, 3.0)}) == 4
 
 
 # -- names and parameters ----------------------------------------------------------------------------------------------

@@ -262,7 +262,7 @@ BUDGET = {
     "commands/cli": 800,
     "commands/demo": 650,
     "define": 1920,
-    "define/compose": 750,
+    "define/compose": 780,
     "define/derive": 1800,
     "fused": 800,
     "kernels": 650,

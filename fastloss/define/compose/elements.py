@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..elements import Definition
 from ..frozen import made_once
-from .terms import Sum, Terms
+from .terms import Sum, Terms, unit
 
 
 class ElementSum(Sum, Definition):
@@ -24,7 +24,7 @@ class ElementSum(Sum, Definition):
         first, pieces = 0, []
         for part, factor in zip(self.parts, self.factors, strict=True):
             if factor != 0.0:
-                pieces.append(trees.Piece(part.jet, part.order, first, len(part.parameters)))
+                pieces.append(trees.Piece(part.jet, part.order, first, len(part.parameters), unit(factor)))
             first += 1 + len(part.parameters)
         key = (tuple(pieces), self.prefixes, len(self.inputs), first, self.order, len(self.wrt))
         self._made = made_once(key, lambda: (trees.jet(*key),))

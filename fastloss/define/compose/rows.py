@@ -10,7 +10,7 @@ from ..frozen import made_once
 from ..rows import Pair, Program
 from ..sizes import Sizes
 from ..wording import listed
-from .terms import Sum, Terms, total
+from .terms import Sum, Terms, total, unit
 
 MOST = {
     "peaks": (16, "maxima"), "sums": (16, "sums"), "more": (16, "second sums"),
@@ -58,7 +58,7 @@ class RowSum(Sum, Program):
             functions, sizes = part.run_by(spread)
             order = min(order, sizes.order)
             if factor != 0.0:
-                pieces.append(trees.Piece(functions, sizes, at, len(part.takes)))
+                pieces.append(trees.Piece(functions, sizes, at, len(part.takes), unit(factor)))
             at += 1 + len(part.takes)
         self._refuse_pairs([piece.functions for piece in pieces])
         sought = [self.parts[k].name for k in self.active if getattr(self.parts[k].run_by(spread)[0], "probe", None)]

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 
 class Piece(NamedTuple):
-    """A term's program: its sizes, where its factor is among the parameters, how many it takes behind that."""
+    """A term's program: its sizes, where its factor is among the parameters, how many it takes behind that.
+
+    `unit` is that of a jet's piece.
+    """
 
     functions: Any
     sizes: Sizes
     factor: int
     parameters: int
+    unit: float
 
 
 class Names(NamedTuple):
@@ -36,13 +40,14 @@ class Names(NamedTuple):
     settled: list[str]
     probes: list[str]
     parameters: list[str]
-    factor: str
+    factor: tuple[float, str]
+    """Its sign, if it is 1 or -1, and its name."""
 
 
 def _names(pieces: Sequence[Piece], scores: int) -> list[Names]:
     """Those of each term; terms whose maxima are the same share them."""
     found: list[Names] = []
-    for k, (f, sizes, factor, parameters) in enumerate(pieces):
+    for k, (f, sizes, factor, parameters, sign) in enumerate(pieces):
         same = (j for j, other in enumerate(pieces[:k]) if _same_peak(f.peak, other.functions.peak, scores))
         j = next(same, None)
         m = numbered(f"m{k}_", sizes.peaks) if j is None else found[j].m
@@ -50,7 +55,7 @@ def _names(pieces: Sequence[Piece], scores: int) -> list[Names]:
         sums, *rest = [numbered(f"{letter}{k}_", count) for letter, count in zip("srkcdq", counts, strict=True)]
         more, kept, coefficients, settled, probes = rest
         own = numbered("p", parameters, factor + 1)
-        found.append(Names(m, sums, more, kept, coefficients, settled, probes, own, f"p{factor}"))
+        found.append(Names(m, sums, more, kept, coefficients, settled, probes, own, (sign, f"p{factor}")))
     return found
 
 
@@ -143,19 +148,22 @@ class _Writer:
             own["again"] = self._function("again", [*settled, *probes], body, after)
         body = self._each("finish", lambda k: (f"v{k}", names[k].coefficients),
                           lambda k: [*names[k].m, *names[k].sums, *names[k].more])  # fmt: skip
-        value = weighted([(n.factor, f"v{k}") for k, n in enumerate(names)])
+        value = self._weighted("v")
         own["finish"] = self._function(
             "finish", [*peaks, *sums, *more], body, packed([value, used(coefficients)])
         )  # fmt: skip
         own["grad"] = self._slope(kept, coefficients)
         return Functions(**own, **self._statistics(peaks, sums))
 
+    def _weighted(self, letter: str) -> ast.expr:
+        return weighted([(n.factor[0], f"{letter}{k}", n.factor[1]) for k, n in enumerate(self.names)])
+
     def _slope(self, kept: list[str], coefficients: list[str]) -> Any:
         body = self._each(
             "grad", lambda k: (f"g{k}", f"h{k}") if self.pieces[k].sizes.order == 2 else f"g{k}",
             lambda k: [*self.names[k].kept, "t", *self.names[k].coefficients],
         )  # fmt: skip
-        both = [weighted([(n.factor, f"{d}{k}") for k, n in enumerate(self.names)]) for d in "gh"[: self.order]]
+        both = [self._weighted(d) for d in "gh"[: self.order]]
         result = packed(both) if self.order == 2 else both[0]
         return self._function("grad", [*kept, "t", *coefficients], body, result)
 
@@ -178,7 +186,7 @@ class _Writer:
         body = [assign([f"v{k}" for k in range(1 + piece.sizes.order)], call("part0", ["d", *own]))]
         pair = self._function("pair", ["d"], body, used([f"v{k}" for k in range(1 + piece.sizes.order)]))
         body = [assign("s", call("part0", ["classes", "pairs", *own]))]
-        return Pair(pair, self._function("share", ["classes", "pairs"], body, weighted([(factor, "s")])))
+        return Pair(pair, self._function("share", ["classes", "pairs"], body, weighted([(piece.unit, "s", factor)])))
 
     def nothing(self) -> Functions:
         """The program of a sum in which no term counts: 0, or NaN where a number is."""

@@ -21,6 +21,11 @@ def total(terms: Iterable[tuple[float, Any]]) -> Any:
     return sum(others, start=first)
 
 
+def unit(factor: float) -> float:
+    """A factor by which nothing need be multiplied, 1 or -1; else 0."""
+    return factor if abs(factor) == 1.0 else 0.0
+
+
 class Sum(Parametrised):
     """Losses of the same inputs, each multiplied by a factor, and added."""
 

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 
 class Piece(NamedTuple):
-    """A term's jet: its order, where its factor is among the parameters, how many of its own follow there."""
+    """A term's jet: its order, where its factor is among the parameters, how many of its own follow there.
+
+    Where `unit` is 1 or -1, so is the factor, and nothing is multiplied by it.
+    """
 
     jet: Any
     order: int
     factor: int
     parameters: int
+    unit: float
 
 
 def numbered(letter: str, count: int, first: int = 0) -> list[str]:
@@ -58,12 +62,16 @@ def assign(names: Any, value: ast.expr) -> ast.stmt:
     return ast.Assign([target(names)], value)
 
 
-def weighted(terms: Sequence[tuple[str, str]]) -> ast.expr:
-    """The sum of products of two variables."""
-    products = [ast.BinOp(use(a), ast.Mult(), use(b)) for a, b in terms]
-    result: ast.expr = products[0]
-    for other in products[1:]:
-        result = ast.BinOp(result, ast.Add(), other)
+def weighted(terms: Sequence[tuple[float, str, str]]) -> ast.expr:
+    """The sum of variables times 1 or -1, or else times the second variable."""
+    result: ast.expr | None = None
+    for sign, name, factor in terms:
+        term = use(name) if sign else ast.BinOp(use(factor), ast.Mult(), use(name))
+        if result is None:
+            result = ast.UnaryOp(ast.USub(), term) if sign < 0.0 else term
+        else:
+            result = ast.BinOp(result, ast.Sub() if sign < 0.0 else ast.Add(), term)
+    assert result is not None
     return result
 
 
@@ -99,7 +107,9 @@ def jet(
     """The jet of a sum: value, and derivatives up to an order."""
     x, p = numbered("x", inputs), numbered("p", parameters)
     body: list[ast.stmt] = []
-    sums: list[list[list[tuple[str, str]]]] = [[[] for _ in range(gradients if k else 1)] for k in range(order + 1)]
+    sums: list[list[list[tuple[float, str, str]]]] = [
+        [[] for _ in range(gradients if k else 1)] for k in range(order + 1)
+    ]
     for k, piece in enumerate(pieces):
         parts = [[f"v{k}"], numbered(f"g{k}_", gradients), numbered(f"h{k}_", gradients)][: piece.order + 1]
         names = [names if order and gradients > 1 else names[0] for order, names in enumerate(parts)]
@@ -107,7 +117,7 @@ def jet(
         body.append(assign(names, call(f"part{k}", x + own)))
         for terms, ours in zip(sums, parts, strict=False):
             for term, name in zip(terms, ours, strict=True):
-                term.append((p[piece.factor], name))
+                term.append((piece.unit, name, p[piece.factor]))
     outputs = [[weighted(term) if term else unknown(x) for term in terms] for terms in sums]
     results = [packed(terms) if order and gradients > 1 else terms[0] for order, terms in enumerate(outputs)]
     calls = {f"part{k}": piece.jet for k, piece in enumerate(pieces)}
