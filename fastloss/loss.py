@@ -1,6 +1,7 @@
 """What a loss is to its users: `Loss`, of elements, and `RowLoss`, of rows of scores, with the same four verbs.
 
-A verb hands its keywords on to `arrays`, which finds out where the data is. `decorators.py` makes losses of functions.
+A verb hands its keywords on to `arrays`, which finds out where the data is. What the verbs take stands once, in
+`__call__`; the others are `like` it but for what they ask for. `decorators.py` makes losses of functions.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from .arrays import evaluate, evaluate_rows
 from .define.elements import Definition
 from .define.keywords import GRAD, HESS, VALUE, Call
 from .define.rows import Program
-from .signatures import SelfDocumenting
+from .signatures import SelfDocumenting, like
 
 if TYPE_CHECKING:
     from .define.keywords import Backend, Empty, Reduction
+
+VALUE_AND_GRAD, GRAD_AND_HESS = VALUE | GRAD, GRAD | HESS
+"""What verbs `like` the call read where it reads VALUE."""
 
 
 class Loss(SelfDocumenting, Definition):
@@ -86,67 +90,33 @@ class Loss(SelfDocumenting, Definition):
         **parameters: Any,
     ) -> Any:
         """The value: a scalar, or one number per element with ``reduction="none"``."""
+        # The other verbs read another name than VALUE: see `like`.
         return evaluate(
-            self, VALUE, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index,
+            self,
+            VALUE,
+            inputs,
+            weight,
+            reduction,
+            normalizer,
+            empty,
+            out,
+            backend,
+            check,
+            parameters,
+            ignore_index,
             axis,
-        )  # fmt: skip
+        )
 
-    def value_and_grad(
-        self,
-        *inputs: Any,
-        weight: Any = None,
-        ignore_index: int | None = None,
-        axis: int | tuple[int, ...] | None = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **parameters: Any,
-    ) -> tuple[Any, Any]:
+    @like(__call__, VALUE="VALUE_AND_GRAD")
+    def value_and_grad(self, *inputs: Any, **keywords: Any) -> tuple[Any, Any]:  # type: ignore[empty-body]
         """The value and its gradient (a tuple of gradients where several inputs are differentiable)."""
-        want = VALUE | GRAD
-        result = evaluate(
-            self, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index,
-            axis,
-        )  # fmt: skip
-        return result  # type: ignore[no-any-return]
 
-    def grad(
-        self,
-        *inputs: Any,
-        weight: Any = None,
-        ignore_index: int | None = None,
-        axis: int | tuple[int, ...] | None = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **parameters: Any,
-    ) -> Any:
+    @like(__call__, VALUE="GRAD")
+    def grad(self, *inputs: Any, **keywords: Any) -> Any:
         """The gradient with respect to the prediction (a tuple where several inputs are differentiable)."""
-        return evaluate(
-            self, GRAD, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index,
-            axis,
-        )  # fmt: skip
 
-    def grad_and_hess(
-        self,
-        *inputs: Any,
-        weight: Any = None,
-        ignore_index: int | None = None,
-        axis: int | tuple[int, ...] | None = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **parameters: Any,
-    ) -> tuple[Any, Any]:
+    @like(__call__, VALUE="GRAD_AND_HESS")
+    def grad_and_hess(self, *inputs: Any, **keywords: Any) -> tuple[Any, Any]:  # type: ignore[empty-body]
         """The gradient and the diagonal of the Hessian: what Newton's method and boosting ask for.
 
         The second derivative is the true one almost everywhere (0 for an absolute value), never a stand-in.
@@ -156,12 +126,6 @@ class Loss(SelfDocumenting, Definition):
         ``weight``, for it does not apply them. Some objectives are called as (labels, predictions): here the
         prediction comes first, unless both are passed by name.
         """
-        want = GRAD | HESS
-        result = evaluate(
-            self, want, inputs, weight, reduction, normalizer, empty, out, backend, check, parameters, ignore_index,
-            axis,
-        )  # fmt: skip
-        return result  # type: ignore[no-any-return]
 
 
 class RowLoss(SelfDocumenting, Program):
@@ -232,77 +196,34 @@ class RowLoss(SelfDocumenting, Program):
         **parameters: Any,
     ) -> Any:
         """The value: a scalar, or one number per row with ``reduction="none"``."""
+        # The other verbs read another name than VALUE: see `like`.
         call = Call(
-            VALUE, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
-            return_stats, backend, check,
-        )  # fmt: skip
+            VALUE,
+            axis,
+            weight,
+            class_weight,
+            ignore_index,
+            label_smoothing,
+            reduction,
+            normalizer,
+            empty,
+            out,
+            return_stats,
+            backend,
+            check,
+        )
         return evaluate_rows(self, inputs, call, parameters)
 
-    def value_and_grad(
-        self,
-        *inputs: Any,
-        axis: int = -1,
-        weight: Any = None,
-        class_weight: Any = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        return_stats: bool = False,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **parameters: Any,
-    ) -> Any:
+    @like(__call__, VALUE="VALUE_AND_GRAD")
+    def value_and_grad(self, *inputs: Any, **keywords: Any) -> Any:
         """The value and its gradient with respect to the scores."""
-        call = Call(
-            VALUE | GRAD, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
-            return_stats, backend, check,
-        )  # fmt: skip
-        return evaluate_rows(self, inputs, call, parameters)
 
-    def grad(
-        self,
-        *inputs: Any,
-        axis: int = -1,
-        weight: Any = None,
-        class_weight: Any = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        return_stats: bool = False,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **parameters: Any,
-    ) -> Any:
+    @like(__call__, VALUE="GRAD")
+    def grad(self, *inputs: Any, **keywords: Any) -> Any:
         """The gradient with respect to the scores."""
-        call = Call(
-            GRAD, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
-            return_stats, backend, check,
-        )  # fmt: skip
-        return evaluate_rows(self, inputs, call, parameters)
 
-    def grad_and_hess(
-        self,
-        *inputs: Any,
-        axis: int = -1,
-        weight: Any = None,
-        class_weight: Any = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        return_stats: bool = False,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **parameters: Any,
-    ) -> Any:
+    @like(__call__, VALUE="GRAD_AND_HESS")
+    def grad_and_hess(self, *inputs: Any, **keywords: Any) -> Any:
         """The gradient and the diagonal of the Hessian: what boosting asks for.
 
         The second derivative is the true one almost everywhere, never a bound or a stand-in.
@@ -311,8 +232,3 @@ class RowLoss(SelfDocumenting, Program):
         pass ``reduction="sum"``, and the booster's weights as ``weight``. Some objectives are called as (labels,
         predictions): here the scores come first, unless both are passed by name.
         """
-        call = Call(
-            GRAD | HESS, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
-            return_stats, backend, check,
-        )  # fmt: skip
-        return evaluate_rows(self, inputs, call, parameters)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import inspect
 from functools import cache
 from textwrap import TextWrapper
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar
 
 from .define.compose.operators import Addable
 from .define.keywords import ELEMENT_MEANINGS, LABELS, MEANINGS, keywords_of
@@ -20,7 +20,10 @@ from .define.parameters import Parametrised
 from .define.streams import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 VERBS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 PUBLIC = (*VERBS[1:], "bind", "domains", "inputs", "name", "parameters", "values", "with_respect_to")
@@ -157,14 +160,38 @@ class SelfDocumenting(Addable, Parametrised):
         own, values, more = dict(vars(type(self))), self.values, keywords_of(self)
         text = f"{self.own_text.lstrip().partition(chr(10))[0]}\n\n{_arguments(self, more)}"
         for verb, name, doc in _verbs(shared):
-            copy: Any = FunctionType(verb.__code__, verb.__globals__, name, verb.__defaults__, verb.__closure__)
-            copy.__kwdefaults__, copy.__annotations__ = verb.__kwdefaults__, verb.__annotations__
-            copy.__qualname__, copy.__doc__ = verb.__qualname__, f"{doc}\n\n{text}"
+            copy = _copy(verb, verb.__code__, f"{doc}\n\n{text}")
             binds = name == "bind"
             names = ("self",) if binds else ("self", *self.inputs)
             copy.__wrapped__ = _VerbSignature(verb, names, values if binds else {**values, **more})
             own[name] = copy
         self.__class__ = type(shared.__name__, (shared,), own)
+
+
+def like(verb: Callable[P, Any], **names: str) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Decorate a verb that has a name, a docstring and a result, and takes and does what another verb does.
+
+    Only `names` differ: with ``VALUE="GRAD"`` it reads its module's GRAD where the other reads VALUE. It is a function
+    of its own, and costs no more.
+    """
+
+    def made(text: Any) -> Any:
+        code: CodeType = verb.__code__
+        read = tuple([names.get(name, name) for name in code.co_names])
+        copy = _copy(
+            verb, code.replace(co_name=text.__name__, co_qualname=text.__qualname__, co_names=read), text.__doc__
+        )
+        copy.__annotations__ = {**copy.__annotations__, "return": text.__annotations__["return"]}
+        return copy
+
+    return made
+
+
+def _copy(function: Any, code: CodeType, doc: str) -> Any:
+    """A function that takes the same arguments."""
+    copy: Any = FunctionType(code, function.__globals__, code.co_name, function.__defaults__, function.__closure__)
+    copy.__kwdefaults__, copy.__annotations__, copy.__doc__ = function.__kwdefaults__, function.__annotations__, doc
+    return copy
 
 
 def _with_respect_to(loss: SelfDocumenting, names: tuple[str, ...]) -> SelfDocumenting:

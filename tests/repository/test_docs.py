@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import pydoc
 import re
 import subprocess
@@ -131,7 +132,18 @@ def test_signatures_of_a_loss_that_was_bound_or_is_your_own() -> None:
     assert "scale=1.0" in str(inspect.signature(scaled.grad))
     assert inspect.getdoc(scaled).startswith("A loss of one's own.\n\n    scaled(pred, target, *, scale=1.0,")
     assert isinstance(bound, fl.Loss) and type(bound).__name__ == "Loss"
-    assert inspect.getsource(fl.huber.grad).lstrip().startswith("def grad(")
+    assert inspect.getsource(fl.huber.grad).lstrip().startswith("def __call__(")  # whose code it is, with another name
+
+
+@pytest.mark.parametrize("kind", [fl.Loss, fl.RowLoss])
+def test_verbs_take_what_the_call_takes_and_are_functions_of_their_own(kind: type) -> None:
+    takes = inspect.signature(kind.__call__)
+    for name in ("value_and_grad", "grad", "grad_and_hess"):
+        verb = vars(kind)[name]
+        assert inspect.signature(verb).parameters == takes.parameters
+        assert (verb.__name__, verb.__qualname__) == (verb.__code__.co_name, verb.__code__.co_qualname)
+        assert (verb.__qualname__, verb.__module__) == (f"{kind.__name__}.{name}", "fastloss.loss")
+        assert pickle.loads(pickle.dumps(verb)) is verb
 
 
 def test_names_to_complete_are_what_users_need() -> None:
@@ -171,6 +183,8 @@ def mine(pred: float, target: float, scale: float = 1.0) -> tuple[float, float]:
 
 
 mine.grad(x, t, scale=2.0, out=fl.softmax(x))
+value, slope = mine.value_and_grad(x, t, reduction="none", backend="serial", axis=0)
+slope, bend = mine.bind(scale=3.0).grad_and_hess(x, t, empty="zero", normalizer=3.0, check=False)
 fl.linear_cross_entropy.grad(x[None], x[None], [0], bias=t, reduction="sum")
 fl.giou_loss.grad(fl.default_boxes("ssd300"), [0.0, 0.0, 1.0, 1.0], format="xyxy", out=x)
 fl.multibox(x, x, [x], [t], fl.convert_boxes(x, "xyxy", "cxcywh"), alpha=2.0, min_negatives=3)[fl.nms(x, t)]
@@ -192,6 +206,18 @@ fl.huber(x, t, 1.5)
 fl.linear_cross_entropy([x], [x], [0], out=t)
 fl.elements
 fl.multibox(x, x, [x], [t], x, overlap=0.5)
+
+
+@fl.pointwise
+def mine(pred: float, target: float) -> tuple[float, float]:
+    return pred, target
+
+
+mine(x, t, reduction="avg")
+mine.value_and_grad(x, t, reduction="avg")
+mine.grad(x, t, backend="gpu")
+mine.grad_and_hess(x, t, check="yes")
+int(mine.grad_and_hess(x, t))
 """
 
 
@@ -204,7 +230,7 @@ def test_type_checkers_know_every_loss(tmp_path: Path, pytestconfig: pytest.Conf
     done = subprocess.run([sys.executable, "-m", "mypy", *options, "right.py", "wrong.py"], cwd=tmp_path,
                           capture_output=True, text=True, check=False)  # fmt: skip
     errors = [line for line in done.stdout.splitlines() if ": error: " in line]
-    assert [int(line.split(":")[1]) for line in errors] == list(range(4, 16)), done.stdout + done.stderr
+    assert [int(line.split(":")[1]) for line in errors] == [*range(4, 16), *range(23, 28)], done.stdout + done.stderr
     assert all(line.startswith("wrong.py") for line in errors)
     assert 'did you mean "delta"' in errors[1]
 
