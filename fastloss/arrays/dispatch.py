@@ -36,7 +36,6 @@ ELSEWHERE = {"y_pred": 0, "input": 0, "y_true": -1}
 """What scikit-learn, Keras and torch call an input, and which of a loss's it is: the first, or the target."""
 
 _recipes: Any = None
-_row_recipes: Any = None
 
 
 def _load_recipes() -> Any:
@@ -44,13 +43,6 @@ def _load_recipes() -> Any:
     global _recipes
     _recipes = load(f"{__package__}.host.recipes")
     return _recipes
-
-
-def _load_row_recipes() -> Any:
-    """The same for rows."""
-    global _row_recipes
-    _row_recipes = load(f"{__package__}.host.rowrecipes")
-    return _row_recipes
 
 
 def evaluate(
@@ -76,9 +68,12 @@ def evaluate(
     if loss.arrays:
         loss, inputs = loss.reading(inputs)
     check = None if check is None else bool(check)
-    if normalizer is None and empty == "nan" and ignore is None and axis is None:
-        short = (_recipes or _load_recipes()).evaluate
-        result = short(loss, want, inputs, weight, reduction, out, backend, check is not False)
+    if normalizer is None and empty == "nan" and axis is None:
+        short = _recipes or _load_recipes()
+        if ignore is None:
+            result = short.evaluate(loss, want, inputs, weight, reduction, out, backend, check is not False)
+        else:
+            result = short.ignoring(loss, want, inputs, weight, ignore, reduction, out, backend, check is not False)
         if result is not None:
             return result
     call = Call(want, axis, weight, None, ignore, 0.0, reduction, normalizer, empty, out, False, backend, check)
@@ -97,7 +92,7 @@ def evaluate_rows(loss: Program, inputs: tuple[Any, ...], call: Call, parameters
         loss, inputs = loss.reading(inputs)
     if call.check is not None and call.check is not True:
         call = call._replace(check=bool(call.check))
-    result = (_row_recipes or _load_row_recipes()).evaluate(loss, inputs, call)
+    result = (_recipes or _load_recipes()).evaluate_rows(loss, inputs, call)
     return _by_job("rows", loss, inputs, call) if result is None else result
 
 

@@ -22,7 +22,7 @@ VERBS = {"__call__": 0, "value_and_grad": 1, "grad": 1, "grad_and_hess": 2}
 @pytest.fixture(autouse=True)
 def _nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu, "runner", lambda plan, size, backend: partial(plain.run, plan))
-    monkeypatch.setattr(cpu, "row_runner", lambda plan, size, backend: lambda *args: plain.run_rows(plan, *args, 1))
+    monkeypatch.setattr(cpu, "row_runner", lambda plan, size, backend: lambda *args: plain.run(plan, 1, *args))
 
 
 def kinds(verb: str, inputs: int, count: int, weighted: bool, each: bool) -> list[Any]:

@@ -21,7 +21,7 @@ N = 5
 
 @pytest.fixture(autouse=True)
 def _nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu, "row_runner", lambda plan, size, backend: lambda *args: plain.run_rows(plan, *args, 1))
+    monkeypatch.setattr(cpu, "row_runner", lambda plan, size, backend: lambda *args: plain.run(plan, 1, *args))
 
 
 def drawn(loss: Any, classes: int, rng: np.random.Generator) -> list[Any]:

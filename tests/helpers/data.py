@@ -71,16 +71,16 @@ def at_once(loss: Any, *inputs: Any, **parameters: Any) -> tuple[Any, Any, Any]:
     return value, grad, hess
 
 
-def watched(module: Any, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+def watched(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether each call from now on went a short way."""
-    short, evaluate = [], module.evaluate
+    short, evaluate = [], getattr(module, name)
 
     def spy(*arguments: Any) -> Any:
         result = evaluate(*arguments)
         short.append(result is not None)
         return result
 
-    monkeypatch.setattr(module, "evaluate", spy)
+    monkeypatch.setattr(module, name, spy)
     return short
 
 

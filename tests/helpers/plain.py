@@ -114,13 +114,7 @@ def bound(plan: Any) -> Any:
     return complete(plan, Plain(), identity, range)
 
 
-def run_rows(plan: Any, *args: Any) -> Any:
-    """What the kernel of a row plan does."""
-    with np.errstate(all="ignore"):
-        return bound(plan)(*args)
-
-
-def run(plan: Plan, *args: Any) -> Any:
+def run(plan: Any, *args: Any) -> Any:
     """What the kernel of `plan` does."""
     with np.errstate(all="ignore"):
         return bound(plan)(*args)

@@ -87,6 +87,6 @@ def uncompiled(plan: Any, size: int, backend: Any) -> Any:
 
     def run(*args: Any) -> Any:
         with np.errstate(all="ignore"):
-            return completed(plan)(*args, 1)
+            return completed(plan)(1, *args)
 
     return run

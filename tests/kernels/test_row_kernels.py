@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rowwise import BRAIN, KINDS, SOME_KINDS, TOLERANCE, close, draw, scores, targets
 
 import fastloss as fl
-from fastloss.arrays.host import rowrecipes as rowquick
+from fastloss.arrays.host import recipes
 
 CLASSES = [1, 2, 5, 6, 16, 17, 64, 100, 128, 129, 200, 2048 + 70]
 SIZES = [1, 3, 63, 64, 65, 200]
@@ -324,7 +324,7 @@ def test_short_way_and_long_way_agree(
     name: str, verb: str, reduction: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loss that remembers no call goes the long way; the same call again goes the short one."""
-    short = watched(rowquick, monkeypatch)
+    short = watched(recipes, "evaluate_rows", monkeypatch)
     drawn = draw(fl.LOSSES[name], 5, 7, "f4", rng)
     choices: list[dict[str, Any]] = [{}, {"ignore_index": int(drawn[-1][1])}] if name == "cross_entropy" else [{}]
     for options, way in product(choices, ["fresh"] if verb == "__call__" else ["fresh", "apart", "over"]):

@@ -43,8 +43,8 @@ def test_a_malformed_variable_is_reported_and_done_without(text: str, monkeypatc
 def test_the_kernels_take_what_the_environment_says_and_importing_reads_nothing() -> None:
     script = (
         "import sys, fastloss; print('fastloss.settings' in sys.modules);"
-        "from fastloss.arrays.host import recipes, rowrecipes; from fastloss.kernels.plan import elements;"
-        "print(*(m.PARALLEL_FROM for m in (elements, recipes, rowrecipes)))"
+        "from fastloss.arrays.host import recipes, remember; from fastloss.kernels.plan import elements;"
+        "print(*(m.PARALLEL_FROM for m in (elements, recipes, remember)))"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True,

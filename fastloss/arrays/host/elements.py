@@ -16,7 +16,7 @@ from .. import shapes
 from ..checks import BACKENDS
 from ..job import NONE, NOWHERE, Kind, Outputs
 from ..outputs import same_memory
-from . import arithmetic, faults, kernels, recipes, roots, weights
+from . import arithmetic, faults, kernels, recipes, remember, roots, weights
 from .memory import number, passed, runs
 from .read import read_array, read_output
 
@@ -253,4 +253,4 @@ class Elements:
     def remember(self, call: Call, given: bool, results: Any) -> None:
         """Keep a recipe of a call whose arrays were dense."""
         if call.normalizer is None and self.dense and not self.wide:
-            recipes.remember(self, call, given)
+            remember.elements(self, call, given)

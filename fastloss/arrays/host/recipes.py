@@ -1,96 +1,58 @@
-"""The common case in as few steps as Python allows: dense arrays of one shape.
+"""The short way of a common call, in as few steps as Python allows: by a recipe, of which `remember.py` keeps each.
 
-A call on eight numbers is all overhead, so what was decided by the first call (options, types, kernel) is kept and
-looked up by them. Anything unusual, and every error, goes the long way.
+Common are dense arrays: of one shape, or, for losses of rows, with the classes last and no weights. A call on eight
+numbers is all overhead, so what was decided by the first call (options, types, kernel) is kept and looked up by them.
+Anything unusual, and every error, goes the long way.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numpy import empty, empty_like, may_share_memory, ndarray
+from numpy import empty, empty_like, may_share_memory, ndarray, where
 
 from ...define.keywords import GRAD, HESS, VALUE
-from ...kernels.plan.elements import HIGH, LOW, PARALLEL_FROM, sum_plan
-from ..divisors import largest
-from . import kernels, roots
+from ...kernels.plan.elements import PARALLEL_FROM
+from ..shapes import holds
+from . import roots
 from .memory import number
-from .weights import ALL
 
 if TYPE_CHECKING:
     from ...define.elements import Definition
     from ...define.keywords import Call
+    from ...define.rows import Program
 
 FRESH, APART, OVER = range(3)
 """Where derivatives go: to fresh arrays, to given ones, or to given ones of which the first is the first input."""
 
 
 class Recipe(NamedTuple):
-    """Kernels for a kind of call, and what they are given."""
+    """Kernels for a kind of call, bound to all that is the same in each, and what is done with their results.
+
+    They take the inputs, what stands beside them (weights of elements, the target of rows), the two factors of
+    derivatives, the arrays that they write, and the number of elements or rows.
+    """
 
     kernel: Any
     slopes: Any
     """The second kernel, for the derivatives of a root of a mean, which need the value first; None otherwise."""
     checker: Any
     """One that only checks; None where there is nothing to check, or where the kernel checks on its way."""
-    adder: Any
-    """One that adds up weights; None where a mean does not need it, and the kernel looks at them on its way."""
+    counter: Any
+    """One that adds up what a mean is divided by, and looks at weights or labels before anything is written.
+
+    None where a mean is divided by the number of elements or rows, and the kernel looks on its way.
+    """
     reach: tuple[float, float]
     """What their sum lies between where nothing needs a second look."""
     span: tuple[float, float] | None
     """The same for a mean whose root is the value; None where it is the value."""
     kind: Any
-    parameters: tuple[Any, ...]
-    bounds: tuple[Any, ...]
     wrt: tuple[int, ...]
     single: bool
     """Whether the derivatives are those of the first input alone."""
     mean: bool
     each: bool
-
-
-def remember(job: Any, call: Call, given: bool) -> None:
-    """Keep what a call of this kind needs, once the long way has found nothing wrong with it."""
-    loss, size, want, backend, check = job.loss, job.count, call.want, call.backend, call.check is not False
-    types = [x.dtype for x in (*job.arrays, *([] if job.weight is None else [job.weight]))]
-    over = job.inplace
-    way = FRESH if not given else OVER if over else APART
-    key = want, call.reduction, backend, check, way, size < PARALLEL_FROM, *types
-    if not size or key in loss.recipes or any([t.char in "eE" for t in types]):  # noqa: C419
-        return
-    cpu = kernels()
-    if backend != "serial" and size >= PARALLEL_FROM and cpu.threads.launch() is None:
-        return  # threads are off for now, and may come back
-    if given and (want == VALUE or (want & HESS and len(loss.wrt) > 1)):
-        return
-    first = check and loss.checks and (given or loss.rooted)
-    mean = call.reduction == "mean"
-    checker = cpu.runner(job.plan(0, True), size, backend) if first else None
-    summed = job.weight is not None and (mean or (check and given and not loss.checks))
-    adder = cpu.runner(sum_plan(job.weight.dtype.char, "C"), size, backend) if summed else None
-    slopes = None
-    if loss.rooted:
-        kernel = cpu.runner(job.plan(VALUE, False), size, backend)
-        if want & ~VALUE:
-            slopes = cpu.runner(job.plan(want & ~VALUE, False, inplace=over), size, backend)
-    else:
-        kernel = cpu.runner(job.plan(want, check and not first, inplace=over), size, backend)
-    recipe = Recipe(
-        kernel=kernel,
-        slopes=slopes,
-        checker=checker,
-        adder=adder,
-        reach=(LOW, HIGH) if mean else (0.0, largest(job.kind)),
-        span=roots.reach(job.kind) if loss.rooted else None,
-        kind=job.kind,
-        parameters=job.parameters,
-        bounds=loss.bounds(job.kind),
-        wrt=loss.wrt,
-        single=loss.wrt == (0,),
-        mean=mean,
-        each=job.each and bool(want & VALUE),
-    )
-    loss.remember(key, recipe)
 
 
 def evaluate(
@@ -103,7 +65,7 @@ def evaluate(
     backend: str | None,
     check: bool,
 ) -> Any:
-    """The verb's result, or None where the call is not of the common kind."""
+    """The result of a verb of elements, or None where the call is not of the common kind."""
     first = inputs[0]
     if type(first) is not ndarray:
         return None
@@ -111,80 +73,112 @@ def evaluate(
     arrays = inputs if weight is None else (*inputs, weight)
     types = []
     for x in arrays:
-        if type(x) is not ndarray or x.shape != shape or not x.flags.c_contiguous:
+        if type(x) is not ndarray or (x is not first and x.shape != shape) or not x.flags.c_contiguous:
             return None
         types.append(x.dtype)
     size, given, way = first.size, (), FRESH
     if out is not None:
-        given = out if type(out) is tuple else (out,)
-        way = OVER if given and given[0] is first else APART
+        given, way = aimed(out, first)
     try:
         recipe = loss.recipes.get((want, reduction, backend, check, way, size < PARALLEL_FROM, *types))
     except TypeError:  # an option that cannot be looked up cannot be right either
         return None
     if recipe is None or not size or not shape:
         return None
-    if way and not _fit(out, given, [inputs[k] for k in recipe.wrt], arrays, want):
+    if way and not fit(out, given, [inputs[k] for k in recipe.wrt], arrays, want):
         return None
-    return _run(recipe, want, arrays, weight is not None, given)
-
-
-def _run(recipe: Recipe, want: int, arrays: tuple[Any, ...], weighted: bool, given: tuple[Any, ...]) -> Any:
-    kernel, slopes, checker, adder, reach, span, kind, parameters, bounds, wrt, single, mean, each = recipe
-    first = arrays[0]
-    size = first.size
-    grads: tuple[Any, ...] = ()
-    hesses: tuple[Any, ...] = ()
-    if given:
-        grads, hesses = given[: len(wrt)], given[len(wrt) :]
-    elif want & GRAD:
-        grads = (empty_like(first),) if single else tuple([empty_like(arrays[k]) for k in wrt])
-        if want & HESS:
-            hesses = tuple([empty_like(a) for a in grads])
-    losses: tuple[Any, ...] = (empty(first.shape, kind),) if each else ()
-    data, values, slants, bends = arrays, losses, grads, hesses
+    beside = () if weight is None else (weight,)
     if first.ndim != 1:
-        data, values, slants, bends = _flat(arrays), _flat(losses), _flat(grads), _flat(hesses)
-    weights: tuple[Any, ...] = ()
-    if weighted:
-        data, weights = data[:-1], data[-1:]
-    if checker is not None and checker(data, weights, parameters, 0.0, 0.0, bounds, (), (), (), size)[1]:
+        return _run(recipe, want, inputs, _flat(inputs), _flat(beside), given, shape, size)
+    return _run(recipe, want, inputs, inputs, beside, given, shape, size)
+
+
+def ignoring(
+    loss: Definition,
+    want: int,
+    inputs: tuple[Any, ...],
+    weight: Any,
+    ignore: Any,
+    reduction: str,
+    out: Any,
+    backend: str | None,
+    check: bool,
+) -> Any:
+    """The same where elements with a label are absent: their weight is 0."""
+    place = loss.labelled
+    labels = None if place is None else inputs[place]
+    if (
+        type(labels) is not ndarray
+        or type(ignore) is not int
+        or not (abs(ignore) < 1 << 24 and holds(labels.dtype, ignore))
+    ):
         return None
-    denominator = size if mean else 1.0
-    if adder is not None:
-        found, flaws = adder(weights, (), (), 1.0, 0.0, ALL, (), (), (), size)
-        if flaws or not reach[0] <= found <= reach[1]:
+    keep = labels != ignore
+    if weight is not None:
+        # Nothing is written over the caller's weights, though they are not those that the kernel reads.
+        if out is not None or type(weight) is not ndarray or weight.shape != labels.shape:
             return None
-        denominator = found if mean else 1.0
-    scale = 1.0 / denominator
-    total, flaws = kernel(
-        data, weights, parameters, scale, 0.0, bounds, values, () if span else slants, () if span else bends, size
-    )
-    if flaws:
+        keep = where(keep, weight, weight.dtype.type(0))
+    return evaluate(loss, want, inputs, keep, reduction, out, backend, check)
+
+
+def evaluate_rows(loss: Program, inputs: tuple[Any, ...], o: Call) -> Any:
+    """The result of a verb of rows, or None where the call is not of the common kind."""
+    pred = inputs[0]
+    if type(pred) is not ndarray or not common(o):
         return None
-    value = total / denominator
-    if span:
-        if not span[0] <= value <= span[1]:
+    ndim, shape, size, out, want, scores = pred.ndim, pred.shape, pred.size, o.out, o.want, loss.scores
+    if not size or not ndim or type(o.axis) is not int or (o.axis != -1 and o.axis != ndim - 1):
+        return None
+    batch, types, flat = shape[:-1], [], []
+    for k, x in enumerate(inputs):
+        if type(x) is not ndarray or not x.flags.c_contiguous:
             return None
-        value, steepness = roots.rooted(value)
-        if slopes is not None:
-            slopes(data, weights, parameters, 0.5 * steepness / denominator, steepness, bounds, (), slants, bends, size)
-    if want & VALUE:
-        # `number` is for what a cast would warn of.
-        found = losses[0] if each else kind(value) if 1.2e-38 < value < 3.4e38 else number(kind, value)
-        if want == VALUE:
-            return found
-        return found, grads[0] if single else grads
-    slope = grads[0] if single else grads
-    return (slope, hesses[0] if single else hesses) if want & HESS else slope
+        if x is not pred and x.shape != shape and (k < scores or x.shape != batch):
+            return None
+        types.append(x.dtype)
+        flat.append(x if x.ndim == 1 else x.reshape(-1))
+    given, way = (), FRESH
+    if out is not None:
+        given, way = aimed(out, pred)
+    try:
+        recipe = loss.recipes.get(row_key(o, way, shape, size, x.ndim, types))
+    except TypeError:
+        return None
+    if recipe is None:
+        return None
+    if way and not fit(out, given, [pred], inputs, want):
+        return None
+    return _run(recipe, want, inputs, tuple(flat[:scores]), tuple(flat[scores:]), given, batch, size // shape[-1])
 
 
-def _flat(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple([a.reshape(-1) for a in arrays])
+def common(o: Call) -> bool:
+    """Whether nothing was asked for that needs another look at the rows."""
+    plain = o.weight is None and o.class_weight is None and o.normalizer is None
+    return plain and not o.stats and o.empty == "nan"
 
 
-def _fit(out: Any, given: tuple[Any, ...], own: list[Any], arrays: tuple[Any, ...], want: int) -> bool:
-    """Whether the derivatives can be written there without a second look."""
+def row_key(o: Call, way: int, shape: tuple[int, ...], size: int, last: int, types: list[Any]) -> Any:
+    """What a recipe of rows is kept under; `last` is the number of axes of the last input."""
+    ndim, ignore = len(shape), o.ignore_index
+    return (
+        o.want, o.reduction, o.backend, o.check, o.label_smoothing, ignore, type(ignore), way,
+        shape[-1], ndim > 1, last < ndim, size < PARALLEL_FROM, *types,
+    )  # fmt: skip
+
+
+def aimed(out: Any, first: Any) -> tuple[tuple[Any, ...], int]:
+    """The arrays of `out=`, and where the derivatives go."""
+    given = out if type(out) is tuple else (out,)
+    return given, OVER if given and given[0] is first else APART
+
+
+def fit(out: Any, given: tuple[Any, ...], own: list[Any], arrays: tuple[Any, ...], want: int) -> bool:
+    """Whether the derivatives can be written there without a second look.
+
+    That is where they are as the arrays in `own`, and share no memory: but for the first, which may be the first of
+    all.
+    """
     count = len(own)
     if want & HESS:
         if count > 1 or len(given) != 2 or type(out) is not tuple:
@@ -192,11 +186,6 @@ def _fit(out: Any, given: tuple[Any, ...], own: list[Any], arrays: tuple[Any, ..
         own = [*own, *own]
     elif want == VALUE or len(given) != count or (count == 1) == (type(out) is tuple):
         return False
-    return usable(given, own, arrays)
-
-
-def usable(given: tuple[Any, ...], own: list[Any], arrays: tuple[Any, ...]) -> bool:
-    """Whether arrays are as those in `own`, and share no memory: but for the first, which may be the first of all."""
     for k, a in enumerate(given):
         if type(a) is not ndarray or a.shape != own[k].shape or a.dtype != own[k].dtype:
             return False
@@ -207,3 +196,65 @@ def usable(given: tuple[Any, ...], own: list[Any], arrays: tuple[Any, ...]) -> b
             if may_share_memory(a, x) and not (a is x and j == k == 0):
                 return False
     return len(given) == 1 or not may_share_memory(*given)
+
+
+def _run(
+    recipe: Recipe,
+    want: int,
+    inputs: tuple[Any, ...],
+    data: tuple[Any, ...],
+    beside: tuple[Any, ...],
+    given: tuple[Any, ...],
+    shape: tuple[int, ...],
+    size: int,
+) -> Any:
+    """Follow the recipe; None where something needs a second look."""
+    kernel, slopes, checker, counter, reach, span, kind, wrt, single, mean, each = recipe
+    first = inputs[0]
+    grads: tuple[Any, ...] = ()
+    hesses: tuple[Any, ...] = ()
+    if given:
+        grads, hesses = given[: len(wrt)], given[len(wrt) :]
+    elif want & GRAD:
+        grads = (empty_like(first),) if single else tuple([empty_like(inputs[k]) for k in wrt])
+        if want & HESS:
+            hesses = (empty_like(first),) if single else tuple([empty_like(a) for a in grads])
+    losses: tuple[Any, ...] = (empty(shape, kind),) if each else ()
+    values, slants, bends = losses, grads, hesses
+    if first.ndim != 1 or not shape:
+        values, slants, bends = losses and _flat(losses), grads and _flat(grads), hesses and _flat(hesses)
+    if checker is not None and checker(data, beside, 0.0, 0.0, (), (), (), size)[1]:
+        return None
+    denominator = size if mean else 1.0
+    if counter is not None:
+        found, flaws = counter(beside, size)
+        if flaws or not reach[0] <= found <= reach[1]:
+            return None
+        denominator = found if mean else 1.0
+    if span is None:
+        total, flaws = kernel(data, beside, 1.0 / denominator, 0.0, values, slants, bends, size)
+    else:
+        total, flaws = kernel(data, beside, 0.0, 0.0, values, (), (), size)
+    if flaws:
+        return None
+    value = total / denominator
+    if span is not None:
+        if not span[0] <= value <= span[1]:
+            return None
+        value, steepness = roots.rooted(value)
+        if slopes is not None:
+            slopes(data, beside, 0.5 * steepness / denominator, steepness, (), slants, bends, size)
+    if want & VALUE:
+        if each:
+            found = losses[0] if shape else losses[0][()]
+        else:  # `number` is for what a cast would warn of
+            found = kind(value) if 1.2e-38 < value < 3.4e38 else number(kind, value)
+        if want == VALUE:
+            return found
+        return found, grads[0] if single else grads
+    slope = grads[0] if single else grads
+    return (slope, hesses[0] if single else hesses) if want & HESS else slope
+
+
+def _flat(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([a.reshape(-1) for a in arrays])

@@ -14,7 +14,7 @@ from .. import shapes
 from ..checks import BACKENDS, refuse_class_weights
 from ..job import NONE, NOWHERE, Kind, Outputs
 from ..outputs import same_memory
-from . import columns, faults, kernels, presence, rowrecipes, weights
+from . import columns, faults, kernels, presence, remember, weights
 from .memory import number, passed
 from .read import read_array, read_output, read_scores
 from .steps import by_class, by_row, memory_of, table
@@ -289,4 +289,4 @@ class Rows:
 
     def remember(self, call: Call, given: bool, results: Any) -> None:
         """Keep a recipe of a common call."""
-        rowrecipes.remember(self, call)
+        remember.rows(self, call)

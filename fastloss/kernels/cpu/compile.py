@@ -101,8 +101,9 @@ def _row_signature(plan: RowPlan) -> tuple[Any, ...]:
     classes = _tuple(*[_array(compute_type(plan.types[0]), "C", True)] * plan.classes)
     shape = types.UniTuple(types.int64, 3)
     if plan.entry == "census":
-        return target, weight, classes, types.int64, steps, shape, types.int64
+        return types.int64, target, weight, classes, types.int64, steps, shape
     return (
+        types.int64,
         _tuple(*(_array(stored, "C", True) for stored in plan.types)),
         target,
         weight,
@@ -118,7 +119,6 @@ def _row_signature(plan: RowPlan) -> tuple[Any, ...]:
         _tuple(*derivative * bool(plan.want & HESS)),
         steps,
         shape,
-        types.int64,
     )
 
 
@@ -135,21 +135,11 @@ def row_runner(plan: RowPlan, size: int, backend: str | None) -> Callable[..., A
     """A function that runs a plan's kernel over rows with `size` elements in all."""
     serial = backend == "serial" or (backend is None and size < PARALLEL_FROM)
     if serial or threads.launch() is None:
-        return partial(_run_in_tasks, compiled(plan, False), 1)
+        return partial(compiled(plan, False), 1)
     # Four tasks for each thread, so that a slow one does not delay all.
-    tasks = 4 * threads.get_num_threads()
-    return partial(
-        threads.run_parallel, partial(_run_in_tasks, compiled(plan, True), tasks), partial(_run_rows_serial, plan)
-    )
+    parallel = partial(compiled(plan, True), 4 * threads.get_num_threads())
+    return partial(threads.run_parallel, parallel, partial(_run_serial, plan, 1))
 
 
-def _run_in_tasks(kernel: Any, tasks: int, *args: Any) -> Any:
-    return kernel(*args, tasks)
-
-
-def _run_rows_serial(plan: RowPlan, *args: Any) -> Any:
-    return compiled(plan, False)(*args, 1)
-
-
-def _run_serial(plan: Plan, *args: Any) -> Any:
+def _run_serial(plan: Plan | RowPlan, *args: Any) -> Any:
     return compiled(plan, False)(*args)

@@ -132,8 +132,8 @@ def stretch(arrays: Any, weight: Any, fixed: Any, out: Any, where: Any, results:
 
 
 def total(
-    data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: float, ignore: int, bounds: Any,
-    loss: Any, facts: Any, grad: Any, hess: Any, steps: Any, shape: Any, tasks: int,
+    tasks: int, data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: float, ignore: int,
+    bounds: Any, loss: Any, facts: Any, grad: Any, hess: Any, steps: Any, shape: Any,
 ) -> Any:  # fmt: skip
     """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain.
 
@@ -152,7 +152,7 @@ def total(
     return combined(sums, flaws)
 
 
-def census(target: Any, weight: Any, classes: Any, ignore: int, steps: Any, shape: Any, tasks: int) -> Any:
+def census(tasks: int, target: Any, weight: Any, classes: Any, ignore: int, steps: Any, shape: Any) -> Any:
     """What the rows that are present weigh, added up, and how many of their labels are no class."""
     rows = shape[OUTER] * shape[INNER]
     blocks = (rows + BLOCK - 1) // BLOCK

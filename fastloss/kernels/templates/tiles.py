@@ -193,8 +193,8 @@ def stretch(
 
 
 def total(
-    data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: float, ignore: int, bounds: Any,
-    loss: Any, facts: Any, grad: Any, hess: Any, steps: Any, shape: Any, tasks: int,
+    tasks: int, data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: float, ignore: int,
+    bounds: Any, loss: Any, facts: Any, grad: Any, hess: Any, steps: Any, shape: Any,
 ) -> Any:  # fmt: skip
     """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
     height = max(1, BLOCK // (LANES * shape[CLASS]))

@@ -1,0 +1,131 @@
+"""What the long way leaves behind once it has found nothing wrong: a recipe for calls of the same kind."""
+
+from __future__ import annotations
+
+from math import inf
+from types import NoneType
+from typing import TYPE_CHECKING, Any
+
+from numpy import array, int64, integer
+
+from ...define.keywords import HESS, VALUE
+from ...kernels.plan.elements import HIGH, LOW, PARALLEL_FROM, sum_plan
+from ...kernels.plan.rows import census_plan
+from ..divisors import largest
+from . import kernels, roots
+from .recipes import APART, FRESH, OVER, Recipe, aimed, common, fit, row_key
+from .steps import NOWHERE
+from .weights import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...define.keywords import Call
+
+
+def elements(job: Any, call: Call, given: bool) -> None:
+    """Keep what a call of elements needs."""
+    loss, size, want, backend, check = job.loss, job.count, call.want, call.backend, call.check is not False
+    types = [x.dtype for x in (*job.arrays, *([] if job.weight is None else [job.weight]))]
+    over = job.inplace
+    way = FRESH if not given else OVER if over else APART
+    key = want, call.reduction, backend, check, way, size < PARALLEL_FROM, *types
+    if not size or key in loss.recipes or not _lasting(types, size, backend):
+        return
+    if given and (want == VALUE or (want & HESS and len(loss.wrt) > 1)):
+        return
+    rooted, slopes = loss.rooted, want & ~VALUE
+    cpu, parameters, bounds = kernels(), job.parameters, loss.bounds(job.kind)
+
+    def bound(plan: Any) -> Any:
+        kernel = cpu.runner(plan, size, backend)
+        return lambda data, weights, scale, root, losses, grads, hesses, size: kernel(
+            data, weights, parameters, scale, root, bounds, losses, grads, hesses, size
+        )
+
+    first = check and loss.checks and (given or rooted)
+    mean = call.reduction == "mean"
+    counter = None
+    if job.weight is not None and (mean or (check and given and not loss.checks)):
+        adder = cpu.runner(sum_plan(job.weight.dtype.char, "C"), size, backend)
+
+        def counter(weights: Any, size: int) -> Any:
+            return adder(weights, (), (), 1.0, 0.0, ALL, (), (), (), size)
+
+    plan = job.plan(VALUE, False) if rooted else job.plan(want, check and not first, inplace=over)
+    recipe = Recipe(
+        kernel=bound(plan),
+        slopes=bound(job.plan(slopes, False, inplace=over)) if rooted and slopes else None,
+        checker=bound(job.plan(0, True)) if first else None,
+        counter=counter,
+        reach=(LOW, HIGH) if mean else (0.0, largest(job.kind)),
+        span=roots.reach(job.kind) if rooted else None,
+        kind=job.kind,
+        wrt=loss.wrt,
+        single=loss.wrt == (0,),
+        mean=mean,
+        each=job.each and bool(want & VALUE),
+    )
+    loss.remember(key, recipe)
+
+
+def rows(job: Any, o: Call) -> None:
+    """Keep what a call of rows needs."""
+    loss, pred, target, want = job.loss, job.scores[0], job.target, o.want
+    if loss.streamed or not common(o) or job.axis != pred.ndim - 1 or not job.count:
+        return
+    if not isinstance(o.ignore_index, (int, integer, NoneType)) or not isinstance(o.label_smoothing, (int, float)):
+        return  # whatever stands for a number may stand for another one tomorrow
+    inputs = tuple(job.scores) if target is None else (*job.scores, target)
+    types = [x.dtype for x in inputs]
+    if not all(x.flags.c_contiguous for x in inputs) or not _lasting(types, pred.size, o.backend):
+        return
+    given, way = ((), FRESH) if o.out is None else aimed(o.out, pred)
+    key = row_key(o, way, pred.shape, pred.size, inputs[-1].ndim, types)
+    if key in loss.recipes or (way and not fit(o.out, given, [pred], inputs, want)):
+        return
+    cpu, check, mean = kernels(), o.check is not False and loss.checks, o.reduction == "mean"
+    each = job.each and bool(want & VALUE)
+    plan = job.plan(want, check and not given, each=each, inplace=way == OVER, turned=True)
+    parameters, mix, ignore, classes = loss.cast(job.kind, pred.dtype.char), job.mix(), job.ignore or 0, pred.shape[-1]
+    bounds = loss.bounds(job.kind)[: 2 * len(plan.tests)]
+    # Zeros for absent arrays, whose steps nobody reads.
+    row, label, none = (0, classes, 1), (0, 1, 0), NOWHERE
+    steps = array([row, row, label if job.labels else row, none, row, row], int64)
+
+    def bound(plan: Any) -> Any:
+        kernel = cpu.row_runner(plan, pred.size, o.backend)
+        return lambda data, target, scale, root, losses, grads, hesses, rows: kernel(
+            data, target, (), (), parameters, mix, scale, ignore, bounds, losses, (), grads, hesses, steps,
+            (1, rows, classes),
+        )  # fmt: skip
+
+    counter = None
+    if job.labels and (given or (job.ignore is not None and mean)):
+        census = cpu.row_runner(census_plan(plan), job.count, o.backend)
+        steps_of_labels = array([none, none, label, none, none, none], int64)
+
+        def counter(target: Any, rows: int) -> Any:
+            return census(target, (), (), ignore, steps_of_labels, (1, rows, classes))
+
+    recipe = Recipe(
+        kernel=bound(plan),
+        slopes=None,
+        checker=bound(job.plan(0, True, turned=True)) if check and given else None,
+        counter=counter,
+        reach=(1.0, inf),
+        span=None,
+        kind=job.kind,
+        wrt=(0,),
+        single=True,
+        mean=mean,
+        each=each,
+    )
+    loss.remember(key, recipe)
+
+
+def _lasting(types: Sequence[Any], size: int, backend: str | None) -> bool:
+    """Whether arrays of these types need nothing done to them, and threads are not off for now."""
+    if any([t.char in "eE" for t in types]):  # noqa: C419
+        return False
+    return backend == "serial" or size < PARALLEL_FROM or kernels().threads.launch() is not None
