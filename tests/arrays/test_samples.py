@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data import watched
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
+from fastloss.arrays.host import recipes
 
 X = np.array([[1.0, 2.0, 3.0], [0.0, 0.5, -1.0]])
 Y = np.array([[0.0, 2.5, 1.0], [1.0, 0.5, 0.0]])
@@ -133,3 +135,25 @@ def test_weights_are_not_written_over() -> None:
     with pytest.raises(ValueError, match="huber: out overlaps pred"):
         fl.huber(pred := X.copy(), Y, axis=1, out=pred[0, :2])
     assert_array_equal(weight, W)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_labels_to_ignore_go_the_short_way(weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = watched(recipes, "ignoring", monkeypatch)
+    loss = fl.bce_with_logits.bind()
+    labels, weight = np.array([[1.0, 0.0, -100.0], [np.nan, 1.0, 0.0]]), W.copy() if weighted else None
+    own = np.where(labels == -100.0, 0.0, np.ones((2, 3)) if weight is None else weight)
+    for _ in range(3):
+        value, grad = loss.value_and_grad(X, labels, weight=weight, ignore_index=-100)
+        expected = fl.bce_with_logits.value_and_grad(X, np.where(labels == -100.0, 0.5, labels), weight=own)
+        assert_array_equal(value, expected[0])
+        assert_array_equal(grad, expected[1])
+    assert short == [False, True, True]
+    loss.grad(X, labels, weight=weight, ignore_index=-100, out=np.empty((2, 3)))
+    for number in (10**400, 1.5, True):  # no whole number that labels are compared with here
+        with pytest.raises((TypeError, ValueError), match="ignore_index|labels|target"):
+            loss.value_and_grad(X, labels[0], weight=weight, ignore_index=number)
+    if weight is not None:
+        with pytest.raises(ValueError, match="out overlaps weight"):
+            loss.grad(X, labels, weight=weight, ignore_index=-100, out=weight)
+        assert_array_equal(weight, W)
