@@ -39,8 +39,7 @@ def evaluate(job: ElementsJob, call: Call) -> Any:
 
 def _run(job: ElementsJob, call: Call) -> Any:
     """One verb of all elements."""
-    # What repeats an earlier call does not see the caller's weights.
-    known = None if job.also and call.out is not None else job.known(call)
+    known = job.known(call)
     return run(job, call) if known is None else known
 
 

@@ -46,7 +46,8 @@ class Elements:
     def known(self, call: Call) -> Any:
         gpu = launch.gpu()
         gpu.raise_pending()
-        self._common = recipes.given(self.face, call, self.inputs)
+        unseen = self.also and call.out is not None  # over which nothing may be written
+        self._common = None if unseen else recipes.given(self.face, call, self.inputs)
         return recipes.replayed(self.face, gpu, self.loss, self._common)
 
     def read(self, call: Call) -> None:

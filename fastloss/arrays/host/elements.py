@@ -47,7 +47,8 @@ class Elements:
         self.loss, self.inputs, self.also = loss, inputs, also
 
     def known(self, call: Call) -> Any:
-        if call.normalizer is not None or call.empty != "nan":
+        unseen = self.also and call.out is not None  # over which nothing may be written
+        if unseen or call.normalizer is not None or call.empty != "nan":
             return None
         check = call.check is not False
         return recipes.evaluate(
