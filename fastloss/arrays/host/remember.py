@@ -96,8 +96,8 @@ def rows(job: Any, o: Call) -> None:
     def bound(plan: Any) -> Any:
         kernel = cpu.row_runner(plan, pred.size, o.backend)
         return lambda data, target, scale, root, losses, grads, hesses, rows: kernel(
-            data, target, (), (), parameters, mix, scale, ignore, bounds, losses, (), grads, hesses, steps,
-            (1, rows, classes),
+            (data, target, (), grads, hesses), (), (parameters, mix, bounds, scale, ignore), (losses, ()),
+            (steps, (1, rows, classes)),
         )  # fmt: skip
 
     counter = None

@@ -199,12 +199,14 @@ class Rows:
         values = [a if a.flags.c_contiguous else np.empty(self.batch, a.dtype) for a in to.value]
         grad, hess = written[0] if to.grad else None, written[-1] if to.hess else None
         total, flaws = cpu.row_runner(plan, self.count * self.shape[2], self.backend)(
-            tuple([x.memory for x in scores]), memory_of(target), memory_of(weight), self.classes,
-            columns.parameters(self.loss, self.columns, self.kind, self.scores[0].dtype.char, self.batch),
-            self.mix(), scale[0], self.ignore or 0, self.loss.bounds(self.kind)[: 2 * len(plan.tests)],
-            tuple([a.reshape(-1) for a in values]), tuple([a.reshape(-1) for a in to.stats]),
-            memory_of(grad), memory_of(hess),
-            table(scores[0], scores[1] if len(scores) > 1 else None, target, weight, grad, hess), self.shape,
+            (tuple([x.memory for x in scores]), memory_of(target), self.classes, memory_of(grad), memory_of(hess)),
+            memory_of(weight),
+            (
+                columns.parameters(self.loss, self.columns, self.kind, self.scores[0].dtype.char, self.batch),
+                self.mix(), self.loss.bounds(self.kind)[: 2 * len(plan.tests)], scale[0], self.ignore or 0,
+            ),
+            (tuple([a.reshape(-1) for a in values]), tuple([a.reshape(-1) for a in to.stats])),
+            (table(scores[0], scores[1] if len(scores) > 1 else None, target, weight, grad, hess), self.shape),
         )  # fmt: skip
         if flaws:
             self._refuse_labels()

@@ -102,23 +102,19 @@ def _row_signature(plan: RowPlan) -> tuple[Any, ...]:
     shape = types.UniTuple(types.int64, 3)
     if plan.entry == "census":
         return types.int64, target, weight, classes, types.int64, steps, shape
+    scores = _tuple(*(_array(stored, "C", True) for stored in plan.types))
+    grad, hess = (_tuple(*derivative * bool(plan.want & wanted)) for wanted in (GRAD, HESS))
+    number = {"": types.none, "number": compute}
+    params = _tuple(*(number.get(of, _array(plan.compute, "C", True)) for of in plan.given))
+    bounds = _tuple(*[compute] * 2 * len(plan.tests))
+    facts = (_array(stored, "C", False) for stored in (plan.compute, plan.compute, "q") if plan.stats)
     return (
         types.int64,
-        _tuple(*(_array(stored, "C", True) for stored in plan.types)),
-        target,
+        _tuple(scores, target, classes, grad, hess),
         weight,
-        classes,
-        _tuple(*({"": types.none, "number": compute}.get(of, _array(plan.compute, "C", True)) for of in plan.given)),
-        types.UniTuple(compute, 3),
-        types.float64,
-        types.int64,
-        _tuple(*[compute] * 2 * len(plan.tests)),
-        _tuple(*[_array(plan.compute, "C", False)] * plan.each),
-        _tuple(*(_array(stored, "C", False) for stored in (plan.compute, plan.compute, "q") if plan.stats)),
-        _tuple(*derivative * bool(plan.want & GRAD)),
-        _tuple(*derivative * bool(plan.want & HESS)),
-        steps,
-        shape,
+        _tuple(params, types.UniTuple(compute, 3), bounds, types.float64, types.int64),
+        _tuple(_tuple(*[_array(plan.compute, "C", False)] * plan.each), _tuple(*facts)),
+        _tuple(steps, shape),
     )
 
 

@@ -181,11 +181,13 @@ def stretch(
         results[ALL_SUMS][b], results[ALL_FLAWS][b] = total, bad
 
 
-def total(
-    tasks: int, data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: float, ignore: int,
-    bounds: Any, loss: Any, facts: Any, grad: Any, hess: Any, steps: Any, shape: Any,
-) -> Any:  # fmt: skip
+def total(tasks: int, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any) -> Any:
     """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
+    # Apart, for a parallel loop takes no tuples of tuples.
+    data, target, classes, grad, hess = arrays
+    params, mix, bounds, scale, _ = fixed
+    loss, _ = out
+    steps, shape = where
     height = max(1, BLOCK // shape[CLASS])
     blocks = (shape[OUTER] * shape[INNER] + height - 1) // height
     sums = np.empty(blocks, np.float64)
@@ -194,8 +196,7 @@ def total(
     for task in prange(tasks):
         size = shape[CLASS]
         room = (new(size), new(size), new(size), new(size), new_wide(size), new_wide(size))
-        arrays = (data, target, classes, grad, hess)
-        fixed, where = (params, mix, bounds, scale, 0, np.uint64(0)), (steps, shape)
+        own, same = (data, target, classes, grad, hess), (params, mix, bounds, scale, 0, np.uint64(0))
         first, last = task * blocks // tasks, (task + 1) * blocks // tasks
-        stretch(arrays, weight, fixed, loss, where, room, (sums, flaws), first, last)
+        stretch(own, weight, same, loss, (steps, shape), room, (sums, flaws), first, last)
     return combined(sums, flaws)

@@ -131,24 +131,26 @@ def stretch(arrays: Any, weight: Any, fixed: Any, out: Any, where: Any, results:
         results[ALL_SUMS][b], results[ALL_FLAWS][b] = total, bad
 
 
-def total(
-    tasks: int, data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: float, ignore: int,
-    bounds: Any, loss: Any, facts: Any, grad: Any, hess: Any, steps: Any, shape: Any,
-) -> Any:  # fmt: skip
+def total(tasks: int, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any) -> Any:
     """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain.
 
     The blocks, and so the bits of the result, do not depend on the number of threads.
     """
+    # Apart, for a parallel loop takes no tuples of tuples.
+    data, target, classes, grad, hess = arrays
+    params, mix, bounds, scale, ignore = fixed
+    loss, facts = out
+    steps, shape = where
     height = max(1, BLOCK // shape[CLASS])
     blocks = (shape[OUTER] * shape[INNER] + height - 1) // height
     sums = np.empty(blocks, np.float64)
     flaws = np.empty(blocks, np.int64)
     tasks = min(tasks, blocks)
     for task in prange(tasks):
-        arrays = (data, target, classes, grad, hess, room(shape[CLASS]))
-        fixed, out, where = (params, mix, bounds, scale, ignore, np.uint64(0)), (loss, facts), (steps, shape)
+        own = (data, target, classes, grad, hess, room(shape[CLASS]))
+        same = (params, mix, bounds, scale, ignore, np.uint64(0))
         first, last = task * blocks // tasks, (task + 1) * blocks // tasks
-        stretch(arrays, weight, fixed, out, where, (sums, flaws), first, last)
+        stretch(own, weight, same, (loss, facts), (steps, shape), (sums, flaws), first, last)
     return combined(sums, flaws)
 
 

@@ -192,11 +192,13 @@ def stretch(
         results[ALL_SUMS][b], results[ALL_FLAWS][b] = total, bad
 
 
-def total(
-    tasks: int, data: Any, target: Any, weight: Any, classes: Any, params: Any, mix: Any, scale: float, ignore: int,
-    bounds: Any, loss: Any, facts: Any, grad: Any, hess: Any, steps: Any, shape: Any,
-) -> Any:  # fmt: skip
+def total(tasks: int, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any) -> Any:
     """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
+    # Apart, for a parallel loop takes no tuples of tuples.
+    data, target, classes, grad, hess = arrays
+    params, mix, bounds, scale, ignore = fixed
+    loss, facts = out
+    steps, shape = where
     height = max(1, BLOCK // (LANES * shape[CLASS]))
     blocks = (shape[OUTER] * ((shape[INNER] + LANES - 1) // LANES) + height - 1) // height
     results = np.empty(blocks, np.float64)
@@ -205,7 +207,7 @@ def total(
     for task in prange(tasks):
         # A whole number of squares, which may be brought in whole.
         size = (shape[CLASS] + 15) // 16 * 16 * LANES
-        arrays = (data, target, classes, grad, hess, room(size))
+        own = (data, target, classes, grad, hess, room(size))
         further = 1 + max(len(MORE), len(PROBES))
         lanes = (
             new(LANES),
@@ -219,7 +221,7 @@ def total(
             new((1 + max(len(COEFS), len(SETTLED))) * LANES),
             new(LANES),
         )
-        fixed, out, where = (params, mix, bounds, scale, ignore), (loss, facts), (steps, shape)
+        same = (params, mix, bounds, scale, ignore)
         first, last = task * blocks // tasks, (task + 1) * blocks // tasks
-        stretch(arrays, weight, fixed, out, where, lanes, (results, flaws), first, last)
+        stretch(own, weight, same, (loss, facts), (steps, shape), lanes, (results, flaws), first, last)
     return combined(results, flaws)
