@@ -38,6 +38,8 @@ class Functions(NamedTuple):
     ``second(*kept, t, *c, *p)``  terms of that second sum ``s``, which join the first
     ``finish(*m, *s, *p)``        the row's loss; numbers ``c`` for its gradient
     ``grad(*kept, t, *c, *p)``    derivative with respect to the first score, or that and the second derivative
+    ``rescale(*s, *m, *n, *p)``   the sums of ``fold``, by maxima ``n`` in place of ``m``, which are no larger: by it a
+                                  row that is too long to be held is read once for both
     ``note(*x, *m, *p)``          one more term, summed where statistics are asked for
     ``stats(*m, *s, n, *p)``      of its sum ``n``: the logarithm of the row's normaliser, and its entropy
     ============================  ====================================================================================
@@ -55,6 +57,7 @@ class Functions(NamedTuple):
     stats: Function | None = None
     probe: Function | None = None
     again: Function | None = None
+    rescale: Function | None = None
 
     @property
     def first(self) -> Function:

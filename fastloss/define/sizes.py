@@ -37,6 +37,9 @@ def sizes_of(name: str, f: Any, scores: int, point: tuple[float, ...], p: tuple[
     more: tuple[Any, ...] = ()
     probes: tuple[Any, ...] = ()
     others: tuple[Any, ...] = ()
+    scaled: tuple[Any, ...] | None = None
+    if f.rescale is not None and f.peak is None:
+        raise TypeError(f"{name}: rescale is for programs with a peak")
     if (f.settle is None) != (f.second is None) or (f.note is None) != (f.stats is None):
         raise TypeError(f"{name}: settle and second come together, and so do note and stats")
     if (f.probe is None) != (f.again is None) or (f.probe is not None and f.second is None):
@@ -46,6 +49,8 @@ def sizes_of(name: str, f: Any, scores: int, point: tuple[float, ...], p: tuple[
     try:
         m = () if f.peak is None else _tuple(f.peak(*x, *((t,) if sighted else ()), *p))
         sums, kept = (several(v) for v in f.fold(*x, t, *m, *p))
+        if f.rescale is not None:
+            scaled = several(f.rescale(*sums, *m, *m, *p))
         if f.settle is not None and f.second is not None:
             settled = several(f.settle(*m, *sums, *p))
             more = several(f.second(*kept, t, *settled, *p))
@@ -68,6 +73,8 @@ def sizes_of(name: str, f: Any, scores: int, point: tuple[float, ...], p: tuple[
             raise TypeError(f"{name}: it has {count} {what}, expected {low} to {high}")
     if f.again is not None and len(others) != len(settled):
         raise TypeError(f"{name}: again gives {len(others)} numbers, and settle {len(settled)}")
+    if scaled is not None and len(scaled) != len(sums):
+        raise TypeError(f"{name}: rescale gives {len(scaled)} terms, and fold {len(sums)}")
     counts = (len(m), len(sums), len(more), len(kept), len(derivatives), len(c), len(settled))
     return Sizes(scores, *counts, sighted, len(probes))
 

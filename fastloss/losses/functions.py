@@ -35,6 +35,10 @@ def _fold_logs(z: float, t: float, m: float, temperature: float = 1.0) -> Row:
     return (exp_neg(x),), (x,)
 
 
+def _rescale(total: float, m: float, n: float, temperature: float) -> tuple[float]:
+    return (total if m == n else total * exp_neg((m - n) * (1.0 / temperature)),)
+
+
 def _finish_sum(m: float, total: float, temperature: float) -> tuple[float, tuple[float, ...]]:
     return m / temperature + math.log(total), (1.0 / total, math.log(total))
 
@@ -94,14 +98,14 @@ def _sparse_probability(x: float, t: float, shift: float, tau: float, temperatur
     return probability(x, shift, tau)
 
 
-def _function(name: str, fold: Any, derivative: Any, finish: Any = _finish, **search: Any) -> RowLoss:
-    functions = Functions(fold=fold, finish=finish, grad=derivative, peak=_peak, **search)
+def _function(name: str, fold: Any, derivative: Any, finish: Any = _finish, **more: Any) -> RowLoss:
+    functions = Functions(fold=fold, finish=finish, grad=derivative, peak=_peak, **more)
     return RowLoss(name, ("x",), "none", False, functions, {"temperature": POSITIVE}, {}, None, __name__)
 
 
-_softmax = _function("softmax", _fold, _probability)
-_log_softmax = _function("log_softmax", _fold_logs, _log_probability)
-_logsumexp = _function("logsumexp", _fold, _probability, _finish_sum)
+_softmax = _function("softmax", _fold, _probability, rescale=_rescale)
+_log_softmax = _function("log_softmax", _fold_logs, _log_probability, rescale=_rescale)
+_logsumexp = _function("logsumexp", _fold, _probability, _finish_sum, rescale=_rescale)
 _sparsemax = _function(
     "sparsemax", _fold_tops, _sparse_probability, _finish_tops, settle=_first, second=_above, probe=_probe, again=_next
 )

@@ -17,6 +17,7 @@ from .softmax import (
     grad_softmax,
     missing,
     note_entropy,
+    rescale_softmax,
     softmax_stats,
 )
 from .special import INF, bounded_log, exp_neg, scaled
@@ -106,6 +107,11 @@ class cross_entropy:
     def fold(z: float, t: float, m: float, z_loss: float = 0.0, softcap: None = None) -> Row:
         return fold_softmax(z, t, m)
 
+    def rescale(
+        rest: float, ties: float, tx: float, mass: float, m: float, n: float, z_loss: float, softcap: None
+    ) -> tuple[float, ...]:
+        return rescale_softmax(rest, ties, tx, mass, m, n)
+
     def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: None) -> Ends:
         return _with_z_loss(m, rest, ties, tx, mass, z_loss)
 
@@ -133,6 +139,13 @@ class cross_entropy:
             e = exp_neg(x)
             u = exp_neg(-(abs(a) + abs(a)))
             return (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), t), (e, u if z > 0.0 else -u)
+
+        def rescale(
+            rest: float, ties: float, tx: float, mass: float, m: float, n: float, z_loss: float, softcap: float
+        ) -> tuple[float, ...]:
+            raised = rescale_softmax(rest, ties, tx, mass, _capped(m, softcap), _capped(n, softcap))
+            # Above the cap nearly all are the same: the tops are those of the uncapped scores.
+            return (raised[0] + raised[1], 0.0, raised[2], mass) if m < n else raised
 
         def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: float) -> Ends:
             return _with_z_loss(_capped(m, softcap), rest, ties, tx, mass, z_loss)
@@ -229,6 +242,9 @@ class listwise_softmax:
 
     def fold(z: float, t: float, m: float) -> Row:
         return fold_softmax(z, t, m)
+
+    def rescale(rest: float, ties: float, tx: float, mass: float, m: float, n: float) -> tuple[float, ...]:
+        return rescale_softmax(rest, ties, tx, mass, m, n)
 
     def finish(m: float, rest: float, ties: float, tx: float, mass: float) -> Ends:
         value, others, inverse = finish_softmax(m, rest, ties, tx, mass)

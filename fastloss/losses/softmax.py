@@ -48,6 +48,12 @@ def fold_softmax(z: float, t: float, m: float) -> Row:
     return (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), t), (e,)
 
 
+def rescale_softmax(rest: float, ties: float, tx: float, mass: float, m: float, n: float) -> tuple[float, ...]:
+    """The sums of `fold_softmax` by a top n in place of m: what was at that one is below, if n is higher."""
+    raised = exp_neg(m - n) * (rest + ties), 0.0, tx + scaled(mass, n - m), mass
+    return (rest, ties, tx, mass) if m == n else raised
+
+
 def finish_softmax(m: float, rest: float, ties: float, tx: float, mass: float) -> tuple[float, float, float]:
     """The cross-entropy; `others` and the inverse of the sum."""
     others = among_masses(m, rest, ties, mass)

@@ -346,6 +346,18 @@ MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"at": {"nothing": {0.0: fl.kl_divergence}}}, "tried: `at` is for values of its parameters, scale"),
     ({"settle": finish}, {}, "tried: settle and second come together"),
     ({"stats": finish}, {}, "tried: settle and second come together, and so do note and stats"),
+    ({"rescale": finish}, {}, "tried: rescale is for programs with a peak"),
+    (
+        {
+            "peak": lambda p, scale: p,
+            "fold": lambda p, t, m, scale=1.0: ((p,), ()),
+            "finish": lambda m, total, scale: (total, ()),
+            "grad": lambda t, scale: 0.0,
+            "rescale": lambda total, m, n, scale: (total, total),
+        },
+        {},
+        "tried: rescale gives 2 terms, and fold 1",
+    ),
     ({"again": finish}, {}, "tried: probe and again come together, and with a second sum"),
     ({"probe": finish, "again": finish}, {}, "tried: probe and again come together, and with a second sum"),
     (

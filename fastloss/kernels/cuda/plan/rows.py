@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ....define.keywords import GRAD, HESS, VALUE
-from ....define.rows import Pair
+from ....define.rows import Functions, Pair
 from ...bind import BOTH, IN_TURN, Port, joined
 from ...places import ROW_DATA, ROW_TARGET, SCORES, TARGET
 from ...plan import rows as rowplan
@@ -71,6 +71,13 @@ class CudaRowPlan(NamedTuple):
     """The type of the classes' weights, if there are any."""
     stage: str = ""
     """Of rows that several blocks share: "peaks", "sums", "more" or "last"."""
+
+    @property
+    def once(self) -> bool:
+        """Whether maxima and sums are found in one pass: not where the row is held, or its statistics are asked for."""
+        base = self.plan
+        able = isinstance(base.functions, Functions) and base.functions.rescale is not None
+        return able and base.entry == "rows" and not (self.held or self.stage or base.stats)
 
     @property
     def partial(self) -> int:
@@ -172,6 +179,8 @@ def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "mean_worth": r.mean_worth,
         "PACKETS": plan.packets,
         "HELD": plan.held,
+        "ONCE": plan.once,
+        "rescaled": q.rescaled,
         "KIND": target.kind(base.compute),
         "strayed": rowplan.strayed(base, np.float64 if base.compute == "d" else np.float32),
         "VALUE": bool(base.want & VALUE),

@@ -23,7 +23,7 @@ from ...places import (
 )
 
 # Ports of the ports: the K-th array of a kind, where it is in what the thread holds and in memory, what moves packets.
-real = read = scores = second = probe = dense = unweighed = take_row = port
+real = read = scores = second = probe = rescale = dense = unweighed = take_row = port
 OF = FROM = K = move = WIDTH = GROUP = PACKETS = port
 ORIGIN = (0, 0, 0, 0, 0, 0)
 
@@ -40,6 +40,13 @@ def load_chunk(own: Any, row: Any, low: int) -> None:
         k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
         if k < row[ROW_STOP]:
             take_row(own, row, p * WIDTH, row[ROW_START] + k)
+
+
+# -- sums by larger maxima ---------------------------------------------------------------------------------------------
+
+
+def rescaled(sums: Any, m: Any, higher: Any, params: Any) -> Any:
+    return rescale(*(sums + m + higher + params))
 
 
 # -- terms of an element in the second sums, and in those by which their numbers are sought ----------------------------

@@ -1,7 +1,8 @@
 """The row template for CUDA: a group of threads for each row, a warp for short rows, a block for long ones.
 
 A row that fits into the registers of its group is read once; a longer one in chunks, once for each pass, which the
-second time come from a cache. No row is too long, and none spills: chunks are of one size. (The argmax is exact below
+second time come from a cache. Where a program says how sums follow from others by smaller maxima, its first two passes
+are one. No row is too long, and none spills: chunks are of one size. (The argmax is exact below
 2^24 classes in float32.) Threads add up by exchanging partners, in an order that depends on nothing: the same bits on
 every run.
 
@@ -33,9 +34,9 @@ real = params_of = strayed = peaks = folds = settle = further = again = probing 
 scores = mass = label_of = share = unfit = worth = weighed_mass = mean_worth = portion = outside = put_grad = port
 put_hess = put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = load = port
 store_slope = store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = port
-add_difference = sighted_mass = labeled = port
+add_difference = sighted_mass = labeled = rescaled = port
 LOWEST = NOWHERE = ZEROS = MORE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
-HELD = VALUE = GRAD = HESS = CHECK = PEAK = TWICE = RISING = STATS = LABELS = BY_MASSES = False
+HELD = VALUE = GRAD = HESS = CHECK = PEAK = ONCE = TWICE = RISING = STATS = LABELS = BY_MASSES = False
 
 
 # -- what the threads of a group come to together, each of them the same -----------------------------------------------
@@ -117,13 +118,49 @@ def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, mine: Any) -> A
                     sums = add_all(sums, terms)
                     if CHECK:
                         flaws = np.int32(flaws | outside(own, x, ORIGIN, p * WIDTH + j, fixed[BOUNDS]))
+    return with_label(sums, own, fixed, classes, row, m, mine), flaws
+
+
+def with_label(sums: Any, own: Any, fixed: Any, classes: Any, row: Any, m: Any, mine: Any) -> Any:
+    """The sums with the label's element set right, by the thread that holds it."""
     if LABELS:
         held, x = mine
         if held:
             terms, _ = folds(x, fixed[MIX][LABELED], m, fixed[PARAMS])
             counted, _ = folds(x, mass(own, fixed, classes, 0, row[ROW_LABEL], 0), m, fixed[PARAMS])
             sums = add_difference(sums, terms, counted)
-    return sums, flaws
+    return sums
+
+
+def folded_once(own: Any, fixed: Any, classes: Any, row: Any, mine: Any, shared: Any, thread: Any) -> Any:
+    """Maxima, sums and flaws in one pass: sums are brought to the new maxima whenever a chunk has larger ones."""
+    m = LOWEST
+    sums = ZEROS
+    flaws = np.int32(0)
+    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
+        load(own, row, low)
+        higher = m
+        for p in range(PACKETS):
+            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
+            if k < row[ROW_STOP]:
+                for j in range(WIDTH):
+                    t = sighted_mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
+                    higher = larger_all(higher, peaks(scores(own, ORIGIN, p * WIDTH + j), t, fixed[PARAMS]))
+        sums = rescaled(sums, m, higher, fixed[PARAMS])
+        m = higher
+        for p in range(PACKETS):
+            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
+            if k < row[ROW_STOP]:
+                for j in range(WIDTH):
+                    x = scores(own, ORIGIN, p * WIDTH + j)
+                    t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
+                    terms, _ = folds(x, t, m, fixed[PARAMS])
+                    sums = add_all(sums, terms)
+                    if CHECK:
+                        flaws = np.int32(flaws | outside(own, x, ORIGIN, p * WIDTH + j, fixed[BOUNDS]))
+    highest = together(largest, m, shared, thread)
+    sums = rescaled(sums, m, highest, fixed[PARAMS])
+    return highest, with_label(sums, own, fixed, classes, row, highest, mine), flaws
 
 
 def refolded(terms: Any, sums: Any, own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any) -> Any:
@@ -265,11 +302,15 @@ def total(
     s = worth_of(s, each, unit_of(slopes))
     fixed = (given, mix, bounds, scale, ignore, each)
     row = (data, target, number * width, label, width, lane, np.int64(0))
-    m = LOWEST
-    if PEAK:
-        m = together(largest, climbed(own, fixed, classes, row), shared, thread)
-    mine = labeled(row)
-    sums, flaw = folded(own, fixed, classes, row, m, mine)
+    if ONCE:
+        mine = labeled(row)
+        m, sums, flaw = folded_once(own, fixed, classes, row, mine, shared, thread)
+    else:
+        m = LOWEST
+        if PEAK:
+            m = together(largest, climbed(own, fixed, classes, row), shared, thread)
+        mine = labeled(row)
+        sums, flaw = folded(own, fixed, classes, row, m, mine)
     sums = together(summed, sums, shared, thread)
     if CHECK and s != real(0.0):
         bad = np.int32(bad | flaw)
