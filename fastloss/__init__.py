@@ -72,6 +72,7 @@ __all__ = [
     "derive",
     "diou_loss",
     "encode_boxes",
+    "gan",
     "get_num_threads",
     "giou_loss",
     "iou_loss",
@@ -107,9 +108,12 @@ _LATER = {
     "structured.matching": ("decode_boxes", "encode_boxes", "match_boxes"),
     "structured.multibox": ("MultiBoxParts", "multibox"),
 }
+_MODULES = {"gan": "gan", "math": "define.derive.functions"}
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
 
 if TYPE_CHECKING:
+    from . import gan
+
     # Written by tools/stubs.py: every loss with what it takes.
     from ._typed import *  # noqa: F403
     from ._typed import ciou_loss, diou_loss, giou_loss, iou_loss, multibox
@@ -131,8 +135,8 @@ else:
     def __getattr__(name: str) -> Any:
         from importlib import import_module
 
-        if name == "math":
-            return import_module(".define.derive.functions", __name__)
+        if name in _MODULES:
+            return import_module(f".{_MODULES[name]}", __name__)
         if name not in _MODULE_OF:
             raise _unknown_attribute(name)
         found = globals()[name] = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)

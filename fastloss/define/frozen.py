@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib import import_module
+from operator import attrgetter
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -137,7 +138,7 @@ def cached_until_release(function: Any) -> Any:
 
 def restore_library_loss(module: str, name: str, values: Mapping[str, Any]) -> Any:
     """A loss of this library, out of a pickle."""
-    loss = getattr(import_module(module), name)
+    loss = attrgetter(name)(import_module(module))
     return _bound(loss, values)
 
 

@@ -107,6 +107,19 @@ def test_a_sum_of_losses_of_rows() -> None:
     assert faults(binary, True, True) == []
 
 
+GAMES = [getattr(fl.gan, name) for name in fl.gan.__all__ if isinstance(getattr(fl.gan, name), fl.gan.Adversarial)]
+
+
+def test_adversarial_losses() -> None:
+    """Of one batch's scores, and of pairs of them; each function once, with what networks are trained by."""
+    parts = [part for game in GAMES for side in (game.discriminator, game.generator)
+             for part in ([side] if isinstance(side, fl.Loss) else [side.real, side.fake])]  # fmt: skip
+    parts += [part.bind(from_logits=False) for part in parts if "from_logits" in part.parameters]
+    for loss in {part.jet: part for part in parts}.values():
+        binary = compiled(plan(loss, ("f",) * len(loss.inputs), VALUE | GRAD), (9, 0))
+        assert faults(binary, True, True) == [], loss
+
+
 @fl.pointwise
 def every_function(pred: float, target: float) -> tuple[float, float]:
     """All that a loss may use of `math`."""
