@@ -84,6 +84,7 @@ __all__ = [
     "multibox",
     "nms",
     "pairwise",
+    "penalties",
     "pointwise",
     "set_num_threads",
     "softmax",
@@ -108,11 +109,11 @@ _LATER = {
     "structured.matching": ("decode_boxes", "encode_boxes", "match_boxes"),
     "structured.multibox": ("MultiBoxParts", "multibox"),
 }
-_MODULES = {"gan": "gan", "math": "define.derive.functions"}
+_MODULES = {"gan": "gan", "math": "define.derive.functions", "penalties": "penalties"}
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
 
 if TYPE_CHECKING:
-    from . import gan
+    from . import gan, penalties
 
     # Written by tools/stubs.py: every loss with what it takes.
     from ._typed import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""Kernels of this folder's templates: completed, compiled, cached and run as those of all losses are.
+"""Kernels of templates of an algorithm's own: completed, compiled, cached and run as those of all losses are.
 
 A template takes three tuples: arrays that it reads, arrays that it writes, numbers. What is all there is to say of a
 kernel is then its template, its ports, and the types of the arguments.
@@ -102,7 +102,7 @@ def _kernel(
         [(n, f.__name__) for n, f in formulas],
         flags,
         parallel,
-        sources(__package__),
+        sources(template.__module__.rpartition(".")[0]),
         sorted(map(str, OPTIONS.items())),
     )
     name = partial(named, template.__name__, key)

@@ -51,7 +51,7 @@ def inside(*folders: str) -> list[Path]:
 
 PLAIN = [
     *inside("define", "losses"),
-    *(ROOT / f"{name}.py" for name in ("decorators", "loss", "signatures", "registry", "gan/terms")),
+    *(ROOT / f"{name}.py" for name in ("decorators", "loss", "signatures", "registry", "gan/terms", "penalties/terms")),
 ]
 
 
@@ -129,7 +129,7 @@ def test_plans_are_built_in_the_folders_of_plans() -> None:
 
 LEVELS = [
     "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "decorators", "losses", "fused",
-    "structured", "gan", "checking", "commands",
+    "structured", "gan", "penalties", "checking", "commands",
 ]  # fmt: skip
 
 
@@ -277,6 +277,7 @@ BUDGET = {
     "kernels/ports": 650,
     "kernels/templates": 1000,
     "losses": 3950,
+    "penalties": 900,
     "structured": 1950,
 }
 """Lines of each folder's own files, rounded up to the next 10. These numbers may only become smaller."""

@@ -120,6 +120,12 @@ def test_adversarial_losses() -> None:
         assert faults(binary, True, True) == [], loss
 
 
+def test_penalties() -> None:
+    for penalty in (fl.penalties.l1(), fl.penalties.l2(), fl.penalties.elastic_net()):
+        for loss, want in ((penalty.loss, VALUE | GRAD), (penalty.shrink, GRAD)):
+            assert faults(compiled(plan(loss, ("f",), want), (9, 0)), True, True) == [], loss
+
+
 @fl.pointwise
 def every_function(pred: float, target: float) -> tuple[float, float]:
     """All that a loss may use of `math`."""
