@@ -21,7 +21,7 @@ STRIP = 1_024
 # Ports.
 prange: Any = range
 real = add = port
-GRAD = PROX = ORDERED = False
+GRAD = PROX = ORDERED = HEADS = False
 
 
 # -- Groups ------------------------------------------------------------------------------------------------------------
@@ -90,69 +90,51 @@ def sign(x: Any) -> Any:
     return real(1.0) if x > real(0.0) else (real(-1.0) if x < real(0.0) else x)
 
 
-def along(inputs: Any, outputs: Any, numbers: Any) -> None:
-    """Steps within the rows of a matrix: their sizes' sum for each piece, and the sum's derivatives, added."""
-    (w,) = inputs
+def steps(inputs: Any, outputs: Any, numbers: Any) -> None:
+    """Steps within lines from each element to the one `lag` places on: the sum of their sizes, and its derivatives.
+
+    Each line is gone through in pieces, each with a sum of its own; derivatives are added to what is there. With
+    `HEADS`, a line holds many short ones, of which `heads` has the first elements marked; a piece holds whole ones.
+    """
+    w, heads = inputs
     sums = outputs[0]
-    rows, n = w.shape
-    pieces = (n + PIECE - 1) // PIECE
-    for q in prange(rows * pieces):
-        row, start = q // pieces, (q % pieces) * PIECE
-        sums[q] = piece(w[row], outputs, row, start, min(n, start + PIECE), real(numbers[0]))
-
-
-def piece(w: Any, outputs: Any, row: int, start: int, stop: int, factor: Any) -> float:
-    """The steps to the elements from `start` to `stop`, and the derivatives by these."""
-    total, n = 0.0, w.size
-    for low in range(start, stop, STRIP):
-        total += np.float64(strip(w, max(low, 1), min(stop, low + STRIP)))
-    if GRAD:
-        grad = outputs[1][row]
-        for i in range(np.uint64(max(start, 1)), np.uint64(min(stop, n - 1))):
-            grad[i] += factor * (sign(w[i] - w[i - np.uint64(1)]) - sign(w[i + np.uint64(1)] - w[i]))
-        if start == 0 and n > 1:
-            grad[0] -= factor * sign(w[1] - w[0])
-        if stop == n and n > 1:
-            grad[n - 1] += factor * sign(w[n - 1] - w[n - 2])
-    return total
-
-
-def strip(w: Any, start: int, stop: int) -> Any:
-    """The sum of the sizes of the steps to these elements."""
-    total = real(0.0)
-    for i in range(np.uint64(start), np.uint64(max(start, stop))):
-        total = add(total, abs(w[i] - w[i - np.uint64(1)]))
-    return total
-
-
-def across(inputs: Any, outputs: Any, numbers: Any) -> None:
-    """The same between the rows of each of several matrices."""
-    (w,) = inputs
-    sums = outputs[0]
-    n = w.shape[1]
-    for q in prange(w.shape[0] * n):
-        b, i = q // n, q % n
-        here, before, after = w[b, i], w[b, max(i - 1, 0)], w[b, min(i + 1, n - 1)]
-        sums[q] = beside(here, before)
+    lag, length = numbers[1], numbers[2]
+    pieces = (w.shape[1] + length - 1) // length
+    for q in prange(sums.size):
+        line, start = q // pieces, (q % pieces) * length
+        stop = min(w.shape[1], start + length)
+        sums[q] = piece(w[line], heads, lag, start, stop)
         if GRAD:
-            slopes(here, before, after, outputs[1][b, i], real(numbers[0]))
+            slopes(w[line], heads, lag, start, stop, outputs[1][line], real(numbers[0]))
 
 
-def beside(here: Any, before: Any) -> float:
-    """The sum of the sizes of the steps from one row to another."""
+def piece(w: Any, heads: Any, lag: int, start: int, stop: int) -> float:
+    """The sum of the sizes of the steps to the elements from `start` to `stop`."""
     total = 0.0
-    for low in range(0, here.size, STRIP):
+    for low in range(start, stop, STRIP):
         part = real(0.0)
-        for j in range(np.uint64(low), np.uint64(min(here.size, low + STRIP))):
-            part = add(part, abs(here[j] - before[j]))
+        for i in range(np.uint64(max(low, lag)), np.uint64(max(lag, min(stop, low + STRIP)))):
+            part = add(part, abs(step(w, heads, i, np.uint64(lag), np.uint64(start))))
         total += np.float64(part)
     return total
 
 
-def slopes(here: Any, before: Any, after: Any, grad: Any, factor: Any) -> None:
-    """The derivatives by the elements of one row, added; the first and the last row are their own neighbours."""
-    for j in range(np.uint64(here.size)):
-        grad[j] += factor * (sign(here[j] - before[j]) - sign(after[j] - here[j]))
+def step(w: Any, heads: Any, i: Any, lag: Any, start: Any) -> Any:
+    """The step to an element; 0 to the first ones of a short line."""
+    move = w[i] - w[i - lag]
+    return real(0.0) if HEADS and heads[i - start] else move
+
+
+def slopes(w: Any, heads: Any, lag: int, start: int, stop: int, grad: Any, factor: Any) -> None:
+    """The derivatives by these elements, added: of the steps to them, less those of the steps from them."""
+    off, begin = np.uint64(lag), np.uint64(start)
+    last = max(lag, w.size - lag)
+    for i in range(np.uint64(start), np.uint64(max(start, min(stop, lag, w.size - lag)))):
+        grad[i] -= factor * sign(step(w, heads, i + off, off, begin))
+    for i in range(np.uint64(max(start, lag)), np.uint64(max(start, lag, min(stop, last)))):
+        grad[i] += factor * (sign(step(w, heads, i, off, begin)) - sign(step(w, heads, i + off, off, begin)))
+    for i in range(np.uint64(max(start, last)), np.uint64(max(start, last, stop))):
+        grad[i] += factor * sign(step(w, heads, i, off, begin))
 
 
 # -- The nearest line with a small sum of steps ------------------------------------------------------------------------

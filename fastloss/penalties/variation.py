@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -46,16 +47,19 @@ class TotalVariation(Penalty):
 
     def _steps(self, x: NDArray[Any], grad: NDArray[Any] | None, backend: Any) -> float:
         """The sum of the steps along all axes; their derivatives are added to `grad`."""
-        total, flags = 0.0, () if grad is None else ("GRAD",)
+        total, flags = 0.0, [] if grad is None else ["GRAD"]
         for axis, n in enumerate(x.shape if x.size else ()):
-            outer, inner = prod(x.shape[:axis]), prod(x.shape[axis + 1 :])
-            last = inner == 1
-            loop = templates.along if last else templates.across
-            shape = (outer, n) if last else (outer, n, inner)
-            sums = np.empty(outer * (-(-n // templates.PIECE) if last else n))
-            room = () if grad is None else (grad.reshape(shape),)
-            run(loop, (x.reshape(shape),), (sums, *room), (self.strength,), compute=x.dtype.char, size=x.size,
-                backend=backend, flags=flags)  # fmt: skip
+            lag = prod(x.shape[axis + 1 :])
+            size, length, heads = n * lag, templates.PIECE, _heads(1, 1, 0)
+            short = [] if 2 * size > length or size == x.size else ["HEADS"]
+            if short:
+                length = min(length - length % size, x.size)
+                heads, size = _heads(size, lag, length), x.size
+            lines = x.size // size
+            sums = np.empty(lines * -(-size // length))
+            room = [] if grad is None else [grad.reshape(lines, size)]
+            run(templates.steps, (x.reshape(lines, size), heads), (sums, *room), (self.strength, lag, length),
+                compute=x.dtype.char, size=x.size, backend=backend, flags=(*flags, *short))  # fmt: skip
             total += float(sums.sum())
         return total
 
@@ -78,6 +82,12 @@ class TotalVariation(Penalty):
             return given.dense, None
         _, others = without(self.name, intercept, given.w.shape)
         return np.ascontiguousarray(given.dense[..., others]), (..., others)
+
+
+@lru_cache(maxsize=16)
+def _heads(size: int, lag: int, length: int) -> NDArray[Any]:
+    """Where the first elements of lines are that follow one another."""
+    return np.arange(length + lag) % size < lag
 
 
 def smoothed(y: NDArray[Any], k: float, backend: Any) -> NDArray[Any]:

@@ -25,6 +25,7 @@ SCRIPTS = {
     "distillation": ["--peers", "", "--classes", "10,1000"],
     "linear": ["--peers", ""],
     "detection": ["--peers", "numpy"],
+    "gan": ["--peers", ""],
 }
 # What those that take no losses must print.
 PRINTED = {
@@ -33,6 +34,7 @@ PRINTED = {
     "distillation": ["10 classes", "1000 classes: out= / bare"],
     "linear": ["products, 64 rows at once", "chunk=16", "plain", "peak of one call"],
     "detection": ["multibox, 2 x 21, float64", "box_iou, 10 x 8732, float32", "numpy, float32: fresh / numpy"],
+    "gan": ["minimax", "relativistic_average", "elastic_net", "group_lasso", "total_variation"],
 }
 
 

@@ -277,7 +277,7 @@ BUDGET = {
     "kernels/ports": 650,
     "kernels/templates": 1000,
     "losses": 3950,
-    "penalties": 900,
+    "penalties": 880,
     "structured": 1950,
 }
 """Lines of each folder's own files, rounded up to the next 10. These numbers may only become smaller."""
