@@ -95,9 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     sizes, rounds = ((8, 400), 2) if options.quick else (SIZES, options.rounds)
     records = [r for size in sizes for r in measured(size, "float32", peers, rounds)]
     print(timing.headline(timing.machine()))
-    print(
-        f"value_and_grad of two batches, or of a matrix of {COLUMNS} columns, the best of all rounds; {command.spread(records)}\n"
-    )
+    what = f"value_and_grad of two batches, or of a matrix of {COLUMNS} columns, the best of all rounds"
+    print(f"{what}; {command.spread(records)}\n")
     print(report(records))
     timing.write_json(options.json, records, what="gan")
     return 0
