@@ -145,7 +145,7 @@ class TwoBatches:
         def lent(real: Any, fake: Any, *weights: Any) -> Any:
             return self._evaluate(real, fake, call._replace(weight=weights, out=None), parameters)
 
-        return face.through(self, (*self.inputs, "weight", "weight"), (*arrays, *weights), call.out, lent)
+        return face.through(self, (*self.inputs, "weight[0]", "weight[1]"), (*arrays, *weights), call.out, lent)
 
     def _run(self, losses: tuple[Loss, Loss], arrays: Two, calls: tuple[Call, Call], face: Any) -> Two:
         """What both batches' verbs return."""

@@ -202,3 +202,29 @@ def test_some_library_must_lend_its_arrays(gpu: Any, monkeypatch: pytest.MonkeyP
     with pytest.raises(RuntimeError, match="need torch or CuPy"):
         fl.mse(A, A)
     assert asked == ["cupy", "torch"]
+
+
+@pytest.mark.parametrize("name", ["hinge", "relativistic_average"])
+def test_two_batches(name: str, gpu: Any) -> None:
+    loss, fake = getattr(fl.gan, name).discriminator, X[0] - 1.0
+    weight = np.array([1.0, 0.0, 2.0])
+    for options in ({}, {"weight": (None, weight)}):
+        here = {k: (None, Array(weight)) for k in options}
+        value, grads = loss.value_and_grad(Array(X), Array(fake), **here)
+        expected, slopes = loss.value_and_grad(X, fake, **options)
+        assert isinstance(value, Array)
+        np.testing.assert_allclose(value.array, expected, rtol=1e-13)
+        for a, b in zip(grads, slopes, strict=True):
+            np.testing.assert_allclose(a.array, b, rtol=1e-12, atol=1e-15)
+    out = Array(X), Array(fake)
+    gpu.launches.clear()
+    raises(gpu, lambda: loss.grad(*out, out=out), TypeError, "out cannot be given with arrays of JAX")
+
+
+def test_penalties(gpu: Any) -> None:
+    penalty = fl.penalties.l1(0.5)
+    value, grad = penalty.value_and_grad(Array(X), intercept="last")
+    expected, slope = penalty.value_and_grad(X, intercept="last")
+    np.testing.assert_allclose(value.array, expected, rtol=1e-14)
+    np.testing.assert_array_equal(grad.array, slope)
+    np.testing.assert_allclose(penalty.prox(Array(X), 1.5).array, penalty.prox(X, 1.5), rtol=1e-14)
