@@ -1,0 +1,279 @@
+"""What losses of regions have in common, and those that are ratios of three sums: Dice, Jaccard, Tversky."""
+
+from __future__ import annotations
+
+from math import inf
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ..arrays.checks import check_options
+from ..arrays.divisors import mean_of_nothing
+from ..arrays.host import memory as layout
+from ..arrays.host.weights import times
+from ..arrays.outputs import given_outputs
+from ..arrays.verb import packed
+from ..define.keywords import GRAD, VALUE, Call
+from ..define.wording import shown, wrong_choice
+from . import reading, regions
+from . import region_templates as templates
+from .compiled import run
+from .masks import Masks
+from .verbs import HostLoss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from ..define.keywords import Backend, Empty, Reduction
+
+CLASSES = ("all", "present")
+
+
+class RegionLoss(HostLoss):
+    """A loss of predicted regions and their masks, with its gradient.
+
+    pred : array
+        Probabilities, or with `activation` logits. Of any axes: those of samples, classes and pixels.
+    target : array
+        A mask of the shape of `pred`, from 0 to 1; or with `axis` integer labels of that shape without the classes'.
+        Without `axis` integers are labels, too, of 0 and 1.
+    activation : {None, "sigmoid", "softmax"}
+        What makes probabilities of `pred`: None where it holds them; "sigmoid" for each number on its own, "softmax"
+        over the classes.
+    axis : int or None
+        The axis of the classes: 1 for (n, classes, height, width). None, of two classes, where `pred` has none.
+    per_sample : bool
+        Whether each sample, along the first axis that is not `axis`, has a score of its own; else the pixels of all
+        samples are added up before the score is taken.
+    per_class : bool
+        Whether each class has a score of its own; else the sums of all classes are added up.
+    classes : {"all", "present"}
+        "present" leaves out scores of a class that is not in the target.
+    smooth : float of at least 0
+        What is added to both sides of the ratio, as the formula says.
+    weight : array, optional
+        Weight of each pixel in the sums, at least 0; broadcast to the shape of `pred` without the classes. A pixel of
+        weight 0 is absent, whatever it holds; a score without pixels is absent, too.
+    class_weight : array of shape (classes,), optional
+        Weight of each class's score; of its sums, where the classes have one score.
+    ignore_index : int, optional
+        Pixels with this label are absent.
+    reduction : {"mean", "sum", "none"}
+        Of the scores: "mean" divides by the sum of their weights; "none" gives an array of shape (samples, classes),
+        without the axis of what has no scores of its own.
+    normalizer, empty, backend
+        As for all losses.
+    out : array, optional
+        Where the gradient goes: as `pred`, which it may be.
+    check : bool, optional
+        Whether a probability outside [0, 1] or a label that is no class is an error. With ``False`` the formula is
+        evaluated as it stands, and such a label belongs to no class.
+
+    A class that is neither in the prediction nor in the target has a loss of 0, and no gradient. NaN in a pixel makes
+    the scores NaN that it is a part of. Sums are those of the prediction's type in strips, float32 at least, the strips
+    in float64: those of float16 do not overflow. There is no second derivative. Arrays on a GPU are refused.
+    """
+
+    inputs = ("pred", "target")
+    target, classed = "both", True
+    activated, hard, by_class = True, False, True
+    single: ClassVar[Any] = frozenset()
+    fixed: ClassVar[Mapping[str, Any]] = {}
+
+    def __init_subclass__(cls) -> None:
+        """Give the class verbs of its own, which show its own arguments."""
+        for name in ("__call__", "value_and_grad", "grad"):
+            verb: Any = getattr(RegionLoss, name)
+            copy = FunctionType(verb.__code__, verb.__globals__, name, verb.__defaults__, verb.__closure__)
+            copy.__doc__, copy.__qualname__ = verb.__doc__, f"{cls.__name__}.{name}"
+            copy.__annotations__ = verb.__annotations__
+            setattr(cls, name, copy)
+        cls.parameters = cls.values
+        cls.single = frozenset(cls.values)
+
+    def __init__(self, name: str, doc: str, **fixed: Any) -> None:
+        self.name, self.__doc__, self.fixed = name, doc, fixed
+        self.__module__ = "fastloss.structured.segmentation"
+        super().__init__()
+
+    def __call__(self, pred: ArrayLike, target: ArrayLike, **keywords: Any) -> Any:
+        """The value."""
+        return self._run(VALUE, pred, target, **keywords)
+
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, **keywords: Any) -> Any:
+        """The value, and its gradient with respect to the prediction."""
+        return self._run(VALUE | GRAD, pred, target, **keywords)
+
+    def grad(self, pred: ArrayLike, target: ArrayLike, **keywords: Any) -> Any:
+        """The gradient alone."""
+        return self._run(GRAD, pred, target, **keywords)
+
+    def _run(
+        self,
+        want: int,
+        pred: Any,
+        target: Any,
+        *,
+        activation: str | None = None,
+        axis: int | None = None,
+        weight: Any = None,
+        class_weight: Any = None,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+        normalizer: float | None = None,
+        empty: Empty = "nan",
+        out: Any = None,
+        backend: Backend | None = None,
+        check: bool | None = None,
+        **given: Any,
+    ) -> Any:
+        self._refuse({name: x for name, x in given.items() if name not in self.values})
+        parameters = self._checked({**self.values, **given})
+        reading.check_backend(self.name, backend)
+        call = Call(want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend, check=check)
+        check_options(self, call)  # type: ignore[arg-type]
+        with np.errstate(all="ignore"):  # of numbers that a type does not hold
+            masks = Masks(self, pred, target, weight, class_weight, axis, activation, ignore_index,
+                          parameters["per_sample"])  # fmt: skip
+            masks.per_class = parameters.get("per_class", self.by_class)
+            found = given_outputs(masks, call)
+            to = None if found is None else [*found.value, *found.grad][0]
+            masks.arrange(check is None or check)
+            return packed(self._results(masks, call, parameters, to))
+
+    def _checked(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The parameters, each what it may be."""
+        for name, x in given.items():
+            if isinstance(self.values[name], bool):
+                if not isinstance(x, (bool, np.bool_)):
+                    raise TypeError(f"{self.name}: {name} is {shown(x)}, expected True or False")
+            elif name == "classes":
+                if x not in CLASSES:
+                    raise wrong_choice(self.name, name, x, CLASSES)
+            else:
+                given[name] = reading.number(self.name, name, x, 0.0, above=name == "gamma")
+        return given
+
+    def _results(self, masks: Masks, call: Call, given: Mapping[str, Any], to: NDArray[Any] | None) -> list[Any]:
+        """What the verb returns."""
+        raise NotImplementedError
+
+    def tallied(self, masks: Masks, backend: str | None, check: bool) -> NDArray[Any]:
+        """The sums of each sample and class, of shape (samples, classes, sums); the error for a number that is none."""
+        blocks = -(-masks.pixels // templates.BLOCK)
+        sums = np.empty((masks.rows * blocks, masks.coupled, templates.SUMS))
+        flaws = np.zeros(len(sums))
+        flags = masks.flags
+        if check:
+            bounded = masks.activation is None and self.activated
+            flags += ("CHECK", *(["BOUNDED"] if bounded else []), *(["HARD"] if self.hard and not masks.labels else []))
+        masks.run(templates.tallies, [sums, flaws], masks.arrays, backend, flags)
+        if flaws.any():
+            masks.blame()
+        if blocks != 1:
+            sums = sums.reshape(masks.rows, blocks, masks.coupled, templates.SUMS).sum(axis=1)
+        return sums.reshape(masks.samples, masks.classes, templates.SUMS)
+
+
+def reduced(
+    loss: RegionLoss, masks: Masks, call: Call, values: NDArray[Any], shares: NDArray[Any], to: NDArray[Any] | None
+) -> tuple[list[Any], NDArray[Any]]:  # fmt: skip
+    """The value, as a list of one or none, of scores with weights; and what multiplies each score's derivatives."""
+    number = 1.0
+    if call.reduction == "mean":
+        if call.normalizer is None:
+            top = float(shares.max(initial=0.0))
+            shares = shares / (top or 1.0)
+            number = float(shares.sum())
+        else:
+            number = float(call.normalizer)
+    nothing = mean_of_nothing(loss, call) if number == 0.0 else 0.0  # type: ignore[arg-type]
+    each = np.where(shares != 0.0, values * shares, 0.0)
+    found: list[Any] = []
+    if call.want & VALUE:
+        if call.reduction == "none":
+            scores = each.reshape(masks.scored(masks.per_class)).astype(masks.kind)
+            if to is not None and call.want == VALUE:
+                to[...] = scores
+                scores = to
+            found.append(layout.passed(scores))
+        else:
+            total = nothing if number == 0.0 else float(each.sum()) / number
+            found.append(layout.number(masks.kind, total))
+    return found, shares / (number or inf)
+
+
+def present(masks: Masks, sums: NDArray[Any], classes: str) -> Any:
+    """Which scores count, as 1 or 0: those with pixels, and of classes that are in the target if only these do."""
+    some = masks.weight is not None or masks.ignore is not None
+    here: Any = (sums[..., 4] != 0.0) if some else float(masks.samples * masks.pixels > 0)
+    return here * ~(sums[..., 3] <= 0.0) if classes == "present" else here
+
+
+class RatioLoss(RegionLoss):
+    """A loss of a ratio of sums."""
+
+    score: ClassVar[Callable[..., Any]] = regions.tversky
+    squared: ClassVar[bool] = False
+
+    def numbers(self, given: Mapping[str, Any]) -> tuple[float, float, float, float]:
+        """Smoothing, alpha, beta, gamma."""
+        both = {"alpha": 0.5, "beta": 0.5, "gamma": 1.0, **self.fixed, **given}
+        return both.get("half", 1.0) * both["smooth"], both["alpha"], both["beta"], both["gamma"]
+
+    def _results(self, masks: Masks, call: Call, given: Mapping[str, Any], to: NDArray[Any] | None) -> list[Any]:
+        sums = self.tallied(masks, call.backend, call.check is not False)
+        if not given["per_sample"]:
+            sums = sums.sum(axis=0, keepdims=True)
+        smooth, *numbers = self.numbers(given)
+        extra: Any = times(smooth, masks.power)
+        own, shares = np.ones(1), masks.shares
+        if not masks.per_class:
+            own, shares = np.broadcast_to(shares, sums.shape[:2]), np.ones(1)
+            if self.squared:
+                squares, least = _inverse_squares(sums[..., 3])
+                own, extra = own * squares, times(smooth, -masks.power) * least
+            weighed = np.where(own[..., None] != 0.0, sums * own[..., None], 0.0).sum(axis=1, keepdims=True)
+            weighed[..., 3:] = sums[..., 3:].sum(axis=1, keepdims=True)
+            sums = weighed
+        shares = np.broadcast_to(shares * present(masks, sums, given["classes"]), sums.shape[:2])
+        sums[..., 3] = extra
+        flat = sums.reshape(-1, templates.SUMS)
+        scored = np.empty((len(flat), 3))
+        run(templates.scores, (flat,), (scored,), tuple(numbers), compute="d", size=0, backend="serial",
+            formulas=(("score", type(self).score),))  # fmt: skip
+        scored = scored.reshape(*sums.shape[:2], 3)
+        found, factor = reduced(self, masks, call, scored[..., 0], shares, to)
+        if call.want & GRAD:
+            steps = np.where(factor[..., None] != 0.0, scored[..., 1:] * factor[..., None], 0.0)
+            if not masks.per_class:
+                steps = np.where(own[..., None] != 0.0, steps * own[..., None], 0.0)
+            found.append(descended(masks, call, steps, to))
+        return found
+
+
+def descended(
+    masks: Masks, call: Call, steps: NDArray[Any] | None, to: NDArray[Any] | None, filled: NDArray[Any] | None = None
+) -> Any:  # fmt: skip
+    """The gradient: of each score's two derivatives, or of one that is filled with those by the probabilities."""
+    shape = masks.samples, masks.classes, 2
+    whole = np.zeros(shape, masks.kind) if steps is None else np.broadcast_to(steps, shape)
+    coefs = np.ascontiguousarray(whole, masks.kind).reshape(masks.rows, masks.coupled, 2)
+    grad = masks.gradient(to) if filled is None else filled
+    flags = masks.flags + masks.linked + (() if filled is None else ("FILLED",))
+    masks.run(templates.slopes, [grad, grad.reshape(-1)[:0]], [*masks.arrays, coefs], call.backend, flags)
+    return layout.passed(masks.returned(grad, to))
+
+
+def _inverse_squares(masses: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Weights of 1 / T^2 for each class, all of them times the square of the sample's least T; and that.
+
+    A class that is not in the target has the weight of the rarest one that is.
+    """
+    least = np.where(masses > 0.0, masses, inf).min(axis=1, keepdims=True)
+    least = np.where(least < inf, least, 1.0)
+    ratio = np.where(masses == 0.0, 1.0, least / masses)
+    return ratio * ratio, least * least
