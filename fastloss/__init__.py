@@ -70,15 +70,21 @@ __all__ = [
     "decode_boxes",
     "default_boxes",
     "derive",
+    "dice_loss",
     "diou_loss",
     "encode_boxes",
     "gan",
+    "focal_tversky_loss",
+    "generalized_dice_loss",
     "get_num_threads",
     "giou_loss",
     "iou_loss",
+    "jaccard_loss",
     "linear_cross_entropy",
     "log_softmax",
     "logsumexp",
+    "lovasz_hinge_loss",
+    "lovasz_softmax_loss",
     "match_boxes",
     "math",
     "multibox",
@@ -91,6 +97,7 @@ __all__ = [
     "sparsemax",
     "synchronize",
     "topk_distillation",
+    "tversky_loss",
     "where",
     *LOSSES,
     *ALIASES,
@@ -108,6 +115,15 @@ _LATER = {
     "structured.boxes": ("box_iou", "convert_boxes", "nms"),
     "structured.matching": ("decode_boxes", "encode_boxes", "match_boxes"),
     "structured.multibox": ("MultiBoxParts", "multibox"),
+    "structured.segmentation": (
+        "dice_loss",
+        "focal_tversky_loss",
+        "generalized_dice_loss",
+        "jaccard_loss",
+        "lovasz_hinge_loss",
+        "lovasz_softmax_loss",
+        "tversky_loss",
+    ),
 }
 _MODULES = {"gan": "gan", "math": "define.derive.functions", "penalties": "penalties"}
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
@@ -117,7 +133,20 @@ if TYPE_CHECKING:
 
     # Written by tools/stubs.py: every loss with what it takes.
     from ._typed import *  # noqa: F403
-    from ._typed import ciou_loss, diou_loss, giou_loss, iou_loss, multibox
+    from ._typed import (
+        ciou_loss,
+        dice_loss,
+        diou_loss,
+        focal_tversky_loss,
+        generalized_dice_loss,
+        giou_loss,
+        iou_loss,
+        jaccard_loss,
+        lovasz_hinge_loss,
+        lovasz_softmax_loss,
+        multibox,
+        tversky_loss,
+    )
     from .checking.check import check
     from .define.derive import functions as math
     from .define.derive.functions import where

@@ -9,6 +9,14 @@ from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
 from .structured.box_losses import BoxLoss
 from .structured.multibox import MultiBox
+from .structured.segmentation import (
+    DiceLoss,
+    FocalTverskyLoss,
+    GeneralizedDiceLoss,
+    LovaszHingeLoss,
+    LovaszSoftmaxLoss,
+    TverskyLoss,
+)
 
 P = ParamSpec("P")
 
@@ -36,12 +44,13 @@ __all__ = [
     'log_cosh', 'cauchy', 'welsch', 'fair', 'smoothed_hinge', 'sigmoid_margin', 'distance_weighted_discrimination',
     'binary_sparsemax', 'sparsemax_loss', 'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme',
     'accelerated_failure_time_normal', 'gaussian_nll_log_scale', 'linear_cross_entropy', 'topk_distillation',
-    'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'aft_extreme', 'aft_logistic', 'aft_normal',
-    'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce',
-    'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation',
-    'l1', 'logcosh', 'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle', 'mspe', 'multi_margin',
-    'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse', 'rmsle', 'rmspe',
-    'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy', 'softmax_focal',
+    'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'dice_loss', 'generalized_dice_loss',
+    'jaccard_loss', 'tversky_loss', 'focal_tversky_loss', 'lovasz_softmax_loss', 'lovasz_hinge_loss', 'aft_extreme',
+    'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
+    'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd',
+    'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh', 'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle',
+    'mspe', 'multi_margin', 'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse',
+    'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy', 'softmax_focal',
     'sparse_categorical_cross_entropy', 'tvd', 'weston_watkins',
 ]
 
@@ -89,6 +98,48 @@ class Boxes(BoxLoss, Generic[P]):
     def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
 
 def boxes(takes: Callable[P, None]) -> Boxes[P]: ...
+
+class Dice(DiceLoss, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def dice(takes: Callable[P, None]) -> Dice[P]: ...
+
+class GeneralizedDice(GeneralizedDiceLoss, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def generalizeddice(takes: Callable[P, None]) -> GeneralizedDice[P]: ...
+
+class Tversky(TverskyLoss, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def tversky(takes: Callable[P, None]) -> Tversky[P]: ...
+
+class FocalTversky(FocalTverskyLoss, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def focaltversky(takes: Callable[P, None]) -> FocalTversky[P]: ...
+
+class LovaszSoftmax(LovaszSoftmaxLoss, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def lovaszsoftmax(takes: Callable[P, None]) -> LovaszSoftmax[P]: ...
+
+class LovaszHinge(LovaszHingeLoss, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def lovaszhinge(takes: Callable[P, None]) -> LovaszHinge[P]: ...
 
 @elements
 def binary_cross_entropy(
@@ -716,6 +767,66 @@ def ciou_loss(
     pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
+) -> None: ...
+
+@dice
+def dice_loss(
+    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, per_class: bool = True,
+    classes: str = 'all', activation: str | None = None, axis: int | None = None, weight: Any = None,
+    class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@generalizeddice
+def generalized_dice_loss(
+    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, classes: str = 'all',
+    activation: str | None = None, axis: int | None = None, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@dice
+def jaccard_loss(
+    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, per_class: bool = True,
+    classes: str = 'all', activation: str | None = None, axis: int | None = None, weight: Any = None,
+    class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@tversky
+def tversky_loss(
+    pred: Any, target: Any, *, alpha: float = 0.5, beta: float = 0.5, smooth: float = 0.0, per_sample: bool = False,
+    per_class: bool = True, classes: str = 'all', activation: str | None = None, axis: int | None = None,
+    weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@focaltversky
+def focal_tversky_loss(
+    pred: Any, target: Any, *, alpha: float = 0.3, beta: float = 0.7, gamma: float = 0.75, smooth: float = 0.0,
+    per_sample: bool = False, per_class: bool = True, classes: str = 'all', activation: str | None = None,
+    axis: int | None = None, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@lovaszsoftmax
+def lovasz_softmax_loss(
+    pred: Any, target: Any, *, per_sample: bool = False, classes: str = 'present', activation: str | None = None,
+    axis: int | None = None, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@lovaszhinge
+def lovasz_hinge_loss(
+    pred: Any, target: Any, *, per_sample: bool = False, classes: str = 'all', activation: str | None = None,
+    axis: int | None = None, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 aft_extreme = accelerated_failure_time_extreme

@@ -23,6 +23,14 @@ from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
 from .structured.box_losses import BoxLoss
 from .structured.multibox import MultiBox
+from .structured.segmentation import (
+    DiceLoss,
+    FocalTverskyLoss,
+    GeneralizedDiceLoss,
+    LovaszHingeLoss,
+    LovaszSoftmaxLoss,
+    TverskyLoss,
+)
 
 P = ParamSpec("P")
 
@@ -38,11 +46,15 @@ GLUE = "\N{NO-BREAK SPACE}"
 
 BESIDE = (
     fl.linear_cross_entropy, fl.topk_distillation, fl.multibox, fl.iou_loss, fl.giou_loss, fl.diou_loss, fl.ciou_loss,
+    fl.dice_loss, fl.generalized_dice_loss, fl.jaccard_loss, fl.tversky_loss, fl.focal_tversky_loss,
+    fl.lovasz_softmax_loss, fl.lovasz_hinge_loss,
 )  # fmt: skip
 """Losses with a class of their own."""
 
 KINDS = {"Loss": "Elements", "RowLoss": "Rows", "LinearLoss": "Linear", "TopKDistillation": "TopK",
-         "MultiBox": "MultiBoxes", "BoxLoss": "Boxes"}  # fmt: skip
+         "MultiBox": "MultiBoxes", "BoxLoss": "Boxes", "DiceLoss": "Dice", "GeneralizedDiceLoss": "GeneralizedDice",
+         "TverskyLoss": "Tversky", "FocalTverskyLoss": "FocalTversky", "LovaszSoftmaxLoss": "LovaszSoftmax",
+         "LovaszHingeLoss": "LovaszHinge"}  # fmt: skip
 """Classes of losses, and those of the stub whose verbs take what one function does."""
 
 
@@ -61,7 +73,7 @@ def annotation(value: Any, single: bool) -> str:
     """The type of a parameter that has this default; `single`: it is never an array."""
     if not single:
         return "Numbers"
-    return "float | None" if value is None else "bool" if isinstance(value, bool) else "float"
+    return "float | None" if value is None else type(value).__name__
 
 
 def stub(loss: Any) -> str:

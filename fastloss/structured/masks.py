@@ -41,7 +41,7 @@ class Masks(reading.Arrays):
 
     def __init__(
         self, loss: RegionLoss, pred: Any, target: Any, weight: Any, class_weight: Any, axis: Any,
-        activation: str | None, ignore_index: Any, per_sample: bool,
+        activation: str | None, ignore_index: Any, per_sample: bool, per_class: bool,
     ) -> None:  # fmt: skip
         self.name = name = loss.name
         if activation not in LINKS:
@@ -50,7 +50,7 @@ class Masks(reading.Arrays):
             raise ValueError(f"{name}: activation is {shown(activation)}, expected None; it takes logits as they are")
         if activation == "softmax" and axis is None:
             raise ValueError(f"{name}: axis is None, expected the axis of the classes that softmax is taken over")
-        self.activation, self.per_sample = activation, per_sample
+        self.activation, self.per_sample, self.per_class = activation, per_sample, per_class
         self.pred, self.target = reading.floats(name, "pred", pred), reading.array(name, "target", target)
         self.kind: Any = np.float64 if self.pred.dtype.char == "d" else np.float32
         self.weight = None if weight is None else reading.array(name, "weight", weight)
@@ -77,8 +77,8 @@ class Masks(reading.Arrays):
             self.labels = target.dtype.kind in "iu"
             if target.shape != shape:
                 shapes.common_shape(name, ("pred", "target"), (self.pred, target))
-                raise ValueError(f"{name}: target has shape {target.shape}, expected that of pred, {shape}; with classes "
-                                 "in pred, axis is theirs")  # fmt: skip
+                raise ValueError(f"{name}: target has shape {target.shape}, expected that of pred, {shape}; classes "
+                                 "of pred need axis")  # fmt: skip
         self.batch = self.full[: self.axis] + self.full[self.axis + 1 :]
         self.classes = self.full[self.axis]
         if self.weight is not None:
@@ -112,7 +112,8 @@ class Masks(reading.Arrays):
             self.samples = batch[0]
         else:
             ahead, pixels = prod(full[:axis]), prod(full[axis + 1 :])
-            stays = self.classes == 1 or ahead == 1 or (pixels >= SHORT and self.pred.flags.c_contiguous)
+            long = pixels >= SHORT and self.pred.flags.c_contiguous and not self.loss.together
+            stays = self.classes == 1 or ahead == 1 or long
             self.samples = ahead if stays and self.classes != 1 else 1
             self.order = [*range(len(full))] if stays else [axis, *rest]
         count = prod(batch)
@@ -209,15 +210,15 @@ class Masks(reading.Arrays):
 
     # -- Results -------------------------------------------------------------------------------------------------------
 
-    def scored(self, per_class: bool) -> tuple[int, ...]:
+    def scored(self) -> tuple[int, ...]:
         """The shape of the scores."""
         samples = self.batch[:1] if self.per_sample else ()
-        return samples + ((self.classes,) if per_class and self.classed else ())
+        return samples + ((self.classes,) if self.per_class and self.classed else ())
 
     def expected(self, want: int) -> list[Kind]:
         """What the array of `out=` must be."""
         if want == VALUE:
-            return [Kind(np.dtype(self.kind), self.scored(self.loss.by_class))]
+            return [Kind(np.dtype(self.kind), self.scored())]
         return [Kind(self.pred.dtype, self.pred.shape)]
 
     def gradient(self, to: NDArray[Any] | None) -> NDArray[Any]:

@@ -23,7 +23,7 @@ from .masks import Masks
 from .verbs import HostLoss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -79,9 +79,8 @@ class RegionLoss(HostLoss):
 
     inputs = ("pred", "target")
     target, classed = "both", True
-    activated, hard, by_class = True, False, True
+    activated, hard, together, by_class = True, False, False, True
     single: ClassVar[Any] = frozenset()
-    fixed: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
         """Give the class verbs of its own, which show its own arguments."""
@@ -91,12 +90,13 @@ class RegionLoss(HostLoss):
             copy.__doc__, copy.__qualname__ = verb.__doc__, f"{cls.__name__}.{name}"
             copy.__annotations__ = verb.__annotations__
             setattr(cls, name, copy)
+        cls.__doc__ = RegionLoss.__doc__
         cls.parameters = cls.values
         cls.single = frozenset(cls.values)
 
     def __init__(self, name: str, doc: str, **fixed: Any) -> None:
         self.name, self.__doc__, self.fixed = name, doc, fixed
-        self.__module__ = "fastloss.structured.segmentation"
+        self.__wrapped__ = type(self)._run  # a function, by which doctest knows that there is a text
         super().__init__()
 
     def __call__(self, pred: ArrayLike, target: ArrayLike, **keywords: Any) -> Any:
@@ -133,12 +133,13 @@ class RegionLoss(HostLoss):
         self._refuse({name: x for name, x in given.items() if name not in self.values})
         parameters = self._checked({**self.values, **given})
         reading.check_backend(self.name, backend)
-        call = Call(want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend, check=check)
+        call = Call(
+            want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend, check=check
+        )  # fmt: skip
         check_options(self, call)  # type: ignore[arg-type]
         with np.errstate(all="ignore"):  # of numbers that a type does not hold
             masks = Masks(self, pred, target, weight, class_weight, axis, activation, ignore_index,
-                          parameters["per_sample"])  # fmt: skip
-            masks.per_class = parameters.get("per_class", self.by_class)
+                          parameters["per_sample"], parameters.get("per_class", self.by_class))  # fmt: skip
             found = given_outputs(masks, call)
             to = None if found is None else [*found.value, *found.grad][0]
             masks.arrange(check is None or check)
@@ -195,7 +196,7 @@ def reduced(
     found: list[Any] = []
     if call.want & VALUE:
         if call.reduction == "none":
-            scores = each.reshape(masks.scored(masks.per_class)).astype(masks.kind)
+            scores = each.reshape(masks.scored()).astype(masks.kind)
             if to is not None and call.want == VALUE:
                 to[...] = scores
                 scores = to
@@ -256,15 +257,14 @@ class RatioLoss(RegionLoss):
 
 
 def descended(
-    masks: Masks, call: Call, steps: NDArray[Any] | None, to: NDArray[Any] | None, filled: NDArray[Any] | None = None
+    masks: Masks, call: Call, steps: NDArray[Any], to: NDArray[Any] | None, filled: Sequence[NDArray[Any]] = ()
 ) -> Any:  # fmt: skip
-    """The gradient: of each score's two derivatives, or of one that is filled with those by the probabilities."""
-    shape = masks.samples, masks.classes, 2
-    whole = np.zeros(shape, masks.kind) if steps is None else np.broadcast_to(steps, shape)
+    """The gradient: of each score's two derivatives, or of pixels' that are `filled`, times the first of them."""
+    whole = np.broadcast_to(steps, (masks.samples, masks.classes, 2))
     coefs = np.ascontiguousarray(whole, masks.kind).reshape(masks.rows, masks.coupled, 2)
-    grad = masks.gradient(to) if filled is None else filled
-    flags = masks.flags + masks.linked + (() if filled is None else ("FILLED",))
-    masks.run(templates.slopes, [grad, grad.reshape(-1)[:0]], [*masks.arrays, coefs], call.backend, flags)
+    grad = masks.gradient(to)
+    flags = masks.flags + masks.linked + (("FILLED",) if filled else ())
+    masks.run(templates.slopes, [grad, grad.reshape(-1)[:0]], [*masks.arrays, *filled, coefs], call.backend, flags)
     return layout.passed(masks.returned(grad, to))
 
 

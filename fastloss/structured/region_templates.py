@@ -96,14 +96,8 @@ def strip(inputs: Any, room: Any, numbers: Any, row: int, j: int, low: int, high
 
 def beside(inputs: Any, other: Any, numbers: Any, row: int, j: int, low: int, high: int) -> Any:
     """A strip of the targets, and one of the weights: `other` where there are none."""
-    if LABELS:
-        truths = inputs[1][row // numbers[0], 0, low:high]
-    else:
-        truths = inputs[1][row, j, low:high]
-    if WEIGHED:
-        weights = inputs[2][row // numbers[0], 0, low:high]
-    else:
-        weights = other
+    truths = inputs[1][row // numbers[0], 0, low:high] if LABELS else inputs[1][row, j, low:high]
+    weights = inputs[2][row // numbers[0], 0, low:high] if WEIGHED else other
     return truths, weights
 
 
@@ -135,10 +129,7 @@ def presence(truths: Any, weights: Any, numbers: Any, i: int) -> Any:
 
 def truth(truths: Any, k: int, i: int) -> Any:
     """How much of a pixel is the class's."""
-    if LABELS:
-        t = real(1.0) if truths[i] == k else real(0.0)
-    else:
-        t = real(truths[i])
+    t = (real(1.0) if truths[i] == k else real(0.0)) if LABELS else real(truths[i])
     return t
 
 
@@ -245,9 +236,10 @@ def steps(inputs: Any, grad: Any, room: Any, numbers: Any, row: int, j: int, low
     truths, weights = beside(inputs, p, numbers, row, j, low, high)
     off, on = inputs[-1][row, j, 0], inputs[-1][row, j, 1]
     live = (off != 0) | (on != 0)
+    filled = inputs[-2][row, j, low:high] if FILLED else p
     for i in range(np.uint64(out.size)):
         if FILLED:
-            g = out[i]
+            g = filled[i] * off if live else real(0.0)
         else:
             w, t = presence(truths, weights, numbers, i), truth(truths, k, i)
             g = w * (t * on + (real(1.0) - t) * off) if (w != 0) & live else real(0.0)
