@@ -76,7 +76,8 @@ class Masks(reading.Arrays):
             self.axis, self.full, self.first = len(shape), (*shape, 1), 1
             self.labels = target.dtype.kind in "iu"
             if target.shape != shape:
-                shapes.common_shape(name, ("pred", "target"), (self.pred, target))
+                if prod(target.shape) == prod(shape):  # with an axis of length 1 more or less, perhaps
+                    shapes.common_shape(name, ("pred", "target"), (self.pred, target))
                 raise ValueError(f"{name}: target has shape {target.shape}, expected that of pred, {shape}; classes "
                                  "of pred need axis")  # fmt: skip
         self.batch = self.full[: self.axis] + self.full[self.axis + 1 :]

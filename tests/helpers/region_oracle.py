@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,4 @@ def extension(errors: Any, mask: Any, weight: Any) -> Any:
     """The integral over thresholds of the set function of the pixels whose errors lie above, by a table of all sets."""
     table = {wrong: jaccard_of(wrong, mask, weight) for wrong in product((False, True), repeat=len(mask))}
     levels = sorted({mpf(0), *errors})
-    return sum(
-        (high - low) * table[tuple(bool(e >= high) for e in errors)]
-        for low, high in zip(levels, levels[1:], strict=False)
-    )
+    return sum((high - low) * table[tuple(bool(e >= high) for e in errors)] for low, high in pairwise(levels))
