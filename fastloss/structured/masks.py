@@ -22,8 +22,6 @@ from .compiled import run
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .region_losses import RegionLoss
-
 LINKS: dict[str | None, tuple[Any, tuple[str, ...]]] = {
     None: (regions.itself, ()),
     "sigmoid": (regions.sigmoid, ("LINKED",)),
@@ -40,7 +38,7 @@ class Masks(reading.Arrays):
     """The arrays of a call."""
 
     def __init__(
-        self, loss: RegionLoss, pred: Any, target: Any, weight: Any, class_weight: Any, axis: Any,
+        self, loss: Any, pred: Any, target: Any, weight: Any, class_weight: Any, axis: Any,
         activation: str | None, ignore_index: Any, per_sample: bool, per_class: bool,
     ) -> None:  # fmt: skip
         self.name = name = loss.name
@@ -64,14 +62,14 @@ class Masks(reading.Arrays):
 
     # -- Shapes --------------------------------------------------------------------------------------------------------
 
-    def _fit(self, loss: RegionLoss, axis: Any) -> None:
+    def _fit(self, loss: Any, axis: Any) -> None:
         """The axes, and what kind of target it is."""
         name, shape, target = self.name, self.pred.shape, self.target
         self.classed = axis is not None
         if self.classed:
-            self.axis = shapes.axis_of(loss, shape, axis)  # type: ignore[arg-type]
+            self.axis = shapes.axis_of(loss, shape, axis)
             self.full, self.first = shape, 0
-            self.labels = shapes.are_labels(loss, target.shape, target.dtype, shape, self.axis, False)  # type: ignore[arg-type]
+            self.labels = shapes.are_labels(loss, target.shape, target.dtype, shape, self.axis, False)
         else:
             self.axis, self.full, self.first = len(shape), (*shape, 1), 1
             self.labels = target.dtype.kind in "iu"
@@ -83,25 +81,25 @@ class Masks(reading.Arrays):
         self.batch = self.full[: self.axis] + self.full[self.axis + 1 :]
         self.classes = self.full[self.axis]
         if self.weight is not None:
-            shapes.check_weight(loss, "weight", self.weight, self.full, self.axis)  # type: ignore[arg-type]
+            shapes.check_weight(loss, "weight", self.weight, self.full, self.axis)
         if self.per_sample and not self.batch:
             raise ValueError(f"{name}: per_sample is True and pred has shape {shape}, expected an axis of samples")
 
-    def _ignored(self, loss: RegionLoss, index: Any) -> int | None:
+    def _ignored(self, loss: Any, index: Any) -> int | None:
         if index is not None and not self.labels:
             raise ValueError(f"{self.name}: ignore_index is for integer labels, but target has shape "
                              f"{self.target.shape} and dtype {self.target.dtype}")  # fmt: skip
-        return shapes.ignored(loss, index, self.labels, self.target)  # type: ignore[arg-type]
+        return shapes.ignored(loss, index, self.labels, self.target)
 
-    def _class_weight(self, loss: RegionLoss, weight: Any) -> NDArray[Any]:
+    def _class_weight(self, loss: Any, weight: Any) -> NDArray[Any]:
         """A weight for each class, in float64."""
         if weight is None:
             return np.ones(self.classes)
         if not self.classed:
             raise ValueError(f"{self.name}: class_weight is given, expected None; without axis there is a single class")
         found = reading.array(self.name, "class_weight", weight)
-        shapes.check_class_weight(loss, found.shape, self.classes)  # type: ignore[arg-type]
-        refuse_class_weights(loss, found, np.float64)  # type: ignore[arg-type]
+        shapes.check_class_weight(loss, found.shape, self.classes)
+        refuse_class_weights(loss, found, np.float64)
         return found.astype(np.float64)
 
     def _order(self) -> None:
