@@ -9,7 +9,7 @@ import numpy as np
 from ..define.keywords import GRAD
 from . import lovasz_templates as templates
 from .compiled import run
-from .region_losses import RegionLoss, descended, present, reduced
+from .region_losses import RegionLoss, counted, descended, reduced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ class LovaszLoss(RegionLoss):
     def _results(self, masks: Masks, call: Call, given: Mapping[str, Any], to: NDArray[Any] | None) -> list[Any]:
         """What the verb returns."""
         sums = self.tallied(masks, call.backend, call.check is not False)
-        shares = np.broadcast_to(masks.shares * present(masks, sums, given["classes"]), sums.shape[:2])
+        shares = counted(masks, masks.shares, sums, given["classes"])
         derive = bool(call.want & GRAD)
         values, slopes = self._extended(masks, sums[..., 3], call.backend, derive)
         found, factor = reduced(self, masks, call, values, shares, to)

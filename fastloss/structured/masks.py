@@ -55,6 +55,7 @@ class Masks(reading.Arrays):
         self.power = 0
         self._fit(loss, axis)
         self.ignore = self._ignored(loss, ignore_index)
+        self.weighed = class_weight is not None
         self.shares = self._class_weight(loss, class_weight)
         seen = {"pred": self.pred, "target": self.target, "weight": self.weight, "class_weight": class_weight}
         super().__init__(loss, seen)
@@ -115,6 +116,7 @@ class Masks(reading.Arrays):
             stays = self.classes == 1 or ahead == 1 or long
             self.samples = ahead if stays and self.classes != 1 else 1
             self.order = [*range(len(full))] if stays else [axis, *rest]
+        self.straight = self.order == [*range(len(full))]
         count = prod(batch)
         self.pixels = count // self.samples if self.samples else 0
         self.rows = self.samples if self.activation == "softmax" else self.samples * self.classes
@@ -128,7 +130,7 @@ class Masks(reading.Arrays):
 
     def _classwise(self, x: NDArray[Any], kind: Any) -> NDArray[Any]:
         """An array with classes, as (rows, classes that are coupled, pixels)."""
-        whole = x.reshape(self.full).transpose(self.order)
+        whole = x if self.straight else x.reshape(self.full).transpose(self.order)
         return np.ascontiguousarray(whole, kind).reshape(self.rows, self.coupled, self.pixels)
 
     # -- Kernels -------------------------------------------------------------------------------------------------------
@@ -223,15 +225,15 @@ class Masks(reading.Arrays):
     def gradient(self, to: NDArray[Any] | None) -> NDArray[Any]:
         """Room for the gradient, as the kernels take it: the caller's, if that is in their order and type."""
         shape = self.rows, self.coupled, self.pixels
-        straight = self.order == sorted(self.order)
-        if to is not None and straight and to.dtype == self.kind and to.flags.c_contiguous:
+        if to is not None and self.straight and to.dtype == self.kind and to.flags.c_contiguous:
             return to.reshape(shape)
         return np.empty(shape, self.kind)
 
     def returned(self, grad: NDArray[Any], to: NDArray[Any] | None) -> NDArray[Any]:
         """The gradient, in the prediction's order and type."""
-        ordered = grad.reshape([self.full[k] for k in self.order]).transpose(np.argsort(self.order))
-        whole = ordered.reshape(self.pred.shape)
+        if not self.straight:
+            grad = grad.reshape([self.full[k] for k in self.order]).transpose(np.argsort(self.order))
+        whole = grad.reshape(self.pred.shape)
         if to is None:
             return np.asarray(whole, self.pred.dtype, order="C")
         if not np.may_share_memory(to, grad):

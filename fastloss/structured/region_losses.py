@@ -186,13 +186,15 @@ def reduced(
     number = 1.0
     if call.reduction == "mean":
         if call.normalizer is None:
-            top = float(shares.max(initial=0.0))
-            shares = shares / (top or 1.0)
+            if masks.weighed:
+                shares = shares / (float(shares.max(initial=0.0)) or 1.0)
             number = float(shares.sum())
         else:
             number = float(call.normalizer)
     nothing = mean_of_nothing(loss, call) if number == 0.0 else 0.0  # type: ignore[arg-type]
-    each = np.where(shares != 0.0, values * shares, 0.0)
+    each = values * shares
+    if not shares.all():
+        each[shares == 0.0] = 0.0
     found: list[Any] = []
     if call.want & VALUE:
         if call.reduction == "none":
@@ -207,11 +209,18 @@ def reduced(
     return found, shares / (number or inf)
 
 
-def present(masks: Masks, sums: NDArray[Any], classes: str) -> Any:
-    """Which scores count, as 1 or 0: those with pixels, and of classes that are in the target if only these do."""
-    some = masks.weight is not None or masks.ignore is not None
-    here: Any = (sums[..., 4] != 0.0) if some else float(masks.samples * masks.pixels > 0)
-    return here * ~(sums[..., 3] <= 0.0) if classes == "present" else here
+def counted(masks: Masks, shares: NDArray[Any], sums: NDArray[Any], classes: str) -> NDArray[Any]:
+    """Weights of scores, of those of classes: 0 without pixels, and of classes that have to be in the target and are
+    not."""
+    found = np.empty(sums.shape[:2])
+    found[...] = shares
+    if masks.weight is not None or masks.ignore is not None:
+        found[sums[..., 4] == 0.0] = 0.0
+    elif not masks.pixels:
+        found[...] = 0.0
+    if classes == "present":
+        found[sums[..., 3] <= 0.0] = 0.0
+    return found
 
 
 class RatioLoss(RegionLoss):
@@ -227,7 +236,7 @@ class RatioLoss(RegionLoss):
 
     def _results(self, masks: Masks, call: Call, given: Mapping[str, Any], to: NDArray[Any] | None) -> list[Any]:
         sums = self.tallied(masks, call.backend, call.check is not False)
-        if not given["per_sample"]:
+        if not given["per_sample"] and len(sums) != 1:
             sums = sums.sum(axis=0, keepdims=True)
         smooth, *numbers = self.numbers(given)
         extra: Any = times(smooth, masks.power)
@@ -240,7 +249,7 @@ class RatioLoss(RegionLoss):
             weighed = np.where(own[..., None] != 0.0, sums * own[..., None], 0.0).sum(axis=1, keepdims=True)
             weighed[..., 3:] = sums[..., 3:].sum(axis=1, keepdims=True)
             sums = weighed
-        shares = np.broadcast_to(shares * present(masks, sums, given["classes"]), sums.shape[:2])
+        shares = counted(masks, shares, sums, given["classes"])
         sums[..., 3] = extra
         flat = sums.reshape(-1, templates.SUMS)
         scored = np.empty((len(flat), 3))
@@ -249,7 +258,9 @@ class RatioLoss(RegionLoss):
         scored = scored.reshape(*sums.shape[:2], 3)
         found, factor = reduced(self, masks, call, scored[..., 0], shares, to)
         if call.want & GRAD:
-            steps = np.where(factor[..., None] != 0.0, scored[..., 1:] * factor[..., None], 0.0)
+            steps = scored[..., 1:] * factor[..., None]
+            if not factor.all():
+                steps[factor == 0.0] = 0.0
             if not masks.per_class:
                 steps = np.where(own[..., None] != 0.0, steps * own[..., None], 0.0)
             found.append(descended(masks, call, steps, to))
@@ -260,8 +271,9 @@ def descended(
     masks: Masks, call: Call, steps: NDArray[Any], to: NDArray[Any] | None, filled: Sequence[NDArray[Any]] = ()
 ) -> Any:  # fmt: skip
     """The gradient: of each score's two derivatives, or of pixels' that are `filled`, times the first of them."""
-    whole = np.broadcast_to(steps, (masks.samples, masks.classes, 2))
-    coefs = np.ascontiguousarray(whole, masks.kind).reshape(masks.rows, masks.coupled, 2)
+    coefs = np.empty((masks.samples, masks.classes, 2), masks.kind)
+    coefs[...] = steps
+    coefs = coefs.reshape(masks.rows, masks.coupled, 2)
     grad = masks.gradient(to)
     flags = masks.flags + masks.linked + (("FILLED",) if filled else ())
     masks.run(templates.slopes, [grad, grad.reshape(-1)[:0]], [*masks.arrays, *filled, coefs], call.backend, flags)

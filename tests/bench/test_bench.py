@@ -26,6 +26,7 @@ SCRIPTS = {
     "linear": ["--peers", ""],
     "detection": ["--peers", "numpy"],
     "gan": ["--peers", ""],
+    "segmentation": ["--peers", ""],
 }
 # What those that take no losses must print.
 PRINTED = {
@@ -35,6 +36,7 @@ PRINTED = {
     "linear": ["products, 64 rows at once", "chunk=16", "plain", "peak of one call"],
     "detection": ["multibox, 2 x 21, float64", "box_iou, 10 x 8732, float32", "numpy, float32: fresh / numpy"],
     "gan": ["minimax", "relativistic_average", "elastic_net", "group_lasso", "total_variation"],
+    "segmentation": ["dice, 1 x 8, float32", "lovasz, 21 x 8, float64"],
 }
 
 
