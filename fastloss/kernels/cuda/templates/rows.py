@@ -21,20 +21,18 @@ import numpy as np
 from numba import cuda
 
 from ...bind import port
-from ...places import BOUNDS, GRADS, HESSES, LABELED, MIX, PARAMS, ROW_FIRST, ROW_LABEL, ROW_LANE, ROW_START, ROW_STOP
+from ...places import GRADS, HESSES, LABELED, MIX, PARAMS, ROW_FIRST, ROW_LABEL, ROW_LANE, ROW_START, ROW_STOP
 from .elements import TILE, halve
+from .rowsums import ORIGIN, climbed, folded, folded_once, refolded, refolded_by_label, topmost, with_label
 
 WARP = 32
 
-ORIGIN = (0, 0, 0, 0, 0, 0)
-"""Where a row begins in the thread's own arrays."""
-
 # Ports.
-real = params_of = strayed = peaks = folds = settle = further = again = probing = finishes = statistics = slope = port
-scores = mass = label_of = share = unfit = worth = weighed_mass = mean_worth = portion = outside = put_grad = port
+real = params_of = strayed = folds = settle = further = again = probing = finishes = statistics = slope = port
+scores = mass = label_of = share = unfit = worth = weighed_mass = mean_worth = portion = put_grad = port
 put_hess = put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = load = port
 store_slope = store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = port
-add_difference = sighted_mass = labeled = rescaled = port
+labeled = rescaled = port
 LOWEST = NOWHERE = ZEROS = MORE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
 HELD = VALUE = GRAD = HESS = CHECK = PEAK = ONCE = TWICE = RISING = STATS = LABELS = BY_MASSES = False
 
@@ -69,125 +67,7 @@ def together(join: Any, a: Any, shared: Any, thread: Any) -> Any:
     return a
 
 
-# -- passes over a row: what one thread finds --------------------------------------------------------------------------
-
-
-def climbed(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
-    """The maxima."""
-    m = LOWEST
-    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
-        load(own, row, low)
-        for p in range(PACKETS):
-            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
-            if k < row[ROW_STOP]:
-                for j in range(WIDTH):
-                    t = sighted_mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
-                    m = larger_all(m, peaks(scores(own, ORIGIN, p * WIDTH + j), t, fixed[PARAMS]))
-    return m
-
-
-def topmost(own: Any, fixed: Any, row: Any, m: Any) -> Any:
-    """Minus the place where the first maximum is first taken, as a number; -inf where it is not."""
-    best = NOWHERE
-    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
-        if not HELD:
-            load(own, row, low)
-        for p in range(PACKETS):
-            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
-            if k < row[ROW_STOP]:
-                for j in range(WIDTH):
-                    if peaks(scores(own, ORIGIN, p * WIDTH + j), real(0.0), fixed[PARAMS])[0] == m[0]:
-                        best = larger_all(best, (real(-(k + j)),))
-    return best
-
-
-def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, mine: Any) -> Any:
-    """The sums, and whether an element lies outside its domain (0 or 1)."""
-    sums = ZEROS
-    flaws = np.int32(0)
-    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
-        if not (HELD and PEAK):
-            load(own, row, low)
-        for p in range(PACKETS):
-            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
-            if k < row[ROW_STOP]:
-                for j in range(WIDTH):
-                    x = scores(own, ORIGIN, p * WIDTH + j)
-                    t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
-                    terms, _ = folds(x, t, m, fixed[PARAMS])
-                    sums = add_all(sums, terms)
-                    if CHECK:
-                        flaws = np.int32(flaws | outside(own, x, ORIGIN, p * WIDTH + j, fixed[BOUNDS]))
-    return with_label(sums, own, fixed, classes, row, m, mine), flaws
-
-
-def with_label(sums: Any, own: Any, fixed: Any, classes: Any, row: Any, m: Any, mine: Any) -> Any:
-    """The sums with the label's element set right, by the thread that holds it."""
-    if LABELS:
-        held, x = mine
-        if held:
-            terms, _ = folds(x, fixed[MIX][LABELED], m, fixed[PARAMS])
-            counted, _ = folds(x, mass(own, fixed, classes, 0, row[ROW_LABEL], 0), m, fixed[PARAMS])
-            sums = add_difference(sums, terms, counted)
-    return sums
-
-
-def folded_once(own: Any, fixed: Any, classes: Any, row: Any, mine: Any, shared: Any, thread: Any) -> Any:
-    """Maxima, sums and flaws in one pass: sums are brought to the new maxima whenever a chunk has larger ones."""
-    m = LOWEST
-    sums = ZEROS
-    flaws = np.int32(0)
-    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
-        load(own, row, low)
-        higher = m
-        for p in range(PACKETS):
-            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
-            if k < row[ROW_STOP]:
-                for j in range(WIDTH):
-                    t = sighted_mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
-                    higher = larger_all(higher, peaks(scores(own, ORIGIN, p * WIDTH + j), t, fixed[PARAMS]))
-        sums = rescaled(sums, m, higher, fixed[PARAMS])
-        m = higher
-        for p in range(PACKETS):
-            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
-            if k < row[ROW_STOP]:
-                for j in range(WIDTH):
-                    x = scores(own, ORIGIN, p * WIDTH + j)
-                    t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
-                    terms, _ = folds(x, t, m, fixed[PARAMS])
-                    sums = add_all(sums, terms)
-                    if CHECK:
-                        flaws = np.int32(flaws | outside(own, x, ORIGIN, p * WIDTH + j, fixed[BOUNDS]))
-    highest = together(largest, m, shared, thread)
-    sums = rescaled(sums, m, highest, fixed[PARAMS])
-    return highest, with_label(sums, own, fixed, classes, row, highest, mine), flaws
-
-
-def refolded(terms: Any, sums: Any, own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any) -> Any:
-    """Sums, from nothing on, of what the first pass keeps."""
-    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
-        if not HELD:
-            load(own, row, low)
-        for p in range(PACKETS):
-            k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
-            if k < row[ROW_STOP]:
-                for j in range(WIDTH):
-                    t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
-                    _, kept = folds(scores(own, ORIGIN, p * WIDTH + j), t, m, fixed[PARAMS])
-                    sums = add_all(sums, terms(kept, t, c, fixed))
-    return sums
-
-
-def refolded_by_label(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, mine: Any) -> Any:
-    """The second sums."""
-    sums = refolded(further, MORE, own, fixed, classes, row, m, c)
-    if LABELS:
-        held, x = mine
-        if held:
-            _, kept = folds(x, fixed[MIX][LABELED], m, fixed[PARAMS])
-            counted = further(kept, mass(own, fixed, classes, 0, row[ROW_LABEL], 0), c, fixed)
-            sums = add_difference(sums, further(kept, fixed[MIX][LABELED], c, fixed), counted)
-    return sums
+# -- what all threads seek, and what each writes ----------------------------------------------------------------------
 
 
 def risen(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, shared: Any, thread: Any) -> Any:
@@ -303,8 +183,10 @@ def total(
     fixed = (given, mix, bounds, scale, ignore, each)
     row = (data, target, number * width, label, width, lane, np.int64(0))
     if ONCE:
+        part, sums, flaw = folded_once(own, fixed, classes, row)
+        m = together(largest, part, shared, thread)
         mine = labeled(row)
-        m, sums, flaw = folded_once(own, fixed, classes, row, mine, shared, thread)
+        sums = with_label(rescaled(sums, part, m, given), own, fixed, classes, row, m, mine)
     else:
         m = LOWEST
         if PEAK:

@@ -16,7 +16,8 @@ from numba import cuda
 
 from ...bind import port
 from ...places import PARAMS, ROW_LANE
-from .rows import climbed, folded, largest, refolded_by_label, sloped, summed, together, told, topmost, valued, weighed
+from .rows import largest, sloped, summed, together, told, valued, weighed
+from .rowsums import climbed, folded, refolded_by_label, topmost
 
 # Ports.
 real = params_of = strayed = settle = further = finishes = portion = write_value = new_data = new_target = port
