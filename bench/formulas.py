@@ -257,6 +257,12 @@ def contrastive(x: Any, t: Any, margin: float) -> Any:
     return 0.5 * (t * x * x + (1 - t) * short * short), t * x - (1 - t) * short
 
 
+def margin_ranking(x: Any, y: Any, t: Any, margin: float, *_: float) -> Any:
+    short = margin - t * (x - y)
+    slope = -t * (short > 0)
+    return np.maximum(short, 0), slope, -slope
+
+
 def _errors(p: Any, low: Any, high: Any, scale: float) -> Any:
     a, b = (np.log(np.minimum(low, high)) - p) / scale, (np.log(np.maximum(low, high)) - p) / scale
     return a, b
@@ -350,6 +356,7 @@ FORWARD: dict[str, Callable[..., Any]] = {
     "binary_sparsemax": lambda xp, nn, x, t: 0.25 * FORWARD["modified_huber"](xp, nn, x, 2 * t - 1),
     "hinge_embedding": lambda xp, nn, x, t, m, *_: xp.where(t > 0, x, nn.relu(m - x)),
     "contrastive": lambda xp, nn, x, t, m: 0.5 * (t * x**2 + (1 - t) * nn.relu(m - x) ** 2),
+    "margin_ranking": lambda xp, nn, x, y, t, m, *_: nn.relu(m - t * (x - y)),
     "accelerated_failure_time_logistic": lambda xp, nn, p, low, high, s: _censored(xp, nn.sigmoid, p, low, high, s),
     "accelerated_failure_time_normal": lambda xp, nn, p, low, high, s: _censored(xp, _normal(xp), p, low, high, s),
     "accelerated_failure_time_extreme": lambda xp, nn, p, low, high, s: _weibull(

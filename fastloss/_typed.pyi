@@ -32,8 +32,8 @@ __all__ = [
     'js_divergence', 'total_variation', 'cosine_distance', 'lp', 'geman_mcclure', 'squared_percentage_error',
     'root_mean_squared_percentage_error', 'log_lin_quantile', 'generalized_kl', 'soft_distillation',
     'soft_reverse_distillation', 'soft_js_distillation', 'distillation', 'distillation_from_probabilities',
-    'reverse_distillation', 'js_distillation', 'hinge_embedding', 'contrastive', 'poly_cross_entropy',
-    'multiclass_focal', 'multiclass_focal_from_probabilities', 'generalized_cross_entropy',
+    'reverse_distillation', 'js_distillation', 'hinge_embedding', 'contrastive', 'margin_ranking',
+    'poly_cross_entropy', 'multiclass_focal', 'multiclass_focal_from_probabilities', 'generalized_cross_entropy',
     'generalized_cross_entropy_from_probabilities', 'binary_focal', 'binary_focal_from_probabilities', 'poisson',
     'poisson_identity', 'gamma', 'gamma_identity', 'tweedie', 'tweedie_identity', 'gaussian_nll',
     'multiclass_hinge', 'multiclass_hinge_sum', 'multilabel_soft_margin', 'multilabel_margin', 'cross_entropy',
@@ -353,6 +353,14 @@ def contrastive(
     pred: Any, target: Any, *, margin: Numbers = 1.0, weight: Any = None, ignore_index: int | None = None,
     axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def margin_ranking(
+    pred: Any, other: Any, target: Any, *, margin: Numbers = 0.0, zero_one: bool = False, weight: Any = None,
+    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @rows

@@ -7,6 +7,8 @@ from ..define.domain import BINARY, NON_NEGATIVE, SWITCH
 from .binary import labels, signed
 from .special import Jet
 
+Pair = tuple[float, float]
+
 
 @pointwise(target=labels, margin=NON_NEGATIVE, zero_one=SWITCH)
 def hinge_embedding(pred: float, target: float, margin: float = 1.0, zero_one: float = False) -> Jet:
@@ -45,3 +47,25 @@ def contrastive(pred: float, target: float, margin: float = 1.0) -> Jet:
     near = 0.0 if short <= 0.0 else short
     d = (pred if together else near) + 0.0 * target  # keeps its NaN
     return 0.5 * d * d, d if together else 0.0 - d, 1.0 if together or short > 0.0 else 0.0
+
+
+@pointwise(wrt=("pred", "other"), target=labels, margin=NON_NEGATIVE, zero_one=SWITCH)
+def margin_ranking(
+    pred: float, other: float, target: float, margin: float = 0.0, zero_one: float = False
+) -> tuple[float, Pair, Pair]:
+    """What the score that should be the higher one lacks to a margin above the other.
+
+    max(0, margin - target (pred - other)): pred should be the higher one where the label is 1, and `other` where it is
+    -1, as in torch's ``margin_ranking_loss``, whose default margin is 0, too. Both are differentiated. On the margin
+    the gradient is 0 (in torch that of the active side). With ``zero_one=True`` the labels are 0 and 1.
+
+    >>> import fastloss as fl
+    >>> fl.margin_ranking.value_and_grad([2.0, 1.0], [1.5, 3.0], [1.0, 1.0], margin=1.0)
+    (np.float64(1.75), (array([-0.5, -0.5]), array([0.5, 0.5])))
+    """
+    t = signed(target, zero_one)
+    short = margin - t * (pred - other)
+    near = 0.0 if short <= 0.0 else short
+    push = 0.0 if short <= 0.0 else (t if short > 0.0 else short)
+    flat = 0.0
+    return near, (0.0 - push, push), (flat, flat)

@@ -331,12 +331,13 @@ def test_labels_of_zero_and_one(name: str) -> None:
     """By the switch they are what -1 and 1 are without it, and neither kind is taken for the other."""
     loss = fl.LOSSES[name]
     other = loss.bind(zero_one=True)
-    assert 0.0 not in loss.domains[1]
-    assert -1.0 not in other.domains[1]
+    assert 0.0 not in loss.domains[-1]
+    assert -1.0 not in other.domains[-1]
+    rest = (0.75,) * (len(loss.domains) - 2)
     for pred in (-3.0, -0.25, 0.0, 0.5, 1.0, 40.0):
         for target in (0.0, 1.0):
-            assert jet(name, (pred, target), {"zero_one": True}, np.float64) == jet(
-                name, (pred, 2.0 * target - 1.0), {}, np.float64
+            assert jet(name, (pred, *rest, target), {"zero_one": True}, np.float64) == jet(
+                name, (pred, *rest, 2.0 * target - 1.0), {}, np.float64
             )
 
 

@@ -403,6 +403,14 @@ def contrastive(pred, target, margin):
     return (target * pred**2 + (1 - target) * max(mpf(0), margin - pred) ** 2) / 2
 
 
+@formula(
+    {"margin": 0.0, "zero_one": 0.0}, {"margin": 0.5, "zero_one": 1.0},
+    kinks=lambda other, margin, zero_one: (other + margin, other - margin),
+)  # fmt: skip
+def margin_ranking(pred, other, target, margin, zero_one):
+    return max(mpf(0), margin - (pred - other if target == 1 else other - pred))
+
+
 # -- survival ------------------------------------------------------------------------------------------------------
 
 
@@ -468,8 +476,7 @@ def exact(name: str, inputs: Sequence[float], params: dict[str, float], wrt: int
     with mp.workdps(digits):
         value = +found.value(*point, **fixed)
         whole = value + found.rest(*point, **fixed)
-        kinks = found.kinks(*point[1:2], **fixed) if wrt == 0 else ()
-        if any(k == point[wrt] for k in kinks):
+        if any(k == point[0] for k in found.kinks(*point[1:2], **fixed)):
             return whole, None, None
 
         def differences(h: Number) -> tuple[Number, Number]:
