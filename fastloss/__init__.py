@@ -66,7 +66,9 @@ __all__ = [
     "check",
     "ciou_loss",
     "clear_cache",
+    "contrastive_embedding",
     "convert_boxes",
+    "cosine_embedding",
     "decode_boxes",
     "default_boxes",
     "derive",
@@ -98,6 +100,7 @@ __all__ = [
     "synchronize",
     "topk_distillation",
     "tversky_loss",
+    "triplet_margin",
     "where",
     *LOSSES,
     *ALIASES,
@@ -113,6 +116,7 @@ _LATER = {
     "structured.anchors": ("default_boxes",),
     "structured.box_losses": ("ciou_loss", "diou_loss", "giou_loss", "iou_loss"),
     "structured.boxes": ("box_iou", "convert_boxes", "nms"),
+    "structured.embeddings.pairs": ("contrastive_embedding", "cosine_embedding", "triplet_margin"),
     "structured.matching": ("decode_boxes", "encode_boxes", "match_boxes"),
     "structured.multibox": ("MultiBoxParts", "multibox"),
     "structured.segmentation": (
@@ -146,6 +150,13 @@ if TYPE_CHECKING:
         lovasz_softmax_loss,
         multibox,
         tversky_loss,
+        contrastive_embedding,
+        cosine_embedding,
+        diou_loss,
+        giou_loss,
+        iou_loss,
+        multibox,
+        triplet_margin,
     )
     from .checking.check import check
     from .define.derive import functions as math

@@ -8,6 +8,7 @@ from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
 from .structured.box_losses import BoxLoss
+from .structured.embeddings.pairs import ContrastiveEmbedding, CosineEmbedding, TripletMargin
 from .structured.multibox import MultiBox
 from .structured.segmentation import (
     DiceLoss,
@@ -52,6 +53,14 @@ __all__ = [
     'mspe', 'multi_margin', 'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse',
     'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy', 'softmax_focal',
     'sparse_categorical_cross_entropy', 'tvd', 'weston_watkins',
+    'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'triplet_margin', 'cosine_embedding',
+    'contrastive_embedding', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce',
+    'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence',
+    'i_divergence', 'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh',
+    'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle', 'mspe', 'multi_margin', 'multilabel_cross_entropy',
+    'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse', 'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape',
+    'soft_margin', 'softmax_cross_entropy', 'softmax_focal', 'sparse_categorical_cross_entropy', 'tvd',
+    'weston_watkins',
 ]
 
 class Elements(Loss, Generic[P]):
@@ -140,6 +149,26 @@ class LovaszHinge(LovaszHingeLoss, Generic[P]):
     def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
 
 def lovaszhinge(takes: Callable[P, None]) -> LovaszHinge[P]: ...
+class Triplets(TripletMargin, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+def triplets(takes: Callable[P, None]) -> Triplets[P]: ...
+
+class Cosines(CosineEmbedding, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+def cosines(takes: Callable[P, None]) -> Cosines[P]: ...
+
+class Contrasts(ContrastiveEmbedding, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+def contrasts(takes: Callable[P, None]) -> Contrasts[P]: ...
 
 @elements
 def binary_cross_entropy(
@@ -799,6 +828,16 @@ def jaccard_loss(
     pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, per_class: bool = True,
     classes: str = 'all', activation: str | None = None, axis: int | None = None, weight: Any = None,
     class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+@triplets
+def triplet_margin(
+    anchor: Any, positive: Any, negative: Any, *, margin: float = 1.0, distance: str = 'euclidean',
+    swap: bool = False, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@cosines
+def cosine_embedding(
+    first: Any, second: Any, target: Any, *, margin: float = 0.0, weight: Any = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
 ) -> None: ...
@@ -833,6 +872,9 @@ def lovasz_softmax_loss(
 def lovasz_hinge_loss(
     pred: Any, target: Any, *, per_sample: bool = False, classes: str = 'all', activation: str | None = None,
     axis: int | None = None, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
+@contrasts
+def contrastive_embedding(
+    first: Any, second: Any, target: Any, *, margin: float = 1.0, distance: str = 'euclidean', weight: Any = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...

@@ -22,6 +22,7 @@ from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
 from .structured.box_losses import BoxLoss
+from .structured.embeddings.pairs import ContrastiveEmbedding, CosineEmbedding, TripletMargin
 from .structured.multibox import MultiBox
 from .structured.segmentation import (
     DiceLoss,
@@ -48,6 +49,7 @@ BESIDE = (
     fl.linear_cross_entropy, fl.topk_distillation, fl.multibox, fl.iou_loss, fl.giou_loss, fl.diou_loss, fl.ciou_loss,
     fl.dice_loss, fl.generalized_dice_loss, fl.jaccard_loss, fl.tversky_loss, fl.focal_tversky_loss,
     fl.lovasz_softmax_loss, fl.lovasz_hinge_loss,
+    fl.triplet_margin, fl.cosine_embedding, fl.contrastive_embedding,
 )  # fmt: skip
 """Losses with a class of their own."""
 
@@ -55,6 +57,8 @@ KINDS = {"Loss": "Elements", "RowLoss": "Rows", "LinearLoss": "Linear", "TopKDis
          "MultiBox": "MultiBoxes", "BoxLoss": "Boxes", "DiceLoss": "Dice", "GeneralizedDiceLoss": "GeneralizedDice",
          "TverskyLoss": "Tversky", "FocalTverskyLoss": "FocalTversky", "LovaszSoftmaxLoss": "LovaszSoftmax",
          "LovaszHingeLoss": "LovaszHinge"}  # fmt: skip
+         "MultiBox": "MultiBoxes", "BoxLoss": "Boxes", "TripletMargin": "Triplets", "CosineEmbedding": "Cosines",
+         "ContrastiveEmbedding": "Contrasts"}  # fmt: skip
 """Classes of losses, and those of the stub whose verbs take what one function does."""
 
 
@@ -63,8 +67,13 @@ def kind(base: type, name: str) -> str:
     takes = "self, *args: P.args, **kwargs: P.kwargs"
     pair = "tuple[Any, Any]" if base is fl.Loss else "Any"
     results = {"__call__": "Any", "value_and_grad": pair, "grad": "Any", "grad_and_hess": pair}
-    verbs = [f"    def {verb}({takes}) -> {result}: ...  # type: ignore[override]"
-             for verb, result in results.items() if verb in vars(base)]  # fmt: skip
+    verbs = []
+    for verb, result in results.items():
+        if verb in vars(base):
+            code = vars(base)[verb].__code__
+            anything = code.co_argcount == 1 and not code.co_kwonlyargcount  # no override is wrong then
+            ignore = "" if anything else "  # type: ignore[override]"
+            verbs.append(f"    def {verb}({takes}) -> {result}: ...{ignore}")
     decorator = f"def {name.lower()}(takes: Callable[P, None]) -> {name}[P]: ..."
     return "\n".join([f"class {name}({base.__name__}, Generic[P]):", *verbs, "", decorator])
 

@@ -1,0 +1,1 @@
+"""Losses of embeddings: vectors side by side, and all pairs within a batch."""
