@@ -8,6 +8,8 @@ from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
 from .structured.box_losses import BoxLoss
+from .structured.embeddings.batches import Circle, InfoNCE, NTXent, SupervisedContrastive
+from .structured.embeddings.mining import BatchTripletMargin
 from .structured.embeddings.pairs import ContrastiveEmbedding, CosineEmbedding, TripletMargin
 from .structured.multibox import MultiBox
 from .structured.segmentation import (
@@ -48,6 +50,9 @@ __all__ = [
     'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'dice_loss', 'generalized_dice_loss',
     'jaccard_loss', 'tversky_loss', 'focal_tversky_loss', 'lovasz_softmax_loss', 'lovasz_hinge_loss', 'aft_extreme',
     'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
+    'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'triplet_margin', 'batch_triplet_margin',
+    'cosine_embedding', 'contrastive_embedding', 'info_nce', 'nt_xent', 'supervised_contrastive', 'circle',
+    'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
     'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd',
     'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh', 'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle',
     'mspe', 'multi_margin', 'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse',
@@ -156,6 +161,13 @@ class Triplets(TripletMargin, Generic[P]):
 
 def triplets(takes: Callable[P, None]) -> Triplets[P]: ...
 
+class Mined(BatchTripletMargin, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+def mined(takes: Callable[P, None]) -> Mined[P]: ...
+
 class Cosines(CosineEmbedding, Generic[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
     def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
@@ -169,6 +181,34 @@ class Contrasts(ContrastiveEmbedding, Generic[P]):
     def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
 
 def contrasts(takes: Callable[P, None]) -> Contrasts[P]: ...
+
+class Queries(InfoNCE, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+def queries(takes: Callable[P, None]) -> Queries[P]: ...
+
+class Views(NTXent, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+def views(takes: Callable[P, None]) -> Views[P]: ...
+
+class Labelled(SupervisedContrastive, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+def labelled(takes: Callable[P, None]) -> Labelled[P]: ...
+
+class Circles(Circle, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+def circles(takes: Callable[P, None]) -> Circles[P]: ...
 
 @elements
 def binary_cross_entropy(
@@ -835,6 +875,13 @@ def triplet_margin(
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
+@mined
+def batch_triplet_margin(
+    embeddings: Any, labels: Any, *, mining: str = 'all', margin: float = 1.0, distance: str = 'euclidean',
+    count: str = 'valid', weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
 @cosines
 def cosine_embedding(
     first: Any, second: Any, target: Any, *, margin: float = 0.0, weight: Any = None, reduction: Reduction = 'mean',
@@ -875,6 +922,34 @@ def lovasz_hinge_loss(
 @contrasts
 def contrastive_embedding(
     first: Any, second: Any, target: Any, *, margin: float = 1.0, distance: str = 'euclidean', weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@queries
+def info_nce(
+    query: Any, key: Any, *, temperature: float = 0.07, symmetric: bool = False, normalize: bool = True,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@views
+def nt_xent(
+    first: Any, second: Any, *, temperature: float = 0.5, normalize: bool = True, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@labelled
+def supervised_contrastive(
+    embeddings: Any, labels: Any, *, temperature: float = 0.1, normalize: bool = True, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@circles
+def circle(
+    embeddings: Any, labels: Any, *, margin: float = 0.25, gamma: float = 256.0, weight: Any = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...

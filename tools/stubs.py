@@ -22,6 +22,8 @@ from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
 from .structured.box_losses import BoxLoss
+from .structured.embeddings.batches import Circle, InfoNCE, NTXent, SupervisedContrastive
+from .structured.embeddings.mining import BatchTripletMargin
 from .structured.embeddings.pairs import ContrastiveEmbedding, CosineEmbedding, TripletMargin
 from .structured.multibox import MultiBox
 from .structured.segmentation import (
@@ -50,6 +52,8 @@ BESIDE = (
     fl.dice_loss, fl.generalized_dice_loss, fl.jaccard_loss, fl.tversky_loss, fl.focal_tversky_loss,
     fl.lovasz_softmax_loss, fl.lovasz_hinge_loss,
     fl.triplet_margin, fl.cosine_embedding, fl.contrastive_embedding,
+    fl.triplet_margin, fl.batch_triplet_margin, fl.cosine_embedding, fl.contrastive_embedding, fl.info_nce, fl.nt_xent,
+    fl.supervised_contrastive, fl.circle,
 )  # fmt: skip
 """Losses with a class of their own."""
 
@@ -58,7 +62,8 @@ KINDS = {"Loss": "Elements", "RowLoss": "Rows", "LinearLoss": "Linear", "TopKDis
          "TverskyLoss": "Tversky", "FocalTverskyLoss": "FocalTversky", "LovaszSoftmaxLoss": "LovaszSoftmax",
          "LovaszHingeLoss": "LovaszHinge"}  # fmt: skip
          "MultiBox": "MultiBoxes", "BoxLoss": "Boxes", "TripletMargin": "Triplets", "CosineEmbedding": "Cosines",
-         "ContrastiveEmbedding": "Contrasts"}  # fmt: skip
+         "ContrastiveEmbedding": "Contrasts", "BatchTripletMargin": "Mined", "InfoNCE": "Queries",
+         "NTXent": "Views", "SupervisedContrastive": "Labelled", "Circle": "Circles"}  # fmt: skip
 """Classes of losses, and those of the stub whose verbs take what one function does."""
 
 

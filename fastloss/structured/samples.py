@@ -46,6 +46,12 @@ class Samples(reading.Arrays):
                              f"{self.batch}, the batch")  # fmt: skip
         return weight
 
+    def only(self, here: Any, which: NDArray[np.bool_]) -> None:
+        """Leave those samples to be counted that `which` says of the ones that are `here`."""
+        weights = np.zeros(self.batch)
+        weights[here] = np.where(which, self.weights[here], 0.0)
+        self.weight = weights
+
     def refuse_weights(self, call: Call) -> None:
         """Raise for the first weight that is none."""
         if self.weight is not None:

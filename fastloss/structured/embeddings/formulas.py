@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def triplet(near: float, far: float, margin: float) -> tuple[float, float]:
     """What the farther distance lacks to a margin above the nearer one; the slope by the nearer one."""
@@ -26,3 +28,22 @@ def contrastive_embedding(d: float, target: float, margin: float) -> tuple[float
     together = target > 0.0
     side = (d if together else held) + 0.0 * target
     return 0.5 * side * side, side if together else 0.0 - side
+
+
+def circle_positive(s: float, margin: float, gamma: float) -> tuple[float, float]:
+    """The exponent of a positive's similarity, and its slope with the factor held."""
+    away = 1.0 + margin - s
+    steep = 0.0 - gamma * (0.0 if away <= 0.0 else away)
+    return steep * (s - (1.0 - margin)), steep
+
+
+def circle_negative(s: float, margin: float, gamma: float) -> tuple[float, float]:
+    """The same of a negative's."""
+    away = s + margin
+    steep = gamma * (0.0 if away <= 0.0 else away)
+    return steep * (s - margin), steep
+
+
+def exponential(x: float) -> float:
+    """exp(x)."""
+    return math.exp(x)

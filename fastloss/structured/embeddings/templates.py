@@ -1,4 +1,4 @@
-"""Loops over vectors side by side. The free names are ports; `compiled.py` completes them.
+"""Loops over vectors, side by side or each by itself. The free names are ports; `compiled.py` completes them.
 
 All sums over features are in float64, whatever the arrays' type: squares of float32 neither overflow nor vanish there.
 Each sample is computed by one thread, so results have the same bits for any number of them.
@@ -20,7 +20,7 @@ UP, DOWN = 2.0**600, 2.0**-600
 
 # Ports.
 prange: Any = range
-loss = add = port
+loss = draw = push = exponential = real = add = port
 GRAD = False
 
 
@@ -175,6 +175,80 @@ def triplet(inputs: Any, outputs: Any, numbers: Any, i: int) -> Any:
             ga[k] = ca * (e - turn * x) - (0.0 if swapped else here)
             gp[k] = 0.0 - cp * (e + turn * y) - (here if swapped else 0.0)
             gn[k] = cn * (f + lean * z)
+    return value * weight
+
+
+def units(inputs: Any, outputs: Any, numbers: Any) -> None:
+    """Vectors of length 1, and the reciprocals of the lengths; one without a direction becomes 0."""
+    for i in prange(outputs[0].size):
+        outputs[0][i] = unit_of(inputs[0][i], outputs[1][i])
+
+
+def unit_of(x: Any, y: Any) -> Any:
+    """One of them."""
+    inverse, _ = direction(x)
+    for k in range(np.uint64(x.size)):
+        y[k] = inverse * np.float64(x[k])
+    return inverse
+
+
+def projected(inputs: Any, outputs: Any, numbers: Any) -> None:
+    """Gradients by vectors of length 1 become those by the vectors that they are made of."""
+    for i in prange(inputs[1].size):
+        project(outputs[0][i], inputs[0][i], inputs[1][i] * numbers[0])
+
+
+def project(g: Any, y: Any, factor: float) -> None:
+    """One of them: what points along the vector does not change its direction."""
+    along = 0.0
+    for k in range(np.uint64(y.size)):
+        along = add(along, np.float64(g[k]) * np.float64(y[k]))
+    for k in range(np.uint64(y.size)):
+        g[k] = (np.float64(g[k]) - along * np.float64(y[k])) * factor
+
+
+def circles(inputs: Any, outputs: Any, numbers: Any) -> None:
+    """The loss of each row of similarities by the labels; they become their gradient."""
+    classes, weights = inputs
+    first, margin, gamma = numbers
+    for i in prange(weights.size):
+        # Numba's parallel loops take stores to an array that was unpacked from a tuple for dead.
+        outputs[0][i] = circle(outputs[1][i], classes, first + i, weights[i], real(margin), real(gamma))
+
+
+def circle(s: Any, classes: Any, own: int, weight: float, margin: Any, gamma: Any) -> Any:
+    """One of them, weighted."""
+    if weight == 0.0:
+        clear(s)
+        return 0.0
+    mine = classes[own]
+    near = far = real(-np.inf)
+    odd = real(0.0)
+    for j in range(np.uint64(s.size)):
+        same = classes[j] == mine
+        x = draw(s[j], margin, gamma)[0] if same else push(s[j], margin, gamma)[0]
+        odd = add(odd, real(0.0) * x)  # the maxima may pass over a NaN
+        near = x if same and np.int64(j) != own and x > near else near
+        far = x if not same and x > far else far
+    pull = rest = 0.0
+    for j in range(np.uint64(s.size)):
+        same = classes[j] == mine
+        x = draw(s[j], margin, gamma)[0] if same else push(s[j], margin, gamma)[0]
+        e = exponential(x - (near if same else far))
+        e = real(0.0) if np.int64(j) == own else e
+        pull = add(pull, np.float64(e if same else real(0.0)))
+        rest = add(rest, np.float64(real(0.0) if same else e))
+    top = (np.float64(near) + np.float64(far)) + (math.log(pull) + math.log(rest)) + np.float64(odd)
+    e = math.exp(-abs(top))
+    value = max(top, 0.0) + math.log1p(e) + 0.0 * top
+    if GRAD:
+        lean = weight * (1.0 if top >= 0.0 else e) / (1.0 + e) + 0.0 * top
+        together, others = real(lean / pull), real(lean / rest)
+        for j in range(np.uint64(s.size)):
+            same = classes[j] == mine
+            x, slope = draw(s[j], margin, gamma) if same else push(s[j], margin, gamma)
+            e = exponential(x - (near if same else far)) * slope * (together if same else others)
+            s[j] = real(0.0) if np.int64(j) == own else e
     return value * weight
 
 
