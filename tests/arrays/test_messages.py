@@ -63,9 +63,15 @@ def test_other_names_are_of_losses_that_exist() -> None:
         "hinge_embedding": "HingeEmbeddingLoss",
         "giou_loss": "generalized_box_iou_loss giou",
         "multibox": "MultiBoxLoss SSDLoss",
+        "triplet_margin": "TripletMarginLoss triplet_margin_with_distance_loss",
+        "cosine_embedding": "CosineEmbeddingLoss",
+        "margin_ranking": "MarginRankingLoss",
+        "nt_xent": "NTXentLoss",
+        "supervised_contrastive": "SupConLoss",
+        "batch_triplet_margin": "TripletSemiHardLoss",
     }.items():
         assert {name: likely_losses(name)[0] for name in theirs.split()} == dict.fromkeys(theirs.split(), ours)
-    for nothing_like_it in ("CTCLoss", "MisclassLoss", "TripletMarginLoss", "rank:pairwise"):
+    for nothing_like_it in ("CTCLoss", "MisclassLoss", "rank:pairwise"):
         assert likely_losses(nothing_like_it) == []
 
 

@@ -27,6 +27,7 @@ SCRIPTS = {
     "detection": ["--peers", "numpy"],
     "gan": ["--peers", ""],
     "segmentation": ["--peers", ""],
+    "embeddings": ["--peers", ""],
 }
 # What those that take no losses must print.
 PRINTED = {
@@ -34,6 +35,7 @@ PRINTED = {
     "rows": ["float32, 1000 classes", "bfloat16, 1000 classes", "10 classes", "numpy", "sklearn"],
     "distillation": ["10 classes", "1000 classes: out= / bare"],
     "linear": ["products, 64 rows at once", "chunk=16", "plain", "peak of one call"],
+    "embeddings": ["triplet_margin, 4 x 128, float32", "nt_xent, 16 x 128, float64", "samples", "circle, B/sample"],
     "detection": ["multibox, 2 x 21, float64", "box_iou, 10 x 8732, float32", "numpy, float32: fresh / numpy"],
     "gan": ["minimax", "relativistic_average", "elastic_net", "group_lasso", "total_variation"],
     "segmentation": ["dice, 1 x 8, float32", "lovasz, 21 x 8, float64"],
