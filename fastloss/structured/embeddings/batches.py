@@ -46,15 +46,15 @@ class _BatchLoss(EmbeddingLoss):
         divisor = given.divisor(call)
         nothing = given.nothing(call, divisor)
         batch = Vectors(given, here, normalize, call.backend)
-        each, grads = self._scored(call, batch, temperature, classes, *more)
-        return batch.results(call, divisor, nothing, each, grads, to)
+        each, grads, share = self._scored(call, batch, temperature, classes, *more)
+        return batch.results(call, divisor, nothing, each, grads, to, share)
 
     def _anchors(self, classes: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which samples lose anything, by the labels of those that are present."""
         return siblings(classes) > 0
 
     def _scored(self, call: Call, batch: Vectors, temperature: float, classes: Any, *more: Any) -> Any:
-        """Each sample's weighted loss, and the gradients of their sum by the vectors."""
+        """Each sample's weighted loss, and the gradients of their sum by the vectors; how many times too large."""
         raise NotImplementedError
 
 
@@ -73,7 +73,9 @@ def siblings(classes: NDArray[np.int64]) -> NDArray[np.int64]:
 class _Softmax:
     """Cross-entropy of blocks of scores, in place."""
 
-    def __init__(self, target: Any, weight: NDArray[Any], backend: str | None, derive: bool, itself: bool) -> None:
+    def __init__(
+        self, target: Any, weight: NDArray[Any] | None, backend: str | None, derive: bool, itself: bool
+    ) -> None:
         """`target` gives that of some rows; with `itself`, no row is compared with its own vector."""
         self.target, self.weight, self.backend, self.derive, self.itself = target, weight, backend, derive, itself
 
@@ -83,7 +85,8 @@ class _Softmax:
             rows = np.arange(part.start, part.stop)
             scores[rows - part.start, rows] = -np.inf
         verb: Any = LOSSES["cross_entropy"]
-        keywords = {"weight": self.weight[part], "reduction": "none", "backend": self.backend, "check": False}
+        weight = None if self.weight is None else self.weight[part].astype(scores.dtype)
+        keywords = {"weight": weight, "reduction": "none", "backend": self.backend, "check": False}
         if not self.derive:
             return verb(scores, self.target(part), **keywords)  # type: ignore[no-any-return]
         return verb.value_and_grad(scores, self.target(part), out=scores, **keywords)[0]  # type: ignore[no-any-return]
@@ -153,15 +156,10 @@ class InfoNCE(_BatchLoss):
         a, b = batch.vectors
         (both,) = more
         own, derive = np.arange(batch.count), batch.derives(call)
-        weight = (batch.weight * (0.5 if both else 1.0)).astype(a.dtype)
-        rows = _Softmax(lambda part: own[part], weight, batch.backend, derive, False)
-        each, grads = batch.walk(a, b, temperature, rows, derive)
+        rows = _Softmax(lambda part: own[part], batch.weight, batch.backend, derive, False)
         if both:
-            other, slopes = batch.walk(b, a, temperature, rows, derive)
-            each += other
-            for grad, slope in zip(grads, reversed(slopes), strict=True):
-                grad += slope
-        return each, grads
+            return *batch.both(a, b, temperature, rows, derive), 2.0
+        return *batch.walk(a, b, temperature, rows, derive), 1.0
 
 
 class NTXent(_BatchLoss):
@@ -224,13 +222,13 @@ class NTXent(_BatchLoss):
     def _scored(self, call: Call, batch: Vectors, temperature: float, classes: Any, *more: Any) -> Any:
         n, z = batch.count, np.concatenate(batch.vectors)
         other, derive = np.roll(np.arange(2 * n), -n), batch.derives(call)
-        weight = np.tile(0.5 * batch.weight, 2).astype(z.dtype)
+        weight = None if batch.weight is None else np.tile(batch.weight, 2)
         rows = _Softmax(lambda part: other[part], weight, batch.backend, derive, True)
         each, grads = batch.walk(z, z, temperature, rows, derive)
         if derive:
             grads[0] += grads[1]
             grads = [grads[0][:n], grads[0][n:]]
-        return each[:n] + each[n:], grads
+        return each[:n] + each[n:], grads, 2.0
 
 
 class SupervisedContrastive(_BatchLoss):
@@ -303,9 +301,9 @@ class SupervisedContrastive(_BatchLoss):
             return masses
 
         derive = batch.derives(call)
-        rows = _Softmax(target, batch.weight.astype(z.dtype), batch.backend, derive, True)
+        rows = _Softmax(target, batch.weight, batch.backend, derive, True)
         each, grads = batch.walk(z, z, temperature, rows, derive)
-        return each, [grads[0] + grads[1]] if derive else []
+        return each, [grads[0] + grads[1]] if derive else [], 1.0
 
 
 class Circle(_BatchLoss):
@@ -377,17 +375,18 @@ class Circle(_BatchLoss):
     def _scored(self, call: Call, batch: Vectors, temperature: float, classes: Any, *more: Any) -> Any:
         (z,) = batch.vectors
         derive, kind = batch.derives(call), z.dtype
+        weight = np.ones(batch.count) if batch.weight is None else batch.weight
 
         def rows(part: slice, scores: NDArray[Any]) -> NDArray[Any]:
             each = np.empty(len(scores))
-            run(templates.circles, [classes, batch.weight[part]], [each, scores], (part.start, *more),
+            run(templates.circles, [classes, weight[part]], [each, scores], (part.start, *more),
                 compute=kind.char, size=scores.size, backend=batch.backend, formulas=(
                     ("draw", formulas.circle_positive), ("push", formulas.circle_negative),
                     ("exponential", formulas.exponential)), flags=("GRAD",) if derive else ())  # fmt: skip
             return each
 
         each, grads = batch.walk(z, z, temperature, rows, derive)
-        return each, [grads[0] + grads[1]] if derive else []
+        return each, [grads[0] + grads[1]] if derive else [], 1.0
 
 
 info_nce = InfoNCE()

@@ -28,14 +28,32 @@ def distances(inputs: Any, outputs: Any, numbers: Any) -> None:
 
 def row(points: Any, lacks: Any, own: int, metric: int, unit: float, out: Any) -> None:
     """Those of one point; `unit` is what the points were divided by."""
-    for j in range(out.size):
-        total = squared(points[own], points[j])
+    x, four = points[own], out.size - out.size % 4
+    for j in range(0, four, 4):
+        out[j], out[j + 1], out[j + 2], out[j + 3] = squared_of_four(
+            x, points[j], points[j + 1], points[j + 2], points[j + 3]
+        )
+    for j in range(four, out.size):
+        out[j] = squared(x, points[j])
+    for j in range(np.uint64(out.size)):
         if metric == 0:
-            out[j] = math.sqrt(total) * unit
+            out[j] = math.sqrt(out[j]) * unit
         elif metric == 1:
-            out[j] = total * unit * unit
+            out[j] = out[j] * unit * unit
         else:
-            out[j] = 0.5 * total + (lacks[own] + lacks[j])
+            out[j] = 0.5 * out[j] + (lacks[own] + lacks[j])
+
+
+def squared_of_four(x: Any, a: Any, b: Any, c: Any, d: Any) -> tuple[float, float, float, float]:
+    """The sums of squares of a vector's differences from four others: it is read once, and they add up side by side."""
+    one = two = three = four = 0.0
+    for k in range(np.uint64(x.size)):
+        p, q, r, s = x[k] - a[k], x[k] - b[k], x[k] - c[k], x[k] - d[k]
+        one = add(one, p * p)
+        two = add(two, q * q)
+        three = add(three, r * r)
+        four = add(four, s * s)
+    return one, two, three, four
 
 
 def mined(inputs: Any, outputs: Any, numbers: Any) -> None:

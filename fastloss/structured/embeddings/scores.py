@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     """What makes of a block's rows, by their numbers, and of their scores, each row's loss; the scores become their
     gradient where it is asked for."""
 
-BLOCK = 1 << 20
-"""Scores that are held at once: 4 MiB of float32, of a size with a processor's cache."""
+BLOCK = 1 << 21
+"""Scores that are held at once: 8 MiB of float32. Of 4,096 samples an eighth of them takes 1.3 times as long, four
+times as many as long."""
 
 LEAST = 64
 """Rows that a block has at least: products of fewer read the vectors more often than they use them."""
@@ -48,8 +49,10 @@ class Vectors:
     def __init__(self, given: Samples, here: NDArray[np.intp] | slice, normalize: bool, backend: str | None) -> None:
         """`here` are the samples that are present."""
         self.given, self.here, self.normalize, self.backend = given, here, normalize, backend
-        self.weight = given.weights[self.here]
-        self.count = len(self.weight)
+        weight = given.weights[self.here]
+        self.count = len(weight)
+        self.weight = None if (weight == 1.0).all() else weight
+        """None where all are 1."""
         self.vectors: list[Floats] = []
         self.inverses: list[Floats] = []
         for x in given.inputs.values():
@@ -88,11 +91,39 @@ class Vectors:
             found[0] *= a.dtype.type(1.0 / temperature)
         return each, found
 
+    def both(self, a: Floats, b: Floats, temperature: float, rows: Rows, derive: bool) -> tuple[Floats, list[Floats]]:
+        """The same, added to that of ``b @ a.T``, whose scores are the same where all are held at once."""
+        if len(a) > LEAST and len(a) * len(b) > BLOCK:
+            each, grads = self.walk(a, b, temperature, rows, derive)
+            other, slopes = self.walk(b, a, temperature, rows, derive)
+            for grad, slope in zip(grads, reversed(slopes), strict=True):
+                grad += slope
+            return each + other, grads
+        left, everything = a * a.dtype.type(1.0 / temperature), slice(0, len(a))
+        scores = left @ b.T
+        turned = np.ascontiguousarray(scores.T)
+        each = rows(everything, scores).astype(np.float64) + rows(everything, turned)
+        if not derive:
+            return each, []
+        scores += turned.T
+        return each, [scores @ b * a.dtype.type(1.0 / temperature), scores.T @ left]
+
     def results(
-        self, call: Call, divisor: float, nothing: float, each: Floats, grads: Sequence[Floats], to: Any
+        self,
+        call: Call,
+        divisor: float,
+        nothing: float,
+        each: Floats,
+        grads: Sequence[Floats],
+        to: Any,
+        share: float,
     ) -> Any:
-        """What the verb returns, of each present sample's loss and of the gradients by the vectors."""
-        given, scale, found = self.given, 1.0 / divisor if divisor else 0.0, []
+        """What the verb returns, of each present sample's loss and of the gradients by the vectors.
+
+        Both are times `share` what they should be.
+        """
+        given, scale, found = self.given, 1.0 / (divisor * share) if divisor else 0.0, []
+        each = each / share
         for k, grad in enumerate(grads):
             if self.normalize:
                 self._run(templates.projected, [self.vectors[k], self.inverses[k]], [grad], scale)
