@@ -22,7 +22,8 @@ from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
 from .structured.box_losses import BoxLoss
-from .structured.embeddings.batches import Circle, InfoNCE, NTXent, SupervisedContrastive
+from .structured.embeddings.batches import InfoNCE, NTXent
+from .structured.embeddings.labelled import Circle, SupervisedContrastive
 from .structured.embeddings.mining import BatchTripletMargin
 from .structured.embeddings.pairs import ContrastiveEmbedding, CosineEmbedding, TripletMargin
 from .structured.multibox import MultiBox

@@ -9,16 +9,10 @@ import numpy as np
 
 from ..arrays import shapes
 from ..arrays.checks import check_options
-from ..arrays.divisors import apart, mean_of_nothing
-from ..arrays.host import memory as layout
-from ..arrays.host.faults import refuse_weights
-from ..arrays.host.weights import near, times
-from ..arrays.job import Kind
-from ..arrays.outputs import given_outputs
-from ..arrays.verb import packed
 from ..define.keywords import GRAD, VALUE, Call
 from . import formulas, reading, templates
 from .compiled import run
+from .samples import Samples
 from .verbs import HostLoss
 
 if TYPE_CHECKING:
@@ -102,104 +96,54 @@ class BoxLoss(HostLoss):
             given = _Given(self, pred, target, weight, reading.format_of(self.name, format))
             if check is None or check:
                 given.check(call)
-            found = given_outputs(given, call)
-            to = None if found is None else [*found.value, *found.grad][0]
+            to = given.given(call)
             divisor = given.divisor(call)
-            nothing = mean_of_nothing(self, call) if divisor == 0.0 else 0.0  # type: ignore[arg-type]
-            return packed(given.evaluate(self._jet, want, reduction == "none", divisor or inf, nothing, to, backend))
+            return given.evaluate(self._jet, call, divisor, given.nothing(call, divisor), to)
 
 
-class _Given(reading.Arrays):
+class _Given(Samples):
     """The arrays, read and checked."""
 
     def __init__(self, loss: BoxLoss, pred: Any, target: Any, weight: Any, format: str) -> None:
         name = loss.name
-        self.name, self.format = name, format
+        self.format = format
         self.pred, self.target = reading.boxes_of(name, "pred", pred), reading.boxes_of(name, "target", target)
         if shapes.common_shape(name, ("pred", "target"), (self.pred, self.target)) != self.pred.shape:
             raise ValueError(f"{name}: target has shape {self.target.shape}, expected one that broadcasts to pred's, "
                              f"{self.pred.shape}")  # fmt: skip
-        self.batch = self.pred.shape[:-1]
-        self.weight = None if weight is None else self._weights(reading.array(name, "weight", weight))
-        self.kind: Any = np.float64 if self.pred.dtype.char == "d" else np.float32
-        super().__init__(loss, {"pred": self.pred, "target": self.target, "weight": self.weight})
-
-    def _weights(self, weight: NDArray[Any]) -> NDArray[Any]:
-        if shapes.common_shape(self.name, ("the batch of pred", "weight"), (self.pred[..., 0], weight)) != self.batch:
-            raise ValueError(f"{self.name}: weight has shape {weight.shape}, expected one that broadcasts to "
-                             f"{self.batch}, the batch of pred")  # fmt: skip
-        return weight
+        super().__init__(loss, {"pred": self.pred}, {"target": self.target}, self.pred.shape[:-1], weight)
 
     def check(self, call: Call) -> None:
         """Raise for the first box that is none, and the first weight."""
-        present: Any = True
-        if self.weight is not None:
-            wide = call.reduction == "mean" and (call.normalizer is None or apart(float(call.normalizer)))
-            refuse_weights(self.name, "weight", self.weight, np.float64 if wide else self.kind)
-            present = np.broadcast_to(self.weight != 0, self.batch)
-        target = np.broadcast_to(self.target, self.pred.shape)
+        self.refuse_weights(call)
+        target, present = np.broadcast_to(self.target, self.pred.shape), self.present
         reading.check_order(self.name, "pred", self.pred, self.format, present)
         reading.check_order(self.name, "target", target, self.format, present)
 
-    def expected(self, want: int) -> list[Kind]:
-        """What the array of `out=` must be."""
-        return [Kind(np.dtype(self.kind), self.batch) if want == VALUE else Kind(self.pred.dtype, self.pred.shape)]
-
-    def divisor(self, call: Call) -> float:
-        """What the sum is divided by; weights that are too large or too small for it take a power of two."""
-        if call.reduction != "mean":
-            return 1.0
-        number = self._weighed() if call.normalizer is None else float(call.normalizer)
-        if apart(number) and self.pred.size:
-            weight = np.ones((), self.kind) if self.weight is None else self.weight
-            self.weight, power = near(weight, number, self.kind)
-            number = self._weighed() if call.normalizer is None else times(number, power)
-        return number
-
-    def _weighed(self) -> float:
-        """The sum of the boxes' weights."""
-        count = float(np.prod(self.batch))
-        if self.weight is None or not count:
-            return count
-        return float(self.weight.astype(np.float64).sum()) * (count / self.weight.size)
-
-    def evaluate(
-        self, jet: Any, want: int, each: bool, divisor: float, nothing: float, to: NDArray[Any] | None,
-        backend: str | None,
-    ) -> list[Any]:  # fmt: skip
+    def evaluate(self, jet: Any, call: Call, divisor: float, nothing: float, to: list[NDArray[Any]] | None) -> Any:
         """What the verb returns."""
-        shapes = [(self.batch, want & VALUE and each), (self.pred.shape, want & GRAD)]
-        room = [np.empty(shape, self.kind) for shape, used in shapes if used]
-        if to is not None and to.dtype == self.kind and to.flags.c_contiguous:
-            room[-1] = to
-        sums = self._run(jet, want, each, 1.0 / divisor, room, backend)
-        found: list[Any] = []
-        if want & VALUE:
-            total = nothing if divisor == inf else _total(sums) / divisor
-            found.append(layout.passed(room[0]) if each else layout.number(self.kind, total))
-        if want & GRAD:
-            found.append(layout.passed(room[-1].astype(self.pred.dtype, copy=False)))
-        if to is not None and to is not found[-1]:
-            to[...] = found[-1]
-            found[-1] = to
-        return found
+        keep = call.want & VALUE and call.reduction == "none"
+        each = np.empty(self.batch, self.kind) if keep else None
+        grads = self.room(to) if call.want & GRAD else []
+        sums = self._run(jet, call, 1.0 / (divisor or inf), each, grads)
+        return self.results(call, lambda: _total(sums) / divisor if divisor else nothing, each, grads, to)
 
     def _run(
-        self, jet: Any, want: int, each: bool, scale: float, room: list[NDArray[Any]], backend: str | None
+        self, jet: Any, call: Call, scale: float, each: NDArray[Any] | None, grads: list[NDArray[Any]]
     ) -> NDArray[Any]:  # fmt: skip
-        """The sums of blocks; each box's loss and gradient go to `room`."""
-        size = int(np.prod(self.batch))
+        """The sums of blocks; the boxes' losses go to `each`, and their gradients to `grads`."""
+        size = self.count
         arrays: list[NDArray[Any]] = [reading.dense(np.broadcast_to(x, self.pred.shape), self.kind).reshape(size, 4)
                   for x in (self.pred, self.target)]  # fmt: skip
         if self.weight is not None:
             arrays.append(reading.dense(np.broadcast_to(self.weight, self.batch), self.kind).reshape(size))
         sums = np.zeros(-(-size // templates.BLOCK))
         axis, slopes = AXES[self.format]
-        flags = {"WEIGHED": self.weight is not None, "SUM": want & VALUE and not each, "KEEP": want & VALUE and each,
-                 "GRAD": want & GRAD}  # fmt: skip
-        outputs = [sums, *(x.reshape(size, *x.shape[len(self.batch) :]) for x in room)]
+        flags = {"WEIGHED": self.weight is not None, "SUM": call.want & VALUE and each is None,
+                 "KEEP": each is not None, "GRAD": call.want & GRAD}  # fmt: skip
+        outputs = [sums, *([] if each is None else [each.reshape(size)]), *(x.reshape(size, 4) for x in grads)]
         run(templates.aligned, arrays, outputs, (scale,), compute=np.dtype(self.kind).char, size=4 * size,
-            backend=backend, formulas=(("axis", axis), ("slopes", slopes), ("jet", jet)),
+            backend=call.backend, formulas=(("axis", axis), ("slopes", slopes), ("jet", jet)),
             flags=tuple(flag for flag, used in flags.items() if used))  # fmt: skip
         return sums
 

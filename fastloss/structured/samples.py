@@ -41,9 +41,10 @@ class Samples(reading.Arrays):
 
     def _weights(self, weight: NDArray[Any]) -> NDArray[Any]:
         frame = np.broadcast_to(np.zeros(()), self.batch)
-        if shapes.common_shape(self.name, ("the batch", "weight"), (frame, weight)) != self.batch:
+        whose = f"the batch of {next(iter(self.inputs))}"
+        if shapes.common_shape(self.name, (whose, "weight"), (frame, weight)) != self.batch:
             raise ValueError(f"{self.name}: weight has shape {weight.shape}, expected one that broadcasts to "
-                             f"{self.batch}, the batch")  # fmt: skip
+                             f"{self.batch}, {whose}")  # fmt: skip
         return weight
 
     def only(self, here: Any, which: NDArray[np.bool_]) -> None:
