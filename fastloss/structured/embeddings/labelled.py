@@ -122,7 +122,7 @@ class Circle(BatchLoss):
 
     >>> import fastloss as fl
     >>> fl.circle([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]], [7, 7, 9], gamma=2.0).round(6)
-    np.float64(0.437974)
+    np.float64(0.575939)
     """
 
     name = "circle"
