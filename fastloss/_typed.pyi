@@ -49,19 +49,10 @@ __all__ = [
     'binary_sparsemax', 'sparsemax_loss', 'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme',
     'accelerated_failure_time_normal', 'gaussian_nll_log_scale', 'linear_cross_entropy', 'topk_distillation',
     'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'dice_loss', 'generalized_dice_loss',
-    'jaccard_loss', 'tversky_loss', 'focal_tversky_loss', 'lovasz_softmax_loss', 'lovasz_hinge_loss', 'aft_extreme',
-    'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
-    'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'triplet_margin', 'batch_triplet_margin',
-    'cosine_embedding', 'contrastive_embedding', 'info_nce', 'nt_xent', 'supervised_contrastive', 'circle',
-    'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
-    'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd',
-    'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh', 'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle',
-    'mspe', 'multi_margin', 'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse',
-    'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy', 'softmax_focal',
-    'sparse_categorical_cross_entropy', 'tvd', 'weston_watkins',
-    'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'triplet_margin', 'cosine_embedding',
-    'contrastive_embedding', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce',
-    'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence',
+    'jaccard_loss', 'tversky_loss', 'focal_tversky_loss', 'lovasz_softmax_loss', 'lovasz_hinge_loss',
+    'triplet_margin', 'batch_triplet_margin', 'cosine_embedding', 'contrastive_embedding', 'info_nce', 'nt_xent',
+    'supervised_contrastive', 'circle', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits',
+    'cce', 'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence',
     'i_divergence', 'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh',
     'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle', 'mspe', 'multi_margin', 'multilabel_cross_entropy',
     'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse', 'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape',
@@ -155,6 +146,7 @@ class LovaszHinge(LovaszHingeLoss, Generic[P]):
     def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
 
 def lovaszhinge(takes: Callable[P, None]) -> LovaszHinge[P]: ...
+
 class Triplets(TripletMargin, Generic[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
     def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
@@ -869,23 +861,6 @@ def jaccard_loss(
     pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, per_class: bool = True,
     classes: str = 'all', activation: str | None = None, axis: int | None = None, weight: Any = None,
     class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
-@triplets
-def triplet_margin(
-    anchor: Any, positive: Any, negative: Any, *, margin: float = 1.0, distance: str = 'euclidean',
-    swap: bool = False, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@mined
-def batch_triplet_margin(
-    embeddings: Any, labels: Any, *, mining: str = 'all', margin: float = 1.0, distance: str = 'euclidean',
-    count: str = 'valid', weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@cosines
-def cosine_embedding(
-    first: Any, second: Any, target: Any, *, margin: float = 0.0, weight: Any = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
 ) -> None: ...
@@ -920,6 +895,31 @@ def lovasz_softmax_loss(
 def lovasz_hinge_loss(
     pred: Any, target: Any, *, per_sample: bool = False, classes: str = 'all', activation: str | None = None,
     axis: int | None = None, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@triplets
+def triplet_margin(
+    anchor: Any, positive: Any, negative: Any, *, margin: float = 1.0, distance: str = 'euclidean',
+    swap: bool = False, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@mined
+def batch_triplet_margin(
+    embeddings: Any, labels: Any, *, mining: str = 'all', margin: float = 1.0, distance: str = 'euclidean',
+    count: str = 'valid', weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@cosines
+def cosine_embedding(
+    first: Any, second: Any, target: Any, *, margin: float = 0.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
 @contrasts
 def contrastive_embedding(
     first: Any, second: Any, target: Any, *, margin: float = 1.0, distance: str = 'euclidean', weight: Any = None,

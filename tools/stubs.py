@@ -52,7 +52,6 @@ BESIDE = (
     fl.linear_cross_entropy, fl.topk_distillation, fl.multibox, fl.iou_loss, fl.giou_loss, fl.diou_loss, fl.ciou_loss,
     fl.dice_loss, fl.generalized_dice_loss, fl.jaccard_loss, fl.tversky_loss, fl.focal_tversky_loss,
     fl.lovasz_softmax_loss, fl.lovasz_hinge_loss,
-    fl.triplet_margin, fl.cosine_embedding, fl.contrastive_embedding,
     fl.triplet_margin, fl.batch_triplet_margin, fl.cosine_embedding, fl.contrastive_embedding, fl.info_nce, fl.nt_xent,
     fl.supervised_contrastive, fl.circle,
 )  # fmt: skip
@@ -61,8 +60,7 @@ BESIDE = (
 KINDS = {"Loss": "Elements", "RowLoss": "Rows", "LinearLoss": "Linear", "TopKDistillation": "TopK",
          "MultiBox": "MultiBoxes", "BoxLoss": "Boxes", "DiceLoss": "Dice", "GeneralizedDiceLoss": "GeneralizedDice",
          "TverskyLoss": "Tversky", "FocalTverskyLoss": "FocalTversky", "LovaszSoftmaxLoss": "LovaszSoftmax",
-         "LovaszHingeLoss": "LovaszHinge"}  # fmt: skip
-         "MultiBox": "MultiBoxes", "BoxLoss": "Boxes", "TripletMargin": "Triplets", "CosineEmbedding": "Cosines",
+         "LovaszHingeLoss": "LovaszHinge", "TripletMargin": "Triplets", "CosineEmbedding": "Cosines",
          "ContrastiveEmbedding": "Contrasts", "BatchTripletMargin": "Mined", "InfoNCE": "Queries",
          "NTXent": "Views", "SupervisedContrastive": "Labelled", "Circle": "Circles"}  # fmt: skip
 """Classes of losses, and those of the stub whose verbs take what one function does."""
