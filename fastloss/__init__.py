@@ -97,6 +97,7 @@ __all__ = [
     "nt_xent",
     "pairwise",
     "penalties",
+    "plot",
     "pointwise",
     "set_num_threads",
     "softmax",
@@ -137,11 +138,11 @@ _LATER = {
         "tversky_loss",
     ),
 }
-_MODULES = {"gan": "gan", "math": "define.derive.functions", "penalties": "penalties"}
+_MODULES = {"gan": "gan", "math": "define.derive.functions", "penalties": "penalties", "plot": "plot"}
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
 
 if TYPE_CHECKING:
-    from . import gan, penalties
+    from . import gan, penalties, plot
 
     # Written by tools/stubs.py: every loss with what it takes.
     from ._typed import *  # noqa: F403

@@ -172,6 +172,13 @@ def likely_losses(name: str, also: Iterable[str] = ()) -> list[str]:
     return list(dict.fromkeys(n for m in close for n in (PEERS.get(m) or ALIASES.get(m) or m).split()))[:2]
 
 
+def meant(name: str, also: Iterable[str] = ()) -> str | None:
+    """The one loss that a name means: ours, one of `also`, or another library's; None if none or several are meant."""
+    full = ALIASES.get(name, name)
+    known = [full] if full in LOSSES or full in also else losses_called(name)
+    return known[0] if len(known) == 1 and known[0] in (*LOSSES, *also) else None
+
+
 def losses_called(name: str) -> list[str]:
     """The losses that this library or another calls by a name, the likeliest first."""
     for form in _spellings(name):

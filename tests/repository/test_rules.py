@@ -129,7 +129,7 @@ def test_plans_are_built_in_the_folders_of_plans() -> None:
 
 LEVELS = [
     "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "decorators", "losses", "fused",
-    "structured", "gan", "penalties", "checking", "commands",
+    "structured", "gan", "penalties", "checking", "plot", "commands",
 ]  # fmt: skip
 
 
@@ -259,7 +259,7 @@ BUDGET = {
     "arrays/host": 1600,
     "checking": 800,
     "commands": 300,
-    "commands/cli": 800,
+    "commands/cli": 860,
     "commands/demo": 650,
     "define": 1950,
     "define/compose": 800,
@@ -278,6 +278,7 @@ BUDGET = {
     "kernels/templates": 1000,
     "losses": 4000,
     "penalties": 900,
+    "plot": 660,
     "structured": 3250,
     "structured/embeddings": 1750,
 }

@@ -1,4 +1,4 @@
-"""The command line: `fastloss demo`, `losses`, `warmup`, `cache`, `bench`; `python -m fastloss` is the same.
+"""The command line: `fastloss demo`, `losses`, `plot`, `warmup`, `cache`, `bench`; `python -m fastloss` is the same.
 
 Data go to stdout, messages and progress to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 130
 interrupted, 141 when the reader of a pipe has gone.

@@ -29,6 +29,7 @@ Loss, gradient and Hessian in one pass over the arrays that you already have.
 commands:
   demo      what you gain on this machine, then models trained on real data
   losses    list the losses, tell all of one, or search them
+  plot      draw losses and their derivatives, as SVG, PNG or PDF
   warmup    compile kernels ahead into the cache on disk
   cache     say where compiled kernels are kept and how much they take
   bench     measure from how many elements threads pay here
@@ -110,6 +111,20 @@ def _losses() -> Parser:
     return parser
 
 
+def _plot() -> Parser:
+    parser = Parser(
+        "plot",
+        "Draw losses over the residual, the margin, or what else they depend on: a row of panels for each such thing. "
+        "Writes SVG to stdout unless -o names a file.",
+    )
+    parser.add_argument("losses", nargs="+", metavar="NAME", help="a loss, with parameters as in huber:delta=2")
+    parser.add_argument("-o", "--out", metavar="FILE", help="that ends with .svg, .png or .pdf")
+    parser.add_argument("--grad", action="store_true", help="draw the derivatives, too")
+    parser.add_argument("--hess", action="store_true", help="draw the second derivatives, too")
+    parser.set_defaults(run=_imported_when_run("plotting", "plot"))
+    return parser
+
+
 def _warmup() -> Parser:
     parser = Parser(
         "warmup",
@@ -149,7 +164,7 @@ def _bench() -> Parser:
 
 
 COMMANDS: dict[str, Callable[[], Parser]] = {
-    "demo": _demo, "losses": _losses, "warmup": _warmup, "cache": _cache, "bench": _bench,
+    "demo": _demo, "losses": _losses, "plot": _plot, "warmup": _warmup, "cache": _cache, "bench": _bench,
 }  # fmt: skip
 
 

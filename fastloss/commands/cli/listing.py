@@ -13,7 +13,7 @@ from ...fused.linear import linear_cross_entropy
 from ...fused.topk import topk_distillation
 from ...losses import ALIASES
 from ...losses.functions import log_softmax, logsumexp, softmax, sparsemax
-from ...losses.names import PEERS, likely_losses, losses_called
+from ...losses.names import PEERS, likely_losses, meant
 from ...registry import LOSSES
 from ...structured.box_losses import ciou_loss, diou_loss, giou_loss, iou_loss
 from ...structured.multibox import multibox
@@ -62,12 +62,11 @@ def losses_named(names: Iterable[str], also: Iterable[str] = ()) -> list[str]:
     """The losses of these names, ours or another library's, each once."""
     result: dict[str, None] = {}
     for name in names:
-        full = ALIASES.get(name, name)
-        known = [full] if full in LOSSES or full in also else losses_called(name)
-        if len(known) != 1 or known[0] not in (*LOSSES, *also):
+        known = meant(name, also)
+        if known is None:
             hint = suggestion(name, also)
             raise Stop(f"no loss is named {name!r}; {hint or '`fastloss losses` lists them'}", USAGE)
-        result[known[0]] = None
+        result[known] = None
     return list(result)
 
 
