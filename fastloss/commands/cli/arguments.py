@@ -27,7 +27,7 @@ usage: fastloss COMMAND [ARGUMENT]...
 Loss, gradient and Hessian in one pass over the arrays that you already have.
 
 commands:
-  demo      what you gain on this machine, then models trained on real data
+  demo      what you gain on this machine; models trained on real data
   losses    list the losses, tell all of one, or search them
   plot      draw losses and their derivatives, as SVG, PNG or PDF
   warmup    compile kernels ahead into the cache on disk
@@ -91,13 +91,18 @@ def _without_command(args: argparse.Namespace) -> int:
 
 
 def _demo() -> Parser:
+    from ..demo import DEMOS
+
     parser = Parser(
         "demo",
-        "First what you gain: fused passes beside the NumPy formulas, sizes stated. Then a regression that withstands "
-        "wrong targets, a classifier, and small networks that learn from a larger one, on data that come with "
-        "scikit-learn. Nothing is downloaded; kernels that are not in the cache are compiled first.",
+        "Without a name: what you gain, fused passes beside NumPy's formulas, sizes stated; a regression that "
+        "withstands wrong targets, a classifier, and small networks that learn from a larger one. Data come with "
+        "scikit-learn, nothing is downloaded; kernels that are not in the cache are compiled first.",
     )
-    parser.add_argument("--quick", action="store_true", help="fewer losses and fewer networks: some seconds")
+    about = "; ".join(f"{name}: {what}" for name, what in DEMOS.items())
+    parser.add_argument("name", nargs="?", metavar="NAME", type=_demo_name, help=about)
+    parser.add_argument("--quick", action="store_true", help="less of everything: some seconds")
+    parser.add_argument("-o", "--out", metavar="FILE", help="a picture of what NAME shows: .svg, .png or .pdf")
     parser.set_defaults(run=_imported_when_run("machine", "demo"))
     return parser
 
@@ -178,6 +183,16 @@ def _imported_when_run(module: str, name: str) -> Callable[[argparse.Namespace],
         return code
 
     return run
+
+
+def _demo_name(text: str) -> str:
+    from ..demo import DEMOS
+
+    if text not in DEMOS:
+        close = difflib.get_close_matches(text, DEMOS, 1)
+        hint = f"did you mean {close[0]}?" if close else f"expected {', '.join(DEMOS)}"
+        raise argparse.ArgumentTypeError(f"no demo is called {text!r}, {hint}")
+    return text
 
 
 def _positive(text: str) -> int:

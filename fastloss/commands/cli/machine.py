@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from .stop import OK, Stop, check_settings, interruptible, missing
+from .plotting import picture
+from .stop import OK, USAGE, Stop, check_settings, interruptible, missing
 
 if TYPE_CHECKING:
     import argparse
@@ -13,14 +14,19 @@ if TYPE_CHECKING:
 
 
 def demo(args: argparse.Namespace) -> int:
-    """Run the demo."""
+    """Run the demo, or the one that is named."""
     check_settings()
+    if args.out is not None and args.name is None:
+        raise Stop("demo: -o is for a demo with a name; see `fastloss demo --help`", USAGE)
+    out = None if args.out is None else picture(args.out, "demo")
     try:
         from .. import demo
 
         with interruptible():
-            return demo.run(quick=args.quick)
+            return demo.run(quick=args.quick) if args.name is None else demo.run_one(args.name, args.quick, out)
     except ModuleNotFoundError as error:
+        if error.name == "matplotlib":
+            missing(error, {"matplotlib": "matplotlib"}, "plot")
         missing(error, {"sklearn": "scikit-learn", "scipy": "SciPy", "tqdm": "tqdm"}, "demo")
 
 

@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...loss import RowLoss
 from ...registry import LOSSES
 from .listing import UNREGISTERED, losses_named
-from .stop import FAILED, OK, USAGE, Stop, check_settings, interruptible, missing, tell
+from .stop import FAILED, OK, USAGE, Stop, check_settings, interruptible, missing
 
 if TYPE_CHECKING:
     import argparse
@@ -24,8 +23,6 @@ def plot(args: argparse.Namespace) -> int:
     path = None if args.out is None else picture(args.out, "plot")
     if path is None and sys.stdout is not None and sys.stdout.isatty():
         raise Stop("plot: say where the figure goes, with -o FILE.svg, or `> FILE.svg`", USAGE)
-    if any(isinstance(loss, RowLoss) for loss in losses):
-        tell("fastloss: losses of rows are compiled, unless they are in the cache: some seconds each")
     whats = ["value", *(["grad"] if args.grad else []), *(["hess"] if args.hess else [])]
     try:
         from ...plot import panels, style

@@ -1,17 +1,44 @@
 """`fastloss demo`: what fused passes gain over plain NumPy, then models trained on real data through `value_and_grad`.
 
-Needs no network: the data come with scikit-learn (``pip install "fastloss[demo]"``).
+`fastloss demo NAME` shows one thing more, and draws it with ``--out``. Needs no network: the data come with
+scikit-learn (``pip install "fastloss[demo]"``) or are made up, which is said.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
+from ...plot.style import needed
 from . import gains
 from .screen import Screen
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SEEDS, QUICK_SEEDS = 5, 3
+
+DEMOS = {
+    "outliers": "regression by four losses where some targets are wrong",
+    "gan": "the generator's gradient that vanishes, and the one that stays",
+    "descent": "gradient descent among a local minimum, a saddle and the minimum",
+}
+"""What is shown by name: a module each, with `show` and the number of its `STEPS`."""
+
+
+def run_one(name: str, quick: bool, out: Path | None) -> int:
+    """Show one thing; draw it, too, where the picture is to go to a file. `quick`: with less data, in less time."""
+    module = import_module(f"{__name__}.{name}")
+    if out is not None:
+        needed(f"demo {name}")  # said at once, not after the work
+    limit: Any = nullcontext  # the matrices are small: BLAS's threads would wait for one another
+    with suppress(ModuleNotFoundError):
+        limit = import_module("threadpoolctl").threadpool_limits  # scikit-learn's
+    with Screen(module.STEPS) as screen, limit(1):
+        module.show(screen, quick, out)
+    return 0
 
 
 def run(quick: bool = False) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import threading
 from contextlib import suppress
 from shutil import get_terminal_size
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 BEAT, PATIENCE = 0.25, 1.75
 """Seconds between two movements of the bar; and, where there is no terminal, of silence that a line breaks."""
+
+WIDTH = 100
+"""Of paragraphs; tables take no more."""
 
 
 class Screen:
@@ -55,6 +59,12 @@ class Screen:
             self._bar.write(text, file=sys.stdout)
             sys.stdout.flush()
         self._spoke = perf_counter()
+
+    def text(self, words: str) -> None:
+        """Write a paragraph."""
+        for line in textwrap.wrap(words, WIDTH):
+            self.line(line)
+        self.line()
 
     def step(self, doing: str) -> None:
         """One step further; what the next one does."""
