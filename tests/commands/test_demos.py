@@ -11,7 +11,7 @@ import pytest
 import threadpoolctl
 
 from fastloss.commands import cli
-from fastloss.commands.demo import DEMOS, descent, gan, layers, outliers
+from fastloss.commands.demo import DEMOS, descent, detector, gan, layers, outliers
 from fastloss.registry import LOSSES
 
 
@@ -43,7 +43,7 @@ def test_each_demo_in_its_small_form(demo, tmp_path, capsys):
     ("argv", "line"),
     [
         (["descnt"], "argument NAME: no demo is called 'descnt', did you mean descent?"),
-        (["zebra"], "no demo is called 'zebra', expected outliers"),
+        (["zebra"], "no demo is called 'zebra', expected detector, outliers, gan, descent"),
         (["-o", "a.png"], "-o is for a demo with a name"),
         (["descent", "-o", "a.txt"], "a.txt is no picture"),
     ],
@@ -202,3 +202,67 @@ def test_quality_counts_modes():
     game.generator = SimpleNamespace(forward=lambda noise: [game.real(len(noise))])
     near, modes = game.quality()
     assert near > 0.98 and modes == 8
+
+
+# -- the detector ------------------------------------------------------------------------------------------------------
+
+
+def test_boxes_of_scenes_hold_their_digits(rng):
+    digits = np.zeros((1, 8, 8))
+    digits[0, 2:7, 3:6] = 1.0  # a block of 5 rows and 3 columns
+    found = detector.scenes(rng, digits.reshape(1, 64), np.array([4]), 30)
+    assert {len(boxes) for boxes in found.boxes} == {1, 2, 3}
+    for image, boxes, labels in zip(found.images, found.boxes, found.labels, strict=True):
+        assert (labels == 5).all() and len(labels) == len(boxes)
+        inside = np.zeros(image.shape, bool)
+        for left, top, right, bottom in np.rint(boxes * detector.SIDE).astype(int):
+            assert 0 <= left < right <= detector.SIDE and 0 <= top < bottom <= detector.SIDE
+            assert bottom - top > right - left
+            assert image[top:bottom, left:right].mean() > 0.6
+            inside[top:bottom, left:right] = True
+        assert image[~inside].max() < 0.4
+
+
+def test_patches_are_the_pixels_around_the_cells(rng):
+    images = rng.random((2, detector.SIDE, detector.SIDE))
+    rows = detector.patches(images).reshape(2, detector.CELLS, detector.CELLS, detector.VIEW, detector.VIEW)
+    margin = (detector.VIEW - detector.STRIDE) // 2
+    for i, j in ((0, 0), (3, 5), (7, 7)):
+        for a, b in ((0, 0), (margin, margin), (detector.VIEW - 1, 2)):
+            y, x = i * detector.STRIDE + a - margin, j * detector.STRIDE + b - margin
+            there = 0 <= y < detector.SIDE and 0 <= x < detector.SIDE
+            assert rows[1, i, j, a, b] == (images[1, y, x] if there else 0.0)
+
+
+def test_average_precision_by_hand():
+    """Of one class with two digits: right, wrong, right. 1/2 of the recall at precision 1, 1/2 at 2/3."""
+    box, other = [0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]
+    labels = np.arange(1, 11)
+    truth = detector.Scenes(np.zeros((1, 1, 1)), [np.array([*[box] * 10, other])], [np.array([*labels, 1])])
+    boxes = np.array([*[box] * 10, box, other])
+    marks = np.array([*labels, 1, 1])
+    sure = np.array([*[0.9] * 10, 0.8, 0.7])
+    mean, recall = detector.worth([(boxes, marks, sure)], truth)
+    assert mean == pytest.approx((9 * 1.0 + (0.5 * 1.0 + 0.5 * 2 / 3)) / 10)
+    assert recall == 1.0
+    # A second box on one digit is wrong; nothing found is nothing.
+    assert detector.worth([(boxes[:0], marks[:0], sure[:0])], truth) == (0.0, 0.0)
+
+
+def test_the_detector_learns():
+    digits, test_digits, labels, test_labels = detector.digit_images()
+    rng = np.random.default_rng(0)
+    test = detector.scenes(rng, test_digits, test_labels, 40)
+    own = detector.Detector(0)
+    before = detector.worth(own.detect(test.images), test)
+    parts = [own.learn(detector.scenes(rng, digits, labels, detector.BATCH)) for _ in range(120)]
+    after = detector.worth(own.detect(test.images), test)
+    assert np.mean(parts[-20:]) < 0.7 * np.mean(parts[:5])
+    assert before[0] < 0.02 and after[0] > 0.05 + before[0] and after[1] > 0.4
+
+
+def test_the_detector_without_its_extra(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert cli.main(["demo", "detector", "--quick"]) == 1
+    assert capsys.readouterr().err == 'fastloss: scikit-learn is not installed: pip install "fastloss[demo]"\n'

@@ -260,7 +260,7 @@ BUDGET = {
     "checking": 800,
     "commands": 300,
     "commands/cli": 880,
-    "commands/demo": 1270,
+    "commands/demo": 1480,
     "define": 1950,
     "define/compose": 800,
     "define/derive": 1800,

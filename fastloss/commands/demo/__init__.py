@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SEEDS, QUICK_SEEDS = 5, 3
 
 DEMOS = {
+    "detector": "digits found in scenes, with multibox, in plain NumPy",
     "outliers": "regression by four losses where some targets are wrong",
     "gan": "the generator's gradient that vanishes, and the one that stays",
     "descent": "gradient descent among a local minimum, a saddle and the minimum",
