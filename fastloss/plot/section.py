@@ -51,9 +51,11 @@ class Section:
     def __init__(self, loss: Loss | RowLoss) -> None:
         loss.refuse_arrays()
         self.loss = loss
-        usual = LOSSES[loss.name].values if loss.name in LOSSES else {}
-        own = [f"{n}={v:g}" for n, v in loss.values.items() if v is not None and v != usual.get(n)]
-        self.label = f"{loss.name}({', '.join(own)})" if own else loss.name
+        self.label = repr(loss).replace("()", "")
+        if loss.name in LOSSES:  # without the parameters that are as ever
+            usual = LOSSES[loss.name].values
+            own = [f"{n}={v:g}" for n, v in loss.values.items() if v is not None and v != usual[n]]
+            self.label = f"{loss.name}({', '.join(own)})" if own else loss.name
 
     def at(self, x: NDArray[np.float64], what: str) -> NDArray[np.float64]:
         """The value, or a derivative, at these places."""

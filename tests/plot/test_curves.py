@@ -115,9 +115,9 @@ def test_own_and_derived_losses_and_parameters(ax: Axes) -> None:
         return fl.math.log1p(((pred - target) / c) ** 2)
 
     fl.plot.curves([lorentzian, lorentzian.bind(c=2.0), fl.huber.bind(delta=0.5)], ax=ax)
-    assert ax.get_legend_handles_labels()[1] == ["lorentzian(c=1)", "lorentzian(c=2)", "huber(delta=0.5)"]
+    assert ax.get_legend_handles_labels()[1] == ["lorentzian(c=1.0)", "lorentzian(c=2.0)", "huber(delta=0.5)"]
     for c in (1.0, 2.0):
-        x, y = points(ax, f"lorentzian(c={c:g})")
+        x, y = points(ax, f"lorentzian(c={c})")
         np.testing.assert_allclose(y, np.log(1 + (x / c) ** 2), atol=1e-12)
 
 
@@ -215,3 +215,11 @@ def test_the_same_figure_gives_the_same_bytes(kind: str, tmp_path: Path) -> None
         style.save(made, tmp_path / f"{name}.{kind}")
         written.append((tmp_path / f"{name}.{kind}").read_bytes())
     assert written[0] == written[1]
+
+
+def test_sums_of_losses(ax: Axes) -> None:
+    both = 2.0 * fl.huber + fl.absolute_error
+    fl.plot.curves(both, ax=ax)
+    x, y = points(ax, "2 * huber(delta=1.0) + absolute_error")
+    np.testing.assert_allclose(y, np.where(abs(x) <= 1, x * x, 2 * abs(x) - 1) + abs(x), atol=1e-12)
+    assert ax.get_xlabel() == "residual (prediction − target)"
