@@ -153,14 +153,14 @@ def matched(found: list[tuple[Array, Array, Array]], truth: Scenes, label: int) 
     for (boxes, labels, probabilities), own, marks in zip(found, truth.boxes, truth.labels, strict=True):
         own = own[marks == label]
         there += len(own)
-        free = np.ones(len(own), bool)
-        for box, probability in zip(boxes[labels == label], probabilities[labels == label], strict=True):
-            overlaps = np.where(free, box_iou(box[None], own)[0], 0.0) if len(own) else np.zeros(1)
-            best = int(overlaps.argmax())
-            right.append(bool(overlaps[best] >= OVERLAP))
+        mine = labels == label
+        overlaps = box_iou(boxes[mine], own) if len(own) else np.zeros((int(mine.sum()), 1))
+        for row, probability in zip(overlaps, probabilities[mine], strict=True):
+            best = int(row.argmax())
+            right.append(bool(row[best] >= OVERLAP))
             sure.append(float(probability))
             if right[-1]:
-                free[best] = False
+                overlaps[:, best] = 0.0  # for less sure ones it is taken
     return np.array(right, bool), np.array(sure), there
 
 
@@ -169,7 +169,7 @@ def show(screen: Screen, quick: bool, out: Path | None) -> None:
     screen.step("loading scikit-learn")
     digits, test_digits, labels, test_labels = digit_images()
     rng = np.random.default_rng(SEED)
-    test = scenes(rng, test_digits, test_labels, 60 if quick else 300)
+    test = scenes(rng, test_digits, test_labels, 60 if quick else 200)
     steps = QUICK_LENGTH if quick else LENGTH
     screen.text(
         f"Scenes of {SIDE} x {SIDE} pixels with up to {MOST} of scikit-learn's digits. A network in plain NumPy looks "
