@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...registry import LOSSES
+from ...gan import minimax, non_saturating
 from .common import SEED, Array
 from .layers import Adam, Network
 
@@ -34,19 +34,8 @@ RATES = {"gradient descent": (0.02, 1e-3), "Adam": (1e-3, 2e-3)}
 
 LENGTH = {"gradient descent": 1000, "Adam": 2000}
 
-KINDS = ("minimax", "non-saturating")
-
-
-def generator_slopes(kind: str, scores: Array) -> Array:
-    """Gradient, by the discriminator's logits, of what the generator makes small.
-
-    Minimax: mean log(1 - D), which is minus the cross-entropy of "fake". Non-saturating: -mean log D, the cross-entropy
-    of "real".
-    """
-    loss = LOSSES["binary_cross_entropy_with_logits"]
-    if kind == "minimax":
-        return np.asarray(-loss.grad(scores, np.zeros_like(scores)))
-    return np.asarray(loss.grad(scores, np.ones_like(scores)))
+KINDS = {"minimax": minimax, "non-saturating": non_saturating}
+"""The losses; those of their discriminators are one."""
 
 
 class Game:
@@ -73,15 +62,14 @@ class Game:
         """One step of the discriminator."""
         fake = self.generator.forward(self.noise())[-1]
         layers = self.discriminator.forward(np.concatenate([self.real(), fake]))
-        target = np.repeat(np.array([1.0, 0.0], np.float32), BATCH)[:, None]
-        slopes = LOSSES["binary_cross_entropy_with_logits"].grad(layers[-1], target, out=layers[-1])
-        self.optimizer.step(self.discriminator.backward(layers, slopes)[0])
+        slopes = minimax.discriminator.grad(layers[-1][:BATCH], layers[-1][BATCH:])
+        self.optimizer.step(self.discriminator.backward(layers, np.concatenate(slopes))[0])
 
     def gradients(self, kind: str, noise: Array) -> list[Array]:
         """The generator's gradients, through the discriminator."""
         made = self.generator.forward(noise)
         layers = self.discriminator.forward(made[-1])
-        _, slopes = self.discriminator.backward(layers, generator_slopes(kind, layers[-1]))
+        _, slopes = self.discriminator.backward(layers, KINDS[kind].generator.grad(layers[-1]))
         return self.generator.backward(made, slopes)[0]
 
     def belief(self, noise: Array) -> float:
