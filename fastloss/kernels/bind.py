@@ -244,12 +244,10 @@ def lift(function: Any, elementary: Any, kind: Any, jit: Callable[[Any], Any]) -
     return jit(copy(function))
 
 
-def named(name: str, key: Any, function: Any) -> Any:
-    """A copy of `function` under a name that holds a hash of `key` and of the kernels' sources."""
+def named(name: str, key: Any, function: Any) -> str:
+    """A kernel's name, which holds a hash of `key` and of the kernels' sources."""
     digest = hashlib.sha256(repr((sources(), key)).encode()).hexdigest()[:16]
-    copy = _rebuilt(function, function.__code__, function.__globals__)
-    copy.__qualname__ = f"{name}.{function.__name__}.{digest}"
-    return copy
+    return f"{name}.{function.__name__}.{digest}"
 
 
 def _rebuilt(fn: FunctionType, code: CodeType, scope: dict[str, Any]) -> FunctionType:

@@ -53,7 +53,7 @@ def run(
 
 @cache
 def _tools() -> tuple[Any, int]:
-    """What runs kernels, and from how many elements on threads pay; Numba comes with them."""
+    """What runs kernels, and from how many elements on threads pay."""
     load(f"{_KERNELS}.cpu.compile")
     from ..kernels.cpu import threads
     from ..kernels.plan.elements import PARALLEL_FROM
@@ -77,35 +77,34 @@ def _kernel(
     numbers: tuple[type, ...],
 ) -> Any:
     """The compiled kernel, from disk where it is there."""
-    import numba
-
     from ..kernels.bind import bind, named
-    from ..kernels.cpu import bits, cache
+    from ..kernels.cpu import cache
     from ..kernels.plan.elements import OPTIONS
     from ..kernels.sources import sources
 
-    types: Any = numba.types
-
-    def complete() -> Any:
-        target = load(f"{_KERNELS}.cpu.target")
-        cpu = target.Cpu()
+    def make() -> Any:
+        target, numba = load(f"{_KERNELS}.cpu.target"), load("numba")
+        cpu, types = target.Cpu(), numba.types
         ports = {name: cpu.jet(formula, compute) for name, formula in formulas} | dict.fromkeys(flags, True)
-        library = {"prange": numba.prange, "real": cpu.real(compute), "add": bits.add_reassoc}
-        return name(bind(template, ports, target.jit, library))
+        library = {"prange": numba.prange, "real": cpu.real(compute), "add": target.bits.add_reassoc}
+        scalars = types.Tuple([types.float64 if t is float else types.int64 for t in numbers])
+        signature = (arrays(types, inputs, True), arrays(types, outputs, False), scalars)
+        return bind(template, ports, target.jit, library), signature
 
-    def arrays(kinds: Any, readonly: bool) -> Any:
-        each = [types.Array(numba.from_dtype(np.dtype(c)), n, "C", readonly=readonly) for c, n in kinds]
+    def arrays(types: Any, kinds: Any, readonly: bool) -> Any:
+        from_dtype = load("numba").from_dtype
+        each = [types.Array(from_dtype(np.dtype(c)), n, "C", readonly=readonly) for c, n in kinds]
         return types.Tuple(each)
 
     key = (
         compute,
         [(n, f.__name__) for n, f in formulas],
         flags,
+        inputs,
+        outputs,
+        [t.__name__ for t in numbers],
         parallel,
         sources(template.__module__.rpartition(".")[0]),
         sorted(map(str, OPTIONS.items())),
     )
-    name = partial(named, template.__name__, key)
-    scalars = types.Tuple([types.float64 if t is float else types.int64 for t in numbers])
-    signature = (arrays(inputs, True), arrays(outputs, False), scalars)
-    return cache.jit(name(template), signature, complete, parallel=parallel, **OPTIONS)
+    return cache.jit(named(template.__name__, key, template), make, parallel=parallel, **OPTIONS)

@@ -42,7 +42,8 @@ def bound(parallel=False, port=double):
     return fn
 
 def compiled(parallel=False, port=double):
-    return cache.jit(bound(parallel, port), SIGNATURE, parallel=parallel, nogil=True)
+    fn = bound(parallel, port)
+    return cache.jit(fn.__qualname__, lambda: (fn, SIGNATURE), parallel=parallel, nogil=True)
 
 x = np.arange(20 * BLOCK, dtype=float)
 right = 2.0 * x.reshape(20, BLOCK).sum(axis=1)

@@ -17,7 +17,7 @@ def libraries(part: Any) -> list[Any]:
 
 @pytest.mark.parametrize("inlined", [False, True])
 def test_no_machine_code_is_made_of_a_part(inlined: bool) -> None:
-    assert lowering._SUPPORTED, (
+    assert lowering.SUPPORTED, (
         "this Numba has other insides: parts would be compiled one by one, which takes twice as long"
     )
     inner = lowering.part(forceinline=inlined)(lambda x: x * 2.0)
@@ -48,7 +48,7 @@ def test_a_part_may_allocate_and_raise() -> None:
 
 
 def test_without_numbas_insides_parts_are_ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lowering, "_SUPPORTED", False)
+    monkeypatch.setattr(lowering, "SUPPORTED", False)
     inner = lowering.part()(lambda x: x * 2.0)
     kernel = numba.njit(lambda x: inner(x))
     assert kernel(3.0) == 6.0

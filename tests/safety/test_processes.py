@@ -143,7 +143,7 @@ hits = []
 original = cpu.cache.jit
 def counted(*args, **kwargs):
     kernel = original(*args, **kwargs)
-    hits.append((sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values())))
+    hits.append("compiled" if kernel.fresh else "loaded")
     return kernel
 cpu.cache.jit = counted
 work(0); work(1)
@@ -154,9 +154,9 @@ print(hits)
     )
     env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache")}
     first, second = run(script, tmp_path, **env), run(script, tmp_path, **env)
-    assert "(0, 1)" in first
-    assert "(1, 0)" not in first
-    assert second == first.replace("(0, 1)", "(1, 0)")
+    assert "compiled" in first
+    assert "loaded" not in first
+    assert second == first.replace("compiled", "loaded")
 
 
 def test_an_edit_recompiles(tmp_path: Path) -> None:

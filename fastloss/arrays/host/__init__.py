@@ -8,5 +8,5 @@ from ...loading import load
 
 
 def kernels() -> Any:
-    """The CPU's kernels, and Numba with them."""
+    """The CPU's kernels, and LLVM with them; Numba only where one must be compiled."""
     return load("fastloss.kernels.cpu.compile")

@@ -65,6 +65,11 @@ def number(kind: Any, x: float) -> Any:
         return kind(x)
 
 
+def plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numbers as Python's own, which a kernel takes sooner: each of NumPy's float32 costs a tiny call 80 ns more."""
+    return tuple([float(x) if isinstance(x, np.floating) else x for x in values])
+
+
 def passed(a: NDArray[Any]) -> Any:
     """An array as the caller gets it: one of no axes as a number."""
     return a if a.ndim else a[()]

@@ -13,6 +13,7 @@ from ...kernels.plan.elements import HIGH, LOW, PARALLEL_FROM, sum_plan
 from ...kernels.plan.rows import census_plan
 from ..divisors import largest
 from . import kernels, roots
+from .memory import plain
 from .recipes import APART, FRESH, OVER, Recipe, aimed, common, fit, row_key
 from .steps import NOWHERE
 from .weights import ALL
@@ -35,7 +36,7 @@ def elements(job: Any, call: Call, given: bool) -> None:
     if given and (want == VALUE or (want & HESS and len(loss.wrt) > 1)):
         return
     rooted, slopes = loss.rooted, want & ~VALUE
-    cpu, parameters, bounds = kernels(), job.parameters, loss.bounds(job.kind)
+    cpu, parameters, bounds = kernels(), plain(job.parameters), plain(loss.bounds(job.kind))
 
     def bound(plan: Any) -> Any:
         kernel = cpu.runner(plan, size, backend)
@@ -87,8 +88,8 @@ def rows(job: Any, o: Call) -> None:
     cpu, check, mean = kernels(), o.check is not False and loss.checks, o.reduction == "mean"
     each = job.each and bool(want & VALUE)
     plan = job.plan(want, check and not given, each=each, inplace=way == OVER, turned=True)
-    parameters, mix, ignore, classes = loss.cast(job.kind, pred.dtype.char), job.mix(), job.ignore or 0, pred.shape[-1]
-    bounds = loss.bounds(job.kind)[: 2 * len(plan.tests)]
+    parameters, mix = plain(loss.cast(job.kind, pred.dtype.char)), plain(job.mix())
+    ignore, classes, bounds = job.ignore or 0, pred.shape[-1], plain(loss.bounds(job.kind)[: 2 * len(plan.tests)])
     # Zeros for absent arrays, whose steps nobody reads.
     row, label, none = (0, classes, 1), (0, 1, 0), NOWHERE
     steps = array([row, row, label if job.labels else row, none, row, row], int64)

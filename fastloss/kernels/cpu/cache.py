@@ -1,168 +1,133 @@
-"""Compiled kernels to disk and back: `disk.py` keeps the files, Numba makes a kernel's pickle and a kernel of a pickle.
+"""Kernels to disk and back: `disk.py` keeps the files, `objects.py` makes a kernel of one, `entries.py` the contents.
 
 `jit` is the only way to a compiled kernel; one thread compiles at a time, and a call from a signal handler is refused.
-Whoever can write these pickles runs code here, so they are kept where nobody else can write, or nowhere.
+Whoever can write these files runs code here, so they are kept where nobody else can write, or nowhere.
 Each file has a checksum (of 150 files with one 4 KiB block zeroed, as a power cut leaves them, 19 crashed the process),
-and what does not match is compiled again. A file's name says all that makes its kernel differ from others.
+and what does not match is compiled again. A file's name says all that makes its kernel differ from others: Numba is
+imported only where that cannot be told without, or where there is no such file.
 
 A cache only saves time: no failure of it may reach the caller, and no compile error may be hidden.
 """
 
 from __future__ import annotations
 
-import itertools
-import pickle
+import os
 import re
-import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache as once
 from hashlib import sha256
-from types import FunctionType
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 from ... import loading
 from .. import disk
 from ..announce import announced
 from ..disk import VARIABLE, directory
-from . import threads
+from ..sources import versions
+from . import objects, threads
 
 __all__ = ["VARIABLE", "clear_cache", "count", "directory", "jit", "settings", "size"]
 
 _busy = False
 
 
-def jit(
-    fn: FunctionType,
-    signature: Any,
-    complete: Callable[[], FunctionType] | None = None,
-    *,
-    what: str = "",
-    cache: bool = True,
-    **options: Any,
-) -> Any:
-    """Load `fn` for `signature` alone from disk, or compile it: itself, or what `complete` makes of it.
+def jit(name: str, make: Callable[[], tuple[Any, Any]], *, what: str = "", cache: bool = True, **options: Any) -> Any:
+    """The kernel of that name, from disk or compiled: of the function and the types of arguments that `make` returns.
 
-    ``fn.__qualname__`` must name its content, its ports included. Errors of the compilation come through as Numba
-    raises them. `what` is what the user is told that it compiles, by default the first part of that name.
+    The name must say what they hold, ports included. Errors of the compilation come through as Numba raises them.
+    `what` is what the user is told that it compiles, by default the first part of that name.
     """
-    import numba
-
     with compiling():
         if options.get("parallel"):
             threads.launch()
-        stored = _KernelFile(fn, signature, options) if cache else None
-        kernel: Any = numba.njit(**options)(fn)
-        if stored is not None and stored.load(kernel.targetctx):
-            with suppress(Exception):  # intact, and of no use all the same
-                return _compiled(kernel, signature, stored)
-            stored.found = None
-        with announced(what or fn.__qualname__.partition(".")[0]):
-            if complete is not None:
-                kernel = numba.njit(**options)(complete())
-            return _compiled(kernel, signature, stored)
+        path = _path(name, options) if cache else None
+        kernel = _found(path)
+        if kernel is None:
+            with announced(what or name.partition(".")[0]):
+                kernel = _made(path, make, options)
+        return kernel
 
 
-def kept(fn: FunctionType, signature: Any, **options: Any) -> bool:
+def kept(name: str, **options: Any) -> bool:
     """Whether `jit` would find a file."""
-    name = _KernelFile(fn, signature, options).name
-    return any((folder / name).is_file() for folder in disk.folders())
+    path = _path(name, options)
+    return any((folder / path).is_file() for folder in disk.folders())
 
 
 @contextmanager
 def compiling() -> Iterator[None]:
-    """Hold the lock of compilations, and let Numba compile even where the user has switched it off.
+    """Hold the lock of compilations.
 
     A signal handler, a finaliser or a tracer may call a loss at any time. Compiling the same functions while they are
     half compiled would break both kernels for good, so that call is refused.
     """
     global _busy
-    from numba import config
-
-    settings: Any = config
     with loading.compiling:
         if _busy:
             raise RuntimeError(
                 "a loss cannot be compiled while this thread compiles another: a signal handler, a finaliser or a "
                 "tracer may call only what was called before"
             )
-        off = settings.DISABLE_JIT
         try:
-            _busy, settings.DISABLE_JIT = True, 0
+            _busy = True
             yield
         finally:
-            _busy, settings.DISABLE_JIT = False, off
+            _busy = False
 
 
-def _compiled(kernel: Any, signature: Any, stored: _KernelFile | None) -> Any:
-    if stored is not None:
-        kernel._cache = stored
-    _randomise_numbers()
-    kernel.compile(signature)
-    kernel.disable_compile()
+def _found(path: str | None) -> Any:
+    """The kernel of a file, or None."""
+    with suppress(Exception):  # damage has many forms
+        data = disk.read(path) if path else None
+        code = objects.opened(data) if data else None
+        return objects.linked(code) if code else None
+    return None
+
+
+def _made(path: str | None, make: Callable[[], tuple[Any, Any]], options: dict[str, Any]) -> Any:
+    """A kernel that is compiled, and written where it may be, and where there is nothing in it but what is known."""
+    entries = loading.load(f"{__package__}.entries")
+    with switched_on():
+        if options.get("parallel"):
+            threads.share()
+        function, signature = make()
+        code = entries.code(function, signature, options)
+        kernel = objects.linked(code) if code else None
+        if kernel is None:
+            return entries.compiled(function, signature, options)
+    if path:
+        with suppress(Exception):
+            disk.write(path, objects.sealed(code))
+    kernel.fresh = True
     return kernel
 
 
-def _randomise_numbers() -> None:
-    """Let Numba number functions from a random start, as no other process does.
+@contextmanager
+def switched_on() -> Iterator[None]:
+    """Let Numba compile even where the user has switched it off."""
+    from numba import config
 
-    What a kernel calls goes to disk with it, under a name that differs from another kernel's by Numba's count of this
-    process's functions alone. Of two kernels from two processes that had counted alike, the linker took the functions
-    of the one for those of the other: wrong results, where both were loaded from disk.
-    """
-    from numba.core.bytecode import FunctionIdentity
+    settings: Any = config
+    off = settings.DISABLE_JIT
+    try:
+        settings.DISABLE_JIT = 0
+        yield
+    finally:
+        settings.DISABLE_JIT = off
 
-    FunctionIdentity._unique_ids = itertools.count(secrets.randbits(48) << 12)
 
-
-class _KernelFile:
-    """The file of one kernel, in the place of a Numba dispatcher's own cache."""
-
-    def __init__(self, fn: FunctionType, signature: Any, options: dict[str, Any]) -> None:
-        key = fn.__code__.co_code, str(signature), sorted((k, str(v)) for k, v in options.items()), settings()
-        digest = sha256(repr(key).encode()).hexdigest()[:24]
-        name = re.sub(r"[^\w.]", "_", fn.__qualname__)[:100]
-        self.name = f"{_version()}/{name}.{digest}.kernel"
-        self.found: Any = None
-
-    @property
-    def cache_path(self) -> str | None:
-        """The folder of the file; Numba asks for it."""
-        return next((str((folder / self.name).parent) for folder in disk.folders()), None)
-
-    def load(self, context: Any) -> bool:
-        """Read the file; whether there is an intact one."""
-        from numba.core.compiler import CompileResult
-
-        rebuild: Any = CompileResult._rebuild
-        data = disk.read(self.name)
-        if data is not None:
-            with suppress(Exception):  # pickles raise anything
-                context.refresh()
-                self.found = rebuild(context, *pickle.loads(data))
-        return self.found is not None
-
-    def load_overload(self, signature: Any, context: Any) -> Any:
-        """The kernel that `load` has found; Numba calls this."""
-        return self.found
-
-    def save_overload(self, signature: Any, result: Any) -> None:
-        """Write a kernel; Numba calls this when it has compiled one."""
-        from numba.core import serialize
-
-        dumps: Any = serialize.dumps
-        with suppress(Exception):
-            if not result.library.has_dynamic_globals:  # addresses of this process
-                disk.write(self.name, dumps(result._reduce()))
+def _path(name: str, options: dict[str, Any]) -> str:
+    key = objects.FORMAT, object.__basicsize__, sorted((k, str(v)) for k, v in options.items()), _machine()
+    digest = sha256(repr((name, key)).encode()).hexdigest()[:24]
+    return f"{_version()}/{re.sub(r'[^.A-Za-z0-9_]', '_', name)[:100]}.{digest}.kernel"
 
 
 @once
 def _version() -> str:
-    import llvmlite
-    import numba
-
-    return f"{sys.implementation.cache_tag}-numba{numba.__version__}-llvmlite{llvmlite.__version__}"
+    numba, llvmlite = versions()
+    return f"{sys.implementation.cache_tag}-numba{numba}-llvmlite{llvmlite}"
 
 
 _SETTINGS = (
@@ -171,16 +136,37 @@ _SETTINGS = (
     "LLVM_REFPRUNE_FLAGS", "LLVM_REFPRUNE_PASS", "LOOP_VECTORIZE", "NRT_STATS", "OPT", "PARFOR_MAX_TUPLE_SIZE",
     "SLP_VECTORIZE", "USING_SVML",
 )  # fmt: skip
+_FILE = ".numba_config.yaml"
+"""Where they can be said, too."""
 
 
 def settings() -> str:
     """The processor, and the settings of Numba that change the machine code of the same source."""
-    from numba import config
-    from numba.core.registry import cpu_target
+    import numba
 
-    values = [(name, getattr(config, name, None)) for name in _SETTINGS]
+    return repr((objects.processor(), _values(numba.config)))
+
+
+def _machine() -> str:
+    """The same where Numba need not be there: what the environment says of these settings says what they are.
+
+    A process that has changed one since has kernels of its own.
+    """
+    said = sorted((name, os.environ[f"NUMBA_{name}"]) for name in _SETTINGS if f"NUMBA_{name}" in os.environ)
+    if "numba" not in sys.modules and not os.path.exists(_FILE):
+        return repr((objects.processor(), said))
+    config = loading.load("numba").config
+    spec: Any = spec_from_file_location(config.__name__, config.__file__)
+    fresh = module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    names = [name for name in _SETTINGS if hasattr(fresh, name)]  # one more is set as Numba is imported
+    same = _values(config, names) == _values(fresh, names) and not os.path.exists(_FILE)
+    return repr((objects.processor(), said if same else _values(config)))
+
+
+def _values(config: Any, names: Sequence[str] = _SETTINGS) -> str:
     most = getattr(getattr(config, "OPT", 0), "is_opt_max", False)  # a number like another, when it is printed
-    return repr((cpu_target.target_context.codegen().magic_tuple(), most, values))
+    return repr((most, [(name, getattr(config, name, None)) for name in names]))
 
 
 def count() -> int:

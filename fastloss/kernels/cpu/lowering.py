@@ -69,15 +69,16 @@ class _PartCompiler(CompilerBase):
         return [found]
 
 
-_SUPPORTED = all(
+SUPPORTED = all(
     hasattr(CPUCodeLibrary, name)
     for name in ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals")
 )
+"""Whether this Numba has what is replaced."""
 
 
 def part(**options: Any) -> Callable[[F], F]:
     """Like `numba.njit`, for functions that only compiled functions call."""
-    if _SUPPORTED:
+    if SUPPORTED:
         options["pipeline_class"] = _PartCompiler
     # No entry from Python, and no reference counting unless asked for: it is atomic, and all threads would do it on one
     # counter for every row.

@@ -23,12 +23,14 @@ import operator
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...loading import compiling, load
+from . import pool
 
 VARIABLE = "FASTLOSS_NUM_THREADS"
 
@@ -86,10 +88,11 @@ def get_num_threads() -> int:
     cap = _limit()
     if cap == 1 or _serial_only:
         return 1
-    numba = load("numba")
-    # Numba's own getter would start the pool, and with it fix the threading layer.
-    config: Any = numba.config
-    available: int = numba.get_num_threads() if _started() else config.NUMBA_NUM_THREADS
+    # The pool's own getter would start it, and with it fix the threading layer.
+    available = pool.number() if _pool is None else _pool.get()
+    if available is None:
+        numba: Any = load("numba")
+        available = numba.get_num_threads() if _started() else numba.config.NUMBA_NUM_THREADS
     return available if cap is None else min(cap, available)
 
 
@@ -131,26 +134,26 @@ def run_parallel(parallel: Callable[..., Any], serial: Callable[..., Any], *args
     cap = _cap if _cap_known else _limit()
     if cap == 1 or _serial_only:
         return serial(*args)
-    pool = _pool or launch()
-    if pool is None:
+    running = _pool or launch()
+    if running is None:
         return serial(*args)
-    users = pool.get()
+    users = running.get()
     threads = users if cap is None or cap > users else cap
     if threads == 1:
         return serial(*args)
-    if pool.busy is not None and not pool.busy.acquire(blocking=False):
+    if running.busy is not None and not running.busy.acquire(blocking=False):
         return serial(*args)
     try:
         if threads != users:
-            pool.set(threads)
+            running.set(threads)
         return parallel(*args)
     except SystemError as error:  # what some of Numba's layers make of the one error that kernels raise
         raise MemoryError("there is no memory for a kernel's sums") from error
     finally:
         if threads != users:
-            pool.set(users)
-        if pool.busy is not None:
-            pool.busy.release()
+            running.set(users)
+        if running.busy is not None:
+            running.busy.release()
 
 
 def _limit() -> int | None:
@@ -185,14 +188,34 @@ def _started() -> bool:
 
 
 def _start() -> _Pool:
-    numba, module = load("numba"), load("numba.np.ufunc.parallel")
+    with _torch_left_alone():
+        layer = pool.started()
+    if layer is None:
+        return _start_numbas()
+    return _Pool(*layer, threading.Lock() if layer.name == "workqueue" else None)
+
+
+def share() -> None:
+    """Let Numba start the pool where it runs already, before Numba's compiler does so unguarded."""
+    if _pool is not None and not _started():
+        _start_numbas()
+
+
+@contextmanager
+def _torch_left_alone() -> Iterator[None]:
     # Starting the omp layer calls omp_set_num_threads, which torch shares (5 became 2 when measured).
     # Later launches and numba.set_num_threads leave torch alone, and so do the other layers.
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch is not None and hasattr(torch, "get_num_threads") else None
-    numba.get_num_threads()
+    yield
     if torch is not None and before is not None and torch.get_num_threads() != before:
         torch.set_num_threads(before)
+
+
+def _start_numbas() -> _Pool:
+    numba, module = load("numba"), load("numba.np.ufunc.parallel")
+    with _torch_left_alone():
+        numba.get_num_threads()
     layer: str = module.threading_layer()
     # The public pair asks an inter-process lock at each call: 0.66 and 1.0 us against 0.09 and 0.25.
     return _Pool(
@@ -207,7 +230,7 @@ def _after_fork() -> None:
     # A launch under way in the parent counts: Numba's own lock would stay taken here for ever.
     global _forked, _serial_only
     _forked = True
-    _serial_only = _serial_only or _starting or _started()
+    _serial_only = _serial_only or _starting or _pool is not None or _started()
 
 
 if hasattr(os, "register_at_fork"):

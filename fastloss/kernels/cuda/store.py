@@ -31,7 +31,7 @@ def machine_code(
     if data is not None:
         entry, _, code = data.partition(b"\0")
         return code, entry.decode("ascii")
-    with cache.compiling(), announced(f"{kept.split('/')[-1].partition('.')[0]} for a GPU"):
+    with cache.compiling(), cache.switched_on(), announced(f"{kept.split('/')[-1].partition('.')[0]} for a GPU"):
         code, name = make(plan, capability)
     disk.write(kept, name.encode("ascii") + b"\0" + code)
     return code, name

@@ -1,0 +1,319 @@
+"""A kernel's machine code, made by Numba: `code` gives what `objects.py` links.
+
+Numba compiles the kernel as it does any function, but that, instead of an entry for Python, it gets one of plain C,
+which takes the data out of NumPy's own structure of an array. Numba's memory of arrays becomes that of C, so nothing of
+Numba is needed when the kernel runs; threads are those of its layers (`pool.py`). Every other name is made private.
+
+This replaces one pass of Numba's compiler and two private methods of its libraries, as `lowering.py` does.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import llvmlite.binding as _llvm
+import numba as _numba
+import numpy as np
+from llvmlite import ir
+from numba.core import compiler, lowering, sigutils
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_machinery import register_pass
+from numba.core.typed_passes import NativeLowering, NativeParforLowering
+from numba.np import arrayobj
+from numba.parfors import parfor_lowering
+
+from . import threads
+from .lowering import SUPPORTED
+from .objects import ENTRY, WRONG_ARRAY, Code
+from .pool import SYMBOLS
+
+numba: Any = _numba  # half of it is typed
+llvm: Any = _llvm
+types: Any = numba.types
+normalized: Any = sigutils.normalize_signature
+populate: Any = arrayobj.populate_array
+passes: Any = compiler.DefaultPassBuilder
+lowered: Any = register_pass(mutates_CFG=True, analysis_only=False)  # type: ignore[no-untyped-call]
+threads.preload()  # before Numba looks for its threading layers
+# Load what Numba loads at its first compilation, two hundred modules, inside this import, which nothing interrupts.
+numba.core.registry.cpu_target.typing_context.refresh()
+numba.core.registry.cpu_target.target_context.refresh()
+
+_MEMORY = """
+declare ptr @malloc(i64)
+declare void @free(ptr)
+declare i32 @PyGILState_Ensure()
+declare void @PyGILState_Release(i32)
+declare ptr @PyErr_NoMemory()
+define ptr @NRT_MemInfo_alloc_aligned(i64 %size, i32 %align) {
+  %wide = zext i32 %align to i64
+  %more = add i64 %wide, 64
+  %all = add i64 %size, %more
+  %info = call ptr @malloc(i64 %all)
+  %none = icmp eq ptr %info, null
+  br i1 %none, label %end, label %fill
+fill:
+  store i64 1, ptr %info
+  %at = ptrtoint ptr %info to i64
+  %last = add i64 %at, %more
+  %mask = sub i64 0, %wide
+  %aligned = and i64 %last, %mask
+  %data = inttoptr i64 %aligned to ptr
+  %place = getelementptr i8, ptr %info, i64 24
+  store ptr %data, ptr %place
+  br label %end
+end:
+  ret ptr %info
+}
+define void @NRT_MemInfo_call_dtor(ptr %info) {
+  call void @free(ptr %info)
+  ret void
+}
+define void @numba_gil_ensure(ptr %state) {
+  %held = call i32 @PyGILState_Ensure()
+  store i32 %held, ptr %state
+  ret void
+}
+define void @numba_gil_release(ptr %state) {
+  %held = load i32, ptr %state
+  call void @PyGILState_Release(i32 %held)
+  ret void
+}
+define ptr @numba_unpickle(ptr %data, i32 %size, ptr %hash) {
+  %none = call ptr @PyErr_NoMemory()
+  ret ptr null
+}
+define ptr @numba_runtime_build_excinfo_struct(ptr %error, ptr %arguments) {
+  %none = call ptr @PyErr_NoMemory()
+  ret ptr null
+}
+define i32 @numba_do_raise(ptr %error) {
+  ret i32 0
+}
+define void @NRT_Free(ptr %error) {
+  ret void
+}
+"""
+"""What Numba's library has under these names: a count of references, at 24 where data is; the interpreter's lock; and
+what makes an exception, which in a thread of a kernel means that there is no memory."""
+
+_PYTHON = {"PyGILState_Ensure", "PyGILState_Release", "PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_Clear"}
+_PYTHON |= {"PyErr_SetNone", "PyErr_SetString", "PyErr_NoMemory", "PyBytes_FromStringAndSize"}
+_PYTHON |= {"PyExc_StopIteration", "PyExc_SystemError", "PyExc_RuntimeError"}
+_LIBM = {"exp", "exp2", "log", "log2", "log10", "pow", "sin", "cos", "fma", "floor", "ceil", "trunc", "rint", "round"}
+_LIBM |= {"nearbyint", "roundeven", "fmod"}
+_MOVES = {"memset", "memcpy", "memmove"}
+_KNOWN = {"malloc", "free", "printf"} | _MOVES | _PYTHON | {*SYMBOLS} | _LIBM | {f"{name}f" for name in _LIBM}
+"""Whatever a kernel may call that is not its own."""
+
+
+def code(function: Any, signature: Any, options: dict[str, Any]) -> Code | None:
+    """The machine code of a kernel of these types; None where it would need more than is known here."""
+    if not SUPPORTED:
+        return None
+    made = library(function, signature, options)
+    module = made._final_module
+    needs = {name for each in (*module.functions, *module.global_variables) for name in _needed(each)}
+    if needs - _KNOWN or made._dynamic_globals:
+        return None
+    return Code(made.layout, tuple(sorted(needs)), made._codegen._tm.emit_object(module))
+
+
+def library(function: Any, signature: Any, options: dict[str, Any]) -> Any:
+    """The library of a kernel: LLVM's code, optimised, and `layout` besides."""
+    kernel = numba.njit(pipeline_class=_Compiler, no_cfunc_wrapper=True, **options)(function)
+    with global_compiler_lock:
+        return kernel._compiler.compile(*normalized(signature)).library
+
+
+def compiled(function: Any, signature: Any, options: dict[str, Any]) -> Any:
+    """The kernel as Numba has it, for this process alone."""
+    kernel = numba.njit(**options)(function)
+    kernel.compile(signature)
+    kernel.disable_compile()
+    return kernel
+
+
+class _Lowering:
+    """Numba's lowering, whose library Numba itself never links."""
+
+    def run_pass(self, state: Any) -> bool:
+        made = state.library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
+        made._finalize_final_module = lambda: _finish(made)
+        made.add_llvm_module(llvm.parse_assembly(_MEMORY))
+        state.flags.no_compile = True
+        super().run_pass(state)  # type: ignore[misc]
+        made.finalize()
+        return True
+
+
+@lowered
+class _Serial(_Lowering, NativeLowering):
+    _name = "lowering_of_a_kernel"
+
+    @property
+    def lowering_class(self) -> Any:
+        return _Lower
+
+
+@lowered
+class _Parallel(_Lowering, NativeParforLowering):
+    _name = "lowering_of_a_parallel_kernel"
+
+    @property
+    def lowering_class(self) -> Any:
+        return _ParallelLower
+
+
+class _Compiler(compiler.CompilerBase):
+    """Numba's compiler with these in the place of its own lowering."""
+
+    def define_pipelines(self) -> list[Any]:
+        found = passes.define_nopython_pipeline(self.state)
+        own = {NativeLowering: _Serial, NativeParforLowering: _Parallel}
+        found.passes = [(own.get(step, step), text) for step, text in found.passes]
+        found.finalize()
+        return [found]
+
+
+def _finish(made: Any) -> None:
+    """Replace the linking of a library: leave one public name, all that a linker can mistake, and what it calls."""
+    made._finalize_dynamic_globals()
+    for each in (*made._final_module.functions, *made._final_module.global_variables):
+        if not each.is_declaration and each.name != ENTRY:
+            each.linkage = "internal"
+    unused = llvm.create_new_module_pass_manager()
+    unused.add_global_dead_code_eliminate_pass()
+    unused.run(made._final_module, llvm.create_pass_builder(made._codegen._tm, llvm.create_pipeline_tuning_options()))
+    made._finalized = True
+
+
+def _needed(value: Any) -> list[str]:
+    """What of the world outside a declaration stands for: an intrinsic of LLVM may become a call."""
+    if not value.is_declaration:
+        return []
+    first, _, rest = value.name.partition(".")
+    if first != "llvm":
+        return [value.name]
+    name, _, kind = rest.partition(".")
+    if name in _MOVES:
+        return [name]
+    return [name + ("f" if kind.endswith("f32") else "")] if name in _LIBM else []
+
+
+# -- The entry ---------------------------------------------------------------------------------------------------------
+
+_WORD, _DOUBLE, _BYTE = ir.IntType(64), ir.DoubleType(), ir.IntType(8)
+_ADDRESS = _BYTE.as_pointer()
+_HEAD = object.__basicsize__
+_DATA, _DIMENSIONS, _STRIDES, _TYPE, _FLAGS = (_HEAD + at for at in (0, 16, 24, 40, 48))
+"""Where they are in NumPy's structure of an array; in that of a type the order of bytes is at 10, its number at 12."""
+
+
+class _Entry:
+    """Makes the entry of plain C where Numba would make that for Python."""
+
+    def create_cpython_wrapper(self, release_gil: bool) -> None:
+        self.library.layout = _Writer(self.context, self.library, self.fndesc).write()  # type: ignore[attr-defined]
+
+
+class _Lower(_Entry, lowering.Lower):  # type: ignore[misc]
+    """The lowering of a serial kernel."""
+
+
+class _ParallelLower(_Entry, parfor_lowering.ParforLower):  # type: ignore[misc]
+    """The lowering of a parallel one."""
+
+
+class _Writer:
+    """Writes the entry of one kernel."""
+
+    def __init__(self, context: Any, made: Any, described: Any) -> None:
+        self.context, self.made, self.described = context, made, described
+        self.module = made.create_ir_module(ENTRY)
+        function = ir.Function(self.module, ir.FunctionType(ir.IntType(32), [_ADDRESS]), ENTRY)
+        (self.packed,) = function.args
+        self.builder: Any = ir.IRBuilder(function.append_basic_block())
+        self.offset = 0
+        self.layout = ""
+
+    def write(self) -> str:
+        """Add the entry to the library; its layout."""
+        context, builder, kernel = self.context, self.builder, self.described
+        arguments = [self.taken(kind) for kind in kernel.argtypes]
+        callee = context.declare_function(self.module, kernel)
+        status, result = context.call_conv.call_function(builder, callee, kernel.restype, kernel.argtypes, arguments)
+        self.layout += ">"
+        several = isinstance(kernel.restype, types.BaseTuple)
+        kinds = list(kernel.restype) if several else [] if kernel.restype == types.none else [kernel.restype]
+        for k, kind in enumerate(kinds):
+            wide = self.wide(kind)
+            number = context.cast(builder, builder.extract_value(result, k) if several else result, kind, wide)
+            builder.store(number, self.at(self.packed, self.offset, number.type))
+            self.offset += 8
+        builder.ret(status.code)
+        self.made.add_ir_module(self.module)
+        return self.layout
+
+    def taken(self, kind: Any) -> Any:
+        """An argument in Numba's form."""
+        if isinstance(kind, types.BaseTuple):
+            self.layout += "("
+            found = self.context.make_tuple(self.builder, kind, [self.taken(each) for each in kind])
+            self.layout += ")"
+            return found
+        if kind == types.none:
+            self.layout += "-"
+            return self.context.get_dummy_value()
+        offset, self.offset = self.offset, self.offset + 8
+        if isinstance(kind, types.Array):
+            self.layout += "a"
+            return self.array(kind, self.load(self.packed, offset, _ADDRESS))
+        wide = self.wide(kind)
+        number = self.load(self.packed, offset, self.context.get_value_type(wide))
+        return self.context.cast(self.builder, number, wide, kind)
+
+    def wide(self, kind: Any) -> Any:
+        """The type in which a number is passed."""
+        real = isinstance(kind, types.Float)
+        self.layout += "d" if real else "q"
+        return types.float64 if real else types.int64
+
+    def array(self, kind: Any, given: Any) -> Any:
+        """An array in Numba's form, of NumPy's object; one of another type or layout ends the call."""
+        builder, context = self.builder, self.context
+        described = self.load(given, _TYPE, _ADDRESS)
+        number = self.load(described, _HEAD + 12, ir.IntType(32))
+        dtype = np.dtype(str(kind.dtype))
+        fits = ir.IntType(1)(0)
+        for each in sorted({np.dtype(c).num for c in np.typecodes["All"] if np.dtype(c) == dtype}):
+            fits = builder.or_(fits, builder.icmp_signed("==", number, number.type(each)))
+        swapped = builder.icmp_signed("==", self.load(described, _HEAD + 10, _BYTE), _BYTE(ord(_SWAPPED)))
+        wanted = 0x1 * (kind.layout == "C") | 0x400 * kind.mutable
+        flags = builder.and_(self.load(given, _FLAGS, ir.IntType(32)), ir.IntType(32)(wanted))
+        fits = builder.and_(fits, builder.icmp_signed("==", flags, flags.type(wanted)))
+        fits = builder.and_(fits, builder.not_(swapped))
+        axes = self.load(given, _HEAD + 8, ir.IntType(32))
+        fits = builder.and_(fits, builder.icmp_signed("==", axes, axes.type(kind.ndim)))
+        with builder.if_then(builder.not_(fits), likely=False):
+            builder.ret(ir.IntType(32)(WRONG_ARRAY))
+        made = context.make_array(kind)(context, builder)
+        shape, strides = (
+            [self.load(self.load(given, at, _ADDRESS), 8 * k, _WORD) for k in range(kind.ndim)]
+            for at in (_DIMENSIONS, _STRIDES)
+        )
+        data = self.load(given, _DATA, made.data.type)
+        populate(made, data, shape, strides, _WORD(dtype.itemsize), None)
+        return made._getvalue()
+
+    def load(self, base: Any, offset: int, kind: Any) -> Any:
+        """What lies at a distance from an address."""
+        return self.builder.load(self.at(base, offset, kind))
+
+    def at(self, base: Any, offset: int, kind: Any) -> Any:
+        """That place, as one of this type."""
+        return self.builder.bitcast(self.builder.gep(base, [_WORD(offset)]), kind.as_pointer())
+
+
+_SWAPPED = "<" if sys.byteorder == "big" else ">"
