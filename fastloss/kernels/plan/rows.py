@@ -157,7 +157,8 @@ def ports(plan: RowPlan, target: Target) -> dict[str, Any]:
     """The template's free names for this plan, on this target."""
     f, sizes, compute = plan.functions, plan.sizes, plan.compute
     library = target.primitives(plan)
-    lifted = {name: target.jet(fn, compute) for name, fn in f._asdict().items() if fn is not None}
+    own = [name for name in f._fields if name != "rescale"]  # which only the GPU's template asks for
+    lifted = {name: target.jet(getattr(f, name), compute) for name in own if getattr(f, name) is not None}
     if plan.entry == "pairs":
         return _pairs(plan, target, lifted)
     labels = plan.target == "labels"
@@ -165,7 +166,7 @@ def ports(plan: RowPlan, target: Target) -> dict[str, Any]:
         **_masses(plan),
         "real": target.real(compute),
         "params_of": params_of(plan),
-        **dict.fromkeys(Functions._fields),
+        **dict.fromkeys(own),
         **lifted,
         **{n: getattr(r, n) for n in _SAME},
         "folds": r.folds_noting if plan.stats else r.folds,

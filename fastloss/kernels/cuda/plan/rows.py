@@ -168,6 +168,7 @@ def ports(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
 def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
     """How threads share the work."""
     base = plan.plan
+    f: Any = base.functions
     warps = max(1, plan.group // rows.WARP)
     return {
         "THREADS": plan.threads,
@@ -180,7 +181,7 @@ def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "PACKETS": plan.packets,
         "HELD": plan.held,
         "ONCE": plan.once,
-        "rescaled": q.rescaled,
+        "rescaled": Port(q.rescaled, rescale=target.jet(f.rescale, base.compute)) if plan.once else None,
         "KIND": target.kind(base.compute),
         "strayed": rowplan.strayed(base, np.float64 if base.compute == "d" else np.float32),
         "VALUE": bool(base.want & VALUE),
