@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from contextlib import nullcontext
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +11,13 @@ import numpy as np
 from ..arrays import evaluate
 from ..arrays.checks import BACKENDS, GPU_BACKENDS, check_options
 from ..arrays.dispatch import on_gpu, refuse_foreign
+from ..define.frozen import restore_library_loss
 from ..define.keywords import GRAD, HESS, VALUE, Call
+from ..define.streams import told
 from ..define.wording import listed, named
 from ..loss import Loss
 from .given import Given, two
+from .terms import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,7 +123,8 @@ class TwoBatches:
 
     def bind(self, **parameters: Any) -> Self:
         """The same loss with other default parameters."""
-        return type(self)(self.name, self.__doc__ or "", *self._with(parameters))
+        real, fake = self._each(parameters)
+        return type(self)(self.name, self.__doc__ or "", self.real.bind(**real), self.fake.bind(**fake))
 
     # -- What is evaluated ---------------------------------------------------------------------------------------------
 
@@ -189,16 +192,20 @@ class TwoBatches:
 
     # -- Arguments -----------------------------------------------------------------------------------------------------
 
-    def _with(self, parameters: Mapping[str, Any]) -> tuple[Loss, Loss]:
-        """Both batches' losses with these parameters."""
+    def _each(self, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Those of these parameters that each batch's loss has; the error for one that neither has."""
         for n in parameters:
             if n not in self.parameters:
                 from ..define.hints import unknown_argument
 
                 raise unknown_argument(self, n)
-        each = ({n: v for n, v in parameters.items() if n in loss.parameters} for loss in (self.real, self.fake))
-        real, fake = (loss.having(own) if own else loss for loss, own in zip((self.real, self.fake), each, strict=True))
+        real, fake = ({n: v for n, v in parameters.items() if n in loss.parameters} for loss in (self.real, self.fake))
         return real, fake
+
+    def _with(self, parameters: Mapping[str, Any]) -> tuple[Loss, Loss]:
+        """Both batches' losses with these parameters, for one call."""
+        real, fake = self._each(parameters)
+        return self.real.having(real) if real else self.real, self.fake.having(fake) if fake else self.fake
 
     def _calls(self, call: Call) -> tuple[Call, Call]:
         """What each batch's verb is asked for."""
@@ -232,16 +239,16 @@ class TwoBatches:
         return inspect.Signature([*given, *(kind(n, kind.KEYWORD_ONLY, default=v) for n, v in rest.items())])
 
     def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{n}={v!r}' for n, v in self.values.items())})"
+        return f"{self.name}({', '.join(f'{n}={told(v)}' for n, v in self.values.items())})"
 
     def __reduce__(self) -> Any:
-        return _restored, (self.name, self.values)
+        return restore_library_loss, (PACKAGE, self.name, self.values)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, TwoBatches) and (self.name, self.values) == (other.name, other.values)
+        return isinstance(other, TwoBatches) and (self.real, self.fake) == (other.real, other.fake)
 
     def __hash__(self) -> int:
-        return hash((self.name, *self.values.items()))
+        return hash((self.real, self.fake))
 
 
 def one(loss: Loss, x: Any, call: Call) -> Any:
@@ -255,11 +262,3 @@ def one(loss: Loss, x: Any, call: Call) -> Any:
 def current(face: Any, x: Any) -> Any:
     """As long as it lasts, arithmetic is that of the device where an array is."""
     return nullcontext() if face is None else face.current(face.buffer(x).device)
-
-
-def _restored(name: str, values: Mapping[str, Any]) -> Any:
-    """A loss out of a pickle."""
-    import fastloss
-
-    loss = attrgetter(name)(fastloss)
-    return loss if values == loss.values else loss.bind(**values)

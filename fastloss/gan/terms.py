@@ -132,12 +132,12 @@ def wanted_square(score: float, c: float = 1.0) -> Jet:
 
 def plus(score: float) -> Jet:
     """The score."""
-    return score, 1.0, 0.0
+    return score, 1.0 if score == score else score, 0.0
 
 
 def minus(score: float) -> Jet:
     """The score, negated."""
-    return -score, -1.0, 0.0
+    return -score, -1.0 if score == score else score, 0.0
 
 
 def above_one(score: float) -> Jet:

@@ -85,6 +85,12 @@ def test_ends_and_nan(jet: Any) -> None:
     assert {abs(low[0]), abs(high[0])} == {0.0, math.inf}
 
 
+def test_the_slope_of_a_line_is_nan_where_the_score_is() -> None:
+    for jet, slope in ((terms.plus, 1.0), (terms.minus, -1.0)):
+        assert jet(3.0)[1] == jet(math.inf)[1] == slope
+        assert math.isnan(jet(math.nan)[0]) and math.isnan(jet(math.nan)[1])
+
+
 def test_hinges_on_the_margin() -> None:
     assert terms.above_one(1.0) == (0.0, 0.0, 0.0) == terms.below_minus_one(-1.0)
     assert terms.above_one(0.5) == (0.5, -1.0, 0.0) and terms.below_minus_one(0.5) == (1.5, 1.0, 0.0)
@@ -331,6 +337,24 @@ def test_objects() -> None:
         "label_smoothing",
         "from_logits",
     ]
+
+
+def test_arrays_of_parameters() -> None:
+    """A bound one is copied, checked, compared and pickled as that of any other loss."""
+    loss, smoothing = fl.gan.minimax.discriminator, np.array([0.1, 0.2])
+    bound = loss.bind(label_smoothing=smoothing)
+    value = loss([1.0, 2.0], [0.5], label_smoothing=smoothing)
+    smoothing[:] = 0.9
+    assert bound([1.0, 2.0], [0.5]) == value
+    again = loss.bind(label_smoothing=[0.1, 0.2])
+    assert pickle.loads(pickle.dumps(bound)) == bound == again != loss
+    assert hash(again) == hash(bound)
+    assert bound != loss.bind(label_smoothing=smoothing)
+    assert repr(bound).startswith("gan.minimax.discriminator(label_smoothing=[0.1, 0.2], ")
+    with pytest.raises(
+        ValueError, match=r"gan\.minimax\.discriminator: label_smoothing\[0\] is 5\.0, expected a number in"
+    ):
+        loss.bind(label_smoothing=[5.0, 0.2])
 
 
 @pytest.mark.parametrize("name", [*NAMES, "relativistic"])
