@@ -57,7 +57,7 @@ class Elementwise(Penalty):
         values = self.loss.values
         share = values.get("l1_ratio", 1.0 if self.name.endswith("l1") else 0.0)
         strength = values["strength"]
-        numbers = {"threshold": step * strength * share, "decay": step * strength * (1.0 - share)}
+        numbers = {"threshold": step * (strength * share), "decay": step * (strength * (1.0 - share))}
         if where is not None:
             numbers = {n: x if not is_array(x) and x == 0.0 else _only(x, where, face) for n, x in numbers.items()}
         return evaluate(self.shrink, GRAD, (w,), None, "sum", None, "nan", out, backend, None, numbers)

@@ -77,20 +77,24 @@ class GroupLasso(Penalty):
         where = penalised(self.name, given.w, intercept, mask)
         found = self._members(given.w.shape, where, intercept if mask is None else None)
         factor, norms = step * self.strength, np.empty(len(found.roots))
+        if not factor:
+            return 0.0
         flags = [flag] * bool(room) + ["ORDERED"] * found.ordered
         inputs, char = (given.dense.reshape(-1), found.order, found.begins, found.roots), np.dtype(given.kind).char
         run(templates.groups, inputs, (norms, *room), (factor,), compute=char, size=given.size, backend=backend,
             flags=tuple(flags))  # fmt: skip
         with np.errstate(all="ignore"):
-            return factor * float((found.roots * norms if self.by_size else norms).sum()) if factor else 0.0
+            return factor * float((found.roots * norms if self.by_size else norms).sum())
 
     def _members(self, shape: tuple[int, ...], where: Any, known: Any) -> _Members:
         """Who is in which group, as an earlier call found out where it depends on the shape alone."""
         if where is not None and known is None:
             return self._sorted(shape, where)
-        if (shape, known) not in self._known:
-            self._known = {(shape, known): self._sorted(shape, where)}
-        return self._known[shape, known]
+        found = self._known.get((shape, known))
+        if found is None:
+            found = self._sorted(shape, where)
+            self._known = {(shape, known): found}
+        return found
 
     def _sorted(self, shape: tuple[int, ...], where: Any) -> _Members:
         labels = self._of_each(shape)

@@ -13,6 +13,7 @@ from ..arrays.host.memory import number, passed
 from ..arrays.job import Kind
 from ..arrays.outputs import checked
 from ..define.keywords import GRAD, VALUE
+from ..define.streams import Held
 from ..define.wording import shown
 from ..structured import reading
 
@@ -44,7 +45,8 @@ class Penalty:
         Forces one way of running.
 
     The value is a sum over the coefficients, never a mean: it does not depend on how many rows the data has. Beside a
-    loss that is a sum over the rows, a strength has to be as many times as large. NaN gives NaN.
+    loss that is a sum over the rows, a strength has to be as many times as large. NaN gives NaN, except where the
+    strength is 0: that is no penalty, whatever the coefficient is.
     """
 
     inputs = ("w",)
@@ -105,12 +107,15 @@ class Penalty:
         return _restored, (self.name.rpartition(".")[2], self.values)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Penalty) or self.name != other.name:
-            return False
-        return all(np.array_equal(a, other.values[n]) for n, a in self.values.items())
+        return isinstance(other, Penalty) and self._key == other._key
 
     def __hash__(self) -> int:
-        return hash((self.name, *(str(v) for v in self.values.values())))
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        """What two equal penalties have in common."""
+        return (self.name, *(Held(v) if isinstance(v, np.ndarray) else v for v in self.values.values()))
 
 
 def _restored(name: str, values: Mapping[str, Any]) -> Penalty:

@@ -34,17 +34,17 @@ def groups(inputs: Any, outputs: Any, numbers: Any) -> None:
     for g in prange(norms.size):
         start, stop, factor = begins[g], begins[g + 1], numbers[0] * roots[g]
         norms[g] = norm(w, order, start, stop)
-        if GRAD:
-            times(w, order, start, stop, outputs[1], factor / norms[g] if norms[g] != 0.0 else 0.0)
+        if GRAD and norms[g] != 0.0:
+            times(w, order, start, stop, outputs[1], factor, norms[g])
         if PROX:
-            times(w, order, start, stop, outputs[1], share(norms[g], factor))
+            times(w, order, start, stop, outputs[1], share(norms[g], factor), 1.0)
 
 
 def share(length: float, off: float) -> float:
     """What is left of a vector of this length that becomes shorter by `off`; NaN of NaN."""
     if length <= off or length == 0.0:
         return 0.0
-    return (length - off) / length if length < np.inf else 1.0 + 0.0 * length
+    return 1.0 if length == np.inf else (length - off) / length
 
 
 def place(order: Any, k: int) -> Any:
@@ -75,11 +75,11 @@ def far(w: Any, order: Any, start: int, stop: int) -> float:
     return top * np.sqrt(total)  # type: ignore[no-any-return]
 
 
-def times(w: Any, order: Any, start: int, stop: int, to: Any, factor: float) -> None:
-    """A group's coefficients, each times a factor."""
+def times(w: Any, order: Any, start: int, stop: int, to: Any, factor: float, length: float) -> None:
+    """A group's coefficients over a length, times a factor; the factor over the length might overflow."""
     for k in range(start, stop):
         m = place(order, k)
-        to[m] = factor * np.float64(w[m])
+        to[m] = factor * (np.float64(w[m]) / length)
 
 
 # -- Steps between neighbours ------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..define.domain import NON_NEGATIVE, UNIT
+from ..define.domain import NON_NEGATIVE, UNIT, Domain
 from ..loss import Loss
 from ..losses.special import Jet, scaled, sign
 
@@ -41,4 +41,5 @@ def element(jet: Any, name: str) -> Loss:
 
 def step(name: str) -> Loss:
     """The proximal step of such penalties."""
-    return Loss(shrunk, name=name, domains={"threshold": NON_NEGATIVE, "decay": NON_NEGATIVE}, order=1)
+    far = Domain("NON_NEGATIVE_OR_INF", 0.0, endless=True)  # a product of step and strength may overflow
+    return Loss(shrunk, name=name, domains={"threshold": far, "decay": far}, order=1)

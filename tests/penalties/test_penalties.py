@@ -92,6 +92,30 @@ def test_lengths_do_not_overflow(size: float) -> None:
         assert_allclose(penalty.grad(np.float32(size) * np.array([3.0, 4.0], "f4")), [0.6, 0.8], rtol=1e-6)
 
 
+@pytest.mark.parametrize(("size", "strength"), [(1e-310, 1.0), (1e-300, 1e100), (1e307, 1e-15)])
+def test_slopes_of_lengths_at_the_ends(size: float, strength: float) -> None:
+    """The strength over the length would be infinite, or have few digits."""
+    grad = fl.penalties.group_lasso(strength, axis=0, by_size=False).grad(size * np.array([3.0, 4.0]))
+    assert_allclose(grad, [0.6 * strength, 0.8 * strength], rtol=1e-12)
+
+
+def test_infinite_lengths() -> None:
+    """What is taken off an infinite length is nothing beside it; without a step, nothing moves."""
+    penalty = fl.penalties.group_lasso(2.0, axis=0)
+    assert_array_equal(penalty.prox([np.inf, 1.0]), [np.inf, 1.0])
+    assert_array_equal(penalty.prox([np.nan, 1.0]), [np.nan, np.nan])
+    assert_array_equal(penalty.prox([np.nan, np.inf, 1.0], 0.0), [np.nan, np.inf, 1.0])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_strength_of_0_is_no_penalty(name: str) -> None:
+    w = np.array([[np.nan, 1.0], [np.inf, 2.0]])
+    penalty = ALL[name][0]
+    penalty = penalty.bind(strength=0.0, **({"groups": [[0, 1], [0, 1]]} if name == "group_lasso" else {}))
+    value, grad = penalty.value_and_grad(w)
+    assert value == 0.0 and not grad.any()
+
+
 @pytest.mark.parametrize("shape", [(1,), (7,), (9_000,), (3, 1), (1, 5), (4, 3, 2), (2, 2_000), (0,), (3, 0)])
 def test_total_variation_of_any_shape(shape: tuple[int, ...], rng: np.random.Generator) -> None:
     w = rng.integers(-3, 4, shape).astype(float)
@@ -136,6 +160,9 @@ def test_steps_in_closed_form() -> None:
     assert fl.penalties.elastic_net(4.0, 0.5).prox([3.0, -0.5], 0.5).tolist() == [1.0, 0.0]
     assert fl.penalties.group_lasso(5.0, axis=0, by_size=False).prox([3.0, 4.0]).tolist() == [0.0, 0.0]
     assert fl.penalties.group_lasso(2.5, axis=0, by_size=False).prox([3.0, 4.0]).tolist() == [1.5, 2.0]
+    # Steps and strengths whose product is infinite.
+    for penalty in (fl.penalties.l1, fl.penalties.l2, fl.penalties.elastic_net):
+        assert penalty(1e200).prox([3.0, -4.0], 1e200).tolist() == [0.0, 0.0]
     assert shrunk(-1e30, 1.0)[1] == -1e30 and np.isnan(shrunk(np.nan, 1.0)[1])
 
 
@@ -325,4 +352,9 @@ def test_objects() -> None:
         assert hash(pickle.loads(pickle.dumps(penalty))) == hash(penalty)
         assert penalty.bind(strength=2.0) != penalty
         assert penalty.bind(strength=2.0).values["strength"] == 2.0
+    one, other = fl.penalties.l1(np.array([1, 0])), fl.penalties.l1([1.0, -0.0])
+    with np.printoptions(precision=1):
+        assert one == other and hash(one) == hash(other)
+    assert hash(fl.penalties.l2(0.0)) == hash(fl.penalties.l2(-0.0))
+    assert fl.penalties.l1([1.0]) != fl.penalties.l1(1.0)
     assert repr(fl.penalties.elastic_net(0.5)) == "penalties.elastic_net(strength=0.5, l1_ratio=0.5)"
