@@ -18,6 +18,8 @@ from functools import cache
 from numbers import Real
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..parameters import Parametrised
 from ..wording import shown
 
@@ -109,7 +111,9 @@ def _factor(loss: Any, given: Any, done: str) -> Any:
 
 
 def _number(x: Any) -> float | None:
-    """A number of whatever type, or an array of no axes; None of anything else."""
+    """A real number of whatever type, or an array of no axes; None of anything else."""
+    if isinstance(x, (np.generic, np.ndarray)) and x.dtype.kind not in "biuf":
+        return None
     single = isinstance(x, Real) or (hasattr(type(x), "ndim") and not x.ndim)
     return float(x) if single else None
 
