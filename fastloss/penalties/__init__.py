@@ -28,7 +28,7 @@ __all__ = ["Penalty", "elastic_net", "group_lasso", "l1", "l2", "total_variation
 def l1(strength: Any = 1.0) -> Penalty:
     """The lasso: strength * sum |w|.
 
-    strength : a number of at least 0, or an array of them that broadcasts to the coefficients
+    strength : a number of at least 0, or on the host an array of them that broadcasts to the coefficients
 
     The gradient is strength * sign(w), and 0 at 0. The proximal step moves each coefficient towards 0 by step *
     strength, and not past it. scikit-learn's ``Lasso(alpha)`` divides the loss by 2n and has this penalty with strength
@@ -44,7 +44,7 @@ def l1(strength: Any = 1.0) -> Penalty:
 def l2(strength: Any = 1.0) -> Penalty:
     """Ridge, or weight decay: half of it, strength / 2 * sum w^2, so that the gradient is strength * w.
 
-    strength : a number of at least 0, or an array of them that broadcasts to the coefficients
+    strength : a number of at least 0, or on the host an array of them that broadcasts to the coefficients
 
     torch's ``weight_decay`` is this strength; scikit-learn's ``LogisticRegression(C)`` has 1 / C on the sum of the
     losses, and its ``Ridge(alpha)``, which has no half, twice alpha. The proximal step divides by 1 + step * strength.
@@ -59,7 +59,7 @@ def l2(strength: Any = 1.0) -> Penalty:
 def elastic_net(strength: Any = 1.0, l1_ratio: float = 0.5) -> Penalty:
     """Elastic net: strength * (l1_ratio * sum |w| + (1 - l1_ratio) / 2 * sum w^2).
 
-    strength : a number of at least 0, or an array of them that broadcasts to the coefficients
+    strength : a number of at least 0, or on the host an array of them that broadcasts to the coefficients
     l1_ratio : a number from 0 to 1
         The share of `l1`; that of `l2` is the rest.
 

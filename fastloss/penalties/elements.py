@@ -10,6 +10,7 @@ from ..arrays import evaluate
 from ..arrays.dispatch import on_gpu
 from ..define.keywords import GRAD
 from ..define.streams import is_array
+from ..define.wording import listed, named
 from .penalty import Penalty, check_intercept, penalised
 from .terms import both, element, half_square, magnitude, step
 
@@ -63,7 +64,12 @@ class Elementwise(Penalty):
         return evaluate(self.shrink, GRAD, (w,), None, "sum", None, "nan", out, backend, None, numbers)
 
     def _fits(self, w: Any) -> None:
-        """Raise for strengths of other coefficients."""
+        """Raise for strengths of other coefficients, or of those in another memory."""
+        if on_gpu((w,)) is not None:
+            arrays = listed(self.loss.arrays)
+            raise TypeError(
+                f"{self.name}: {arrays} is an array on the host and w {named(w)} on a GPU, expected a number"
+            )
         shape = np.shape(w)
         for n, x in self.loss.arrays.items():
             own = (*(1,) * (len(shape) - len(x.shape)), *x.shape)

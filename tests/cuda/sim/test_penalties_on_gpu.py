@@ -13,6 +13,7 @@ import fastloss as fl
 
 pytestmark = [pytest.mark.usefixtures("gpu"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 
+OWN = fl.penalties.l1([0.0, 1.0, 2.0, 3.0, 4.0])
 PENALTIES = [fl.penalties.l1(0.5), fl.penalties.l2(0.5), fl.penalties.elastic_net(0.5, l1_ratio=0.25)]
 
 
@@ -38,6 +39,12 @@ def test_errors(gpu: Any) -> None:
         (lambda: PENALTIES[0](w, mask=np.ones(5, bool)), TypeError, r"penalties\.l1: mask is an array .* where w is"),
         (lambda: PENALTIES[0](w, mask=Hosted(np.ones(5))), TypeError, "mask has dtype float64, expected booleans"),
         (lambda: PENALTIES[0](w, intercept=-1), ValueError, "intercept is -1"),
+        (
+            lambda: OWN(w),
+            TypeError,
+            r"penalties\.l1: strength is an array on the host and w .* on a GPU, expected a number",
+        ),
+        (lambda: OWN.prox(w, intercept="last"), TypeError, "strength is an array on the host"),
         (lambda: fl.penalties.group_lasso(1.0, axis=0)(w), TypeError, r"penalties\.group_lasso: w is .* there alone"),
         (lambda: fl.penalties.total_variation(1.0)(w), TypeError, r"penalties\.total_variation: w is .* there alone"),
     ):
