@@ -143,9 +143,9 @@ class cross_entropy:
         def rescale(
             rest: float, ties: float, tx: float, mass: float, m: float, n: float, z_loss: float, softcap: float
         ) -> tuple[float, ...]:
-            raised = rescale_softmax(rest, ties, tx, mass, _capped(m, softcap), _capped(n, softcap))
+            rest, ties, tx, mass = rescale_softmax(rest, ties, tx, mass, _capped(m, softcap), _capped(n, softcap))
             # Above the cap nearly all are the same: the tops are those of the uncapped scores.
-            return (raised[0] + raised[1], 0.0, raised[2], mass) if m < n else raised
+            return (rest + ties, 0.0, tx, mass) if m < n else (rest, ties, tx, mass)
 
         def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: float) -> Ends:
             return _with_z_loss(_capped(m, softcap), rest, ties, tx, mass, z_loss)
