@@ -226,6 +226,38 @@ def test_parameters_that_are_arrays(
     fl.synchronize()
 
 
+@pytest.mark.parametrize("dtype", TYPES)
+def test_sums_of_losses(dtype: str, library: Any, rng: np.random.Generator) -> None:
+    data = [rng.normal(size=5_000).astype(TYPES[dtype]) for _ in range(2)]
+    both(library, (2.0 * fl.huber + fl.quantile.bind(q=0.9)).value_and_grad, data, dtype)
+    data = [rng.normal(size=(40, 300)).astype(TYPES[dtype]), rng.integers(0, 300, 40)]
+    both(library, (0.75 * fl.cross_entropy - 0.25 * fl.multiclass_focal).value_and_grad, data, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f2"])
+@pytest.mark.parametrize("kind", [n for n in fl.gan.__all__ if n.islower()])
+@pytest.mark.parametrize("package", [n for n in LIBRARIES if n != "numba"])  # averages need arithmetic
+def test_losses_of_two_batches(package: str, kind: str, dtype: str, rng: np.random.Generator) -> None:
+    library, game = LIBRARIES[package], getattr(fl.gan, kind)
+    real, fake = (rng.normal(size=n).astype(TYPES[dtype]) for n in (4_001, 4_001 if kind == "relativistic" else 3_000))
+    for side in (game.discriminator, game.generator):
+        batches = (real, fake) if len(side.inputs) == 2 else (fake,)
+        value, grads = side.value_and_grad(*map(library.put, batches))
+        expected = side.value_and_grad(*map(in_float64, batches))
+        agree(library, value, expected[0], dtype)
+        agree(library, grads, expected[1], dtype)
+    fl.synchronize()
+
+
+@pytest.mark.parametrize("name", ["l1", "l2", "elastic_net"])
+@pytest.mark.parametrize("package", [n for n in LIBRARIES if n != "numba"])
+def test_penalties(package: str, name: str, rng: np.random.Generator) -> None:
+    library, penalty = LIBRARIES[package], getattr(fl.penalties, name)(0.5)
+    w = rng.normal(size=3_000).astype("f4")
+    agree(library, penalty.value_and_grad(library.put(w)), penalty.value_and_grad(w.astype("f8")), "f4")
+    agree(library, penalty.prox(library.put(w), 0.5), penalty.prox(w.astype("f8"), 0.5), "f4")
+
+
 @pytest.mark.parametrize("verb", ["value_and_grad", "grad_and_hess"])
 def test_the_same_bits_every_time(verb: str, library: Any, rng: np.random.Generator) -> None:
     x, y = rng.normal(size=3_000_017).astype("f4"), rng.normal(size=3_000_017).astype("f4")
