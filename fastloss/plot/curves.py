@@ -94,7 +94,7 @@ def curves(
         color, dashes = looks[each.label]
         width = WIDTHS[0] + (WIDTHS[1] - WIDTHS[0]) * k / max(len(drawn) - 1, 2)
         dashes = style.DASHES[1] if hidden else dashes
-        lines += ax.plot(x, y, color=color, label=each.label, linewidth=width, linestyle=dashes)
+        lines += ax.plot(x, y, color=color, label=each.label, linewidth=width, linestyle=dashes, solid_capstyle="butt")
     _finish(ax, axis, Y[what], (low, high), _limits([y for _, y in drawn]))
     if legend:
         _legend(ax, lines, drawn)
@@ -188,7 +188,7 @@ def _finish(ax: Axes, axis: str, what: str, span: tuple[float, float], limits: t
     ax.set_xlabel(axis, fontsize="small")
     ax.set_ylabel(what, fontsize="small")
     ax.set_xlim(*span)
-    if limits:
+    if limits and ax.get_yscale() == "linear":
         ax.set_ylim(*limits)
     for line in (ax.axhline, ax.axvline):
         line(0.0, color=style.GREY, linewidth=0.6, zorder=1.0, label="_zero")

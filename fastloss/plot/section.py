@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +14,6 @@ from ..losses.names import likely_losses, meant
 from ..registry import LOSSES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from ..define.domain import Domain
@@ -69,14 +69,16 @@ class Section:
 
 def section(loss: Any, at: Mapping[str, float]) -> Section:
     """The section of a loss, or of the loss of that name; `at` has the inputs that are fixed where the user said so."""
+    if not isinstance(at, Mapping):
+        raise TypeError(f"fl.plot.curves: at is {shown(at)}, expected a dict of numbers by the inputs' names")
     if isinstance(loss, str):
         loss = named(loss)
     if isinstance(loss, Loss):
         return _Elements(loss, at)
     if isinstance(loss, RowLoss):
         return _Rows(loss, at)
-    raise TypeError(f"fl.plot.curves: {getattr(loss, 'name', None) or shown(loss)} is no loss of one prediction, and "
-                    "none of rows: it has no curve")  # fmt: skip
+    name = getattr(loss, "name", None) or getattr(loss, "__name__", None) or shown(loss)
+    raise TypeError(f"fl.plot.curves: {name} is no loss of one prediction, and none of rows: it has no curve")
 
 
 def named(name: str) -> Loss | RowLoss:
@@ -112,6 +114,8 @@ class _Elements(Section):
     def _fixed(self, k: int, at: Mapping[str, float]) -> float:
         name, domain = self.loss.inputs[k], self.loss.domains[k]
         if name in at:
+            if not isinstance(at[name], Real):
+                raise TypeError(f"fl.plot.curves: {self.loss.name}: {name} is {shown(at[name])}, expected a number")
             if at[name] not in domain:
                 raise ValueError(f"fl.plot.curves: {self.loss.name}: {name} is {at[name]!r}, expected {domain}")
             return float(at[name])

@@ -44,10 +44,14 @@ def axes(asking: str, ax: Axes | None) -> Axes:
 
 def bare(ax: Axes) -> None:
     """Take away what says nothing: the frame's right and upper side; make grid and ticks thin."""
+    from matplotlib.ticker import MaxNLocator
+
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(GREY)
-    ax.tick_params(colors=GREY, length=0.0, labelsize="small")
-    ax.locator_params(nbins=5)
+    ax.tick_params(which="both", colors=GREY, length=0.0, labelsize="small")
+    for axis in (ax.xaxis, ax.yaxis):
+        if isinstance(locator := axis.get_major_locator(), MaxNLocator):  # of a linear scale
+            locator.set_params(nbins=5)
     ax.grid(True, color=PALE, linewidth=0.5)
     ax.set_axisbelow(True)
 

@@ -82,7 +82,7 @@ def surface(
         ax.plot(*points[0], "o", markersize=7, markerfacecolor="white", markeredgecolor=color, label="_start")
         ax.plot(*points[-1], "o", markersize=6, color=color, markeredgecolor="white", label="_end", zorder=3.0)
     _finish(ax, (x[0], x[-1]), (y[0], y[-1]), names)
-    if named and legend:
+    if named and paths and legend:
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize="small", handlelength=1.6)
     return ax
 

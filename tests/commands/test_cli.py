@@ -465,11 +465,18 @@ def _figures(rows: list[str], start: str) -> list[float]:
 
 
 def test_a_comparison_says_what_is_noise():
-    clear, noise, lost = (common.Compared(1.0, r, low, high) for r, low, high in
+    clear, noise, lost = (common.Compared(1.0, r, low, r, high) for r, low, high in
                           ((2.0, 1.5, 2.5), (0.7, 0.4, 1.3), (0.7, 0.6, 0.8)))  # fmt: skip
     assert (clear.tie, clear.slower, str(clear)) == (False, False, "2.0x (1.5 to 2.5)")
     assert (noise.tie, noise.slower, str(noise)) == (True, False, "tie (0.4 to 1.3)")
     assert (lost.tie, lost.slower, str(lost)) == (False, True, "0.7x (0.6 to 0.8) slower")
+
+
+def test_a_ratio_lies_in_the_middle_half_of_the_ratios():
+    """That of the medians, 8 / 2, need not: they may be of different runs."""
+    found = common._compared([(1.0, 8.0), (2.0, 3.0), (9.0, 10.0), (9.0, 10.0)])
+    assert found.low <= found.ratio <= found.high
+    assert (found.own, found.other, found.ratio) == (5.5, 9.0, pytest.approx((3.0 / 2.0 + 10.0 / 9.0) / 2.0))
 
 
 def test_what_may_be_a_tie_is_measured_longer():

@@ -12,6 +12,7 @@ import threadpoolctl
 
 from fastloss.commands import cli
 from fastloss.commands.demo import DEMOS, descent, detector, gan, layers, outliers
+from fastloss.plot import style
 from fastloss.registry import LOSSES
 
 
@@ -144,6 +145,7 @@ def test_the_root_is_seen_to_move_no_minimum():
     errors = {"squared_error": [1.0, 3.0], "root_mean_squared_error": [1.0, 2.0], "absolute_error": [1.0, 1.1],
               "huber": [1.0, 1.2]}  # fmt: skip
     assert "NOT the same model" in outliers.conclusion(errors, (0.0, 0.1))
+    assert outliers.conclusion(errors, (0.0, 0.1)).count("10% wrong") == 1
     errors["root_mean_squared_error"] = [1.0, 3.0]
     assert "the same model, for a root" in outliers.conclusion(errors, (0.0, 0.1))
 
@@ -194,6 +196,15 @@ def test_the_gradient_of_minimax_vanishes_and_the_other_does_not():
     assert last[0] < 0.5 * first[0] and last[1] > 2.0 * first[1]
     # For equal beliefs the ratio is that of the slopes, D to 1 - D.
     assert last[1] > 10.0 * last[0]
+
+
+def test_the_picture_says_how_many_points_it_shows(monkeypatch, tmp_path):
+    kept = []
+    monkeypatch.setattr(style, "save", lambda made, to: kept.append(made))
+    game = gan.Game(0)
+    game.generator = SimpleNamespace(forward=lambda noise: [np.tile([[2.0, 0.0], [0.0, 9.0]], (len(noise) // 2, 1))])
+    gan.draw([(0, 0.5, [1.0, 1.0])], {("gradient descent", kind): (game,) for kind in gan.KINDS}, tmp_path / "a.png")
+    assert [ax.get_title() for ax in kept[0].axes[1:]] == [f"{k}, gradient descent: 50% in sight" for k in gan.KINDS]
 
 
 def test_quality_counts_modes():
@@ -248,6 +259,19 @@ def test_average_precision_by_hand():
     assert recall == 1.0
     # A second box on one digit is wrong; nothing found is nothing.
     assert detector.worth([(boxes[:0], marks[:0], sure[:0])], truth) == (0.0, 0.0)
+
+
+def test_a_picture_shows_what_was_found_with_its_probability(rng, monkeypatch, tmp_path):
+    """Also of a detector that is sure of nothing yet."""
+    kept = []
+    monkeypatch.setattr(style, "save", lambda made, to: kept.append(made))
+    test = detector.scenes(rng, rng.random((4, 64)), np.arange(4), 8)
+    own = SimpleNamespace(detect=lambda images: [(np.array([[0.1, 0.1, 0.4, 0.5], [0.5, 0.5, 0.9, 0.9]]),
+                                                  np.array([3, 8]), np.array([0.12, 0.06]))] * 7
+                                                + [(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))])  # fmt: skip
+    detector.draw(own, test, tmp_path / "a.png")
+    (made,) = kept
+    assert [[text.get_text() for text in ax.texts] for ax in made.axes] == [["2: 12%"]] * 7 + [[]]
 
 
 def test_the_detector_learns():

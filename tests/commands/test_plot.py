@@ -48,6 +48,7 @@ def test_losses_over_different_things_are_rows(tmp_path):
         (["hubr"], 2, "no loss is named 'hubr'; did you mean huber?"),
         (["huber:delta=a"], 2, "plot: huber:delta=a: delta is 'a', expected a number"),
         (["huber:delta=-1"], 2, "plot: huber: delta is -1, expected a number greater than 0, or inf"),
+        (["huber:delta=2,4"], 2, "plot: huber:delta=2,4: 4 is no setting, expected PARAMETER=NUMBER"),
         (["huber:detla=1"], 2, "did you mean delta?"),
         (["rmse"], 1, "plot: root_mean_squared_error is the root of a mean: it has no curve of one element"),
         (["multibox"], 1, "plot: multibox is no loss of one prediction"),

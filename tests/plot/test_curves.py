@@ -70,6 +70,14 @@ def test_a_curve_is_open_where_it_jumps(name: str, what: str, places: list[float
     x, y = points(ax, name)
     np.testing.assert_allclose(x[np.isnan(y)], places, atol=1e-6)
     assert (np.diff(x) >= 0).all()
+    assert ax.get_lines()[0].get_solid_capstyle() == "butt"  # others reach over the end, and both sides would overlap
+
+
+def test_scales_of_the_axes_stay_what_they_are(ax: Axes) -> None:
+    ax.set_yscale("log")
+    fl.plot.curves("squared_error", ax=ax)
+    assert ax.get_yscale() == "log"
+    assert not ax.yaxis.get_tick_params(which="minor").get("length")
 
 
 AXES = {
@@ -180,6 +188,7 @@ def test_a_loss_without_second_derivative(ax: Axes) -> None:
         ({"losses": "kl_divergence"}, ValueError, "kl_divergence compares whole rows"),
         ({"losses": fl.multibox}, TypeError, "multibox is no loss of one prediction"),
         ({"losses": 3}, TypeError, "3 is no loss of one prediction"),
+        ({"losses": fl.softmax}, TypeError, "curves: softmax is no loss of one prediction"),
         ({"losses": []}, ValueError, "losses is empty"),
         ({"losses": ["huber", "hinge"]}, ValueError,
          r"huber is drawn over its residual \(prediction − target\), hinge over its margin"),
@@ -188,6 +197,9 @@ def test_a_loss_without_second_derivative(ax: Axes) -> None:
         ({"losses": "huber", "span": 3.0}, TypeError, "span is 3.0, expected a pair of numbers"),
         ({"losses": "bce", "span": (0.0, 2.0)}, ValueError, r"binary_cross_entropy takes a number in \[0, 1\]"),
         ({"losses": "poisson", "at": {"target": -1.0}}, ValueError, "target is -1.0, expected a number of at least 0"),
+        ({"losses": "poisson", "at": {"target": "1"}}, TypeError, "poisson: target is '1', expected a number"),
+        ({"losses": "poisson", "at": {"target": np.ones(2)}}, TypeError, r"target is an array of shape \(2,\), expected"),
+        ({"losses": "poisson", "at": [1.0]}, TypeError, r"at is \[1.0\], expected a dict"),
         ({"losses": "poisson", "at": {"targt": 1.0}}, ValueError, "at fixes targt, and poisson has target"),
         ({"losses": fl.huber.bind(delta=np.ones(3))}, TypeError, "delta is an array of shape"),
         ({"losses": "huber", "ax": 3}, TypeError, "ax is a int, expected one of matplotlib's Axes"),

@@ -52,6 +52,11 @@ def test_paths_are_drawn_and_named(ax: Axes) -> None:
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("slope", "constant")
 
 
+@pytest.mark.filterwarnings("error")
+def test_no_paths_have_no_legend(ax: Axes) -> None:
+    assert fl.plot.surface(bowl, {}, ax=ax, span=[(-1, 1), (-1, 1)]).get_legend() is None
+
+
 def test_what_is_not_finite_is_left_out(ax: Axes) -> None:
     fl.plot.surface(lambda w: np.inf if w[0] < 0 else bowl(w), [[1.0, 1.0]], ax=ax, span=[(-1, 1), (-1, 1)])
     *_, lines = ax.collections

@@ -43,7 +43,9 @@ def loss_of(word: str) -> Any:
     loss: Any = LOSSES.get(full) or UNREGISTERED[full]
     given = {}
     for setting in filter(None, settings.split(",")):
-        parameter, _, number = setting.partition("=")
+        parameter, equals, number = setting.partition("=")
+        if not equals:
+            raise Stop(f"plot: {word}: {setting} is no setting, expected PARAMETER=NUMBER", USAGE)
         try:
             given[parameter.strip()] = float(number)
         except ValueError:

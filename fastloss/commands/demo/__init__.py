@@ -66,7 +66,8 @@ def run(quick: bool = False) -> int:
     print("What this showed:")
     for number, conclusion in enumerate(screen.conclusions, 1):
         print(f"{number}. {conclusion}")
-    print(f"\nAll of it took {perf_counter() - start:.1f} s, compiling included. Go on with `fastloss losses`.")
+    print(f"\nAll of it took {perf_counter() - start:.1f} s, compiling included. Go on with `fastloss losses`,")
+    print(f"or with `fastloss demo NAME`: {', '.join(DEMOS)}.")
     return 0 if agreed else 1
 
 

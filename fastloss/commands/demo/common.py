@@ -33,17 +33,14 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
 
 
 class Compared(NamedTuple):
-    """Median seconds of two calls, and the middle half of the ratios of their runs, which were taken in turns."""
+    """Median seconds of two calls, and the quartiles of the ratios of their runs, which were taken in turns."""
 
     own: float
     other: float
     low: float
+    ratio: float
+    """The other call's time, divided by ours."""
     high: float
-
-    @property
-    def ratio(self) -> float:
-        """The other call's time, divided by ours."""
-        return self.other / self.own
 
     @property
     def slower(self) -> bool:
@@ -75,8 +72,8 @@ def compared(own: Callable[[], Any], other: Callable[[], Any], runs: int = 11, b
 
 
 def _compared(pairs: Sequence[tuple[float, float]]) -> Compared:
-    low, _, high = quantiles(theirs / mine for mine, theirs in pairs)
-    return Compared(median(mine for mine, _ in pairs), median(theirs for _, theirs in pairs), low, high)
+    ratios = quantiles(theirs / mine for mine, theirs in pairs)
+    return Compared(median(mine for mine, _ in pairs), median(theirs for _, theirs in pairs), *ratios)
 
 
 def in_words(times: Compared) -> str:

@@ -112,18 +112,18 @@ def show(screen: Screen, quick: bool, out: Path | None) -> None:
     screen.step("welsch and half_squared_error: their kernels, from the cache or the compiler")
     found = runs(quick)
     fit = found[0].fit
+    ends = [(*run.fit(run.path[-1]), run.fit.bends(run.path[-1])) for run in found]
     screen.text(
         "Gradient descent, w <- w - rate * grad J(w), of a line w[0] + w[1] x. J is the mean loss at "
         f"{len(fit.y)} points, made up: {SHARE:.0%} lie on one line, the rest on another. The loss is "
         f"welsch(c={SCALE:g}), which gives up on far points, and in the last row half the squared error."
     )
     screen.line(f"{'':17}{'rate':>4}{'start':>13}{'steps':>7}{'end':>13}{'J':>8}{'|grad|':>8}{'curvatures':>13}")
-    lowest = min(run.fit(run.path[-1])[0] for run in found if run.fit is fit)
-    for run in found:
-        value, gradient = run.fit(run.path[-1])
+    lowest = min(value for run, (value, *_) in zip(found, ends, strict=True) if run.fit is fit)
+    for run, (value, gradient, bends) in zip(found, ends, strict=True):
         own = lowest if run.fit is fit else value
         screen.line(f"{run.name:17}{run.rate:4g}{pair(run.path[0]):>13}{len(run.path) - 1:7}{pair(run.path[-1]):>13}"
-                    f"{value:8.4f}{np.linalg.norm(gradient):8.0e}{pair(run.fit.bends(run.path[-1])):>13}  "
+                    f"{value:8.4f}{np.linalg.norm(gradient):8.0e}{pair(bends):>13}  "
                     f"{run.verdict(own)}")  # fmt: skip
     screen.line()
     local, saddle, nearby = (found[k].path for k in (1, 2, 3))
@@ -133,8 +133,8 @@ def show(screen: Screen, quick: bool, out: Path | None) -> None:
         f"the saddle. There the gradient is 0, and around it small: from 0.001 beside the watershed, {near} of "
         f"{len(nearby) - 1} steps are spent within 0.2 of the saddle. Steps settle at a minimum while the rate is "
         f"below 2 / its larger curvature, which is {2.0 / fit.bends(local[-1])[1]:.1f} on the left; longer ones "
-        "overshoot. The squared error has one minimum, wherever one starts, and its line lies between the two, where "
-        "hardly a point is."
+        "overshoot. The squared error has one minimum, wherever one starts, and its line lies between the two: where "
+        "they part, hardly a point is near it."
     )
     if out is not None:
         screen.step("drawing")
@@ -159,10 +159,11 @@ def draw(found: list[Run], out: Path) -> None:
     style.bare(two)
     two.plot(fit.x, fit.y, ".", color=style.GREY, markersize=4)
     ends = np.array([-1.0, 1.0])
-    for run in found:
+    for k, run in enumerate(found):  # later lines are thinner: where some agree, all are seen
         color, dashes = colors.get(run.name, "black"), "--" if run.name not in colors else "-"
-        two.plot(ends, run.path[-1] @ [np.ones(2), ends], color=color, linestyle=dashes, label=run.name, linewidth=1.6)
+        two.plot(ends, run.path[-1] @ [np.ones(2), ends], color=color, linestyle=dashes, label=run.name,
+                 linewidth=3.6 - 0.4 * k)  # fmt: skip
     two.set_xlabel("x", fontsize="small")
-    two.set_ylabel("y, and the lines at the ends", fontsize="small")
+    two.set_ylabel("y; the line that each descent ends at", fontsize="small")
     two.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize="small")
     style.save(made, out)

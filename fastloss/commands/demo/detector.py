@@ -186,13 +186,16 @@ def show(screen: Screen, quick: bool, out: Path | None) -> None:
             results.append(worth(detector.detect(test.images), test))
             losses = "{:15.3f}{:13.3f}".format(*parts[-50:].mean(axis=0)) if step else ""
             screen.line(f"{step:8}{losses:28}{results[-1][0]:25.3f}{results[-1][1]:15.0%}")
-        detector.adam.rate = RATE * (1.0 - step / (steps + 1))
+        if step == steps:
+            break
+        detector.adam.rate = RATE * (1.0 - step / steps)
         parts = np.vstack([parts, detector.learn(scenes(rng, digits, labels, BATCH))])
     screen.line()
     screen.text(
         f"Mean average precision at an overlap of {OVERLAP:g}: {results[0][0]:.3f} before, {results[-1][0]:.3f} after "
-        f"{steps} steps. Of the digits {results[-1][1]:.0%} have a box with the right label, some of them among others "
-        "that are wrong. The parts of the loss are means of the last 50 steps."
+        f"{steps} steps. Boxes count from a probability of {SURE:g} on: {results[-1][1]:.0%} of the digits have one "
+        "with the right label, and there are others that are wrong. The parts of the loss are means of the last 50 "
+        "steps, or of all before."
     )
     if out is not None:
         screen.step("drawing")
@@ -201,16 +204,18 @@ def show(screen: Screen, quick: bool, out: Path | None) -> None:
 
 
 def draw(detector: Detector, test: Scenes, out: Path, count: int = 8) -> None:
-    """Some scenes with what the detector tells of them: the boxes that it is surest of."""
+    """Some scenes with what the detector tells of them: the boxes that it is surest of, with label and probability."""
     from ...plot import style
 
-    made, axes = style.figure(8.0, 4.2, 2, count // 2)
+    made, axes = style.figure(8.0, 4.4, 2, count // 2)
+    made.suptitle(f"boxes of a probability from {SHOWN:.0%} on, and the surest of each scene", fontsize="small")
     found = detector.detect(test.images[:count])
     for ax, image, (boxes, labels, sure) in zip(axes.ravel(), test.images, found, strict=False):
         ax.imshow(1.0 - np.minimum(image, 1.0), cmap="gray", vmin=0.0, vmax=1.0, extent=(0, 1, 1, 0))
         ax.set_axis_off()
-        for (left, top, right, bottom), label, probability in zip(boxes, labels, sure, strict=True):
-            if probability > SHOWN:
-                ax.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color=style.COLORS[1])
-                ax.text(left, top, f"{label - 1}", color=style.COLORS[1], fontsize="small", ha="left", va="bottom")
+        for k in reversed(range(max(int((sure >= SHOWN).sum()), min(len(sure), 1)))):  # the surest one on top
+            left, top, right, bottom = boxes[k]
+            ax.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color=style.COLORS[1])
+            ax.text(left, top, f"{labels[k] - 1}: {sure[k]:.0%}", color=style.COLORS[1], fontsize="x-small", ha="left",
+                    va="bottom", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
     style.save(made, out)

@@ -104,6 +104,11 @@ def show(screen: Screen, quick: bool, out: Path | None) -> None:
     for share in shares:
         screen.step(f"fitting with {share:.0%} of the targets wrong")
         found[share] = models(data, data.corrupted(share))
+    mean = np.zeros(data.x.shape[1])
+    mean[0] = data.y.mean()
+    rows = [("the mean of right targets", (mean, np.nan)),
+            ("squared_error of right targets", found[0.0]["squared_error"]), *found[SHOWN].items()]  # fmt: skip
+    errors_of = {name: worth(data, weights) for name, (weights, _) in rows}
     screen.text(
         f"Linear regression by gradient descent: {len(data.y)} patients of scikit-learn's diabetes data to learn from, "
         f"{len(data.y_test)} to be tested on. Of {SHOWN:.0%} of the targets to learn from the decimal point has "
@@ -111,13 +116,9 @@ def show(screen: Screen, quick: bool, out: Path | None) -> None:
     )
     screen.line(f"{'':34}{'its own loss':>13}{'test MAE':>10}{'test RMSE':>11}"
                 + "".join(f"{name:>9}" for name in FEATURES))  # fmt: skip
-    mean = np.zeros(data.x.shape[1])
-    mean[0] = data.y.mean()
-    rows = [("the mean of right targets", (mean, np.nan)),
-            ("squared_error of right targets", found[0.0]["squared_error"]), *found[SHOWN].items()]  # fmt: skip
     for name, (weights, value) in rows:
         own = "" if np.isnan(value) else f"{value:.1f}"
-        screen.line(f"{name:34}{own:>13}{worth(data, weights)[0]:10.1f}{worth(data, weights)[1]:11.1f}"
+        screen.line("{:34}{:>13}{:10.1f}{:11.1f}".format(name, own, *errors_of[name])
                     + "".join(f"{weights[k]:9.1f}" for k in FEATURES.values()))  # fmt: skip
     screen.line(f"\n{'test MAE with so many wrong':34}" + "".join(f"{share:9.0%}" for share in shares))
     kinds = [name.partition("(")[0] for name in found[SHOWN]]
@@ -142,11 +143,12 @@ def conclusion(errors: dict[str, list[float]], shares: Sequence[float]) -> str:
     k = list(shares).index(SHOWN)
     square, root, absolute, huber = (errors[n][k] / errors["squared_error"][0] for n in errors)
     same = "the same model, for a root moves no minimum" if abs(square - root) < 0.005 else "NOT the same model"
+    last = [f"{errors[name][-1]:.0f}" for name in ("absolute_error", "huber")]
+    most = "" if shares[-1] == SHOWN else f" With {shares[-1]:.0%} wrong their errors are {' and '.join(last)}."
     return (
         f"With {SHOWN:.0%} wrong, least squares is {square:.1f} times as far off as without; its root {root:.1f} "
         f"times, {same}. The absolute error is {absolute:.2f} times as far off, Huber's loss {huber:.2f} times: beyond "
-        f"delta, a target pulls no harder the further away it is. With {shares[-1]:.0%} wrong their errors are "
-        f"{errors['absolute_error'][-1]:.0f} and {errors['huber'][-1]:.0f}. A median breaks down when half of what it "
+        f"delta, a target pulls no harder the further away it is.{most} A median breaks down when half of what it "
         "is taken of is wrong; Huber's loss lies between it and the mean, and its delta is measured on the same data."
     )
 
@@ -157,6 +159,8 @@ def draw(errors: dict[str, list[float]], shares: Sequence[float], out: Path) -> 
 
     made, ((one, two),) = style.figure(9.0, 3.2, 1, 2)
     curves(["squared_error", "absolute_error", "huber"], ax=one, what="grad", legend=False)
+    one.set_xlabel("residual, in units of Huber's delta", fontsize="small")
+    one.set_ylabel("derivative, for a delta of 1", fontsize="small")
     colors = {line.get_label(): line.get_color() for line in one.get_lines()}
     for name, each in errors.items():
         two.plot([100.0 * s for s in shares], each, color=colors.get(name, "black"), label=name, marker="o",
