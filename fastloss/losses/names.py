@@ -157,6 +157,9 @@ PEERS = {
 """Names of other libraries' losses, in the shortest spelling that `_spellings` gives, and ours: the likelier first."""
 
 
+OTHERS = {"gan", "penalties"}
+"""Our modules in which losses' names are other things."""
+
 VERBS = ("grad", "value_and_grad", "grad_and_hess", "bind")
 
 
@@ -181,6 +184,8 @@ def meant(name: str, also: Iterable[str] = ()) -> str | None:
 
 def losses_called(name: str) -> list[str]:
     """The losses that this library or another calls by a name, the likeliest first."""
+    if OTHERS & {*name.split(".")[:-1]}:
+        return []
     for form in _spellings(name):
         if known := PEERS.get(form) or ALIASES.get(form) or (form if form in LOSSES else None):
             return known.split()

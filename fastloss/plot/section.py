@@ -78,7 +78,11 @@ def section(loss: Any, at: Mapping[str, float]) -> Section:
     if isinstance(loss, RowLoss):
         return _Rows(loss, at)
     name = getattr(loss, "name", None) or getattr(loss, "__name__", None) or shown(loss)
-    raise TypeError(f"fl.plot.curves: {name} is no loss of one prediction, and none of rows: it has no curve")
+    raise TypeError(_without_curve(name))
+
+
+def _without_curve(name: str) -> str:
+    return f"fl.plot.curves: {name} is no loss of one prediction, and none of rows: it has no curve"
 
 
 def named(name: str) -> Loss | RowLoss:
@@ -86,6 +90,8 @@ def named(name: str) -> Loss | RowLoss:
     if (found := meant(name)) is not None:
         return LOSSES[found]  # type: ignore[no-any-return]
     likely = likely_losses(name)
+    if name in likely:
+        raise TypeError(_without_curve(name))
     hint = f"did you mean {listed(likely, 'or')}?" if likely else "fl.LOSSES has all losses, by name"
     raise ValueError(f"fl.plot.curves: no loss is named {name!r}: {hint}")
 

@@ -157,6 +157,9 @@ def test_losses_as_json(capsys):
     assert huber["inputs"] == ["pred", "target"]
     assert huber["parameters"] == {"delta": {"default": 1.0, "domain": "a number greater than 0, or inf"}}
     assert huber["second_derivative"] is True
+    assert cli.main(["losses", "--json", "huber", "multibox", "dice_loss"]) == 2
+    told = "fastloss: --json has losses of elements and of rows alone, and not multibox, dice_loss\n"
+    assert capsys.readouterr() == ("", told)
 
 
 def test_everything_about_some(capsys):
@@ -169,6 +172,35 @@ def test_everything_about_some(capsys):
     for told in ("r^2 / 2 where |r| <= delta", "(Huber, 1964)", "delta = 1: a number greater than 0",
                  "also called l1, mae", "defined in  fastloss.losses.robust", "(np.float64(1.75), array("):  # fmt: skip
         assert told in text
+
+
+def test_what_no_registry_holds_is_told_too(capsys):
+    """Every public object with a gradient, and what makes one, under the name that a program writes."""
+    names = {n for n in fastloss.__all__ if hasattr(getattr(fastloss, n), "value_and_grad")}
+    names -= {*fastloss.LOSSES, *fastloss.ALIASES, "Loss", "RowLoss"}
+    for module in ("gan", "penalties"):
+        names |= {f"{module}.{n}" for n in getattr(fastloss, module).__all__ if n.islower()}
+    assert {"dice_loss", "info_nce", "gan.hinge", "penalties.l1"} < names <= {*listing.UNREGISTERED}
+    assert cli.main(["losses", *sorted(names)]) == 0
+    text = capsys.readouterr().out
+    for name in names:
+        assert re.search(rf"(?m)^{re.escape(name)}(\(.*\))?$", text)
+    assert "\n\n\n" not in text
+    for word, found in (("segmentation", "dice_loss"), ("triplet", "triplet_margin"), ("gan", "gan.minimax")):
+        assert cli.main(["losses", "--search", word]) == 0
+        assert f"\n{found}" in f"\n{capsys.readouterr().out}"
+
+
+@pytest.mark.parametrize("name", ["penalties.l1", "gan.hinge", "fl.gan.hinge"])
+def test_a_name_of_a_module_is_no_loss_of_that_name(name):
+    """A penalty is not the absolute error, whatever its short name."""
+    assert fastloss.losses.names.meant(name) is None
+    assert fastloss.losses.names.meant("nn.MSELoss") == "squared_error"
+
+
+def test_warmup_says_what_it_does_not_compile(capsys):
+    assert cli.main(["warmup", "huber", "dice_loss"]) == 2
+    assert capsys.readouterr() == ("", "fastloss: warmup: dice_loss: compiled at the first call only\n")
 
 
 @pytest.mark.parametrize("name", list(fastloss.LOSSES))

@@ -188,6 +188,8 @@ def test_a_loss_without_second_derivative(ax: Axes) -> None:
         ({"losses": "kl_divergence"}, ValueError, "kl_divergence compares whole rows"),
         ({"losses": fl.multibox}, TypeError, "multibox is no loss of one prediction"),
         ({"losses": 3}, TypeError, "3 is no loss of one prediction"),
+        ({"losses": "triplet_margin"}, TypeError, "curves: triplet_margin is no loss of one prediction"),
+        ({"losses": "penalties.l1"}, ValueError, "no loss is named 'penalties.l1'"),
         ({"losses": fl.softmax}, TypeError, "curves: softmax is no loss of one prediction"),
         ({"losses": []}, ValueError, "losses is empty"),
         ({"losses": ["huber", "hinge"]}, ValueError,

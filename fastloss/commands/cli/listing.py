@@ -8,34 +8,29 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+import fastloss
+
 from ...define.keywords import keywords_of
-from ...fused.linear import linear_cross_entropy
-from ...fused.topk import topk_distillation
 from ...losses import ALIASES
-from ...losses.functions import log_softmax, logsumexp, softmax, sparsemax
 from ...losses.names import PEERS, likely_losses, meant
 from ...registry import LOSSES
-from ...structured.box_losses import ciou_loss, diou_loss, giou_loss, iou_loss
-from ...structured.multibox import multibox
 from .stop import FAILED, OK, USAGE, Stop, tell
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
 
-UNREGISTERED: dict[str, Any] = {
-    "linear_cross_entropy": linear_cross_entropy,
-    "topk_distillation": topk_distillation,
-    "multibox": multibox,
-    "iou_loss": iou_loss,
-    "giou_loss": giou_loss,
-    "diou_loss": diou_loss,
-    "ciou_loss": ciou_loss,
-    "softmax": softmax,
-    "log_softmax": log_softmax,
-    "sparsemax": sparsemax,
-    "logsumexp": logsumexp,
-}
+BESIDE = (
+    "linear_cross_entropy topk_distillation multibox iou_loss giou_loss diou_loss ciou_loss dice_loss jaccard_loss "
+    "tversky_loss focal_tversky_loss generalized_dice_loss lovasz_hinge_loss lovasz_softmax_loss triplet_margin "
+    "batch_triplet_margin contrastive_embedding cosine_embedding info_nce nt_xent supervised_contrastive circle "
+    "softmax log_softmax sparsemax logsumexp"
+)
+UNREGISTERED: dict[str, Any] = {name: getattr(fastloss, name) for name in BESIDE.split()} | {
+    f"{place}.{name}": getattr(names, name)
+    for place, names in (("gan", fastloss.gan), ("penalties", fastloss.penalties))
+    for name in names.__all__ if name.islower()
+}  # fmt: skip
 """Public functions and losses that are described, too, though no registry holds them."""
 
 TARGETS = {"labels": "labels", "both": "labels, or a target for each class", "dense": "a target for each class"}
@@ -48,7 +43,9 @@ def losses(args: argparse.Namespace) -> int:
     if args.search is not None:
         names = search(args.search, names)
     if args.json:
-        print(json.dumps([as_dict(LOSSES[name]) for name in names if name in LOSSES], indent=2))
+        if others := [name for name in names if name not in LOSSES]:
+            raise Stop(f"--json has losses of elements and of rows alone, and not {', '.join(others)}", USAGE)
+        print(json.dumps([as_dict(LOSSES[name]) for name in names], indent=2))
     elif args.names and args.search is None:
         print("\n\n".join(map(full_description, names)))
     else:
@@ -130,7 +127,8 @@ def full_description(name: str) -> str:
         lines += [*textwrap.indent(prose, "  ").splitlines(), ""]
     for title, facts in _facts(name):
         lines += [f"  {title if not k else '':12}{line}" for k, line in enumerate(facts) if line]
-    lines += ["", *textwrap.indent(_example(name), "  ").splitlines()] if _example(name) else []
+    if example := _example(name):
+        lines += [*([""] if lines[-1] else []), *textwrap.indent(example, "  ").splitlines()]
     return "\n".join(lines).rstrip()
 
 
@@ -158,10 +156,14 @@ def signature(name: str) -> str:
         arguments = [*loss.inputs, *(f"{n}={_default(value)}" for n, value in loss.values.items())]
     else:
         arguments = [str(p) for p in _parameters(name) if p.kind is p.POSITIONAL_OR_KEYWORD]
+        if not callable(UNREGISTERED[name]):
+            return name
     return f"{name}({', '.join(arguments)})"
 
 
 def _parameters(name: str) -> list[inspect.Parameter]:
+    if not callable(UNREGISTERED[name]):  # two losses, which its description names
+        return []
     found = inspect.signature(UNREGISTERED[name]).parameters.values()
     return [p.replace(annotation=p.empty) for p in found]
 
