@@ -134,7 +134,7 @@ class _Elements(Section):
             return "input"
         pred, target = self.loss.domains[:2]
         rest = [1.0 if 1.0 in d else d.inner_point for d in self.loss.domains[2:]]
-        if pred.is_real_line and target.is_real_line:
+        if pred.is_real_line and target.is_real_line and not any(d.ends_only for d in self.loss.domains[2:]):
             same = all(self._same((p, t, *rest), (p + s, t + s, *rest)) for p, t, s in SHIFTS)
             return "residual" if same else "input"
         if pred.is_real_line and target.ends_only and target.low == -1.0:

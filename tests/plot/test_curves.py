@@ -86,6 +86,7 @@ AXES = {
     "logit, for a target of 1": ["binary_cross_entropy_with_logits", "binary_focal", "binary_sparsemax"],
     "probability of the class that is right": ["binary_cross_entropy", "binary_focal_from_probabilities"],
     "prediction, for target = 1": ["poisson", "contrastive", "hinge_embedding", "absolute_percentage_error", "gamma"],
+    "prediction, for other = 1 and target = 1": ["margin_ranking"],  # the target is a label
     "prediction, for lower = 1 and upper = 1": ["accelerated_failure_time_normal"],
 }
 
