@@ -57,7 +57,7 @@ def curves(
         Values of the inputs along which the loss is not drawn, by their names; by default 1, or 0 for the target of a
         residual.
     legend : bool
-        Whether to name the losses: to the right of the Axes, in the order in which the curves arrive there.
+        Whether to name the lines: to the right of the Axes, in the order in which they arrive there.
 
     The x axis is the residual for losses that depend on ``pred - target`` alone, the margin for those with targets of
     -1 and 1 and for those of two scores, the logit or the probability for those with a target from 0 to 1, and else the
@@ -87,17 +87,18 @@ def curves(
     low, high = _span(sections, span)
     drawn = [_curve(each, what, low, high) for each in sections]
     looks = _looks(ax, [each.label for each in sections])
-    lines = []
     for k, (each, (x, y)) in enumerate(zip(sections, drawn, strict=True)):
         # Later curves are thinner, and dashed on one that they hide: where some agree, all are seen.
         hidden = any(y.shape == z.shape and np.allclose(y, z, equal_nan=True) for _, z in drawn[:k])
         color, dashes = looks[each.label]
         width = WIDTHS[0] + (WIDTHS[1] - WIDTHS[0]) * k / max(len(drawn) - 1, 2)
         dashes = style.DASHES[1] if hidden else dashes
-        lines += ax.plot(x, y, color=color, label=each.label, linewidth=width, linestyle=dashes, solid_capstyle="butt")
-    _finish(ax, axis, Y[what], (low, high), _limits([y for _, y in drawn]))
+        ax.plot(x, y, color=color, label=each.label, linewidth=width, linestyle=dashes, solid_capstyle="butt")
+    named = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]  # also what was there before
+    heights = [np.asarray(line.get_ydata(orig=False), np.float64) for line in named]
+    _finish(ax, axis, Y[what], (low, high), _limits(heights))
     if legend:
-        _legend(ax, lines, drawn)
+        _legend(ax, named, heights)
     return ax
 
 
@@ -194,9 +195,9 @@ def _finish(ax: Axes, axis: str, what: str, span: tuple[float, float], limits: t
         line(0.0, color=style.GREY, linewidth=0.6, zorder=1.0, label="_zero")
 
 
-def _legend(ax: Axes, lines: Sequence[Line2D], drawn: Sequence[tuple[Any, NDArray[np.float64]]]) -> None:
+def _legend(ax: Axes, lines: Sequence[Line2D], heights: Sequence[NDArray[np.float64]]) -> None:
     """Names to the right of the Axes, the curve that ends uppermost first."""
-    ends = [y[np.isfinite(y)][-1] if np.isfinite(y).any() else -np.inf for _, y in drawn]
-    handles = [lines[k] for k in sorted(range(len(drawn)), key=lambda k: -ends[k])]
+    ends = [y[np.isfinite(y)][-1] if np.isfinite(y).any() else -np.inf for y in heights]
+    handles = [lines[k] for k in sorted(range(len(lines)), key=lambda k: -ends[k])]
     ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize="small",
               handlelength=1.6)  # fmt: skip

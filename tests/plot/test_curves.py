@@ -164,6 +164,15 @@ def test_the_legend_covers_nothing_and_is_in_the_order_of_the_curves(ax: Axes) -
     assert fl.plot.curves("huber", ax=Figure().subplots(), legend=False).get_legend() is None
 
 
+def test_a_second_call_names_and_shows_what_the_first_one_drew(ax: Axes) -> None:
+    fl.plot.curves("squared_error", ax=ax, span=(-2.0, 2.0))
+    fl.plot.curves("welsch", ax=ax, span=(-2.0, 2.0))
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["squared_error", "welsch"]
+    assert ax.get_ylim() == fl.plot.curves(["squared_error", "welsch"], ax=Figure().subplots(), span=(-2, 2)).get_ylim()
+
+
 def test_what_is_steep_flattens_nothing(ax: Axes) -> None:
     fl.plot.curves(["exponential", "hinge", "logistic"], ax=ax)
     assert 3.0 < ax.get_ylim()[1] < 8.0  # the first goes to 20
