@@ -55,6 +55,11 @@ def test_wrong_usage_is_one_line(argv, line, capsys):
     assert not out and line in err and err.count("\n") == 1
 
 
+def test_a_folder_that_is_not_there_is_told_before_the_work(capsys, tmp_path):
+    assert cli.main(["demo", "detector", "-o", str(tmp_path / "no" / "a.svg")]) == 1
+    assert capsys.readouterr() == ("", f"fastloss: demo: there is no folder {tmp_path / 'no'}\n")
+
+
 def test_a_picture_needs_matplotlib(monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert cli.main(["demo", "descent", "-o", str(tmp_path / "a.svg")]) == 1

@@ -53,7 +53,7 @@ def test_losses_over_different_things_are_rows(tmp_path):
         (["rmse"], 1, "plot: root_mean_squared_error is the root of a mean: it has no curve of one element"),
         (["multibox"], 1, "plot: multibox is no loss of one prediction"),
         (["huber", "-o", "a.txt"], 2, "plot: a.txt is no picture; expected a name that ends with .svg, .png, .pdf"),
-        (["huber", "-o", "nowhere/a.svg"], 1, "No such file or directory"),
+        (["huber", "-o", "nowhere/a.svg"], 1, "plot: there is no folder nowhere"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(argv, code, line, capsys, tmp_path, monkeypatch):

@@ -57,8 +57,10 @@ def loss_of(word: str) -> Any:
 
 
 def picture(name: str, command: str) -> Path:
-    """Where a picture is to go; stop for a kind of file that is none."""
+    """Where a picture is to go; stop for a kind of file that is none, or a folder that is not there."""
     path = Path(name)
     if path.suffix.lower() not in FORMATS:
         raise Stop(f"{command}: {name} is no picture; expected a name that ends with {', '.join(FORMATS)}", USAGE)
+    if not path.parent.is_dir():  # said at once, not after the work
+        raise Stop(f"{command}: there is no folder {path.parent}")
     return path
