@@ -36,8 +36,8 @@ def families() -> str:
 def every_loss() -> str:
     """The page of all losses, a table for each family."""
     parts = ["# The losses", "Written by `python tools/readme.py`. `fastloss losses NAME` prints a loss's formula, "
-             "domain, conventions and sources; `help(fl.NAME)` tells what it takes, too. Of boxes, "
-             "masks, embeddings, GANs and penalties the [README](README.md#losses-with-a-structure) tells."]  # fmt: skip
+             "domain, conventions and sources; `help(fl.NAME)` tells what it takes, too. Of boxes, masks, "
+             "embeddings, GANs and penalties the [README](README.md#losses-with-a-structure) tells."]  # fmt: skip
     for about, losses in _families().items():
         parts += [f"## {about}", "\n".join(["| loss | short names | arguments | what it is for |", "|---|---|---|---|",
                                              *map(_row, losses)])]  # fmt: skip

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-PANEL, NAMES = (2.7, 2.1), 1.5
-"""Inches of a panel, and of the names beside a row."""
+PANEL, NAMES, NAME = (2.7, 2.1), 1.5, 0.19
+"""Inches of a panel, of the names beside a row, and of one among them."""
 
 
 def panels(losses: Sequence[Any], whats: Sequence[str]) -> Figure:
@@ -23,7 +23,8 @@ def panels(losses: Sequence[Any], whats: Sequence[str]) -> Figure:
     for loss in losses:
         each = section(loss, {})
         rows.setdefault("margin" if each.kind in TOGETHER else each.axis, []).append(loss)
-    made, axes = style.figure(len(whats) * PANEL[0] + NAMES, len(rows) * PANEL[1], len(rows), len(whats))
+    height = max(PANEL[1], *(NAME * len(together) for together in rows.values()))
+    made, axes = style.figure(len(whats) * PANEL[0] + NAMES, len(rows) * height, len(rows), len(whats))
     for row, together in zip(axes, rows.values(), strict=True):
         for ax, what in zip(row, whats, strict=True):
             curves(together, ax=ax, what=what, legend=ax is row[-1])

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from fastloss.commands import cli
+from fastloss.commands.cli import plotting
+from fastloss.plot import panels
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,6 +34,17 @@ def test_without_o_it_is_svg_on_stdout_and_the_same_each_time(capfdbinary):
     text = found[0].decode()
     panels = [text.index(f"<!-- {words} -->") for words in ("loss", "derivative", "second derivative")]
     assert panels == sorted(panels)
+
+
+@pytest.mark.filterwarnings("error")
+def test_many_names_have_room(tmp_path):
+    """With as many as two rows of panels are high; a layout that leaves nothing of the Axes is a warning."""
+    losses = [f"huber:delta={k}" for k in range(1, 25)]
+    made = panels.panels([plotting.loss_of(word) for word in losses], ["value"])
+    made.draw_without_rendering()
+    (ax,) = made.axes
+    names = ax.get_legend().get_window_extent()
+    assert names.y0 >= 0.0 and names.y1 <= made.bbox.y1 and ax.get_window_extent().height > 100
 
 
 def test_losses_over_different_things_are_rows(tmp_path):
