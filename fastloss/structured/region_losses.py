@@ -72,9 +72,9 @@ class RegionLoss(HostLoss):
         Whether a probability outside [0, 1] or a label that is no class is an error. With ``False`` the formula is
         evaluated as it stands, and such a label belongs to no class.
 
-    A class that is neither in the prediction nor in the target has a loss of 0, and no gradient. NaN in a pixel makes
-    the scores NaN that it is a part of. Sums are those of the prediction's type in strips, float32 at least, the strips
-    in float64: those of float16 do not overflow. There is no second derivative. Arrays on a GPU are refused.
+    A class that is neither in prediction nor target has a loss of 0, and without smoothing no gradient. NaN in a pixel
+    makes the scores NaN that it is a part of. Sums are those of the prediction's type in strips, float32 at least, the
+    strips in float64: those of float16 do not overflow. There is no second derivative. Arrays on a GPU are refused.
     """
 
     inputs = ("pred", "target")

@@ -242,13 +242,18 @@ def steps(inputs: Any, grad: Any, room: Any, numbers: Any, row: int, j: int, low
             g = filled[i] * off if live else real(0.0)
         else:
             w, t = presence(truths, weights, numbers, i), truth(truths, k, i)
-            g = w * (t * on + (real(1.0) - t) * off) if (w != 0) & live else real(0.0)
+            g = w * mixed(t, on, off) if (w != 0) & live else real(0.0)
         if LINKED:
             g = g * (p[i] * q[i]) if g != 0 else real(0.0)
         if SOFTMAX:
             q[i] = g
         else:
             out[i] = g
+
+
+def mixed(t: Any, on: Any, off: Any) -> Any:
+    """A pixel's share of the two derivatives. One may be beyond the type where nothing has a share in it."""
+    return (t * on if t != 0 else real(0.0)) + ((real(1.0) - t) * off if t != 1 else real(0.0))
 
 
 def couple(inputs: Any, grad: Any, room: Any, numbers: Any, row: int, low: int, high: int) -> None:

@@ -212,6 +212,24 @@ def test_classes_that_are_nowhere() -> None:
     assert_allclose(value, fl.dice_loss(pred, labels, axis=0), rtol=1e-15)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_regions_that_are_hardly_there(dtype: str) -> None:
+    """A derivative beyond the type, by pixels of a kind that there are none of, is nobody's."""
+    tiny, none = np.finfo(dtype).smallest_subnormal, np.zeros(4, np.intp)
+    logit = np.full(4, np.log(np.finfo(dtype).tiny) - 8, dtype)
+    for loss, pred, target, how in (
+        (fl.dice_loss, np.full(4, tiny), none, {}),
+        (fl.dice_loss, logit, none, {"activation": "sigmoid"}),
+        (fl.dice_loss, np.stack([0 * logit, logit]), none, {"activation": "softmax", "axis": 0}),
+        (fl.generalized_dice_loss, logit, none, {"activation": "sigmoid"}),
+        (fl.focal_tversky_loss, logit, none, {"activation": "sigmoid"}),
+        (fl.tversky_loss, np.full(4, tiny), none + 1, {"alpha": 1.0, "beta": 0.0}),
+    ):
+        value, grad = loss.value_and_grad(pred, target, **how)
+        assert np.isfinite(value)
+        assert_allclose(grad, 0.0, atol=1e-30)
+
+
 def test_nothing_to_average() -> None:
     for shape in ((0,), (2, 0), (0, 3)):
         none = np.zeros(shape)
