@@ -91,9 +91,10 @@ def extended(inputs: Any, outputs: Any, numbers: Any, task: int, g: int) -> floa
             left = max(left - w, 0.0)
         elif w != 0:
             # Without a region the first error is the loss.
-            step = left * w / (union * (union + w)) if mass > 0 else 1.0 if union == 0 else 0.0
+            step = left * w / (union * (union + w)) if mass != 0 else 1.0 if union == 0 else 0.0
             union += w
-        total += np.float64(error[i]) * step
+        # An infinite error adds nothing where nothing of the region is left.
+        total += 0.0 if step == 0 and error[i] == np.inf else np.float64(error[i]) * step
         if GRAD:
             slope = step if t == 0 else -step
             out[row, j, i] = slope if error[i] > 0 else 0.0

@@ -119,3 +119,16 @@ def test_a_margin_of_one_has_no_gradient() -> None:
     value, grad = fl.lovasz_hinge_loss.value_and_grad([1.0, -1.0, 3.0], [1, 0, 1])
     assert value == 0.0
     assert_array_equal(grad, 0.0)
+
+
+def test_errors_without_end() -> None:
+    """An infinite error counts where it comes first, and adds nothing once all of the region is lost."""
+    value, grad = fl.lovasz_hinge_loss.value_and_grad([-np.inf, np.inf, 0.0], [1, 0, 0])
+    assert value == np.inf
+    assert_array_equal(grad, [-1.0, 0.0, 0.0])
+    value, grad = fl.lovasz_hinge_loss.value_and_grad([np.inf, -np.inf, 0.0], [0, 0, 1])
+    assert value == np.inf
+    assert_allclose(grad, [0.5, 0.0, -0.5])
+    # A weight that is no number is kept, also where there is no region.
+    value, grad = fl.lovasz_hinge_loss.value_and_grad([1.0, 2.0], [0, 0], weight=[np.nan, 1.0])
+    assert np.isnan(value) and np.isnan(grad).all()
