@@ -220,6 +220,22 @@ def test_reductions_and_weights(loss: Any, rng: np.random.Generator) -> None:
         assert_allclose(gradients(loss, far[1])[k], gradients(loss, found)[k], rtol=1e-12, atol=1e-16)
 
 
+@pytest.mark.parametrize(("loss", "more"), [*((loss, {}) for loss in LOSSES), (fl.info_nce, {"symmetric": True})])
+def test_nothing_to_average(loss: Any, more: Any, rng: np.random.Generator) -> None:
+    for arrays, weight in ((given(loss, rng, 0), None), (given(loss, rng), np.zeros(7))):
+        assert np.isnan(loss(*arrays, weight=weight, **more))
+        value, grad = loss.value_and_grad(*arrays, weight=weight, empty="zero", **more)
+        assert value == 0.0
+        for x, slopes in zip(arrays, gradients(loss, grad), strict=False):
+            assert_array_equal(slopes, np.zeros_like(x))
+
+
+def test_a_denominator_far_from_the_weights() -> None:
+    x, labels = [[0.0, 0.0], [0.0, 2.0], [1.0, 0.0]], [5, 5, 8]
+    for weight, normalizer, expected in ((1e-100, 1e300, 0.0), (1e100, 1e-300, np.inf)):
+        assert fl.batch_triplet_margin(x, labels, weight=[weight] * 3, normalizer=normalizer) == expected
+
+
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_what_is_absent_may_hold_anything_and_nan_is_kept(loss: Any, rng: np.random.Generator) -> None:
     """A sample of weight 0 is not in the batch."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...arrays.host.weights import times
 from ...define.keywords import GRAD, VALUE
 from ...define.wording import wrong_choice
 from .. import reading
@@ -31,6 +32,9 @@ BLOCK = 1 << 18
 
 LEAST = 16
 """Rows that a block has at least."""
+
+SMALLEST = 5e-324
+"""A caller's denominator that the unit of the weights brings to 0: it is small, and not that of nothing."""
 
 
 class BatchTripletMargin(EmbeddingLoss):
@@ -186,7 +190,7 @@ class _Batch:
         if call.reduction != "mean":
             return 1.0
         if call.normalizer is not None:
-            return ldexp(float(call.normalizer), -self.power)
+            return times(float(call.normalizer), -self.power) or SMALLEST
         valid, active = float(counts[:, 1].sum()), float(counts[:, 2].sum())
         return active or valid if count == "active" else valid
 

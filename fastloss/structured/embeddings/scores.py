@@ -93,7 +93,7 @@ class Vectors:
 
     def both(self, a: Floats, b: Floats, temperature: float, rows: Rows, derive: bool) -> tuple[Floats, list[Floats]]:
         """The same, added to that of ``b @ a.T``, whose scores are the same where all are held at once."""
-        if len(a) > LEAST and len(a) * len(b) > BLOCK:
+        if not len(a) or (len(a) > LEAST and len(a) * len(b) > BLOCK):
             each, grads = self.walk(a, b, temperature, rows, derive)
             other, slopes = self.walk(b, a, temperature, rows, derive)
             for grad, slope in zip(grads, reversed(slopes), strict=True):
