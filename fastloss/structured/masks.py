@@ -135,13 +135,11 @@ class Masks(reading.Arrays):
 
     # -- Kernels -------------------------------------------------------------------------------------------------------
 
-    def arrange(self, check: bool) -> None:
-        """The arrays as the kernels take them."""
+    def arrange(self) -> None:
+        """The arrays as the kernels take them; a label that int64 does not hold becomes a negative one, no class."""
         target = self.target
         if self.labels:
             own = target.dtype if target.dtype.char in "Bbhil" else np.dtype(np.int64)
-            if self.weight is not None or check:
-                self._examine_unsigned()
             truth = self._pixelwise(target, own)
         else:
             truth = self._classwise(target, np.uint8 if target.dtype.char in "?B" else self.kind)
@@ -158,11 +156,6 @@ class Masks(reading.Arrays):
                  "IGNORE": self.ignore is not None}  # fmt: skip
         self.linked = LINKS[self.activation][1]
         self.flags = tuple(flag for flag, used in flags.items() if used)
-
-    def _examine_unsigned(self) -> None:
-        """Raise for labels that int64 does not hold."""
-        if self.target.dtype.char in "LQ" and self.target.size and int(self.target.max()) >= 2**63:
-            faults.refuse_labels(self.loss, self.target, self.present(), self.first + self.classes)
 
     def _weights(self) -> NDArray[Any]:
         weight = self.weight

@@ -142,7 +142,7 @@ class RegionLoss(HostLoss):
                           parameters["per_sample"], parameters.get("per_class", self.by_class))  # fmt: skip
             found = given_outputs(masks, call)
             to = None if found is None else [*found.value, *found.grad][0]
-            masks.arrange(check is None or check)
+            masks.arrange()
             return packed(self._results(masks, call, parameters, to))
 
     def _checked(self, given: dict[str, Any]) -> dict[str, Any]:

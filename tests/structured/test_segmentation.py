@@ -370,5 +370,10 @@ def test_errors(rng: np.random.Generator) -> None:
     # The formula as it stands: a label that is no class is in no region.
     assert_allclose(loss(pred, bad, axis=1, check=False), loss(pred, np.moveaxis(np.eye(4)[bad], -1, 1)[:, :3], axis=1))
     assert np.isfinite(loss(over, dense, check=False))
+    large = np.where(bad == 3, 2**63, bad.astype("u8"))
+    with pytest.raises(ValueError, match=r"target\[1, 2\] is 9223372036854775808, but there are 3 classes"):
+        loss(pred, large, axis=1)
+    for weight in (None, np.ones((2, 4))):
+        assert loss(pred, large, axis=1, check=False, weight=weight) == loss(pred, bad, axis=1, check=False)
     assert all(pickle.loads(pickle.dumps(other)) is other for other in LOSSES)
     assert region_templates.STRIP <= region_templates.BLOCK
