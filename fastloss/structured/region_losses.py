@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import frexp, inf
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -239,15 +239,17 @@ class RatioLoss(RegionLoss):
         if not given["per_sample"] and len(sums) != 1:
             sums = sums.sum(axis=0, keepdims=True)
         smooth, *numbers = self.numbers(given)
-        extra: Any = times(smooth, masks.power)
+        # Weights of classes that share a score are brought near 1, as those of pixels are, and smoothing with them.
+        power = 0 if masks.per_class else 1 - frexp(float(masks.shares.max()))[1]
+        extra: Any = times(smooth, masks.power + power)
         own, shares = np.ones(1), masks.shares
         if not masks.per_class:
-            own, shares = np.broadcast_to(shares, sums.shape[:2]), np.ones(1)
+            own, shares = np.broadcast_to(np.ldexp(shares, power), sums.shape[:2]), np.ones(1)
             if self.squared:
                 squares, least = _inverse_squares(sums[..., 3])
-                own, extra = own * squares, times(smooth, -masks.power) * least
+                own, extra = own * squares, times(smooth, power - masks.power) * least
             weighed = np.where(own[..., None] != 0.0, sums * own[..., None], 0.0).sum(axis=1, keepdims=True)
-            weighed[..., 3:] = sums[..., 3:].sum(axis=1, keepdims=True)
+            weighed[..., 4] = sums[..., 4].sum(axis=1, keepdims=True)
             sums = weighed
         shares = counted(masks, shares, sums, given["classes"])
         sums[..., 3] = extra

@@ -127,9 +127,17 @@ def test_reductions(rng: np.random.Generator) -> None:
         value, grad = loss.value_and_grad(pred, target, axis=1, per_sample=True, **how)
         assert_allclose(value, each.sum() / divisor, rtol=1e-14)
         assert_allclose(grad, slopes / divisor, rtol=1e-13)
-    # Weights of classes that share a score are weights of their sums.
+    # Weights of classes that share a score are weights of their sums, of any size.
     some = loss(pred, target, axis=1, per_class=False, class_weight=[0.0, 3.0, 0.0])
     assert_allclose(some, loss(pred, target, axis=1, reduction="none")[1], rtol=1e-14)
+    for pooled in (fl.dice_loss, fl.generalized_dice_loss):
+        one = {"axis": 1, **({"per_class": False} if pooled is loss else {})}
+        value, grad = pooled.value_and_grad(pred, target, class_weight=classes, smooth=0.5, **one)
+        for power in (-1_000, 1_000):
+            many = {"class_weight": np.ldexp(classes, power), "smooth": np.ldexp(0.5, power)}
+            large, steps = pooled.value_and_grad(pred, target, **many, **one)
+            assert_allclose(large, value, rtol=1e-14)
+            assert_allclose(steps, grad, rtol=1e-13)
     pred[:, 1] = np.nan
     assert np.isfinite(loss(pred, target, axis=1, class_weight=classes))
     assert_array_equal(loss.grad(pred, target, axis=1, class_weight=classes)[:, 1], 0.0)
@@ -202,6 +210,10 @@ def test_classes_that_are_nowhere() -> None:
         each = fl.dice_loss(pred, labels, axis=0, reduction="none", classes=classes)
         assert each[2] == (classes == "all")
         assert_allclose(fl.dice_loss(pred, labels, axis=0, classes=classes), each.sum() / counted, rtol=1e-15)
+    # One without a weight does not make the score present that it is no part of.
+    shared = {"axis": 0, "per_class": False, "classes": "present"}
+    assert np.isnan(fl.dice_loss(pred, labels, class_weight=[0, 0, 1], **shared))
+    assert fl.dice_loss(pred, labels, class_weight=[0, 1, 1], **shared) > 0.0
     # Without smoothing there is no way down from 1; with some there is one.
     assert_array_equal(fl.dice_loss.grad(pred, labels, axis=0)[2], 0.0)
     assert (fl.dice_loss.grad(pred, labels, axis=0, smooth=1e-5)[2] > 0).all()
