@@ -71,6 +71,9 @@ class Masks(reading.Arrays):
             self.axis = shapes.axis_of(loss, shape, axis)
             self.full, self.first = shape, 0
             self.labels = shapes.are_labels(loss, target.shape, target.dtype, shape, self.axis, False)
+            if self.labels and shape[self.axis] == 1:
+                raise ValueError(f"{name}: pred has a single class along axis {axis}, whose only label is 0; "
+                                 f"for labels of 0 and 1 pass pred.squeeze({axis}), without axis")  # fmt: skip
         else:
             self.axis, self.full, self.first = len(shape), (*shape, 1), 1
             self.labels = target.dtype.kind in "iu"

@@ -340,6 +340,7 @@ def test_errors(rng: np.random.Generator) -> None:
         (lambda: loss(over, dense), r"dice_loss: pred\[1, 2, 3\] is 1\.5, expected a probability, from 0 to 1; logits are"),
         (lambda: loss(pred, over, axis=1), r"dice_loss: target\[1, 2, 3\] is 1\.5, expected a number from 0 to 1"),
         (lambda: loss(pred, bad, axis=1), r"target\[1, 2\] is 3, but there are 3 classes \(0 to 2\); .* pass target - 1"),
+        (lambda: loss(pred[:, :1], labels * 0, axis=1), r"a single class along axis 1, .* pass pred\.squeeze\(1\), without"),
         (lambda: loss(flat, np.array([0, 1, 255, 0, 0])), r"target\[2\] is 255, but there are 2 classes \(0 to 1\)"),
         (lambda: loss(pred, -bad, axis=1), r"rows of this label are absent with ignore_index=-"),
         (lambda: loss(pred, labels), r"target has shape \(2, 4\), expected that of pred, \(2, 3, 4\); classes of pred need"),
