@@ -42,7 +42,7 @@ class Masks(reading.Arrays):
         activation: str | None, ignore_index: Any, per_sample: bool, per_class: bool,
     ) -> None:  # fmt: skip
         self.name = name = loss.name
-        if activation not in LINKS:
+        if activation not in (*LINKS,):
             raise ValueError(f"{name}: activation is {shown(activation)}, expected None, 'sigmoid' or 'softmax'")
         if activation is not None and not loss.activated:
             raise ValueError(f"{name}: activation is {shown(activation)}, expected None; it takes logits as they are")

@@ -350,6 +350,7 @@ def test_errors(rng: np.random.Generator) -> None:
         (lambda: loss(pred, labels, axis=3), r"axis is 3, expected one of pred"),
         (lambda: loss(pred, dense, activation="softmax"), "axis is None, expected the axis of the classes"),
         (lambda: loss(pred, dense, activation="relu"), "activation is 'relu', expected None, 'sigmoid' or 'softmax'"),
+        (lambda: loss(pred, dense, activation=["relu"]), r"activation is \['relu'\], expected None, 'sigmoid' or"),
         (lambda: loss(pred, dense, axis=1, ignore_index=0), "ignore_index is for integer labels, but target has shape"),
         (lambda: loss(pred, dense, class_weight=[1.0]), "class_weight is given, expected None; without axis"),
         (lambda: loss(pred, labels, axis=1, class_weight=[1.0]), r"class_weight has shape \(1,\), expected \(3,\)"),
