@@ -32,7 +32,7 @@ class LovaszLoss(RegionLoss):
     def _results(self, masks: Masks, call: Call, given: Mapping[str, Any], to: NDArray[Any] | None) -> list[Any]:
         """What the verb returns."""
         sums = self.tallied(masks, call.backend, call.check is not False)
-        shares = counted(masks, masks.shares, sums, given["classes"])
+        shares = counted(masks.shares, sums, given["classes"])
         derive = bool(call.want & GRAD)
         values, slopes = self._extended(masks, sums[..., 3], call.backend, derive)
         found, factor = reduced(self, masks, call, values, shares, to)

@@ -209,15 +209,12 @@ def reduced(
     return found, shares / (number or inf)
 
 
-def counted(masks: Masks, shares: NDArray[Any], sums: NDArray[Any], classes: str) -> NDArray[Any]:
+def counted(shares: NDArray[Any], sums: NDArray[Any], classes: str) -> NDArray[Any]:
     """Weights of scores, of those of classes: 0 without pixels, and of classes that have to be in the target and are
     not."""
     found = np.empty(sums.shape[:2])
     found[...] = shares
-    if masks.weight is not None or masks.ignore is not None:
-        found[sums[..., 4] == 0.0] = 0.0
-    elif not masks.pixels:
-        found[...] = 0.0
+    found[sums[..., 4] == 0.0] = 0.0
     if classes == "present":
         found[sums[..., 3] <= 0.0] = 0.0
     return found
@@ -251,7 +248,7 @@ class RatioLoss(RegionLoss):
             weighed = np.where(own[..., None] != 0.0, sums * own[..., None], 0.0).sum(axis=1, keepdims=True)
             weighed[..., 4] = sums[..., 4].sum(axis=1, keepdims=True)
             sums = weighed
-        shares = counted(masks, shares, sums, given["classes"])
+        shares = counted(shares, sums, given["classes"])
         sums[..., 3] = extra
         flat = sums.reshape(-1, templates.SUMS)
         scored = np.empty((len(flat), 3))
