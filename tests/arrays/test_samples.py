@@ -137,6 +137,14 @@ def test_weights_are_not_written_over() -> None:
     assert_array_equal(weight, W)
 
 
+@pytest.mark.parametrize("name", ["target", "weight"])
+@pytest.mark.parametrize("dtype", ["M8[s]", [("a", "f8")], object])
+def test_what_are_no_numbers_is_refused_beside_labels_to_ignore(name: str, dtype: Any) -> None:
+    arrays = {"pred": X, "target": np.ones((2, 3)), "weight": W, name: np.zeros((2, 3), dtype)}
+    with pytest.raises(TypeError, match=f"logits: {name} has dtype .*, expected real numbers"):
+        fl.bce_with_logits(**arrays, ignore_index=-100)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_labels_to_ignore_go_the_short_way(weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     short = watched(recipes, "ignoring", monkeypatch)

@@ -45,6 +45,7 @@ def test_numbers_that_a_type_does_not_hold() -> None:
     assert fl.cross_entropy(x, y, normalizer=1e-300) == np.inf
     assert fl.squared_error(np.float32([1e25] * 3), np.float32([0.0] * 3)) == np.inf
     half = np.zeros(2, "f2")
+    assert fl.bce_with_logits(x[:2, 1], half, ignore_index=100_000) == pytest.approx(np.log(2.0))
     with pytest.raises(ValueError, match="delta must be a number greater than 0"):
         fl.huber(x[0], x[1], delta=1e-50)
     assert_allclose(fl.squared_error.grad(half, np.full((60_000, 2), 3.0, "f4"), reduction="sum"), -np.inf)

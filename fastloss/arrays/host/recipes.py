@@ -13,7 +13,7 @@ from numpy import empty, empty_like, may_share_memory, ndarray, where
 
 from ...define.keywords import GRAD, HESS, VALUE
 from ...kernels.plan.elements import PARALLEL_FROM
-from ..shapes import holds
+from ..shapes import NUMBERS, holds
 from . import roots
 from .memory import number
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 FRESH, APART, OVER = range(3)
 """Where derivatives go: to fresh arrays, to given ones, or to given ones of which the first is the first input."""
+
+AS_THEY_ARE = NUMBERS - frozenset("eE")
+"""Types that kernels read and NumPy compares as they are, without a cast that might overflow."""
 
 
 class Recipe(NamedTuple):
@@ -107,16 +110,16 @@ def ignoring(
     """The same where elements with a label are absent: their weight is 0."""
     place = loss.labelled
     labels = None if place is None else inputs[place]
-    if (
-        type(labels) is not ndarray
-        or type(ignore) is not int
-        or not (abs(ignore) < 1 << 24 and holds(labels.dtype, ignore))
-    ):
+    if type(labels) is not ndarray or labels.dtype.char not in AS_THEY_ARE or type(ignore) is not int:
+        return None
+    if not (abs(ignore) < 1 << 24 and holds(labels.dtype, ignore)):
         return None
     keep = labels != ignore
     if weight is not None:
         # Nothing is written over the caller's weights, though they are not those that the kernel reads.
-        if out is not None or type(weight) is not ndarray or weight.shape != labels.shape:
+        if out is not None or type(weight) is not ndarray or weight.dtype.char not in AS_THEY_ARE:
+            return None
+        if weight.shape != labels.shape:
             return None
         keep = where(keep, weight, weight.dtype.type(0))
     return evaluate(loss, want, inputs, keep, reduction, out, backend, check)

@@ -14,7 +14,7 @@ from ...kernels.plan.rows import census_plan
 from ..divisors import largest
 from . import kernels, roots
 from .memory import plain
-from .recipes import APART, FRESH, OVER, Recipe, aimed, common, fit, row_key
+from .recipes import APART, AS_THEY_ARE, FRESH, OVER, Recipe, aimed, common, fit, row_key
 from .steps import NOWHERE
 from .weights import ALL
 
@@ -127,6 +127,6 @@ def rows(job: Any, o: Call) -> None:
 
 def _lasting(types: Sequence[Any], size: int, backend: str | None) -> bool:
     """Whether arrays of these types need nothing done to them, and threads are not off for now."""
-    if any([t.char in "eE" for t in types]):  # noqa: C419
+    if any([t.char not in AS_THEY_ARE for t in types]):  # noqa: C419
         return False
     return backend == "serial" or size < PARALLEL_FROM or kernels().threads.launch() is not None
