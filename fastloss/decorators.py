@@ -272,8 +272,10 @@ def _functions_in(space: type, kind: str, known: tuple[str, ...]) -> dict[str, A
 
 
 def _row_functions(space: type, base: Mapping[str, Any]) -> Functions:
-    """The row program of a class; functions that it lacks are those of `base`."""
+    """The row program of a class; functions that it lacks are those of `base`, but to rescale another fold's sums."""
     own = _functions_in(space, "row", Functions._fields)
+    if "fold" in own:
+        base = {n: f for n, f in base.items() if n != "rescale"}
     missing = [n for n in ("fold", "finish", "grad") if n not in own and n not in base]
     if missing:
         raise TypeError(f"{space.__name__}: a row program needs a function {missing[0]}")

@@ -128,6 +128,41 @@ def test_functions_that_stand_in_for_others_stay_too(monkeypatch: pytest.MonkeyP
     assert pickle.loads(pickle.dumps(m.mine.bind(p=4.0))) == m.mine.bind(p=4.0)
 
 
+def test_a_variant_with_a_fold_of_its_own_does_not_rescale_as_another() -> None:
+    """Which only rows that are too long for a GPU's registers would show."""
+
+    @fl.rowwise(inputs=("pred",), targets="none", scale=fl.POSITIVE, shift=fl.POSITIVE)
+    class soft:
+        def peak(z: float, scale: None, shift: None) -> float:
+            return z
+
+        def fold(z: float, t: float, m: float, scale: None = None, shift: None = None) -> Any:
+            return (math.exp(z - m),), ()
+
+        def rescale(total: float, m: float, n: float, scale: None, shift: None) -> Any:
+            return (total * math.exp(m - n),)
+
+        def finish(m: float, total: float, scale: None, shift: None) -> Any:
+            return m + math.log(total), ()
+
+        def grad(t: float, scale: None, shift: None) -> float:
+            return 0.0
+
+        class scale:
+            def fold(z: float, t: float, m: float, scale: float, shift: None) -> Any:
+                return (math.exp(scale * (z - m)),), ()
+
+        class shift:
+            def finish(m: float, total: float, scale: None, shift: float) -> Any:
+                return m + shift + math.log(total), ()
+
+    def rescaled(loss: Any) -> Any:
+        return loss.functions.rescale
+
+    assert rescaled(soft.bind(scale=2.0)) is None
+    assert rescaled(soft.bind(shift=2.0)) is rescaled(soft) is not None
+
+
 def test_what_it_refers_to_must_be_there() -> None:
     for text in (
         "import fastloss as fl\n@fl.pointwise\ndef mine(pred, target):\n"
