@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import fastloss as fl
+from fastloss.kernels.plan.elements import sum_plan
+from fastloss.kernels.plan.rows import RowPlan, census_plan
+
 # Compilations that take no time are told at once; the line comes while one goes on.
 PATIENT = """
 import logging, os, sys, time
@@ -78,6 +82,13 @@ fl.squared_error.grad(np.zeros(3, "f4"), np.zeros(3, "f4"))
 """
     assert told(script, tmp_path) == LINE.format("squared_error for float32", tmp_path / "fastloss-kernels")
     assert told(script, tmp_path) == ""
+
+
+def test_kernels_of_no_loss_are_called_what_they_do() -> None:
+    """Of the ports and templates that they are made of, nobody has heard."""
+    assert sum_plan("?", "C").name == "sum_of_weights"
+    plan = RowPlan.of(fl.cross_entropy, ("f",), 1, True, "labels", target_type="l")
+    assert census_plan(plan).name == "count_of_labels"
 
 
 UNKEPT = """

@@ -88,7 +88,7 @@ class Plan(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the kernel is called on disk."""
+        """What the kernel is called on disk, and to the user who waits for it."""
         return self.jet.__name__
 
     @property
@@ -188,4 +188,4 @@ def sum_plan(stored: str, layout: str, wide: bool = True, test: str = "below") -
     Those that fail the test count: of weights that are negative, one comparison takes a third of what two take, and an
     infinite one is seen by the sum.
     """
-    return Plan(jet=p.itself, types=(stored,), want=VALUE, tests=(test,), layout=layout, wide=wide)
+    return Plan(jet=p.sum_of_weights, types=(stored,), want=VALUE, tests=(test,), layout=layout, wide=wide)
