@@ -165,6 +165,17 @@ def nested():
     return answers[0]
 busy = threads.run_parallel(nested, serial)
 assert busy == ("serial" if LAYER == "workqueue" else "parallel"), busy
+
+# Rows are shared among the threads that there are when they are gone through, not when that was prepared.
+from fastloss.kernels.cpu import compile
+compile.compiled = lambda plan, parallel: lambda tasks: (tasks, parallel)
+numba.set_num_threads(1)
+rows = compile.row_runner(None, 1 << 20, None)
+assert rows() == (1, False)
+numba.set_num_threads(4)
+assert rows() == (16, True)
+threads.set_num_threads(2)
+assert rows() == (8, True)
 """
 
 NO_NUMBA = """

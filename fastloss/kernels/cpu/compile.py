@@ -64,9 +64,12 @@ def row_runner(plan: RowPlan, size: int, backend: str | None) -> Callable[..., A
     serial = backend == "serial" or (backend is None and size < PARALLEL_FROM)
     if serial or threads.launch() is None:
         return partial(compiled(plan, False), 1)
-    # Four tasks for each thread, so that a slow one does not delay all.
-    parallel = partial(compiled(plan, True), 4 * threads.get_num_threads())
-    return partial(threads.run_parallel, parallel, partial(_run_serial, plan, 1))
+    return partial(threads.run_parallel, partial(_run_in_tasks, compiled(plan, True)), partial(_run_serial, plan, 1))
+
+
+def _run_in_tasks(kernel: Any, *args: Any) -> Any:
+    # Four for each thread that there is now, so that a slow one does not delay all.
+    return kernel(4 * threads.running(), *args)
 
 
 def _run_serial(plan: Plan | RowPlan, *args: Any) -> Any:

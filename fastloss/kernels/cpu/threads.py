@@ -96,6 +96,11 @@ def get_num_threads() -> int:
     return available if cap is None else min(cap, available)
 
 
+def running() -> int:
+    """The number of threads that a kernel of this Python thread runs on, once the pool is started."""
+    return 1 if _pool is None else _pool.get()
+
+
 def allowed() -> bool:
     """Whether a parallel kernel could be run at all: if not, there is no need to compile one."""
     return not _serial_only and _limit() != 1
