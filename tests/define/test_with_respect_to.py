@@ -88,6 +88,19 @@ def test_as_a_loss_of_its_own(rng: np.random.Generator) -> None:
     assert fl.huber.with_respect_to("target").grad(pred, target, out=out) is out
 
 
+def test_later_calls_give_what_the_first_one_gave(rng: np.random.Generator) -> None:
+    """One input's derivatives are no tuple, in its type, also where a recipe makes them."""
+    pred, target = rng.normal(size=5), rng.normal(size=5).astype("f4")
+    twin = fl.huber.with_respect_to("target").bind()
+    for _ in range(3):
+        grad = twin.grad(pred, target, backend="serial")
+        found = grad, *twin.grad_and_hess(pred, target, backend="serial"), *twin.value_and_grad(pred, target)[1:]
+        assert [(type(a), a.dtype, a.shape) for a in found] == [(np.ndarray, "f4", (5,))] * 4
+        assert_allclose(grad, -fl.huber.grad(pred, target.astype("f8")), 1e-6)
+        assert_array_equal(found[1], grad)
+        assert_array_equal(found[3], grad)
+
+
 def test_rows_by_name_and_in_place() -> None:
     pred, target = (x.copy() for x in DISTRIBUTIONS)
     twin = fl.kl_divergence.with_respect_to("target")

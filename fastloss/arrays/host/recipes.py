@@ -53,7 +53,7 @@ class Recipe(NamedTuple):
     kind: Any
     wrt: tuple[int, ...]
     single: bool
-    """Whether the derivatives are those of the first input alone."""
+    """Whether the derivatives are those of one input."""
     mean: bool
     each: bool
 
@@ -219,9 +219,9 @@ def _run(
     if given:
         grads, hesses = given[: len(wrt)], given[len(wrt) :]
     elif want & GRAD:
-        grads = (empty_like(first),) if single else tuple([empty_like(inputs[k]) for k in wrt])
+        grads = (empty_like(inputs[wrt[0]]),) if single else tuple([empty_like(inputs[k]) for k in wrt])
         if want & HESS:
-            hesses = (empty_like(first),) if single else tuple([empty_like(a) for a in grads])
+            hesses = (empty_like(grads[0]),) if single else tuple([empty_like(a) for a in grads])
     losses: tuple[Any, ...] = (empty(shape, kind),) if each else ()
     values, slants, bends = losses, grads, hesses
     if first.ndim != 1 or not shape:

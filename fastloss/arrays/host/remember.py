@@ -63,7 +63,7 @@ def elements(job: Any, call: Call, given: bool) -> None:
         span=roots.reach(job.kind) if rooted else None,
         kind=job.kind,
         wrt=loss.wrt,
-        single=loss.wrt == (0,),
+        single=len(loss.wrt) == 1,
         mean=mean,
         each=job.each and bool(want & VALUE),
     )
