@@ -168,6 +168,32 @@ def test_every_port_at_once(k: int, dense: bool, rng: np.random.Generator) -> No
         agree(got, expected, "f8")
 
 
+@pytest.mark.parametrize(("dense", "softcap"), [(False, None), (True, 3.0)])
+def test_maxima_and_sums_in_one_pass(dense: bool, softcap: float | None, rng: np.random.Generator) -> None:
+    """Tops that rise from chunk to chunk, scores that are infinite or NaN, smoothed labels, weights of classes."""
+    loss, k = fl.cross_entropy.bind(softcap=softcap), 300
+    scores, target = scores_of(loss, k, np.float64, rng), target_of(loss, k, np.float64, dense, rng)
+    scores[0][0] = np.linspace(-20.0, 20.0, k)
+    scores[0][1, -1] = np.nan
+    scores[0][2, :150] = -np.inf
+    scores[0][3, [7, 290]] = 50.0, np.inf
+    scores[0][4] = -np.inf
+    options: dict[str, Any] = {} if dense else {"label_smoothing": 0.2, "class_weight": rng.random(k)}
+    if dense:
+        target[2, :150] = 0.0
+    how = plan(loss, scores, target, VALUE | GRAD | HESS, True, not dense, not dense)
+    assert how.once
+    losses, _, grads, hesses, flawed = rows(
+        how, scores, target, loss, (1.0, 0.0), classes=options.get("class_weight"), smoothing=0.0 if dense else 0.2
+    )
+    assert not flawed
+    value, grad = loss.value_and_grad(scores[0], target, reduction="none", **options)
+    agree(losses[0], value, "f8")
+    agree(grads[0], grad, "f8")
+    agree(hesses[0], loss.grad_and_hess(scores[0], target, reduction="none", **options)[1], "f8")
+    assert np.isnan(losses[0][[1, 4]]).all()
+
+
 @pytest.mark.parametrize("wrong", [-1, 12, 2**40])
 def test_wrong_labels_are_found_and_read_nothing(wrong: int, rng: np.random.Generator) -> None:
     loss = fl.cross_entropy
