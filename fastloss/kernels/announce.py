@@ -41,6 +41,8 @@ def announced(what: str) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+        if timer.is_alive():
+            timer.join(1.0)  # Python warns of a fork beside a thread
         _spent[what] = _spent.get(what, 0.0) + perf_counter() - start
     _warn_once()
 
@@ -71,4 +73,5 @@ def _warn_once() -> None:
             f"compiled kernels cannot be kept, so that every process compiles them: {problem}. Set {disk.VARIABLE} to "
             "a folder that only this user can write to, or to off"
         )
-        warnings.warn(text, RuntimeWarning, stacklevel=2)
+        with suppress(RuntimeWarning):  # where warnings are errors: the caller has a kernel all the same
+            warnings.warn(text, RuntimeWarning, stacklevel=2)

@@ -111,6 +111,9 @@ def test_where_nothing_can_be_kept_there_is_one_warning(tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-c", UNKEPT], env={**variables, "HOME": home}, capture_output=True, text=True, check=True
         )
+        strict = UNKEPT.replace("always", "error")
+        done_quietly = subprocess.run([sys.executable, "-c", strict], env={**variables, "HOME": home}, check=True)
+        assert done_quietly.returncode == 0  # no failure of the cache reaches the caller
         text = "RuntimeWarning: compiled kernels cannot be kept, so that every process compiles them: "
         assert done.stderr.count(text + reason) == 1
         assert "Set FASTLOSS_CACHE_DIR to a folder that only this user can write to, or to off" in done.stderr
