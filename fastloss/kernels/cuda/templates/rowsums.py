@@ -68,7 +68,13 @@ def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, mine: Any) -> A
                     sums = add_all(sums, terms)
                     if CHECK:
                         flaws = np.int32(flaws | outside(own, x, ORIGIN, p * WIDTH + j, fixed[BOUNDS]))
-    return with_label(sums, own, fixed, classes, row, m, mine), flaws
+    if LABELS:  # as `with_label`, of which the assembler spills two registers for sm_80
+        held, x = mine
+        if held:
+            terms, _ = folds(x, fixed[MIX][LABELED], m, fixed[PARAMS])
+            counted, _ = folds(x, mass(own, fixed, classes, 0, row[ROW_LABEL], 0), m, fixed[PARAMS])
+            sums = add_difference(sums, terms, counted)
+    return sums, flaws
 
 
 def with_label(sums: Any, own: Any, fixed: Any, classes: Any, row: Any, m: Any, mine: Any) -> Any:
