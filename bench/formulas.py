@@ -260,7 +260,7 @@ def contrastive(x: Any, t: Any, margin: float) -> Any:
 def margin_ranking(x: Any, y: Any, t: Any, margin: float, *_: float) -> Any:
     short = margin - t * (x - y)
     slope = -t * (short > 0)
-    return np.maximum(short, 0), slope, -slope
+    return np.maximum(short, 0), (slope, -slope)
 
 
 def _errors(p: Any, low: Any, high: Any, scale: float) -> Any:
