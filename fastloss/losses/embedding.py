@@ -64,7 +64,10 @@ def margin_ranking(
     (np.float64(1.75), (array([-0.5, -0.5]), array([0.5, 0.5])))
     """
     t = signed(target, zero_one)
-    short = margin - t * (pred - other)
+    gap = pred - other
+    back = gap - pred
+    lost = (pred - (gap - back)) - (other + back)  # what rounding took of it (Knuth), which counts near the margin
+    short = (margin - t * gap) - t * (lost if lost == lost else 0.0)
     near = 0.0 if short <= 0.0 else short
     push = 0.0 if short <= 0.0 else (t if short > 0.0 else short)
     flat = 0.0
