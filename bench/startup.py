@@ -4,8 +4,9 @@ Each start is a fresh process, in turns with the others, on a warm kernel cache 
 are taken inside the process, so the interpreter's own start is not in them.
 
 fastloss's own share of the first call is the median of differences, taken round by round: the time from before the
-first import to after the first call, minus the same for a script that does what fastloss cannot do without: import
-NumPy and Numba, load one trivial kernel (`c[i] = a[i] - b[i]`, compiled ahead) from Numba's disk cache, call it.
+first import to after the first call, minus the same for a script that imports NumPy and Numba, loads one trivial
+kernel (`c[i] = a[i] - b[i]`, compiled ahead) from Numba's disk cache and calls it. That is below 0 where fastloss
+is there first: it imports Numba only to compile.
 """
 
 from __future__ import annotations
