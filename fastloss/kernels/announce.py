@@ -18,6 +18,7 @@ from time import perf_counter
 from . import disk
 
 VARIABLE = "FASTLOSS_QUIET"
+NOT_QUIET = "", "0", "false", "no", "off"
 
 PATIENCE = 1.0
 """Seconds of compiling, of all kernels for one loss and dtype, before it is said."""
@@ -33,7 +34,7 @@ def announced(what: str) -> Iterator[None]:
     left = PATIENCE - _spent.get(what, 0.0)
     timer = threading.Timer(max(left, 0.0), _say, (what,))
     timer.daemon = True
-    if os.environ.get(VARIABLE, "").strip() in ("", "0") and left > -inf:
+    if os.environ.get(VARIABLE, "").strip().lower() in NOT_QUIET and left > -inf:
         with suppress(RuntimeError):  # there can be no more threads
             timer.start()
     start = perf_counter()

@@ -41,6 +41,13 @@ class HostLoss:
         """Raise: there is no second derivative."""
         raise NotImplementedError(f"{self.name} has no second derivative; use value_and_grad or grad")
 
+    def _alone(self, other: object) -> NoReturn:
+        """Raise: what is computed together is losses of elements, or of rows."""
+        raise TypeError(f"{self.name} is neither added to losses nor multiplied by numbers: call it, and add "
+                        "or multiply what it returns")  # fmt: skip
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _alone
+
     def _refuse(self, unknown: Mapping[str, Any]) -> None:
         """Raise for the first keyword that is none of the loss's."""
         for given in unknown:

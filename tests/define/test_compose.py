@@ -571,3 +571,17 @@ def test_rows_that_cannot_be_added() -> None:
     ):  # fmt: skip
         with pytest.raises(TypeError, match=told):
             what()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: 2.0 * fl.multibox,
+        lambda: fl.multibox / 2.0,
+        lambda: fl.huber + fl.multibox,
+        lambda: fl.huber - fl.multibox,
+    ],
+)
+def test_a_loss_with_an_algorithm_of_its_own_says_that_it_is_not_added(made: Any) -> None:
+    with pytest.raises(TypeError, match="^multibox is neither added to losses nor multiplied by numbers: call it"):
+        made()

@@ -61,6 +61,11 @@ def test_it_can_be_told_not_to(before: str, environment: dict[str, str], tmp_pat
     assert "compiling" not in told(PATIENT.format(patience=0.05, before=before), tmp_path, **environment)
 
 
+@pytest.mark.parametrize("off", ["0", "False", " off "])
+def test_quiet_turned_off_is_not_quiet(off: str, tmp_path: Path) -> None:
+    assert "compiling" in told(PATIENT.format(patience=0.05, before=""), tmp_path, FASTLOSS_QUIET=off)
+
+
 def test_it_goes_where_logging_sends_it(tmp_path: Path) -> None:
     before = "logging.basicConfig(level=logging.INFO, format='%(name)s %(levelname)s %(message)s')"
     found = told(PATIENT.format(patience=0.05, before=before), tmp_path)
