@@ -32,6 +32,9 @@ _FOREIGN = frozenset(["torch", "cupy", "jax", "jaxlib", "dask", "tensorflow"])
 _FACES = {"torch": "torch", "cupy": "cupy", "numba": "numba", "numba_cuda": "numba", "jax": "jax", "jaxlib": "jax"}
 """Packages some of whose arrays are on a GPU, and the module in `gpu` that knows what can be done with them."""
 
+_CHUNKED = "dask", "xarray"
+"""Packages some of whose arrays are computed a block at a time."""
+
 ELSEWHERE = {"y_pred": 0, "input": 0, "y_true": -1}
 """What scikit-learn, Keras and torch call an input, and which of a loss's it is: the first, or the target."""
 
@@ -120,6 +123,10 @@ def evaluate_chunks(
 def _by_job(kind: str, loss: Loss, inputs: tuple[Any, ...], call: Call) -> Any:
     """Run a verb by the job for arrays of their library."""
     names, arrays = (*loss.reads, "weight", "class_weight"), (*inputs, call.weight, call.class_weight)
+    if any(type(x).__module__.startswith(_CHUNKED) for x in arrays):
+        chunked = load(f"{__package__}.chunked")
+        if any(map(chunked.is_chunked, arrays)):
+            return chunked.evaluate(kind, loss, inputs, call)
     face = _library(loss, names, arrays)
     if face is not None and face.NAME == "jax":
         return _through(face, loss, names, arrays, call, lambda lent, call: _by_job(kind, loss, lent[:-2], call))

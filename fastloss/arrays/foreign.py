@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..define.wording import named, shown
-from ..registry import LOSSES
 
 
 def refused(loss: str, name: str, x: Any, array: Any = None, error: Exception | None = None) -> TypeError:
@@ -115,14 +114,7 @@ def _tensorflow(loss: str, name: str, x: Any) -> tuple[str, str]:
 
 
 def _dask(loss: str, name: str, x: Any) -> tuple[str, str]:
-    if "array" not in type(x).__module__:
-        return f"is {named(x)}", f"run it on each partition, by {name}.map_partitions"
-    each = f"functools.partial(fl.{loss}, reduction='none')"
-    rows: Any = LOSSES.get(loss)
-    if not hasattr(rows, "target"):
-        return f"is {named(x)}", f"run it on each block, by dask.array.map_blocks({each}, ...)"
-    axes = ", ".join(f"{n}, 'ik'" if k < rows.scores else f"{n}, 'i'" for k, n in enumerate(rows.inputs))
-    return f"is {named(x)}", f"run it on each block, by dask.array.blockwise({each}, 'i', {axes}, concatenate=True)"
+    return f"is {named(x)}", f"{loss} is not computed block by block: pass {name}.compute()"
 
 
 def _polars(loss: str, name: str, x: Any) -> tuple[str, str]:

@@ -172,10 +172,8 @@ CALLS: dict[str, str] = {
         'TypeError: huber: pred is a jax._src.interpreters.partial_eval.DynamicJaxprTracer, expected an array of real numbers; huber computes the gradient itself; jit, grad and vmap reach it by jax.pure_callback',
     'fl.huber(made("tensorflow.python.framework.ops", "EagerTensor"), t)':
         'TypeError: huber: pred is a tensorflow.python.framework.ops.EagerTensor, expected an array of real numbers; huber computes the gradient itself, and no tape sees it: pass pred.numpy()',
-    'fl.huber(made("dask.array.core", "Array"), t)':
-        "TypeError: huber: pred is a dask.array.core.Array, expected an array of real numbers; run it on each block, by dask.array.map_blocks(functools.partial(fl.huber, reduction='none'), ...)",
-    'fl.cross_entropy(made("dask.array.core", "Array"), labels)':
-        "TypeError: cross_entropy: pred is a dask.array.core.Array, expected an array of real numbers; run it on each block, by dask.array.blockwise(functools.partial(fl.cross_entropy, reduction='none'), 'i', pred, 'ik', target, 'i', concatenate=True)",
+    'fl.linear_cross_entropy(made("dask.array.core", "Array"), [[1.0]], labels)':
+        "TypeError: linear_cross_entropy: hidden is a dask.array.core.Array, expected an array of real numbers; linear_cross_entropy is not computed block by block: pass hidden.compute()",
     'fl.hinge.value_and_grad(p, t)':
         'ValueError: hinge: target[0] is 0.0, expected -1 or 1; zero_one=True takes labels of 0 and 1, as binary_cross_entropy_with_logits does',
     'fl.bce_with_logits.value_and_grad(p, s)':

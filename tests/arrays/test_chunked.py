@@ -1,0 +1,194 @@
+"""Losses of Dask's arrays: lazy, and the whole arrays' result to rounding whatever the chunks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import rowwise
+from data import EACH_KIND, NAMES, REPRESENTATIVE, ROWS, draw, some
+from numpy.testing import assert_allclose
+
+import fastloss as fl
+
+ROUNDING = 1e-13
+"""Of sums of the same float64 numbers in another order."""
+CHUNKINGS = [((33, 33), (10, 7)), ((66,), (17,)), ((1, 64, 1), (5, 5, 5, 2))]
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Dask's warnings of many small chunks are errors of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def same(got: Any, expected: Any) -> None:
+    """One result, or several: type, shape and numbers."""
+    if isinstance(expected, tuple):
+        for one, other in zip(got, expected, strict=True):
+            same(one, other)
+        return
+    found = got.compute(scheduler="threads")
+    assert got.shape == np.shape(expected) == np.shape(found)
+    assert got.dtype == expected.dtype == found.dtype
+    rowwise.close(found, expected, ROUNDING if expected.dtype == np.float64 else 3e-6)
+
+
+@pytest.mark.parametrize("name", some(NAMES, [n for n in REPRESENTATIVE if n != "root_mean_squared_error"]))
+def test_every_loss_of_elements(name: str, rng: np.random.Generator) -> None:
+    loss = fl.LOSSES[name]
+    arrays, weight = draw(loss, (66, 17), "f8", rng), rng.gamma(1.0, 1.0, (66, 17))
+    chunks = [CHUNKINGS[k % 3] for k in range(len(arrays))]
+    lazy = [da.from_array(x, chunks=c) for x, c in zip(arrays, chunks, strict=True)]
+    if loss.rooted:
+        with pytest.raises(NotImplementedError, match="root of one mean"):
+            loss(*lazy)
+        return
+    found = loss.value_and_grad(*lazy, weight=da.from_array(weight, chunks=(66, 3)))
+    same(found, loss.value_and_grad(*arrays, weight=weight))
+    slopes = found[1] if isinstance(found[1], tuple) else (found[1],)
+    assert {g.chunks for g in slopes} == {lazy[loss.wrt[0]].chunks}
+
+
+@pytest.mark.parametrize("name", some(ROWS, EACH_KIND))
+def test_every_loss_of_rows(name: str, rng: np.random.Generator) -> None:
+    loss = fl.LOSSES[name]
+    arrays, weight = rowwise.draw(loss, 66, 20, "f8", rng), rng.gamma(1.0, 1.0, 66)
+    lazy = [da.from_array(x, chunks=(20, 6)[: x.ndim]) for x in arrays]
+    found = loss.value_and_grad(*lazy, weight=da.from_array(weight, chunks=40))
+    same(found, loss.value_and_grad(*arrays, weight=weight))
+    assert found[1].chunks == ((20, 20, 20, 6), (20,))
+
+
+@pytest.mark.parametrize("keywords", [{}, {"reduction": "sum"}, {"reduction": "none"}, {"normalizer": 3.0}])
+@pytest.mark.parametrize("verb", ["__call__", "grad_and_hess"])
+@pytest.mark.parametrize("chunks", CHUNKINGS)
+def test_keywords(chunks: Any, verb: str, keywords: dict[str, Any], rng: np.random.Generator) -> None:
+    pred, target, delta = rng.normal(size=(66, 17)), rng.normal(size=17), rng.uniform(0.1, 2.0, (66, 1))
+    weight = rng.gamma(1.0, 1.0, (66, 1))
+    lazy = da.from_array(pred, chunks=chunks)
+    for given in (weight, da.from_array(weight, chunks=(11, 1))):
+        found = getattr(fl.huber, verb)(lazy, target, delta=delta, weight=given, **keywords)
+        same(found, getattr(fl.huber, verb)(pred, target, delta=delta, weight=weight, **keywords))
+
+
+def test_labels_to_ignore_and_weights_of_classes(rng: np.random.Generator) -> None:
+    scores, labels = rng.normal(size=(4, 20, 11)), rng.integers(0, 20, (4, 11))
+    labels[1] = -100
+    keywords = {"axis": 1, "ignore_index": -100, "class_weight": rng.random(20)}
+    found = fl.cross_entropy.value_and_grad(
+        da.from_array(scores, chunks=(2, 7, 5)), da.from_array(labels, chunks=(1, 11)), **keywords
+    )
+    same(found, fl.cross_entropy.value_and_grad(scores, labels, **keywords))
+    targets = rng.integers(0, 2, 90).astype(float)
+    lazy = da.from_array(rng.normal(size=90), chunks=40)
+    found = fl.binary_cross_entropy_with_logits.value_and_grad(lazy, targets, ignore_index=1)
+    same(found, fl.binary_cross_entropy_with_logits.value_and_grad(lazy.compute(), targets, ignore_index=1))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f2", "i4"])
+def test_dtypes(dtype: str, rng: np.random.Generator) -> None:
+    pred = rng.normal(0.0, 3.0, 90).astype(dtype)
+    same(fl.huber.value_and_grad(da.from_array(pred, chunks=40), 0.5), fl.huber.value_and_grad(pred, 0.5))
+
+
+def test_weights_of_any_magnitude_and_none_at_all() -> None:
+    pred = np.arange(6.0, dtype="f4")
+    lazy = da.from_array(pred, chunks=2)
+    for scale in (1e-300, 1e-42, 1e300):
+        weight = np.array([1.0, 0.0, 2.0, 1.0, 0.0, 0.0]) * scale
+        same(fl.huber.value_and_grad(lazy, 0.0, weight=weight), fl.huber.value_and_grad(pred, 0.0, weight=weight))
+    absent = np.zeros(6)
+    for empty in ("nan", "zero"):
+        same(
+            fl.huber.value_and_grad(lazy, 0.0, weight=absent, empty=empty),
+            fl.huber.value_and_grad(pred, 0.0, weight=absent, empty=empty),
+        )
+        nothing = da.from_array(pred[:0], chunks=2)
+        same(fl.huber.value_and_grad(nothing, 0.0, empty=empty), fl.huber.value_and_grad(pred[:0], 0.0, empty=empty))
+    with pytest.raises(ValueError, match="nothing to average"):
+        fl.huber(lazy, 0.0, weight=absent, empty="raise").compute()
+
+
+def test_nothing_is_computed_before_it_is_asked_for() -> None:
+    seen: list[int] = []
+
+    def block(x: Any) -> Any:
+        seen.append(x.size)
+        return x
+
+    lazy = da.ones(60, chunks=20).map_blocks(block, dtype=float, meta=np.empty(0))
+    value, grad = fl.huber.value_and_grad(lazy, 0.0, weight=da.ones(60, chunks=20))
+    assert not seen
+    assert_allclose(da.compute(value, grad.sum()), [0.5, 1.0])
+    assert seen == [20, 20, 20]  # once, although weights were added up first
+
+
+def test_tables() -> None:
+    """Columns of Dask's data frames, and xarray's arrays of Dask's, in one graph."""
+    import dask.dataframe as dd
+    import pandas as pd
+    import xarray as xr
+
+    frame = pd.DataFrame({"p": np.arange(30.0), "y": np.arange(30.0)[::-1]})
+    lazy = dd.from_pandas(frame, npartitions=4)
+    same(fl.huber.value_and_grad(lazy.p, lazy.y), fl.huber.value_and_grad(frame.p, frame.y))
+    array = xr.DataArray(frame.p.to_numpy(), dims="x")
+    same(fl.huber.grad(array.chunk(x=7), array[::-1].chunk(x=30)), fl.huber.grad(array, array[::-1]))
+    assert isinstance(fl.huber.grad(array, 0.0), np.ndarray)
+
+
+def test_other_processes() -> None:
+    """A loss of one's own goes to them with its parameters."""
+
+    @fl.pointwise(scale=fl.POSITIVE)
+    def scaled(pred: float, target: float, scale: float = 1.0) -> tuple[float, float, float]:
+        r = (pred - target) / scale
+        return r * r, 2.0 * r / scale, 2.0 / (scale * scale)
+
+    pred = np.arange(40.0)
+    value = scaled(da.from_array(pred, chunks=10), 1.0, scale=2.0)
+    assert value.compute(scheduler="processes", num_workers=1) == scaled(pred, 1.0, scale=2.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        (lambda x: fl.cross_entropy(x[:, None] + np.zeros((1, 3)), np.repeat([3, 0], [20, 40])), ValueError,
+         r"target\[0\] is 3, but there are 3 classes .* \(counted in block \(0, 0\), which is pred\[0:20, 0:3\]\)"),
+        (lambda x: fl.poisson(x, da.where(da.arange(60, chunks=20) == 45, -1.0, 1.0)), ValueError,
+         r"target\[5\] is -1.0.* \(counted in block \(2,\), which is pred\[40:60\]\)"),
+        (lambda x: fl.huber(x, 0.0, weight=da.where(da.arange(60, chunks=20) == 45, -1.0, 1.0)), ValueError,
+         r"weight\[5\] is -1.0.*block \(2,\)"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_block_is_told_with_the_block(call: Any, kind: Any, text: str) -> None:
+    lazy = call(da.ones(60, chunks=20))
+    with pytest.raises(kind, match=text):
+        lazy.compute()
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        (lambda x: fl.huber.grad(x, 0.0, out=np.empty(60)), ValueError, "out is a numpy.ndarray, expected None"),
+        (lambda x: fl.huber(x, 0.0, axis=0), NotImplementedError, "axis is 0, expected None"),
+        (lambda x: fl.huber(x, 0.0, backend="cuda"), ValueError, "backend is 'cuda'"),
+        (lambda x: fl.huber(x, x[:7]), ValueError, r"shapes do not broadcast: pred \(60,\), target \(7,\)"),
+        (lambda x: fl.huber(x, x[:, None]), ValueError, "differ by an axis of length 1"),
+        (lambda x: fl.huber.grad(x, da.ones((5, 60))), ValueError, "pred has shape"),
+        (lambda x: fl.huber(x[x > 0], 0.0), ValueError, "pred has chunks of unknown sizes"),
+        (lambda x: fl.huber(x.astype(complex), 0.0), TypeError, "pred has dtype complex128"),
+        (lambda x: fl.cross_entropy(x[:, None], x[:7]), ValueError, "target"),
+        (lambda x: fl.linear_cross_entropy(x[:, None], x[None], np.zeros(60, int)), TypeError, "dask.array"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_told_at_once(call: Any, kind: Any, text: str) -> None:
+    with pytest.raises(kind, match=text):
+        call(da.ones(60, chunks=20))
