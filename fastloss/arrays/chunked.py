@@ -138,14 +138,14 @@ class Task(NamedTuple):
         job.arrange(call)
         return job, call
 
-    def named(self, info: Any, error: Exception) -> Exception:
-        """An error of a block that says where this lies."""
-        here = info[None]
-        place = ", ".join(f"{low}:{high}" for low, high in here["array-location"])
-        return type(error)(f"{error} (counted in block {here['chunk-location']}, which is {self.names[0]}[{place}])")
+    def named(self, cut: Any, block: tuple[int, ...], error: Exception) -> Exception:
+        """An error of a block that says where this lies, of chunks of these lengths."""
+        starts = [sum(c[:k]) for c, k in zip(cut, block, strict=True)]
+        place = ", ".join(f"{a}:{a + c[k]}" for a, c, k in zip(starts, cut, block, strict=True))
+        return type(error)(f"{error} (counted in block {block}, which is {self.names[0]}[{place}])")
 
 
-def run_block(*arrays: Any, task: Task, divisor: Any, block_info: Any = None) -> Any:
+def run_block(*arrays: Any, task: Task, cut: Any, divisor: Any, block_id: Any) -> Any:
     """One block's part of the value, and its derivatives, as the one element of an array."""
     try:
         with np.errstate(all="ignore"):
@@ -161,7 +161,7 @@ def run_block(*arrays: Any, task: Task, divisor: Any, block_info: Any = None) ->
             value = job.evaluate(call.want, call.check is not False and not found, by, to)
             results = job.results(call, value, to, None)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
-        raise task.named(block_info, error) from None
+        raise task.named(cut, block_id, error) from None
     flat: list[Any] = []
     if call.want & VALUE:
         first = results.pop(0)
@@ -171,14 +171,14 @@ def run_block(*arrays: Any, task: Task, divisor: Any, block_info: Any = None) ->
     return _boxed(flat, arrays)
 
 
-def count_block(*arrays: Any, task: Task, block_info: Any = None) -> Any:
+def count_block(*arrays: Any, task: Task, cut: Any, block_id: Any) -> Any:
     """What one block's weights and labels add up to; the scores are stand-ins of 0."""
     try:
         with np.errstate(all="ignore"):
             job, call = task.job(arrays, VALUE)
             number = job.weigh(call.check is not False, False)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
-        raise task.named(block_info, error) from None
+        raise task.named(cut, block_id, error) from None
     return _boxed([np.ldexp(number, -job.power)], arrays)
 
 
@@ -193,9 +193,9 @@ def _graph(task: Task, arrays: Sequence[Any], shape: tuple[int, ...], types: Seq
     """The lazy results of a verb; `types` are those of the derivatives."""
     da: Any = load("dask.array")
     want, each = task.call.want, task.call.reduction == "none"
-    arrays = _aligned(arrays, shape, [arrays[0]] if task.axis is not None else [arrays[k] for k in task.loss.wrt])
-    divisor = _divisor(task, arrays, shape) if task.call.reduction == "mean" else None
-    blocks = da.map_blocks(run_block, *arrays, task=task, divisor=divisor, **_like(object, len(shape)))
+    arrays, cut = _aligned(arrays, shape, arrays[0] if task.axis is not None else arrays[task.loss.wrt[0]])
+    divisor = _divisor(task, arrays, cut) if task.call.reduction == "mean" else None
+    blocks = da.map_blocks(run_block, *arrays, task=task, cut=cut, divisor=divisor, **_like(object, len(shape)))
     results: list[Any] = []
     kind = np.dtype(shapes.kind_of(types[0].char))
     if want & VALUE and each:
@@ -212,31 +212,30 @@ def _graph(task: Task, arrays: Sequence[Any], shape: tuple[int, ...], types: Seq
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def _aligned(arrays: Sequence[Any], shape: tuple[int, ...], wrt: Sequence[Any]) -> list[Any]:
-    """The arrays in the chunks of the first that is differentiated, unless that is one chunk and another is not."""
-    leader = max(wrt, key=lambda x: x.npartitions > 1)
-    whole = [x for x in arrays if x.shape == shape and x.npartitions > 1]
-    chunks = (leader if leader.npartitions > 1 or not whole else whole[0]).chunks
+def _aligned(arrays: Sequence[Any], shape: tuple[int, ...], pred: Any) -> tuple[list[Any], Any]:
+    """The arrays in the chunks of the prediction, or, if that is one chunk, of one that is several; these chunks."""
+    several = [x.chunks for x in (pred, *arrays) if x.shape == shape and x.npartitions > 1]
+    cut = several[0] if several else pred.chunks
     return [
-        x.rechunk({k: c for k, c in enumerate(chunks[len(shape) - x.ndim :]) if x.shape[k] != 1}) if x.ndim else x
+        x.rechunk({k: c for k, c in enumerate(cut[len(shape) - x.ndim :]) if x.shape[k] != 1}) if x.ndim else x
         for x in arrays
-    ]
+    ], cut
 
 
-def _divisor(task: Task, arrays: Sequence[Any], shape: tuple[int, ...]) -> Any:
+def _divisor(task: Task, arrays: Sequence[Any], cut: Any) -> Any:
     """What a mean divides by: a number, or an array of no axes that knows nothing of the scores."""
     da: Any = load("dask.array")
     call = task.call
     if call.normalizer is not None:
         return float(call.normalizer)
     if not task.weighted and call.class_weight is None and call.ignore_index is None:
-        return float(prod(n for k, n in enumerate(shape) if k != task.axis))
+        return float(prod(sum(c) for k, c in enumerate(cut) if k != task.axis))
     last = len(arrays) - 1
     read = {last} if task.weighted else set()
     if call.ignore_index is not None or (task.axis is not None and task.loss.target != "none"):
         read.add(len(task.loss.inputs) - 1)
     known = [x if k in read else da.zeros(x.shape, chunks=x.chunks, dtype=x.dtype) for k, x in enumerate(arrays)]
-    blocks = da.map_blocks(count_block, *known, task=task, **_like(object, len(shape)))
+    blocks = da.map_blocks(count_block, *known, task=task, cut=cut, **_like(object, len(cut)))
     return _sum(da.map_blocks(_part, blocks, **_ones(blocks)))
 
 
