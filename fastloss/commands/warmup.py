@@ -14,6 +14,7 @@ from ..registry import LOSSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import ProcessPoolExecutor
 
 Unit = tuple[str, str, str]
 """A loss, a dtype and a verb, by name."""
@@ -25,13 +26,20 @@ USUAL = ("__call__", "value_and_grad")
 SECONDS = {"elements": 0.7, "census": 0.7, "rows": 1.5, "lanes": 3.0, "pairs": 2.0}
 """What kernels take of a core (AMD EPYC of 2023), by what goes through the data."""
 
-_PARENT = (os.getpid(),)
+_PARENT = os.getpid()
 
 
 def units(names: Iterable[str], dtypes: Iterable[str], verbs: Sequence[str] = VERBS) -> list[Unit]:
     """The units to compile for these losses, dtypes and verbs."""
     found = product(names, dtypes, verbs)
     return [unit for unit in found if unit[2] != "grad_and_hess" or LOSSES[unit[0]].order >= 2]
+
+
+class Ahead(NamedTuple):
+    """What is compiled for other processes than this user's: for which level, and into which folder."""
+
+    level: str
+    folder: str
 
 
 class Ways(NamedTuple):
@@ -42,15 +50,12 @@ class Ways(NamedTuple):
     """Also with targets that are dense where they may be labels."""
 
 
-def missing(units: list[Unit], ways: Ways) -> dict[Unit, dict[str, int]]:
+def missing(units: list[Unit], ways: Ways, ahead: Ahead | None = None) -> dict[Unit, dict[str, int]]:
     """How many kernels of each kind each unit needs that are not on disk, nor those of a unit before it.
 
     Another process finds out: there the verbs run with kernels that compute nothing.
     """
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin, initargs=_PARENT) as pool:
+    with _processes(1, ahead) as pool:
         return pool.submit(_missing, units, ways).result()
 
 
@@ -80,17 +85,22 @@ def expected(kernels: Mapping[str, int]) -> float:
     return sum(count * SECONDS.get(kind, SECONDS["rows"]) for kind, count in kernels.items())
 
 
-def compile_all(units: list[Unit], ways: Ways, jobs: int, done: Callable[[Unit, float, str], None]) -> None:
+def compile_all(
+    units: list[Unit],
+    ways: Ways,
+    jobs: int,
+    done: Callable[[Unit, float, str], None],
+    ahead: Ahead | None = None,
+) -> None:
     """Compile all `units` in `jobs` processes; call `done` for each, with its seconds and what went wrong, or ""."""
-    if jobs == 1:
+    if jobs == 1 and ahead is None:
         for unit in units:
             done(unit, *compile_one(*unit, ways))
         return
     import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures import as_completed
 
-    # Spawned: a fork would carry over whatever threads the parent has.
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_begin, initargs=_PARENT) as pool:
+    with _processes(jobs, ahead) as pool:
         futures = {pool.submit(compile_one, *unit, ways): unit for unit in units}
         try:
             for future in as_completed(futures):
@@ -103,11 +113,26 @@ def compile_all(units: list[Unit], ways: Ways, jobs: int, done: Callable[[Unit, 
             raise
 
 
-def _begin(parent: int) -> None:
+def _processes(jobs: int, ahead: Ahead | None) -> ProcessPoolExecutor:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # Spawned: a fork would carry over whatever threads the parent has.
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, spawn, initializer=_begin, initargs=(_PARENT, ahead))
+
+
+def _begin(parent: int, ahead: Ahead | None = None) -> None:
     """Let Ctrl-C end a worker without a traceback, leave warnings to the parent, and end when the parent has."""
     import signal
     import threading
     import warnings
+
+    from ..kernels.cpu import cache
+
+    if ahead is not None:
+        os.environ[cache.VARIABLE] = ahead.folder
+        cache.compile_for(ahead.level)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import os
 import reprlib
 import weakref
 from collections import deque
@@ -195,10 +196,12 @@ def _copies(functions: Iterable[Any], loss: str) -> tuple[Any, ...]:
     return tuple([None if fn is None else copy(fn) for fn in functions])
 
 
-def content(function: Any) -> str:
+def content(function: Any, placed: bool = False) -> str:
     """A hash of what a definition computes: its bytecode, its constants and everything that it refers to.
 
-    Raise for a value that is no number, tuple of numbers, plain function or `math`: no hash would notice its changes.
+    With `placed`, a function stands for its bytecode by its place in the files of this library, which is the same for
+    every Python; whoever compares must hash the files, too. Raise for a function that is written elsewhere, and for a
+    value that is no number, tuple of numbers, plain function or `math`: no hash would notice its changes.
     """
     described: dict[FunctionType, str] = {}
 
@@ -225,6 +228,8 @@ def content(function: Any) -> str:
 
     def of_code(code: CodeType, fn: FunctionType) -> str:
         free = [(n, describe(fn.__globals__[n])) for n in sorted(globals_of(code)) if n in fn.__globals__]
+        if placed:
+            return repr((_place(code), free))
         # The first constant is the docstring, or None.
         constants = [c if isinstance(c, str) else describe(c) for c in code.co_consts]
         return repr((code.co_code, code.co_names, code.co_varnames, constants, free))
@@ -235,6 +240,14 @@ def content(function: Any) -> str:
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     return describe(function)
+
+
+def _place(code: CodeType) -> tuple[str, int, str]:
+    """The file of this library, the line and the name of a function."""
+    root = os.path.dirname(os.path.dirname(__file__))
+    if not code.co_filename.startswith(root + os.sep):
+        raise TypeError(f"{code.co_name} is not written in a file of this library")
+    return code.co_filename[len(root) :].replace(os.sep, "/"), code.co_firstlineno, code.co_name
 
 
 @lru_cache(maxsize=4096)

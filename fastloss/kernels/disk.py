@@ -24,38 +24,55 @@ NAME = "fastloss-kernels"
 SUFFIXES = (".kernel", ".cubin")
 """The endings of the files in it."""
 
+SHIPPED = Path(__file__).parents[1] / "prebuilt"
+"""The folder of kernels that came with this library, if any did. It is trusted as the library's code is."""
+
 _BINARY = getattr(os, "O_BINARY", 0)
+_readers = 0
 _TAG = "CACHEDIR.TAG"
 _SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55\n# Compiled kernels of fastloss: `fastloss cache --clear`.\n"
 
 
 @once
-def directory() -> Path | None:
-    """The directory of this user's kernels, made if need be; ``None`` if there is no safe one.
+def directories() -> tuple[Path, ...]:
+    """The directories of this user's kernels, the first made if need be; none if there is no safe one.
 
-    It is the environment's ``FASTLOSS_CACHE_DIR`` (empty or ``off``: no cache), else ``fastloss`` in the platform's
-    cache directory. Decided once per process (``directory.cache_clear()`` forgets).
+    They are the environment's ``FASTLOSS_CACHE_DIR`` (empty or ``off``: no cache; several are separated as in
+    ``PATH``), else ``fastloss`` in the platform's cache directory. Kernels are looked for in all of them, and written
+    to the first that can be written to. Decided once per process (``directories.cache_clear()`` forgets).
     """
-    path, problem = _wanted()
-    if problem and VARIABLE in os.environ:
-        text = f"{VARIABLE}={os.environ[VARIABLE]!r} is of no use, every process compiles its kernels: {problem}"
+    wanted = _wanted()
+    good = tuple(path for path, problem in wanted if path is not None and not problem)
+    problems = [problem for _, problem in wanted if problem]
+    if problems and VARIABLE in os.environ:
+        what = "is used in part" if good else "is of no use, every process compiles its kernels"
+        text = f"{VARIABLE}={os.environ[VARIABLE]!r} {what}: {'; '.join(problems)}"
         warnings.warn(text, RuntimeWarning, stacklevel=2)
-    return None if problem else path
+    return good
 
 
-def _wanted() -> tuple[Path | None, str]:
+def directory() -> Path | None:
+    """The first of them."""
+    return next(iter(directories()), None)
+
+
+def _wanted() -> list[tuple[Path | None, str]]:
     """Where the kernels are to be, and why they cannot be there, or ""."""
     explicit = os.environ.get(VARIABLE)
     if explicit is not None and explicit.strip().lower() in ("", "off"):
-        return None, ""
-    try:
-        wanted = _default() if explicit is None else Path(explicit).expanduser().absolute()
-        if wanted is None:
-            return None, "this user has no home directory of its own"
-        path = wanted.parent.resolve() / wanted.name
-        return path, _problem(path) or _problem(path / NAME)
-    except (OSError, RuntimeError, ValueError) as error:  # `~nobody` is a RuntimeError
-        return None, str(error)
+        return []
+    found: list[tuple[Path | None, str]] = []
+    for text in [None] if explicit is None else filter(None, explicit.split(os.pathsep)):
+        try:
+            path = _default() if text is None else Path(text).expanduser().absolute()
+            if path is None:
+                found.append((None, "this user has no home directory of its own"))
+            elif path.exists() or not any(_writable(each / NAME) for each, bad in found if each and not bad):
+                path = path.parent.resolve() / path.name
+                found.append((path, _problem(path) or _problem(path / NAME)))
+        except (OSError, RuntimeError, ValueError) as error:  # `~nobody` is a RuntimeError
+            found.append((None, str(error)))
+    return found
 
 
 def kept_in() -> Path | None:
@@ -65,51 +82,56 @@ def kept_in() -> Path | None:
 
 def unkept() -> str:
     """Why no kernel is written, where the user has not asked for that nor heard of it; else ""."""
-    path, problem = _wanted()
-    if kept_in() is not None or (VARIABLE in os.environ and (problem or path is None)):
+    if kept_in() is not None:
         return ""
-    return problem or f"{path} cannot be written to"
+    wanted = _wanted()
+    if VARIABLE in os.environ and all(problem for _, problem in wanted):
+        return ""
+    return "; ".join(problem or f"{path} cannot be written to" for path, problem in wanted)
 
 
 def folders() -> list[Path]:
-    """The folders of machine code: that of the directory; where it is read-only, also that of the default directory."""
-    found: list[Path] = []
-    with suppress(OSError, RuntimeError, ValueError):
-        root = directory()
-        while root is not None and not _problem(root) and not _problem(root / NAME):
-            found.append(root / NAME)
-            default = None if _writable(found[0]) or len(found) > 1 else _default()
+    """The folders of machine code: of the directories, and of the default one where none can be written to."""
+    found = [root / NAME for root in directories() if not _problem(root) and not _problem(root / NAME)]
+    if found and not any(map(_writable, found)):
+        with suppress(OSError, RuntimeError, ValueError):
+            default = _default()
             root = None if default is None else default.parent.resolve() / default.name
+            if root is not None and root / NAME not in found and not _problem(root) and not _problem(root / NAME):
+                found.append(root / NAME)
     return found
 
 
 def read(name: str) -> bytes | None:
     """The content of the file `name`; None if it is absent or damaged, or if others could have written it."""
-    for folder in folders():
-        path = folder / name
-        with suppress(OSError):
-            if not _problem(path.parent):
-                with open(path, "rb") as file:
-                    data = file.read()
-                    if sha256(data[32:]).digest() == data[:32] and not _exposed(os.fstat(file.fileno())):
-                        return data[32:]
+    safe = (folder / name for folder in folders() if not _problem((folder / name).parent, make=False))
+    found = (_content(path, trusted=False) for path in safe)
+    return next((data for data in found if data is not None), None) or _content(SHIPPED / name, trusted=True)
+
+
+def _content(path: Path, trusted: bool) -> bytes | None:
+    with suppress(OSError), open(path, "rb") as file:
+        data = file.read()
+        if sha256(data[32:]).digest() == data[:32] and (trusted or not _exposed(os.fstat(file.fileno()))):
+            return data[32:]
     return None
 
 
 def write(name: str, data: bytes) -> None:
     """Write the file `name` where a folder can be written to; a reader finds all of it or nothing."""
-    for folder in folders():
-        path = folder / name
-        # Under a name of its own first.
-        temporary = path.with_name(f"{path.stem}.tmp.{uuid.uuid4().hex}{path.suffix}")
-        with suppress(OSError):
-            if _writable(folder) and not _problem(path.parent):
-                try:
-                    _create(temporary, sha256(data).digest() + data)
-                    os.replace(temporary, path)
-                finally:
-                    temporary.unlink(missing_ok=True)
-                return
+    folder = kept_in()
+    if folder is None:
+        return
+    path = folder / name
+    # Under a name of its own first.
+    temporary = path.with_name(f"{path.stem}.tmp.{uuid.uuid4().hex}{path.suffix}")
+    with suppress(OSError):
+        if not _problem(path.parent):
+            try:
+                _create(temporary, sha256(data).digest() + data)
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
 
 
 def stored() -> Iterator[tuple[Path, int]]:
@@ -136,13 +158,15 @@ def _default() -> Path | None:
     return Path(base, "fastloss") if os.path.isabs(home) else None
 
 
-def _problem(path: Path) -> str:
-    """Why code must not be loaded from an absolute `path`, or ""; the folder is made if it is absent."""
+def _problem(path: Path, make: bool = True) -> str:
+    """Why code must not be loaded from an absolute `path`, or ""; an absent folder is made."""
     try:
         for each in (*reversed(path.parents), path):
             try:
                 status = each.lstat()
             except FileNotFoundError:
+                if not make:
+                    raise
                 _make(each)
                 status = each.lstat()
             if not stat.S_ISDIR(status.st_mode):
@@ -155,17 +179,27 @@ def _problem(path: Path) -> str:
     return "" if os.access(path, os.R_OK | os.X_OK) else f"it cannot be read: {path}"
 
 
+def open_to_readers() -> None:
+    """From here on, let other users read what this process writes."""
+    global _readers
+    _readers = 0o055
+
+
 def _make(folder: Path) -> None:
     with suppress(FileExistsError):  # another process was faster
         folder.mkdir(mode=0o700)
+        if _readers:
+            folder.chmod(0o700 | _readers)
         if folder.name == NAME:
             _create(folder / _TAG, _SIGNATURE)
 
 
 def _create(path: Path, data: bytes) -> None:
-    """A file of this user alone, whatever the umask."""
+    """A file of this user alone, whatever the umask, or one that others may read."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), "wb") as file:
         file.write(data)
+    if _readers:
+        path.chmod(0o600 | (_readers & 0o044))
 
 
 def _exposed(status: os.stat_result, sticky: bool = False) -> str:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @cache
 def sources(package: str = __package__) -> str:
-    """A hash of a package of kernels, folders and all, and of the compiler's version: any edit recompiles everything.
+    """A hash of a package of kernels, folders and all: any edit recompiles everything.
 
     Definitions are not in it, `content` sees to each of them. Where there are no sources, in an archive or an
     installation of bytecode alone, it is of what the modules were compiled to.
     """
-    digest = hashlib.sha256(" ".join(versions()).encode())
+    digest = hashlib.sha256()
     for text in _texts(sys.modules[package].__path__[0], package):
         digest.update(text)
     return digest.hexdigest()

@@ -107,4 +107,5 @@ def _kernel(
         sources(template.__module__.rpartition(".")[0]),
         sorted(map(str, OPTIONS.items())),
     )
-    return cache.jit(named(template.__name__, key, template), make, parallel=parallel, **OPTIONS)
+    name = named(template.__name__, key, template)
+    return cache.jit(name, make, lambda: name, parallel=parallel, **OPTIONS)

@@ -55,17 +55,17 @@ def command(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def no_cache(monkeypatch):
     monkeypatch.setenv(cache.VARIABLE, "off")
-    cache.directory.cache_clear()
+    cache.directories.cache_clear()
     yield
-    cache.directory.cache_clear()
+    cache.directories.cache_clear()
 
 
 @pytest.fixture
 def own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    cache.directory.cache_clear()
+    cache.directories.cache_clear()
     yield tmp_path / "cache"
-    cache.directory.cache_clear()
+    cache.directories.cache_clear()
 
 
 def test_version(capsys):
@@ -310,9 +310,9 @@ def test_no_cache(argv, no_cache, capsys):
 def test_cache_that_cannot_be_written(monkeypatch, tmp_path, capsys):
     (tmp_path / "file").touch()
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "file" / "cache"))
-    cache.directory.cache_clear()
+    cache.directories.cache_clear()
     assert cli.main(["warmup", "huber"]) == 1
-    cache.directory.cache_clear()
+    cache.directories.cache_clear()
     assert "FASTLOSS_CACHE_DIR" in capsys.readouterr().err
 
 

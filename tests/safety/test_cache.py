@@ -189,11 +189,11 @@ def find(monkeypatch: pytest.MonkeyPatch, **env: str | None) -> Path | None:
     for name, value in env.items():
         if value is not None:
             monkeypatch.setenv(name, value)
-    cache.directory.cache_clear()
+    cache.directories.cache_clear()
     try:
         return cache.directory()
     finally:
-        cache.directory.cache_clear()
+        cache.directories.cache_clear()
 
 
 @contextmanager
@@ -205,9 +205,9 @@ def using(monkeypatch: pytest.MonkeyPatch, path: Path, HOME: str | None = None) 
         patch.delenv("HOME", raising=False)
         if HOME:
             patch.setenv("HOME", HOME)
-        cache.directory.cache_clear()
+        cache.directories.cache_clear()
         yield
-    cache.directory.cache_clear()
+    cache.directories.cache_clear()
 
 
 def test_second_process_compiles_nothing(tmp_path: Path, kernels: Path) -> None:

@@ -131,11 +131,12 @@ def _plot() -> Parser:
 
 
 def _warmup() -> Parser:
+    from ...kernels.cpu import levels
+
     parser = Parser(
         "warmup",
-        "Compile what ordinary calls need into the cache on disk, for a container image for instance: by default the "
-        "call and value_and_grad of a few losses, dense and unweighted, in about a minute of a core. It says first how "
-        "many kernels are missing.",
+        "Compile what ordinary calls need into the cache on disk: by default the call and value_and_grad of a few "
+        "losses, dense and unweighted, in about a minute of a core. It says first how many kernels are missing.",
     )
     parser.add_argument("losses", nargs="*", metavar="LOSS", help=f"default: {', '.join(COMMON)}")
     parser.add_argument("--verb", action="append", dest="verbs", metavar="VERB", type=_verbs,
@@ -144,7 +145,10 @@ def _warmup() -> Parser:
     parser.add_argument("--dense", action="store_true", help="dense targets, too, where labels will do")
     parser.add_argument("--all", action="store_true", help="all losses: an hour of a core")
     parser.add_argument("--dtype", action="append", dest="dtypes", metavar="DTYPE", type=_dtypes,
-                        help=f"of {', '.join(DTYPES)}; several with commas (default: float32,float64)")  # fmt: skip
+                        help=f"of {', '.join(DTYPES)} (first two)")  # fmt: skip
+    parser.add_argument("--to", metavar="DIR", help="into DIR, for all who may read it, as in an image")
+    parser.add_argument("--for", dest="levels", metavar="LEVEL", type=_several(levels.known()),
+                        help=f"with --to: of {', '.join(levels.known())}")  # fmt: skip
     parser.add_argument("--jobs", type=_positive, default=None, metavar="N", help="processes (default: one a core)")
     parser.add_argument("--quiet", action="store_true", help="no progress: only the result, and errors")
     parser.set_defaults(run=_imported_when_run("warmup", "warmup"))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def warmup(args: argparse.Namespace) -> int:
     """Compile the kernels of the losses that are asked for, and print what the cache then holds."""
     from ...kernels.announce import VARIABLE
-    from ...kernels.cpu import cache
+    from ...kernels.cpu import cache, levels
     from .. import warmup
 
     names, dtypes, verbs = _asked(args)
@@ -34,35 +34,56 @@ def warmup(args: argparse.Namespace) -> int:
             import ml_dtypes  # noqa: F401
         except ModuleNotFoundError as error:
             missing(error, {"ml_dtypes": "ml_dtypes"}, "half")
+    places: list[warmup.Ahead | None] = [None]
+    if args.to is not None:
+        places = [warmup.Ahead(level, _folder(args.to)) for level in args.levels or [levels.NATIVE]]
+    elif args.levels:
+        raise Stop("warmup: --for says what kernels in the folder of --to are for; give both", USAGE)
     folder = cache_folder()
     os.environ[VARIABLE] = "1"  # its own lines say what is compiled, here and in its workers
     before = cache.count()
     units, ways = warmup.units(names, dtypes, verbs), warmup.Ways(args.weight, args.dense)
     jobs = max(1, min(args.jobs or warmup.cores(), len(units)))
-    kernels = {} if args.quiet else warmup.missing(units, ways)
-    progress = Progress(units, kernels, args.quiet)
-    if not args.quiet:
-        count = sum(sum(each.values()) for each in kernels.values())
-        seconds = sum(map(warmup.expected, kernels.values())) / jobs
-        progress.open(
-            f"{', '.join(names) if len(names) < 7 else f'{len(names)} losses'} for {', '.join(dtypes)}: {count} "
-            f"kernel{'s' * (count != 1)} to compile{f', {jobs} at a time' if jobs > 1 and count else ''}"
-            f"{f', about {duration(seconds)}' if count else ''}"
-        )
-    try:
-        with interruptible() if jobs == 1 else nullcontext():
-            warmup.compile_all(units, ways, jobs, progress.done)
-    finally:
-        progress.close()
-    for (name, dtype), reason in [*progress.failures.items()][:5]:
-        tell(f"fastloss: {name} {dtype}: {reason}")
-    if progress.failures:
-        raise Stop(f"{len(progress.failures)} of {len(names) * len(dtypes)} did not compile", FAILED)
+    for place in places:
+        kernels = {} if args.quiet else warmup.missing(units, ways, place)
+        progress = Progress(units, kernels, args.quiet)
+        if not args.quiet:
+            count = sum(sum(each.values()) for each in kernels.values())
+            seconds = sum(map(warmup.expected, kernels.values())) / jobs
+            progress.open(
+                f"{', '.join(names) if len(names) < 7 else f'{len(names)} losses'} for {', '.join(dtypes)}"
+                f"{f' on {place.level}' if place else ''}: {count} "
+                f"kernel{'s' * (count != 1)} to compile{f', {jobs} at a time' if jobs > 1 and count else ''}"
+                f"{f', about {duration(seconds)}' if count else ''}"
+            )
+        try:
+            with interruptible() if jobs == 1 and place is None else nullcontext():
+                warmup.compile_all(units, ways, jobs, progress.done, place)
+        finally:
+            progress.close()
+        for (name, dtype), reason in [*progress.failures.items()][:5]:
+            tell(f"fastloss: {name} {dtype}: {reason}")
+        if progress.failures:
+            raise Stop(f"{len(progress.failures)} of {len(names) * len(dtypes)} did not compile", FAILED)
     after = cache.count()
     if not after:
         raise Stop(f"nothing could be stored in {folder}")
     print(f"{cache_contents(folder)} ({after - before} new)")
     return OK
+
+
+def _folder(text: str) -> str:
+    """The directory of `--to`, from here on that of this process."""
+    from ...kernels import disk
+
+    folder = os.path.abspath(os.path.expanduser(text))
+    if os.pathsep in folder:
+        raise Stop(
+            f"warmup: {folder} cannot be named in {disk.VARIABLE}, where {os.pathsep!r} separates folders", USAGE
+        )
+    os.environ[disk.VARIABLE] = folder
+    disk.open_to_readers()
+    return folder
 
 
 def _asked(args: argparse.Namespace) -> tuple[list[str], list[str], list[str]]:

@@ -24,36 +24,57 @@ from typing import Any
 from ... import loading
 from .. import disk
 from ..announce import announced
-from ..disk import VARIABLE, directory
+from ..disk import VARIABLE, directories, directory
 from ..sources import versions
-from . import objects, threads
+from . import levels, objects, threads
 
-__all__ = ["VARIABLE", "clear_cache", "count", "directory", "jit", "settings", "size"]
+__all__ = ["VARIABLE", "clear_cache", "count", "directories", "directory", "jit", "settings", "size"]
 
 _busy = False
+_only = ""
+"""The level that this process compiles for, if it does so ahead."""
 
 
-def jit(name: str, make: Callable[[], tuple[Any, Any]], *, what: str = "", cache: bool = True, **options: Any) -> Any:
+def jit(
+    name: str,
+    make: Callable[[], tuple[Any, Any]],
+    everywhere: Callable[[], str] | None = None,
+    what: str = "",
+    *,
+    cache: bool = True,
+    **options: Any,
+) -> Any:
     """The kernel of that name, from disk or compiled: of the function and the types of arguments that `make` returns.
 
-    The name must say what they hold, ports included. Errors of the compilation come through as Numba raises them.
-    `what` is what the user is told that it compiles, by default the first part of that name.
+    The name must say what they hold, ports included; `everywhere` gives a name that is the same for every Python, or
+    raises TypeError. Errors of the compilation come through as Numba raises them. `what` is what the user is told that
+    it compiles, by default the first part of that name.
     """
     with compiling():
         if options.get("parallel"):
             threads.launch()
-        path = _path(name, options) if cache else None
-        kernel = _found(path)
-        if kernel is None:
-            with announced(what or name.partition(".")[0]):
-                kernel = _made(path, make, options)
-        return kernel
+        path = None
+        for path in _paths(name, everywhere, options) if cache else ():
+            if (kernel := _found(path)) is not None:
+                return kernel
+        with announced(what or name.partition(".")[0]):
+            return _made(path, make, options)
 
 
-def kept(name: str, **options: Any) -> bool:
+def kept(name: str, everywhere: Callable[[], str] | None = None, **options: Any) -> bool:
     """Whether `jit` would find a file."""
-    path = _path(name, options)
-    return any((folder / path).is_file() for folder in disk.folders())
+    folders = [disk.SHIPPED, *disk.folders()]
+    return any((folder / path).is_file() for path in _paths(name, everywhere, options) for folder in folders)
+
+
+def compile_for(level: str) -> None:
+    """From here on, look for kernels of this level alone, and keep them as such, for every process that may read."""
+    global _only
+    _only = level
+    for setting in _SETTINGS:
+        os.environ.pop(f"NUMBA_{setting}", None)
+    os.environ.update(levels.environment(level))
+    disk.open_to_readers()
 
 
 @contextmanager
@@ -118,10 +139,26 @@ def switched_on() -> Iterator[None]:
         settings.DISABLE_JIT = off
 
 
-def _path(name: str, options: dict[str, Any]) -> str:
-    key = objects.FORMAT, object.__basicsize__, sorted((k, str(v)) for k, v in options.items()), _machine()
+def _paths(name: str, everywhere: Callable[[], str] | None, options: dict[str, Any]) -> Iterator[str]:
+    """The files that may hold a kernel: those that were compiled ahead, and last the one that is written.
+
+    What was compiled ahead comes first, so that a serial kernel and its parallel twin are of one level.
+    """
+    said = _said()
+    if everywhere is not None and (_only or not said):
+        folders = [disk.SHIPPED, *disk.folders()]
+        with suppress(TypeError):
+            for level in [_only] if _only else levels.here():
+                if _only or any((folder / level).is_dir() for folder in folders):
+                    yield _path(level, everywhere(), options, levels.key(level))
+    if not _only:
+        yield _path(_version(), name, options, (object.__basicsize__, objects.processor(), said))
+
+
+def _path(folder: str, name: str, options: dict[str, Any], *more: object) -> str:
+    key = objects.FORMAT, sorted((k, str(v)) for k, v in options.items()), *more
     digest = sha256(repr((name, key)).encode()).hexdigest()[:24]
-    return f"{_version()}/{re.sub(r'[^.A-Za-z0-9_]', '_', name)[:100]}.{digest}.kernel"
+    return f"{folder}/{re.sub(r'[^.A-Za-z0-9_]', '_', name)[:100]}.{digest}.kernel"
 
 
 @once
@@ -147,21 +184,21 @@ def settings() -> str:
     return repr((objects.processor(), _values(numba.config)))
 
 
-def _machine() -> str:
-    """The same where Numba need not be there: what the environment says of these settings says what they are.
+def _said() -> str:
+    """What is said of these settings, "" for nothing; Numba need not be there, the environment says what they are.
 
     A process that has changed one since has kernels of its own.
     """
     said = sorted((name, os.environ[f"NUMBA_{name}"]) for name in _SETTINGS if f"NUMBA_{name}" in os.environ)
     if "numba" not in sys.modules and not os.path.exists(_FILE):
-        return repr((objects.processor(), said))
+        return repr(said) if said else ""
     config = loading.load("numba").config
     spec: Any = spec_from_file_location(config.__name__, config.__file__)
     fresh = module_from_spec(spec)
     spec.loader.exec_module(fresh)
     names = [name for name in _SETTINGS if hasattr(fresh, name)]  # one more is set as Numba is imported
     same = _values(config, names) == _values(fresh, names) and not os.path.exists(_FILE)
-    return repr((objects.processor(), said if same else _values(config)))
+    return (repr(said) if said else "") if same else _values(config)
 
 
 def _values(config: Any, names: Sequence[str] = _SETTINGS) -> str:

@@ -18,11 +18,14 @@ from ...loading import load
 from ..bind import by_definition, content, named
 from ..plan.elements import BRAIN, HALF, OPTIONS, PARALLEL_FROM, Plan
 from ..plan.rows import RowPlan
+from ..sources import sources
 from . import cache, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_DEFINITIONS = ("fastloss.define", "fastloss.losses")
+"""What the place of a function says nothing of."""
 STORED = {HALF: "float16", BRAIN: "bfloat16"}
 """What floats are called that NumPy does not know, or not by our character."""
 
@@ -35,19 +38,26 @@ def compiled(plan: Plan | RowPlan, parallel: bool) -> Any:
         return load(f"{__package__}.target").complete(plan), load(f"{__package__}.signatures").signature(plan)
 
     what = f"{plan.name} for {STORED.get(plan.types[0]) or np.dtype(plan.types[0]).name}"
-    return cache.jit(_named(plan, parallel), make, what=what, parallel=parallel, **OPTIONS)
+    return cache.jit(
+        _named(plan, parallel), make, partial(_shipped, plan, parallel), what, parallel=parallel, **OPTIONS
+    )
 
 
 def on_disk(plan: Plan | RowPlan, parallel: bool) -> bool:
     """Whether the kernel of a plan is kept already."""
-    return cache.kept(_named(plan, parallel), parallel=parallel, **OPTIONS)
+    return cache.kept(_named(plan, parallel), partial(_shipped, plan, parallel), parallel=parallel, **OPTIONS)
 
 
-def _named(plan: Plan | RowPlan, parallel: bool) -> str:
+def _named(plan: Plan | RowPlan, parallel: bool, placed: bool = False) -> str:
     """The name of the kernel."""
     options = sorted((option, str(value)) for option, value in OPTIONS.items())
-    key = ([content(f) for f in plan.definition], plan[1:], parallel, options)
-    return named(plan.name, key, plan.template)
+    key = ([content(f, placed) for f in plan.definition], plan[1:], parallel, options)
+    return named(plan.name, (key, *map(sources, _DEFINITIONS)) if placed else key, plan.template)
+
+
+def _shipped(plan: Plan | RowPlan, parallel: bool) -> str:
+    """Its name wherever it was compiled; raise TypeError for a definition that is not this library's."""
+    return _named(plan, parallel, placed=True)
 
 
 def runner(plan: Plan, size: int, backend: str | None) -> Callable[..., Any]:

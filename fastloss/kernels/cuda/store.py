@@ -12,7 +12,7 @@ from .. import disk
 from ..announce import announced
 from ..bind import content
 from ..cpu import cache
-from ..sources import sources
+from ..sources import sources, versions
 from .plan.elements import AnyPlan, ClassPlan, CombinePlan
 from .plan.sparse import SpreadPlan
 
@@ -55,7 +55,7 @@ def _origin() -> str:
     A driver refuses what a later CUDA made, and whoever then installs an earlier one must not find it here.
     """
     made_by = " ".join(map(_version, ("numba-cuda", "cuda-bindings", "cuda-toolkit")))
-    return f"{sources()} {sources(__package__)} {cache.settings()} {made_by}"
+    return f"{versions()} {sources()} {sources(__package__)} {cache.settings()} {made_by}"
 
 
 def _version(package: str) -> str:

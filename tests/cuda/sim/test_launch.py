@@ -207,7 +207,7 @@ def huber(want: int = 3, **options: Any) -> CudaPlan:
 @pytest.fixture
 def makes(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "kernels"))
-    cache.directory.cache_clear()
+    cache.directories.cache_clear()
     made: list[Any] = []
 
     def make(plan: Any, capability: Any) -> Any:
@@ -215,7 +215,7 @@ def makes(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
         return b"\x7fELF\0of " + str(len(made)).encode(), "name$of_it"
 
     yield SimpleNamespace(make=make, made=made, root=tmp_path)
-    cache.directory.cache_clear()
+    cache.directories.cache_clear()
 
 
 def test_machine_code_is_found_again(makes: Any) -> None:
@@ -257,7 +257,7 @@ def test_a_damaged_file_is_made_again(damage: Any, makes: Any) -> None:
 
 def test_nowhere_to_keep_it_is_no_error(makes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cache.VARIABLE, "off")
-    cache.directory.cache_clear()
+    cache.directories.cache_clear()
     for _ in range(2):
         assert store.machine_code(PLAN, (9, 0), makes.make)[1] == "name$of_it"
     assert len(makes.made) == 2
