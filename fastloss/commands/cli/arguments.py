@@ -140,7 +140,7 @@ def _warmup() -> Parser:
     )
     parser.add_argument("losses", nargs="*", metavar="LOSS", help=f"default: {', '.join(COMMON)}")
     parser.add_argument("--verb", action="append", dest="verbs", metavar="VERB", type=_verbs,
-                        help=f"of {', '.join(VERBS)}; or all (default: call,value_and_grad)")  # fmt: skip
+                        help=f"of {', '.join(VERBS)}, all")  # fmt: skip
     parser.add_argument("--weight", action="store_true", help="calls with weights, too")
     parser.add_argument("--dense", action="store_true", help="dense targets, too, where labels will do")
     parser.add_argument("--all", action="store_true", help="all losses: an hour of a core")
