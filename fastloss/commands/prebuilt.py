@@ -12,12 +12,21 @@ from . import warmup
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-SET = (
-    ("squared_error", "absolute_error", "huber", "log_cosh", "quantile", "binary_cross_entropy",
-     "binary_cross_entropy_with_logits", "cross_entropy"),
-    ("float32", "float64"),
-    ("__call__", "value_and_grad"),
-    warmup.Ways(weighted=False, dense=False),
+FLOATS = ("float32", "float64")
+SET: tuple[tuple[Sequence[str], Sequence[str], Sequence[str], warmup.Ways], ...] = (
+    (
+        ("squared_error", "absolute_error", "huber", "binary_cross_entropy_with_logits", "cross_entropy"),
+        FLOATS,
+        warmup.VERBS,
+        warmup.Ways(weighted=True),
+    ),
+    (
+        ("log_cosh", "smooth_l1", "pseudo_huber", "quantile", "poisson", "binary_cross_entropy", "logistic", "hinge",
+         "binary_focal", "multiclass_focal", "kl_divergence"),
+        FLOATS,
+        warmup.USUAL,
+        warmup.Ways(),
+    ),
 )  # fmt: skip
 """The losses, dtypes, verbs and ways of calling whose kernels are shipped, each serial and parallel."""
 
@@ -27,8 +36,6 @@ def build(folder: Path, levels: Sequence[str], tell: Callable[[str], object]) ->
     from ..kernels import announce, disk
 
     os.environ[announce.VARIABLE] = "1"
-    *chosen, ways = SET
-    units = warmup.units(*chosen)
     failed: list[str] = []
 
     def done(unit: warmup.Unit, seconds: float, reason: str) -> None:
@@ -37,7 +44,8 @@ def build(folder: Path, levels: Sequence[str], tell: Callable[[str], object]) ->
             failed.append(f"{' '.join(unit)}: {reason}")
 
     for level in levels:
-        warmup.compile_all(units, ways, warmup.cores(), done, warmup.Ahead(level, str(folder)))
+        for *chosen, ways in SET:
+            warmup.compile_all(warmup.units(*chosen), ways, warmup.cores(), done, warmup.Ahead(level, str(folder)))
         if failed:
             raise RuntimeError(f"kernels for {level} did not compile: {'; '.join(failed[:5])}")
         shutil.move(folder / disk.NAME / level, folder / level)

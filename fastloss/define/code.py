@@ -1,4 +1,4 @@
-"""The one place where code is made: a function of a syntax tree."""
+"""The one place where code is made: a function of a syntax tree, or of text."""
 
 from __future__ import annotations
 
@@ -17,5 +17,13 @@ def function_of(tree: ast.stmt, scope: dict[str, Any], module: str, file: str = 
     whole = ast.fix_missing_locations(ast.Module([tree], type_ignores=[]))
     exec(compile(whole, file, "exec"), scope)
     made: FunctionType = scope.pop(tree.name)
+    made.__module__ = module
+    return made
+
+
+def function_in(text: str, name: str, scope: dict[str, Any], module: str) -> FunctionType:
+    """The function of that name that a text of ours defines, with `scope` for its globals."""
+    exec(compile(text, "<made>", "exec"), scope)
+    made: FunctionType = scope.pop(name)
     made.__module__ = module
     return made

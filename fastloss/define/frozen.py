@@ -227,7 +227,8 @@ def content(function: Any, placed: bool = False) -> str:
         )
 
     def of_code(code: CodeType, fn: FunctionType) -> str:
-        free = [(n, describe(fn.__globals__[n])) for n in sorted(globals_of(code)) if n in fn.__globals__]
+        names = _names(code) if placed else globals_of(code)
+        free = [(n, describe(fn.__globals__[n])) for n in sorted(names) if n in fn.__globals__]
         if placed:
             return repr((_place(code), free))
         # The first constant is the docstring, or None.
@@ -248,6 +249,11 @@ def _place(code: CodeType) -> tuple[str, int, str]:
     if not code.co_filename.startswith(root + os.sep):
         raise TypeError(f"{code.co_name} is not written in a file of this library")
     return code.co_filename[len(root) :].replace(os.sep, "/"), code.co_firstlineno, code.co_name
+
+
+def _names(code: CodeType) -> set[str]:
+    """The globals that a function loads, and attributes' names."""
+    return {*code.co_names}.union(*(_names(c) for c in code.co_consts if isinstance(c, CodeType)))
 
 
 @lru_cache(maxsize=4096)

@@ -11,13 +11,10 @@ process finds the kernel again, and no process is served a stale one.
 
 from __future__ import annotations
 
-import ast
-import dis
 import hashlib
-import inspect
 import itertools
 import math
-import secrets
+import os
 from collections.abc import Sequence
 from functools import cache, wraps
 from types import CodeType, FunctionType
@@ -25,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from ..define.code import function_of
+from ..define.code import function_in
 from ..define.frozen import content, globals_of, on_release
 from ..loading import compiling
 from .sources import sources
@@ -146,7 +143,7 @@ def bind(
         if key not in _bound:
             copy = _rebuilt(fn, fn.__code__, {**fn.__globals__, **free})
             # On disk, kernels of several processes meet, whose copies of one function must not be taken for each other.
-            copy.__qualname__ = f"{fn.__qualname__}.{secrets.token_hex(8)}"
+            copy.__qualname__ = f"{fn.__qualname__}.{os.urandom(8).hex()}"
             copy.how = part.how  # type: ignore[attr-defined]
             _bound[key] = jit(copy)
         return _bound[key]
@@ -190,6 +187,8 @@ def joined(form: str, ports: Sequence[Any]) -> Any:
 
     Numba takes longer to compile one function more than an expression more.
     """
+    import inspect  # it and `dis` take 10 ms, and only who compiles needs them
+
     if len(ports) == 1:
         return ports[0]
     parts = [part if isinstance(part, Port) else Port(part) for part in ports]
@@ -204,7 +203,7 @@ def _written(form: str, arguments: str, count: int) -> Any:
     scope: dict[str, Any] = dict.fromkeys(f"part{k}" for k in range(count))
     prefix, between = form.split("{}")[:2]
     text = f"def joined({arguments}):\n    {prefix}{between.join(calls)}\n"
-    return function_of(ast.parse(text).body[0], scope, __name__)
+    return function_in(text, "joined", scope, __name__)
 
 
 def lift(function: Any, elementary: Any, kind: Any, jit: Callable[[Any], Any]) -> Any:
@@ -258,6 +257,8 @@ def _rebuilt(fn: FunctionType, code: CodeType, scope: dict[str, Any]) -> Functio
 
 def _indices(code: CodeType) -> set[Any]:
     """The constants that index a tuple in a function: they must stay integers."""
+    import dis
+
     pairs = itertools.pairwise(dis.get_instructions(code))
     return {a.argval for a, b in pairs if a.opname.startswith("LOAD_") and (b.opname, b.argrepr) in _SUBSCRIPTS}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -124,7 +123,7 @@ def write(name: str, data: bytes) -> None:
         return
     path = folder / name
     # Under a name of its own first.
-    temporary = path.with_name(f"{path.stem}.tmp.{uuid.uuid4().hex}{path.suffix}")
+    temporary = path.with_name(f"{path.stem}.tmp.{os.urandom(16).hex()}{path.suffix}")
     with suppress(OSError):
         if not _problem(path.parent):
             try:

@@ -108,4 +108,4 @@ def _kernel(
         sorted(map(str, OPTIONS.items())),
     )
     name = named(template.__name__, key, template)
-    return cache.jit(name, make, lambda: name, parallel=parallel, **OPTIONS)
+    return cache.jit(lambda: name, make, lambda: name, template.__name__, parallel=parallel, **OPTIONS)

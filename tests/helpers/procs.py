@@ -43,7 +43,7 @@ def bound(parallel=False, port=double):
 
 def compiled(parallel=False, port=double):
     fn = bound(parallel, port)
-    return cache.jit(fn.__qualname__, lambda: (fn, SIGNATURE), parallel=parallel, nogil=True)
+    return cache.jit(lambda: fn.__qualname__, lambda: (fn, SIGNATURE), parallel=parallel, nogil=True)
 
 x = np.arange(20 * BLOCK, dtype=float)
 right = 2.0 * x.reshape(20, BLOCK).sum(axis=1)

@@ -85,7 +85,7 @@ numba.core.dispatcher._FunctionCompiler.compile = counted
 def wrong(x):
     return x.no_such_attribute
 try:
-    cache.jit("wrong", lambda: (toy.bound(port=wrong), toy.SIGNATURE))
+    cache.jit(lambda: "wrong", lambda: (toy.bound(port=wrong), toy.SIGNATURE))
 except numba.TypingError as error:
     assert "no_such_attribute" in str(error)
 else:
@@ -150,7 +150,7 @@ kernel = toy.compiled()
 assert numba.config.CACHE_DIR == before
 assert not os.path.exists(before) or not os.listdir(before)
 assert cache.count() == 1 and cache.size() > 1_000
-assert cache.jit(toy.bound().__qualname__, lambda: (toy.bound(), toy.SIGNATURE), cache=False).fresh
+assert cache.jit(lambda: toy.bound().__qualname__, lambda: (toy.bound(), toy.SIGNATURE), cache=False).fresh
 assert cache.count() == 1
 """
 
@@ -159,7 +159,7 @@ import os, threading, toy
 from fastloss.kernels.cpu import cache
 from fastloss.loading import compiling
 fn = toy.bound(parallel=True)
-thread = threading.Thread(target=cache.jit, args=("slow", lambda: (fn, toy.SIGNATURE)), kwargs={"parallel": True})
+thread = threading.Thread(target=cache.jit, args=(lambda: "slow", lambda: (fn, toy.SIGNATURE)), kwargs={"parallel": True})
 thread.start()
 while thread.is_alive() and compiling.acquire(blocking=False):
     compiling.release()               # not amid the compilation yet

@@ -54,12 +54,12 @@ assert again[0] == found[0][0] and again[1].tobytes() == found[0][1].tobytes()
 PATHS = """
 import os, sys
 from fastloss.kernels.cpu import cache
-seen = [*cache._paths("a.kernel", None, {})]
+seen = [*cache._paths(lambda: "a.kernel", None, {})]
 assert "numba" not in sys.modules
 import numba
-seen += cache._paths("a.kernel", None, {})
+seen += cache._paths(lambda: "a.kernel", None, {})
 numba.config.OPT = 1
-seen += cache._paths("a.kernel", None, {})
+seen += cache._paths(lambda: "a.kernel", None, {})
 print(*seen)
 """
 
@@ -80,11 +80,11 @@ def test_one_name_with_numba_and_without(tmp_path: Path) -> None:
 
 
 def test_another_processor_has_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = [*cache._paths("a.kernel", None, {})]
+    before = [*cache._paths(lambda: "a.kernel", None, {})]
     triple, name, features = objects.processor()
     for other in [("another", name, features), (triple, "another", features), (triple, name, features + ",+more")]:
         monkeypatch.setattr(objects, "processor", lambda other=other: other)
-        assert [*cache._paths("a.kernel", None, {})] != before
+        assert [*cache._paths(lambda: "a.kernel", None, {})] != before
 
 
 def summed(data: Any, out: Any, factor: Any, step: Any) -> Any:
@@ -98,7 +98,7 @@ def summed(data: Any, out: Any, factor: Any, step: Any) -> Any:
 
 def kernel() -> Any:
     signature = (types.Tuple([LINE]), types.int64[::1], types.Tuple([types.float32, types.none]), types.int64)
-    return cache.jit("summed", lambda: (summed, signature), cache=False)
+    return cache.jit(lambda: "summed", lambda: (summed, signature), cache=False)
 
 
 def test_arrays_of_another_kind_are_refused() -> None:
@@ -122,10 +122,10 @@ def test_what_calls_unknown_functions_is_not_stored(tmp_path: Path, monkeypatch:
     """A linker ends the process where it does not find one."""
     monkeypatch.setenv("FASTLOSS_CACHE_DIR", str(tmp_path))
     cache.directories.cache_clear()
-    found = cache.jit("factorial", lambda: (lambda x: math.lgamma(x), (types.float64,)))
+    found = cache.jit(lambda: "factorial", lambda: (lambda x: math.lgamma(x), (types.float64,)))
     assert found(5.0) == pytest.approx(math.log(24.0))
     assert cache.count() == 0
-    found = cache.jit("twice", lambda: (lambda x: (2.0 * x, 1), (types.float64,)))
+    found = cache.jit(lambda: "twice", lambda: (lambda x: (2.0 * x, 1), (types.float64,)))
     assert found(9.0) == (18.0, 1)
     assert cache.count() == 1
     cache.directories.cache_clear()

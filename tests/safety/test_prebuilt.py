@@ -41,7 +41,7 @@ def plan() -> Plan:
 def ahead(loss_plan: Any = None) -> list[str]:
     """The files of kernels that are compiled ahead."""
     chosen = loss_plan or plan()
-    paths = cache._paths("a.kernel", lambda: compile._shipped(chosen, False), {})
+    paths = cache._paths(lambda: "a.kernel", lambda: compile._shipped(chosen, False), {})
     return [path for path in paths if path.partition("/")[0] in levels.known()]
 
 
@@ -142,8 +142,8 @@ def wide(kernel: Path, folder: Path) -> list[str]:
 
 
 def test_the_set_that_ships() -> None:
-    *chosen, _ = prebuilt.SET
-    assert len(warmup.units(*chosen)) == len(chosen[0]) * len(chosen[1]) * len(chosen[2])
+    units = [unit for *chosen, _ in prebuilt.SET for unit in warmup.units(*chosen)]
+    assert len(units) == len({*units}) > 50
     assert prebuilt.asked("") == prebuilt.asked("off") == []
     assert prebuilt.asked("x86-64-v3, native") == ["x86-64-v3", "native"]
     with pytest.raises(ValueError, match="expected native, x86-64-v3, x86-64-v4, got 'v3'"):

@@ -36,10 +36,10 @@ _only = ""
 
 
 def jit(
-    name: str,
+    name: Callable[[], str],
     make: Callable[[], tuple[Any, Any]],
     everywhere: Callable[[], str] | None = None,
-    what: str = "",
+    what: str = "a kernel",
     *,
     cache: bool = True,
     **options: Any,
@@ -48,7 +48,7 @@ def jit(
 
     The name must say what they hold, ports included; `everywhere` gives a name that is the same for every Python, or
     raises TypeError. Errors of the compilation come through as Numba raises them. `what` is what the user is told that
-    it compiles, by default the first part of that name.
+    it compiles.
     """
     with compiling():
         if options.get("parallel"):
@@ -57,11 +57,11 @@ def jit(
         for path in _paths(name, everywhere, options) if cache else ():
             if (kernel := _found(path)) is not None:
                 return kernel
-        with announced(what or name.partition(".")[0]):
+        with announced(what):
             return _made(path, make, options)
 
 
-def kept(name: str, everywhere: Callable[[], str] | None = None, **options: Any) -> bool:
+def kept(name: Callable[[], str], everywhere: Callable[[], str] | None = None, **options: Any) -> bool:
     """Whether `jit` would find a file."""
     folders = [disk.SHIPPED, *disk.folders()]
     return any((folder / path).is_file() for path in _paths(name, everywhere, options) for folder in folders)
@@ -139,7 +139,7 @@ def switched_on() -> Iterator[None]:
         settings.DISABLE_JIT = off
 
 
-def _paths(name: str, everywhere: Callable[[], str] | None, options: dict[str, Any]) -> Iterator[str]:
+def _paths(name: Callable[[], str], everywhere: Callable[[], str] | None, options: dict[str, Any]) -> Iterator[str]:
     """The files that may hold a kernel: those that were compiled ahead, and last the one that is written.
 
     What was compiled ahead comes first, so that a serial kernel and its parallel twin are of one level.
@@ -152,7 +152,7 @@ def _paths(name: str, everywhere: Callable[[], str] | None, options: dict[str, A
                 if _only or any((folder / level).is_dir() for folder in folders):
                     yield _path(level, everywhere(), options, levels.key(level))
     if not _only:
-        yield _path(_version(), name, options, (object.__basicsize__, objects.processor(), said))
+        yield _path(_version(), name(), options, (object.__basicsize__, objects.processor(), said))
 
 
 def _path(folder: str, name: str, options: dict[str, Any], *more: object) -> str:

@@ -38,14 +38,13 @@ def compiled(plan: Plan | RowPlan, parallel: bool) -> Any:
         return load(f"{__package__}.target").complete(plan), load(f"{__package__}.signatures").signature(plan)
 
     what = f"{plan.name} for {STORED.get(plan.types[0]) or np.dtype(plan.types[0]).name}"
-    return cache.jit(
-        _named(plan, parallel), make, partial(_shipped, plan, parallel), what, parallel=parallel, **OPTIONS
-    )
+    names = partial(_named, plan, parallel), partial(_shipped, plan, parallel)
+    return cache.jit(names[0], make, names[1], what, parallel=parallel, **OPTIONS)
 
 
 def on_disk(plan: Plan | RowPlan, parallel: bool) -> bool:
     """Whether the kernel of a plan is kept already."""
-    return cache.kept(_named(plan, parallel), partial(_shipped, plan, parallel), parallel=parallel, **OPTIONS)
+    return cache.kept(partial(_named, plan, parallel), partial(_shipped, plan, parallel), parallel=parallel, **OPTIONS)
 
 
 def _named(plan: Plan | RowPlan, parallel: bool, placed: bool = False) -> str:

@@ -7,7 +7,6 @@ libraries are called: LLVM ends the process for one that is missing, so each is 
 
 from __future__ import annotations
 
-import ast
 import ctypes
 import re
 from struct import Struct
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import llvmlite.binding as _llvm
 
-from ...define.code import function_of
+from ...define.code import function_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +112,7 @@ def _caller(layout: str, entry: Callable[[bytes], int]) -> Any:
 """
     # The kernel writes its results into these bytes, which nobody else has seen.
     scope = {"pack": packing.pack, "unpack": unpacking.unpack_from, "entry": entry, "refuse": _refuse, "id": id}
-    kernel: Any = function_of(ast.parse(text).body[0], scope, __name__)
+    kernel: Any = function_in(text, "kernel", scope, __name__)
     kernel.fresh = False  # compiled in this process
     return kernel
 

@@ -25,9 +25,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...loading import compiling, load
 from . import pool
@@ -35,8 +34,7 @@ from . import pool
 VARIABLE = "FASTLOSS_NUM_THREADS"
 
 
-@dataclass(frozen=True, slots=True)
-class _Pool:
+class _Pool(NamedTuple):
     """Numba's started pool: its layer, this Python thread's number of threads, a lock if it needs one."""
 
     layer: str
