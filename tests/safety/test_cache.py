@@ -141,6 +141,73 @@ other(toy.x, out)
 assert (out == 1.5 * toy.right).all()
 """
 
+KILLED = """
+import hashlib, os, pathlib, random, signal, time
+from fastloss.kernels import disk
+from fastloss.kernels.cpu import cache, objects
+
+dice = random.Random(0)
+content = objects.sealed(objects.Code("q>q", (), dice.randbytes(40_000)))
+folder = disk.kept_in()
+left = 0
+for turn in range(200):
+    told, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:                        # writes the same few files again and again until it is killed
+        os.write(tell, b"x")
+        while True:
+            for k in range(4):
+                disk.write(f"v/{k}.kernel", content)
+    os.read(told, 1)
+    time.sleep(dice.uniform(0, 0.01))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(told); os.close(tell)
+    for path in (folder / "v").glob("*.kernel"):
+        if ".tmp." in path.name:
+            left += 1
+            assert len(path.read_bytes()) <= 32 + len(content)
+        else:
+            assert disk.read(f"v/{path.name}") == content, turn
+    if left and turn == 100:
+        cache.clear_cache()
+        assert cache.count() == 0
+assert (folder / "v" / "3.kernel").exists() and left, left    # some were killed amid a file
+cache.clear_cache()
+assert not [*(folder / "v").iterdir()]
+"""
+
+FULL = """
+import resource, signal, toy
+from fastloss.kernels.cpu import cache
+
+cache.directory()
+resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))   # writing further fails as on a full disk
+toy.result(toy.compiled())
+assert toy.compiled().fresh and cache.count() == 0
+assert not [p for p in cache.directory().rglob("*") if p.is_file() and p.name != "CACHEDIR.TAG"]
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert toy.compiled().fresh and not toy.compiled().fresh
+"""
+
+OTHERS = """
+import toy
+from fastloss.kernels.cpu import cache, objects
+
+processor, version = objects.processor, cache._version
+objects.processor = lambda: (*processor()[:2], processor()[2] + ",+another")
+assert toy.compiled().fresh and not toy.compiled().fresh
+objects.processor = processor
+cache._version = lambda: "cpython-311-numba0.1.0-llvmlite0.1.0"
+assert toy.compiled().fresh and not toy.compiled().fresh
+cache._version = version
+assert cache.count() == 2
+kernel = toy.compiled()
+assert kernel.fresh
+toy.result(kernel)
+assert cache.count() == 3
+"""
+
 USERS = """
 import os, numba, toy
 from fastloss.kernels.cpu import cache
@@ -234,6 +301,16 @@ def test_in_one_process(script: str, tmp_path: Path, kernels: Path) -> None:
 def test_users_numba_settings_are_left_alone(tmp_path: Path, kernels: Path) -> None:
     users = str(tmp_path / "users")
     procs.run(USERS, tmp_path, FASTLOSS_CACHE_DIR=str(kernels), NUMBA_CACHE_DIR=users)
+
+
+@posix
+@pytest.mark.parametrize("script", [KILLED, FULL], ids=["killed", "full"])
+def test_writers_that_do_not_finish(script: str, tmp_path: Path, kernels: Path) -> None:
+    procs.run(script, tmp_path, FASTLOSS_CACHE_DIR=str(kernels))
+
+
+def test_what_others_left_is_not_taken(tmp_path: Path, kernels: Path) -> None:
+    procs.run(OTHERS, tmp_path, FASTLOSS_CACHE_DIR=str(kernels))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -371,6 +448,35 @@ def test_kernels_that_can_be_read_alone(tmp_path: Path, monkeypatch: pytest.Monk
             assert cache.count() == 1 + there
     assert sorted(image.rglob("*")) == kept
     assert not recwarn.list
+
+
+@posix
+def test_several_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: Any) -> None:
+    """Kernels are written to the first that can be written to, and read from all."""
+    image, mine, late = tmp_path / "image", tmp_path / "mine", tmp_path / "late"
+    with using(monkeypatch, image):
+        disk.write("v/old.kernel", b"old")
+    both = Path(f"{image}{os.pathsep}{mine}{os.pathsep}{late}")
+    allowed = os.access
+    for closed, written in ((True, mine), (False, image)):
+        with monkeypatch.context() as patch, using(monkeypatch, both):
+            if closed:
+                patch.setattr(
+                    os, "access", lambda p, m: not (m & os.W_OK and image in (p, *p.parents)) and allowed(p, m)
+                )
+            name = f"v/{written.name}.kernel"
+            assert disk.kept_in() == written / disk.NAME
+            disk.write(name, b"new")
+            assert (written / disk.NAME / name).is_file()
+            assert disk.read(name) == b"new" and disk.read("v/old.kernel") == b"old"
+            assert cache.count() == (2 if closed else 3)
+    assert not late.exists()  # nothing was to be read there
+    assert not recwarn.list
+    image.chmod(0o777)
+    with using(monkeypatch, both):
+        with pytest.warns(RuntimeWarning, match="is used in part: others than its owner"):
+            assert cache.directory() == mine
+        assert disk.read("v/old.kernel") is None
 
 
 @posix
