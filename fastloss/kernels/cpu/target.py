@@ -79,12 +79,10 @@ class Cpu:
         sizes, ends = plan.sizes, np.iinfo(word)
         return {
             **_ACCESS,
-            **{name: turn for name, turn in vars(transposes).items() if name.startswith("turn_")},
+            **transposes.TURNS,
             **{name: getattr(tuple_arithmetic, name) for name in tuple_arithmetic.__all__},
             "add": bits.add_as_written,
             "select": bits.select,
-            "bits_of": bits.to_bits,
-            "of_bits": bits.from_bits,
             "ZEROS": (kind(0.0),) * plan.sums,
             "MORE": (kind(0.0),) * sizes.more,
             "PROBES": (kind(0.0),) * sizes.probes,

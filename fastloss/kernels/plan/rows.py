@@ -27,8 +27,8 @@ LONG = 129
 ROW = "row"
 """What a parameter is of which each row has its own number."""
 
-FEW = 6
-"""Classes below which squares do not pay: most of each would be empty."""
+FEW = 4
+"""Classes of a block by which tiles are brought in; fewer are brought in one by one."""
 
 
 class RowPlan(NamedTuple):

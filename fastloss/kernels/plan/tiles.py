@@ -44,6 +44,8 @@ def ports(plan: RowPlan, target: Target) -> dict[str, Any]:
         "carry": carry,
         "ask_early": here if plan.want & GRAD else ahead,
         "ask_late": ahead,
+        "strides": q.strides,
+        "along": q.lane_along,
         "drop": joined(IN_TURN, drop),
         "mass": q.lane_class_mass if relative(plan) else raw,
         "lane_raw": raw,
@@ -67,7 +69,7 @@ def _incoming(plan: RowPlan, target: Target, library: Mapping[str, Any]) -> tupl
     bring, ahead = [], []
     for of, k, at, turn, stored, inside, tile in streams:
         where: dict[str, Any] = {"OF": of, "K": k, "AT": at}
-        way = _way(plan, stored, turn, tile, library)
+        way = _way(plan, stored, turn, tile, library) | {"write_tile": library[f"write_{tile}"]}
         read, ask = ("reread", "prefetch_write") if of == GRADS else ("read", "prefetch_read")
         bring.append(Port(q.bring, **where, **way, read=library[read], decode=target.decode(stored), inside=inside))
         if way["TURN"]:
@@ -83,7 +85,7 @@ def _outgoing(plan: RowPlan, target: Target, library: Mapping[str, Any]) -> tupl
     carry, here = [], []
     for of, at, name, tile in streams:
         where: dict[str, Any] = {"OF": of, "AT": at}
-        way = _way(plan, plan.types[0], f"turn_{name}", tile, library)
+        way = _way(plan, plan.types[0], f"turn_{name}", tile, library) | {"read_tile": library[f"reread_{tile}"]}
         carry.append(Port(q.carry, **where, **way, write=library[f"write_{name}0"], save=target.encode(plan.types[0])))
         if way["TURN"]:
             here.append(Port(a.ask_here, **where, K=0, prefetch=library["prefetch_write"]))
@@ -93,14 +95,11 @@ def _outgoing(plan: RowPlan, target: Target, library: Mapping[str, Any]) -> tupl
 
 
 def _way(plan: RowPlan, stored: str, turn: str, tile: str, library: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether an array and the tile meet in squares: of elements of the compute type, and of halves of float32."""
-    bits = stored in (HALF, BRAIN)
+    """Whether array and tile meet in blocks: of elements of the compute type, and of 16-bit floats in float32."""
     aside = Port(q.massed, how="within") if tile == "mass" else Port(q.stashed, how="within", K=int(tile[-1]))
+    halves = stored in (HALF, BRAIN) and plan.compute == "f"
     return {
-        "TURN": plan.turned and (stored == plan.compute or (bits and plan.compute == "f")),
-        "BITS": bits,
-        "turn": library[turn],
+        "TURN": plan.turned and (stored == plan.compute or halves),
+        "turn": library[f"{turn}_{stored}" if halves else turn],
         "tile_of": aside,
-        "read_tile": library["read_mass" if tile == "mass" else f"reread_{tile}"],
-        "write_tile": library[f"write_{tile}"],
     }

@@ -7,17 +7,63 @@ from typing import Any
 import numpy as np
 
 from ..bind import port
-from ..places import CLASS, CLASSES, INNER, LABEL, LABELED, LEFT, MASS, MIX, OTHERS, SHARE, STASH
+from ..places import (
+    AT_GRADS,
+    AT_HESSES,
+    AT_SCORES,
+    AT_SECOND,
+    AT_TARGET,
+    AT_WEIGHT,
+    CLASS,
+    CLASSES,
+    INNER,
+    LABEL,
+    LABELED,
+    LEFT,
+    MASS,
+    MIX,
+    OTHERS,
+    SHARE,
+    STASH,
+)
 from ..templates.tilesums import LANES
 
 # Ports of the ports: which array, where a row begins in it, how it is read and written, and how the tile is.
 OF = K = AT = SIDE = port
-real = read = write = decode = save = turn = tile_of = read_tile = write_tile = bits_of = of_bits = port
+real = read = write = decode = save = turn = tile_of = read_tile = write_tile = port
 inside: Any = None
 """A number inside the domain, for lanes that no row is in."""
-TURN = BITS = False
-"""Whether whole tiles go by squares, where the elements of a row lie side by side; of 16-bit floats as their bits."""
+TURN = False
+"""Whether whole tiles go by blocks, where the elements of a row lie side by side."""
+CLASSES_AT_ONCE = 4
+"""Classes of a block. Where they do not divide a row's, the last block takes some again, and changes nothing."""
 select = read_label = read_share = read_mass = test = beyond = lane_raw = LEAST = MOST = port
+
+
+# -- rows side by side -------------------------------------------------------------------------------------------------
+
+
+def strides(steps: Any) -> Any:
+    """From one row to the next, read once: as far as LLVM knows, every number that is written may change them."""
+    return (
+        np.uint64(steps[AT_SCORES, INNER]),
+        np.uint64(steps[AT_SECOND, INNER]),
+        np.uint64(steps[AT_TARGET, INNER]),
+        np.uint64(steps[AT_WEIGHT, INNER]),
+        np.uint64(steps[AT_GRADS, INNER]),
+        np.uint64(steps[AT_HESSES, INNER]),
+    )
+
+
+def lane_along(at: Any, step: Any, r: int) -> Any:
+    return (
+        at[AT_SCORES] + r * step[AT_SCORES],
+        at[AT_SECOND] + r * step[AT_SECOND],
+        at[AT_TARGET] + r * step[AT_TARGET],
+        at[AT_WEIGHT] + r * step[AT_WEIGHT],
+        at[AT_GRADS] + r * step[AT_GRADS],
+        at[AT_HESSES] + r * step[AT_HESSES],
+    )
 
 
 # -- into a tile, and out of it ----------------------------------------------------------------------------------------
@@ -28,12 +74,10 @@ def bring(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: int) 
     start, across, down = at[AT], steps[AT, INNER], steps[AT, CLASS]
     if TURN and count == LANES:
         for r in range(0, LANES, SIDE):
-            for k in range(0, width, SIDE):
-                corner, few = start + np.uint64(r * across + k), np.uint64(min(SIDE, width - k))
-                turn(memory, corner, np.uint64(across), few, tile, np.uint64(k * LANES + r), np.uint64(LANES))
-        if BITS:
-            for i in range(np.uint64(LANES * width)):
-                write_tile(tile, i, decode(bits_of(read_tile(tile, i))))
+            for k in range(0, width, CLASSES_AT_ONCE):
+                first = min(k, width - CLASSES_AT_ONCE)
+                corner, place = start + np.uint64(r * across + first), np.uint64(first * LANES + r)
+                turn(memory, corner, np.uint64(across), tile, place, np.uint64(LANES))
     else:
         for k in range(width):
             first = start + np.uint64(k * down)
@@ -47,13 +91,11 @@ def carry(arrays: Any, lanes: Any, at: Any, steps: Any, width: int, count: int) 
     memory, tile = arrays[OF][0], tile_of(arrays, lanes)
     start, across, down = at[AT], steps[AT, INNER], steps[AT, CLASS]
     if TURN and count == LANES:
-        if BITS:
-            for i in range(np.uint64(LANES * width)):
-                write_tile(tile, i, of_bits(np.int32(save(read_tile(tile, i)))))
         for r in range(0, LANES, SIDE):
-            for k in range(0, width, SIDE):
-                corner, few = start + np.uint64(r * across + k), np.uint64(min(SIDE, width - k))
-                turn(tile, np.uint64(k * LANES + r), np.uint64(LANES), memory, corner, np.uint64(across), few)
+            for k in range(0, width, CLASSES_AT_ONCE):
+                first = min(k, width - CLASSES_AT_ONCE)
+                corner, place = start + np.uint64(r * across + first), np.uint64(first * LANES + r)
+                turn(tile, place, np.uint64(LANES), memory, corner, np.uint64(across))
     else:
         for k in range(width):
             first = start + np.uint64(k * down)

@@ -43,7 +43,9 @@ from .tilesums import LANES, folded, refolded
 # Ports.
 prange: Any = range
 real = params_of = peaks = finishes = statistics = put_top = slope = bring = carry = ask_late = fetch = mass = port
-label_of = share = unfit = worth = places = along = recall = drop = room = new = new_wide = portion = present = port
+label_of = share = unfit = worth = places = strides = along = recall = drop = room = new = new_wide = portion = (
+    present
+) = port
 put_stats = write_value = read_share = write_label = write_share = get_maxima = put_maxima = get_sums = port
 get_more = get_coefs = put_coefs = read_loss = write_loss = add = larger_all = apart = LOWEST = ZEROS = MORE = port
 PROBES = COEFS = SETTLED = UNKNOWN = port
@@ -55,14 +57,14 @@ KEEP = SUM = GRAD = PEAK = TWICE = STATS = DENSE = LABELS = RELATIVE = False
 
 def look(arrays: Any, weight: Any, lanes: Any, at: Any, ignore: int, steps: Any, width: int, count: int) -> Any:
     """The rows' labels and shares, and whether a label is no class. Lanes beyond the last row are worth nothing."""
-    flaws = np.int32(0)
+    flaws, step, down = np.int32(0), strides(steps), steps[AT_TARGET, CLASS]
     for r in range(np.uint64(count)):
-        here = along(at, steps, r)
+        here = along(at, step, r)
         label = label_of(arrays, here)
         s = share(arrays, weight, here, label, ignore)
         write_label(lanes[LABEL], r, real(label))
         wrong = LABELS & ((label < 0) | (label >= width)) & (s != real(0.0))
-        each = real(1.0) if wrong or s == real(0.0) else worth(arrays, here, label, steps[AT_TARGET, CLASS], width)
+        each = real(1.0) if wrong or s == real(0.0) else worth(arrays, here, label, down, width)
         write_share(lanes[SHARE], r, s * each)
         if RELATIVE:
             write_share(lanes[SHARE], np.uint64(LANES) + r, each)
@@ -205,8 +207,7 @@ def total(tasks: int, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any
     flaws = np.empty(blocks, np.int64)
     tasks = min(tasks, blocks)
     for task in prange(tasks):
-        # A whole number of squares, which may be brought in whole.
-        size = (shape[CLASS] + 15) // 16 * 16 * LANES
+        size = shape[CLASS] * LANES
         own = (data, target, classes, grad, hess, room(size))
         further = 1 + max(len(MORE), len(PROBES))
         lanes = (
