@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import evaluate_chunks
 from ..define.keywords import GRAD, VALUE, Call
 from ..define.wording import shown
+from ..loading import load
 from ..registry import LOSSES
 from ..signatures import passing
 from .chunks import Chunks
@@ -187,7 +188,8 @@ class _Layer:
             hidden = np.where(present[:, None], hidden, hidden.dtype.type(0))
         if first:
             bias = [] if self.bias is None else [np.zeros_like(self.bias)]
-            self._sums = [np.empty_like(self.hidden), np.empty_like(self.weight), *bias]
+            like = load("fastloss.arrays.host.fresh").like
+            self._sums = [like(self.hidden), like(self.weight), *bias]
         np.matmul(grad, self.weight, out=self._sums[0][part])
         if first:
             np.matmul(grad.T, hidden, out=self._sums[1])

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import shapes
 from ..arrays.checks import refuse_class_weights
 from ..arrays.divisors import apart
-from ..arrays.host import faults
+from ..arrays.host import faults, fresh
 from ..arrays.host.weights import near
 from ..arrays.job import Kind
 from ..define.keywords import VALUE
@@ -223,7 +223,7 @@ class Masks(reading.Arrays):
         shape = self.rows, self.coupled, self.pixels
         if to is not None and self.straight and to.dtype == self.kind and to.flags.c_contiguous:
             return to.reshape(shape)
-        return np.empty(shape, self.kind)
+        return fresh.empty(shape, self.kind)
 
     def returned(self, grad: NDArray[Any], to: NDArray[Any] | None) -> NDArray[Any]:
         """The gradient, in the prediction's order and type."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import shapes
 from ..arrays.divisors import apart, mean_of_nothing
+from ..arrays.host import fresh
 from ..arrays.host import memory as layout
 from ..arrays.host.faults import refuse_weights
 from ..arrays.host.weights import near, times
@@ -104,7 +105,7 @@ class Samples(reading.Arrays):
     def room(self, to: Sequence[NDArray[Any]] | None) -> list[NDArray[Any]]:
         """Where kernels write gradients that need no more than a sample's own inputs: to `out=` where it serves."""
         fits = to is not None and all(x.dtype == self.kind and x.flags.c_contiguous for x in to)
-        return list(to) if to is not None and fits else [np.empty(x.shape, self.kind) for x in self.inputs.values()]
+        return list(to) if to is not None and fits else [fresh.empty(x.shape, self.kind) for x in self.inputs.values()]
 
     def nothing(self, call: Call, divisor: float) -> float:
         """What the mean is where the divisor is 0."""

@@ -16,7 +16,7 @@ from .. import shapes
 from ..checks import BACKENDS
 from ..job import NONE, NOWHERE, Kind, Outputs
 from ..outputs import same_memory
-from . import arithmetic, faults, kernels, recipes, remember, roots, weights
+from . import arithmetic, faults, fresh, kernels, recipes, remember, roots, weights
 from .memory import number, passed, runs
 from .read import read_array, read_output
 
@@ -178,13 +178,13 @@ class Elements:
         return given if given.value else Outputs(self._fresh(call.want & VALUE).value, given.grad, given.hess)
 
     def _fresh(self, want: int) -> Outputs:
-        value = [np.empty(self.shape, self.kind)] if self.each and want & VALUE else ()
+        value = [fresh.empty(self.shape, self.kind)] if self.each and want & VALUE else ()
         grad = [self._like(k) for k in self.loss.wrt] if want & GRAD else ()
         return Outputs(value, grad, [self._like(k) for k in self.loss.wrt] if want & HESS else ())
 
     def _like(self, k: int) -> NDArray[Any]:
         x = self.arrays[k]
-        return np.empty_like(x, subok=False) if x.shape == self.shape else np.empty(self.shape, x.dtype)
+        return fresh.like(x) if x.shape == self.shape else fresh.empty(self.shape, x.dtype)
 
     def evaluate(self, want: int, check: bool, divisor: Divisor, to: Outputs) -> float:
         """One pass, or two for a root; the mean of the losses, or their sum."""

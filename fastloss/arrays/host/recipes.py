@@ -14,7 +14,7 @@ from numpy import empty, empty_like, may_share_memory, ndarray, where
 from ...define.keywords import GRAD, HESS, VALUE
 from ...kernels.plan.elements import PARALLEL_FROM
 from ..shapes import NUMBERS, holds
-from . import roots
+from . import fresh, roots
 from .memory import number
 
 if TYPE_CHECKING:
@@ -219,10 +219,13 @@ def _run(
     if given:
         grads, hesses = given[: len(wrt)], given[len(wrt) :]
     elif want & GRAD:
-        grads = (empty_like(inputs[wrt[0]]),) if single else tuple([empty_like(inputs[k]) for k in wrt])
+        made = empty_like if first.nbytes < fresh.LEAST else fresh.like
+        grads = (made(inputs[wrt[0]]),) if single else tuple([made(inputs[k]) for k in wrt])
         if want & HESS:
-            hesses = (empty_like(grads[0]),) if single else tuple([empty_like(a) for a in grads])
-    losses: tuple[Any, ...] = (empty(shape, kind),) if each else ()
+            hesses = (made(grads[0]),) if single else tuple([made(a) for a in grads])
+    losses: tuple[Any, ...] = ()
+    if each:
+        losses = (empty(shape, kind) if size < fresh.LEAST >> 3 else fresh.empty(shape, kind),)
     values, slants, bends = losses, grads, hesses
     if first.ndim != 1 or not shape:
         values, slants, bends = losses and _flat(losses), grads and _flat(grads), hesses and _flat(hesses)

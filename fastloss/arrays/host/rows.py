@@ -14,7 +14,7 @@ from .. import shapes
 from ..checks import BACKENDS, refuse_class_weights
 from ..job import NONE, NOWHERE, Kind, Outputs
 from ..outputs import same_memory
-from . import columns, faults, kernels, presence, remember, weights
+from . import columns, faults, fresh, kernels, presence, remember, weights
 from .memory import number, passed
 from .read import read_array, read_output, read_scores
 from .steps import by_class, by_row, memory_of, table
@@ -168,11 +168,11 @@ class Rows:
         """The given arrays, else fresh ones."""
         want, pred, kind = call.want, self.scores[0], self.kind
         stats = [np.empty(self.batch, t) for t in (kind, kind, np.int64)] if call.stats else ()
-        value: Any = [np.empty(self.batch, kind)] if want & VALUE and self.each else ()
+        value: Any = [fresh.empty(self.batch, kind)] if want & VALUE and self.each else ()
         if given is not None:
             return Outputs(given.value or value, given.grad, given.hess, stats)
-        grad = [np.empty_like(pred, subok=False)] if want & GRAD else ()
-        return Outputs(value, grad, [np.empty_like(pred, subok=False)] if want & HESS else (), stats)
+        grad = [fresh.like(pred)] if want & GRAD else ()
+        return Outputs(value, grad, [fresh.like(pred)] if want & HESS else (), stats)
 
     def evaluate(self, want: int, check: bool, divisor: Divisor, to: Outputs) -> float:
         """One pass; the mean of the losses, or their sum."""

@@ -42,7 +42,7 @@ examples:
 `fastloss COMMAND --help` tells a command's arguments, `fastloss --version` the
 version. In Python: `import fastloss as fl; help(fl.huber)`. Settings of the
 environment: FASTLOSS_NUM_THREADS, FASTLOSS_PARALLEL_FROM, FASTLOSS_CACHE_DIR,
-FASTLOSS_QUIET."""
+FASTLOSS_KEEP, FASTLOSS_QUIET."""
 
 
 class Parser(argparse.ArgumentParser):
