@@ -16,9 +16,11 @@ import numpy as np
 
 from ...loading import load
 from ..bind import by_definition, content, named
+from ..places import CLASS, INNER, OUTER, SHAPE
 from ..plan.elements import BRAIN, HALF, OPTIONS, PARALLEL_FROM, Plan
 from ..plan.rows import RowPlan
 from ..sources import sources
+from ..templates.elements import BLOCK
 from . import cache, threads
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def runner(plan: Plan, size: int, backend: str | None) -> Callable[..., Any]:
     # Compiling a parallel kernel starts the pool, so it must be known to be safe first.
     if serial or threads.launch() is None:
         return compiled(plan, False)  # type: ignore[no-any-return]
-    return partial(threads.run_parallel, compiled(plan, True), partial(_run_serial, plan))
+    return partial(_run_elements, compiled(plan, True), partial(_run_serial, plan))
 
 
 def row_runner(plan: RowPlan, size: int, backend: str | None) -> Callable[..., Any]:
@@ -73,7 +75,18 @@ def row_runner(plan: RowPlan, size: int, backend: str | None) -> Callable[..., A
     serial = backend == "serial" or (backend is None and size < PARALLEL_FROM)
     if serial or threads.launch() is None:
         return partial(compiled(plan, False), 1)
-    return partial(threads.run_parallel, partial(_run_in_tasks, compiled(plan, True)), partial(_run_serial, plan, 1))
+    tasks, twin = partial(_run_in_tasks, compiled(plan, True)), partial(_run_serial, plan, 1)
+    return partial(_run_rows, plan.entry == "census", plan.block, tasks, twin)
+
+
+def _run_elements(parallel: Any, serial: Any, *args: Any) -> Any:
+    return threads.run_parallel(parallel, serial, *args, parts=-(-args[-1] // BLOCK))
+
+
+def _run_rows(alone: bool, block: int, parallel: Any, serial: Any, *args: Any) -> Any:
+    shape = args[-1] if alone else args[-1][SHAPE]
+    rows = shape[OUTER] * shape[INNER]
+    return threads.run_parallel(parallel, serial, *args, parts=min(rows, -(-rows * shape[CLASS] // block)))
 
 
 def _run_in_tasks(kernel: Any, *args: Any) -> Any:

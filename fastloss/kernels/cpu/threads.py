@@ -132,8 +132,12 @@ def launch() -> _Pool | None:
         return None if _serial_only else _pool
 
 
-def run_parallel(parallel: Callable[..., Any], serial: Callable[..., Any], *args: Any) -> Any:
-    """Call `parallel` if that is safe and wanted now, else `serial`, its twin."""
+def run_parallel(parallel: Callable[..., Any], serial: Callable[..., Any], *args: Any, parts: int = 0) -> Any:
+    """Call `parallel` if that is safe and wanted now, else `serial`, its twin.
+
+    No more threads are woken than it takes for the `parts` that the work has, if that is known: waking one that finds
+    nothing to do costs 0.2 us with tbb, and 10 us with omp where it has no core of its own.
+    """
     cap = _cap if _cap_known else _limit()
     if cap == 1 or _serial_only:
         return serial(*args)
@@ -144,6 +148,9 @@ def run_parallel(parallel: Callable[..., Any], serial: Callable[..., Any], *args
     threads = users if cap is None or cap > users else cap
     if threads == 1:
         return serial(*args)
+    if parts:
+        # As many as share them evenly; not one alone, for which the twin may have to be compiled.
+        threads = min(threads, max(2, -(-parts // -(-parts // threads))))
     if running.busy is not None and not running.busy.acquire(blocking=False):
         return serial(*args)
     try:

@@ -16,6 +16,7 @@ from ..ports import kept as s
 from ..ports import rows as r
 from ..templates import pairs, rows
 from ..templates import tiles as lanes
+from ..templates.elements import BLOCK
 from .elements import Target, beyond, compute_type
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ class RowPlan(NamedTuple):
         """The function that is completed."""
         templates = {"rows": rows.total, "lanes": lanes.total, "pairs": pairs.total, "census": rows.census}
         return cast("Callable[..., Any]", templates[self.entry])
+
+    @property
+    def block(self) -> int:
+        """About how many elements a thread takes at a time."""
+        return pairs.BLOCK if self.entry == "pairs" else BLOCK
 
     @property
     def name(self) -> str:
