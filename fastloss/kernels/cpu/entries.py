@@ -25,7 +25,7 @@ from numba.parfors import parfor_lowering
 
 from . import threads
 from .lowering import SUPPORTED
-from .objects import ENTRY, WRONG_ARRAY, Code
+from .objects import ENTRY, WRONG_ARRAY, Code, machine
 from .pool import SYMBOLS
 
 numba: Any = _numba  # half of it is typed
@@ -117,7 +117,12 @@ def code(function: Any, signature: Any, options: dict[str, Any]) -> Code | None:
     needs = {name for each in (*module.functions, *module.global_variables) for name in _needed(each)}
     if needs - _KNOWN or made._dynamic_globals:
         return None
-    return Code(made.layout, tuple(sorted(needs)), made._codegen._tm.emit_object(module))
+    return Code(made.layout, tuple(sorted(needs)), _machine(made._codegen).emit_object(module))
+
+
+def _machine(codegen: Any) -> Any:
+    """What makes the machine code, of the processor that Numba's settings name."""
+    return machine(llvm.get_process_triple(), codegen._get_host_cpu_name(), codegen._get_host_cpu_features())
 
 
 def library(function: Any, signature: Any, options: dict[str, Any]) -> Any:

@@ -46,7 +46,12 @@ def _new64(size: int) -> Any:
 
 
 LOOPS = (pointwise.strip, pointwise.block, pointwise.combined, rows.stretch, lanes.stretch, pairs.stretch)
-_kinds = {f.__code__: _inner for f in LOOPS} | {f.__code__: _allocating for f in (_new32, _new64)}
+_looping = part(loop=True, **OPTIONS)
+_kinds = (
+    {f.__code__: _inner for f in LOOPS}
+    | {pointwise.strip.__code__: _looping}
+    | {f.__code__: _allocating for f in (_new32, _new64)}
+)
 _hows = {"within": _taken, "room": _allocating}
 
 
