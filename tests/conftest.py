@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
 
+def every_case(config: pytest.Config) -> bool:
+    """Whether all cases run, because that is asked for or a test is named by ::."""
+    return bool(config.getoption("full")) or any("::" in argument for argument in config.args)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("full") or any("::" in argument for argument in config.args):
+    if every_case(config):
         return
     rest = [item for item in items if item.get_closest_marker("full")]
     items[:] = [item for item in items if not item.get_closest_marker("full")]
@@ -65,6 +71,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20261121)
+
+
+@pytest.fixture
+def uncompiled() -> Iterator[None]:
+    """Run the kernels' templates as plain Python."""
+    from uncompiled import nothing_compiled
+
+    with nothing_compiled():
+        yield
+
+
+@pytest.fixture
+def compiled_at_last(request: pytest.FixtureRequest) -> None:
+    """Run the kernels' templates as plain Python where not every case runs: for a test whose subject is what calls them."""
+    if not every_case(request.config):
+        request.getfixturevalue("uncompiled")
 
 
 @pytest.fixture(autouse=True)

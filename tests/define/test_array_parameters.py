@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 import oracle
-import plain
 import pytest
 from data import NAMES, ROWS, at_once, draw, gradients
 
 import fastloss as fl
-from fastloss.kernels.cpu import compile as cpu
 
 STREAMED = [(name, n) for name in NAMES for n in fl.LOSSES[name].parameters if n not in fl.LOSSES[name].single]
 """Every parameter of a loss of elements that may be an array."""
@@ -25,9 +23,7 @@ SINGLE = [(name, n) for name in (*NAMES, *ROWS) for n in sorted(fl.LOSSES[name].
 PRED, TARGET = np.array([[1.0, -2.0, 3.0], [0.5, -1.0, 4.0]]), np.zeros((2, 3))
 
 
-@pytest.fixture(autouse=True)
-def _nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu, "runner", lambda plan, size, backend: partial(plain.run, plan))
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def numbers(loss: Any, parameter: str, shape: Any, rng: np.random.Generator) -> Any:

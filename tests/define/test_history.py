@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import product
 from typing import Any
 
 import numpy as np
-import plain
 import pytest
 from data import draw
 from rowwise import sample
 
 import fastloss as fl
-from fastloss.kernels.cpu import compile as cpu
 
 VERBS = {"__call__": 0, "value_and_grad": 1, "grad": 1, "grad_and_hess": 2}
 """How many arrays each verb writes for every input that it differentiates."""
 
 
-@pytest.fixture(autouse=True)
-def _nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu, "runner", lambda plan, size, backend: partial(plain.run, plan))
-    monkeypatch.setattr(cpu, "row_runner", lambda plan, size, backend: lambda *args: plain.run(plan, 1, *args))
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def kinds(verb: str, inputs: int, count: int, weighted: bool, each: bool) -> list[Any]:

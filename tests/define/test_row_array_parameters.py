@@ -6,22 +6,18 @@ import math
 from typing import Any
 
 import numpy as np
-import plain
 import pytest
 from data import ROWS
 
 import fastloss as fl
 from fastloss.define.rows import Pair
-from fastloss.kernels.cpu import compile as cpu
 
 STREAMED = [(name, n) for name in ROWS for n in fl.LOSSES[name].parameters if n not in fl.LOSSES[name].single]
 
 N = 5
 
 
-@pytest.fixture(autouse=True)
-def _nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu, "row_runner", lambda plan, size, backend: lambda *args: plain.run(plan, 1, *args))
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def drawn(loss: Any, classes: int, rng: np.random.Generator) -> list[Any]:

@@ -1,20 +1,15 @@
-"""Rows for tests, memory for them, and kernels of rows as plain Python."""
+"""Rows for tests, and memory for them."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import ml_dtypes
 import numpy as np
-import plain
 from data import some
-from elements import Elementary
 from numpy.testing import assert_allclose
 
 import fastloss as fl
-from fastloss.kernels.bind import lift
-from fastloss.kernels.plan.complete import complete
 
 BRAIN = ml_dtypes.bfloat16
 
@@ -65,28 +60,3 @@ def sample(loss: fl.RowLoss, shape: tuple[int, int], labels: bool, rng: np.rando
     if loss.target != "none":
         arrays[-1] = rng.integers(0, shape[1], shape[0]) if labels else rng.dirichlet(np.ones(shape[1]), shape[0])
     return arrays
-
-
-class Numbers(plain.Plain):
-    """Templates and definitions as ordinary Python, of numbers that may be divided by 0."""
-
-    def real(self, compute: str) -> Any:
-        return np.float64
-
-    def jet(self, jet: Any, compute: str) -> Any:
-        return lift(jet, Elementary, np.float64, plain.identity)
-
-
-@cache
-def completed(plan: Any) -> Any:
-    return complete(plan, Numbers(), plain.identity, range)
-
-
-def uncompiled(plan: Any, size: int, backend: Any) -> Any:
-    """In place of `cpu.row_runner`."""
-
-    def run(*args: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return completed(plan)(1, *args)
-
-    return run

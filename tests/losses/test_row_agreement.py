@@ -12,12 +12,10 @@ import pytest
 import row_oracle as oracle
 from data import ROWS
 from numpy.testing import assert_allclose, assert_array_equal
-from rowwise import uncompiled
 
 import fastloss as fl
 from fastloss.arrays.host import rows as job
 from fastloss.define.rows import Pair
-from fastloss.kernels.cpu import compile as cpu
 
 NAN, INF = math.nan, math.inf
 ROWS_OF: dict[str, list[list[float]]] = {
@@ -60,6 +58,7 @@ def forgetful(a: float, b: float) -> float:
     return a if a > b or b != b else b
 
 
+@pytest.mark.usefixtures("uncompiled")
 @pytest.mark.parametrize(("long", "maximum"), [(2, plain.larger), (129, forgetful)], ids=["rows", "lanes"])
 @pytest.mark.parametrize(("name", "params"), POINTS)
 def test_value_and_derivatives_agree(
@@ -69,7 +68,6 @@ def test_value_and_derivatives_agree(
     loss = fl.LOSSES[name].bind(**params)
     monkeypatch.setattr(plain, "larger", maximum)
     monkeypatch.setattr(job, "LONG", long)
-    monkeypatch.setattr(cpu, "row_runner", uncompiled)
     for dense in {loss.target == "dense", loss.target != "labels"}:
         arrays = special(name, dense)
         each = loss(*arrays, reduction="none", check=False)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from data import ROWS
 from numpy.testing import assert_allclose, assert_array_equal
-from rowwise import draw, uncompiled
+from rowwise import draw
 
 import fastloss as fl
 from fastloss.arrays.host import rows as job
-from fastloss.kernels.cpu import compile as cpu
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 K, N = 4, 6
 # The same float64 operations on numbers that are three times as large.
@@ -39,7 +40,6 @@ def test_a_mean_does_not_change_with_the_unit_of_weights(
     """All weights of a kind times three, of rows and of classes."""
     loss = fl.LOSSES[name]
     monkeypatch.setattr(job, "LONG", long)
-    monkeypatch.setattr(cpu, "row_runner", uncompiled)
     arrays, weight = draw(loss, N, K, "f8", rng, kind), rng.gamma(1.0, 1.0, N)
     keywords: list[dict[str, Any]] = [{"weight": weight}]
     if loss.classed:
@@ -66,7 +66,6 @@ def test_a_class_weight_is_the_weight_of_its_rows(
     """Of its labels; and of a row's masses where one class has them all, or all classes weigh the same."""
     loss = fl.LOSSES[name]
     monkeypatch.setattr(job, "LONG", long)
-    monkeypatch.setattr(cpu, "row_runner", uncompiled)
     arrays, labels = draw(loss, N, K, "f8", rng, kind), np.array([0, 1, 1, 2, 3, 0])
     arrays[-1] = labels if kind == "labels" else np.eye(K)[labels]
     classes = np.array([0.5, 3.0, 0.0, 1.0])
@@ -123,7 +122,6 @@ def test_what_a_row_of_no_class_weight_reads_does_not_matter(target: str) -> Non
 def test_class_weights_without_labels(long: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     """They multiply each class's own loss; the mean divides by their mean, times the weights of the rows."""
     monkeypatch.setattr(job, "LONG", long)
-    monkeypatch.setattr(cpu, "row_runner", uncompiled)
     z, t = draw(fl.multilabel_soft_margin, N, K, "f8", rng, "none")
     classes = np.array([0.5, 3.0, 0.0, 1.0])
     each = classes * (np.logaddexp(0.0, z) - t * z) / K

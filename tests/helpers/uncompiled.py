@@ -1,0 +1,66 @@
+"""Kernels that nobody compiles: templates and definitions as plain Python, of numbers that may be divided by 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import plain
+import pytest
+from elements import Elementary
+
+from fastloss.define.parameters import Parametrised
+from fastloss.kernels.bind import lift
+from fastloss.kernels.cpu import compile as cpu
+from fastloss.kernels.plan.complete import complete
+
+
+class Numbers(plain.Plain):
+    """Every number a float64 of NumPy's, whatever the arrays hold."""
+
+    def real(self, compute: str) -> Any:
+        return np.float64
+
+    def jet(self, jet: Any, compute: str) -> Any:
+        return lift(jet, Elementary, np.float64, plain.identity)
+
+
+@cache
+def completed(plan: Any) -> Any:
+    return complete(plan, Numbers(), plain.identity, range)
+
+
+def run(plan: Any, *args: Any) -> Any:
+    with np.errstate(all="ignore"):
+        return completed(plan)(*args)
+
+
+def runner(plan: Any, size: int, backend: Any) -> Any:
+    """In place of `cpu.runner`."""
+    return partial(run, plan)
+
+
+def row_runner(plan: Any, size: int, backend: Any) -> Any:
+    """In place of `cpu.row_runner`."""
+    return partial(run, plan, 1)
+
+
+@contextmanager
+def nothing_compiled() -> Iterator[None]:
+    """Run templates as plain Python meanwhile, and leave no recipe behind that does."""
+    remember, taught = Parametrised.remember, []
+
+    def noting(loss: Any, key: Any, recipe: Any) -> None:
+        taught.append(loss)
+        remember(loss, key, recipe)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cpu, "runner", runner)
+        patch.setattr(cpu, "row_runner", row_runner)
+        patch.setattr(Parametrised, "remember", noting)
+        yield
+    for loss in taught:
+        loss.recipes.clear()
