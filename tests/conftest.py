@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full: a case of the rest, which runs with --full or when a test is named by ::")
+    config.addinivalue_line("markers", "compiled: what needs its kernels in a module that mostly does not")
     config.stash[LEFT_OUT] = 0
     os.environ["FASTLOSS_QUIET"] = "1"  # what subprocesses write is compared
     # Subprocesses that tests start share the kernels.
@@ -85,7 +86,7 @@ def uncompiled() -> Iterator[None]:
 @pytest.fixture
 def compiled_at_last(request: pytest.FixtureRequest) -> None:
     """Run the kernels' templates as plain Python where not every case runs: for a test whose subject is what calls them."""
-    if not every_case(request.config):
+    if not every_case(request.config) and not request.node.get_closest_marker("compiled"):
         request.getfixturevalue("uncompiled")
 
 

@@ -27,18 +27,33 @@ def softened(x: Any, y: Any, t: Any) -> tuple[Any, Any]:
     return (t[:, 0] ** 2) * (q * np.log(q / p)).sum(1), t * (p - q)
 
 
-@pytest.mark.parametrize(
-    ("classes", "dtype"),
-    [(21, np.float64), rest((21, np.float32)), (150, np.float32), rest((150, np.float64)), rest((21, np.float16))],
-)
+TYPES = [
+    (21, np.float64),
+    rest((21, np.float32)),
+    (150, np.float32),
+    rest((150, np.float64)),
+    rest((21, np.float16)),
+]
+TOLERANCE = {"d": 1e-12, "f": 2e-5, "e": 4e-3}
+
+
+@pytest.mark.parametrize(("classes", "dtype"), TYPES)
 def test_each_row_has_its_own(classes: int, dtype: Any) -> None:
     x, y, t = drawn(131, classes, dtype)
     found = fl.soft_distillation.value_and_grad(x, y, temperature=t, reduction="sum")
     value, slope = softened(x, y, t)
-    tolerance = {"d": 1e-12, "f": 2e-5, "e": 4e-3}[np.dtype(dtype).char]
+    tolerance = TOLERANCE[np.dtype(dtype).char]
     assert found[0] == pytest.approx(float(value.sum()), rel=tolerance)
     assert found[1].dtype == dtype
     np.testing.assert_allclose(found[1], slope, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.usefixtures("compiled_at_last")
+@pytest.mark.parametrize(("classes", "dtype"), TYPES)
+def test_over_the_scores_and_all_the_same(classes: int, dtype: Any) -> None:
+    x, y, t = drawn(131, classes, dtype)
+    _, slope = softened(x, y, t)
+    tolerance = TOLERANCE[np.dtype(dtype).char]
     place = x.copy()
     again = fl.soft_distillation.value_and_grad(place, y, temperature=t, reduction="sum", out=place)
     np.testing.assert_allclose(again[1], slope, rtol=tolerance, atol=tolerance)
@@ -48,6 +63,7 @@ def test_each_row_has_its_own(classes: int, dtype: Any) -> None:
     )
 
 
+@pytest.mark.full
 def test_bits_do_not_depend_on_threads() -> None:
     x, y, t = drawn(PARALLEL_FROM // 20, 21, np.float64)
     one = fl.soft_distillation.value_and_grad(x, y, temperature=t, backend="serial", reduction="sum")
@@ -56,6 +72,7 @@ def test_bits_do_not_depend_on_threads() -> None:
     np.testing.assert_array_equal(one[1], many[1])
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_pairs() -> None:
     rng = np.random.default_rng(8)
     x, y, margin = rng.normal(size=(9, 5)), rng.integers(0, 2, (9, 5)).astype(float), rng.uniform(0.2, 2, 9)
@@ -65,6 +82,7 @@ def test_pairs() -> None:
         assert found[i] == pytest.approx(gaps.sum() / 5, rel=1e-12)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("bad", [math.nan, -1.0, 0.0, math.inf])
 def test_bad(bad: float) -> None:
     x, y, t = drawn(131, 21, np.float64)

@@ -151,6 +151,7 @@ def test_broadcasting(shapes: tuple[tuple[int, ...], ...], rng: np.random.Genera
     assert_array_equal(fl.squared_error(pred, target, reduction="none").shape, np.broadcast_shapes(*shapes[:2]))
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_gradient_of_a_broadcast_variance(rng: np.random.Generator) -> None:
     pred, target, var = draw(fl.gaussian_nll, 300, "f8", rng)
     d_pred, d_var = fl.gaussian_nll.grad(pred, target, var[0])
@@ -162,6 +163,7 @@ def test_gradient_of_a_broadcast_variance(rng: np.random.Generator) -> None:
     assert_allclose(out[1], d_var, rtol=1e-15)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_containers() -> None:
     expected = (np.float64(1.75), np.array([0.5, 1.5]))
     pred, target = [1.0, 4.0], [0.0, 1.0]
@@ -239,6 +241,7 @@ def test_import_loads_no_array_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_losses_are_values() -> None:
     robust = fl.huber.bind(delta=2.0)
     assert repr(robust) == "huber(delta=2.0)"
@@ -250,6 +253,7 @@ def test_losses_are_values() -> None:
     assert fl.mse is fl.squared_error
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_a_recipe_does_not_outlive_its_options() -> None:
     """The short way for common calls must not answer for a call that differs in any option."""
     pred, target = np.array([3.0, 1.0]), np.array([0.0, 0.0])
@@ -313,6 +317,7 @@ SHORT = [
 ]
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("weighted", some([False, True], [True]))
 @pytest.mark.parametrize(("name", "verb", "reduction"), some(SHORT, [SHORT[3], SHORT[-1]]))
 def test_short_way_and_long_way_agree(
@@ -348,6 +353,7 @@ def test_short_way_and_long_way_agree(
                 assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_the_short_way_takes_no_memory_that_the_long_one_refuses() -> None:
     loss = fl.huber.bind()
     x, y, g, h = (np.ones(8) for _ in range(4))

@@ -12,6 +12,8 @@ import pytest
 
 import fastloss as fl
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 P = np.array([0.5, 2.0, -1.0], "f4")
 T = np.array([0.0, 1.0, 1.0], "f4")
 
@@ -250,6 +252,7 @@ def with_own_log(pred: float, target: float) -> tuple[float, float]:
     return log(pred) + exp(target) * math.pi, 1.0
 
 
+@pytest.mark.compiled
 def test_what_a_definition_may_refer_to() -> None:
     with pytest.raises(
         TypeError, match=r"with_table refers to a ndarray .*numbers, tuples of numbers, the module math"
@@ -266,6 +269,7 @@ def test_what_a_definition_may_refer_to() -> None:
         assert abs(with_own_log(pred, target) - expected) < 1e-6
 
 
+@pytest.mark.compiled
 def test_what_a_first_look_misses() -> None:
     """Each of these once gave a wrong number."""
     with pytest.raises(TypeError, match="target has dtype uint1"):
@@ -287,6 +291,7 @@ def test_what_a_first_look_misses() -> None:
     assert half.dtype == np.float16
 
 
+@pytest.mark.compiled
 def test_threads_come_back_after_they_were_off() -> None:
     loss, x = fl.huber.bind(), np.ones(70_000, "f4")
     fl.set_num_threads(1)

@@ -12,6 +12,8 @@ from calls import CALLS, labels, p, said, scores, t
 
 import fastloss as fl
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 
 @pytest.mark.parametrize(("call", "message"), CALLS.items(), ids=range(len(CALLS)))
 def test_what_a_wrong_call_says(call: str, message: str) -> None:

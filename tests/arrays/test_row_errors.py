@@ -10,6 +10,8 @@ from data import rest, some
 
 import fastloss as fl
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 X = np.array([[0.5, 2.0, -1.0], [0.0, 1.0, 1.0]], "f4")
 Y = np.array([1, 2])
 D = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]], "f4")

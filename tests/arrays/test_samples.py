@@ -12,6 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastloss as fl
 from fastloss.arrays.host import recipes
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 X = np.array([[1.0, 2.0, 3.0], [0.0, 0.5, -1.0]])
 Y = np.array([[0.0, 2.5, 1.0], [1.0, 0.5, 0.0]])
 W = np.array([[1.0, 0.0, 3.0], [0.5, 0.5, 1.0]])

@@ -42,6 +42,7 @@ def test_an_element_each(dtype: Any) -> None:
         np.testing.assert_array_equal(fl.huber.grad_and_hess(pred, target, delta=delta, reduction="sum")[1], curve)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_ways_in_and_out() -> None:
     """The same bits dense, strided, broadcast, written over the prediction, with weights, and again by the short way."""
     pred, target, delta = drawn((20, 8))
@@ -77,6 +78,7 @@ def test_bits_do_not_depend_on_threads() -> None:
     np.testing.assert_array_equal(one[1], many[1])
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_a_constant_is_a_number() -> None:
     pred, target, _ = drawn(150)
     one = fl.huber.value_and_grad(pred, target, delta=0.7)
@@ -85,6 +87,7 @@ def test_a_constant_is_a_number() -> None:
     np.testing.assert_array_equal(one[1], many[1])
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("bad", [math.nan, -1.0, 0.0])
 def test_bad(bad: float) -> None:
     pred, target, delta = drawn(150)

@@ -14,6 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastloss as fl
 from fastloss.fused import chunks, topk
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 TOPK = fl.topk_distillation
 N, K, TOP = 11, 7, 3
 
@@ -200,6 +202,7 @@ def test_integers_lists_and_no_class_at_all(rng: np.random.Generator) -> None:
     assert np.isnan(TOPK(whole, indices, np.where(indices >= 0, np.nan, 0.0), labels))
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("axis", [0, -1])
 def test_never_holds_the_teacher(axis: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a slice of another array, whose rows are no single run of memory, and whose teacher has many classes."""

@@ -49,9 +49,10 @@ def reference(
     return value, rows * (whole * p - mass) / d, rows * whole * p * (1.0 - p) / d
 
 
-@pytest.mark.parametrize("kind", ["labels", "dense"])
+@pytest.mark.parametrize(
+    ("kind", "k"), some(product(["labels", "dense"], CLASSES), [*product(["labels"], CLASSES), ("dense", 17)])
+)
 @pytest.mark.parametrize("dtype", some(["f4", "f8"], ["f4"]))
-@pytest.mark.parametrize("k", CLASSES)
 def test_sizes(k: int, dtype: str, kind: str, rng: np.random.Generator) -> None:
     for n in SIZES:
         z, t = scores((n, k), dtype, rng), targets(kind, n, k, dtype, rng)
@@ -67,7 +68,7 @@ def test_sizes(k: int, dtype: str, kind: str, rng: np.random.Generator) -> None:
     [("value_and_grad", "labels"), rest(("value_and_grad", "dense")), rest(("grad_and_hess", "labels"))],
 )
 @pytest.mark.parametrize("dtype", some(["f2", BRAIN], [BRAIN]), ids=str)
-@pytest.mark.parametrize("k", some([1, 5, 6, 17, 128, 129, 2118], [17, 129]))
+@pytest.mark.parametrize("k", some([1, 5, 6, 17, 128, 129, 2118], [17]))
 def test_sixteen_bits(k: int, dtype: Any, verb: str, kind: str, rng: np.random.Generator) -> None:
     """Arithmetic in float32, derivatives rounded once; the last bit may differ, for each kernel is compiled by itself."""
     unit = 2.0**-10 if dtype == "f2" else 2.0**-7
@@ -178,6 +179,7 @@ def test_types_of_targets(kind: str, stored: Any, k: int, rng: np.random.Generat
 SHAPES = [(7,), (150,), (130, 300), (70, 9), (9, 140), (3, 130, 5), (4, 5, 6), (2, 3, 4, 5), (2, 5, 4, 131)]
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("kind", some(["labels", "dense"], ["labels"]))
 @pytest.mark.parametrize("shape", some(SHAPES, [(3, 130, 5)], tuples=True), ids=str)
 def test_axes(shape: tuple[int, ...], kind: str, rng: np.random.Generator) -> None:
@@ -229,6 +231,7 @@ OF_BOTH = [
 ]
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("k", SOME_KINDS)
 @pytest.mark.parametrize(("name", "keywords"), some(OF_BOTH, [("cross_entropy", ""), OF_BOTH[-1]]))
 def test_labels_are_masses(name: str, keywords: str, k: int, rng: np.random.Generator) -> None:
@@ -298,7 +301,7 @@ FUNCTIONS = {
 def test_functions(name: str, dtype: str, rng: np.random.Generator) -> None:
     call = operator.attrgetter(name)(fl)
     for k, temperature in product(CLASSES, (1.0, 0.5)):
-        x = scores((65, k), dtype, rng)
+        x = scores((65 if k < 1000 else 30, k), dtype, rng)  # no parallel kernels, for the splitting is the losses'
         expected = FUNCTIONS[name](x.astype("f8") / temperature)
         result = call(x, temperature=temperature)
         assert result.dtype == x.dtype
@@ -309,6 +312,7 @@ def test_functions(name: str, dtype: str, rng: np.random.Generator) -> None:
             close(x, expected, TOLERANCE[dtype])
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize(
     ("name", "verb", "reduction"),
     [
@@ -344,6 +348,7 @@ def test_short_way_and_long_way_agree(
                 assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_the_short_way_finds_what_is_wrong(rng: np.random.Generator) -> None:
     x, labels = rng.normal(size=(4, 3)), np.array([0, 1, 2, 0])
     loss, out = fl.cross_entropy.bind(), np.full((4, 3), 7.0)
@@ -411,6 +416,7 @@ def test_the_short_way_refuses_what_the_long_one_refuses(rng: np.random.Generato
     assert masses(p, q, check=False) == masses(p, q, check=0) == masses(p, q, check=np.False_)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_the_short_way_tells_a_teacher_from_labels(rng: np.random.Generator) -> None:
     loss, z = fl.distillation.bind(), rng.normal(size=(4, 3))
     teacher, labels = np.arange(12).reshape(4, 3), np.array([0, 1, 2, 0])
