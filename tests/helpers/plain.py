@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from typing import Any
 
@@ -38,9 +38,9 @@ class Plain:
 
     def primitives(self, plan: Any) -> Any:
         tuples = {} if isinstance(plan, Plan) else self.tuples(plan)
-        return {**self.access(), **tuples, "add": operator.add}
+        return {**self.access(8 if plan.compute == "d" else 16), **tuples, "add": operator.add}
 
-    def access(self) -> Any:
+    def access(self, side: int) -> Any:
         kinds = {
             "read": operator.getitem,
             "reread": operator.getitem,
@@ -52,8 +52,8 @@ class Plain:
         found = {n: kinds[n.partition("_")[0]] for n in vars(access) if n.partition("_")[0] in kinds}
         bits = {"bits_of": identity, "of_bits": identity}
         return found | bits | {"select": lambda c, a, b: a if c else b, "masked": lambda: None, "apart": lambda: None} | {
-            "turn_scores0": turn_in, "turn_scores1": turn_in, "turn_inplace": turn_in, "turn_masses": turn_in,
-            "turn_grad": turn_out, "turn_hess": turn_out,
+            **dict.fromkeys(("turn_scores0", "turn_scores1", "turn_inplace", "turn_masses"), partial(turn_in, side)),
+            **dict.fromkeys(("turn_grad", "turn_hess"), partial(turn_out, side)),
         }  # fmt: skip
 
     def tuples(self, plan: Any) -> Any:
@@ -98,13 +98,13 @@ def put(array: Any, index: int, step: int, values: Any) -> None:
         array[int(index) + k * step] = value
 
 
-def turn_in(source: Any, start: int, step: int, count: int, tile: Any, place: int, lanes: int) -> None:
-    for r, k in product(range(8), range(int(count))):
+def turn_in(side: int, source: Any, start: int, step: int, count: int, tile: Any, place: int, lanes: int) -> None:
+    for r, k in product(range(side), range(int(count))):
         tile[int(place) + k * int(lanes) + r] = source[int(start) + r * int(step) + k]
 
 
-def turn_out(tile: Any, place: int, lanes: int, aim: Any, start: int, step: int, count: int) -> None:
-    for r, k in product(range(8), range(int(count))):
+def turn_out(side: int, tile: Any, place: int, lanes: int, aim: Any, start: int, step: int, count: int) -> None:
+    for r, k in product(range(side), range(int(count))):
         aim[int(start) + r * int(step) + k] = tile[int(place) + k * int(lanes) + r]
 
 

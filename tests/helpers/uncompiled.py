@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -18,6 +19,15 @@ from fastloss.kernels.cpu import compile as cpu
 from fastloss.kernels.plan.complete import complete
 
 
+class Functions(Elementary):
+    """All of `math`, of numbers that may lie anywhere."""
+
+
+for _name, _value in vars(math).items():
+    if not hasattr(Functions, _name):
+        setattr(Functions, _name, staticmethod(_value) if callable(_value) else _value)
+
+
 class Numbers(plain.Plain):
     """Every number a float64 of NumPy's, whatever the arrays hold."""
 
@@ -25,7 +35,7 @@ class Numbers(plain.Plain):
         return np.float64
 
     def jet(self, jet: Any, compute: str) -> Any:
-        return lift(jet, Elementary, np.float64, plain.identity)
+        return lift(jet, Functions, np.float64, plain.identity)
 
 
 @cache

@@ -16,6 +16,8 @@ from fastloss.arrays.host.rows import Rows
 from fastloss.define.keywords import VALUE, Call
 from fastloss.kernels.cpu import threads
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 ROUNDING = {"f2": 2e-3, "f4": 3e-7, "f8": 1e-15}
 
 
@@ -98,6 +100,7 @@ def test_more_classes_than_float32_tells_apart() -> None:
         assert job.entry == entry
 
 
+@pytest.mark.compiled
 @pytest.mark.full
 def test_an_error_takes_no_memory_of_the_arrays_size() -> None:
     n = 4_000_000

@@ -11,6 +11,8 @@ from numpy.testing import assert_allclose
 
 import fastloss as fl
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 
 @pytest.fixture(autouse=True)
 def raising() -> Iterator[None]:

@@ -18,6 +18,7 @@ from fastloss.kernels.templates.elements import BLOCK
 ROUNDING = 1e-6
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("name", REPRESENTATIVE)
 def test_weight_two_is_twice(name: str, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
@@ -58,6 +59,7 @@ LABELLED = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", ["binary_cross_entropy_with_logits", "hinge"])
 def test_an_ignored_label_is_absent(name: str, weighted: bool, rng: np.random.Generator) -> None:
@@ -91,6 +93,7 @@ def test_which_losses_have_labels_to_ignore() -> None:
         fl.binary_cross_entropy_with_logits(np.zeros(2), unsigned, ignore_index=-100)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("name", some(NAMES, REPRESENTATIVE))
 def test_sum_of_none_is_sum(name: str, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
@@ -107,6 +110,7 @@ def test_sum_of_none_is_sum(name: str, rng: np.random.Generator) -> None:
         assert_allclose(b / 500, c, rtol=1e-15, atol=0)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("name", some([n for n in NAMES if fl.LOSSES[n].rooted], ["root_mean_squared_error"]))
 def test_root(name: str, rng: np.random.Generator) -> None:
     """Against the mean that it is the root of, by the chain rule written out."""
@@ -129,7 +133,7 @@ def test_root(name: str, rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("verb", some(["value_and_grad", "grad_and_hess"], ["value_and_grad"]))
 @pytest.mark.parametrize("dtype", some(["f4", "f8", "f2"], ["f4"]))
-@pytest.mark.parametrize("name", REPRESENTATIVE)
+@pytest.mark.parametrize("name", some(REPRESENTATIVE, ["huber", "root_mean_squared_error"]))
 def test_same_bits_for_any_number_of_threads(name: str, dtype: str, verb: str, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
     for size in (1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 123):
@@ -145,6 +149,7 @@ def test_same_bits_for_any_number_of_threads(name: str, dtype: str, verb: str, r
                     assert a.tobytes() == b.tobytes()
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("name", REPRESENTATIVE)
 def test_verbs_agree(name: str, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
@@ -182,10 +187,12 @@ def test_normalizer_divides(values: list[float], normalizer: float, data: Any) -
     weight = np.array(data.draw(st.lists(st.floats(0, 10), min_size=len(values), max_size=len(values))))
     total, grad = fl.huber.value_and_grad(pred, 0.0, weight=weight, reduction="sum")
     value, scaled = fl.huber.value_and_grad(pred, 0.0, weight=weight, normalizer=normalizer)
-    assert_allclose(value, total / normalizer, rtol=1e-14)
-    assert_allclose(scaled, grad / normalizer, rtol=1e-14)
+    # Of subnormal numbers the last bit or two.
+    assert_allclose(value, total / normalizer, rtol=1e-14, atol=2e-323)
+    assert_allclose(scaled, grad / normalizer, rtol=1e-14, atol=2e-323)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("weight", [None, np.zeros(4, "f4")])
 def test_mean_of_nothing(weight: Any) -> None:
     pred = np.ones(0 if weight is None else 4, "f4")

@@ -84,6 +84,7 @@ def test_value_and_derivatives_agree(
 # -- compiled ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_a_padded_list_loses_nothing() -> None:
     scores, relevance = np.array([[1.0, 2.0], [-INF, -INF]]), np.array([[1.0, 0.0], [0.0, 0.0]])
     value, grad = fl.listwise_softmax.value_and_grad(scores, relevance, reduction="sum")
@@ -91,6 +92,7 @@ def test_a_padded_list_loses_nothing() -> None:
     assert_allclose(grad, [[-0.73105858, 0.73105858], [0.0, 0.0]], rtol=1e-8)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("name", ["distillation", "distillation_from_probabilities"])
 def test_a_part_that_counts_nothing_is_absent(name: str) -> None:
     student, teacher = np.array([[0.0, 1.0, 2.0]]), np.full((1, 3), NAN)
@@ -99,6 +101,7 @@ def test_a_part_that_counts_nothing_is_absent(name: str) -> None:
     assert_allclose(grad, [[-0.90996943, 0.24472847, 0.66524096]], rtol=1e-7)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_the_likeliest_classes_of_nobody_are_absent() -> None:
     student, unknown = np.array([[0.0, 1.0, 2.0]]), np.full((1, 2), NAN)
     value, grad = fl.topk_distillation.value_and_grad(student, [[0, 2]], unknown, [0], alpha=1.0)
@@ -109,6 +112,7 @@ def test_the_likeliest_classes_of_nobody_are_absent() -> None:
     assert np.isnan(grad).all()
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_a_masked_class_stays_masked_under_a_cap() -> None:
     logits, masked = np.array([[0.5, -0.25]]), np.array([[0.5, -0.25, -INF]])
     value, grad = fl.cross_entropy.value_and_grad(logits, [0], softcap=1.0)

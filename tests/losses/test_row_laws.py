@@ -28,6 +28,7 @@ def weighted(name: str, k: int, rng: np.random.Generator, n: int = 66) -> tuple[
     return loss, draw(loss, n, k, "f8", rng), rng.gamma(1.0, 1.0, n)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("k", SOME_KINDS)
 @pytest.mark.parametrize("name", some(OF_SOFTMAX, ["cross_entropy", "soft_distillation"]))
 def test_gradient_sums_to_zero_and_shifts_do_not_matter(name: str, k: int, rng: np.random.Generator) -> None:
@@ -58,6 +59,7 @@ def test_smoothing_of_nothing_is_plain(k: int, kind: str, rng: np.random.Generat
     close(flat, level, TOLERANCE["f4"])
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("reduction", some(["mean", "sum", "none"], ["mean"]))
 @pytest.mark.parametrize("k", SOME_KINDS)
 @pytest.mark.parametrize("name", some(EACH_KIND, ["cross_entropy", "kl_divergence", "multilabel_margin"]))
@@ -82,6 +84,7 @@ def test_an_absent_row_is_absent(name: str, k: int, reduction: str, rng: np.rand
             assert_array_equal(some[~keep], 0.0)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize(
     ("stored", "ignore"),
     some([("i8", -100), ("i8", 1), ("i1", -100), ("u1", 255), ("u8", 2**63 - 1)], [("i8", -100), ("i8", 1)]),
@@ -110,6 +113,7 @@ def test_an_absent_row_has_any_unsigned_label(k: int, rng: np.random.Generator) 
     assert_array_equal(grad[5], 0.0)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_two_classes_are_a_logit(dtype: str, rng: np.random.Generator) -> None:
     z, t = scores((500, 2), dtype, rng), rng.integers(0, 2, 500)
@@ -171,6 +175,7 @@ def test_a_nan_among_zeros(k: int) -> None:
         assert np.isnan(grad[0]).any()
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("k", SOME_KINDS)
 def test_a_nan_divided_by_too_much(k: int) -> None:
     """The reciprocal of this normalizer is 0 in float32; what is not known is still not known."""
@@ -196,6 +201,7 @@ def test_a_nan_spoils_its_whole_row(name: str, k: int, label: int, sign: float, 
     assert not np.isnan(np.delete(grad, 40, axis=0)).any()
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("dtype", some(["f2", "f4", "f8"], ["f4"]))
 @pytest.mark.parametrize("k", SOME_KINDS)
 def test_infinite_scores(k: int, dtype: str, rng: np.random.Generator) -> None:
@@ -219,6 +225,7 @@ def test_infinite_scores(k: int, dtype: str, rng: np.random.Generator) -> None:
     assert np.isfinite(np.delete(fl.logsumexp(z), [9, 11])).all()
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("k", SOME_KINDS)
 @pytest.mark.parametrize(
     "options", some(["ignored", "weightless", "no rows", "weightless classes"], ["ignored", "no rows"])
@@ -245,6 +252,7 @@ def test_mean_of_nothing(options: str, k: int) -> None:
     assert_array_equal(out, 7.0)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("shape", [(0, 3), (0, 200), (2, 0, 3), (0, 4, 3)], ids=str)
 def test_no_rows(shape: tuple[int, ...]) -> None:
     z = np.empty(shape, "f4")
@@ -270,6 +278,7 @@ def test_weight_two_is_twice(name: str, k: int, rng: np.random.Generator) -> Non
     close(grads / 96, grad, ROUNDING)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("k", SOME_KINDS)
 @pytest.mark.parametrize("name", some(EACH_KIND, ["cross_entropy"]))
 def test_verbs_agree(name: str, k: int, rng: np.random.Generator) -> None:
@@ -349,6 +358,7 @@ def test_an_axis_backwards(turned: int, axis: int, kind: str, rng: np.random.Gen
         assert_array_equal(memory[::2], -99)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("k", SOME_KINDS)
 def test_foreign_memory(k: int, rng: np.random.Generator) -> None:
     """Read-only, of the other byte order, not aligned, one row in place of many, lists."""

@@ -14,6 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 ROUNDING = {"f4": 3e-7, "f8": 1e-15}
 
 P, T = [1.0, 2.0], [0.0, 0.0]
@@ -82,6 +84,7 @@ def test_a_weight_is_present_beside_any_other() -> None:
     assert (grad[0], np.isnan(grad[1])) == (2.0, True)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("stored", ["f2", "f4", ml_dtypes.bfloat16], ids=str)
 def test_weights_are_added_up_in_float64(stored: Any) -> None:
     """One weight of 2^11 among 4,096 of 2^-14: 2,048.25, of which float32 in strips and float16 have less."""
