@@ -3,7 +3,6 @@
 Numba compiles the kernel as it does any function, but that, instead of an entry for Python, it gets one of plain C,
 which takes the data out of NumPy's own structure of an array. Numba's memory of arrays becomes that of C, so nothing of
 Numba is needed when the kernel runs; threads are those of its layers (`pool.py`). Every other name is made private.
-
 This replaces one pass of Numba's compiler and two private methods of its libraries, as `lowering.py` does.
 """
 
@@ -25,7 +24,7 @@ from numba.parfors import parfor_lowering
 
 from . import threads
 from .lowering import SUPPORTED
-from .objects import ENTRY, WRONG_ARRAY, Code, machine
+from .objects import ENTRY, WRONG_ARRAY, Code, by_table, machine
 from .pool import SYMBOLS
 
 numba: Any = _numba  # half of it is typed
@@ -117,12 +116,9 @@ def code(function: Any, signature: Any, options: dict[str, Any]) -> Code | None:
     needs = {name for each in (*module.functions, *module.global_variables) for name in _needed(each)}
     if needs - _KNOWN or made._dynamic_globals:
         return None
-    return Code(made.layout, tuple(sorted(needs)), _machine(made._codegen).emit_object(module))
-
-
-def _machine(codegen: Any) -> Any:
-    """What makes the machine code, of the processor that Numba's settings name."""
-    return machine(llvm.get_process_triple(), codegen._get_host_cpu_name(), codegen._get_host_cpu_features())
+    of = made._codegen  # which knows the processor that Numba's settings name
+    target = llvm.get_process_triple(), of._get_host_cpu_name(), of._get_host_cpu_features()
+    return Code(made.layout, tuple(sorted(needs)), machine(*target).emit_object(by_table(module)))
 
 
 def library(function: Any, signature: Any, options: dict[str, Any]) -> Any:

@@ -62,8 +62,9 @@ def opened(data: bytes) -> Code | None:
 
 def linked(code: Code) -> Any:
     """The kernel as a function of its arguments; None where something that it needs is missing."""
-    # Makes the process's names known; one piece of memory holds the code and its constants, which lie near it.
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(), True)
+    # Makes the process's names known; one piece of memory holds code and constants that lie near it.
+    one_piece = is_near(llvm.get_process_triple()) or None
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(), one_piece)
     if any(llvm.address_of_symbol(name) is None for name in code.needs):
         return None
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code.machine))
@@ -87,13 +88,35 @@ def _features() -> str:
         return ""
 
 
+def is_near(triple: str) -> bool:
+    """Whether the machine code for this system has its constants near, and the addresses of what it calls in a table.
+
+    That of others is as LLVM makes it for any place in memory.
+    """
+    return triple.startswith("x86_64") and "linux" in triple
+
+
+def by_table(module: Any) -> Any:
+    """The module, which calls what is not its own by the table of addresses, for which LLVM sets memory aside.
+
+    It does not for the one that it makes where code jumps to a function by the distance, and ends the process then.
+    """
+    for function in module.functions:
+        if function.is_declaration and not function.name.startswith("llvm."):
+            function.add_function_attribute("nonlazybind")
+    flag = llvm.parse_assembly('!llvm.module.flags = !{!0}\n!0 = !{i32 7, !"RtLibUseGOT", i32 1}')
+    flag.triple, flag.data_layout = module.triple, module.data_layout
+    module.link_in(flag)
+    return module
+
+
 def machine(triple: str, name: str, features: str) -> Any:
     """What LLVM makes machine code by.
 
     Constants lie near the code. The address of a far one takes an instruction, in every iteration again where there are
-    more constants than registers (log_cosh of float32 with AVX2: 113 instructions, and 85 of near ones).
+    more constants than registers (a long jet of float32 with AVX2: 113 instructions, and 85 of near ones).
     """
-    near = {} if "windows" in triple else {"codemodel": "small", "reloc": "pic"}
+    near: Any = {"codemodel": "small", "reloc": "pic"} if is_near(triple) else {}
     return llvm.Target.from_triple(triple).create_target_machine(cpu=name, features=features, opt=3, **near)
 
 
