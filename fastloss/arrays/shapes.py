@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 FLOATS = frozenset("fdeE")
 """NumPy's type characters of floats; `E` is that of bfloat16."""
 
+HALVES = frozenset("eE")
+"""Those of 16 bits."""
+
 NUMBERS = frozenset("?bBhHiIlLqQ") | FLOATS
 """Those of what kernels read."""
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..shapes import HALVES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -54,7 +56,7 @@ def pieces(arrays: list[NDArray[Any]], written: int) -> Iterator[tuple[Views, st
 
 def stored(x: NDArray[Any]) -> NDArray[Any]:
     """16-bit floats as the 16 bits that a kernel reads."""
-    return x.view(np.uint16) if x.dtype.char in "eE" else x
+    return x.view(np.uint16) if x.dtype.char in HALVES else x
 
 
 def number(kind: Any, x: float) -> Any:

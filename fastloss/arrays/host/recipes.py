@@ -13,9 +13,9 @@ from numpy import empty, empty_like, may_share_memory, ndarray, where
 
 from ...define.keywords import GRAD, HESS, VALUE
 from ...kernels.plan.elements import PARALLEL_FROM
-from ..shapes import NUMBERS, holds
+from ..shapes import HALVES, NUMBERS, holds
 from . import fresh, roots
-from .memory import number
+from .memory import number, stored
 
 if TYPE_CHECKING:
     from ...define.elements import Definition
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 FRESH, APART, OVER = range(3)
 """Where derivatives go: to fresh arrays, to given ones, or to given ones of which the first is the first input."""
 
-AS_THEY_ARE = NUMBERS - frozenset("eE")
-"""Types that kernels read and NumPy compares as they are, without a cast that might overflow."""
+AS_THEY_ARE = NUMBERS - HALVES
+"""Types that NumPy compares as they are, without a cast that might overflow."""
 
 
 class Recipe(NamedTuple):
@@ -56,6 +56,8 @@ class Recipe(NamedTuple):
     """Whether the derivatives are those of one input."""
     mean: bool
     each: bool
+    halves: bool
+    """Whether there are 16-bit floats, which kernels read and write as words."""
 
 
 def evaluate(
@@ -91,8 +93,9 @@ def evaluate(
     if way and not fit(out, given, [inputs[k] for k in recipe.wrt], arrays, want):
         return None
     beside = () if weight is None else (weight,)
-    if first.ndim != 1:
-        return _run(recipe, want, inputs, _flat(inputs), _flat(beside), given, shape, size)
+    if first.ndim != 1 or recipe.halves:
+        flat = _words if recipe.halves else _flat
+        return _run(recipe, want, inputs, flat(inputs), flat(beside), given, shape, size)
     return _run(recipe, want, inputs, inputs, beside, given, shape, size)
 
 
@@ -152,7 +155,10 @@ def evaluate_rows(loss: Program, inputs: tuple[Any, ...], o: Call) -> Any:
         return None
     if way and not fit(out, given, [pred], inputs, want):
         return None
-    return _run(recipe, want, inputs, tuple(flat[:scores]), tuple(flat[scores:]), given, batch, size // shape[-1])
+    data, beside = tuple(flat[:scores]), tuple(flat[scores:])
+    if recipe.halves:
+        data, beside = _words(data), _words(beside)
+    return _run(recipe, want, inputs, data, beside, given, batch, size // shape[-1])
 
 
 def common(o: Call) -> bool:
@@ -212,7 +218,7 @@ def _run(
     size: int,
 ) -> Any:
     """Follow the recipe; None where something needs a second look."""
-    kernel, slopes, checker, counter, reach, span, kind, wrt, single, mean, each = recipe
+    kernel, slopes, checker, counter, reach, span, kind, wrt, single, mean, each, halves = recipe
     first = inputs[0]
     grads: tuple[Any, ...] = ()
     hesses: tuple[Any, ...] = ()
@@ -227,8 +233,9 @@ def _run(
     if each:
         losses = (empty(shape, kind) if size < fresh.LEAST >> 3 else fresh.empty(shape, kind),)
     values, slants, bends = losses, grads, hesses
-    if first.ndim != 1 or not shape:
-        values, slants, bends = losses and _flat(losses), grads and _flat(grads), hesses and _flat(hesses)
+    if first.ndim != 1 or not shape or halves:
+        flat = _words if halves else _flat
+        values, slants, bends = losses and _flat(losses), grads and flat(grads), hesses and flat(hesses)
     if checker is not None and checker(data, beside, 0.0, 0.0, (), (), (), size)[1]:
         return None
     denominator = size if mean else 1.0
@@ -264,3 +271,8 @@ def _run(
 
 def _flat(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple([a.reshape(-1) for a in arrays])
+
+
+def _words(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same, 16-bit floats as kernels have them."""
+    return tuple([stored(a if a.ndim == 1 else a.reshape(-1)) for a in arrays])

@@ -12,9 +12,10 @@ from ...define.keywords import HESS, VALUE
 from ...kernels.plan.elements import HIGH, LOW, PARALLEL_FROM, sum_plan
 from ...kernels.plan.rows import census_plan
 from ..divisors import largest
+from ..shapes import HALVES, NUMBERS
 from . import kernels, roots
 from .memory import plain
-from .recipes import APART, AS_THEY_ARE, FRESH, OVER, Recipe, aimed, common, fit, row_key
+from .recipes import APART, FRESH, OVER, Recipe, aimed, common, fit, row_key
 from .steps import NOWHERE
 from .weights import ALL
 
@@ -32,6 +33,8 @@ def elements(job: Any, call: Call, given: bool) -> None:
     way = FRESH if not given else OVER if over else APART
     key = want, call.reduction, backend, check, way, size < PARALLEL_FROM, *types
     if not size or key in loss.recipes or not _lasting(types, size, backend):
+        return
+    if [x.dtype for x in job.arrays] != job.dtypes:  # 16-bit inputs that were broadcast, and widened for it
         return
     if given and (want == VALUE or (want & HESS and len(loss.wrt) > 1)):
         return
@@ -66,6 +69,7 @@ def elements(job: Any, call: Call, given: bool) -> None:
         single=len(loss.wrt) == 1,
         mean=mean,
         each=job.each and bool(want & VALUE),
+        halves=_halves(types),
     )
     loss.remember(key, recipe)
 
@@ -121,12 +125,17 @@ def rows(job: Any, o: Call) -> None:
         single=True,
         mean=mean,
         each=each,
+        halves=_halves(types),
     )
     loss.remember(key, recipe)
 
 
+def _halves(types: Sequence[Any]) -> bool:
+    return any([t.char in HALVES for t in types])  # noqa: C419
+
+
 def _lasting(types: Sequence[Any], size: int, backend: str | None) -> bool:
     """Whether arrays of these types need nothing done to them, and threads are not off for now."""
-    if any([t.char not in AS_THEY_ARE for t in types]):  # noqa: C419
+    if any([t.char not in NUMBERS for t in types]):  # noqa: C419
         return False
     return backend == "serial" or size < PARALLEL_FROM or kernels().threads.launch() is not None
