@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import evaluate_chunks
+from ..arrays.host import recipes
+from ..arrays.shapes import FLOATS, kind_of
 from ..define.keywords import GRAD, HESS, VALUE, Call
 from ..registry import LOSSES
 from ..signatures import passing
@@ -100,7 +102,40 @@ class TopKDistillation:
             want, axis, weight, class_weight, ignore_index, label_smoothing, reduction, normalizer, empty, out,
             return_stats, backend, None if check is None else bool(check),
         )  # fmt: skip
-        return evaluate_chunks(loss, given, call, _on_the_host, partial(_on_a_gpu, self))
+        found = _shortly(loss, pred, indices, logs, target, call)
+        return evaluate_chunks(loss, given, call, _on_the_host, partial(_on_a_gpu, self)) if found is None else found
+
+
+def _shortly(loss: RowLoss, pred: Any, indices: Any, logs: Any, target: Any, call: Call) -> Any:
+    """The result by the recipe of a call whose probabilities have room at once; None where another look is needed."""
+    if not (type(pred) is type(indices) is type(logs) is np.ndarray and pred.ndim and loss.recipes):
+        return None
+    shape, size = pred.shape, pred.size
+    if not 0 < size <= CHUNK or not indices.size or call.ignore_index is not None:
+        return None
+    known = indices.shape == logs.shape and indices.shape[:-1] == shape[:-1] and indices.dtype in _UNSIGNED
+    kind = _KINDS.get(pred.dtype.char)
+    if not known or kind is None or not (logs.dtype == pred.dtype or logs.dtype == kind):
+        return None
+    for a in () if call.out is None else call.out if type(call.out) is tuple else (call.out,):
+        if type(a) is not np.ndarray or np.may_share_memory(a, indices) or np.may_share_memory(a, logs):
+            return None
+    classes = shape[-1]
+    if indices.view(_UNSIGNED[indices.dtype]).max() >= classes or (call.check is not False and not logs.max() <= 0):
+        return None
+    spread = np.zeros(size, kind)
+    places = np.add(indices.reshape(-1, indices.shape[-1]), np.arange(0, size, classes)[:, None], dtype=np.intp)
+    spread[places] = 1
+    if np.count_nonzero(spread) != places.size:  # a class is named twice
+        return None
+    with np.errstate(all="ignore"):
+        spread[places] = np.exp(logs.astype(kind, copy=False)).reshape(places.shape)
+    return recipes.evaluate_rows(loss, (pred, spread.reshape(shape), target), call._replace(check=False))
+
+
+_KINDS = {c: np.dtype(kind_of(c)) for c in FLOATS}
+_UNSIGNED = {np.dtype(f"i{size}"): np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
+"""Which integers show one that is negative as one that is too large."""
 
 
 def _on_a_gpu(again: TopKDistillation, face: Face, loss: RowLoss, given: Mapping[str, Any], call: Call) -> Any:
@@ -111,7 +146,6 @@ def _on_a_gpu(again: TopKDistillation, face: Face, loss: RowLoss, given: Mapping
 
 def _on_the_host(loss: RowLoss, given: Mapping[str, Any], call: Call) -> Any:
     from ..arrays.host.read import read_array, read_scores
-    from ..arrays.shapes import kind_of
 
     pred, target = read_scores(loss, "pred", given["pred"]), given["target"]
     teacher = np.broadcast_to(np.zeros((), kind_of(pred.dtype.char)), pred.shape)
@@ -128,7 +162,20 @@ def _on_the_host(loss: RowLoss, given: Mapping[str, Any], call: Call) -> Any:
         at = chunks.along(part)
         with known.spread(part, room, pred[at].shape) as probabilities:
             chunks.add(part, (pred[at], probabilities), [g[at] for g in to.grad], [h[at] for h in to.hess])
+    if room.size == pred.size:
+        _remember(loss, (pred, room.reshape(pred.shape), target), chunks.call._replace(out=call.out, axis=call.axis))
     return chunks.results([*to.grad, *to.hess])
+
+
+def _remember(loss: RowLoss, inputs: tuple[Any, ...], call: Call) -> None:
+    """Keep the recipe of a call whose probabilities have room at once."""
+    from ..arrays.host import remember
+    from ..arrays.host.rows import Rows
+
+    job = Rows(loss, inputs)
+    job.read(call)
+    job.arrange(call)
+    remember.rows(job, call)
 
 
 class _Known:
