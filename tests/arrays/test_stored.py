@@ -8,9 +8,11 @@ import ml_dtypes
 import numba
 import numpy as np
 import pytest
+from data import watched
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
+from fastloss.arrays.host import recipes
 from fastloss.arrays.host.memory import stored
 from fastloss.arrays.shapes import NUMBERS
 from fastloss.kernels.bind import bind
@@ -58,3 +60,22 @@ def test_float64_predictions_and_narrow_variances() -> None:
     value, (mean, var) = fl.gaussian_nll.value_and_grad(pred, target, variance)
     assert_allclose(value, 0.5 * np.log(2.0) + 0.25, 1e-15)
     assert (mean, var, var.dtype) == (0.5, 0.125, np.float16)
+
+
+@pytest.mark.parametrize("way", ["fresh", "over"])
+@pytest.mark.parametrize("name", ["huber", "cross_entropy"])
+def test_16_bit_arrays_go_the_short_way(
+    name: str, way: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loss that remembers no call goes the long way; the next call goes the short one, to the same bits."""
+    short = watched(recipes, "evaluate_rows" if name == "cross_entropy" else "evaluate", monkeypatch)
+    pred = rng.normal(size=(3, 5)).astype(np.float16)
+    target = rng.integers(0, 5, 3) if name == "cross_entropy" else rng.normal(size=(3, 5)).astype(np.float16)
+    loss, found = fl.LOSSES[name].bind(), []
+    for _ in range(2):
+        own = pred.copy()
+        value, grad = loss.value_and_grad(own, target, out=own if way == "over" else None)
+        assert (grad is own) == (way == "over")
+        found.append((value.dtype, value.tobytes(), grad.dtype, grad.tobytes()))
+    assert short == [False, True]
+    assert found[0] == found[1]

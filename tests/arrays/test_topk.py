@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data import rest, some
+from data import rest, some, watched
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
@@ -259,3 +259,28 @@ def test_errors(rng: np.random.Generator) -> None:
         assert_array_equal(pred, before)
     assert pickle.loads(pickle.dumps(TOPK)).name == TOPK.name
     assert pickle.loads(pickle.dumps(fl.linear_cross_entropy)).name == "linear_cross_entropy"
+
+
+def test_short_way_and_long_way_agree(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second call of a kind goes the short way, to the same bits; what is wrong is found, and nothing written."""
+    short = watched(topk, "_shortly", monkeypatch)
+    pred, indices, logs, labels, _ = batch(rng)
+    loss = topk.TopKDistillation()
+    found = []
+    for _ in range(2):
+        out = np.empty_like(pred)
+        value, grad = loss.value_and_grad(pred, indices, logs, labels, out=out)
+        assert grad is out
+        found.append((value.tobytes(), grad.tobytes()))
+    assert short == [False, True]
+    assert found[0] == found[1]
+    wrong = [x.copy() for x in (indices, indices, indices, logs, labels)]
+    wrong[0][3, 1], wrong[1][3, 1], wrong[2][3, 1] = -1, K, indices[3, 0]
+    wrong[3][3, 1], wrong[4][3] = 0.5, K
+    texts = [r"indices\[3, 1\] is -1", r"indices\[3, 1\] is 7", r"indices\[3\] name class", r"probabilities\[3, 1\]"]
+    for k, text in enumerate([*texts, r"target\[3\] is 7"]):
+        given = [wrong[k] if place == max(k - 2, 0) else x for place, x in enumerate((indices, logs, labels))]
+        out = np.ones_like(pred)
+        with pytest.raises(ValueError, match=text):
+            loss.value_and_grad(pred, *given, out=out)
+        assert (out == 1).all()

@@ -264,7 +264,7 @@ BUDGET = {
     "define": 2000,
     "define/compose": 800,
     "define/derive": 1800,
-    "fused": 800,
+    "fused": 850,
     "gan": 950,
     "kernels": 750,
     "kernels/cpu": 2450,
