@@ -51,6 +51,12 @@ def run(
         threads.run_parallel(_kernel(True, *which), lambda *given: serial()(*given), *arguments)
 
 
+def shared(parts: int, most: int) -> int:
+    """How many tasks share so many parts of a kernel's work: `most`, or as many as there are threads."""
+    threads: int = _tools()[0].get_num_threads()
+    return min(parts, max(most, threads))
+
+
 @cache
 def _tools() -> tuple[Any, int]:
     """What runs kernels, and from how many elements on threads pay."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..define.keywords import GRAD
 from . import lovasz_templates as templates
-from .compiled import run
+from .compiled import run, shared
 from .region_losses import RegionLoss, counted, descended, reduced
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .masks import Masks
 
 TASKS = 8
-"""Scores at most that are sorted at a time: each needs room for two orders of its pixels."""
+"""Scores at most that are sorted at a time, or one by each thread: each needs room for two orders of its pixels."""
 
 
 class LovaszLoss(RegionLoss):
@@ -50,7 +50,7 @@ class LovaszLoss(RegionLoss):
         masks.run(templates.errors, [errors, errors.reshape(-1)[:0]], masks.arrays, backend, flags)
         values = np.empty(masses.shape)
         slopes = np.empty(shape if derive else (0, 0, 0), masks.kind)
-        tasks = min(TASKS, values.size)
+        tasks = shared(values.size, TASKS)
         index, word = np.int32 if masks.pixels < 2**31 else np.int64, np.int32 if masks.kind is np.float32 else np.int64
         orders, counts = np.empty((tasks, 2, masks.pixels), index), np.empty((tasks, 1 << templates.DIGIT), np.int64)
         flags = tuple(flag for flag in flags if flag not in ("SOFTMAX", "HINGE")) + (("GRAD",) if derive else ())

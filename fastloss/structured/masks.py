@@ -17,7 +17,7 @@ from ..define.keywords import VALUE
 from ..define.wording import shown
 from . import reading, regions
 from . import region_templates as templates
-from .compiled import run
+from .compiled import run, shared
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -149,7 +149,7 @@ class Masks(reading.Arrays):
         self.arrays = [self._classwise(self.pred, self.kind), truth]
         if self.weight is not None:
             self.arrays.append(self._weights())
-        self.tasks = min(templates.TASKS, self.rows * -(-self.pixels // templates.BLOCK))
+        self.tasks = shared(self.rows * -(-self.pixels // templates.BLOCK), templates.TASKS)
         one = self.tasks, templates.STRIP
         self.room = [np.empty((self.tasks, self.coupled, templates.STRIP), self.kind) for _ in range(2)]
         self.room += [np.empty(one, self.kind) for _ in range(4)]

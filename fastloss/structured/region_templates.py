@@ -22,7 +22,8 @@ STRIP = 128
 stay in a core's own cache."""
 
 TASKS = 64
-"""Tasks at most: each needs room for a strip, in arrays of their own, or LLVM would take one for part of another."""
+"""Tasks at most, or one for each thread: each needs room for a strip, in arrays of their own, or LLVM would take one
+for part of another."""
 
 SUMS = 5
 """What prediction and target have in common, what each has alone, the target's, the weights'."""
@@ -41,7 +42,8 @@ def tallies(inputs: Any, outputs: Any, numbers: Any) -> None:
     sums, flaws = outputs[0], outputs[1]
     tasks = outputs[2].shape[0]
     for k in prange(tasks):
-        for n in range(k, flaws.size, tasks):
+        # Neighbours to one thread: sums of other blocks lie in the same line of memory.
+        for n in range(k * flaws.size // tasks, (k + 1) * flaws.size // tasks):
             flaws[n] = tally(inputs, sums[n], outputs, k, numbers, n, flaws.size // inputs[0].shape[0])
 
 
@@ -209,8 +211,9 @@ def slopes(inputs: Any, outputs: Any, numbers: Any) -> None:
     they are computed from."""
     grad = outputs[0]
     blocks, tasks = -(-grad.shape[2] // BLOCK), outputs[2].shape[0]
+    count = blocks * grad.shape[0]
     for k in prange(tasks):
-        for n in range(k, blocks * grad.shape[0], tasks):
+        for n in range(k * count // tasks, (k + 1) * count // tasks):
             descend(inputs, outputs, k, numbers, n // blocks, n % blocks * BLOCK)
 
 

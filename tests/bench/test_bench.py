@@ -19,6 +19,7 @@ SCRIPTS = {
     "sweep": ["--peers", "numpy", "--losses", FEW],
     "memory": ["--peers", "numpy", "--losses", "huber"],
     "startup": ["--peers", "numpy"],
+    "scaling": ["--losses", FEW],
     "roofline": ["--classes", "10", "--dtype", "float32", "--losses", FEW],
     "accuracy": ["--losses", FEW],
     "rows": ["--peers", "numpy,sklearn", "--classes", "10,1000"],

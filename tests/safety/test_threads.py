@@ -11,7 +11,8 @@ import procs
 import pytest
 from data import some
 
-from fastloss.kernels.cpu import threads
+from fastloss.kernels.cpu import pool, threads
+from fastloss.structured import compiled
 
 LAYERS = ("tbb", "omp", "workqueue")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -314,3 +315,57 @@ def test_tbb_of_the_wheel_is_found(tmp_path: Path) -> None:
     if not Path(sys.prefix, "lib", "libtbb.so.12").is_file():
         pytest.skip("no tbb wheel here")
     assert procs.run(PRESENT, tmp_path).strip() == "tbb"
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "expected"),
+    [
+        ("0::/", {"cpu.max": "150000 100000"}, 2),
+        ("0::/", {"cpu.max": "50000 100000"}, 1),
+        ("0::/", {"cpu.max": "max 100000"}, None),
+        ("0::/a/b", {"cpu.max": "max 100000", "a/cpu.max": "400000 100000", "a/b/cpu.max": "800000 100000"}, 4),
+        ("0::/not/seen/from/here", {"cpu.max": "300000 100000"}, 3),
+        ("0::/../..", {"cpu.max": "300000 100000"}, 3),
+        ("5:cpuacct,cpu:/a\n4:memory:/m", {"cpu/a/cpu.cfs_quota_us": "250000", "cpu/a/cpu.cfs_period_us": "50000"}, 5),
+        ("5:cpu:/", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ("4:memory:/", {"cpu.max": "100000 100000"}, None),
+        ("0::/", {"cpu.max": "many"}, None),
+        ("no group", {"cpu.max": "100000 100000"}, None),
+        ("0::/", {}, None),
+        (None, {}, None),
+    ],
+)
+def test_a_containers_limit(groups: str | None, files: dict[str, str], expected: int | None, tmp_path: Path) -> None:
+    if groups is not None:
+        (tmp_path / "groups").write_text(groups + "\n")
+    (tmp_path / "mount").mkdir()
+    for name, text in files.items():
+        path = tmp_path / "mount" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    assert pool.quota(tmp_path / "groups", tmp_path / "mount") == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [({}, 3), ({"FASTLOSS_NUM_THREADS": "5"}, 5), ({"NUMBA_NUM_THREADS": "7"}, None)],
+)
+def test_a_limit_counts_where_no_number_was_given(
+    environment: dict[str, str], expected: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "_cap_known", False)
+    monkeypatch.setattr(threads, "_cap", None)
+    monkeypatch.setattr(pool, "quota", lambda: 3)
+    for name in ("FASTLOSS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, text in environment.items():
+        monkeypatch.setenv(name, text)
+    assert threads._limit() == expected
+
+
+@pytest.mark.parametrize(("count", "expected"), [(2, [64, 8, 3]), (128, [128, 100, 3])])
+def test_tasks_that_need_room_follow_the_threads(
+    count: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "get_num_threads", lambda: count)
+    assert [compiled.shared(parts, most) for parts, most in ((1000, 64), (100, 8), (3, 8))] == expected

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,6 +54,35 @@ def number() -> int | None:
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return max(1, os.cpu_count() or 1)
+
+
+def quota(groups: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """How many processors' time a container leaves its processes, rounded up; None where nothing limits it.
+
+    A container may see all of a machine's processors and be stopped for most of the time when it uses them.
+    """
+    shares: list[float] = []
+    with suppress(OSError, ValueError):
+        for line in groups.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and "cpu" not in controllers.split(","):
+                continue
+            root = mount / "cpu" if controllers else mount
+            folder = root / path.strip("/")
+            for at in (folder, *folder.parents):
+                shares += _share(at)
+                if at == root:
+                    break
+    return max(1, ceil(min(shares))) if shares else None
+
+
+def _share(folder: Path) -> list[float]:
+    """What a control group's files allow: none, or one number. Versions 2 and 1 of them say it in other files."""
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        with suppress(OSError, ValueError):
+            allowed, period = (int(word) for name in names for word in (folder / name).read_text().split())
+            return [allowed / period] if allowed > 0 and period > 0 else []
+    return []
 
 
 def started() -> Layer | None:

@@ -73,8 +73,8 @@ def set_num_threads(n: int | None) -> None:
     """Let fastloss's kernels use at most `n` threads, in the whole process.
 
     ``None`` leaves the number to Numba (``numba.set_num_threads``, ``NUMBA_NUM_THREADS``); 1 turns
-    threads off. The initial value is the environment's ``FASTLOSS_NUM_THREADS``. Results do not
-    depend on it.
+    threads off. The initial value is the environment's ``FASTLOSS_NUM_THREADS``; without it, and without
+    ``NUMBA_NUM_THREADS``, as many as a container's limit of processor time is worth. Results do not depend on it.
     """
     global _cap, _cap_known
     _cap = None if n is None else _checked(n, "n")
@@ -170,7 +170,10 @@ def _limit() -> int | None:
     global _cap, _cap_known
     if not _cap_known:
         text = os.environ.get(VARIABLE, "").strip()
-        _cap = _checked(text, VARIABLE) if text else None
+        if text:
+            _cap = _checked(text, VARIABLE)
+        elif "NUMBA_NUM_THREADS" not in os.environ:  # who sets that knows what there is
+            _cap = pool.quota()
         _cap_known = True
     return _cap
 
