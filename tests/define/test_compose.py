@@ -26,6 +26,8 @@ import fastloss as fl
 from fastloss.define.frozen import content
 from fastloss.kernels.bind import lift
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 LOSS = 2.0 * fl.huber + fl.quantile.bind(q=0.9)
 
 
@@ -79,6 +81,7 @@ def test_what_cannot_be_added_is_refused_for_every_pair() -> None:
                 a + b
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_against_many_digits(dtype: Any, rng: np.random.Generator) -> None:
     """Value and both derivatives of the kernel, beside the sums of the textbook's formulas."""
@@ -385,6 +388,7 @@ print(len([*folder.rglob("*.nb*")]))
 """
 
 
+@pytest.mark.compiled
 def test_another_process_unpickles_it_and_finds_its_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "loss").write_bytes(pickle.dumps(LOSS))
     monkeypatch.setenv("FASTLOSS_CACHE_DIR", str(tmp_path))
@@ -394,6 +398,7 @@ def test_another_process_unpickles_it_and_finds_its_kernel(tmp_path: Path, monke
     assert first == second  # as many files as before
 
 
+@pytest.mark.compiled
 def test_kernels_go_with_the_last_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     from fastloss.define import frozen
 
@@ -493,6 +498,7 @@ def test_every_pair_of_losses_of_rows(rng: np.random.Generator) -> None:
     assert refused == {"take", "numbers that are kept", "seek"}
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("dense", [False, True])
 def test_rows_against_many_digits(dense: bool, rng: np.random.Generator) -> None:
     """Labels in the kernel, masses in plain Python: a kernel takes seconds to compile."""

@@ -20,6 +20,7 @@ from elementary import (
     random_bits,
     ulp_errors,
 )
+from elements import PARTS, part_of
 from mpmath import mp, mpf
 from numba import njit
 
@@ -34,10 +35,11 @@ def fifty_digits():
         yield
 
 
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", UNARY)
-def test_ulp(name, dtype):
-    x = inputs(name, dtype)
+def test_ulp(name, dtype, part):
+    x = np.array([*part_of(inputs(name, dtype), part)])
     errors = ulp_errors(evaluate(name, dtype, x), [EXACT[name](mpf(v)) for v in x.tolist()], dtype)
     worst = int(np.argmax(errors))
     assert errors[worst] <= BOUNDS[name, dtype], f"{errors[worst]} ULP at {x[worst]!r}"

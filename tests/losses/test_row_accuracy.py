@@ -141,7 +141,7 @@ RESCALED = [case for case in CASES if hasattr(LOSSES[case.values[0]].functions, 
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("parts", [2, 3])
+@pytest.mark.parametrize("parts", some([2, 3], [3]))
 @pytest.mark.parametrize(("name", "params"), RESCALED)
 def test_formula_of_sums_that_are_rescaled(name: str, params: dict[str, Any], parts: int, dtype: str) -> None:
     """Value and derivatives are those of the textbook formula, too, where a row's maxima are found on the way."""
