@@ -19,6 +19,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastloss as fl
 from fastloss.gan import terms
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 NAMES = [*DISCRIMINATORS]
 AVERAGES = [n for n in NAMES if n.startswith("relativistic")]
 
@@ -107,6 +109,7 @@ def test_discriminators_in_50_digits(name: str, rng: np.random.Generator) -> Non
     check(DISCRIMINATORS[name], (real, fake), value, (of_real, of_fake))
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", NAMES)
 def test_generators_in_50_digits(name: str, rng: np.random.Generator) -> None:
     given = batches(rng) if name in AVERAGES else batches(rng)[1:]
@@ -275,6 +278,7 @@ def test_second_derivatives(rng: np.random.Generator) -> None:
         fl.gan.relativistic_average.discriminator.grad_and_hess(real, fake)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["hinge", "relativistic_average"])
 def test_the_same_bits_for_any_number_of_threads(name: str, rng: np.random.Generator) -> None:
     loss = getattr(fl.gan, name).discriminator

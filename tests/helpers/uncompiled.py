@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import plain
 import pytest
@@ -17,6 +18,7 @@ from fastloss.define.parameters import Parametrised
 from fastloss.kernels.bind import lift
 from fastloss.kernels.cpu import compile as cpu
 from fastloss.kernels.plan.complete import complete
+from fastloss.kernels.plan.elements import BRAIN, HALF
 
 
 class Functions(Elementary):
@@ -28,11 +30,25 @@ for _name, _value in vars(math).items():
         setattr(Functions, _name, staticmethod(_value) if callable(_value) else _value)
 
 
+NARROW: dict[str, Any] = {HALF: np.float16, BRAIN: ml_dtypes.bfloat16}
+
+
 class Numbers(plain.Plain):
     """Every number a float64 of NumPy's, whatever the arrays hold."""
 
     def real(self, compute: str) -> Any:
         return np.float64
+
+    def decode(self, stored: str) -> Any:
+        narrow = NARROW.get(stored)
+        return super().decode(stored) if narrow is None else lambda bits: np.float64(bits.view(narrow))
+
+    def encode(self, stored: str) -> Any:
+        narrow = NARROW.get(stored)
+        return super().encode(stored) if narrow is None else lambda x: np.float64(x).astype(narrow).view(np.uint16)
+
+    def primitives(self, plan: Any) -> Any:
+        return super().primitives(plan) | {"bits_of": np.uint16}
 
     def jet(self, jet: Any, compute: str) -> Any:
         return lift(jet, Functions, np.float64, plain.identity)
