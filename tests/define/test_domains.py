@@ -96,6 +96,7 @@ def test_how_many_derivatives_no_parameter_says(name: str) -> None:
             assert twin.order == loss.order, (parameter, value)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_a_divisor_has_a_reciprocal_in_the_stored_type() -> None:
     """float16's largest number is 65,504: a smaller divisor's reciprocal is infinite in it, and in no wider type."""
     pred, target = np.array([1.0, 0.0, 0.5]), np.array([0.0, 1.0, 1.0])
