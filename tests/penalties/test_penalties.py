@@ -16,6 +16,8 @@ import fastloss as fl
 from fastloss.penalties.terms import both, half_square, magnitude, shrunk
 from fastloss.penalties.variation import smoothed
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 ELEMENTS = {
     "l1": (fl.penalties.l1(0.75), lambda w: oracle.l1(list(w.flat), mpf(0.75))),
     "l2": (fl.penalties.l2(0.75), lambda w: oracle.l2(list(w.flat), mpf(0.75))),
@@ -294,6 +296,7 @@ def test_arrays_of_any_kind(name: str, w: Any) -> None:
     assert np.isnan(value) and np.isnan(grad[0, 0])
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["l1", "group_lasso", "total_variation"])
 def test_the_same_bits_for_any_number_of_threads(name: str, rng: np.random.Generator) -> None:
     w = rng.normal(size=(40_000, 2))
