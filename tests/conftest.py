@@ -13,7 +13,8 @@ import pytest
 import fastloss as fl
 from fastloss.kernels import disk
 
-LEFT_OUT = pytest.StashKey[int]()
+LEFT_OUT = pytest.StashKey[tuple[int, int]]()
+"""How many cases do not run, and how many with kernels that are not compiled."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "full: a case of the rest, which runs with --full or when a test is named by ::")
     config.addinivalue_line("markers", "compiled: what needs its kernels in a module that mostly does not")
-    config.stash[LEFT_OUT] = 0
+    config.stash[LEFT_OUT] = (0, 0)
     os.environ["FASTLOSS_QUIET"] = "1"  # what subprocesses write is compared
     # Subprocesses that tests start share the kernels.
     cache = getattr(config, "cache", None)
@@ -42,6 +43,12 @@ def every_case(config: pytest.Config) -> bool:
     return bool(config.getoption("full")) or any("::" in argument for argument in config.args)
 
 
+def runs_as_python(item: Any) -> bool:
+    """Whether a test that can do with kernels as plain Python has them so."""
+    wanted = "compiled_at_last" in getattr(item, "fixturenames", ())
+    return wanted and not every_case(item.config) and not item.get_closest_marker("compiled")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if every_case(config):
@@ -49,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     rest = [item for item in items if item.get_closest_marker("full")]
     items[:] = [item for item in items if not item.get_closest_marker("full")]
     config.hook.pytest_deselected(items=rest)
-    config.stash[LEFT_OUT] = len(rest)
+    config.stash[LEFT_OUT] = (len(rest), sum(map(runs_as_python, items)))
 
 
 @pytest.hookimpl(trylast=True)
@@ -61,12 +68,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    node.config.stash[LEFT_OUT] = max(node.config.stash[LEFT_OUT], node.workeroutput.get("left out", 0))
+    node.config.stash[LEFT_OUT] = max(node.config.stash[LEFT_OUT], tuple(node.workeroutput.get("left out", (0, 0))))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if config.stash[LEFT_OUT]:
-        terminalreporter.write_line(f"left out: {config.stash[LEFT_OUT]:,} cases, which `pytest --full` runs, too")
+    left, uncompiled = config.stash[LEFT_OUT]
+    if left or uncompiled:
+        text = (
+            f"left out: {left:,} cases; of {uncompiled:,} more no kernel was compiled; `pytest --full` does all of it"
+        )
+        terminalreporter.write_line(text)
 
 
 @pytest.fixture
@@ -86,7 +97,7 @@ def uncompiled() -> Iterator[None]:
 @pytest.fixture
 def compiled_at_last(request: pytest.FixtureRequest) -> None:
     """Run the kernels' templates as plain Python where not every case runs: for a test whose subject is what calls them."""
-    if not every_case(request.config) and not request.node.get_closest_marker("compiled"):
+    if runs_as_python(request.node):
         request.getfixturevalue("uncompiled")
 
 
