@@ -256,7 +256,7 @@ BUDGET = {
     "arrays": 1550,
     "arrays/gpu": 1250,
     "arrays/gpu/libraries": 550,
-    "arrays/host": 1750,
+    "arrays/host": 1800,
     "checking": 800,
     "commands": 400,
     "commands/cli": 950,
