@@ -71,6 +71,7 @@ __all__ = [
     "contrastive_embedding",
     "convert_boxes",
     "cosine_embedding",
+    "data",
     "decode_boxes",
     "default_boxes",
     "derive",
@@ -138,11 +139,11 @@ _LATER = {
         "tversky_loss",
     ),
 }
-_MODULES = {"gan": "gan", "math": "define.derive.functions", "penalties": "penalties", "plot": "plot"}
+_MODULES = {"data": "data", "gan": "gan", "math": "define.derive.functions", "penalties": "penalties", "plot": "plot"}
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
 
 if TYPE_CHECKING:
-    from . import gan, penalties, plot
+    from . import data, gan, penalties, plot
 
     # Written by tools/stubs.py: every loss with what it takes.
     from ._typed import *  # noqa: F403

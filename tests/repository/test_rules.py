@@ -129,7 +129,7 @@ def test_plans_are_built_in_the_folders_of_plans() -> None:
 
 LEVELS = [
     "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "decorators", "losses", "fused",
-    "structured", "gan", "penalties", "checking", "plot", "commands",
+    "structured", "gan", "penalties", "checking", "plot", "data", "commands",
 ]  # fmt: skip
 
 
@@ -261,6 +261,7 @@ BUDGET = {
     "commands": 400,
     "commands/cli": 950,
     "commands/demo": 1500,
+    "data": 1000,
     "define": 2000,
     "define/compose": 800,
     "define/derive": 1800,

@@ -1,0 +1,182 @@
+"""Arrow's arrays as NumPy's and back: without a copy wherever their memory is the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Column(NamedTuple):
+    """A column that was read."""
+
+    values: NDArray[Any]
+    """Of shape (n,), or (n, K) where each row has K numbers; anything where there is a null."""
+    nulls: NDArray[np.bool_] | None = None
+    """Which rows are null; None if none is."""
+    form: Any = None
+    """What the column was: an Arrow type, a pandas dtype, or None."""
+
+
+class Unread(TypeError):
+    """What a column is, and what to do: the end of an error, in which ``{row}`` is the row that is wrong."""
+
+    def __init__(self, text: str, row: int = 0) -> None:
+        super().__init__(text)
+        self.row = row
+
+    def told(self, before: int) -> str:
+        """The end of the error, where other rows come `before` the column's first."""
+        return str(self).replace("{row}", str(before + self.row))
+
+
+def library() -> Any:
+    """pyarrow; the error that says what to install if it is not there."""
+    try:
+        import pyarrow
+    except ImportError:
+        raise ModuleNotFoundError(
+            'fl.data: pyarrow is not installed: pip install "fastloss[data]"', name="pyarrow"
+        ) from None
+    return pyarrow
+
+
+def read(x: Any) -> Column:
+    """An array or a chunked array."""
+    pa = library()
+    if isinstance(x, pa.ChunkedArray):
+        x = x.chunk(0) if x.num_chunks == 1 else x.combine_chunks()
+        if isinstance(x, pa.ChunkedArray):  # what is longer than an offset of 32 bits can say
+            raise Unread(f"has type {x.type} and too much data for one batch; give a part of it at a time")
+    if isinstance(x, pa.Scalar) or not isinstance(x, pa.Array):
+        raise Unread(f"is a {type(x).__name__}, expected an array")
+    form = x.type
+    x = _plain(x)
+    values, nulls = (_lists if _listed(x.type) else _numbers)(x)
+    return Column(values, nulls, form)
+
+
+def any_null(*masks: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Where any of the masks is true; None if nowhere."""
+    found: Any = None
+    for mask in masks:
+        if mask is not None and mask.any():
+            found = mask if found is None else found | mask
+    return found  # type: ignore[no-any-return]
+
+
+def _plain(x: Any) -> Any:
+    """Without extensions and dictionaries."""
+    pa = library()
+    while isinstance(x, (pa.ExtensionArray, pa.DictionaryArray)):
+        x = x.storage if isinstance(x, pa.ExtensionArray) else x.dictionary_decode()
+    if pa.types.is_run_end_encoded(x.type):
+        import pyarrow.compute as pc
+
+        return _plain(pc.run_end_decode(x))
+    return x
+
+
+def _listed(kind: Any) -> bool:
+    t = library().types
+    return bool(t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind) or _viewed(kind))
+
+
+def _viewed(kind: Any) -> bool:
+    t = library().types
+    return bool(t.is_list_view(kind) or t.is_large_list_view(kind))
+
+
+def _numbers(x: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Numbers, and which of them are null."""
+    pa, t, kind = library(), library().types, x.type
+    nulls = _nulls(x)
+    if t.is_null(kind):
+        return np.zeros(len(x)), nulls
+    if t.is_boolean(kind):
+        x = x.cast(pa.uint8())
+    elif t.is_decimal(kind):
+        x = x.cast(pa.float64())
+    elif not (t.is_integer(kind) or t.is_floating(kind)):
+        raise Unread(f"has type {kind}, expected numbers")
+    dtype = np.dtype(x.type.to_pandas_dtype())
+    buffer = x.buffers()[1]
+    if buffer is None or not len(x):
+        values = np.zeros(len(x), dtype)
+    else:  # unlike `to_numpy`, the same memory where there are nulls, too
+        values = np.frombuffer(buffer, dtype, len(x), x.offset * dtype.itemsize)
+    return values.view(np.bool_) if t.is_boolean(kind) else values, nulls
+
+
+def _nulls(x: Any) -> NDArray[np.bool_] | None:
+    return x.is_null().to_numpy(zero_copy_only=False) if x.null_count else None
+
+
+def _lists(x: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """As many numbers for each row, and which rows are null or have a null; (n, 0) where no row says how many."""
+    fixed = library().types.is_fixed_size_list(x.type)
+    nulls = _nulls(x)
+    if fixed:
+        size = x.type.list_size
+        starts, lengths = None, None
+        flat = x.values.slice(x.offset * size, len(x) * size)
+    else:
+        starts, lengths = _extents(x)
+        here = lengths if nulls is None else lengths[~nulls]
+        size = int(here[0]) if len(here) else 0
+        if (here != size).any():
+            row = int(np.flatnonzero((lengths != size) & (True if nulls is None else ~nulls))[0])
+            raise Unread(f"has {lengths[row]} numbers in row {{row}}, expected {size}, as in the first", row)
+        flat = x.values
+    inner = _plain(flat)
+    if _listed(inner.type):
+        raise Unread(f"has type {x.type}, expected lists of numbers")
+    try:
+        numbers, absent = _numbers(inner)
+    except Unread:
+        raise Unread(f"has type {x.type}, expected lists of numbers") from None
+    values = _rows(numbers, starts, size, len(x))
+    if absent is not None:
+        inner_nulls: Any = _rows(absent, starts, size, len(x)).any(1)
+        nulls = any_null(nulls, inner_nulls)
+    return values, nulls
+
+
+def _extents(x: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Where each row of lists starts, and how long it is."""
+    starts = x.offsets.to_numpy(zero_copy_only=True)
+    if _viewed(x.type):
+        return starts[: len(x)], x.sizes.to_numpy(zero_copy_only=True)
+    return starts[:-1], np.diff(starts)
+
+
+def _rows(flat: NDArray[Any], starts: NDArray[Any] | None, size: int, n: int) -> NDArray[Any]:
+    """The rows of flat numbers: a view where one follows another."""
+    if starts is None or not n or not size:
+        return flat[: n * size].reshape(n, size)
+    first = int(starts[0])
+    if first + n * size <= len(flat) and (starts == np.arange(first, first + n * size, size)).all():
+        return flat[first : first + n * size].reshape(n, size)
+    # A null row may start anywhere: what it reads is not looked at.
+    return flat[np.minimum(starts[:, None] + np.arange(size), len(flat) - 1)]
+
+
+def array(values: NDArray[Any], nulls: NDArray[np.bool_] | None, form: Any = None) -> Any:
+    """An Arrow array; rows of numbers become lists of the kind that `form` is, of a fixed size if it is none."""
+    pa = library()
+    if values.ndim == 1:
+        return pa.array(values, mask=nulls)
+    n, size = values.shape
+    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+    mask = None if nulls is None else pa.array(nulls)
+    if form is not None and (pa.types.is_list(form) or pa.types.is_large_list(form)):
+        small = pa.types.is_list(form) and n * size < 2**31
+        offsets = np.arange(n + 1, dtype=np.int32 if small else np.int64) * size
+        kind = pa.ListArray if small else pa.LargeListArray
+        return kind.from_arrays(pa.array(offsets), flat, mask=mask)
+    if not size:
+        return pa.array([None if nulls is not None and nulls[i] else [] for i in range(n)], pa.list_(flat.type, 0))
+    return pa.FixedSizeListArray.from_arrays(flat, size, mask=mask)

@@ -1,0 +1,81 @@
+"""One column as a NumPy array and a mask of its nulls, whichever library it is of; nothing is copied needlessly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..arrays.shapes import NUMBERS
+from ..define.wording import named
+from . import arrow
+from .arrow import Column, Unread, any_null
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def read(x: Any) -> Column:
+    """A column of a batch; `Unread` if it has no numbers."""
+    if isinstance(x, np.ma.MaskedArray):
+        mask: Any = np.ma.getmaskarray(x)
+        inner = _array(x.data)
+        return Column(inner.values, any_null(mask.reshape(len(mask), -1).any(1), inner.nulls))
+    if isinstance(x, np.ndarray):
+        return _array(x)
+    library = type(x).__module__.partition(".")[0]
+    if library == "pyarrow":
+        return arrow.read(x)
+    if library == "polars":
+        return _polars(x)
+    if library == "pandas":
+        return _pandas(x)
+    if isinstance(x, (list, tuple)):
+        return _objects(x)
+    raise Unread(f"is {named(x)}, expected an array, a list, or a column of Arrow, pandas or Polars")
+
+
+def _array(x: NDArray[Any]) -> Column:
+    if x.dtype.kind == "O":
+        return _objects(x)
+    if x.dtype.char not in NUMBERS:
+        raise Unread(f"has dtype {x.dtype}, expected numbers")
+    if x.ndim not in (1, 2):
+        raise Unread(f"has shape {x.shape}, expected one number or one row of numbers for each row")
+    return Column(x)
+
+
+def _objects(x: Any) -> Column:
+    """Python's numbers, decimals, None, or a sequence for each row."""
+    if isinstance(x, (list, tuple)) and x and not any(v is None for v in x):
+        try:
+            array = np.asarray(x)
+        except ValueError:  # rows of different lengths: Arrow's reader says which
+            array = np.empty(0, object)
+        if array.dtype.kind != "O":
+            return _array(array)
+    try:
+        made = arrow.library().array(list(x) if isinstance(x, np.ndarray) else x)
+    except (arrow.library().ArrowInvalid, arrow.library().ArrowTypeError):
+        strange = next((v for v in x if not isinstance(v, (int, float, type(None)))), None)
+        raise Unread(f"holds {named(strange)}, expected numbers") from None
+    return arrow.read(made)._replace(form=None)
+
+
+def _polars(x: Any) -> Column:
+    arrow.library()
+    if str(x.dtype) == "Object":
+        raise Unread("has dtype Object, expected numbers")
+    return arrow.read(x.to_arrow())
+
+
+def _pandas(x: Any) -> Column:
+    dtype = x.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind != "O":
+        return _array(x.to_numpy())
+    if hasattr(dtype, "numpy_dtype") and not hasattr(dtype, "pyarrow_dtype"):  # pandas' own type with nulls
+        nulls = any_null(x.isna().to_numpy())
+        return _array(x.to_numpy(dtype.numpy_dtype, na_value=0))._replace(nulls=nulls, form=dtype)
+    if hasattr(dtype, "pyarrow_dtype"):
+        return arrow.read(x.array.__arrow_array__())._replace(form=dtype)
+    return _objects(x)
