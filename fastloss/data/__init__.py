@@ -12,6 +12,27 @@ is one of its kind. docs/data.md shows the same scorer in Ray, Spark, Dask and H
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .scorer import Scorer, scorer
 
-__all__ = ["Scorer", "scorer"]
+__all__ = ["Scorer", "duckdb", "polars", "scorer"]
+
+if TYPE_CHECKING:
+    from . import polars
+    from .sql import duckdb
+
+else:
+    # Imported at first use: a scorer needs neither.
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
+
+        if name == "polars":
+            return import_module(".polars", __name__)
+        if name == "duckdb":
+            return import_module(".sql", __name__).duckdb
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__doc__"]

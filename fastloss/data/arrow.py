@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,15 +23,20 @@ class Column(NamedTuple):
 
 
 class Unread(TypeError):
-    """What a column is, and what to do: the end of an error, in which ``{row}`` is the row that is wrong."""
+    """What a column is, and what to do: the end of an error, in which ``{row}`` stands for the row that is wrong."""
 
     def __init__(self, text: str, row: int = 0) -> None:
         super().__init__(text)
         self.row = row
 
-    def told(self, before: int) -> str:
-        """The end of the error, where other rows come `before` the column's first."""
-        return str(self).replace("{row}", str(before + self.row))
+    def told(self, before: int | None) -> str:
+        """The end of the error, where that many rows come `before` the column's first."""
+        return str(self).replace("{row}", in_row(before, self.row))
+
+
+def in_row(before: int | None, row: int) -> str:
+    """A row, where that many rows come `before` those that it is counted in; None where nobody knows."""
+    return "a row" if before is None else f"row {before + row}"
 
 
 def library() -> Any:
@@ -51,9 +57,12 @@ def read(x: Any) -> Column:
         x = x.chunk(0) if x.num_chunks == 1 else x.combine_chunks()
         if isinstance(x, pa.ChunkedArray):  # what is longer than an offset of 32 bits can say
             raise Unread(f"has type {x.type} and too much data for one batch; give a part of it at a time")
-    if isinstance(x, pa.Scalar) or not isinstance(x, pa.Array):
+    if not isinstance(x, pa.Array):
         raise Unread(f"is a {type(x).__name__}, expected an array")
     form = x.type
+    dtype = _dtypes().get(form.id)
+    if dtype is not None:
+        return Column(_stored(x, dtype), _nulls(x), form)
     x = _plain(x)
     values, nulls = (_lists if _listed(x.type) else _numbers)(x)
     return Column(values, nulls, form)
@@ -102,13 +111,28 @@ def _numbers(x: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         x = x.cast(pa.float64())
     elif not (t.is_integer(kind) or t.is_floating(kind)):
         raise Unread(f"has type {kind}, expected numbers")
-    dtype = np.dtype(x.type.to_pandas_dtype())
+    values = _stored(x, _dtypes()[x.type.id])
+    return values.view(np.bool_) if t.is_boolean(kind) else values, nulls
+
+
+def _stored(x: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The memory of an array of numbers; unlike that of `to_numpy`, where there are nulls, too."""
     buffer = x.buffers()[1]
     if buffer is None or not len(x):
-        values = np.zeros(len(x), dtype)
-    else:  # unlike `to_numpy`, the same memory where there are nulls, too
-        values = np.frombuffer(buffer, dtype, len(x), x.offset * dtype.itemsize)
-    return values.view(np.bool_) if t.is_boolean(kind) else values, nulls
+        return np.zeros(len(x), dtype)
+    return np.frombuffer(buffer, dtype, len(x), x.offset * dtype.itemsize)
+
+
+@cache
+def _dtypes() -> dict[int, np.dtype[Any]]:
+    """NumPy's dtypes of Arrow's types that are the same memory, by their number."""
+    pa = library()
+    names = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)] + [
+        "float16",
+        "float32",
+        "float64",
+    ]
+    return {getattr(pa, name)().id: np.dtype(name) for name in names}
 
 
 def _nulls(x: Any) -> NDArray[np.bool_] | None:
@@ -129,7 +153,7 @@ def _lists(x: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         size = int(here[0]) if len(here) else 0
         if (here != size).any():
             row = int(np.flatnonzero((lengths != size) & (True if nulls is None else ~nulls))[0])
-            raise Unread(f"has {lengths[row]} numbers in row {{row}}, expected {size}, as in the first", row)
+            raise Unread(f"has {lengths[row]} numbers in {{row}}, expected {size}, as in the first", row)
         flat = x.values
     inner = _plain(flat)
     if _listed(inner.type):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +59,7 @@ def _objects(x: Any) -> Column:
     try:
         made = arrow.library().array(list(x) if isinstance(x, np.ndarray) else x)
     except (arrow.library().ArrowInvalid, arrow.library().ArrowTypeError):
-        strange = next((v for v in x if not isinstance(v, (int, float, type(None)))), None)
+        strange = next((v for v in x if not isinstance(v, (Number, Decimal, type(None)))), None)
         raise Unread(f"holds {named(strange)}, expected numbers") from None
     return arrow.read(made)._replace(form=None)
 

@@ -12,7 +12,7 @@ from ..define.keywords import keywords_of
 from ..define.wording import listed, wrong_choice
 from . import batches
 from .arguments import OWN, by_place, columns_of, gradients_of, loss_of, unknown
-from .arrow import Column, Unread, any_null
+from .arrow import Column, Unread, any_null, in_row
 from .batches import Made
 from .columns import read
 
@@ -151,23 +151,23 @@ class Scorer:
             row += part.num_rows
         return batches.joined(batch, made)
 
-    def arrays(self, columns: Mapping[str, Any], row: int = 0) -> dict[str, NDArray[Any]]:
+    def arrays(self, columns: Mapping[str, Any], row: int | None = 0) -> dict[str, NDArray[Any]]:
         """The new columns alone, as NumPy's arrays: with a mask where ``nulls="null"`` makes nulls.
 
         `columns` has arrays of NumPy or Arrow, lists, or columns of frames, by name. `row` is what errors call the
-        first of them.
+        first of them; None if that means nothing.
         """
         return {
             m.name: m.values if m.nulls is None else np.ma.MaskedArray(m.values, _spread(m.nulls, m.values))
             for m in self.compute(self.read(columns, row), row)
         }
 
-    def read(self, columns: Mapping[str, Any], row: int = 0) -> Rows:
+    def read(self, columns: Mapping[str, Any], row: int | None = 0) -> Rows:
         """What `compute` takes, of columns by name."""
         self._check(columns)
         return self._read(columns.__getitem__, row)
 
-    def compute(self, rows: Rows, row: int = 0) -> list[Made]:
+    def compute(self, rows: Rows, row: int | None = 0) -> list[Made]:
         """The new columns."""
         given = {**rows.parameters, **self.keywords, "reduction": "none", "weight": rows.weight}
         inputs = _equal_rows(rows.inputs, rows.nulls)
@@ -193,7 +193,7 @@ class Scorer:
             made += _named(self.loss, called, values, nulls, rows.forms[k])
         return made
 
-    def _read(self, column: Any, row: int = 0) -> Rows:
+    def _read(self, column: Any, row: int | None = 0) -> Rows:
         inputs = [self._input(name, called, column, row) for name, called in self.inputs.items()]
         varying = {name: self._column(called, column, row, 1) for name, called in self.varying.items()}
         weight = None if self.weight is None else self._column(self.weight, column, row, 1)
@@ -214,7 +214,7 @@ class Scorer:
             tuple(c.form for c in inputs),
         )
 
-    def _input(self, name: str, called: Columns, column: Any, row: int) -> Column:
+    def _input(self, name: str, called: Columns, column: Any, row: int | None) -> Column:
         """The column, or columns, of an input."""
         rows = hasattr(self.loss, "target")
         k = self.loss.inputs.index(name)
@@ -235,7 +235,7 @@ class Scorer:
             made[:, i] = c.values
         return Column(made, any_null(*[c.nulls for c in several]))
 
-    def _column(self, called: str, column: Any, row: int, axes: int | None) -> Column:
+    def _column(self, called: str, column: Any, row: int | None, axes: int | None) -> Column:
         """A column of that many axes; None if both will do."""
         what = f"{self.loss.name}: column {called!r}"
         try:
@@ -250,8 +250,8 @@ class Scorer:
             got = "one number" if axes == 2 else f"{found.values.shape[1]} numbers"
             raise ValueError(f"{what} has {got} for each row, expected {expected}")
         if found.nulls is not None and self.nulls == "raise":
-            first = row + int(found.nulls.argmax())
-            raise ValueError(f"{what} is null in row {first}; nulls='absent' and nulls='null' take such rows")
+            first = in_row(row, int(found.nulls.argmax()))
+            raise ValueError(f"{what} is null in {first}; nulls='absent' and nulls='null' take such rows")
         return found
 
     def _check(self, names: Iterable[str]) -> None:
@@ -278,7 +278,7 @@ class Scorer:
         for called in (self.output or (), *self.grads.values()):
             yield from [called] if isinstance(called, str) else called
 
-    def _placed(self, text: str, row: int) -> str:
+    def _placed(self, text: str, row: int | None) -> str:
         """An error of the loss, with column and row in the place of argument and index."""
         found = re.match(r"(.*?: )(\w+)\[(\d+)(?:, (\d+))?\] ", text)
         of = {**self.inputs, **self.varying, "weight": self.weight}
@@ -288,7 +288,7 @@ class Scorer:
         inner = "" if found[4] is None else f", number {found[4]},"
         if not isinstance(called, str):
             called, inner = called[int(found[4] or 0)], ""
-        return f"{found[1]}column {called!r} in row {row + int(found[3])}{inner} {text[found.end() :]}"
+        return f"{found[1]}column {called!r} in {in_row(row, int(found[3]))}{inner} {text[found.end() :]}"
 
 
 def _named(loss: Any, called: Columns, grad: NDArray[Any], nulls: Any, form: Any) -> list[Made]:

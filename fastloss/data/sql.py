@@ -1,0 +1,147 @@
+"""Losses as SQL functions of DuckDB: a macro for each, whose arguments have names and defaults, around a function.
+
+The functions take any types as they are, for one with declared types would copy float columns to double.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..define.keywords import keywords_of
+from ..define.wording import named
+from ..losses import ALIASES
+from ..registry import LOSSES
+from . import arrow
+from .arguments import loss_of
+from .arrow import Unread
+from .scorer import Scorer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+KEYWORDS: dict[str, Any] = {"ignore_index": int, "label_smoothing": float, "class_weight": np.asarray}
+"""Keywords of the verbs that are arguments in SQL, too, and what reads them."""
+
+
+def duckdb(con: Any, losses: Iterable[Any] | Mapping[str, Any] | None = None) -> Any:
+    """Make losses functions of SQL in a DuckDB connection, and return the connection.
+
+    ``huber(p, y)`` is the loss of each row and ``huber_grad(p, y)`` its derivative with respect to the prediction, as
+    DOUBLE, computed in the prediction's type. Parameters have their names and defaults, ``huber(p, y, delta := 1.5)``,
+    and may be columns. A loss of rows takes lists or arrays, ``cross_entropy(logits, label)``, and its gradient is a
+    list. NULL in any argument gives NULL. A name that DuckDB has already ends in ``_loss`` here: ``gamma_loss``,
+    ``quantile_loss``. What differentiates a second input has it in its name: ``margin_ranking_grad_other``.
+
+    con
+        A connection. Another one, also a cursor, does not see the functions: call this for it, too.
+    losses : list of names or losses, or dict, optional
+        Those that are made, a dictionary's under its names; by default all of `fastloss.LOSSES`, and their aliases.
+
+    DuckDB runs Python's functions one thread at a time and 2,048 rows at a call. What goes through a whole table is
+    faster with `scorer` on its record batches: docs/data.md shows how.
+
+    >>> import duckdb
+    >>> import fastloss as fl
+    >>> con = fl.data.duckdb(duckdb.connect(), ["huber", "cross_entropy"])
+    >>> con.sql("select huber(4.0, 1.0), huber(4.0, 1.0, delta := 1.5), huber_grad(4.0, 1.0)").fetchall()
+    [(2.5, 3.375, 1.0)]
+    >>> con.sql("select cross_entropy([0.0, 0.0], 1), huber(NULL, 1.0)").fetchall()
+    [(0.6931471805599453, None)]
+    """
+    if not hasattr(con, "create_function"):
+        raise TypeError(f"fl.data.duckdb: con is {named(con)}, expected a connection, as duckdb.connect() gives")
+    arrow.library()
+    known = dict(con.execute("select function_name, internal from duckdb_functions() order by internal").fetchall())
+    for name, loss in _chosen(losses):
+        if loss.rooted:
+            continue
+        _create(con, known, name, loss, None)
+        for k, place in enumerate(loss.wrt):
+            by = f"_{loss.inputs[place]}" if k else ""
+            _create(con, known, f"{name}_grad{by}", loss, loss.inputs[place])
+    return con
+
+
+def _chosen(losses: Any) -> Iterator[tuple[str, Any]]:
+    """Each loss with its name in SQL."""
+    if losses is None:
+        yield from LOSSES.items()
+        yield from ((alias, LOSSES[name]) for alias, name in ALIASES.items())
+    elif hasattr(losses, "items"):
+        yield from ((name, loss_of(loss)) for name, loss in losses.items())
+    else:
+        for each in [losses] if isinstance(losses, str) else losses:
+            yield each if isinstance(each, str) else each.name, loss_of(each)
+
+
+def _create(con: Any, known: dict[str, bool], name: str, loss: Any, by: str | None) -> None:
+    """Make one function: the loss, or its derivative with respect to an input."""
+    # A cursor finds the function of the connection, but not its macro.
+    inner = f"fastloss {loss!r} {by or ''}" + ("" if LOSSES.get(loss.name) == loss else f" {next(_others)}")
+    if inner not in known:
+        known[inner] = False
+        kind = "DOUBLE[]" if by and hasattr(loss, "target") else "DOUBLE"
+        con.create_function(inner, _function(loss, by), None, kind, type="arrow", null_handling="special")
+    defaults = _defaults(loss)
+    given = [_quoted(n) for n in (*loss.inputs, *defaults)]
+    declared = [*given[: len(loss.inputs)], *(f"{_quoted(n)} := {value}" for n, value in defaults.items())]
+    called = _quoted(f"{name}_loss" if known.get(name) else name)
+    con.execute(f"create or replace temp macro {called}({', '.join(declared)}) as {_quoted(inner)}({', '.join(given)})")
+
+
+_others = count()
+"""Numbers of losses that are not the library's: two may look alike."""
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _defaults(loss: Any) -> dict[str, str]:
+    """The further arguments and their defaults, in SQL."""
+    numbers = {n: v for n, v in loss.values.items() if v is None or isinstance(v, (bool, float, int))}
+    more = {n: None for n in KEYWORDS if n in keywords_of(loss)}
+    return {n: "NULL" if v is None else f"{v}" if isinstance(v, bool) else f"'{v!r}'::DOUBLE" for n, v in
+            {**numbers, **more}.items()}  # fmt: skip
+
+
+def _function(loss: Any, by: str | None) -> Callable[..., Any]:
+    """A function of Arrow's columns: the inputs, then what `_defaults` names."""
+    more = tuple(_defaults(loss))
+    seen: dict[Any, Scorer] = {}
+
+    def run(*columns: Any) -> Any:
+        given = dict(zip((*loss.inputs, *more), columns, strict=True))
+        constant = tuple(_constant(loss, n, given[n]) for n in more)
+        key = str(constant)
+        if key not in seen:
+            seen[key] = _scorer(loss, by, dict(zip(more, constant, strict=True)))
+        asked = seen[key]
+        (made,) = asked.compute(asked.read(given, None), None)
+        values = made.values if made.values.dtype == np.float64 else made.values.astype(np.float64)
+        return arrow.array(values, made.nulls, arrow.library().list_(arrow.library().float64()))
+
+    return run
+
+
+def _constant(loss: Any, name: str, column: Any) -> Any:
+    """The value that an argument has in all rows; its name, if values differ."""
+    if column.null_count == len(column):
+        return None
+    try:
+        values, nulls, _ = arrow.read(column)
+    except Unread as error:
+        raise TypeError(f"{loss.name}: {name} {error.told(None)}") from None
+    if name in KEYWORDS:
+        return KEYWORDS[name](values[0])
+    first = values[0]
+    return first.item() if nulls is None and (values == first).all() else name
+
+
+def _scorer(loss: Any, by: str | None, constant: Mapping[str, Any]) -> Scorer:
+    given = {n: v for n, v in constant.items() if v is not None}
+    output, grad = (None, {by: "grad"}) if by else ("loss", None)
+    return Scorer(loss, None, None, None, output, grad, "null", given)
