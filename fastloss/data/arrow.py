@@ -188,6 +188,24 @@ def _rows(flat: NDArray[Any], starts: NDArray[Any] | None, size: int, n: int) ->
     return flat[np.minimum(starts[:, None] + np.arange(size), len(flat) - 1)]
 
 
+def floats(columns: tuple[Any, ...]) -> list[NDArray[Any]] | None:
+    """Chunked arrays, quickly: None unless all are floats or integers in one piece, without nulls."""
+    dtypes, found = _dtypes(), []
+    for x in columns:
+        dtype = dtypes.get(x.type.id)
+        if dtype is None or x.null_count or x.num_chunks != 1:
+            return None
+        found.append(_stored(x.chunk(0), dtype))
+    return found
+
+
+def double(values: NDArray[Any], nulls: NDArray[np.bool_] | None = None) -> Any:
+    """An Arrow array of doubles, or of lists of them."""
+    values = values if values.dtype == np.float64 else values.astype(np.float64)
+    pa = library()
+    return pa.array(values) if nulls is None and values.ndim == 1 else array(values, nulls, pa.list_(pa.float64()))
+
+
 def array(values: NDArray[Any], nulls: NDArray[np.bool_] | None, form: Any = None) -> Any:
     """An Arrow array; rows of numbers become lists of the kind that `form` is, of a fixed size if it is none."""
     pa = library()

@@ -8,8 +8,6 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..define.keywords import keywords_of
 from ..define.wording import named
 from ..losses import ALIASES
@@ -22,7 +20,7 @@ from .scorer import Scorer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-KEYWORDS: dict[str, Any] = {"ignore_index": int, "label_smoothing": float, "class_weight": np.asarray}
+KEYWORDS: dict[str, Any] = {"ignore_index": int, "label_smoothing": float, "class_weight": tuple}
 """Keywords of the verbs that are arguments in SQL, too, and what reads them."""
 
 
@@ -79,17 +77,32 @@ def _chosen(losses: Any) -> Iterator[tuple[str, Any]]:
 
 def _create(con: Any, known: dict[str, bool], name: str, loss: Any, by: str | None) -> None:
     """Make one function: the loss, or its derivative with respect to an input."""
+    defaults = _defaults(loss)
+    inputs, more = [_quoted(n) for n in loss.inputs], [_quoted(n) for n in defaults]
     # A cursor finds the function of the connection, but not its macro.
     inner = f"fastloss {loss!r} {by or ''}" + ("" if LOSSES.get(loss.name) == loss else f" {next(_others)}")
+    body = _called(con, known, inner, loss, by, inputs)
+    if more:
+        # DuckDB decides this when it plans, if no argument is given: it then hands over, and we read, inputs alone.
+        given = _called(con, known, f"{inner} with {', '.join(defaults)}", loss, by, inputs, more)
+        usual = (f"{n} is null" if v == "NULL" else f"{n} = {v}" for n, v in zip(more, defaults.values(), strict=True))
+        body = f"case when {' and '.join(usual)} then {body} else {given} end"
+    declared = ", ".join([*inputs, *(f"{n} := {v}" for n, v in zip(more, defaults.values(), strict=True))])
+    con.execute(
+        f"create or replace temp macro {_quoted(f'{name}_loss' if known.get(name) else name)}({declared}) as {body}"
+    )
+
+
+def _called(
+    con: Any, known: dict[str, bool], inner: str, loss: Any, by: str | None, inputs: list[str], more: Iterable[str] = ()
+) -> str:
+    """A call of a function of that name, which is made if there is none."""
     if inner not in known:
         known[inner] = False
         kind = "DOUBLE[]" if by and hasattr(loss, "target") else "DOUBLE"
-        con.create_function(inner, _function(loss, by), None, kind, type="arrow", null_handling="special")
-    defaults = _defaults(loss)
-    given = [_quoted(n) for n in (*loss.inputs, *defaults)]
-    declared = [*given[: len(loss.inputs)], *(f"{_quoted(n)} := {value}" for n, value in defaults.items())]
-    called = _quoted(f"{name}_loss" if known.get(name) else name)
-    con.execute(f"create or replace temp macro {called}({', '.join(declared)}) as {_quoted(inner)}({', '.join(given)})")
+        function = _function(loss, by, tuple(_defaults(loss)) if more else ())
+        con.create_function(inner, function, None, kind, type="arrow", null_handling="special")
+    return f"{_quoted(inner)}({', '.join([*inputs, *more])})"
 
 
 _others = count()
@@ -108,28 +121,34 @@ def _defaults(loss: Any) -> dict[str, str]:
             {**numbers, **more}.items()}  # fmt: skip
 
 
-def _function(loss: Any, by: str | None) -> Callable[..., Any]:
-    """A function of Arrow's columns: the inputs, then what `_defaults` names."""
-    more = tuple(_defaults(loss))
+def _function(loss: Any, by: str | None, more: tuple[str, ...]) -> Callable[..., Any]:
+    """A function of Arrow's columns: the inputs, then `more` of what `_defaults` names."""
     seen: dict[Any, Scorer] = {}
+    usual: Any = None if more or hasattr(loss, "target") else loss.grad if by else loss
+    place = loss.wrt.index(loss.inputs.index(by)) if by else 0
 
     def run(*columns: Any) -> Any:
+        numbers = arrow.floats(columns) if usual else None
+        if numbers is not None:
+            try:
+                found = usual(*numbers, reduction="none")
+                return arrow.double(found[place] if isinstance(found, tuple) else found)
+            except (TypeError, ValueError):
+                pass  # which is said below, in the words of columns
         given = dict(zip((*loss.inputs, *more), columns, strict=True))
-        constant = tuple(_constant(loss, n, given[n]) for n in more)
-        key = str(constant)
-        if key not in seen:
-            seen[key] = _scorer(loss, by, dict(zip(more, constant, strict=True)))
-        asked = seen[key]
+        constant = tuple([_constant(loss, n, given[n]) for n in more])
+        if constant not in seen:
+            seen[constant] = _scorer(loss, by, dict(zip(more, constant, strict=True)))
+        asked = seen[constant]
         (made,) = asked.compute(asked.read(given, None), None)
-        values = made.values if made.values.dtype == np.float64 else made.values.astype(np.float64)
-        return arrow.array(values, made.nulls, arrow.library().list_(arrow.library().float64()))
+        return arrow.double(made.values, made.nulls)
 
     return run
 
 
 def _constant(loss: Any, name: str, column: Any) -> Any:
     """The value that an argument has in all rows; its name, if values differ."""
-    if column.null_count == len(column):
+    if column.null_count == len(column) and (name in KEYWORDS or name in loss.optional):
         return None
     try:
         values, nulls, _ = arrow.read(column)

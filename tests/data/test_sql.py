@@ -64,6 +64,9 @@ def test_null_in_null_out(con) -> None:
         "select huber(p, 0, delta := d) from (values (3, 1), (3, 2), (NULL, 1), (3, NULL)) t(p, d)"
     ).fetchall()
     assert rows == [(2.5,), (4.0,), (None,), (None,)]
+    assert one(
+        con, "huber(3, 0, delta := NULL), huber(3, 0, delta := 1), cross_entropy([0.0], 0, softcap := NULL)"
+    ) == (None, 2.5, 0.0)
     assert con.sql("select huber(range, 0) from range(0)").fetchall() == []
 
 

@@ -261,7 +261,7 @@ BUDGET = {
     "commands": 400,
     "commands/cli": 950,
     "commands/demo": 1500,
-    "data": 1150,
+    "data": 1160,
     "define": 2000,
     "define/compose": 800,
     "define/derive": 1800,
