@@ -262,6 +262,8 @@ BUDGET = {
     "commands/cli": 950,
     "commands/demo": 1500,
     "data": 1160,
+    "data/files": 850,
+    "data/scoring": 1050,
     "define": 2000,
     "define/compose": 800,
     "define/derive": 1800,

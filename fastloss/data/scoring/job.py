@@ -1,0 +1,177 @@
+"""What is done with each chunk, in any thread, and what is put together of them, in their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..files.source import DataError
+from .groups import Groups, group_part
+from .summary import Summary, part
+from .worst import Worst, asked_for
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..files.source import Chunk
+    from .groups import GroupPart
+    from .summary import Part
+
+
+class Done(NamedTuple):
+    """A chunk that is computed."""
+
+    part: Part
+    groups: GroupPart | None
+    rows: Any
+    """Those that are to be kept, as an Arrow batch."""
+    losses: Any
+
+
+class Job:
+    """A scorer with what is asked of it; `compute` may run in any thread, `add` takes what it gives in order."""
+
+    def __init__(
+        self, table: Any, score: Any, nan: str, where: Any, worst: Any, by: str | None, keep: Any, out: bool
+    ) -> None:
+        self.table, self.score, self.nan, self.by = table, score, nan, by
+        for name in score.columns:
+            table.known(name, f"read by {score.loss.name}")
+        if by is not None:
+            table.known(by, "grouped by")
+        self.where = None
+        if where is not None:
+            from .where import Where
+
+            self.where = Where(where, table.names)
+        self.summary = Summary()
+        self.groups = None if by is None else Groups()
+        asked = None if worst is None else asked_for(worst, table)
+        self.worst = None if asked is None else Worst(*asked)
+        self.rows = out or worst is not None
+        """Whether rows are kept, beside what is said of them."""
+        self.keep = [table.known(name, "to be kept") for name in keep] if keep is not None else list(table.names)
+        self.numbered = (worst is not None or where is not None) and "row" not in self.keep
+        self.written = 0
+        also = [*(self.keep if self.rows else ()), *([] if by is None else [by])]
+        also += self.where.reads if self.where else []
+        self.reads = list(dict.fromkeys([*score.columns, *also]))
+        if self.rows and (both := {*self.keep} & {*score._made()}):
+            raise DataError(f"{table.path}: there is a column {both.pop()!r} already; output and grad name new ones")
+
+    def told(self) -> dict[str, Any]:
+        """What a run has to agree in with the one that it goes on with."""
+        return {
+            "loss": repr(self.score.loss), "score": repr(vars(self.score)), "source": self.table.identity(),
+            "columns": self.reads, "keep": self.keep, "nan": self.nan, "by": self.by,
+            "where": str(self.where.text) if self.where else None,
+            "worst": self.worst and [self.worst.most, self.worst.share],
+        }  # fmt: skip
+
+    def compute(self, chunk: Chunk) -> Done:
+        """Losses of a chunk, and what is to be kept of it."""
+        try:
+            read = self.score.read({name: chunk.columns[name] for name in self.score.columns}, chunk.first)
+            made = self.score.compute(read, chunk.first)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{chunk.path}: {error}") from None
+        loss = made[0].values
+        counted = self._present(read)
+        if len(loss) and loss.min() != loss.min():
+            counted = self._without_nan(chunk, read, loss, counted)
+        passed = None
+        if self.where is not None:
+            passed = self.where(chunk, made)
+            counted = passed if counted is None else counted & passed
+        groups = None
+        if self.by is not None:
+            groups = group_part(chunk.columns[self.by], loss, read.weight, counted, chunk.start)
+        rows, losses = None, None
+        if self.rows:
+            chosen: Any = passed
+            if self.worst is not None:
+                chosen = self.worst.candidates(loss, counted)
+                losses = loss[chosen]
+            rows = self._batch(chunk, made, chosen)
+        keep = self.summary.kept is not None
+        return Done(part(loss, read.weight, counted, chunk.start, keep), groups, rows, losses)
+
+    def _present(self, read: Any) -> NDArray[np.bool_] | None:
+        """Which rows count; None if all do."""
+        present = None if read.weight is None else read.weight != 0
+        ignored = self.score.keywords.get("ignore_index")
+        if ignored is not None and (labels := read.inputs[-1]).ndim == 1:
+            present = labels != ignored if present is None else present & (labels != ignored)
+        return None if present is None or present.all() else present
+
+    def _without_nan(self, chunk: Chunk, read: Any, loss: Any, counted: Any) -> NDArray[np.bool_] | None:
+        """Which rows count, of those with a loss of NaN as well; raise where these are refused."""
+        nans = loss != loss
+        if counted is not None:
+            nans &= counted
+        if self.nan == "keep" or not nans.any():
+            return counted  # type: ignore[no-any-return]
+        if self.nan == "absent":
+            return np.asarray(~nans if counted is None else counted & ~nans)
+        row = int(nans.argmax())
+        named = zip(self.score.inputs.values(), read.inputs, strict=True)
+        of = [n for n, x in named if np.isnan(np.asarray(x[row], float)).any()]
+        what = f"column {of[0]!r} is NaN" if of else "the loss is NaN"
+        raise DataError(f"{chunk.path}: {self.score.loss.name}: {what} in row {chunk.first + row}; nan='absent' leaves "
+                        f"such rows out, nan='keep' takes them")  # fmt: skip
+
+    def _batch(self, chunk: Chunk, made: Any, chosen: Any) -> Any:
+        """Rows with the columns that are kept, and those that were made."""
+        import pyarrow as pa
+
+        from .where import arrow_column, made_column
+
+        columns = {name: arrow_column(chunk.columns[name]) for name in self.keep}
+        if self.numbered:
+            columns["row"] = pa.array(np.arange(chunk.start, chunk.start + chunk.rows))
+        columns |= {m.name: made_column(m) for m in made[1:]}
+        columns[made[0].name] = made_column(made[0])
+        batch = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+        if chosen is None:
+            return batch
+        return batch.filter(pa.array(chosen)) if chosen.dtype == bool else batch.take(pa.array(chosen))
+
+    def add(self, done: Done) -> None:
+        """Put together with what came before."""
+        start = self.summary.rows
+        self.summary.add(done.part)
+        if self.groups is not None and done.groups is not None:
+            self.groups.add(done.groups, start + done.part.rows)
+        if self.worst is not None:
+            self.worst.add(done.rows, done.losses)
+        elif done.rows is not None:
+            self.written += done.rows.num_rows
+
+    def end(self) -> None:
+        """All chunks are there."""
+        if not self.summary.count:
+            why = "no row" if not self.summary.rows else f"none of {self.summary.rows:,} rows"
+            if self.where is None:
+                raise DataError(f"{self.table.path}: {why} counts: all are null, or weigh nothing")
+        if self.worst is not None:
+            self.worst.end(self.summary.count)
+            self.written = self.worst.table.num_rows if self.worst.table is not None else 0
+
+    def state(self) -> dict[str, Any]:
+        """What a journal keeps."""
+        state = {**self.summary.state(), "written": np.array(self.written)}
+        if self.groups is not None:
+            state |= self.groups.state()
+        if self.worst is not None:
+            state |= self.worst.state()
+        return state
+
+    def restore(self, state: Any) -> None:
+        """Go on from what a journal kept."""
+        self.summary.restore(state)
+        self.written = int(state["written"])
+        if self.groups is not None:
+            self.groups.restore(state)
+        if self.worst is not None:
+            self.worst.restore(state)

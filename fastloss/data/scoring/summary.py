@@ -1,0 +1,288 @@
+"""What is said of many losses: count, mean, sum, extremes, quantiles, whatever chunks they come in.
+
+Sums do not depend on the chunks, to the last bit: each block of 1,024 rows is added up by itself, and the blocks in
+their order, with what rounding loses kept. Quantiles are exact up to `EXACT` losses; beyond, losses are counted in bins
+whose edges are floats with 8 bits after the point, so a quantile is wrong by 2**-9 of itself at most, one part in 512.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    State = dict[str, NDArray[Any]]
+
+BLOCK = 1024
+EXACT = 1 << 20
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+KEPT_BITS = 8
+"""Bits after the point that a bin's edge has."""
+
+
+class Blocks(NamedTuple):
+    """The sums of a chunk's blocks, and the rows before the first and after the last whole one."""
+
+    head: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    tail: NDArray[np.float64]
+
+
+def blocks(values: NDArray[Any], start: int) -> Blocks:
+    """What a chunk adds to a sum, if `start` rows come before it."""
+    exact = values.astype(np.float64)
+    head = min(-start % BLOCK, len(exact))
+    whole = head + (len(exact) - head) // BLOCK * BLOCK
+    return Blocks(exact[:head], _sums(exact[head:whole]), exact[whole:])
+
+
+def _sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = values.reshape(-1, min(BLOCK, len(values)) or BLOCK).sum(axis=1)
+    return found
+
+
+class Total:
+    """A sum of blocks in their order, compensated (A. Neumaier, 1974)."""
+
+    def __init__(self) -> None:
+        self.high, self.low = 0.0, 0.0
+        self.pending: NDArray[np.float64] = np.empty(0)
+
+    def add(self, given: Blocks) -> None:
+        """Add what follows."""
+        if len(given.head):
+            self.pending = np.concatenate([self.pending, given.head])
+            if len(self.pending) == BLOCK:
+                self._plus(float(_sums(self.pending)[0]))
+                self.pending = np.empty(0)
+        for x in given.sums.tolist():
+            self._plus(x)
+        if len(given.tail):
+            self.pending = given.tail.copy()
+
+    def _plus(self, x: float) -> None:
+        total = self.high + x
+        if math.isfinite(total):
+            larger, smaller = (self.high, x) if abs(self.high) >= abs(x) else (x, self.high)
+            self.low += (larger - total) + smaller
+        self.high = total
+
+    def value(self) -> float:
+        """The sum of all."""
+        whole = Total()
+        whole.high, whole.low = self.high, self.low
+        if len(self.pending):
+            whole._plus(float(_sums(self.pending)[0]))
+        return whole.high + whole.low if math.isfinite(whole.high) else whole.high
+
+    def state(self, name: str) -> State:
+        """What a journal keeps."""
+        return {name: np.array([self.high, self.low]), f"{name}_pending": self.pending}
+
+    def restore(self, name: str, state: Mapping[str, Any]) -> None:
+        """Go on from what a journal kept."""
+        self.high, self.low = map(float, state[name])
+        self.pending = state[f"{name}_pending"]
+
+
+class Bins(NamedTuple):
+    """How many losses are in some bins that follow one another."""
+
+    first: int
+    counts: NDArray[np.int64]
+
+
+def keys(values: NDArray[Any]) -> NDArray[Any]:
+    """The bin of each value: the bits of its float, the last ones dropped."""
+    bits, shift = _bits(values.dtype)
+    found: NDArray[Any] = values.view(bits) >> bits(shift)
+    return found
+
+
+def _bits(dtype: Any) -> tuple[Any, int]:
+    """The whole numbers that hold a float's bits, and how many of these are dropped."""
+    return (np.uint32, 23 - KEPT_BITS) if dtype == np.float32 else (np.uint64, 52 - KEPT_BITS)
+
+
+def bins(values: NDArray[Any]) -> list[Bins]:
+    """Values counted: at most a run of bins for each sign, and the zeros."""
+    found = []
+    lowest = values.min(initial=np.inf)
+    if lowest < 0:
+        negative = np.signbit(values)
+        parts = [values[negative], values[~negative]]
+    else:
+        parts = [values]
+    for part in parts:
+        if len(part) and part.min() == 0.0:
+            zeros = np.count_nonzero(part == 0.0)
+            found.append(Bins(0, np.array([zeros])))
+            part = part[part != 0.0]
+        if len(part):
+            k = keys(part)
+            first = k.min()
+            found.append(Bins(int(first), np.bincount((k - first).astype(np.intp))))
+    return found
+
+
+class Part(NamedTuple):
+    """What a chunk adds to a summary."""
+
+    dtype: Any
+    rows: int
+    counted: int
+    low: float
+    high: float
+    losses: Blocks
+    weights: Blocks | None
+    bins: list[Bins]
+    kept: NDArray[Any] | None
+
+
+def part(
+    loss: NDArray[Any], weight: NDArray[Any] | None, counted: NDArray[np.bool_] | None, start: int, keep: bool
+) -> Part:
+    """A chunk's losses, of which some are `counted`; those of the first chunks are kept for exact quantiles."""
+    of = loss if counted is None else loss[counted]
+    full = loss if counted is None else np.where(counted, loss, loss.dtype.type(0))
+    weights = None
+    if weight is not None:
+        weights = blocks(weight if counted is None else np.where(counted, weight, 0), start)
+    known = of if not len(of) or of.min() == of.min() else of[of == of]
+    return Part(
+        loss.dtype,
+        len(loss),
+        len(of),
+        float(of.min(initial=np.inf)),
+        float(of.max(initial=-np.inf)),
+        blocks(full, start),
+        weights,
+        bins(known),
+        known.copy() if keep else None,
+    )
+
+
+class Summary:
+    """Losses, summed up as they come, in the order of their rows."""
+
+    def __init__(self) -> None:
+        self.rows, self.count, self.low, self.high = 0, 0, math.inf, -math.inf
+        self.total, self.weights = Total(), Total()
+        self.weighted = False
+        self.kept: list[NDArray[Any]] | None = []
+        self.dtype: Any = np.dtype(np.float64)
+        self.counts: NDArray[np.int64] = np.zeros(0, np.int64)
+
+    def add(self, given: Part) -> None:
+        """Add the chunk that follows."""
+        if not len(self.counts):
+            self._begin(given.dtype)
+        self.rows += given.rows
+        self.low, self.high = float(np.minimum(self.low, given.low)), float(np.maximum(self.high, given.high))
+        self.total.add(given.losses)
+        if given.weights is not None:
+            self.weighted = True
+            self.weights.add(given.weights)
+        for each in given.bins:
+            self.counts[each.first : each.first + len(each.counts)] += each.counts
+        if self.kept is not None:
+            self.kept = None if given.kept is None or self.count + given.counted > EXACT else [*self.kept, given.kept]
+        self.count += given.counted
+
+    def _begin(self, dtype: Any) -> None:
+        self.dtype = np.dtype(dtype)
+        self.counts = np.zeros(1 << (9 if dtype == np.float32 else 12) + KEPT_BITS, np.int64)
+
+    @property
+    def sum(self) -> float:
+        """The sum of the losses, weighted where there are weights."""
+        return self.total.value()
+
+    @property
+    def mean(self) -> float:
+        """The sum divided by that of the weights, or by the count where there are none; NaN of nothing."""
+        of = self.weights.value() if self.weighted else self.count
+        return self.sum / of if of else math.nan
+
+    @property
+    def exact(self) -> bool:
+        """Whether quantiles are exact."""
+        return self.kept is not None
+
+    def quantile(self, q: float) -> float:
+        """The loss that a share of `q` is below, between two losses on the line between them."""
+        if not self.count or self.low != self.low:
+            return math.nan
+        if self.kept is not None:
+            return float(np.quantile(np.concatenate(self.kept).astype(np.float64), q))
+        edges, counts = self.filled()
+        place = q * (self.count - 1)
+        ends = np.cumsum(counts)
+        ranks = math.floor(place), math.ceil(place)
+        below, above = edges[np.searchsorted(ends, ranks, side="right")].tolist()
+        share = place - math.floor(place)
+        found = below if below == above else below * (1 - share) + above * share
+        return float(min(max(found, self.low), self.high))
+
+    def filled(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The middles of the bins that hold losses, in their order, and how many each holds."""
+        index = np.flatnonzero(self.counts)
+        half = len(self.counts) // 2
+        index = np.concatenate([index[index >= half][::-1], index[index < half]])
+        return middles(index, self.dtype), self.counts[index]
+
+    def histogram(self, bars: int = 12) -> list[tuple[float, float, int]]:
+        """Bars of one width from the least loss to the 99th percentile, and one for what is above: from, to, count."""
+        top = self.quantile(0.99)
+        if not self.count or not math.isfinite(self.low) or not math.isfinite(top):
+            return []
+        at, counts = self.filled()
+        edges = np.linspace(self.low, top, bars) if top > self.low else np.array([self.low, top])
+        place = np.clip(np.searchsorted(edges, np.clip(at, self.low, self.high), side="right") - 1, 0, len(edges) - 1)
+        found = np.bincount(place, weights=counts, minlength=len(edges)).astype(np.int64)
+        ends = [*edges[1:].tolist(), self.high]
+        return [(float(a), float(b), int(n)) for a, b, n in zip(edges, ends, found, strict=True)]
+
+    def state(self) -> State:
+        """What a journal keeps."""
+        index = np.flatnonzero(self.counts)
+        kept = np.concatenate(self.kept) if self.kept else np.empty(0, self.dtype)
+        return {
+            "numbers": np.array([self.rows, self.count, self.kept is None, self.weighted]),
+            "ends": np.array([self.low, self.high]),
+            "bins": index,
+            "counts": self.counts[index],
+            "kept": kept,
+            "begun": np.array(len(self.counts)),
+            **self.total.state("total"),
+            **self.weights.state("weights"),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what a journal kept."""
+        if state["begun"]:
+            self._begin(state["kept"].dtype)
+        self.rows, self.count, lost, weighted = map(int, state["numbers"])
+        self.weighted = bool(weighted)
+        self.low, self.high = map(float, state["ends"])
+        self.counts[state["bins"]] = state["counts"]
+        self.kept = None if lost else [state["kept"]]
+        self.total.restore("total", state)
+        self.weights.restore("weights", state)
+
+
+def middles(index: NDArray[Any], dtype: Any) -> NDArray[np.float64]:
+    """The middle of each bin; 0 of the one that zero is in, and infinity of that of infinities."""
+    bits, shift = _bits(dtype)
+    edges = (index.astype(bits) << bits(shift)).view(dtype).astype(np.float64)
+    size = np.abs(edges)
+    finite = np.isfinite(size) & (size > 0)
+    half = np.ldexp(0.5, np.frexp(np.where(finite, size, 1.0))[1] - 1 - KEPT_BITS)
+    found: NDArray[np.float64] = np.where(finite, edges + np.copysign(half, edges), edges)
+    return found

@@ -1,0 +1,84 @@
+"""Which rows a condition lets through: an expression of SQL, read by DuckDB, or one of Arrow's."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from ...define.wording import named
+from ..files.source import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ..files.source import Chunk
+
+
+class Where:
+    """A condition on the columns of the source and those that are made."""
+
+    def __init__(self, text: Any, names: Sequence[str]) -> None:
+        self.text, self.base = text, None
+        if isinstance(text, str):
+            try:
+                import duckdb
+            except ModuleNotFoundError:
+                raise ModuleNotFoundError(
+                    'fl.data.score: where is read by DuckDB, which is not installed: pip install "fastloss[data]"',
+                    name="duckdb",
+                ) from None
+            self.errors: Any = duckdb.Error
+            # What is read are the rows alone: no file, no other table.
+            self.base = duckdb.connect(":memory:", config={"enable_external_access": False, "threads": 1})
+            self.base.execute("SET python_enable_replacements = false")
+            words = {w.lower() for w in re.findall(r"\w+", text)}
+            self.reads = [n for n in names if n.lower() in words or n.lower() in text.lower()]
+        elif hasattr(text, "equals") and type(text).__module__.startswith("pyarrow"):
+            self.errors, self.reads = pa.ArrowException, list(names)
+        else:
+            raise TypeError(f"fl.data.score: where is {named(text)}, expected SQL, or an expression of Arrow's")
+
+    def __call__(self, chunk: Chunk, made: Sequence[Any]) -> NDArray[np.bool_]:
+        """Which rows of a chunk pass."""
+        columns = {name: arrow_column(chunk.columns[name]) for name in self.reads}
+        columns |= {m.name: made_column(m) for m in made}
+        try:
+            if self.base is None:
+                columns["__place"] = pa.array(np.arange(chunk.rows))
+                places = pa.table(columns).filter(self.text)["__place"].to_numpy()
+                passed: NDArray[np.bool_] = np.zeros(chunk.rows, bool)
+                passed[places] = True
+                return passed
+            cursor = self.base.cursor()
+            cursor.register("rows", pa.table(columns))
+            query = f"SELECT coalesce(CAST(({self.text}) AS BOOLEAN), false) AS passed FROM rows"
+            return np.asarray(cursor.sql(query).fetchnumpy()["passed"], bool)
+        except self.errors as error:
+            text = str(error).partition("\n\n")[0].replace("\n", " ")
+            # What is wrong with the condition itself is no fault of the data.
+            kind = DataError if type(error).__name__ in ("ConversionException", "OutOfRangeException") else ValueError
+            raise kind(f"where: {text}") from None
+
+
+def arrow_column(x: Any) -> Any:
+    """A column of a chunk as Arrow's; rows of numbers as lists of a fixed size."""
+    if isinstance(x, (pa.Array, pa.ChunkedArray)):
+        return x
+    if x.dtype.kind in "SUV":
+        return pa.array(x.tolist())
+    if x.ndim == 1:
+        return pa.array(np.ascontiguousarray(x))
+    flat = pa.array(np.ascontiguousarray(x).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, int(np.prod(x.shape[1:])))
+
+
+def made_column(made: Any) -> Any:
+    """A column that was made as Arrow's."""
+    from .. import arrow
+
+    return arrow.array(made.values, made.nulls, made.form)
