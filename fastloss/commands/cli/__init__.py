@@ -1,7 +1,7 @@
-"""The command line: `fastloss demo`, `losses`, `plot`, `warmup`, `cache`, `bench`; `python -m fastloss` is the same.
+"""The command line: `fastloss demo`, `losses`, `score`, `plot`, ...; `python -m fastloss` is the same.
 
-Data go to stdout, messages and progress to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 130
-interrupted, 141 when the reader of a pipe has gone.
+Data go to stdout, messages and progress to stderr. Exit codes: 0 done, 1 failed, or above what `--fail-above` says, 2
+wrong usage or setting, 3 data that cannot be read or written, 130 interrupted, 141 when the reader of a pipe has gone.
 """
 
 from __future__ import annotations

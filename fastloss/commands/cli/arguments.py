@@ -29,10 +29,12 @@ Loss, gradient and Hessian in one pass over the arrays that you already have.
 commands:
   demo      what you gain on this machine; models trained on real data
   losses    list the losses, tell all of one, or search them
+  score     each row's loss of files larger than memory, and what they sum to
   plot      draw losses and their derivatives, as SVG, PNG or PDF
   warmup    compile kernels ahead into the cache on disk
   cache     say where compiled kernels are kept and how much they take
   bench     measure from how many elements threads pay here
+  info      what this machine, this installation and its libraries are
 
 examples:
   fastloss demo --quick              what you gain, in seconds
@@ -99,10 +101,12 @@ def _demo() -> Parser:
         "withstands wrong targets, a classifier, and small networks that learn from a larger one. Data come with "
         "scikit-learn, nothing is downloaded; kernels that are not in the cache are compiled first.",
     )
-    about = "; ".join(f"{name}: {what}" for name, what in DEMOS.items())
+    about = "; ".join(f"{name}: {what}" for name, what in {**DEMOS, "data": "files for `fastloss score`"}.items())
     parser.add_argument("name", nargs="?", metavar="NAME", type=_demo_name, help=about)
     parser.add_argument("--quick", action="store_true", help="less of everything: some seconds")
-    parser.add_argument("-o", "--out", metavar="FILE", help="a picture of what NAME shows: .svg, .png or .pdf")
+    parser.add_argument(
+        "-o", "--out", metavar="FILE", help="a picture of what NAME shows: .svg, .png or .pdf; of data, the folder"
+    )
     parser.set_defaults(run=_imported_when_run("machine", "demo"))
     return parser
 
@@ -112,6 +116,7 @@ def _losses() -> Parser:
     parser.add_argument("names", nargs="*", metavar="NAME", help="by its name, a short one, or another library's")
     parser.add_argument("--search", metavar="TEXT", help="losses of whose names and description each word is a part")
     parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--plot", metavar="FILE", help="draw those that are named: .svg, .png or .pdf")
     parser.set_defaults(run=_imported_when_run("listing", "losses"))
     return parser
 
@@ -172,8 +177,26 @@ def _bench() -> Parser:
     return parser
 
 
+def _info() -> Parser:
+    parser = Parser(
+        "info",
+        "Say what there is: versions, the processor and its vectors, threads and their layer, the cache, the GPU, and "
+        "what happens to the arrays of each library. Nothing is compiled, and none of these libraries is imported.",
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(run=_imported_when_run("info", "info"))
+    return parser
+
+
+def _score() -> Parser:
+    from .scoring_arguments import ScoreParser
+
+    return ScoreParser(_imported_when_run("scoring", "score"))
+
+
 COMMANDS: dict[str, Callable[[], Parser]] = {
-    "demo": _demo, "losses": _losses, "plot": _plot, "warmup": _warmup, "cache": _cache, "bench": _bench,
+    "demo": _demo, "losses": _losses, "score": _score, "plot": _plot, "warmup": _warmup, "cache": _cache,
+    "bench": _bench, "info": _info,
 }  # fmt: skip
 
 
@@ -192,9 +215,10 @@ def _imported_when_run(module: str, name: str) -> Callable[[argparse.Namespace],
 def _demo_name(text: str) -> str:
     from ..demo import DEMOS
 
-    if text not in DEMOS:
-        close = difflib.get_close_matches(text, DEMOS, 1)
-        hint = f"did you mean {close[0]}?" if close else f"expected {', '.join(DEMOS)}"
+    known = [*DEMOS, "data"]
+    if text not in known:
+        close = difflib.get_close_matches(text, known, 1)
+        hint = f"did you mean {close[0]}?" if close else f"expected {', '.join(known)}"
         raise argparse.ArgumentTypeError(f"no demo is called {text!r}, {hint}")
     return text
 

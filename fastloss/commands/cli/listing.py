@@ -42,6 +42,8 @@ def losses(args: argparse.Namespace) -> int:
     names = losses_named(args.names, UNREGISTERED) if args.names else [*LOSSES, *([] if args.json else UNREGISTERED)]
     if args.search is not None:
         names = search(args.search, names)
+    if args.plot is not None:
+        return _drawn(args, names)
     if args.json:
         if others := [name for name in names if name not in LOSSES]:
             raise Stop(f"--json has losses of elements and of rows alone, and not {', '.join(others)}", USAGE)
@@ -52,6 +54,20 @@ def losses(args: argparse.Namespace) -> int:
         print("\n".join(_listed(names, families=args.search is None)))
         if sys.stdout is not None and sys.stdout.isatty():
             tell(f"\n{len(names)} of them; `fastloss losses NAME` tells all of one, `--search TEXT` finds some")
+    return OK
+
+
+def _drawn(args: argparse.Namespace, names: Sequence[str]) -> int:
+    """Tell all of the losses, and draw them with their derivatives."""
+    from .plotting import draw, picture
+
+    if not args.names:
+        raise Stop("losses: --plot is for losses that are named", USAGE)
+    path = picture(args.plot, "losses")
+    known = [LOSSES.get(name) or UNREGISTERED[name] for name in names]
+    draw(known, ["value", "grad", *(["hess"] if all(getattr(loss, "order", 1) >= 2 for loss in known) else [])], path)
+    print("\n\n".join(map(full_description, names)))
+    tell(f"wrote {path}")
     return OK
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def demo(args: argparse.Namespace) -> int:
     """Run the demo, or the one that is named."""
     check_settings()
+    if args.name == "data":
+        return _files(args.out)
     if args.out is not None and args.name is None:
         raise Stop("demo: -o is for a demo with a name; see `fastloss demo --help`", USAGE)
     out = None if args.out is None else picture(args.out, "demo")
@@ -28,6 +30,17 @@ def demo(args: argparse.Namespace) -> int:
         if error.name == "matplotlib":
             missing(error, {"matplotlib": "matplotlib"}, "plot")
         missing(error, {"sklearn": "scikit-learn", "scipy": "SciPy", "tqdm": "tqdm"}, "demo")
+
+
+def _files(folder: str | None) -> int:
+    """Write the files that `fastloss score --help` speaks of."""
+    from ..demo import files
+
+    try:
+        print(files.write(files.FOLDER if folder is None else folder))
+    except FileExistsError as error:
+        raise Stop(f"demo data: {error.filename} is there already; -o names another folder") from None
+    return OK
 
 
 def bench(args: argparse.Namespace) -> int:

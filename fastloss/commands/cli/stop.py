@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OK, FAILED, USAGE, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
+OK, FAILED, USAGE, BAD_DATA, INTERRUPTED, READER_GONE = 0, 1, 2, 3, 130, 141
 """Exit codes; the last two are those of a program that SIGINT or SIGPIPE has ended."""
 
 

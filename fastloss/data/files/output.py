@@ -144,8 +144,8 @@ class Work:
 
     def finish(self, rows: int, table: Any = None) -> None:
         """Write the file, of `table` or of the rows that came, and give it its name."""
-        if table is not None:
-            self.write(table)
+        for batch in table.to_batches() if table is not None else ():
+            self.write(batch)
         if self.schema is None:
             raise DataError(f"{self.path}: there is no row to write")
         new = self.folder / f"new{self.path.suffix}"
