@@ -8,6 +8,7 @@ whose edges are floats with 8 bits after the point, so a quantile is wrong by 2*
 from __future__ import annotations
 
 import math
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,10 +21,15 @@ if TYPE_CHECKING:
     State = dict[str, NDArray[Any]]
 
 BLOCK = 1024
+PIECE = 32 * BLOCK
+"""Losses that are looked at together: as many as a core's own cache holds with what is made of them."""
 EXACT = 1 << 20
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 KEPT_BITS = 8
 """Bits after the point that a bin's edge has."""
+
+
+_rooms = threading.local()
 
 
 class Blocks(NamedTuple):
@@ -36,14 +42,24 @@ class Blocks(NamedTuple):
 
 def blocks(values: NDArray[Any], start: int) -> Blocks:
     """What a chunk adds to a sum, if `start` rows come before it."""
-    exact = values.astype(np.float64)
-    head = min(-start % BLOCK, len(exact))
-    whole = head + (len(exact) - head) // BLOCK * BLOCK
-    return Blocks(exact[:head], _sums(exact[head:whole]), exact[whole:])
+    head = min(-start % BLOCK, len(values))
+    whole = head + (len(values) - head) // BLOCK * BLOCK
+    room = _scratch("exact", np.float64)
+    sums = np.empty((whole - head) // BLOCK)
+    for a in range(head, whole, PIECE):
+        piece = room[: min(PIECE, whole - a)]
+        piece[:] = values[a : a + len(piece)]
+        at = (a - head) // BLOCK
+        piece.reshape(-1, BLOCK).sum(axis=1, out=sums[at : at + len(piece) // BLOCK])
+    return Blocks(values[:head].astype(np.float64), sums, values[whole:].astype(np.float64))
 
 
-def _sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = values.reshape(-1, min(BLOCK, len(values)) or BLOCK).sum(axis=1)
+def _scratch(name: str, dtype: Any) -> NDArray[Any]:
+    """This thread's array of that name: what is freed after each chunk would be cleared by the system each time."""
+    found: NDArray[Any] | None = getattr(_rooms, name, None)
+    if found is None:
+        found = np.empty(PIECE, dtype)
+        setattr(_rooms, name, found)
     return found
 
 
@@ -59,7 +75,7 @@ class Total:
         if len(given.head):
             self.pending = np.concatenate([self.pending, given.head])
             if len(self.pending) == BLOCK:
-                self._plus(float(_sums(self.pending)[0]))
+                self._plus(float(self.pending.reshape(1, -1).sum(axis=1)[0]))
                 self.pending = np.empty(0)
         for x in given.sums.tolist():
             self._plus(x)
@@ -78,7 +94,7 @@ class Total:
         whole = Total()
         whole.high, whole.low = self.high, self.low
         if len(self.pending):
-            whole._plus(float(_sums(self.pending)[0]))
+            whole._plus(float(self.pending.reshape(1, -1).sum(axis=1)[0]))
         return whole.high + whole.low if math.isfinite(whole.high) else whole.high
 
     def state(self, name: str) -> State:
@@ -110,25 +126,35 @@ def _bits(dtype: Any) -> tuple[Any, int]:
     return (np.uint32, 23 - KEPT_BITS) if dtype == np.float32 else (np.uint64, 52 - KEPT_BITS)
 
 
-def bins(values: NDArray[Any]) -> list[Bins]:
-    """Values counted: at most a run of bins for each sign, and the zeros."""
-    found = []
-    lowest = values.min(initial=np.inf)
-    if lowest < 0:
-        negative = np.signbit(values)
-        parts = [values[negative], values[~negative]]
-    else:
-        parts = [values]
-    for part in parts:
-        if len(part) and part.min() == 0.0:
-            zeros = np.count_nonzero(part == 0.0)
-            found.append(Bins(0, np.array([zeros])))
-            part = part[part != 0.0]
+def bins(values: NDArray[Any], low: Any, high: Any) -> list[Bins]:
+    """Values between `low` and `high` counted: at most a run of bins for each sign, and the zeros."""
+    if not len(values):
+        return []
+    if low > 0:
+        return [_run(values, low, high)]
+    negative = np.signbit(values) & (values != 0)
+    zero = values == 0
+    found = [Bins(0, np.array([np.count_nonzero(zero)]))]
+    for part in (values[negative], values[~(negative | zero)]):
         if len(part):
-            k = keys(part)
-            first = k.min()
-            found.append(Bins(int(first), np.bincount((k - first).astype(np.intp))))
+            ends = sorted([abs(part.min()), abs(part.max())])
+            found.append(_run(part, *(np.copysign(end, part[0]) for end in ends)))
     return found
+
+
+def _run(values: NDArray[Any], least: Any, most: Any) -> Bins:
+    """Values of one sign counted, none of them zero; `least` and `most` are the ends of their sizes."""
+    bits, shift = _bits(values.dtype)
+    first, last = (int(np.asarray(x, values.dtype).reshape(1).view(bits)[0]) >> shift for x in (least, most))
+    room, places = _scratch(f"bits{values.dtype.itemsize}", bits), _scratch("places", np.intp)
+    counts = np.zeros(last - first + 1, np.int64)
+    for a in range(0, len(values), PIECE):
+        piece = np.ascontiguousarray(values[a : a + PIECE]).view(bits)
+        n = len(piece)
+        np.right_shift(piece, bits(shift), out=room[:n])
+        np.subtract(room[:n], bits(first), out=places[:n], casting="unsafe")
+        counts += np.bincount(places[:n], minlength=len(counts))
+    return Bins(first, counts)
 
 
 class Part(NamedTuple):
@@ -154,16 +180,18 @@ def part(
     weights = None
     if weight is not None:
         weights = blocks(weight if counted is None else np.where(counted, weight, 0), start)
-    known = of if not len(of) or of.min() == of.min() else of[of == of]
+    low, high = of.min(initial=np.inf), of.max(initial=-np.inf)
+    known = of if low == low else of[of == of]
+    ends = (low, high) if low == low else (known.min(initial=np.inf), known.max(initial=-np.inf))
     return Part(
         loss.dtype,
         len(loss),
         len(of),
-        float(of.min(initial=np.inf)),
-        float(of.max(initial=-np.inf)),
+        float(low),
+        float(high),
         blocks(full, start),
         weights,
-        bins(known),
+        bins(known, *ends),
         known.copy() if keep else None,
     )
 
