@@ -1,0 +1,394 @@
+"""`fl.data.score`: the same numbers of every kind of file, whatever chunks it is read in."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import sys
+
+import numpy as np
+import pytest
+
+pa = pytest.importorskip("pyarrow")
+import pyarrow.csv as csv  # noqa: E402
+import pyarrow.feather as feather  # noqa: E402
+import pyarrow.parquet as pq  # noqa: E402
+
+import fastloss as fl  # noqa: E402
+from fastloss.data.scoring import summary  # noqa: E402
+
+N = 5_000
+RNG = np.random.default_rng(3)
+P = RNG.standard_normal(N)
+Y = RNG.standard_normal(N)
+KEY = RNG.integers(0, 4, N)
+WEIGHT = RNG.integers(0, 3, N).astype(np.float64)
+
+
+def naive(p=P, y=Y, delta=1.0):
+    r = np.abs(p - y)
+    return np.where(r <= delta, 0.5 * r * r, delta * (r - 0.5 * delta))
+
+
+def table():
+    return pa.table({"id": np.arange(N), "p": P, "y": Y, "key": pa.array([f"k{k}" for k in KEY]), "w": WEIGHT})
+
+
+def zarr_store(path):
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(path, mode="w")
+    for name, x in (("p", P), ("y", Y)):
+        group.create_array(name, data=x, chunks=(700,))
+
+
+def folder(path):
+    for k in range(4):
+        inner = path / f"key=k{k}"
+        inner.mkdir(parents=True)
+        pq.write_table(table().filter(pa.array(KEY == k)).drop_columns(["key"]), inner / "a.parquet", row_group_size=300)
+
+
+def several_csv(path):
+    path.mkdir()
+    for k in range(3):
+        csv.write_csv(table().slice(k * 2000, 2000), path / f"{k}.csv")
+
+
+def zipped(path):
+    file = io.BytesIO()
+    csv.write_csv(table(), file)
+    path.write_bytes(gzip.compress(file.getvalue()))
+
+
+def stream(path):
+    with pa.ipc.new_stream(path, table().schema) as writer:
+        writer.write_table(table(), max_chunksize=900)
+
+
+FILES = {
+    "x.npz": lambda path: np.savez(path, p=P, y=Y),
+    "packed.npz": lambda path: np.savez_compressed(path, p=P, y=Y),
+    "fields.npy": lambda path: np.save(path, np.rec.fromarrays([P, Y], names="p,y")),
+    "x.parquet": lambda path: pq.write_table(table(), path, row_group_size=1300),
+    "x.feather": lambda path: feather.write_feather(table(), path, chunksize=1100),
+    "x.arrows": stream,
+    "x.csv": lambda path: csv.write_csv(table(), path),
+    "x.csv.gz": zipped,
+    "x.zarr": zarr_store,
+    "folder": folder,
+    "tables": several_csv,
+}
+
+
+@pytest.fixture(params=FILES)
+def source(request, tmp_path):
+    path = tmp_path / request.param
+    FILES[request.param](path)
+    return str(path)
+
+
+def score(source, **keywords):
+    return fl.data.score("huber", source, **{"pred": "p", "target": "y", **keywords})
+
+
+def numbers(found):
+    return found.rows, found.count, found.mean, found.sum, found.min, found.max, found.quantiles, found.histogram
+
+
+def test_every_kind_of_file_has_the_same_losses(source):
+    found = score(source)
+    loss = naive()
+    assert (found.rows, found.count, found.exact) == (N, N, True)
+    assert found.sum == pytest.approx(math.fsum(loss), rel=1e-15)
+    assert found.mean == pytest.approx(math.fsum(loss) / N, rel=1e-15)
+    assert found.min == pytest.approx(loss.min(), rel=1e-14)
+    assert found.max == pytest.approx(loss.max(), rel=1e-14)
+    for q, value in found.quantiles.items():
+        assert value == pytest.approx(np.quantile(loss, q), rel=1e-12)
+    assert sum(n for *_, n in found.histogram) == N
+
+
+@pytest.mark.parametrize("rows", [1, 7, 1023, 1024, 1025, 4999])
+def test_nothing_depends_on_the_chunks(rows, tmp_path):
+    if rows == 1:  # each a chunk of its own
+        path = {"p": P[:50], "y": Y[:50]}
+    else:
+        path = tmp_path / "x.parquet"
+        pq.write_table(table(), path, row_group_size=1300)
+        path = str(path)
+    keywords = {} if rows == 1 else {"weight": "w", "by": "key", "worst": 50}
+    one, other = score(path, **keywords), score(path, chunk_rows=rows, threads=3, **keywords)
+    assert numbers(one) == numbers(other)
+    assert one.groups == other.groups
+    assert rows == 1 or one.worst.equals(other.worst)
+
+
+def test_arrays_and_files_by_name(tmp_path):
+    np.save(tmp_path / "p.npy", P)
+    np.save(tmp_path / "y.npy", np.asfortranarray(Y))
+    assert numbers(score({"p": tmp_path / "p.npy", "y": str(tmp_path / "y.npy")})) == numbers(score({"p": P, "y": Y}))
+    np.save(tmp_path / "both.npy", np.stack([P, Y], axis=1))
+    assert numbers(score(tmp_path / "both.npy", pred="0", target="1")) == numbers(score({"p": P, "y": Y}))
+
+
+def test_a_glob_and_a_list_of_files(tmp_path):
+    for k in range(3):
+        pq.write_table(table().slice(k * 2000, 2000), tmp_path / f"{k}.parquet")
+    whole = numbers(score({"p": P, "y": Y}))
+    assert numbers(score(str(tmp_path / "*.parquet"))) == whole
+    assert numbers(score([tmp_path / f"{k}.parquet" for k in range(3)])) == whole
+
+
+@pytest.mark.parametrize("kind", ["csv", "stream"])
+def test_standard_input(kind, monkeypatch):
+    file = io.BytesIO()
+    if kind == "csv":
+        csv.write_csv(table(), file)
+    else:
+        stream(file)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.getvalue())))
+    assert numbers(score("-", format=kind)) == numbers(score({"p": P, "y": Y}))
+
+
+def test_whole_numbers_at_the_start_of_a_csv_file_may_be_followed_by_others(tmp_path):
+    (tmp_path / "x.csv").write_text("p,y,note\n" + "1,2,\n" * 200_000 + "1.5,2.5,late\n")
+    found = score(tmp_path / "x.csv", worst=1, keep=["note"])
+    assert found.mean == 0.5
+    assert found.rows == 200_001
+
+
+@pytest.mark.parametrize("dtype", ["e", "f", "d", "i4", "u1", "?", "decimal"])
+def test_dtypes(dtype, tmp_path):
+    values = np.array([0, 1, 1, 0, 1] * 30)
+    kind = pa.decimal128(9, 2) if dtype == "decimal" else pa.from_numpy_dtype(np.dtype(dtype))
+    p = pa.array(values.astype(np.float64)).cast(kind) if dtype == "decimal" else pa.array(values.astype(dtype))
+    pq.write_table(pa.table({"p": p, "y": np.full(150, 3.0, np.float32)}), tmp_path / "x.parquet")
+    found = score(tmp_path / "x.parquet", chunk_rows=7)
+    assert found.sum == 60 * 2.5 + 90 * 1.5
+    assert (found.min, found.max) == (1.5, 2.5)
+
+
+def test_rows_of_scores_in_lists_in_columns_and_in_files(tmp_path):
+    logits = RNG.standard_normal((500, 3)).astype(np.float32)
+    labels = RNG.integers(0, 3, 500)
+    exact = logits.astype(np.float64)
+    loss = np.log(np.exp(exact).sum(1)) - exact[np.arange(500), labels]
+    np.save(tmp_path / "p.npy", logits)
+    lists = pa.table({"p": pa.array(list(logits)), "y": labels})
+    columns = pa.table({f"p{k}": logits[:, k] for k in range(3)} | {"y": labels})
+    pq.write_table(lists, tmp_path / "lists.parquet")
+    pq.write_table(columns, tmp_path / "columns.parquet")
+    found = [
+        fl.data.score("cross_entropy", *given, chunk_rows=64, target="y", pred=pred)
+        for given, pred in (
+            (({"p": tmp_path / "p.npy", "y": labels},), "p"),
+            ((tmp_path / "lists.parquet",), "p"),
+            ((tmp_path / "columns.parquet",), ["p0", "p1", "p2"]),
+        )
+    ]
+    assert numbers(found[0]) == numbers(found[1]) == numbers(found[2])
+    assert found[0].mean == pytest.approx(loss.mean(), rel=1e-6)
+    ignored = fl.data.score("cross_entropy", {"pred": logits, "target": labels}, ignore_index=2)
+    assert ignored.count == (labels != 2).sum()
+    assert ignored.mean == pytest.approx(loss[labels != 2].mean(), rel=1e-6)
+
+
+# -- What counts -------------------------------------------------------------------------------------------------------
+
+
+def test_the_mean_divides_by_the_weights():
+    found = score({"p": P, "y": Y, "w": WEIGHT}, weight="w")
+    assert found.count == (WEIGHT > 0).sum()
+    assert found.sum == pytest.approx(math.fsum(WEIGHT * naive()), rel=1e-14)
+    assert found.mean == pytest.approx((WEIGHT * naive()).sum() / WEIGHT.sum(), rel=1e-13)
+    assert found.min == pytest.approx((WEIGHT * naive())[WEIGHT > 0].min(), rel=1e-13)
+
+
+@pytest.mark.parametrize("nulls", ["absent", "null"])
+def test_nulls_do_not_count(nulls, tmp_path):
+    holes = RNG.random(N) < 0.3
+    pq.write_table(pa.table({"p": pa.array(P, mask=holes), "y": Y}), tmp_path / "x.parquet", row_group_size=900)
+    found = score(tmp_path / "x.parquet", nulls=nulls, out=tmp_path / "o.parquet", chunk_rows=400)
+    assert (found.rows, found.count) == (N, (~holes).sum())
+    assert found.sum == pytest.approx(math.fsum(naive()[~holes]), rel=1e-14)
+    written = pq.read_table(tmp_path / "o.parquet")["loss"]
+    assert written.null_count == (holes.sum() if nulls == "null" else 0)
+    with pytest.raises(fl.data.DataError, match=rf"x.parquet: huber: column 'p' is null in row {holes.argmax()}"):
+        score(tmp_path / "x.parquet", nulls="raise", chunk_rows=5)
+
+
+def test_nan_is_an_error_or_absent_or_kept():
+    y = Y.copy()
+    y[1717] = np.nan
+    given = {"p": P, "y": y}
+    with pytest.raises(fl.data.DataError, match="huber: column 'y' is NaN in row 1717; nan='absent' leaves"):
+        score(given, chunk_rows=100)
+    found = score(given, nan="absent", chunk_rows=100)
+    there = np.arange(N) != 1717
+    assert (found.rows, found.count) == (N, N - 1)
+    assert found.sum == pytest.approx(math.fsum(naive()[there]), rel=1e-14)
+    kept = score(given, nan="keep")
+    assert math.isnan(kept.mean)
+    assert math.isnan(kept.quantiles[0.5])
+    assert kept.as_dict()["mean"] is None
+
+
+def test_quantiles_of_many_are_within_what_is_said(monkeypatch):
+    monkeypatch.setattr(summary, "EXACT", 1000)
+    signed = {"p": np.exp(3 * P), "y": Y, "v": np.exp(Y)}
+    found = fl.data.score("gaussian_nll", signed, pred="p", target="y", var="v", chunk_rows=700)
+    assert not found.exact
+    assert found.min < 0
+    loss = 0.5 * (np.log(signed["v"]) + (signed["p"] - Y) ** 2 / signed["v"])
+    for q, value in found.quantiles.items():
+        lower, upper = np.quantile(loss, q, method="lower"), np.quantile(loss, q, method="higher")
+        assert lower - abs(lower) / 512 <= value <= upper + abs(upper) / 512
+    assert "within 0.2%" in str(found)
+
+
+def test_sums_keep_what_naive_ones_lose():
+    values = np.array([1e16, 1.0, -1e16, 1.0] * 512)
+    total = summary.Total()
+    for a in range(0, len(values), 300):
+        total.add(summary.blocks(values[a : a + 300], a))
+    # A block's own sum is rounded; each of these is exact.
+    ones = summary.Total()
+    for _ in range(3):
+        ones.add(summary.blocks(np.r_[np.full(1024, 2.0**53), np.ones(1024), np.full(1024, -(2.0**53))], 0))
+    assert ones.value() == 3072.0
+    assert total.value() == sum(values[a : a + 1024].sum() for a in (0, 1024))
+
+
+# -- What is asked for besides -----------------------------------------------------------------------------------------
+
+
+def test_by():
+    keys = np.array(["north", "south", "east", "west"])[KEY]
+    found = score({"p": P, "y": Y, "w": WEIGHT, "key": keys}, by="key", weight="w", chunk_rows=333)
+    assert [g["value"] for g in found.groups] == sorted({*keys}, key=lambda k: -_mean(keys == k))
+    for group in found.groups:
+        mine = (keys == group["value"]) & (WEIGHT > 0)
+        loss = (WEIGHT * naive())[mine]
+        assert group["count"] == mine.sum()
+        assert group["mean"] == pytest.approx(_mean(mine), rel=1e-13)
+        assert (group["min"], group["max"]) == pytest.approx((loss.min(), loss.max()), rel=1e-13)
+        assert group["median"] == pytest.approx(np.quantile(loss, 0.5, method="lower"), rel=1 / 512)
+        assert group["p90"] == pytest.approx(np.quantile(loss, 0.9, method="lower"), rel=1 / 512)
+
+
+def _mean(mine):
+    return (WEIGHT * naive())[mine].sum() / WEIGHT[mine].sum()
+
+
+def test_null_is_a_group(tmp_path):
+    pq.write_table(pa.table({"p": P, "y": Y, "k": pa.array(KEY, mask=KEY == 1)}), tmp_path / "x.parquet")
+    found = score(tmp_path / "x.parquet", by="k")
+    assert {g["value"]: g["count"] for g in found.groups} == {
+        None if k == 1 else k: (KEY == k).sum() for k in range(4)
+    }
+
+
+@pytest.mark.parametrize("worst", [37, "37", "1%", "0.74%", "100%"])
+def test_worst(worst):
+    expected = {"1%": 50, "100%": N}.get(worst, 37)
+    found = score({"p": P, "y": Y, "id": np.arange(N) * 10}, worst=worst, chunk_rows=401)
+    rows = np.argsort(-naive(), kind="stable")[:expected]
+    assert found.worst["row"].to_pylist() == rows.tolist()
+    assert found.worst["id"].to_pylist() == (rows * 10).tolist()
+    assert found.count == N
+
+
+def test_of_equal_losses_the_first_are_the_worst():
+    found = score({"p": np.r_[np.zeros(50), np.ones(50), np.zeros(50), np.ones(50)], "y": np.zeros(200)}, worst=70,
+                  chunk_rows=9)  # fmt: skip
+    assert found.worst["row"].to_pylist() == [*range(50, 100), *range(150, 170)]
+
+
+def test_a_share_of_a_csv_file_and_of_what_nobody_can_count(tmp_path, monkeypatch):
+    csv.write_csv(table(), tmp_path / "x.csv")
+    assert score(tmp_path / "x.csv", worst="1%").worst.num_rows == 50
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "x.csv").read_bytes())))
+    with pytest.raises(ValueError, match="worst is '1%' of nobody knows how many rows: give a number"):
+        score("-", format="csv", worst="1%")
+
+
+@pytest.mark.parametrize("where", ["loss > 0.5 AND key = 'k1'", "arrow"])
+def test_where(where, tmp_path):
+    if where == "arrow":
+        import pyarrow.compute as pc
+
+        where = (pc.field("loss") > 0.5) & (pc.field("key") == "k1")
+    else:
+        pytest.importorskip("duckdb")
+    pq.write_table(table(), tmp_path / "x.parquet", row_group_size=700)
+    found = score(tmp_path / "x.parquet", where=where, out=tmp_path / "o.parquet", grad="g", chunk_rows=400)
+    mine = (naive() > 0.5) & (KEY == 1)
+    assert (found.rows, found.count, found.written) == (N, mine.sum(), mine.sum())
+    assert found.sum == pytest.approx(math.fsum(naive()[mine]), rel=1e-14)
+    written = pq.read_table(tmp_path / "o.parquet")
+    assert written.column_names == ["id", "p", "y", "key", "w", "row", "g", "loss"]
+    assert written["id"].to_pylist() == written["row"].to_pylist() == np.flatnonzero(mine).tolist()
+    np.testing.assert_allclose(written["g"], np.clip(P - Y, -1, 1)[mine], rtol=1e-14)
+
+
+# -- What is written ---------------------------------------------------------------------------------------------------
+
+READ = {
+    "parquet": lambda path: {n: c.to_numpy() for n, c in zip(*_columns(pq.read_table(path)), strict=True)},
+    "feather": lambda path: {n: c.to_numpy() for n, c in zip(*_columns(feather.read_table(path)), strict=True)},
+    "csv": lambda path: {n: c.to_numpy() for n, c in zip(*_columns(csv.read_csv(path)), strict=True)},
+    "npz": lambda path: dict(np.load(path)),
+    "npy": lambda path: {"loss": np.load(path)},
+}
+
+
+def _columns(found):
+    return found.column_names, found.columns
+
+
+@pytest.mark.parametrize("ending", READ)
+def test_what_is_written_is_read_again(ending, tmp_path):
+    path = tmp_path / f"o.{ending}"
+    given = {"p": P.astype(np.float32), "y": Y.astype(np.float32), "id": np.arange(N)}
+    found = score(given, out=path, grad="g", keep=["id"])
+    assert found.written == N
+    read = READ[ending](path)
+    loss, grad = fl.huber.value_and_grad(given["p"], given["y"], reduction="none")
+    np.testing.assert_array_equal(read["loss"].astype(np.float32), loss)
+    if ending != "npy":
+        assert [*read] == ["id", "g", "loss"]
+        np.testing.assert_array_equal(read["g"].astype(np.float32), grad)
+    first = path.read_bytes()
+    score(given, out=path, grad="g", keep=["id"], chunk_rows=777, threads=2)
+    assert path.read_bytes() == first
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_gradients_of_rows_are_lists(tmp_path):
+    logits, labels = RNG.standard_normal((300, 3)), RNG.integers(0, 3, 300)
+    given = {"pred": logits, "target": labels}
+    for ending in ("parquet", "npz"):
+        path = tmp_path / f"o.{ending}"
+        fl.data.score("cross_entropy", given, out=path, grad="g", keep=[], chunk_rows=64)
+        grad = np.stack(pq.read_table(path)["g"].to_numpy()) if ending == "parquet" else np.load(path)["g"]
+        np.testing.assert_allclose(grad, fl.cross_entropy.grad(logits, labels, reduction="sum"), rtol=1e-14)
+    with pytest.raises(fl.data.DataError, match="CSV has no place for column 'g'"):
+        fl.data.score("cross_entropy", given, out=tmp_path / "o.csv", grad="g", keep=[])
+
+
+def test_a_loss_of_ones_own():
+    squared = fl.derive(lambda pred, target, c=1.0: c * (pred - target) ** 2)
+    found = fl.data.score(0.5 * squared + 0.5 * squared, {"p": P, "y": Y}, pred="p", target="y")
+    assert found.mean == pytest.approx(((P - Y) ** 2).mean(), rel=1e-12)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    """Chunks of rows of scores are as many as their bytes allow."""
+    source = fl.data.files.opening.open_source({"pred": np.zeros((8, 100_000), np.float32), "target": np.zeros(8, int)})
+    assert source.row_bytes(["pred", "target"]) == 400_008
+    seen = []
+    chunks = source.chunks
+    source.chunks = lambda names, rows, skip: (seen.append(rows), chunks(names, rows, skip))[1]
+    fl.data.score("cross_entropy", source)
+    assert seen == [(16 << 20) // 400_008]
