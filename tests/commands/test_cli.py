@@ -76,7 +76,7 @@ def test_version(capsys):
 @pytest.mark.parametrize(
     ("argv", "hint"),
     [
-        (["nothing"], "there is no command 'nothing'; demo, losses, plot, warmup, cache, bench"),
+        (["nothing"], "there is no command 'nothing'; demo, losses, score, plot, warmup, cache, bench, info"),
         (["loses"], "there is no command 'loses'; did you mean losses?"),
         (["huber"], "there is no command 'huber'; did you mean `fastloss losses huber`?"),
         (["--halp"], "there is no option '--halp'; did you mean --help?"),
@@ -105,7 +105,7 @@ def test_help_is_one_screen(capsys):
     lines = help_text.splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
-    assert [line.split()[0] for line in lines[5:11]] == list(arguments.COMMANDS)
+    assert [line.split()[0] for line in lines[5:13]] == list(arguments.COMMANDS)
     examples = [line.split("  ")[1].split()[1:] for line in lines if line.startswith("  fastloss ")]
     assert len(examples) == 3
     for words in examples:

@@ -44,7 +44,7 @@ def test_each_demo_in_its_small_form(demo, tmp_path, capsys):
     ("argv", "line"),
     [
         (["descnt"], "argument NAME: no demo is called 'descnt', did you mean descent?"),
-        (["zebra"], "no demo is called 'zebra', expected detector, outliers, gan, descent"),
+        (["zebra"], "no demo is called 'zebra', expected detector, outliers, gan, descent, data"),
         (["-o", "a.png"], "-o is for a demo with a name"),
         (["descent", "-o", "a.txt"], "a.txt is no picture"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fastloss.commands import cli
-from fastloss.commands.cli import plotting
+from fastloss.commands.cli import chosen
 from fastloss.plot import panels
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ def test_without_o_it_is_svg_on_stdout_and_the_same_each_time(capfdbinary):
 def test_many_names_have_room(tmp_path):
     """With as many as two rows of panels are high; a layout that leaves nothing of the Axes is a warning."""
     losses = [f"huber:delta={k}" for k in range(1, 25)]
-    made = panels.panels([plotting.loss_of(word) for word in losses], ["value"])
+    made = panels.panels([chosen.loss_of(word, "plot") for word in losses], ["value"])
     made.draw_without_rendering()
     (ax,) = made.axes
     names = ax.get_legend().get_window_extent()

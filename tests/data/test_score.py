@@ -46,7 +46,9 @@ def folder(path):
     for k in range(4):
         inner = path / f"key=k{k}"
         inner.mkdir(parents=True)
-        pq.write_table(table().filter(pa.array(KEY == k)).drop_columns(["key"]), inner / "a.parquet", row_group_size=300)
+        pq.write_table(
+            table().filter(pa.array(k == KEY)).drop_columns(["key"]), inner / "a.parquet", row_group_size=300
+        )
 
 
 def several_csv(path):
@@ -284,9 +286,7 @@ def _mean(mine):
 def test_null_is_a_group(tmp_path):
     pq.write_table(pa.table({"p": P, "y": Y, "k": pa.array(KEY, mask=KEY == 1)}), tmp_path / "x.parquet")
     found = score(tmp_path / "x.parquet", by="k")
-    assert {g["value"]: g["count"] for g in found.groups} == {
-        None if k == 1 else k: (KEY == k).sum() for k in range(4)
-    }
+    assert {g["value"]: g["count"] for g in found.groups} == {None if k == 1 else k: (k == KEY).sum() for k in range(4)}
 
 
 @pytest.mark.parametrize("worst", [37, "37", "1%", "0.74%", "100%"])

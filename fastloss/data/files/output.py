@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import time
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,21 +63,26 @@ class Work:
                 self._begin()
             else:
                 self._go_on(self.journal)
-        except OSError as error:
-            raise DataError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+        except BaseException as error:
+            self._close()
+            if isinstance(error, OSError):
+                raise DataError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+            raise
 
     def __enter__(self) -> Work:
         return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         """Leave nothing behind but what an interrupted run goes on from."""
-        if self.file is not None:
-            with suppress(OSError):
-                self.file.close()
+        self._close()
         if kind is None or issubclass(kind, Exception):
             shutil.rmtree(self.folder, ignore_errors=True)
-        if self.lock is not None:
-            self.lock.close()
+
+    def _close(self) -> None:
+        for file in (self.file, self.lock):
+            if file is not None:
+                with suppress(OSError):
+                    file.close()
 
     def _only_one(self) -> None:
         with suppress(ImportError):
@@ -106,12 +112,14 @@ class Work:
 
     def _read_journal(self) -> dict[str, NDArray[Any]] | None:
         try:
-            with np.load(self.folder / "journal.npz", allow_pickle=False) as file:
-                return dict(file)
+            with (self.folder / "journal.npz").open("rb") as file, np.load(file, allow_pickle=False) as journal:
+                return dict(journal)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self.folder}: the journal cannot be read ({error})") from None
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise DataError(
+                f"{self.folder}: the journal cannot be read ({error}); without resume a run begins anew"
+            ) from None
 
     def write(self, batch: Any) -> None:
         """Append rows."""
