@@ -20,6 +20,8 @@ import numpy as np
 
 ROWS, STEP = 50_000_000, 1_000_000
 CHUNK = 1 << 17
+NUMPYS = ("copy of .npy", "score .npy", "  no quantiles", "NumPy by hand")
+"""The ways that read NumPy's files; the others read Parquet."""
 
 
 def made(folder: Path, rows: int) -> None:
@@ -69,6 +71,21 @@ def of_parquet(folder: Path, loss: str) -> Any:
     import fastloss as fl
 
     return fl.data.score(loss, str(folder / "x.parquet"), pred="p", target="y")
+
+
+def without_quantiles(folder: Path, loss: str) -> Any:
+    """Parquet, by this library: no more than the others say."""
+    import fastloss as fl
+
+    return fl.data.score(loss, str(folder / "x.parquet"), pred="p", target="y", quantiles=False)
+
+
+def npy_without_quantiles(folder: Path, loss: str) -> Any:
+    """`.npy`, likewise."""
+    import fastloss as fl
+
+    files = {"pred": str(folder / "p.npy"), "target": str(folder / "y.npy")}
+    return fl.data.score(loss, files, quantiles=False)
 
 
 def by_hand(folder: Path, loss: str) -> Any:
@@ -127,9 +144,11 @@ def ways(folder: Path, loss: str) -> dict[str, Callable[[], Any]]:
     return {
         "copy of .npy": lambda: copied(folder),
         "score .npy": lambda: of_numpy(folder, loss),
+        "  no quantiles": lambda: npy_without_quantiles(folder, loss),
         "NumPy by hand": lambda: by_hand(folder, loss),
         "decoding Parquet": lambda: decoded(folder),
         "score Parquet": lambda: of_parquet(folder, loss),
+        "  no quantiles, Pq": lambda: without_quantiles(folder, loss),
         "DuckDB SQL": lambda: duckdb_sql(folder, loss),
         "pandas": lambda: pandas_frame(folder, loss),
         "Polars": lambda: polars_lazy(folder, loss),
@@ -146,7 +165,7 @@ def measure(folder: Path, loss: str, turns: int) -> None:
             times = time.perf_counter() - wall, time.process_time() - cpu
             best[name] = [min(a, b) for a, b in zip(best.get(name, times), times, strict=True)]
     for name, (wall, cpu) in best.items():
-        base = best["copy of .npy" if name in ("copy of .npy", "score .npy", "NumPy by hand") else "decoding Parquet"]
+        base = best["copy of .npy" if name in NUMPYS else "decoding Parquet"]
         print(f"{loss:9} {name:18} {wall:7.3f} s, {wall / base[0]:5.2f} of reading; "
               f"processor {cpu:7.3f} s, {cpu / base[1]:5.2f}", flush=True)  # fmt: skip
 
@@ -154,13 +173,13 @@ def measure(folder: Path, loss: str, turns: int) -> None:
 def peak(folder: Path, way: str) -> float:
     """The most memory of a process that does nothing else, in MB."""
     script = (
-        "import sys; from pathlib import Path; from bench import score as b; import resource\n"
-        "import fastloss, pyarrow.parquet, duckdb, polars, pandas\n"
+        "from pathlib import Path\nfrom bench import score as b\n"
         f"b.ways(Path({str(folder)!r}), 'huber')[{way!r}]()\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "lines = Path('/proc/self/status').read_text().splitlines()\n"
+        "print(*(line.split()[1] for line in lines if line.startswith(('VmHWM', 'RssFile'))))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return int(done.stdout) / 1024
+    return int(done.stdout.split()[-2]) / 1024
 
 
 def main() -> None:

@@ -249,6 +249,15 @@ def test_quantiles_of_many_are_within_what_is_said(monkeypatch):
     assert "within 0.2%" in str(found)
 
 
+def test_without_quantiles_the_rest_is_the_same():
+    given = {"p": P, "y": Y, "k": KEY}
+    bare, whole = score(given, by="k", quantiles=False), score(given, by="k")
+    assert (bare.quantiles, bare.histogram) == ({}, [])
+    assert (bare.sum, bare.min, bare.max, bare.groups) == (whole.sum, whole.min, whole.max, whole.groups)
+    assert str(bare).splitlines()[:3] == str(whole).splitlines()[:3]
+    assert str(bare).splitlines()[-4:] == str(whole).splitlines()[-4:]
+
+
 def test_sums_keep_what_naive_ones_lose():
     values = np.array([1e16, 1.0, -1e16, 1.0] * 512)
     total = summary.Total()

@@ -38,6 +38,7 @@ def score(args: argparse.Namespace) -> int:
             where=args.where,
             worst=args.worst,
             by=args.by,
+            quantiles=not args.no_quantiles,
             resume=args.resume,
             format=args.format,
             chunk_rows=args.chunk_rows,

@@ -29,7 +29,7 @@ LOSS: huber, huber:delta=2, or FILE.py:NAME; `fastloss losses` lists them.
   --by C              a summary for each value of C; --json: all as JSON
   --fail-above X      exit code 1 if the mean is above X
   --nulls absent|null|raise, --nan raise|absent|keep     what such rows are
-  --resume, --chunk-rows N, --threads N, --quiet         see help(fl.data.score)
+  --no-quantiles, --resume, --chunk-rows N, --threads N, --quiet
 
 Examples, in the folder that `fastloss demo data` makes:
   fastloss score huber homes.parquet --pred guess --target price --by region
@@ -51,7 +51,7 @@ class ScoreParser(Parser):
         for name in ("pred", "target", "weight", "grad", "output", "keep", "where", "worst", "by"):
             self.add_argument(f"--{name}")
         self.add_argument("-o", "--out")
-        for name in ("json", "resume", "quiet"):
+        for name in ("json", "no-quantiles", "resume", "quiet"):
             self.add_argument(f"--{name}", action="store_true")
         self.add_argument("--fail-above", type=float)
         self.add_argument("--nulls", choices=("absent", "null", "raise"), default="absent")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,6 @@ class Parquet(Tables):
     """Parquet files, also those of a folder whose inner folders are called KEY=VALUE, which are columns then."""
 
     def __init__(self, found: Sequence[str], path: str) -> None:
-        import pyarrow.dataset as ds
         import pyarrow.parquet as pq
 
         self._read = pq
@@ -100,12 +100,21 @@ class Parquet(Tables):
             with told(name):
                 metadata = pq.read_metadata(name)
                 self.counts.append(metadata.num_rows)
+        self.keys: list[dict[str, Any]] = [{}] * len(found)
         with told(found[0]):
-            dataset = ds.dataset(list(found), format="parquet", partitioning="hive")
-            self.fragments = list(dataset.get_fragments())
-            self.keys = [ds.get_partition_keys(f.partition_expression) for f in self.fragments]
-        super().__init__(path, list(found), dataset.schema)
+            if any("=" in os.path.dirname(name) for name in found):
+                schema = self._of_keys(found)
+            else:
+                schema = pq.read_schema(found[0])
+        super().__init__(path, list(found), schema)
         self.rows = sum(self.counts)
+
+    def _of_keys(self, found: Sequence[str]) -> pa.Schema:
+        import pyarrow.dataset as ds  # its import takes as long as all the rest
+
+        dataset = ds.dataset(list(found), format="parquet", partitioning="hive")
+        self.keys = [ds.get_partition_keys(f.partition_expression) for f in dataset.get_fragments()]
+        return dataset.schema
 
     def count(self, k: int) -> int:
         """What its footer says."""

@@ -33,7 +33,16 @@ class Job:
     """A scorer with what is asked of it; `compute` may run in any thread, `add` takes what it gives in order."""
 
     def __init__(
-        self, table: Any, score: Any, nan: str, where: Any, worst: Any, by: str | None, keep: Any, out: bool
+        self,
+        table: Any,
+        score: Any,
+        nan: str,
+        where: Any,
+        worst: Any,
+        by: str | None,
+        keep: Any,
+        out: bool,
+        quantiles: bool,
     ) -> None:
         self.table, self.score, self.nan, self.by = table, score, nan, by
         for name in score.columns:
@@ -45,7 +54,7 @@ class Job:
             from .where import Where
 
             self.where = Where(where, table.names)
-        self.summary = Summary()
+        self.summary = Summary(quantiles)
         self.groups = None if by is None else Groups()
         asked = None if worst is None else asked_for(worst, table)
         self.worst = None if asked is None else Worst(*asked)
@@ -64,7 +73,7 @@ class Job:
         """What a run has to agree in with the one that it goes on with."""
         return {
             "loss": repr(self.score.loss), "score": repr(vars(self.score)), "source": self.table.identity(),
-            "columns": self.reads, "keep": self.keep, "nan": self.nan, "by": self.by,
+            "columns": self.reads, "keep": self.keep, "nan": self.nan, "by": self.by, "quantiles": self.summary.binned,
             "where": str(self.where.text) if self.where else None,
             "worst": self.worst and [self.worst.most, self.worst.share],
         }  # fmt: skip
@@ -95,7 +104,7 @@ class Job:
                 losses = loss[chosen]
             rows = self._batch(chunk, made, chosen)
         keep = self.summary.kept is not None
-        return Done(part(loss, read.weight, counted, chunk.start, keep), groups, rows, losses)
+        return Done(part(loss, read.weight, counted, chunk.start, keep, self.summary.binned), groups, rows, losses)
 
     def _present(self, read: Any) -> NDArray[np.bool_] | None:
         """Which rows count; None if all do."""

@@ -27,7 +27,7 @@ class Scores:
         self.mean, self.sum = summary.mean, summary.sum
         self.min: float = summary.low if summary.count else math.nan
         self.max: float = summary.high if summary.count else math.nan
-        self.quantiles = {q: summary.quantile(q) for q in QUANTILES}
+        self.quantiles = {q: summary.quantile(q) for q in QUANTILES} if summary.binned else {}
         self.exact = summary.exact
         """Whether quantiles are exact, or wrong by one part in 512 at most."""
         self.histogram = summary.histogram()
@@ -60,16 +60,22 @@ class Scores:
             return lines[0]
         for pair in ((("mean", self.mean), ("sum", self.sum)), (("min", self.min), ("max", self.max))):
             lines.append("".join(f"{name:<6}{value:<18.9g}" for name, value in pair).rstrip())
+        if not self.quantiles:
+            return "\n".join([*lines, *self._tables()])
         named = "  ".join(f"{100 * q:g}% {v:.4g}" for q, v in self.quantiles.items())
         lines.append(f"quantiles{'' if self.exact else ' (within 0.2%)'}: {named}")
         lines += self._bars()
+        return "\n".join([*lines, *self._tables()])
+
+    def _tables(self) -> list[str]:
+        lines: list[str] = []
         if self.groups is not None:
             cells = [[g["value"], *(g[k] for k in _HEAD)] for g in self.groups]
             lines += ["", *table_text([self.by, *_HEAD], cells, GROUPS)]
         if self.worst is not None:
             cells = [list(row.values()) for row in self.worst.slice(0, ROWS).to_pylist()]
             lines += ["", *table_text(self.worst.column_names, cells, ROWS, self.worst.num_rows)]
-        return "\n".join(lines)
+        return lines
 
     def _bars(self) -> list[str]:
         most = max((n for *_, n in self.histogram), default=0)

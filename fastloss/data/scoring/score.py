@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..files.source import Chunk
     from .job import Done
 
-CHUNK_ROWS = 1 << 17
+CHUNK_ROWS = 1 << 18
 CHUNK_BYTES = 16 << 20
 """What is read at a time, at most: as much as stays near the processor while it is computed."""
 
@@ -44,6 +44,7 @@ def score(
     where: Any = None,
     worst: int | str | None = None,
     by: str | None = None,
+    quantiles: bool = True,
     resume: bool = False,
     format: str | None = None,
     chunk_rows: int | None = None,
@@ -85,6 +86,8 @@ def score(
         `out` has them, and `Scores.worst`; a column ``row`` says where they stood.
     by : str, optional
         A column; each of its values has a summary of its own.
+    quantiles : bool
+        Whether quantiles and the histogram are wanted: counting for them takes more time than a cheap loss.
     resume : bool
         Whether a run that was killed goes on where it stopped, to the same bytes in `out`.
     chunk_rows, threads : int, optional
@@ -101,7 +104,7 @@ def score(
     table = open_source(source, format)
     more.setdefault("backend", "serial")
     score = scorer(loss, pred, target, weight, output, grad, nulls, **more)
-    job = Job(table, score, nan, where, worst, by, keep, out is not None)
+    job = Job(table, score, nan, where, worst, by, keep, out is not None, quantiles)
     rows = chunk_rows or int(min(CHUNK_ROWS, max(1, CHUNK_BYTES // max(1.0, table.row_bytes(job.reads)))))
     with ExitStack() as stack:
         work: Any = None

@@ -172,7 +172,12 @@ class Part(NamedTuple):
 
 
 def part(
-    loss: NDArray[Any], weight: NDArray[Any] | None, counted: NDArray[np.bool_] | None, start: int, keep: bool
+    loss: NDArray[Any],
+    weight: NDArray[Any] | None,
+    counted: NDArray[np.bool_] | None,
+    start: int,
+    keep: bool,
+    binned: bool = True,
 ) -> Part:
     """A chunk's losses, of which some are `counted`; those of the first chunks are kept for exact quantiles."""
     of = loss if counted is None else loss[counted]
@@ -191,7 +196,7 @@ def part(
         float(high),
         blocks(full, start),
         weights,
-        bins(known, *ends),
+        bins(known, *ends) if binned else [],
         known.copy() if keep else None,
     )
 
@@ -199,11 +204,13 @@ def part(
 class Summary:
     """Losses, summed up as they come, in the order of their rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, binned: bool = True) -> None:
+        self.binned = binned
+        """Whether losses are counted in bins, for quantiles and a histogram."""
         self.rows, self.count, self.low, self.high = 0, 0, math.inf, -math.inf
         self.total, self.weights = Total(), Total()
         self.weighted = False
-        self.kept: list[NDArray[Any]] | None = []
+        self.kept: list[NDArray[Any]] | None = [] if binned else None
         self.dtype: Any = np.dtype(np.float64)
         self.counts: NDArray[np.int64] = np.zeros(0, np.int64)
 
@@ -267,7 +274,7 @@ class Summary:
 
     def histogram(self, bars: int = 12) -> list[tuple[float, float, int]]:
         """Bars of one width from the least loss to the 99th percentile, and one for what is above: from, to, count."""
-        top = self.quantile(0.99)
+        top = self.quantile(0.99) if self.binned else math.nan
         if not self.count or not math.isfinite(self.low) or not math.isfinite(top):
             return []
         at, counts = self.filled()
