@@ -10,6 +10,16 @@ def exp_neg(x: float) -> float:
     return math.exp(x)
 
 
+def expm1_neg(x: float) -> float:
+    """exp(x) - 1 for x <= 0."""
+    return math.expm1(x)
+
+
+def exp_with_expm1(x: float) -> float:
+    """exp(x) for x <= 0, where `expm1_neg` of the same x is needed, too."""
+    return math.exp(x)
+
+
 def log1p_unit(e: float) -> float:
     """log(1 + e) for 0 <= e <= 1."""
     return math.log1p(e)
@@ -21,5 +31,5 @@ def pow_signed(x: float, y: float) -> float:
 
 
 # What a target may have its own function for; no other name of anybody's is ever replaced.
-for _function in (exp_neg, log1p_unit, pow_signed):
+for _function in (exp_neg, expm1_neg, exp_with_expm1, log1p_unit, pow_signed):
     setattr(_function, "elementary", True)  # noqa: B010, a function has no such attribute for mypy

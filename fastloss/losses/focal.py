@@ -61,6 +61,12 @@ def weighed(weight: float, value: float, d1: float, d2: float) -> Jet:
     return 0.0 if weight == 0.0 and value == INF else weight * value, weight * d1, weight * d2
 
 
+def focal_of_two(pred: float, target: float, gamma: float, alpha: float, label_smoothing: float) -> Jet:
+    """`binary_focal` as most call it."""
+    doubt, even, value, d1, d2 = faded(pred, target, 2.0, alpha, label_smoothing)
+    return weighed(even * (doubt * doubt), value, d1, d2)
+
+
 def focal_of_halves(pred: float, target: float, gamma: float, alpha: float, label_smoothing: float) -> Jet:
     """`binary_focal` for multiples of 1/2."""
     doubt, even, value, d1, d2 = faded(pred, target, gamma, alpha, label_smoothing)
@@ -69,7 +75,7 @@ def focal_of_halves(pred: float, target: float, gamma: float, alpha: float, labe
 
 @pointwise(
     target=UNIT, gamma=NON_NEGATIVE, alpha=BALANCE, label_smoothing=UNIT,
-    instead=lambda gamma: focal_of_halves if gamma in HALVES else None,
+    instead=lambda gamma: focal_of_two if gamma == 2.0 else focal_of_halves if gamma in HALVES else None,
 )  # fmt: skip
 def binary_focal(
     pred: float, target: float, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0

@@ -7,7 +7,21 @@ import math
 from ..decorators import pointwise
 from ..define.domain import NON_NEGATIVE, POSITIVE_OR_INF
 from ..define.with_respect_to import RESIDUAL
-from .special import DOWN, INF, UP, Jet, exp_neg, half_gap, log1p_unit, minus_log1p, of_type, quotient, sign
+from .special import (
+    DOWN,
+    INF,
+    UP,
+    Jet,
+    exp_with_expm1,
+    expm1_neg,
+    half_gap,
+    log1p_small,
+    log_cosh_near,
+    minus_log1p,
+    of_type,
+    quotient,
+    sign,
+)
 
 # Beyond this, 1 + w * w is w * w to every digit of float64; below it, w * w is finite in float32.
 _FAR = 1e17
@@ -107,18 +121,16 @@ def log_cosh(pred: float, target: float) -> Jet:
     """
     r = pred - target
     a = abs(r)
-    shrink = math.expm1(-2.0 * a)
-    u = 1.0 + shrink
-    # Near: log(cosh^2) / 2 = log(1 + sinh^2) / 2, where sinh^2 < 1. Far: |r| - log(2) + log(1 + exp(-2 |r|)).
-    near = a < 0.875
-    log = log1p_unit(shrink * shrink / (4.0 * u) if near else u)
+    shrink = expm1_neg(-2.0 * a)
+    e = exp_with_expm1(-2.0 * a)
+    near = a < 0.875  # from there on log(cosh(r)) is |r| - log(2) + log(1 + e), and none of its terms much larger
     tanh = -shrink / (2.0 + shrink)
-    # u has lost its digits where it is small, and r what an exponent multiplies.
+    # r has lost what an exponent multiplies.
     back = r + target
     lost = 0.0 if a > 1e3 else (pred - back) - (target - (back - r))
-    tail = exp_neg(-2.0 * a) * (1.0 - 2.0 * (-lost if r < 0.0 else lost))
+    tail = e * (1.0 - 2.0 * (-lost if r < 0.0 else lost))
     return (
-        0.5 * log if near else (a - _LN2) + log,
+        a * a * log_cosh_near(a * a) if near else (a - _LN2) + log1p_small(e),
         -tanh if r < 0.0 else tanh,
         4.0 * tail / ((1.0 + tail) * (1.0 + tail)),
     )
@@ -192,10 +204,10 @@ def welsch(pred: float, target: float, c: float = 1.0) -> Jet:
     a = abs(r)
     w = _scaled_residual(a, c)
     square = w * w
-    e = exp_neg(-square)
+    e = exp_with_expm1(-square)
     gone = w > 1e9  # r and w * w may be infinite, and e is 0
     return (
-        0.5 * a * a if w < _NEAR else -0.5 * c * (c * math.expm1(-square)),
+        0.5 * a * a if w < _NEAR else -0.5 * c * (c * expm1_neg(-square)),
         0.0 if gone else r * e,
         0.0 if gone else (1.0 - 2.0 * square) * e,
     )

@@ -25,6 +25,10 @@ BOUNDS = {
     ("exp_neg", "float64"): 1.0,  # 0.85
     ("expm1", "float32"): 1.25,  # 1.18
     ("expm1", "float64"): 1.25,  # 1.21
+    ("expm1_neg", "float32"): 1.25,
+    ("expm1_neg", "float64"): 1.25,
+    ("exp_with_expm1", "float32"): 1.0,
+    ("exp_with_expm1", "float64"): 1.0,
     ("log", "float32"): 1.0,  # 0.92
     ("log", "float64"): 1.0,  # 0.91
     ("log1p", "float32"): 1.5,  # 1.42
@@ -65,13 +69,15 @@ EXACT = {name: getattr(mp, name.split("_")[0]) for name in UNARY if name not in 
 }
 DOMAIN = {
     "exp_neg": (-math.inf, 0.0),
+    "expm1_neg": (-math.inf, 0.0),
+    "exp_with_expm1": (-math.inf, 0.0),
     "log": (0.0, math.inf),
     "log1p": (-1.0, math.inf),
     "log1p_unit": (0.0, 1.0),
     "sqrt": (0.0, math.inf),
     "lgamma": (-2.0, math.inf),
 }
-SATURATED = ("exp", "exp_neg", "expm1", "tanh", "sinh", "cosh", "erf", "erfc")
+SATURATED = ("exp", "exp_neg", "exp_with_expm1", "expm1", "expm1_neg", "tanh", "sinh", "cosh", "erf", "erfc")
 
 
 @cache

@@ -119,6 +119,8 @@ INF, NAN = math.inf, math.nan
 SPECIAL_VALUES = {
     "exp": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, 0.0), (NAN, NAN), ("max", INF), ("-max", 0.0)],
     "exp_neg": [(0.0, 1.0), (-0.0, 1.0), (-INF, 0.0), (NAN, NAN), ("-max", 0.0), ("-tiny", 1.0)],
+    "exp_with_expm1": [(0.0, 1.0), (-0.0, 1.0), (-INF, 0.0), (NAN, NAN), ("-max", 0.0), ("-tiny", 1.0)],
+    "expm1_neg": [(-INF, -1.0), (NAN, NAN), ("-max", -1.0), ("-tiny", "-tiny"), (-0.0, 0.0)],
     "expm1": [(INF, INF), (-INF, -1.0), (NAN, NAN), ("max", INF), ("-max", -1.0)],
     "log": [(0.0, -INF), (-0.0, -INF), (1.0, 0.0), (INF, INF), (-INF, NAN), (-1.0, NAN), ("-tiny", NAN), (NAN, NAN)],
     "log1p": [(-1.0, -INF), (INF, INF), (-INF, NAN), (-1.5, NAN), ("-max", NAN), (NAN, NAN)],

@@ -25,7 +25,7 @@ from .. import bits
 from ..lowering import part
 from . import coefficients, logarithms
 from .errorfunctions import erf, erfc, tail
-from .exponentials import cosh, exp, exp_neg, expm1, sinh, tanh
+from .exponentials import cosh, exp, exp_neg, exp_with_expm1, expm1, expm1_neg, sinh, tanh
 from .factorials import distant, divisor, lgamma, middle
 from .logarithms import asinh, log, log1p
 from .powers import cbrt, log2, pow, pow_signed, sqrt
@@ -73,6 +73,8 @@ def _functions() -> dict[str, Any]:
         "exp": exp,
         "exp_neg": exp_neg,
         "expm1": expm1,
+        "expm1_neg": expm1_neg,
+        "exp_with_expm1": exp_with_expm1,
         "sinh": sinh,
         "cosh": cosh,
         "tanh": tanh,
@@ -180,6 +182,7 @@ def _layout(kind: Any, word: Any, exp: Any, exp2: Any) -> dict[str, Any]:
         "BIASED_BELOW": kind(integer + bias - 1),
         "BIASED_TWICE": kind(integer + 2 * bias),
         "BIASED_SCALED": kind(integer + bias + below),
+        "UNSCALED": kind(2.0**-below),
         "SUBNORMAL_SCALE": kind(2.0**raised),
         "BIAS": kind(biased),
         "BIAS_SUBNORMAL": kind(biased + raised),
