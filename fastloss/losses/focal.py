@@ -6,7 +6,7 @@ import math
 
 from ..decorators import pointwise
 from ..define.domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT, Domain
-from .special import INF, Jet, bounded_log, exp_neg, log1p_unit, scaled
+from .special import Jet, bounded_log, exp_neg, log1p_unit, scaled
 
 BALANCE = Domain("BALANCE", -1.0, 1.0)
 """A share of the positive class; below 0 it says that there is none."""
@@ -31,9 +31,10 @@ def faded(
     pred: float, target: float, gamma: float, alpha: float, label_smoothing: float
 ) -> tuple[float, float, float, float, float]:
     """Of the focal loss: 1 - p, what its power is multiplied with, and to that the loss and its derivatives."""
-    shift = label_smoothing * (target - 0.5)
-    a = target - shift
-    b = (1.0 - target) + shift
+    kept = 1.0 - label_smoothing
+    least = 0.5 * label_smoothing
+    a = target * kept + least
+    b = (1.0 - target) * kept + least
     positive = pred > 0.0
     wrong = b if positive else a
     right = a if positive else b
@@ -43,22 +44,22 @@ def faded(
     # Quotients of 0 and 0 for a label and an infinite logit on its side.
     sure = wrong == 0.0
     lost = 0.0 if sure else wrong / mixed
-    kept = 1.0 if sure else e / mixed
+    share = 1.0 if sure else e / mixed
     surprise = log1p_unit(e) + scaled(wrong, abs(pred))
     even = 1.0 if alpha < 0.0 else alpha * a + (1.0 - alpha) * b
-    tilt = 2.0 * (1.0 - label_smoothing) * (target - 0.5)
+    tilt = (target + target - 1.0) * kept
     lean = -tilt if positive else tilt
-    drift = far * kept  # how fast 1 - p falls, by itself
-    pull = drift * surprise if surprise < 1e30 else 0.0 * drift
+    drift = far * share  # how fast 1 - p falls, by itself: 0 where the surprise is infinite
+    pull = drift * (surprise if surprise < 1e30 else 1e30)
     steep = far * (wrong - right * e)
-    slope = gamma * lean * pull + steep
-    bend = gamma * lean * (pull * (gamma * lean * drift - far * (lost - right * e * kept)) + 2.0 * drift * steep)
-    return far * mixed, even, surprise, slope if positive else -slope, bend + e * far * far
+    bend = gamma * lean * (pull * (gamma * lean * drift - far * (lost - right * e * share)) + 2.0 * drift * steep)
+    slope = (steep if positive else -steep) - gamma * tilt * pull
+    return far * mixed, even, surprise, slope, bend + e * far * far
 
 
 def weighed(weight: float, value: float, d1: float, d2: float) -> Jet:
     """A jet times a weight, which makes nothing of an infinite value where it is 0."""
-    return 0.0 if weight == 0.0 and value == INF else weight * value, weight * d1, weight * d2
+    return scaled(weight, value), weight * d1, weight * d2
 
 
 def focal_of_two(pred: float, target: float, gamma: float, alpha: float, label_smoothing: float) -> Jet:
