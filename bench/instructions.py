@@ -26,7 +26,7 @@ from fastloss.kernels.cpu import entries, lowering, objects, target
 from fastloss.kernels.cpu.signatures import signature
 from fastloss.kernels.plan.elements import OPTIONS, Plan
 
-from . import command, pointwise, timing
+from . import command, pointwise, tables, timing
 
 llvm: Any = _llvm
 
@@ -162,17 +162,9 @@ def transcendental(names: str | None) -> list[fl.Loss]:
     return [x for x in pointwise.chosen(names) if names or pointwise.group(x) == "transcendental"]
 
 
-def cells(record: dict[str, Any]) -> list[str]:
-    """One row of the table."""
-    row = [record["loss"], record["dtype"]]
-    for name, processor in PROCESSORS.items():
-        loop = Loop(**record["loops"][name])
-        bound = loop.bound(processor, np.dtype(record["dtype"]).char)
-        row += [f"{loop.instructions / loop.elements:.2f}", f"{bound:.2f}" if loop.arithmetic else "not packed"]
-    return row
-
-
-HEADER = ("loss", "dtype", *(f"{name}{what}" for name in PROCESSORS for what in ("", ", ns")))
+def described(loop: Loop, processor: Processor, dtype: str) -> dict[str, float]:
+    """A loop as it is recorded: what was counted, and the bound of an element."""
+    return loop._asdict() | {"bound": loop.bound(processor, dtype)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -186,12 +178,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             kind = np.dtype(dtype)
             library = unoptimised(loss, kind.char)
             texts = {name: assembly(library, each) for name, each in PROCESSORS.items()}
-            found = {n: counted(text, kind.itemsize, len(loss.wrt))._asdict() for n, text in texts.items()}
+            inner = {n: counted(text, kind.itemsize, len(loss.wrt)) for n, text in texts.items()}
+            found = {n: described(loop, PROCESSORS[n], kind.char) for n, loop in inner.items()}
             records.append({"loss": loss.name, "dtype": dtype, "loops": found})
             if options.show:
                 print(f"{loss.name}, {dtype}:", *hot(texts[options.show]), sep="\n    ")
-    print(timing.table(HEADER, map(cells, records)))
-    timing.write_json(options.json, records, what="instructions")
+    print(timing.table(tables.per_element_header(records), map(tables.per_element, records)))
+    processors = {name: processor._asdict() for name, processor in PROCESSORS.items()}
+    timing.write_json(options.json, records, what="instructions", processors=processors)
     return 0
 
 

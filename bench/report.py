@@ -213,7 +213,23 @@ def _about_rows(results: Results) -> str:
     )
 
 
-ABOUT: dict[str, Callable[[Results], str]] = {"pointwise": _about_elements, "rows": _about_rows}
+def _about_instructions(results: Results) -> str:
+    said = [
+        f"{name}: {p['cpu']} at {p['clock']} GHz, {p['width']:g} instructions a cycle, {p['pipes']:g} of them packed "
+        f"arithmetic, a division every {p['division']['f']:g} cycles ({p['division']['d']:g} of float64)"
+        for name, p in results["instructions"]["processors"].items()
+    ]
+    return (
+        "The loop of `value_and_grad`, of transcendental losses, as LLVM compiles it for processors that need not be "
+        f"here; nothing of it is timed. A bound is of one core, with everything in its cache. {'; '.join(said)}."
+    )
+
+
+ABOUT: dict[str, Callable[[Results], str]] = {
+    "pointwise": _about_elements,
+    "rows": _about_rows,
+    "instructions": _about_instructions,
+}
 """What the tables are of."""
 
 

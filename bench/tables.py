@@ -256,11 +256,31 @@ FIGURES: dict[str, Callable[[Results], str]] = {
     "distillation": _of_distillation, "linear": _of_linear, "startup": _of_startup, "memory": _of_memory,
 }  # fmt: skip
 
+
+def per_element_header(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    return ["loss", "dtype", *(f"{name}{what}" for name in records[0]["loops"] for what in ("", ", ns"))]
+
+
+def per_element(record: Mapping[str, Any]) -> list[str]:
+    """Instructions an element and the bound in nanoseconds, on each processor."""
+    row = [record["loss"], record["dtype"]]
+    for loop in record["loops"].values():
+        bound = f"{loop['bound']:.2f}" if loop["arithmetic"] else "not packed"
+        row += [f"{loop['instructions'] / loop['elements']:.2f}", bound]
+    return row
+
+
+def instructed(results: Results) -> str:
+    records = results["instructions"]["records"]
+    return markdown(per_element_header(records), map(per_element, records), (0, 1))
+
+
 COMPLETE: dict[str, tuple[str, Callable[[Results], str]]] = {
     "pointwise": ("Every pointwise loss", pointwise),
     "rows": ("Softmax cross-entropy", rows),
     "sweep": ("From one element to many", swept),
     "roofline": ("What limits each loss", limits),
+    "instructions": ("Instructions an element", instructed),
     "distillation": ("Distillation", distillation),
     "linear": ("A linear layer's cross-entropy", linear),
     "startup": ("Starts and small calls", startup),

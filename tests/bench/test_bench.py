@@ -22,6 +22,7 @@ SCRIPTS = {
     "scaling": ["--losses", FEW],
     "roofline": ["--classes", "10", "--dtype", "float32", "--losses", FEW],
     "accuracy": ["--losses", FEW],
+    "instructions": ["--losses", "binary_cross_entropy_with_logits"],
     "rows": ["--peers", "numpy,sklearn", "--classes", "10,1000"],
     "distillation": ["--peers", "", "--classes", "10,1000"],
     "linear": ["--peers", ""],

@@ -87,14 +87,15 @@ def steps(x: float) -> tuple[float, float, float]:
 def expm1_neg(x: float) -> float:
     """exp(x) - 1 for x <= 0, cheaper than expm1; error below 1.25 ULP."""
     power, reduced, curve = steps(x)
-    scale = power * UNSCALED
+    scale: float = power * UNSCALED
     return scale * curve + (scale * reduced + (scale - 1.0))
 
 
 def exp_with_expm1(x: float) -> float:
     """Exponential for x <= 0, of whose steps LLVM finds most in expm1_neg of the same x; error below 1 ULP."""
     power, reduced, curve = steps(x)
-    return ((reduced + curve) * UNSCALED + UNSCALED) * power
+    mantissa: float = (reduced + curve) * UNSCALED + UNSCALED
+    return mantissa * power
 
 
 def tanh(x: float) -> float:
