@@ -1,8 +1,8 @@
 """How many instructions an element takes on processors that need not be here: ``python -m bench.instructions``.
 
 Each transcendental loss's kernel (value and gradient, dense arrays, no check) is compiled as far as it is the same for
-all processors, and from there on for each: the same passes of LLVM, which vectorise its loop. Counted is the loop with
-the most packed arithmetic, in the assembly. The bound follows: no loop is faster than its instructions at the
+all processors, and from there on for each: the same passes of LLVM, which vectorise its loop. Counted is the
+largest one that stores a gradient, in the assembly. The bound follows: no loop is faster than its instructions at the
 processor's width, than its packed arithmetic in the pipes that do it, or than its divisions, one after the other. What
 an instruction waits for is not in it: where few iterations fit into the processor's window, a long chain of
 instructions takes longer.
@@ -137,8 +137,8 @@ _BYTES = {"y": 32, "z": 64, "q": 16, "d": 8, "s": 4}
 
 
 def hot(text: str) -> list[str]:
-    """Of the loops that store a gradient, that with the most packed arithmetic."""
-    return max(loops(text), key=lambda loop: (_stored(loop) > 0, _arithmetic(loop), len(loop)))
+    """The largest of the loops that store a gradient, packed arithmetic counting twice."""
+    return max(loops(text), key=lambda loop: (_stored(loop) > 0, _arithmetic(loop) + len(loop)))
 
 
 def _arithmetic(loop: list[str]) -> int:

@@ -279,7 +279,7 @@ BUDGET = {
     "kernels/plan": 650,
     "kernels/ports": 700,
     "kernels/templates": 1000,
-    "losses": 4050,
+    "losses": 4100,
     "penalties": 900,
     "plot": 700,
     "structured": 3300,

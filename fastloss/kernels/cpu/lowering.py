@@ -74,8 +74,7 @@ def at_a_time(triple: str, features: str) -> int:
     """How many vectors a packed loop takes at a time; 0 where LLVM does well.
 
     One by one they wait for themselves. Of 16 registers LLVM lacks some for two, and takes one, though what is spilled
-    costs less (float32 with AVX2: the long jets take 0.85 to 0.9 of the time; with AVX-512 none gains, and one takes
-    1.04).
+    costs less (float32 with AVX2: 0.84 to 0.98 of the time; with AVX-512 the same or 1.04).
     """
     return 2 if triple.startswith("x86_64") and "+avx512f" not in features else 0
 

@@ -114,7 +114,7 @@ def machine(triple: str, name: str, features: str) -> Any:
     """What LLVM makes machine code by.
 
     Constants lie near the code. The address of a far one takes an instruction, in every iteration again where there are
-    more constants than registers (a long jet of float32 with AVX2: 113 instructions, and 85 of near ones).
+    more constants than registers (with AVX2 up to a quarter of all instructions).
     """
     near: Any = {"codemodel": "small", "reloc": "pic"} if is_near(triple) else {}
     return llvm.Target.from_triple(triple).create_target_machine(cpu=name, features=features, opt=3, **near)
