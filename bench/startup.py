@@ -1,17 +1,21 @@
-"""What importing costs, the first call, and every small call: ``python -m bench.startup``.
+"""What importing costs, the first result, and every small call: ``python -m bench.startup``.
 
-Each start is a fresh process, in turns with the others, on a warm kernel cache of its own (a temporary folder). Times
-are taken inside the process, so the interpreter's own start is not in them.
+Each start is a fresh process, in turns with the others. A first result is `value_and_grad` of `huber` (elements) or
+`cross_entropy` (rows of ten classes) in float32, serial and parallel; its time is taken inside the process, from after
+`import numpy` to after the call, `import fastloss` included. Its kernel is
 
-fastloss's own share of the first call is the median of differences, taken round by round: the time from before the
-first import to after the first call, minus the same for a script that imports NumPy and Numba, loads one trivial
-kernel (`c[i] = a[i] - b[i]`, compiled ahead) from Numba's disk cache and calls it. That is below 0 where fastloss
-is there first: it imports Numba only to compile.
+* kept: in the user's cache on disk, where an earlier process left it;
+* shipped: compiled ahead for this processor's level, as a wheel with kernels has it (`fastloss warmup --to`);
+* compiled: the first ever, with an empty cache.
+
+"no SciPy" is where `import scipy` fails, as where it is not installed: Numba imports it where it can.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,86 +27,101 @@ from typing import Any
 import numpy as np
 
 import fastloss as fl
+from fastloss.kernels.cpu import levels
 
 from . import command, peers, timing
 from .bars import Bar, verdicts
 
 ROOT = Path(__file__).resolve().parents[1]
 FAMILY, SMALL = "starts and small calls", "value_and_grad of 8 numbers, huber"
-IMPORT_BAR, FIRST_BAR, OWN_BAR, CALL_BAR = 1.3, 0.4, 0.030, 4e-6
+IMPORT_BAR, CALL_BAR = 1.3, 4e-6
+FIRST_BARS = {"kept": (0.1, 0.1), "shipped": (0.15, 0.15), "compiled": (1.0, 2.0)}
+"""Seconds to the first result, of elements and of rows."""
 FORBIDDEN = ("numba", "torch", "pandas", "polars", "jax", "scipy", "sklearn")
 
 CLOCK = "import time; start = time.perf_counter(); {}; print(time.perf_counter() - start)"
 
+ELEMENTS = "a = np.zeros({size}, 'f4'); b = np.ones({size}, 'f4'); fl.huber.value_and_grad(a, b)"
+ROWS = "a = np.zeros(({size}, 10), 'f4'); b = np.zeros({size}, 'i8'); fl.cross_entropy.value_and_grad(a, b)"
+CALLS = {
+    "elements, serial": ELEMENTS.format(size=8),
+    "elements, parallel": ELEMENTS.format(size=1 << 17),
+    "rows, serial": ROWS.format(size=8),
+    "rows, parallel": ROWS.format(size=1 << 14),
+}
 FIRST = """
-import time; start = time.perf_counter()
-import numpy as np, fastloss as fl
-a = np.zeros({size}, np.float32); b = np.ones({size}, np.float32)
-fl.huber.value_and_grad(a, b)
+import sys, time
+import numpy as np
+{before}
+start = time.perf_counter()
+import fastloss as fl
+{call}
 print(time.perf_counter() - start)
 """
-
-TRIVIAL = """
-import time; start = time.perf_counter()
-import numpy as np, trivial
-a = np.zeros({size}, np.float32); b = np.ones({size}, np.float32)
-trivial.subtract(a, b, np.empty_like(a))
-print(time.perf_counter() - start)
-"""
-
-MODULE = """
-import ctypes, pathlib, sys
-tbb = pathlib.Path(sys.prefix, "lib/libtbb.so.12")  # the same threading layer as fastloss
-if {parallel} and tbb.is_file():
-    ctypes.CDLL(str(tbb), mode=ctypes.RTLD_GLOBAL)
-import numba
-element = numba.types.Array(numba.float32, 1, "C")
-@numba.njit(numba.void(element, element, element), cache=True, parallel={parallel})
-def subtract(a, b, c):
-    for i in numba.prange(a.size):
-        c[i] = a[i] - b[i]
-"""
+WITHOUT = "sys.modules['scipy'] = None"
 
 
-def _run(script: str, folder: Path) -> str:
-    """The output of a script in a fresh interpreter; kernels are cached in `folder`."""
-    env = {**os.environ, "FASTLOSS_CACHE_DIR": str(folder / "fastloss"), "NUMBA_CACHE_DIR": str(folder / "numba")}
-    env["PYTHONPATH"] = os.pathsep.join(p for p in (str(ROOT), str(folder), os.environ.get("PYTHONPATH")) if p)
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=env, cwd=folder, capture_output=True, text=True, check=True
+def _run(script: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """A script that has run in a fresh interpreter; kernels are in `folder`."""
+    env = {
+        **os.environ,
+        "FASTLOSS_CACHE_DIR": str(folder),
+        "FASTLOSS_QUIET": "1",
+        "PYTHONPYCACHEPREFIX": str(ROOT / ".pycache"),
+    }
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    env["PYTHONPATH"] = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH")) if p)
+    command = [sys.executable, *options, "-c", script]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+
+
+def shipped(folder: Path) -> None:
+    """Compile the kernels of these calls ahead, for this processor's best level that is not itself."""
+    level = (levels.here()[1:] or levels.here())[0]
+    words = ["huber", "cross_entropy", "float32", "value_and_grad", "--quiet", "--to", str(folder), "--for", level]
+    subprocess.run(
+        [sys.executable, "-m", "fastloss", "warmup", *words], check=True, cwd=ROOT, stdout=subprocess.DEVNULL
     )
-    return done.stdout.strip()
 
 
-def starts(rounds: int, kinds: dict[str, int]) -> dict[str, float]:
+def starts(rounds: int, calls: Sequence[str]) -> dict[str, float]:
     """Median seconds of each start."""
     scripts = {"import numpy": CLOCK.format("import numpy"), "import fastloss": CLOCK.format("import fastloss")}
     with tempfile.TemporaryDirectory() as name:
-        folders = {}
-        for kind, size in kinds.items():
-            folders[kind] = Path(name, kind)
-            folders[kind].mkdir()
-            (folders[kind] / "trivial.py").write_text(MODULE.format(parallel=kind == "parallel"))
-            scripts[f"first call, {kind}"] = FIRST.format(size=size)
-            scripts[f"numba alone, {kind}"] = TRIVIAL.format(size=size)
+        empty, kept, ahead = (Path(name, kind) for kind in ("empty", "kept", "ahead"))
+        for call in calls:
+            for extra, before in (("", ""), (", no SciPy", WITHOUT)):
+                for kind in FIRST_BARS if not extra else ("kept", "compiled"):
+                    scripts[f"first result, {call}, {kind}{extra}"] = FIRST.format(before=before, call=CALLS[call])
+        shipped(ahead)
         times: dict[str, list[float]] = {label: [] for label in scripts}
         for turn in range(rounds + 1):
             for label, script in scripts.items():
-                spent = float(_run(script, folders["parallel" if label.endswith("parallel") else "serial"]))
-                if turn:  # the first fills the caches: the disk's, Python's, Numba's, fastloss's
+                if "compiled" in label and not 0 < turn <= max(1, rounds // 4):
+                    continue
+                shutil.rmtree(empty, ignore_errors=True)
+                folder = empty if "compiled" in label else ahead if "shipped" in label else kept
+                spent = float(_run(script, folder).stdout)
+                if turn:  # the first fills the caches: the disk's, Python's, fastloss's
                     times[label].append(spent)
-    median = {label: statistics.median(t) for label, t in times.items()}
-    for kind in folders:
-        pairs = zip(times[f"first call, {kind}"], times[f"numba alone, {kind}"], strict=True)
-        median[f"own share, {kind}"] = statistics.median(first - alone for first, alone in pairs)
-    return median
+        return {label: statistics.median(t) for label, t in times.items()}
+
+
+def imports(call: str, count: int = 12) -> list[tuple[str, float]]:
+    """What takes longest to import of all that a first result imports besides NumPy, with its own imports: seconds."""
+    with tempfile.TemporaryDirectory() as name:
+        script = FIRST.format(before="sys.stderr.write('start\\n')", call=CALLS[call])
+        for _ in range(2):
+            text = _run(script, Path(name), "-X", "importtime").stderr.partition("start\n")[2]
+    found = re.findall(r"^import time: +\d+ \| +(\d+) \| +(\S+)$", text, re.MULTILINE)
+    return [(module, int(micro) / 1e6) for micro, module in sorted(found, key=lambda pair: -int(pair[0]))[:count]]
 
 
 def unwanted() -> list[str]:
     """Modules that `import fastloss` loads and should not."""
     with tempfile.TemporaryDirectory() as name:
         script = f"import sys, fastloss; print(*(m for m in {FORBIDDEN!r} if m in sys.modules))"
-        return _run(script, Path(name)).split()
+        return _run(script, Path(name)).stdout.split()
 
 
 def small_calls(rounds: int, libraries: Sequence[str]) -> dict[str, timing.Timing]:
@@ -131,29 +150,31 @@ def bars(records: Sequence[dict[str, Any]]) -> list[Bar]:
     seconds = {r["what"]: r["seconds"] for r in records if "seconds" in r}
     ratio = seconds["import fastloss"] / seconds["import numpy"]
     found = [Bar(FAMILY, "import fastloss", "import fastloss / import numpy", IMPORT_BAR, ratio)]
-    for kind in ("serial", "parallel"):
-        if f"first call, {kind}" in seconds:
-            whole, own = seconds[f"first call, {kind}"], 1e3 * seconds[f"own share, {kind}"]
-            found.append(Bar(FAMILY, f"first call, {kind}", "the whole of it", FIRST_BAR, whole, unit=" s"))
-            found.append(Bar(FAMILY, f"first call, {kind}", "fastloss's own share", 1e3 * OWN_BAR, own, unit=" ms"))
+    for label, spent in seconds.items():
+        _, _, what = label.partition("first result, ")
+        if what and "SciPy" not in what:
+            limit = FIRST_BARS[what.rpartition(", ")[2]]["rows" in what]
+            found.append(Bar(FAMILY, "first result", what, limit, spent, unit=" s"))
     small = next(r["times"].median for r in records if r["what"] == "8 numbers, fastloss")
     return [*found, Bar(FAMILY, "every small call", SMALL, 1e6 * CALL_BAR, 1e6 * small, unit=" us")]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = command.parser(
-        __doc__, libraries=("numpy", "torch", "jax", "sklearn"), rounds=9, of="kind, each in a fresh process"
+        __doc__, libraries=("numpy", "torch", "jax", "sklearn"), rounds=20, of="kind, each in a fresh process"
     )
     options = parser.parse_args(argv)
     rounds = 1 if options.quick else options.rounds
     timing.warn_if_busy()
     libraries = command.installed(options)
 
-    kinds = {"serial": 8} if options.quick else {"serial": 8, "parallel": 1 << 17}
-    median = starts(rounds, kinds)
+    median = starts(rounds, list(CALLS)[:1] if options.quick else list(CALLS))
     loaded = unwanted()
-    print("\n".join(f"{label:<24}{1e3 * t:>9.1f} ms" for label, t in median.items()))
+    print("\n".join(f"{label:<48}{1e3 * t:>9.1f} ms" for label, t in median.items()))
     print(f"loaded by import fastloss of {', '.join(FORBIDDEN)}: {', '.join(loaded) or 'none'}")
+    slowest = imports("elements, serial")
+    print("imported after NumPy for a first result of elements, the slowest, with what they import:")
+    print("\n".join(f"  {module:<46}{1e3 * t:>9.1f} ms" for module, t in slowest))
 
     calls = small_calls(rounds, libraries)
     print("\nvalue_and_grad of 8 numbers, huber:")
@@ -163,6 +184,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     records = [{"what": label, "seconds": t} for label, t in median.items()]
     records += [{"what": f"8 numbers, {name}", "times": t} for name, t in calls.items()]
     records += [{"what": "thread guard", "seconds": added}, {"what": "unwanted modules", "count": len(loaded)}]
+    records += [{"what": f"imported, {module}", "seconds": t} for module, t in slowest]
     print("\n" + verdicts(bars(records)) + "\n\n" + timing.headline(timing.machine()))
     timing.write_json(options.json, records, what="startup")
     return 0

@@ -237,8 +237,9 @@ def _of_startup(results: Results) -> str:
     calls = [f"{label(n)} {1e6 * found[f'8 numbers, {n}']:.0f}" for n in COLUMNS if f"8 numbers, {n}" in found]
     return (
         f"Value and gradient of 8 numbers: {1e6 * found['8 numbers, fastloss']:.1f} µs; {', '.join(calls)}. The first "
-        f"call of a process with a warm cache: {found['first call, serial']:.2f} s, of which Numba's own start with "
-        f"one trivial kernel is {found['numba alone, serial']:.2f} s."
+        f"result of a process, from after `import numpy`: {found['first result, elements, serial, kept']:.2f} s with a "
+        f"kernel that is kept, {found['first result, elements, serial, shipped']:.2f} s with one that is shipped, "
+        f"{found['first result, elements, serial, compiled']:.1f} s with one that is compiled."
     )
 
 
