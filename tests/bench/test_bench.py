@@ -20,6 +20,7 @@ SCRIPTS = {
     "memory": ["--peers", "numpy", "--losses", "huber"],
     "startup": ["--peers", "numpy"],
     "scaling": ["--losses", FEW],
+    "oneshot": ["--peers", "numpy"],
     "roofline": ["--classes", "10", "--dtype", "float32", "--losses", FEW],
     "accuracy": ["--losses", FEW],
     "instructions": ["--losses", "binary_cross_entropy_with_logits"],
@@ -34,6 +35,7 @@ SCRIPTS = {
 # What those that take no losses must print.
 PRINTED = {
     "startup": ["huber"],
+    "oneshot": ["fastloss, in chunks", "numpy, in chunks, tuned"],
     "rows": ["float32, 1000 classes", "bfloat16, 1000 classes", "10 classes", "numpy", "sklearn"],
     "distillation": ["10 classes", "1000 classes: out= / bare"],
     "linear": ["products, 64 rows at once", "chunk=16", "plain", "peak of one call"],
