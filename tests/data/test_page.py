@@ -30,7 +30,11 @@ def test_code_of_the_page_runs(block: str, tmp_path: Path) -> None:
     script.write_text(block, "utf-8")
     path = os.pathsep.join(filter(None, (str(PAGE.parents[1]), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
-        [sys.executable, script], env={**os.environ, "PYTHONPATH": path}, cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, script],
+        env={**os.environ, "PYTHONPATH": path, "PYSPARK_PYTHON": sys.executable},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
 
