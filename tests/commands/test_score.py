@@ -282,3 +282,22 @@ def test_the_command_of_a_score_loads_little(tmp_path):
                        cwd=tmp_path) for _ in range(2)
     ]  # fmt: skip
     assert run_twice[1].stderr == "set()\n"
+
+
+def test_the_commands_of_the_documentation_work(tmp_path, monkeypatch, capsys):
+    import shlex
+    from pathlib import Path
+
+    pytest.importorskip("duckdb")
+    page = (Path(__file__).parents[2] / "docs" / "score.md").read_text("utf-8")
+    commands = [shlex.split(line) for line in re.findall(r"^\$ (.*)$", page, re.M)]
+    assert len(commands) == 8
+    monkeypatch.chdir(tmp_path)
+    for words in commands:
+        if words[0] == "cd":
+            monkeypatch.chdir(words[1])
+        else:
+            assert cli.main(words[1:]) == 0
+    assert {"bad.csv", "scored.parquet"} < {*os.listdir()}
+    python = re.search(r"```python\n(.*?)```", page, re.S)[1]
+    exec(compile(python, "docs/score.md", "exec"), {})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ... import __version__
 from ...losses import ALIASES
 from ...registry import LOSSES
+from .parser import Parser, positive
 from .stop import USAGE, Stop, tell
 
 if TYPE_CHECKING:
@@ -45,21 +46,6 @@ examples:
 version. In Python: `import fastloss as fl; help(fl.huber)`. Settings of the
 environment: FASTLOSS_NUM_THREADS, FASTLOSS_PARALLEL_FROM, FASTLOSS_CACHE_DIR,
 FASTLOSS_KEEP, FASTLOSS_QUIET."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser of one command's arguments, whose errors are one line."""
-
-    def __init__(self, command: str, description: str) -> None:
-        super().__init__(f"fastloss {command}", description=description, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        """Stop, and name the option that looks most alike."""
-        known = [option for action in self._actions for option in action.option_strings]
-        given = message.removeprefix("unrecognized arguments: ").split()
-        close = difflib.get_close_matches(given[0], known, 1) if given[0] != message.split()[0] else []
-        hint = f"did you mean {close[0]}?" if close else f"see `{self.prog} --help`"
-        raise Stop(f"{self.prog.removeprefix('fastloss ')}: {message}; {hint}", USAGE)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -154,7 +140,7 @@ def _warmup() -> Parser:
     parser.add_argument("--to", metavar="DIR", help="into DIR, for all who may read it, as in an image")
     parser.add_argument("--for", dest="levels", metavar="LEVEL", type=_several(levels.known()),
                         help=f"with --to: of {', '.join(levels.known())}")  # fmt: skip
-    parser.add_argument("--jobs", type=_positive, default=None, metavar="N", help="processes (default: one a core)")
+    parser.add_argument("--jobs", type=positive, default=None, metavar="N", help="processes (default: one a core)")
     parser.add_argument("--quiet", action="store_true", help="no progress: only the result, and errors")
     parser.set_defaults(run=_imported_when_run("warmup", "warmup"))
     return parser
@@ -221,12 +207,6 @@ def _demo_name(text: str) -> str:
         hint = f"did you mean {close[0]}?" if close else f"expected {', '.join(known)}"
         raise argparse.ArgumentTypeError(f"no demo is called {text!r}, {hint}")
     return text
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
-    return int(text)
 
 
 def _several(known: Sequence[str]) -> Callable[[str], list[str]]:

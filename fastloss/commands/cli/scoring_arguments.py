@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ...define.keywords import keywords_of
-from .arguments import Parser
 from .chosen import loss_of
+from .parser import Parser, positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,8 +57,8 @@ class ScoreParser(Parser):
         self.add_argument("--nulls", choices=("absent", "null", "raise"), default="absent")
         self.add_argument("--nan", choices=("raise", "absent", "keep"), default="raise")
         self.add_argument("--format", choices=("npy", "npz", "parquet", "arrow", "stream", "csv", "zarr"))
-        self.add_argument("--chunk-rows", type=_count)
-        self.add_argument("--threads", type=_count)
+        self.add_argument("--chunk-rows", type=positive)
+        self.add_argument("--threads", type=positive)
         self.set_defaults(run=run)
         self.own: list[str] = []
 
@@ -116,9 +116,3 @@ def _value(name: str) -> Callable[[str], Any]:
             return text.split(",") if "," in text else text
 
     return read
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
-    return int(text)
