@@ -16,7 +16,7 @@ import pyarrow.feather as feather  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
 import fastloss as fl  # noqa: E402
-from fastloss.data.scoring import summary  # noqa: E402
+from fastloss.data.scoring import summary, sums  # noqa: E402
 
 N = 5_000
 RNG = np.random.default_rng(3)
@@ -260,13 +260,13 @@ def test_without_quantiles_the_rest_is_the_same():
 
 def test_sums_keep_what_naive_ones_lose():
     values = np.array([1e16, 1.0, -1e16, 1.0] * 512)
-    total = summary.Total()
+    total = sums.Total()
     for a in range(0, len(values), 300):
-        total.add(summary.blocks(values[a : a + 300], a))
+        total.add(sums.blocks(values[a : a + 300], a))
     # A block's own sum is rounded; each of these is exact.
-    ones = summary.Total()
+    ones = sums.Total()
     for _ in range(3):
-        ones.add(summary.blocks(np.r_[np.full(1024, 2.0**53), np.ones(1024), np.full(1024, -(2.0**53))], 0))
+        ones.add(sums.blocks(np.r_[np.full(1024, 2.0**53), np.ones(1024), np.full(1024, -(2.0**53))], 0))
     assert ones.value() == 3072.0
     assert total.value() == sum(values[a : a + 1024].sum() for a in (0, 1024))
 

@@ -59,7 +59,7 @@ def losses(args: argparse.Namespace) -> int:
 
 def _drawn(args: argparse.Namespace, names: Sequence[str]) -> int:
     """Tell all of the losses, and draw them with their derivatives."""
-    from .plotting import draw, picture
+    from .figures import draw, picture
 
     if not args.names:
         raise Stop("losses: --plot is for losses that are named", USAGE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from .plotting import picture
+from .figures import picture
 from .stop import OK, USAGE, Stop, check_settings, interruptible, missing
 
 if TYPE_CHECKING:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .chosen import loss_of
-from .stop import FAILED, OK, USAGE, Stop, check_settings, interruptible, missing
+from .figures import draw, picture
+from .stop import OK, USAGE, Stop, check_settings
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
-
-FORMATS = (".svg", ".png", ".pdf")
 
 
 def plot(args: argparse.Namespace) -> int:
@@ -26,26 +23,3 @@ def plot(args: argparse.Namespace) -> int:
     whats = ["value", *(["grad"] if args.grad else []), *(["hess"] if args.hess else [])]
     draw(losses, whats, path or sys.stdout.buffer)
     return OK
-
-
-def draw(losses: Sequence[Any], whats: Sequence[str], to: Any) -> None:
-    """Draw losses, and what else of them, to a path or an open file."""
-    try:
-        from ...plot import panels, style
-
-        with interruptible():
-            style.save(panels.panels(losses, whats), to)
-    except ModuleNotFoundError as error:
-        missing(error, {"matplotlib": "matplotlib"}, "plot")
-    except (TypeError, ValueError) as error:
-        raise Stop(str(error).replace("fl.plot.curves", "plot"), FAILED) from None
-
-
-def picture(name: str, command: str) -> Path:
-    """Where a picture is to go; stop for a kind of file that is none, or a folder that is not there."""
-    path = Path(name)
-    if path.suffix.lower() not in FORMATS:
-        raise Stop(f"{command}: {name} is no picture; expected a name that ends with {', '.join(FORMATS)}", USAGE)
-    if not path.parent.is_dir():  # said at once, not after the work
-        raise Stop(f"{command}: there is no folder {path.parent}")
-    return path
