@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,8 +135,8 @@ class Npz(Source):
             several = ", ".join(f"{name} has {n:,}" for name, n in lengths.items())
             raise DataError(f"{self.path}: arrays of different lengths: {several} rows")
         self.rows = min(lengths.values(), default=0)
-        with zipfile.ZipFile(self.path) as archive:
-            files = {name: archive.open(f"{name}.npy") for name in names}
+        with zipfile.ZipFile(self.path) as archive, ExitStack() as stack:
+            files = {name: stack.enter_context(archive.open(f"{name}.npy")) for name in names}
             for file in files.values():
                 _header(file)
             for start in range(0, self.rows, rows):

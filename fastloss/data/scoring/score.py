@@ -117,7 +117,7 @@ def score(
         elif resume:
             raise ValueError("fl.data.score: resume is given without out, expected a file that was being written")
         bar = stack.enter_context(_bar(table.rows, job.summary.rows) if progress else nullcontext())
-        chunks = table.chunks(job.reads, rows, job.summary.rows)
+        chunks: Any = stack.enter_context(closing(table.chunks(job.reads, rows, job.summary.rows)))  # type: ignore[type-var]
         computed = stack.enter_context(closing(_computed(job, chunks, threads)))
         for done in computed:
             job.add(done)
