@@ -64,10 +64,10 @@ def _missing(units: list[Unit], ways: Ways) -> dict[Unit, dict[str, int]]:
 
     seen, found = set(), Counter[str]()
 
-    def pretended(plan: Any, parallel: bool) -> Any:
-        if (plan, parallel) not in seen:
-            seen.add((plan, parallel))
-            found[getattr(plan, "entry", "elements")] += not compile.on_disk(plan, parallel)
+    def pretended(plan: Any) -> Any:
+        if plan not in seen:
+            seen.add(plan)
+            found[getattr(plan, "entry", "elements")] += not compile.on_disk(plan)
         # A sum, and nothing wrong; of losses that are 0, whose root is sought again in float64.
         return lambda *_: (0.0 if getattr(plan, "rooted", False) else 1.0, 0)
 
@@ -159,8 +159,8 @@ def compile_one(name: str, dtype: str, verb: str, ways: Ways) -> tuple[float, st
     loss, failure = LOSSES[name], ""
     try:
         for weight in (None, np.ones(4).astype(kind))[: 1 + ways.weighted]:
-            for backend, arrays in product(("serial", "parallel"), _inputs(loss, kind, ways.dense)):
-                _call_twice(loss, verb, arrays, {"weight": weight, "backend": backend})
+            for arrays in _inputs(loss, kind, ways.dense):
+                _call_twice(loss, verb, arrays, {"weight": weight, "backend": "serial"})
     except Exception as error:
         failure = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
     return process_time() - start, failure

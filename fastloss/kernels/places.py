@@ -5,6 +5,9 @@ Numba takes a global number as a constant, and so the place in a tuple of severa
 
 from __future__ import annotations
 
+LAUNCH, THREADS = range(2)
+"""`crew`: the function of a layer that starts threads, 0 where there is one thread alone; their number."""
+
 SCORES, TARGET, CLASSES, GRADS, HESSES, STASH = range(6)
 """`arrays`: each a tuple, empty where there is none; CLASSES are the weights of classes, STASH what is kept aside."""
 

@@ -50,8 +50,9 @@ class Plain:
             "put": put,
         }
         found = {n: kinds[n.partition("_")[0]] for n in vars(access) if n.partition("_")[0] in kinds}
+        memory = {"view": identity, "held": identity, "spread": spread}
         bits = {"bits_of": identity, "of_bits": identity}
-        return found | bits | {"select": lambda c, a, b: a if c else b, "masked": lambda: None, "apart": lambda: None} | {
+        return found | memory | bits | {"select": lambda c, a, b: a if c else b, "masked": lambda: None, "apart": lambda: None} | {
             **dict.fromkeys(("turn_scores0", "turn_scores1", "turn_inplace", "turn_masses"), partial(turn_in, side)),
             **dict.fromkeys(("turn_grad", "turn_hess"), partial(turn_out, side)),
         }  # fmt: skip
@@ -85,6 +86,11 @@ class Plain:
         }
 
 
+def spread(crew: Any, work: Any, given: Any, count: int) -> None:
+    for task in range(count):
+        work(given, task)
+
+
 def larger(a: float, b: float) -> float:
     return a if a > b or a != a else b
 
@@ -111,7 +117,7 @@ def turn_out(side: int, tile: Any, place: int, lanes: int, aim: Any, start: int,
 @cache
 def bound(plan: Any) -> Any:
     """The kernel of a plan, as plain Python."""
-    return complete(plan, Plain(), identity, range)
+    return complete(plan, Plain(), identity)
 
 
 def run(plan: Any, *args: Any) -> Any:

@@ -56,7 +56,7 @@ class Numbers(plain.Plain):
 
 @cache
 def completed(plan: Any) -> Any:
-    return complete(plan, Numbers(), plain.identity, range)
+    return complete(plan, Numbers(), plain.identity)
 
 
 def run(plan: Any, *args: Any) -> Any:
@@ -66,12 +66,7 @@ def run(plan: Any, *args: Any) -> Any:
 
 def runner(plan: Any, size: int, backend: Any) -> Any:
     """In place of `cpu.runner`."""
-    return partial(run, plan)
-
-
-def row_runner(plan: Any, size: int, backend: Any) -> Any:
-    """In place of `cpu.row_runner`."""
-    return partial(run, plan, 1)
+    return partial(run, plan, (0, 0))
 
 
 @contextmanager
@@ -85,7 +80,6 @@ def nothing_compiled() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cpu, "runner", runner)
-        patch.setattr(cpu, "row_runner", row_runner)
         patch.setattr(Parametrised, "remember", noting)
         yield
     for loss in taught:

@@ -136,7 +136,7 @@ def test_plans_of_rows_offer_what_some_template_asks_for() -> None:
             plan = plan._replace(want=3, sizes=plan.sizes._replace(order=1))
         ports = rows.ports(plan, plain.Plain()) | (tiles.ports(plan, plain.Plain()) if entry == "lanes" else {})
         library = Asked({**plain.Plain().primitives(plan), **ports})
-        bind(plan.template, {"prange": range}, uncompiled, library)
+        bind(plan.template, {}, uncompiled, library)
         offered |= ports.keys()
         asked |= library.names
     assert offered - asked == set()

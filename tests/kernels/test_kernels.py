@@ -35,7 +35,7 @@ def reference(loss: fl.Loss, want: int, arrays: list[Any], weight: Any = None, e
     plan = plan._replace(rooted=False)
     weights = () if weight is None else (weight.astype(np.float64),)
     total, _ = plain.run(
-        plan, tuple(wide), weights, tuple(loss.values.values()), 1.0, 0.0, loss.bounds(np.float64), value, grad, hess, size
+        plan, (0, 0), tuple(wide), weights, tuple(loss.values.values()), 1.0, 0.0, loss.bounds(np.float64), value, grad, hess, size
     )  # fmt: skip
     return (value[0] if each else total), grad, hess
 

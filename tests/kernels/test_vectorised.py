@@ -23,7 +23,7 @@ PACKED["AMD64"], PACKED["arm64"] = PACKED["x86_64"], PACKED["aarch64"]
 FEW = [*REPRESENTATIVE, "binary_focal", "cauchy", "log_cosh", "poisson", "tweedie"]
 """Of every elementary function one."""
 
-RUNTIME = re.compile(r"^NRT_|^_?malloc$|^_?free$|fastloss.*elements")
+RUNTIME = re.compile(r"^NRT_|^_?malloc$|^_?free$|^tasks$|fastloss.*elements")
 """What a kernel may call: its memory and the template's own functions."""
 
 

@@ -270,7 +270,7 @@ BUDGET = {
     "fused": 850,
     "gan": 950,
     "kernels": 750,
-    "kernels/cpu": 2450,
+    "kernels/cpu": 2750,
     "kernels/cpu/vecmath": 1150,
     "kernels/cuda": 1000,
     "kernels/cuda/plan": 550,

@@ -167,30 +167,34 @@ def nested():
 busy = threads.run_parallel(nested, serial)
 assert busy == ("serial" if LAYER == "workqueue" else "parallel"), busy
 
-# Rows are shared among the threads that there are when they are gone through, not when that was prepared.
-from types import SimpleNamespace
+# A kernel runs on the threads that there are when it runs, not when that was prepared.
 from fastloss.kernels.cpu import compile
-compile.compiled = lambda plan, parallel: lambda tasks, where: (tasks, parallel)
+from fastloss.kernels.plan.rows import RowPlan
+class Rows(RowPlan):
+    entry, block = "rows", 1000
+rows_plan = Rows(*[None] * len(RowPlan._fields))
+compile.compiled = lambda plan: lambda crew, where: (bool(crew[0]), crew[1])
 numba.set_num_threads(1)
-rows = compile.row_runner(SimpleNamespace(entry="rows", block=1000), 1 << 20, None)
+rows = compile.runner(rows_plan, 1 << 20, None)
 many = None, (1, 1 << 20, 1)
-assert rows(many) == (1, False)
+assert rows(many) == (False, 0)
 numba.set_num_threads(4)
-assert rows(many) == (16, True)
+assert rows(many) == (True, 4)
 # No more threads than there is work for, and as few as share it evenly; never one alone.
-assert [rows((None, shape))[0] // 4 for shape in ((1, 3, 1000), (1, 500, 10), (1, 2, 9999), (1, 1, 9), (5, 1, 1000))] == [3, 3, 2, 2, 3]
+assert [rows((None, shape))[1] for shape in ((1, 3, 1000), (1, 500, 10), (1, 2, 9999), (1, 1, 9), (5, 1, 1000))] == [3, 3, 2, 2, 3]
 threads.set_num_threads(2)
-assert rows(many) == (8, True)
+assert rows(many) == (True, 2)
 threads.set_num_threads(3)
 seen.clear()
 for parts, used in ((0, 3), (1, 2), (2, 2), (3, 3), (4, 2), (5, 3), (300, 3)):
     assert threads.run_parallel(parallel, serial, parts=parts) == "parallel" and seen.pop() == used
     assert numba.get_num_threads() == 4
 threads.set_num_threads(2)
-compile.compiled = lambda plan, parallel: lambda size: threads.running()
-assert compile.runner(None, 1 << 20, None)(5 << 14) == 2
+compile.compiled = lambda plan: lambda crew, size: crew[1]
+elements = compile.runner(None, 1 << 20, None)
+assert elements(5 << 14) == 2
 threads.set_num_threads(None)
-assert [compile.runner(None, 1 << 20, None)(n) for n in (3 << 14, (3 << 14) + 1, 5 << 14, 1 << 20)] == [3, 4, 3, 4]
+assert [elements(n) for n in (3 << 14, (3 << 14) + 1, 5 << 14, 1 << 20)] == [3, 4, 3, 4]
 """
 
 NO_NUMBA = """

@@ -99,7 +99,7 @@ def rows(job: Any, o: Call) -> None:
     steps = array([row, row, label if job.labels else row, none, row, row], int64)
 
     def bound(plan: Any) -> Any:
-        kernel = cpu.row_runner(plan, pred.size, o.backend)
+        kernel = cpu.runner(plan, pred.size, o.backend)
         return lambda data, target, scale, root, losses, grads, hesses, rows: kernel(
             (data, target, (), grads, hesses), (), (parameters, mix, bounds, scale, ignore), (losses, ()),
             (steps, (1, rows, classes)),
@@ -107,7 +107,7 @@ def rows(job: Any, o: Call) -> None:
 
     counter = None
     if job.labels and (given or (job.ignore is not None and mean)):
-        census = cpu.row_runner(census_plan(plan), job.count, o.backend)
+        census = cpu.runner(census_plan(plan), job.count, o.backend)
         steps_of_labels = array([none, none, label, none, none, none], int64)
 
         def counter(target: Any, rows: int) -> Any:

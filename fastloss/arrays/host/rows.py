@@ -141,7 +141,7 @@ class Rows:
             return 0.0
         target, weight = self._target(), by_row(self.weight, self.batch, self.split)
         plan = census_plan(self.plan(0, check))
-        present, bad = cpu.row_runner(plan, self.count, self.backend)(
+        present, bad = cpu.runner(plan, self.count, self.backend)(
             memory_of(target), memory_of(weight), self.classes, self.ignore or 0,
             table(None, None, target, weight, None, None), self.shape,
         )  # fmt: skip
@@ -198,7 +198,7 @@ class Rows:
         plan = self.plan(want, check, each=bool(to.value), stats=bool(to.stats), inplace=inplace, turned=turned)
         values = [a if a.flags.c_contiguous else np.empty(self.batch, a.dtype) for a in to.value]
         grad, hess = written[0] if to.grad else None, written[-1] if to.hess else None
-        total, flaws = cpu.row_runner(plan, self.count * self.shape[2], self.backend)(
+        total, flaws = cpu.runner(plan, self.count * self.shape[2], self.backend)(
             (tuple([x.memory for x in scores]), memory_of(target), self.classes, memory_of(grad), memory_of(hess)),
             memory_of(weight),
             (

@@ -1,8 +1,8 @@
 """The CPU's kernels: found in memory or on disk, or compiled.
 
-`compiled` gives the serial or the parallel kernel of a plan. Its name holds a hash of the definition, the plan and the
-kernels' sources; only if no file has that name is the template completed (`target.py`) and compiled. `runner` and
-`row_runner` choose between serial and parallel by the number of elements, and by what `threads.py` finds safe.
+`compiled` gives the kernel of a plan, which runs on one thread or on several as it is told. Its name holds a hash of
+the definition, the plan and the kernels' sources; only if no file has that name is the template completed
+(`target.py`) and compiled. `runner` chooses the threads by the number of elements, and by what `threads.py` finds safe.
 Signatures are explicit, with read-only inputs, so that each plan has one kernel; they list the arguments of a template
 in its order. The first call imports this module; Numba is imported only to compile (`signatures.py`, `target.py`).
 """
@@ -21,7 +21,7 @@ from ..plan.elements import BRAIN, HALF, OPTIONS, PARALLEL_FROM, Plan
 from ..plan.rows import RowPlan
 from ..sources import sources
 from ..templates.elements import BLOCK
-from . import cache, threads
+from . import cache, pool, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,66 +33,56 @@ STORED = {HALF: "float16", BRAIN: "bfloat16"}
 
 
 @by_definition
-def compiled(plan: Plan | RowPlan, parallel: bool) -> Any:
-    """The kernel of a plan, serial or parallel."""
+def compiled(plan: Plan | RowPlan) -> Any:
+    """The kernel of a plan."""
 
     def make() -> Any:
         return load(f"{__package__}.target").complete(plan), load(f"{__package__}.signatures").signature(plan)
 
     what = f"{plan.name} for {STORED.get(plan.types[0]) or np.dtype(plan.types[0]).name}"
-    names = partial(_named, plan, parallel), partial(_shipped, plan, parallel)
-    return cache.jit(names[0], make, names[1], what, parallel=parallel, **OPTIONS)
+    return cache.jit(partial(_named, plan), make, partial(_shipped, plan), what, **OPTIONS)
 
 
-def on_disk(plan: Plan | RowPlan, parallel: bool) -> bool:
+def on_disk(plan: Plan | RowPlan) -> bool:
     """Whether the kernel of a plan is kept already."""
-    return cache.kept(partial(_named, plan, parallel), partial(_shipped, plan, parallel), parallel=parallel, **OPTIONS)
+    return cache.kept(partial(_named, plan), partial(_shipped, plan), **OPTIONS)
 
 
-def _named(plan: Plan | RowPlan, parallel: bool, placed: bool = False) -> str:
+def _named(plan: Plan | RowPlan, placed: bool = False) -> str:
     """The name of the kernel."""
     options = sorted((option, str(value)) for option, value in OPTIONS.items())
-    key = ([content(f, placed) for f in plan.definition], plan[1:], parallel, options)
+    key = ([content(f, placed) for f in plan.definition], plan[1:], options)
     return named(plan.name, (key, *map(sources, _DEFINITIONS)) if placed else key, plan.template)
 
 
-def _shipped(plan: Plan | RowPlan, parallel: bool) -> str:
+def _shipped(plan: Plan | RowPlan) -> str:
     """Its name wherever it was compiled; raise TypeError for a definition that is not this library's."""
-    return _named(plan, parallel, placed=True)
+    return _named(plan, placed=True)
 
 
-def runner(plan: Plan, size: int, backend: str | None) -> Callable[..., Any]:
+def runner(plan: Plan | RowPlan, size: int, backend: str | None) -> Callable[..., Any]:
     """A function that runs a plan's kernel over `size` elements, on the `backend`, or on the one for that size."""
-    serial = backend == "serial" or (backend is None and size < PARALLEL_FROM)
-    # Compiling a parallel kernel starts the pool, so it must be known to be safe first.
-    if serial or threads.launch() is None:
-        return compiled(plan, False)  # type: ignore[no-any-return]
-    return partial(_run_elements, compiled(plan, True), partial(_run_serial, plan))
+    kernel = compiled(plan)
+    alone = partial(kernel, (0, 0))
+    if backend == "serial" or (backend is None and size < PARALLEL_FROM) or threads.launch() is None:
+        return alone
+    parts = partial(_row_parts, plan.entry == "census", plan.block) if isinstance(plan, RowPlan) else _parts
+    return partial(_run, parts, partial(_together, kernel), alone)
 
 
-def row_runner(plan: RowPlan, size: int, backend: str | None) -> Callable[..., Any]:
-    """A function that runs a plan's kernel over rows with `size` elements in all."""
-    serial = backend == "serial" or (backend is None and size < PARALLEL_FROM)
-    if serial or threads.launch() is None:
-        return partial(compiled(plan, False), 1)
-    tasks, twin = partial(_run_in_tasks, compiled(plan, True)), partial(_run_serial, plan, 1)
-    return partial(_run_rows, plan.entry == "census", plan.block, tasks, twin)
+def _run(parts: Callable[[Any], int], together: Any, alone: Any, *args: Any) -> Any:
+    return threads.run_parallel(together, alone, *args, parts=parts(args[-1]))
 
 
-def _run_elements(parallel: Any, serial: Any, *args: Any) -> Any:
-    return threads.run_parallel(parallel, serial, *args, parts=-(-args[-1] // BLOCK))
+def _together(kernel: Any, *args: Any) -> Any:
+    return kernel((pool.launcher(), threads.running()), *args)
 
 
-def _run_rows(alone: bool, block: int, parallel: Any, serial: Any, *args: Any) -> Any:
-    shape = args[-1] if alone else args[-1][SHAPE]
+def _parts(size: int) -> int:
+    return -(-size // BLOCK)
+
+
+def _row_parts(alone: bool, block: int, where: Any) -> int:
+    shape = where if alone else where[SHAPE]
     rows = shape[OUTER] * shape[INNER]
-    return threads.run_parallel(parallel, serial, *args, parts=min(rows, -(-rows * shape[CLASS] // block)))
-
-
-def _run_in_tasks(kernel: Any, *args: Any) -> Any:
-    # Four for each thread that there is now, so that a slow one does not delay all.
-    return kernel(4 * threads.running(), *args)
-
-
-def _run_serial(plan: Plan | RowPlan, *args: Any) -> Any:
-    return compiled(plan, False)(*args)
+    return int(min(rows, -(-rows * shape[CLASS] // block)))

@@ -8,31 +8,28 @@ This replaces one pass of Numba's compiler and two private methods of its librar
 
 from __future__ import annotations
 
-import sys
+import gc
 from typing import Any
 
 import llvmlite.binding as _llvm
 import numba as _numba
-import numpy as np
-from llvmlite import ir
 from numba.core import compiler, lowering, sigutils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering, NativeParforLowering
-from numba.np import arrayobj
 from numba.parfors import parfor_lowering
 
 from . import threads
-from .lowering import SUPPORTED
-from .objects import ENTRY, WRONG_ARRAY, Code, by_table, machine
+from .entry import Writer
+from .lowering import SUPPORTED, pipeline
+from .objects import ENTRY, Code, by_table, machine
 from .pool import SYMBOLS
+from .views import Memory, as_array
 
 numba: Any = _numba  # half of it is typed
 llvm: Any = _llvm
-types: Any = numba.types
+types: Any = _numba.types
 normalized: Any = sigutils.normalize_signature
-populate: Any = arrayobj.populate_array
-passes: Any = compiler.DefaultPassBuilder
 lowered: Any = register_pass(mutates_CFG=True, analysis_only=False)  # type: ignore[no-untyped-call]
 threads.preload()  # before Numba looks for its threading layers
 # Load what Numba loads at its first compilation, two hundred modules, inside this import, which nothing interrupts.
@@ -124,16 +121,31 @@ def code(function: Any, signature: Any, options: dict[str, Any]) -> Code | None:
 def library(function: Any, signature: Any, options: dict[str, Any]) -> Any:
     """The library of a kernel: LLVM's code, optimised, and `layout` besides."""
     kernel = numba.njit(pipeline_class=_Compiler, no_cfunc_wrapper=True, **options)(function)
-    with global_compiler_lock:
-        return kernel._compiler.compile(*normalized(signature)).library
+    collecting = gc.isenabled()
+    try:
+        gc.disable()  # Numba makes millions of objects and little rubbish: a tenth of the time
+        with global_compiler_lock:
+            return kernel._compiler.compile(*normalized(signature)).library
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def compiled(function: Any, signature: Any, options: dict[str, Any]) -> Any:
     """The kernel as Numba has it, for this process alone."""
     kernel = numba.njit(**options)(function)
-    kernel.compile(signature)
+    kernel.compile(_of_arrays(signature))
     kernel.disable_compile()
     return kernel
+
+
+def _of_arrays(kind: Any) -> Any:
+    """Types of arguments as Numba calls a kernel, which knows arrays alone."""
+    if isinstance(kind, Memory):
+        return as_array(kind)
+    if isinstance(kind, types.BaseTuple):
+        return types.Tuple([_of_arrays(each) for each in kind])
+    return tuple([_of_arrays(each) for each in kind]) if isinstance(kind, tuple) else kind
 
 
 class _Lowering:
@@ -171,11 +183,7 @@ class _Compiler(compiler.CompilerBase):
     """Numba's compiler with these in the place of its own lowering."""
 
     def define_pipelines(self) -> list[Any]:
-        found = passes.define_nopython_pipeline(self.state)
-        own = {NativeLowering: _Serial, NativeParforLowering: _Parallel}
-        found.passes = [(own.get(step, step), text) for step, text in found.passes]
-        found.finalize()
-        return [found]
+        return [pipeline(self.state, {NativeLowering: _Serial, NativeParforLowering: _Parallel})]
 
 
 def _finish(made: Any) -> None:
@@ -205,18 +213,12 @@ def _needed(value: Any) -> list[str]:
 
 # -- The entry ---------------------------------------------------------------------------------------------------------
 
-_WORD, _DOUBLE, _BYTE = ir.IntType(64), ir.DoubleType(), ir.IntType(8)
-_ADDRESS = _BYTE.as_pointer()
-_HEAD = object.__basicsize__
-_DATA, _DIMENSIONS, _STRIDES, _TYPE, _FLAGS = (_HEAD + at for at in (0, 16, 24, 40, 48))
-"""Where they are in NumPy's structure of an array; in that of a type the order of bytes is at 10, its number at 12."""
-
 
 class _Entry:
     """Makes the entry of plain C where Numba would make that for Python."""
 
     def create_cpython_wrapper(self, release_gil: bool) -> None:
-        self.library.layout = _Writer(self.context, self.library, self.fndesc).write()  # type: ignore[attr-defined]
+        self.library.layout = Writer(self.context, self.library, self.fndesc).write()  # type: ignore[attr-defined]
 
 
 class _Lower(_Entry, lowering.Lower):  # type: ignore[misc]
@@ -225,96 +227,3 @@ class _Lower(_Entry, lowering.Lower):  # type: ignore[misc]
 
 class _ParallelLower(_Entry, parfor_lowering.ParforLower):  # type: ignore[misc]
     """The lowering of a parallel one."""
-
-
-class _Writer:
-    """Writes the entry of one kernel."""
-
-    def __init__(self, context: Any, made: Any, described: Any) -> None:
-        self.context, self.made, self.described = context, made, described
-        self.module = made.create_ir_module(ENTRY)
-        function = ir.Function(self.module, ir.FunctionType(ir.IntType(32), [_ADDRESS]), ENTRY)
-        (self.packed,) = function.args
-        self.builder: Any = ir.IRBuilder(function.append_basic_block())
-        self.offset = 0
-        self.layout = ""
-
-    def write(self) -> str:
-        """Add the entry to the library; its layout."""
-        context, builder, kernel = self.context, self.builder, self.described
-        arguments = [self.taken(kind) for kind in kernel.argtypes]
-        callee = context.declare_function(self.module, kernel)
-        status, result = context.call_conv.call_function(builder, callee, kernel.restype, kernel.argtypes, arguments)
-        self.layout += ">"
-        several = isinstance(kernel.restype, types.BaseTuple)
-        kinds = list(kernel.restype) if several else [] if kernel.restype == types.none else [kernel.restype]
-        for k, kind in enumerate(kinds):
-            wide = self.wide(kind)
-            number = context.cast(builder, builder.extract_value(result, k) if several else result, kind, wide)
-            builder.store(number, self.at(self.packed, self.offset, number.type))
-            self.offset += 8
-        builder.ret(status.code)
-        self.made.add_ir_module(self.module)
-        return self.layout
-
-    def taken(self, kind: Any) -> Any:
-        """An argument in Numba's form."""
-        if isinstance(kind, types.BaseTuple):
-            self.layout += "("
-            found = self.context.make_tuple(self.builder, kind, [self.taken(each) for each in kind])
-            self.layout += ")"
-            return found
-        if kind == types.none:
-            self.layout += "-"
-            return self.context.get_dummy_value()
-        offset, self.offset = self.offset, self.offset + 8
-        if isinstance(kind, types.Array):
-            self.layout += "a"
-            return self.array(kind, self.load(self.packed, offset, _ADDRESS))
-        wide = self.wide(kind)
-        number = self.load(self.packed, offset, self.context.get_value_type(wide))
-        return self.context.cast(self.builder, number, wide, kind)
-
-    def wide(self, kind: Any) -> Any:
-        """The type in which a number is passed."""
-        real = isinstance(kind, types.Float)
-        self.layout += "d" if real else "q"
-        return types.float64 if real else types.int64
-
-    def array(self, kind: Any, given: Any) -> Any:
-        """An array in Numba's form, of NumPy's object; one of another type or layout ends the call."""
-        builder, context = self.builder, self.context
-        described = self.load(given, _TYPE, _ADDRESS)
-        number = self.load(described, _HEAD + 12, ir.IntType(32))
-        dtype = np.dtype(str(kind.dtype))
-        fits = ir.IntType(1)(0)
-        for each in sorted({np.dtype(c).num for c in np.typecodes["All"] if np.dtype(c) == dtype}):
-            fits = builder.or_(fits, builder.icmp_signed("==", number, number.type(each)))
-        swapped = builder.icmp_signed("==", self.load(described, _HEAD + 10, _BYTE), _BYTE(ord(_SWAPPED)))
-        wanted = 0x1 * (kind.layout == "C") | 0x400 * kind.mutable
-        flags = builder.and_(self.load(given, _FLAGS, ir.IntType(32)), ir.IntType(32)(wanted))
-        fits = builder.and_(fits, builder.icmp_signed("==", flags, flags.type(wanted)))
-        fits = builder.and_(fits, builder.not_(swapped))
-        axes = self.load(given, _HEAD + 8, ir.IntType(32))
-        fits = builder.and_(fits, builder.icmp_signed("==", axes, axes.type(kind.ndim)))
-        with builder.if_then(builder.not_(fits), likely=False):
-            builder.ret(ir.IntType(32)(WRONG_ARRAY))
-        made = context.make_array(kind)(context, builder)
-        shape, strides = (
-            [self.load(self.load(given, at, _ADDRESS), 8 * k, _WORD) for k in range(kind.ndim)]
-            for at in (_DIMENSIONS, _STRIDES)
-        )
-        data = self.load(given, _DATA, made.data.type)
-        populate(made, data, shape, strides, _WORD(dtype.itemsize), None)
-        return made._getvalue()
-
-    def load(self, base: Any, offset: int, kind: Any) -> Any:
-        """What lies at a distance from an address."""
-        return self.builder.load(self.at(base, offset, kind))
-
-    def at(self, base: Any, offset: int, kind: Any) -> Any:
-        """That place, as one of this type."""
-        return self.builder.bitcast(self.builder.gep(base, [_WORD(offset)]), kind.as_pointer())
-
-
-_SWAPPED = "<" if sys.byteorder == "big" else ">"

@@ -12,19 +12,23 @@ in Numba 0.68. Where these methods do not exist, `part` is `numba.njit`: slower 
 
 from __future__ import annotations
 
+import dis
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import CodeType
 from typing import Any, TypeVar
 
 import llvmlite.binding as _llvm
 import numba as _numba
+from numba.core import untyped_passes as _untyped
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
-from numba.core.typed_passes import NativeLowering
+from numba.core.typed_passes import DumpParforDiagnostics, NativeLowering, NopythonRewrites
 
 numba: Any = _numba  # half of it is typed
 llvm: Any = _llvm
+untyped_passes: Any = _untyped
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -37,7 +41,7 @@ class _Lowering(NativeLowering):
     def run_pass(self, state: Any) -> bool:
         library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
         library.enable_object_caching()
-        library._optimize_final_module = _leave_unoptimised
+        library._optimize_functions = library._optimize_final_module = _leave_unoptimised
         library._finalize_final_module = lambda: self.finish(library)
         state["library"] = library
         state.flags.no_compile = True
@@ -91,13 +95,16 @@ def _noted(text: str, count: int) -> str:
             above.add(label[1])
         elif line.startswith("define"):
             above.clear()
-        elif line.startswith("  br i1 ") and not above.isdisjoint(re.findall(r'label %"?([^\s",]+)', line)):
+        elif line.startswith("  br ") and not above.isdisjoint(re.findall(r'label %"?([^\s",]+)', line)):
             lines[k] = f"{line}, !llvm.loop !900000"
     return "\n".join([*lines, "!900000 = distinct !{!900000, !900001}", f"!900001 = {NOTE.format(count)}"])
 
 
-def _leave_unoptimised() -> None:
-    """Replace the optimisation of a library: the kernel that links it optimises."""
+def _leave_unoptimised(module: Any = None) -> None:
+    """Replace the optimisation of a library, and of each of its functions: the kernel that links it optimises.
+
+    Loops would be taken apart for what is done in them, before it is there to be counted: a tile twice.
+    """
 
 
 class _PartCompiler(CompilerBase):
@@ -106,10 +113,44 @@ class _PartCompiler(CompilerBase):
     lowering: type[_Lowering] = _Lowering
 
     def define_pipelines(self) -> list[Any]:
-        own, found = self.lowering, DefaultPassBuilder.define_nopython_pipeline(self.state)
-        found.passes = [(own, text) if step is NativeLowering else (step, text) for step, text in found.passes]
-        found.finalize()
-        return [found]
+        return [pipeline(self.state, {NativeLowering: self.lowering})]
+
+
+def pipeline(state: Any, own: Mapping[Any, Any]) -> Any:
+    """Numba's passes, some replaced by others, without those that have nothing to do in this function."""
+    found = DefaultPassBuilder.define_nopython_pipeline(state)
+    code = state.func_id.func.__code__
+    if not state.flags.auto_parallel.enabled and not _unusual(code):
+        once = [step for k, step in enumerate(found.passes) if step not in found.passes[:k]]
+        found.passes = [step for step in once if step[0] not in _SPARED]
+    found.passes = [(own.get(step, step), text) for step, text in found.passes]
+    found.finalize()
+    return found
+
+
+_SPARED = {
+    untyped_passes.WithLifting,
+    untyped_passes.InlineClosureLikes,
+    untyped_passes.RewriteDynamicRaises,
+    untyped_passes.MakeFunctionToJitFunction,
+    untyped_passes.FindLiterallyCalls,
+    untyped_passes.LiteralUnroll,
+    untyped_passes.LiteralPropagationSubPipelinePass,
+    NopythonRewrites,
+    DumpParforDiagnostics,
+}
+"""Passes for what `_unusual` sees, and for expressions of whole arrays: together a quarter of Numba's time, most of it
+gone through the function's variables again. Branches of constants need be taken out only once."""
+
+
+def _unusual(code: CodeType) -> bool:
+    """Whether there are functions in a function, or statements that it takes a closer look for."""
+    if any(isinstance(constant, CodeType) for constant in code.co_consts):
+        return True
+    done = {instruction.opname for instruction in dis.get_instructions(code)}
+    return bool(
+        done & {"RAISE_VARARGS", "BEFORE_WITH", "SETUP_WITH"} | {"literally", "literal_unroll"} & {*code.co_names}
+    )
 
 
 class _LoopCompiler(_PartCompiler):

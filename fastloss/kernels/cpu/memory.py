@@ -13,8 +13,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
+
+from .views import address
 
 INPUTS = "inputs"
 TILE_SCOPES = ("label", "share", "mass", "maxima", "sums", "more", "wide", "wide_more", "coefs", "loss")
@@ -34,19 +35,12 @@ def in_scope(builder: ir.IRBuilder, instruction: Any, scope: str) -> None:
     instruction.set_metadata("noalias", module.add_metadata([s for name, s in scopes.items() if name != scope]))
 
 
-def pointer(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, index: Any) -> Any:
-    """The address of an element, the index taken as it is."""
-    struct = context.make_array(kind)(context, builder, array)
-    item: Any = cgutils.get_item_pointer  # untyped
-    return item(context, builder, kind, struct, [index], wraparound=False)
-
-
 def _reader(scope: str) -> Callable[..., Any]:
     def read(typingctx: Any, array: Any, index: Any) -> Any:
         """The element of an array at an index, in its stored type."""
 
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-            stored = builder.load(pointer(context, builder, array, *args))
+            stored = builder.load(address(context, builder, array, *args))
             in_scope(builder, stored, scope)
             return context.data_model_manager[array.dtype].from_data(builder, stored)
 
@@ -61,7 +55,7 @@ def _writer(scope: str) -> Callable[..., Any]:
 
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             data = context.data_model_manager[array.dtype].as_data(builder, args[2])
-            in_scope(builder, builder.store(data, pointer(context, builder, array, *args[:2])), scope)
+            in_scope(builder, builder.store(data, address(context, builder, array, *args[:2])), scope)
             return context.get_dummy_value()
 
         return types.void(array, index, array.dtype), codegen
@@ -76,7 +70,7 @@ def _getter(scope: str) -> Callable[..., Any]:
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             parts = []
             for place in _places(context, builder, signature, args, like.count):
-                parts.append(builder.load(pointer(context, builder, array, args[0], place)))
+                parts.append(builder.load(address(context, builder, array, args[0], place)))
                 in_scope(builder, parts[-1], scope)
             return context.make_tuple(builder, like, parts)
 
@@ -91,8 +85,8 @@ def _putter(scope: str) -> Callable[..., Any]:
 
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             for k, place in enumerate(_places(context, builder, signature, args, values.count)):
-                address = pointer(context, builder, array, args[0], place)
-                in_scope(builder, builder.store(builder.extract_value(args[3], k), address), scope)
+                there = address(context, builder, array, args[0], place)
+                in_scope(builder, builder.store(builder.extract_value(args[3], k), there), scope)
             return context.get_dummy_value()
 
         return types.void(array, index, step, values), codegen
@@ -113,14 +107,14 @@ def _prefetcher(writing: int) -> Callable[..., Any]:
         """Prefetch the cache line of an element; one beyond the array's end does no harm."""
 
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-            address = builder.bitcast(pointer(context, builder, array, *args), ir.PointerType(ir.IntType(8)))
+            there = builder.bitcast(address(context, builder, array, *args), ir.PointerType(ir.IntType(8)))
             word = ir.IntType(32)
             function = builder.module.globals.get("llvm.prefetch.p0")
             if function is None:
-                kind = ir.FunctionType(ir.VoidType(), [address.type, word, word, word])
+                kind = ir.FunctionType(ir.VoidType(), [there.type, word, word, word])
                 function = ir.Function(builder.module, kind, "llvm.prefetch.p0")
             # Without a scope the call may change any memory, as far as LLVM knows: a loop's sums would be kept there.
-            in_scope(builder, builder.call(function, [address, word(writing), word(2), word(1)]), INPUTS)
+            in_scope(builder, builder.call(function, [there, word(writing), word(2), word(1)]), INPUTS)
             return context.get_dummy_value()
 
         return types.void(array, index), codegen

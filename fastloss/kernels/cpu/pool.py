@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from math import ceil
@@ -103,6 +104,13 @@ def started() -> Layer | None:
             put(threads)
             return Layer(name, ctypes.CFUNCTYPE(ctypes.c_int)(library.get_num_threads), put)
     return None
+
+
+@cache
+def launcher() -> int:
+    """The address of what starts a kernel's tasks on threads, once the pool is started."""
+    found: int = llvm.address_of_symbol(SYMBOLS[0])
+    return found
 
 
 def _library(layer: str) -> Any:

@@ -10,9 +10,12 @@ import numpy as np
 from ...define.keywords import GRAD, HESS
 from ..plan.elements import BRAIN, HALF, Plan, compute_type
 from ..plan.rows import RowPlan
+from .views import Memory, Strided
 
 numba: Any = _numba  # half of it is typed
 types: Any = _numba.types
+
+_CREW = types.UniTuple(types.int64, 2)
 
 
 def signature(plan: Plan | RowPlan) -> tuple[Any, ...]:
@@ -22,7 +25,7 @@ def signature(plan: Plan | RowPlan) -> tuple[Any, ...]:
 
 def _array(stored: str, layout: str, readonly: bool) -> Any:
     element = types.uint16 if stored in (HALF, BRAIN) else numba.from_dtype(np.dtype(stored))
-    return types.Array(element, 1, layout, readonly=readonly)
+    return Memory(element, not readonly) if layout == "C" else Strided(element, not readonly)
 
 
 def _tuple(*kinds: Any) -> Any:
@@ -33,6 +36,7 @@ def _signature(plan: Plan) -> tuple[Any, ...]:
     compute = types.float64 if plan.compute == "d" else types.float32
     derivatives = _tuple(*(_array(plan.types[k], plan.layout, False) for k in plan.wrt))
     return (
+        _CREW,
         _tuple(*(_array(stored, plan.layout, True) for stored in plan.types)),
         _tuple(*(_array(stored, plan.layout, True) for stored in plan.weight)),
         _tuple(*[compute] * plan.parameters),
@@ -49,13 +53,13 @@ def _signature(plan: Plan) -> tuple[Any, ...]:
 def _row_signature(plan: RowPlan) -> tuple[Any, ...]:
     compute = types.float64 if plan.compute == "d" else types.float32
     derivative = [_array(plan.types[0], "C", False)]
-    steps = types.Array(types.int64, 2, "C", readonly=True)
+    steps = Memory(types.int64, False, columns=3)
     target = _tuple(*(_array(stored, "C", True) for stored in plan.target_type))
     weight = _tuple(*(_array(stored, "C", True) for stored in plan.weight))
     classes = _tuple(*[_array(compute_type(plan.types[0]), "C", True)] * plan.classes)
     shape = types.UniTuple(types.int64, 3)
     if plan.entry == "census":
-        return types.int64, target, weight, classes, types.int64, steps, shape
+        return _CREW, target, weight, classes, types.int64, steps, shape
     scores = _tuple(*(_array(stored, "C", True) for stored in plan.types))
     grad, hess = (_tuple(*derivative * bool(plan.want & wanted)) for wanted in (GRAD, HESS))
     number = {"": types.none, "number": compute}
@@ -63,7 +67,7 @@ def _row_signature(plan: RowPlan) -> tuple[Any, ...]:
     bounds = _tuple(*[compute] * 2 * len(plan.tests))
     facts = (_array(stored, "C", False) for stored in (plan.compute, plan.compute, "q") if plan.stats)
     return (
-        types.int64,
+        _CREW,
         _tuple(scores, target, classes, grad, hess),
         weight,
         _tuple(params, types.UniTuple(compute, 3), bounds, types.float64, types.int64),

@@ -18,9 +18,10 @@ from ..ports.elements import keep, native
 from ..templates import elements as pointwise
 from ..templates import pairs, rows
 from ..templates import tiles as lanes
-from . import bits, float16, transposes, tuple_arithmetic
+from . import bits, float16, transposes, tuple_arithmetic, views
 from . import memory as access
 from .lowering import part
+from .tasks import spread
 from .vecmath.elementary import elementary
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 numba: Any = _numba  # half of it is typed
 
-_inner = part(**OPTIONS)
+# Said, or it would be as what calls it is.
+_inner = part(forceinline=False, **OPTIONS)
 # A call that LLVM finds too long to inline would keep its loop from being vectorised: thirty times slower.
 _inlined = part(forceinline=True, **OPTIONS)
 # Of several that make one part, each is taken into it as it is written.
@@ -45,13 +47,12 @@ def _new64(size: int) -> Any:
     return np.empty(size, np.float64)
 
 
-LOOPS = (pointwise.strip, pointwise.block, pointwise.combined, rows.stretch, lanes.stretch, pairs.stretch)
-_looping = part(loop=True, **OPTIONS)
-_kinds = (
-    {f.__code__: _inner for f in LOOPS}
-    | {pointwise.strip.__code__: _looping}
-    | {f.__code__: _allocating for f in (_new32, _new64)}
-)
+LOOPS = (pointwise.strip, pointwise.block, pointwise.combined, rows.counted)
+LOOPS += tuple(template.stretch for template in (pointwise, rows, lanes, pairs))
+TASKS = tuple(template.task for template in (pointwise, rows, lanes, pairs))
+_looping = part(forceinline=False, loop=True, **OPTIONS)
+_kinds = {f.__code__: _inner for f in LOOPS} | {pointwise.strip.__code__: _looping}
+_kinds |= {f.__code__: _allocating for f in (_new32, _new64, *TASKS)}
 _hows = {"within": _taken, "room": _allocating}
 
 
@@ -62,7 +63,8 @@ def jit(function: Any) -> Any:
 
 
 _VERBS = ("read", "reread", "write", "get", "put", "prefetch")
-_ACCESS = {name: found for name, found in vars(access).items() if name.partition("_")[0] in _VERBS}
+_MEMORY = {"view": views.view, "held": views.held, "spread": spread, "apart": tuple_arithmetic.apart}
+_ACCESS = _MEMORY | {name: found for name, found in vars(access).items() if name.partition("_")[0] in _VERBS}
 
 
 class Cpu:
@@ -119,4 +121,4 @@ def _lifted(jet: Callable[..., Any], compute: str) -> Any:
 
 def complete(plan: Plan | RowPlan) -> Any:
     """The template with all of its ports plugged in, as a plain function that Numba can compile."""
-    return completed(plan, Cpu(), jit, numba.prange)
+    return completed(plan, Cpu(), jit)

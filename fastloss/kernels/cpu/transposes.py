@@ -16,7 +16,8 @@ from numba.extending import intrinsic
 
 from ..plan.elements import BRAIN, HALF
 from . import float16
-from .memory import in_scope, pointer
+from .memory import in_scope
+from .views import address as place_of
 
 BLOCK = 4
 """Classes of a block."""
@@ -61,7 +62,7 @@ def _part(builder: Any, vector: Any, k: int) -> Any:
 
 def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any, count: int) -> Any:
     vector = ir.VectorType(context.get_value_type(kind.dtype), count)
-    return builder.bitcast(pointer(context, builder, kind, array, index), vector.as_pointer())
+    return builder.bitcast(place_of(context, builder, kind, array, index), vector.as_pointer())
 
 
 def _rows(context: Any, builder: Any, kind: Any, where: Any, count: int) -> list[Any]:

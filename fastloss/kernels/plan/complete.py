@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from .elements import Target
 
 
-def complete(plan: elements.Plan | rows.RowPlan, target: Target, jit: Callable[[Any], Any], prange: Any) -> Any:
+def complete(plan: elements.Plan | rows.RowPlan, target: Target, jit: Callable[[Any], Any]) -> Any:
     """The template with all of its ports plugged in, as a plain function that can be compiled."""
     if isinstance(plan, elements.Plan):
-        return bind(plan.template, {**elements.ports(plan, target), "prange": prange}, jit, target.primitives(plan))
+        return bind(plan.template, elements.ports(plan, target), jit, target.primitives(plan))
     ports = rows.ports(plan, target) | (tiles.ports(plan, target) if plan.entry == "lanes" else {})
-    return bind(plan.template, {"prange": prange}, jit, {**target.primitives(plan), **ports})
+    return bind(plan.template, {}, jit, {**target.primitives(plan), **ports})

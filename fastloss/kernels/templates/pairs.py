@@ -30,8 +30,10 @@ from ..places import (
     PAIR_SLOPES,
     PARAMS,
     SCALE,
+    SHAPE,
+    VALUES,
 )
-from .elements import combined
+from .elements import combined, tasks_of
 from .rows import nothing
 from .rowsums import STRIP, WHOLE
 
@@ -42,7 +44,7 @@ OFTEN = 32
 """Additions to each slope in the compute type before it becomes a float64: as many as a strip has for each lane."""
 
 # Ports.
-prange: Any = range
+spread = view = held = port
 real = params_of = jet = share_of = places = share = unfit = portion = scores = outside = select = add_all = port
 add_wide = masked = apart = new = new_wide = read_score = write_score = read_mass = write_mass = read_slope = port
 write_slope = read_curve = write_curve = read_wide_slope = write_wide_slope = read_wide_curve = port
@@ -181,22 +183,23 @@ def stretch(
         results[ALL_SUMS][b], results[ALL_FLAWS][b] = total, bad
 
 
-def total(tasks: int, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any) -> Any:
+def task(given: Any, number: int) -> None:
+    """One of the tasks of all threads."""
+    arrays, weight, fixed, loss, where, results, blocks, tasks = given
+    size = where[SHAPE][CLASS]
+    room = (new(size), new(size), new(size), new(size), new_wide(size), new_wide(size))
+    first, last = number * blocks // tasks, (number + 1) * blocks // tasks
+    stretch(arrays, weight, fixed, loss, where, view(room), results, first, last)
+    held(room)
+
+
+def total(crew: Any, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any) -> Any:
     """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
-    # Apart, for a parallel loop takes no tuples of tuples.
-    data, target, classes, grad, hess = arrays
-    params, mix, bounds, scale, _ = fixed
-    loss, _ = out
-    steps, shape = where
+    shape = where[SHAPE]
     height = max(1, BLOCK // shape[CLASS])
     blocks = (shape[OUTER] * shape[INNER] + height - 1) // height
-    sums = np.empty(blocks, np.float64)
-    flaws = np.empty(blocks, np.int64)
-    tasks = min(tasks, blocks)
-    for task in prange(tasks):
-        size = shape[CLASS]
-        room = (new(size), new(size), new(size), new(size), new_wide(size), new_wide(size))
-        own, same = (data, target, classes, grad, hess), (params, mix, bounds, scale, 0, np.uint64(0))
-        first, last = task * blocks // tasks, (task + 1) * blocks // tasks
-        stretch(own, weight, same, loss, (steps, shape), room, (sums, flaws), first, last)
+    sums, flaws = np.empty(blocks, np.float64), np.empty(blocks, np.int64)
+    tasks = tasks_of(crew, blocks)
+    results = (view(sums), view(flaws))
+    spread(crew, task, (arrays, weight, fixed, out[VALUES], where, results, blocks, tasks), tasks)
     return combined(sums, flaws)

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from ..bind import port
-from ..places import ALL_FLAWS, ALL_SUMS, AT_TARGET, BOUNDS, CLASS, IGNORE, INNER, MIX, OUTER, PARAMS, SCALE
-from .elements import BLOCK, combined
+from ..places import ALL_FLAWS, ALL_SUMS, AT_TARGET, BOUNDS, CLASS, IGNORE, INNER, MIX, OUTER, PARAMS, SCALE, SHAPE
+from .elements import BLOCK, combined, tasks_of
 from .rowsums import folded, place_of, probed, refolded, summit
 
 # Ports.
-prange: Any = range
+spread = view = held = port
 real = params_of = folds = settle = second = finishes = statistics = put_top = slope = scores = mass = port
 label_mass = label_of = share = unfit = worth = recall = room = places = along = outside = portion = put_grad = port
 put_hess = put_stats = write_value = add_difference = narrow = top = apart = BOTTOM = ZEROS = MORE = UNKNOWN = port
@@ -131,36 +131,33 @@ def stretch(arrays: Any, weight: Any, fixed: Any, out: Any, where: Any, results:
         results[ALL_SUMS][b], results[ALL_FLAWS][b] = total, bad
 
 
-def total(tasks: int, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any) -> Any:
-    """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain.
-
-    The blocks, and so the bits of the result, do not depend on the number of threads.
-    """
-    # Apart, for a parallel loop takes no tuples of tuples.
+def task(given: Any, number: int) -> None:
+    """One of the tasks of all threads."""
+    arrays, weight, fixed, out, where, results, blocks, tasks = given
     data, target, classes, grad, hess = arrays
-    params, mix, bounds, scale, ignore = fixed
-    loss, facts = out
-    steps, shape = where
+    aside = room(where[SHAPE][CLASS])
+    own = (data, target, classes, grad, hess, view(aside))
+    stretch(own, weight, fixed, out, where, results, number * blocks // tasks, (number + 1) * blocks // tasks)
+    held(aside)
+
+
+def total(crew: Any, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any) -> Any:
+    """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
+    shape = where[SHAPE]
     height = max(1, BLOCK // shape[CLASS])
     blocks = (shape[OUTER] * shape[INNER] + height - 1) // height
-    sums = np.empty(blocks, np.float64)
-    flaws = np.empty(blocks, np.int64)
-    tasks = min(tasks, blocks)
-    for task in prange(tasks):
-        own = (data, target, classes, grad, hess, room(shape[CLASS]))
-        same = (params, mix, bounds, scale, ignore, np.uint64(0))
-        first, last = task * blocks // tasks, (task + 1) * blocks // tasks
-        stretch(own, weight, same, (loss, facts), (steps, shape), (sums, flaws), first, last)
+    sums, flaws = np.empty(blocks, np.float64), np.empty(blocks, np.int64)
+    tasks = tasks_of(crew, blocks)
+    spread(crew, task, (arrays, weight, fixed, out, where, (view(sums), view(flaws)), blocks, tasks), tasks)
     return combined(sums, flaws)
 
 
-def census(tasks: int, target: Any, weight: Any, classes: Any, ignore: int, steps: Any, shape: Any) -> Any:
-    """What the rows that are present weigh, added up, and how many of their labels are no class."""
+def counted(given: Any, number: int) -> None:
+    """What the rows of a task's blocks weigh, and how many of their labels are no class."""
+    apart()
+    target, weight, classes, ignore, steps, shape, results, blocks, tasks = given
     rows = shape[OUTER] * shape[INNER]
-    blocks = (rows + BLOCK - 1) // BLOCK
-    sums = np.empty(blocks, np.float64)
-    flaws = np.empty(blocks, np.int64)
-    for b in prange(blocks):
+    for b in range(number * blocks // tasks, (number + 1) * blocks // tasks):
         total = 0.0
         bad = 0
         row, end = b * BLOCK, min(rows, b * BLOCK + BLOCK)
@@ -181,5 +178,13 @@ def census(tasks: int, target: Any, weight: Any, classes: Any, ignore: int, step
                             bad += 1
                         total += s * worth(((), target, classes), at, label, steps[AT_TARGET, CLASS], shape[CLASS])
             row += count
-        sums[b], flaws[b] = total, bad
+        results[ALL_SUMS][b], results[ALL_FLAWS][b] = total, bad
+
+
+def census(crew: Any, target: Any, weight: Any, classes: Any, ignore: int, steps: Any, shape: Any) -> Any:
+    """What the rows that are present weigh, added up, and how many of their labels are no class."""
+    blocks = (shape[OUTER] * shape[INNER] + BLOCK - 1) // BLOCK
+    sums, flaws = np.empty(blocks, np.float64), np.empty(blocks, np.int64)
+    results, tasks = (view(sums), view(flaws)), tasks_of(crew, blocks)
+    spread(crew, counted, (target, weight, classes, ignore, steps, shape, results, blocks, tasks), tasks)
     return combined(sums, flaws)

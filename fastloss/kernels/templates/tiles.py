@@ -37,11 +37,11 @@ from ..places import (
     SHARE,
     SUMS,
 )
-from .elements import BLOCK, combined
+from .elements import BLOCK, combined, tasks_of
 from .tilesums import LANES, folded, refolded
 
 # Ports.
-prange: Any = range
+spread = view = held = port
 real = params_of = peaks = finishes = statistics = put_top = slope = bring = carry = ask_late = fetch = mass = port
 label_of = share = unfit = worth = places = strides = along = recall = drop = room = new = new_wide = portion = (
     present
@@ -194,35 +194,37 @@ def stretch(
         results[ALL_SUMS][b], results[ALL_FLAWS][b] = total, bad
 
 
-def total(tasks: int, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any) -> Any:
-    """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
-    # Apart, for a parallel loop takes no tuples of tuples.
+def task(given: Any, number: int) -> None:
+    """One of the tasks of all threads."""
+    arrays, weight, fixed, out, where, results, blocks, tasks = given
     data, target, classes, grad, hess = arrays
-    params, mix, bounds, scale, ignore = fixed
-    loss, facts = out
-    steps, shape = where
+    size = where[SHAPE][CLASS] * LANES
+    further = 1 + max(len(MORE), len(PROBES))
+    aside = room(size)
+    made = (
+        new(LANES),
+        new(2 * LANES),
+        new(size if DENSE else 1),
+        new((1 + len(LOWEST)) * LANES),
+        new(len(ZEROS) * LANES),
+        new(further * LANES),
+        new_wide(len(ZEROS) * LANES),
+        new_wide(further * LANES),
+        new((1 + max(len(COEFS), len(SETTLED))) * LANES),
+        new(LANES),
+    )
+    own = (data, target, classes, grad, hess, view(aside))
+    first, last = number * blocks // tasks, (number + 1) * blocks // tasks
+    stretch(own, weight, fixed, out, where, view(made), results, first, last)
+    held((aside, made))
+
+
+def total(crew: Any, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any) -> Any:
+    """All rows: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
+    shape = where[SHAPE]
     height = max(1, BLOCK // (LANES * shape[CLASS]))
     blocks = (shape[OUTER] * ((shape[INNER] + LANES - 1) // LANES) + height - 1) // height
-    results = np.empty(blocks, np.float64)
-    flaws = np.empty(blocks, np.int64)
-    tasks = min(tasks, blocks)
-    for task in prange(tasks):
-        size = shape[CLASS] * LANES
-        own = (data, target, classes, grad, hess, room(size))
-        further = 1 + max(len(MORE), len(PROBES))
-        lanes = (
-            new(LANES),
-            new(2 * LANES),
-            new(size if DENSE else 1),
-            new((1 + len(LOWEST)) * LANES),
-            new(len(ZEROS) * LANES),
-            new(further * LANES),
-            new_wide(len(ZEROS) * LANES),
-            new_wide(further * LANES),
-            new((1 + max(len(COEFS), len(SETTLED))) * LANES),
-            new(LANES),
-        )
-        same = (params, mix, bounds, scale, ignore)
-        first, last = task * blocks // tasks, (task + 1) * blocks // tasks
-        stretch(own, weight, same, (loss, facts), (steps, shape), lanes, (results, flaws), first, last)
-    return combined(results, flaws)
+    sums, flaws = np.empty(blocks, np.float64), np.empty(blocks, np.int64)
+    tasks = tasks_of(crew, blocks)
+    spread(crew, task, (arrays, weight, fixed, out, where, (view(sums), view(flaws)), blocks, tasks), tasks)
+    return combined(sums, flaws)
