@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import evaluate_chunks
-from ..arrays.host import recipes
-from ..arrays.shapes import FLOATS, kind_of
 from ..define.keywords import GRAD, HESS, VALUE, Call
+from ..loading import load
 from ..registry import LOSSES
 from ..signatures import passing
 from .chunks import Chunks
@@ -114,8 +113,11 @@ def _shortly(loss: RowLoss, pred: Any, indices: Any, logs: Any, target: Any, cal
     if not 0 < size <= CHUNK or not indices.size or call.ignore_index is not None:
         return None
     known = indices.shape == logs.shape and indices.shape[:-1] == shape[:-1] and indices.dtype in _UNSIGNED
-    kind = _KINDS.get(pred.dtype.char)
-    if not known or kind is None or not (logs.dtype == pred.dtype or logs.dtype == kind):
+    shapes, stored = load("fastloss.arrays.shapes"), pred.dtype.char
+    if not known or stored not in shapes.FLOATS:
+        return None
+    kind = np.dtype(shapes.kind_of(stored))
+    if not (logs.dtype == pred.dtype or logs.dtype == kind):
         return None
     for a in () if call.out is None else call.out if type(call.out) is tuple else (call.out,):
         if type(a) is not np.ndarray or np.may_share_memory(a, indices) or np.may_share_memory(a, logs):
@@ -130,10 +132,10 @@ def _shortly(loss: RowLoss, pred: Any, indices: Any, logs: Any, target: Any, cal
         return None
     with np.errstate(all="ignore"):
         spread[places] = np.exp(logs.astype(kind, copy=False)).reshape(places.shape)
+    recipes = load("fastloss.arrays.host.recipes")
     return recipes.evaluate_rows(loss, (pred, spread.reshape(shape), target), call._replace(check=False))
 
 
-_KINDS = {c: np.dtype(kind_of(c)) for c in FLOATS}
 _UNSIGNED = {np.dtype(f"i{size}"): np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 """Which integers show one that is negative as one that is too large."""
 
@@ -148,7 +150,7 @@ def _on_the_host(loss: RowLoss, given: Mapping[str, Any], call: Call) -> Any:
     from ..arrays.host.read import read_array, read_scores
 
     pred, target = read_scores(loss, "pred", given["pred"]), given["target"]
-    teacher = np.broadcast_to(np.zeros((), kind_of(pred.dtype.char)), pred.shape)
+    teacher = np.broadcast_to(np.zeros((), load("fastloss.arrays.shapes").kind_of(pred.dtype.char)), pred.shape)
     beside = {name: read_array(loss, name, given[name]) for name in ("indices", "log_probabilities")}
     chunks = Chunks(loss, (pred, teacher, target), call, beside)
     chunks.call = chunks.call._replace(check=False)  # the teacher's numbers are looked at where they are few

@@ -104,13 +104,13 @@ def put(array: Any, index: int, step: int, values: Any) -> None:
         array[int(index) + k * step] = value
 
 
-def turn_in(side: int, source: Any, start: int, step: int, count: int, tile: Any, place: int, lanes: int) -> None:
-    for r, k in product(range(side), range(int(count))):
+def turn_in(side: int, source: Any, start: int, step: int, tile: Any, place: int, lanes: int) -> None:
+    for r, k in product(range(side), range(4)):
         tile[int(place) + k * int(lanes) + r] = source[int(start) + r * int(step) + k]
 
 
-def turn_out(side: int, tile: Any, place: int, lanes: int, aim: Any, start: int, step: int, count: int) -> None:
-    for r, k in product(range(side), range(int(count))):
+def turn_out(side: int, tile: Any, place: int, lanes: int, aim: Any, start: int, step: int) -> None:
+    for r, k in product(range(side), range(4)):
         aim[int(start) + r * int(step) + k] = tile[int(place) + k * int(lanes) + r]
 
 

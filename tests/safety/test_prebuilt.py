@@ -41,7 +41,7 @@ def plan() -> Plan:
 def ahead(loss_plan: Any = None) -> list[str]:
     """The files of kernels that are compiled ahead."""
     chosen = loss_plan or plan()
-    paths = cache._paths(lambda: "a.kernel", lambda: compile._shipped(chosen, False), {})
+    paths = cache._paths(lambda: "a.kernel", lambda: compile._shipped(chosen), {})
     return [path for path in paths if path.partition("/")[0] in levels.known()]
 
 
@@ -117,7 +117,7 @@ def test_what_is_compiled_for_a_level_is_what_others_find(tmp_path: Path) -> Non
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o644 for path in files)
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o755 for path in (image, *image.rglob("*")) if path.is_dir())
     kernels = [path for path in files if path.suffix == ".kernel"]
-    assert len(kernels) == 2 and {path.parent.name for path in kernels} == {"x86-64-v3"}
+    assert len(kernels) == 1 and {path.parent.name for path in kernels} == {"x86-64-v3"}
     for path in kernels:
         assert not wide(path, tmp_path)
     if "x86-64-v3" in levels.here():
