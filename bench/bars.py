@@ -30,6 +30,12 @@ CAUSES = (
         "a row is read three times, from the second time on out of the card's cache",
     ),
     ("CUDA", ", 10 classes", "", "not explained yet"),
+    (
+        "starts",
+        "first result",
+        "compiled",
+        "Numba's import, and its compiler: `python -m bench.compiles` says what takes how long",
+    ),
     ("CUDA", "cross_entropy, bfloat16", "copy", "some 43 instructions an element, where a copy's time has room for 32"),
     (
         "CUDA",
