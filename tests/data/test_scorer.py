@@ -45,7 +45,7 @@ def listed(column):
     return [None if v is None or v is pd.NA else "nan" if v != v else float(v) for v in values]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_comes_back_as_what_it_is(kind) -> None:
     batch = kind({"p": P, "y": Y, "other": np.arange(3)})
     made = fl.data.scorer(**HUBER)(batch)
@@ -130,7 +130,7 @@ def test_every_type_and_null_in_every_form(kind, form) -> None:
         fl.data.scorer(**HUBER, nulls="raise")(batch)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
 def test_nan_is_no_null(kind) -> None:
     made = fl.data.scorer(**HUBER, nulls="raise")(kind({"p": np.array([np.nan, 1.0]), "y": np.array([0.0, np.nan])}))
     assert np.isnan(np.asarray(made["loss"], float)).all()
@@ -143,7 +143,7 @@ def test_masked_arrays_have_nulls() -> None:
     assert made["loss"].tolist() == [2.5, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_rows(kind) -> None:
     made = fl.data.scorer(**HUBER)(kind({"p": np.zeros(0, np.float32), "y": np.zeros(0)}))
     assert len(made["loss"]) == len(made["g"]) == 0
@@ -250,7 +250,7 @@ def test_the_gradient_is_a_list_as_the_scores() -> None:
     assert fl.data.scorer("cross_entropy", "p", "y", grad="g")(frame)["g"].dtype == pl.Array(pl.Float32, 2)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
 def test_several_columns_are_a_row(kind) -> None:
     columns = {"a": [1.0, 0.0], "b": [2.0, -1.0], "y": [1, 0]}
     made = fl.data.scorer("cross_entropy", ["a", "b"], "y", grad=["ga", "gb"])(kind(columns))
@@ -270,7 +270,7 @@ def test_a_dense_target_is_a_list_or_several_columns() -> None:
 
 
 @pytest.mark.parametrize("scores", [pa.array([None, None]), pa.array([None, None], pa.list_(pa.float64())),
-                                    pa.array([], pa.list_(pa.float64())), pa.array([], pa.null())], ids=repr)  # fmt: skip
+                                    pa.array([], pa.list_(pa.float64())), pa.array([], pa.null())])  # fmt: skip
 def test_scores_of_which_nobody_knows_how_many(scores) -> None:
     table = pa.table({"p": scores, "y": pa.array([0, 1][: len(scores)], pa.int64())})
     made = fl.data.scorer("cross_entropy", "p", "y", grad="g", nulls="null")(table)
