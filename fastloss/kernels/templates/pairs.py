@@ -199,6 +199,7 @@ def total(crew: Any, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any)
     height = max(1, BLOCK // shape[CLASS])
     blocks = (shape[OUTER] * shape[INNER] + height - 1) // height
     sums, flaws = np.empty(blocks, np.float64), np.empty(blocks, np.int64)
+    fixed = (fixed[PARAMS], fixed[MIX], fixed[BOUNDS], fixed[SCALE], 0, np.uint64(0))
     tasks = tasks_of(crew, blocks)
     results = (view(sums), view(flaws))
     spread(crew, task, (arrays, weight, fixed, out[VALUES], where, results, blocks, tasks), tasks)

@@ -147,6 +147,7 @@ def total(crew: Any, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any)
     height = max(1, BLOCK // shape[CLASS])
     blocks = (shape[OUTER] * shape[INNER] + height - 1) // height
     sums, flaws = np.empty(blocks, np.float64), np.empty(blocks, np.int64)
+    fixed = (fixed[PARAMS], fixed[MIX], fixed[BOUNDS], fixed[SCALE], fixed[IGNORE], np.uint64(0))
     tasks = tasks_of(crew, blocks)
     spread(crew, task, (arrays, weight, fixed, out, where, (view(sums), view(flaws)), blocks, tasks), tasks)
     return combined(sums, flaws)
