@@ -28,7 +28,7 @@ SET: tuple[tuple[Sequence[str], Sequence[str], Sequence[str], warmup.Ways], ...]
         warmup.Ways(),
     ),
 )  # fmt: skip
-"""The losses, dtypes, verbs and ways of calling whose kernels are shipped, each serial and parallel."""
+"""The losses, dtypes, verbs and ways of calling whose kernels are shipped."""
 
 
 def build(folder: Path, levels: Sequence[str], tell: Callable[[str], object]) -> None:
