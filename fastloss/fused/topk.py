@@ -112,7 +112,8 @@ def _shortly(loss: RowLoss, pred: Any, indices: Any, logs: Any, target: Any, cal
     shape, size = pred.shape, pred.size
     if not 0 < size <= CHUNK or not indices.size or call.ignore_index is not None:
         return None
-    known = indices.shape == logs.shape and indices.shape[:-1] == shape[:-1] and indices.dtype in _UNSIGNED
+    known = indices.ndim == pred.ndim and indices.shape == logs.shape and indices.dtype in _UNSIGNED
+    known = known and indices.shape[:-1] == shape[:-1]
     shapes, stored = load("fastloss.arrays.shapes"), pred.dtype.char
     if not known or stored not in shapes.FLOATS:
         return None

@@ -284,3 +284,14 @@ def test_short_way_and_long_way_agree(rng: np.random.Generator, monkeypatch: pyt
         with pytest.raises(ValueError, match=text):
             loss.value_and_grad(pred, *given, out=out)
         assert (out == 1).all()
+
+
+def test_a_number_is_no_array_of_indices(rng: np.random.Generator) -> None:
+    pred, indices, logs, label, _ = batch(rng, ())
+    loss = topk.TopKDistillation()
+    for _ in range(2):  # the second would go the short way
+        with pytest.raises(ValueError, match=r"indices has shape \(\), expected \(k\)"):
+            loss(pred, indices[0], logs[0], label)
+        with pytest.raises(ValueError, match=r"indices has shape \(\), expected \(k\)"):
+            loss(pred, np.array(indices[0]), np.array(logs[0]), np.array(label))
+        loss(pred, indices, logs, np.array(label))
