@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("compiled_at_last")
 ROUNDING = {"f2": 2e-3, "f4": 3e-7, "f8": 1e-15}
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("dtype", "unit"),
     some(
@@ -49,6 +50,7 @@ def test_a_root_of_any_unit(dtype: str, unit: float) -> None:
     assert_array_equal(fl.rmse.grad(out, target, out=out), grad)
 
 
+@pytest.mark.compiled
 def test_a_root_of_nothing_is_no_root_of_the_rest() -> None:
     assert fl.rmse.value_and_grad(np.array([1e300, 1.0]), np.array([1e300, 1.0]))[0] == 0.0
     assert_array_equal(fl.rmse.grad(np.float32([1e30, 1.0]), np.float32([1e30, 1.0])), 0.0)

@@ -68,6 +68,7 @@ def test_a_mean_of_rows_of_any_unit(unit: float, dtype: str) -> None:
     assert_allclose(hidden, expected, ROUNDING[dtype])
 
 
+@pytest.mark.compiled
 def test_importance_weights() -> None:
     """exp(-116), exp(-116.5): 0 in float32."""
     weight = np.array([4.197501393848046e-51, 2.545913289557132e-51])
@@ -76,6 +77,7 @@ def test_importance_weights() -> None:
     assert_allclose(grad, [1.2449186624037093, 1.5101626751925816], 3e-7)
 
 
+@pytest.mark.compiled
 def test_a_weight_is_present_beside_any_other() -> None:
     """1e-300 beside 1e-20 is nothing to float32; the NaN there is not."""
     weight = np.array([1e-20, 1e-300])
@@ -99,6 +101,7 @@ def test_weights_are_added_up_in_float64(stored: Any) -> None:
     assert_allclose(grad, 2.0 / 4096, 1e-15)
 
 
+@pytest.mark.compiled
 def test_any_normalizer() -> None:
     assert_allclose(fl.mse.grad(np.float32([1e-30, 0.0]), np.float32(T), normalizer=1e-42), [2e12, 0.0], 3e-7)
     assert_allclose(fl.mse.grad(np.float32([1e19, 0.0]), np.float32(T), normalizer=1e42), [2e-23, 0.0], 3e-7)
