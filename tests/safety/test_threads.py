@@ -207,6 +207,14 @@ assert threads.get_num_threads() == 1
 assert "numba" not in sys.modules
 """
 
+ANOTHER = """
+from fastloss.kernels.cpu import pool, threads
+assert threads.launch().layer == LAYER
+own = pool.llvm.address_of_symbol("numba_parallel_for")
+pool.llvm.add_symbol("numba_parallel_for", 1)     # as Numba does where another layer is chosen later
+assert pool.launcher() == own
+"""
+
 TORCH = """
 import torch
 torch.set_num_threads(5)
@@ -271,6 +279,10 @@ def test_children_forked_before_use(layer: str, tmp_path: Path, kernels: str) ->
 
 def test_number_of_threads_is_honoured_and_restored(layer: str, tmp_path: Path, kernels: str) -> None:
     run(LIMITS, tmp_path, layer, kernels)
+
+
+def test_a_layer_that_is_chosen_later_runs_no_kernel(layer: str, tmp_path: Path) -> None:
+    run(ANOTHER, tmp_path, layer, "off")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no torch")

@@ -122,6 +122,7 @@ def launch() -> _Pool | None:
             try:
                 _starting = True
                 _pool = _start()
+                pool.launcher()  # now: when Numba starts another layer later, the name stands for that one's
             except ValueError:  # no threading layer can be loaded, not even workqueue
                 _serial_only = True
             finally:
