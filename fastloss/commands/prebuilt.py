@@ -56,8 +56,8 @@ def asked(text: str) -> list[str]:
     """The levels that are named in ``FASTLOSS_PREBUILT``; none where it is empty or "off"."""
     from ..kernels.cpu import levels
 
-    found = [name.strip() for name in text.split(",") if name.strip() not in ("", "off")]
+    found = dict.fromkeys(name.strip() for name in text.split(",") if name.strip() not in ("", "off"))
     for name in found:
         if name not in levels.known():
             raise ValueError(f"FASTLOSS_PREBUILT={text!r}: expected {', '.join(levels.known())}, got {name!r}")
-    return found
+    return [*found]

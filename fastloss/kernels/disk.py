@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache as once
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 VARIABLE = "FASTLOSS_CACHE_DIR"
@@ -101,11 +102,17 @@ def folders() -> list[Path]:
     return found
 
 
+def shipped() -> list[Path]:
+    """The folder of kernels that came with this library; none for who compiles for others, who need not have it."""
+    return [] if _readers else [SHIPPED]
+
+
 def read(name: str) -> bytes | None:
     """The content of the file `name`; None if it is absent or damaged, or if others could have written it."""
     safe = (folder / name for folder in folders() if not _problem((folder / name).parent, make=False))
     found = (_content(path, trusted=False) for path in safe)
-    return next((data for data in found if data is not None), None) or _content(SHIPPED / name, trusted=True)
+    came = (_content(folder / name, trusted=True) for folder in shipped())
+    return next((data for data in chain(found, came) if data is not None), None)
 
 
 def _content(path: Path, trusted: bool) -> bytes | None:
@@ -179,7 +186,7 @@ def _problem(path: Path, make: bool = True) -> str:
 
 
 def open_to_readers() -> None:
-    """From here on, let other users read what this process writes."""
+    """From here on, let other users read what this process writes, which is then all that they need."""
     global _readers
     _readers = 0o055
 

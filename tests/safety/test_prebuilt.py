@@ -128,6 +128,15 @@ def test_what_is_compiled_for_a_level_is_what_others_find(tmp_path: Path) -> Non
         assert first.split() == [second.split()[0], "False"] and second.split()[1] == "True"
 
 
+def test_who_compiles_for_others_takes_nothing_for_there(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who read that folder need not have what came with this library."""
+    monkeypatch.setattr(disk, "SHIPPED", folders / "came")
+    (folders / disk.NAME).rename(folders / "came")
+    assert disk.read("native/a.kernel") == b""
+    monkeypatch.setattr(disk, "_readers", 0o055)
+    assert disk.read("native/a.kernel") is None
+
+
 def wide(kernel: Path, folder: Path) -> list[str]:
     """The instructions of a kernel that need AVX-512."""
     code = objects.opened(kernel.read_bytes()[32:])
@@ -145,6 +154,6 @@ def test_the_set_that_ships() -> None:
     units = [unit for *chosen, _ in prebuilt.SET for unit in warmup.units(*chosen)]
     assert len(units) == len({*units}) > 50
     assert prebuilt.asked("") == prebuilt.asked("off") == []
-    assert prebuilt.asked("x86-64-v3, native") == ["x86-64-v3", "native"]
+    assert prebuilt.asked("x86-64-v3, native, x86-64-v3") == ["x86-64-v3", "native"]
     with pytest.raises(ValueError, match="expected native, x86-64-v3, x86-64-v4, got 'v3'"):
         prebuilt.asked("v3")

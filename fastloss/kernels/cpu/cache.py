@@ -63,7 +63,7 @@ def jit(
 
 def kept(name: Callable[[], str], everywhere: Callable[[], str] | None = None, **options: Any) -> bool:
     """Whether `jit` would find a file."""
-    folders = [disk.SHIPPED, *disk.folders()]
+    folders = [*disk.shipped(), *disk.folders()]
     return any((folder / path).is_file() for path in _paths(name, everywhere, options) for folder in folders)
 
 
@@ -146,7 +146,7 @@ def _paths(name: Callable[[], str], everywhere: Callable[[], str] | None, option
     """
     said = _said()
     if everywhere is not None and (_only or not said):
-        folders = [disk.SHIPPED, *disk.folders()]
+        folders = [*disk.shipped(), *disk.folders()]
         with suppress(TypeError):
             for level in [_only] if _only else levels.here():
                 if _only or any((folder / level).is_dir() for folder in folders):
