@@ -133,6 +133,7 @@ def _begin(parent: int, ahead: Ahead | None = None) -> None:
     if ahead is not None:
         os.environ[cache.VARIABLE] = ahead.folder
         cache.compile_for(ahead.level)
+        os.chdir(os.sep)  # Numba has settings from a file in the working directory, too
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -128,6 +128,14 @@ def test_what_is_compiled_for_a_level_is_what_others_find(tmp_path: Path) -> Non
         assert first.split() == [second.split()[0], "False"] and second.split()[1] == "True"
 
 
+def test_settings_of_numba_in_a_file_are_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name of a kernel that is compiled for others says what they were."""
+    monkeypatch.chdir(tmp_path)
+    Path(cache._FILE).write_text("cpu_name: x86-64\n")
+    with warmup._processes(1, warmup.Ahead(levels.NATIVE, str(tmp_path))) as pool:
+        assert not pool.submit(os.path.exists, cache._FILE).result()
+
+
 def test_who_compiles_for_others_takes_nothing_for_there(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who read that folder need not have what came with this library."""
     monkeypatch.setattr(disk, "SHIPPED", folders / "came")
