@@ -83,7 +83,7 @@ def _array(loss: Loss, name: str, x: Any) -> Any:
     x = x.to_dask_array(lengths=True) if hasattr(x, "to_dask_array") else x
     if any(isnan(n) for n in x.shape):
         raise ValueError(f"{loss.name}: {name} has chunks of unknown sizes; call {name}.compute_chunk_sizes() first")
-    if not isinstance(x._meta, np.ndarray):
+    if not isinstance(x._meta, np.ndarray) or isinstance(x._meta, np.ma.MaskedArray):
         raise TypeError(f"{loss.name}: {name} is Dask's array of {named(x._meta)}, expected one of NumPy's arrays")
     read_array(loss, name, np.empty((0,) * x.ndim, x.dtype))  # refuses a dtype that no kernel reads
     return x

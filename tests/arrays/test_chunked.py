@@ -184,6 +184,7 @@ def test_what_is_wrong_in_a_block_is_told_with_the_block(call: Any, kind: Any, t
         (lambda x: fl.huber(x, x[:, None]), ValueError, "differ by an axis of length 1"),
         (lambda x: fl.huber.grad(x, da.ones((5, 60))), ValueError, "pred has shape"),
         (lambda x: fl.huber(x[x > 0], 0.0), ValueError, "pred has chunks of unknown sizes"),
+        (lambda x: fl.huber(da.ma.masked_equal(x, 1.0), 0.0), TypeError, "pred is Dask's array of a numpy.ma.MaskedArray"),
         (lambda x: fl.huber(x.astype(complex), 0.0), TypeError, "pred has dtype complex128"),
         (lambda x: fl.cross_entropy(x[:, None], x[:7]), ValueError, "target"),
         (lambda x: fl.linear_cross_entropy(x[:, None], x[None], np.zeros(60, int)), TypeError, "dask.array"),
