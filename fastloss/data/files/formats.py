@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from .. import arrow
 from .source import DataError
 
 if TYPE_CHECKING:
@@ -71,24 +72,30 @@ def _npz(file: Any, schema: Any, groups: Groups, rows: int) -> None:
 
 
 def _column(file: Any, schema: Any, groups: Groups, rows: int, k: int) -> None:
-    """One column as a `.npy` file; null becomes NaN."""
-    first = True
+    """One column as a `.npy` file; a row that is null becomes NaN, and whole numbers floats if there is one."""
+    name, kind = schema.names[k], schema.field(k).type
+    exact = not pa.types.is_floating(getattr(kind, "value_type", kind))
+    holes = exact and any(_read(name, table).nulls is not None for table in groups())
+    shape: tuple[int, ...] = ()
     for table in groups():
-        values = _numbers(table.column(k))
-        if first:
+        values, nulls, _ = _read(name, table)
+        values = values.astype(np.float64) if holes else values
+        if nulls is not None:
+            values = np.array(values)
+            values[nulls] = np.nan
+        if not shape:
             shape = (rows, *values.shape[1:])
             head = {"descr": np.lib.format.dtype_to_descr(values.dtype), "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_2_0(file, head)
-            first = False
+        if values.shape[1:] != shape[1:]:
+            raise DataError(f"column {name!r} has lists of {shape[1]} and of {values.shape[1]} numbers; keep others")
         file.write(np.ascontiguousarray(values).data)
-    if first:
+    if not shape:
         np.lib.format.write_array(file, np.empty(0), allow_pickle=False)
 
 
-def _numbers(column: Any) -> Any:
-    array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    if not hasattr(array, "flatten") or not pa.types.is_nested(array.type):
-        if array.null_count:
-            array = array.cast(pa.float64())
-        return array.to_numpy(zero_copy_only=False)
-    return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), -1)
+def _read(name: str, table: Any) -> arrow.Column:
+    try:
+        return arrow.read(table.column(name))
+    except arrow.Unread as error:
+        raise DataError(f"column {name!r} {error.told(None)}; keep others") from None

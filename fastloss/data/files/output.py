@@ -56,6 +56,8 @@ class Work:
         self.file: Any = None
         self.lock: Any = None
         try:
+            if self.folder.is_symlink():
+                raise DataError(f"{self.folder}: is a link, expected a folder of this run's own")
             self.folder.mkdir(exist_ok=True)
             self._only_one()
             self.journal = self._read_journal() if resume else None
@@ -131,6 +133,7 @@ class Work:
                 (self.folder / "schema").write_bytes(self.schema.serialize())
                 size = max(1.0, batch.nbytes / max(1, batch.num_rows))
                 self.group = int(min(GROUP_ROWS, max(1, GROUP_BYTES // size)))
+            batch = fitted(batch, self.schema, str(self.path))
             if batch.num_rows:
                 self.file.write(batch.serialize())
 
@@ -191,3 +194,18 @@ def plain(batch: Any) -> Any:
     """A batch without dictionaries, which differ from chunk to chunk."""
     columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def fitted(batch: Any, schema: Any, path: str) -> Any:
+    """A batch in the types of those before it, which a later file may have others than; no number is rounded."""
+    if batch.schema.equals(schema):
+        return batch
+    for field, before in zip(batch.schema, schema, strict=True):
+        with told(f"{path}: column {field.name!r} of several types"):
+            both = pa.unify_schemas([pa.schema([before]), pa.schema([field])], promote_options="permissive")
+        if both.types != [before.type]:
+            raise DataError(f"{path}: column {field.name!r} is {field.type} where it was {before.type} in rows before; "
+                            "keep others, or give the files the same types")  # fmt: skip
+    with told(path):
+        columns = [column.cast(type_) for column, type_ in zip(batch.columns, schema.types, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema.names)

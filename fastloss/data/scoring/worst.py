@@ -55,9 +55,10 @@ class Worst:
         """Add a chunk's candidates."""
         import pyarrow as pa
 
-        from ..files.output import plain
+        from ..files.output import fitted, plain
 
-        new = pa.Table.from_batches([plain(rows)])
+        rows = plain(rows)
+        new = pa.Table.from_batches([rows if self.table is None else fitted(rows, self.table.schema, "the worst rows")])
         self.table = new if self.table is None else pa.concat_tables([self.table, new])
         self.losses = np.concatenate([self.losses, losses.astype(np.float64)])
         if len(self.losses) > 2 * self.most + 1024:
