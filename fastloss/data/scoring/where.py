@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..files.source import Chunk
+
+
+PLACE = "__place"
+TABLE = "a chunk of fl.data.score"
+"""The column of rows' places, and a name that no condition says by chance: a chunk is not the whole table."""
 
 
 class Where:
@@ -36,8 +40,7 @@ class Where:
             # What is read are the rows alone: no file, no other table.
             self.base = duckdb.connect(":memory:", config={"enable_external_access": False, "threads": 1})
             self.base.execute("SET python_enable_replacements = false")
-            words = {w.lower() for w in re.findall(r"\w+", text)}
-            self.reads = [n for n in names if n.lower() in words or n.lower() in text.lower()]
+            self.reads = [n for n in names if n.replace('"', '""').lower() in text.lower()]
         elif hasattr(text, "equals") and type(text).__module__.startswith("pyarrow"):
             self.errors, self.reads = pa.ArrowException, list(names)
         else:
@@ -47,22 +50,24 @@ class Where:
         """Which rows of a chunk pass."""
         columns = {name: arrow_column(chunk.columns[name]) for name in self.reads}
         columns |= {m.name: made_column(m) for m in made}
+        columns[PLACE] = pa.array(np.arange(chunk.rows))
+        passed: NDArray[np.bool_] = np.zeros(chunk.rows, bool)
         try:
             if self.base is None:
-                columns["__place"] = pa.array(np.arange(chunk.rows))
-                places = pa.table(columns).filter(self.text)["__place"].to_numpy()
-                passed: NDArray[np.bool_] = np.zeros(chunk.rows, bool)
-                passed[places] = True
-                return passed
-            cursor = self.base.cursor()
-            cursor.register("rows", pa.table(columns))
-            query = f"SELECT coalesce(CAST(({self.text}) AS BOOLEAN), false) AS passed FROM rows"
-            return np.asarray(cursor.sql(query).fetchnumpy()["passed"], bool)
+                places = pa.table(columns).filter(self.text)[PLACE].to_numpy()
+            else:
+                cursor = self.base.cursor()
+                cursor.register(TABLE, pa.table(columns))
+                # WHERE has no aggregates and no windows, which would be of a chunk; a comment ends with its line.
+                query = f'SELECT "{PLACE}" FROM "{TABLE}" WHERE CAST(({self.text}\n) AS BOOLEAN)'
+                places = cursor.sql(query).fetchnumpy()[PLACE]
         except self.errors as error:
             text = str(error).partition("\n\n")[0].replace("\n", " ")
             # What is wrong with the condition itself is no fault of the data.
             kind = DataError if type(error).__name__ in ("ConversionException", "OutOfRangeException") else ValueError
             raise kind(f"where: {text}") from None
+        passed[places] = True
+        return passed
 
 
 def arrow_column(x: Any) -> Any:
