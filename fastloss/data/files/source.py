@@ -44,6 +44,9 @@ class Source:
         """About how many bytes a row takes in memory."""
         return 8.0 * len(names)
 
+    def computed(self, names: Sequence[str]) -> None:
+        """Hear which columns are computed with: of the others, whole numbers stay what they are."""
+
     def identity(self) -> list[list[Any]]:
         """The files with their sizes and times: whether it is the same source as before."""
         return [[os.path.abspath(f), (s := os.stat(f)).st_size, s.st_mtime_ns] for f in self.files if os.path.exists(f)]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FIRST = 1 << 20
 """Bytes of a CSV file by which the types of its columns are told."""
 
+NULLS = ["", "#N/A", "#N/A N/A", "#NA", "N/A", "NA", "NULL", "n/a", "null"]
+"""What a null is in CSV: Arrow's texts without those of NaN, which is a number that went wrong."""
+
 
 @contextmanager
 def told(path: str, row: int | None = None) -> Iterator[None]:
@@ -207,6 +210,10 @@ class Csv(Tables):
             start = file.read(FIRST)
         super().__init__(path, list(found), _csv_schema(start, found[0]))
 
+    def computed(self, names: Sequence[str]) -> None:
+        """Whole numbers at a file's start may be followed by others."""
+        self.schema = _changed(self.schema, names, pa.int64(), pa.float64())
+
     def row_bytes(self, names: Sequence[str]) -> float:
         """Text takes more than numbers do."""
         return 16.0 * len(names)
@@ -223,23 +230,28 @@ def _csv_options(path: str) -> Any:
 
 
 def _csv_schema(start: bytes, path: str) -> pa.Schema:
-    """The types that whole lines at the start of a file speak of; whole numbers may be followed by others."""
+    """The types that whole lines at the start of a file speak of."""
     from pyarrow import csv
 
     if not start.strip():
         raise DataError(f"{path}: is empty, expected a line of names and lines of numbers")
     head = start if len(start) < FIRST else start[: start.rfind(b"\n") + 1] or start
     with told(path):
-        found = csv.read_csv(io.BytesIO(head), parse_options=_csv_options(path)).schema
-    kinds = {pa.int64(): pa.float64(), pa.null(): pa.string()}
-    return pa.schema([(f.name, kinds.get(f.type, f.type)) for f in found])
+        convert = csv.ConvertOptions(null_values=NULLS)
+        found = csv.read_csv(io.BytesIO(head), parse_options=_csv_options(path), convert_options=convert).schema
+    return _changed(found, found.names, pa.null(), pa.string())
+
+
+def _changed(schema: pa.Schema, names: Sequence[str], kind: Any, to: Any) -> pa.Schema:
+    """The schema with another type of those of the named columns that are of one `kind`."""
+    return pa.schema([(f.name, to if f.type == kind and f.name in names else f.type) for f in schema])
 
 
 def _parsed(file: Any, schema: pa.Schema, names: Sequence[str], path: str) -> Iterator[tuple[int, pa.RecordBatch]]:
     from pyarrow import csv
 
     kinds = {n: schema.field(n).type for n in names}
-    convert = csv.ConvertOptions(column_types=kinds, include_columns=list(names))
+    convert = csv.ConvertOptions(column_types=kinds, include_columns=list(names), null_values=NULLS)
     reader = csv.open_csv(file, csv.ReadOptions(block_size=FIRST), _csv_options(path), convert)
     yield from _numbered(iter(reader), names)
 
@@ -266,6 +278,11 @@ class _Input(Tables):
     def __init__(self, kind: str, schema: pa.Schema, opened: Any) -> None:
         super().__init__("standard input", ["standard input"], schema)
         self.kind, self.opened = kind, opened
+
+    def computed(self, names: Sequence[str]) -> None:
+        """Whole numbers at the start of CSV may be followed by others."""
+        if self.kind == "csv":
+            self.schema = _changed(self.schema, names, pa.int64(), pa.float64())
 
     def batches(self, k: int, names: Sequence[str], rows: int, skip: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         """What arrives."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...define.wording import wrong_choice
 from ..files.opening import open_source
+from ..files.source import DataError
 from ..scorer import scorer
 from .job import Job
 from .report import Scores
@@ -111,6 +112,8 @@ def score(
         if out is not None:
             from ..files.output import Work
 
+            if any(os.path.exists(file) and os.path.samefile(file, out) for file in table.files if os.path.exists(out)):
+                raise DataError(f"{os.fspath(out)}: is being read, expected another file for the rows")
             work = stack.enter_context(Work(os.fspath(out), job.told(), resume))
             if work.journal is not None:
                 job.restore(work.journal)
