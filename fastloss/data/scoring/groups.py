@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .summary import keys, middles
+from ..files.source import DataError
+from .summary import between, keys, middles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,12 +38,17 @@ class GroupPart(NamedTuple):
 def group_part(column: Any, loss: Any, weight: Any, counted: NDArray[np.bool_] | None, start: int) -> GroupPart:
     """The groups of a chunk."""
     if isinstance(column, np.ndarray):
+        if column.ndim > 1:
+            raise DataError(f"there are no groups of a column of shape {column.shape}")
         found, codes = np.unique(column, return_inverse=True)
         values = found.tolist()
     else:
-        encoded = column if hasattr(column, "dictionary") else column.dictionary_encode("encode")
+        try:
+            encoded = column if hasattr(column, "dictionary") else column.dictionary_encode("encode")
+        except NotImplementedError:
+            raise DataError(f"there are no groups of a column of {column.type}") from None
         values = encoded.dictionary.to_pylist()
-        codes = encoded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
+        codes = encoded.indices.cast("int64").fill_null(len(values)).to_numpy(zero_copy_only=False)
         values.append(None)
     w = np.ones(len(loss)) if weight is None else np.asarray(weight, np.float64)
     places = None
@@ -132,7 +138,7 @@ class Groups:
             span = slice(*np.searchsorted(codes, [k, k + 1]))
             of = middles(all_keys[span] & ((1 << bits) - 1), self.dtype)
             order = np.argsort(of, kind="stable")
-            at = [_at(of[order], counts[span][order], q) for q in (0.5, 0.9)]
+            at = [between(of[order], counts[span][order], q) for q in (0.5, 0.9)]
             median, p90 = (min(max(x, low), high) for x in at)
             found.append({
                 "value": value, "count": int(count), "mean": total / weights if weights else math.nan, "sum": total,
@@ -163,12 +169,6 @@ class Groups:
             self._of(value)
         self.numbers, self.dtype = state["group_numbers"], state["group_kind"].dtype
         self.waiting, self.weighted = [(state["group_keys"], state["group_counts"])], bool(state["group_weighted"])
-
-
-def _at(of: NDArray[np.float64], counts: NDArray[np.int64], q: float) -> float:
-    """The bin that a share of `q` is below."""
-    ends = np.cumsum(counts)
-    return float(of[np.searchsorted(ends, q * (ends[-1] - 1), side="right")]) if len(of) else math.nan
 
 
 def flushed(numbers: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -47,6 +47,7 @@ class Job:
         self.table, self.score, self.nan, self.by = table, score, nan, by
         for name in score.columns:
             table.known(name, f"read by {score.loss.name}")
+        table.computed(score.columns)
         if by is not None:
             table.known(by, "grouped by")
         self.where = None
@@ -86,6 +87,7 @@ class Job:
         except (TypeError, ValueError) as error:
             raise DataError(f"{chunk.path}: {error}") from None
         loss = made[0].values
+        read = read._replace(weight=self._weight(read))
         counted = self._present(read)
         if len(loss) and loss.min() != loss.min():
             counted = self._without_nan(chunk, read, loss, counted)
@@ -95,7 +97,10 @@ class Job:
             counted = passed if counted is None else counted & passed
         groups = None
         if self.by is not None:
-            groups = group_part(chunk.columns[self.by], loss, read.weight, counted, chunk.start)
+            try:
+                groups = group_part(chunk.columns[self.by], loss, read.weight, counted, chunk.start)
+            except DataError as error:
+                raise DataError(f"{chunk.path}: by {self.by!r}: {error}") from None
         rows, losses = None, None
         if self.rows:
             chosen: Any = passed
@@ -105,6 +110,19 @@ class Job:
             rows = self._batch(chunk, made, chosen)
         keep = self.summary.kept is not None
         return Done(part(loss, read.weight, counted, chunk.start, keep, self.summary.binned), groups, rows, losses)
+
+    def _weight(self, read: Any) -> Any:
+        """What the mean divides by for each row: its weight, times that of its class; None if all are 1."""
+        if self.score.keywords.get("class_weight") is None:
+            return read.weight
+        classes, target = np.asarray(self.score.keywords["class_weight"], np.float64), read.inputs[-1]
+        with np.errstate(all="ignore"):
+            if target.ndim == 2:
+                of = target @ classes / target.sum(1)
+            else:  # what is no class is absent, or was refused
+                labels = np.nan_to_num(target)
+                of = classes[np.where((labels >= 0) & (labels < len(classes)), labels, 0).astype(np.intp)]
+            return of if read.weight is None else np.where(read.weight == 0, 0.0, of * read.weight)
 
     def _present(self, read: Any) -> NDArray[np.bool_] | None:
         """Which rows count; None if all do."""
@@ -160,9 +178,11 @@ class Job:
     def end(self) -> None:
         """All chunks are there."""
         if not self.summary.count:
-            why = "no row" if not self.summary.rows else f"none of {self.summary.rows:,} rows"
+            if not self.summary.rows and self.where is None:
+                raise DataError(f"{self.table.path}: there are no rows")
             if self.where is None:
-                raise DataError(f"{self.table.path}: {why} counts: all are null, or weigh nothing")
+                raise DataError(f"{self.table.path}: none of {self.summary.rows:,} rows counts: all are null, or weigh "
+                                "nothing")  # fmt: skip
         if self.worst is not None:
             self.worst.end(self.summary.count)
             self.written = self.worst.table.num_rows if self.worst.table is not None else 0

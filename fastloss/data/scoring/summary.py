@@ -177,14 +177,7 @@ class Summary:
             return math.nan
         if self.kept is not None:
             return float(np.quantile(np.concatenate(self.kept).astype(np.float64), q))
-        edges, counts = self.filled()
-        place = q * (self.count - 1)
-        ends = np.cumsum(counts)
-        ranks = math.floor(place), math.ceil(place)
-        below, above = edges[np.searchsorted(ends, ranks, side="right")].tolist()
-        share = place - math.floor(place)
-        found = below if below == above else below * (1 - share) + above * share
-        return float(min(max(found, self.low), self.high))
+        return float(min(max(between(*self.filled(), q), self.low), self.high))
 
     def filled(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """The middles of the bins that hold losses, in their order, and how many each holds."""
@@ -231,6 +224,18 @@ class Summary:
         self.kept = None if lost else [state["kept"]]
         self.total.restore("total", state)
         self.weights.restore("weights", state)
+
+
+def between(edges: NDArray[np.float64], counts: NDArray[np.int64], q: float) -> float:
+    """What a share of `q` is below, of bins in their order, or a point on the line between two; NaN of none."""
+    if not len(edges):
+        return math.nan
+    ends = np.cumsum(counts)
+    place = q * (int(ends[-1]) - 1)
+    ranks = math.floor(place), math.ceil(place)
+    below, above = edges[np.searchsorted(ends, ranks, side="right")].tolist()
+    share = place - math.floor(place)
+    return float(below if below == above else below * (1 - share) + above * share)
 
 
 def middles(index: NDArray[Any], dtype: Any) -> NDArray[np.float64]:
