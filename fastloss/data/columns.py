@@ -22,7 +22,7 @@ def read(x: Any) -> Column:
     if isinstance(x, np.ma.MaskedArray):
         mask: Any = np.ma.getmaskarray(x)
         inner = _array(x.data)
-        return Column(inner.values, any_null(mask.reshape(len(mask), -1).any(1), inner.nulls))
+        return Column(inner.values, any_null(mask if mask.ndim == 1 else mask.any(1), inner.nulls))
     if isinstance(x, np.ndarray):
         return _array(x)
     library = type(x).__module__.partition(".")[0]
@@ -80,4 +80,8 @@ def _pandas(x: Any) -> Column:
         return _array(x.to_numpy(dtype.numpy_dtype, na_value=0))._replace(nulls=nulls, form=dtype)
     if hasattr(dtype, "pyarrow_dtype"):
         return arrow.read(x.array.__arrow_array__())._replace(form=dtype)
+    if isinstance(dtype, np.dtype):
+        import pandas
+
+        return _objects([None if v is pandas.NA else v for v in x])
     return _objects(x)

@@ -132,6 +132,9 @@ class Scorer:
         self.nulls = nulls
         if self.output is None and not self.grads:
             raise ValueError(f"{loss.name}: output is None and no grad is asked for: nothing would be computed")
+        made = [*self._made()]
+        if twice := [name for name in made if made.count(name) > 1]:
+            raise ValueError(f"{loss.name}: output and grad name {twice[0]!r} twice, expected a name for each column")
         self.columns = tuple(dict.fromkeys(self._names()))
         """The columns that are read: what a file has besides need not be."""
 

@@ -88,9 +88,8 @@ def _create(con: Any, known: dict[str, bool], name: str, loss: Any, by: str | No
         usual = (f"{n} is null" if v == "NULL" else f"{n} = {v}" for n, v in zip(more, defaults.values(), strict=True))
         body = f"case when {' and '.join(usual)} then {body} else {given} end"
     declared = ", ".join([*inputs, *(f"{n} := {v}" for n, v in zip(more, defaults.values(), strict=True))])
-    con.execute(
-        f"create or replace temp macro {_quoted(f'{name}_loss' if known.get(name) else name)}({declared}) as {body}"
-    )
+    free = f"{name}_loss" if known.get(name.lower()) else name
+    con.execute(f"create or replace temp macro {_quoted(free)}({declared}) as {body}")
 
 
 def _called(

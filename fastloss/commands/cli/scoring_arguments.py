@@ -75,7 +75,8 @@ class ScoreParser(Parser):
             loss = None if word is None else loss_of(word, "score")
             for name in _options(loss):
                 if f"--{name}" not in self._option_string_actions:
-                    self.add_argument(f"--{name}", f"--{name.replace('_', '-')}", dest=f"own {name}", type=_value(name))
+                    read = _columns if name in getattr(loss, "inputs", ()) else _value(name)
+                    self.add_argument(f"--{name}", f"--{name.replace('_', '-')}", dest=f"own {name}", type=read)
                     self.own.append(name)
         found = super().parse_intermixed_args(words, namespace)
         given = {name: getattr(found, f"own {name}") for name in self.own}
@@ -106,6 +107,11 @@ def _options(loss: Any) -> list[str]:
     return [*loss.parameters, *loss.inputs[1:], *keywords]
 
 
+def _columns(text: str) -> Any:
+    """A column, which may be called as a number is, or several."""
+    return text.split(",") if "," in text else text
+
+
 def _value(name: str) -> Callable[[str], Any]:
     def read(text: str) -> Any:
         if name in SEVERAL:
@@ -113,6 +119,6 @@ def _value(name: str) -> Callable[[str], Any]:
         try:
             return int(text) if name in WHOLE else float(text)
         except ValueError:
-            return text.split(",") if "," in text else text
+            return _columns(text)
 
     return read
