@@ -94,6 +94,9 @@ def test_files_of_numpy_by_place_and_by_name(tmp_path, monkeypatch, capsys):
     ):
         run(*words, "--json")
         assert json.loads(capsys.readouterr().out)["mean"] == pytest.approx(float(expected), rel=1e-12)
+    np.save("table.npy", np.stack([v, p, y], 1))
+    run("gaussian_nll", "table.npy", "--pred", "1", "--target", "2", "--var", "0", "--json")
+    assert json.loads(capsys.readouterr().out)["mean"] == pytest.approx(float(fl.gaussian_nll(p, y, v)), rel=1e-12)
     run("huber", "p.npy", code=3)
     assert "p.npy: there is no column 'pred', which is read by huber; it has p" in capsys.readouterr().err
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import math
+import os
 import sys
 
 import numpy as np
@@ -160,6 +161,21 @@ def test_whole_numbers_at_the_start_of_a_csv_file_may_be_followed_by_others(tmp_
     assert found.rows == 200_001
 
 
+def test_whole_numbers_of_csv_that_are_not_computed_with_stay_exact(tmp_path):
+    (tmp_path / "x.csv").write_text("id,p,y\n9007199254740993,1,3\n123456,4,4\n")
+    found = score(tmp_path / "x.csv", worst=1, keep=["id"], by="id")
+    assert found.worst["id"].to_pylist() == [9007199254740993]
+    assert [g["value"] for g in found.groups] == [9007199254740993, 123456]
+    assert "123,456" in str(found)
+
+
+def test_nan_in_csv_is_no_null(tmp_path):
+    (tmp_path / "x.csv").write_text("p,y\n1,3\nnan,0\n,0\nNA,0\n")
+    with pytest.raises(fl.data.DataError, match="column 'p' is NaN in row 1"):
+        score(tmp_path / "x.csv")
+    assert score(tmp_path / "x.csv", nan="absent").count == 1
+
+
 @pytest.mark.parametrize("dtype", ["e", "f", "d", "i4", "u1", "?", "decimal"])
 def test_dtypes(dtype, tmp_path):
     values = np.array([0, 1, 1, 0, 1] * 30)
@@ -205,6 +221,17 @@ def test_the_mean_divides_by_the_weights():
     assert found.sum == pytest.approx(math.fsum(WEIGHT * naive()), rel=1e-14)
     assert found.mean == pytest.approx((WEIGHT * naive()).sum() / WEIGHT.sum(), rel=1e-13)
     assert found.min == pytest.approx((WEIGHT * naive())[WEIGHT > 0].min(), rel=1e-13)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_mean_divides_by_the_weights_of_classes(dense, weighted):
+    logits, masses = RNG.standard_normal((300, 3)), RNG.random((300, 3))
+    target = masses if dense else masses.argmax(1)
+    given, more = {"pred": logits, "target": target, "w": WEIGHT[:300]}, {"class_weight": [1.0, 3.0, 0.5]}
+    expected = fl.cross_entropy(logits, target, **more, weight=WEIGHT[:300] if weighted else None)
+    found = fl.data.score("cross_entropy", given, weight="w" if weighted else None, chunk_rows=77, **more)
+    assert found.mean == pytest.approx(float(expected), rel=1e-13)
 
 
 @pytest.mark.parametrize("nulls", ["absent", "null"])
@@ -284,12 +311,24 @@ def test_by():
         assert group["count"] == mine.sum()
         assert group["mean"] == pytest.approx(_mean(mine), rel=1e-13)
         assert (group["min"], group["max"]) == pytest.approx((loss.min(), loss.max()), rel=1e-13)
-        assert group["median"] == pytest.approx(np.quantile(loss, 0.5, method="lower"), rel=1 / 512)
-        assert group["p90"] == pytest.approx(np.quantile(loss, 0.9, method="lower"), rel=1 / 512)
+        assert group["median"] == pytest.approx(np.quantile(loss, 0.5), rel=1 / 512)
+        assert group["p90"] == pytest.approx(np.quantile(loss, 0.9), rel=1 / 512)
 
 
 def _mean(mine):
     return (WEIGHT * naive())[mine].sum() / WEIGHT[mine].sum()
+
+
+def test_groups_have_the_quantiles_of_all():
+    found = score({"p": np.array([1.0, 5.0]), "y": np.zeros(2), "k": np.zeros(2)}, by="k")
+    assert found.groups[0]["median"] == pytest.approx(found.quantiles[0.5], rel=1 / 512)
+
+
+def test_a_dictionary_as_large_as_its_indices_can_say_has_groups():
+    from fastloss.data.scoring.groups import group_part
+
+    names = pa.DictionaryArray.from_arrays(pa.array([0, 127, None], pa.int8()), pa.array(range(128)))
+    assert group_part(names, np.ones(3), None, None, 0).codes.tolist() == [0, 127, 128]
 
 
 def test_null_is_a_group(tmp_path):
@@ -354,6 +393,48 @@ READ = {
 
 def _columns(found):
     return found.column_names, found.columns
+
+
+def test_a_condition_is_of_a_row_whatever_chunk_it_is_in():
+    pytest.importorskip("duckdb")
+    given = {"p": P, "y": Y, 'k"': KEY}
+    for where in ("avg(loss) > 0", "loss > avg(loss) OVER ()", "loss > (SELECT avg(loss) FROM rows)"):
+        with pytest.raises(ValueError, match="where: (Binder|Catalog) Error"):
+            score(given, where=where)
+    assert score(given, where='"k""" = 1 -- one of four').count == (KEY == 1).sum()
+
+
+@pytest.mark.parametrize("ending", ["npz", "npy"])
+def test_nulls_in_numpys_files_are_nan_whatever_rows_come_before(ending, monkeypatch, tmp_path):
+    from fastloss.data.files import output
+
+    monkeypatch.setattr(output, "GROUP_ROWS", 100)
+    gone = np.arange(N) > 3000
+    columns = {"p": P.astype(np.float32), "y": Y.astype(np.float32), "id": np.arange(N), "l": list(np.stack([P, Y], 1))}
+    kinds = {"l": pa.list_(pa.float64(), 2)}
+    rows = pa.table({n: pa.array(x, kinds.get(n), mask=gone) for n, x in columns.items()})
+    pq.write_table(rows, tmp_path / "x.parquet")
+    score(tmp_path / "x.parquet", out=tmp_path / f"o.{ending}", keep=["id", "l"], nulls="null")
+    found = READ[ending](tmp_path / f"o.{ending}")
+    assert found["loss"].dtype == np.float32
+    for name, x in {"id": np.arange(N), "l": np.stack([P, Y], 1), "loss": None}.items():
+        if name in found:
+            assert np.isnan(found[name][gone]).all()
+            np.testing.assert_array_equal(found[name][~gone], found[name][~gone] if x is None else x[~gone])
+
+
+@pytest.mark.parametrize("worst", [None, 10])
+def test_files_of_other_types_are_not_written_as_if_they_had_the_first_ones(worst, tmp_path):
+    for name, kind in (("a", pa.int64()), ("b", pa.int32())):
+        pq.write_table(pa.table({"p": [1.0], "y": [0.0], "id": pa.array([7], kind)}), tmp_path / f"{name}.parquet")
+    out = tmp_path / "out"
+    out.mkdir()
+    score(str(tmp_path / "*.parquet"), out=out / "o.parquet", worst=worst)
+    assert pq.read_table(out / "o.parquet")["id"].to_pylist() == [7, 7]
+    os.replace(tmp_path / "b.parquet", tmp_path / "0.parquet")
+    with pytest.raises(fl.data.DataError, match="column 'id' is int64 where it was int32 in rows before"):
+        score(str(tmp_path / "*.parquet"), out=out / "n.parquet", worst=worst)
+    assert os.listdir(out) == ["o.parquet"]
 
 
 @pytest.mark.parametrize("ending", READ)

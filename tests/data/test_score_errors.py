@@ -179,6 +179,7 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(case, here):
         ({"output": "name"}, "x.parquet: there is a column 'name' already; output and grad name new ones"),
         ({"out": "no/o.parquet"}, "no/o.parquet: there is no folder no"),
         ({"out": "."}, ".: is a folder"),
+        ({"out": "./x.parquet", "output": "l"}, "./x.parquet: is being read, expected another file for the rows"),
         ({"out": "o.npz"}, "o.npz: NumPy's files hold numbers, column 'name' is string; keep others"),
     ],
 )
@@ -284,6 +285,24 @@ def test_what_was_there_stays_there_where_a_run_fails(here):
         fl.data.score("huber", {"p": P, "y": y}, pred="p", target="y", out="o.csv", chunk_rows=1000)
     assert (here / "o.csv").read_text() == "mine"
     assert os.listdir(here) == ["o.csv"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are for administrators")
+def test_the_folder_of_a_run_is_no_link(here):
+    (here / "other").mkdir()
+    (here / "other" / "rows").write_text("mine")
+    os.symlink("other", ".o.csv.fastloss")
+    with pytest.raises(fl.data.DataError, match="is a link, expected a folder of this run's own"):
+        fl.data.score("huber", {"p": P, "y": Y}, pred="p", target="y", out="o.csv")
+    assert (here / "other" / "rows").read_text() == "mine"
+
+
+def test_groups_of_lists_are_told(here):
+    pq.write_table(pa.table({"p": [1.0], "y": [0.0], "l": [[1.0]]}), "x.parquet")
+    with pytest.raises(fl.data.DataError, match=r"x.parquet: by 'l': there are no groups of a column of list"):
+        fl.data.score("huber", "x.parquet", pred="p", target="y", by="l")
+    with pytest.raises(fl.data.DataError, match=r"by 'l': there are no groups of a column of shape \(5000, 2\)"):
+        fl.data.score("huber", {"p": P, "y": Y, "l": np.ones((len(P), 2))}, pred="p", target="y", by="l")
 
 
 def test_csv_is_written_by_one_run_at_a_time(here):

@@ -141,6 +141,14 @@ def test_masked_arrays_have_nulls() -> None:
     p = np.ma.MaskedArray([3.0, np.nan, 0.0], [False, True, False])
     made = fl.data.scorer(**HUBER)({"p": p, "y": np.zeros(3)})
     assert made["loss"].tolist() == [2.5, 0.0, 0.0]
+    assert len(fl.data.scorer(**HUBER)({"p": p[:0], "y": np.zeros(0)})["loss"]) == 0
+
+
+def test_nan_among_objects_of_pandas_is_no_null() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"p": pandas.Series([1.0, np.nan, None, pandas.NA], dtype=object), "y": [0.0] * 4})
+    made = fl.data.scorer(**HUBER)(frame)
+    np.testing.assert_array_equal(made["loss"], [0.5, np.nan, 0.0, 0.0])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -323,6 +331,7 @@ WRONG = {
     "nulls": (ValueError, "huber: nulls is 'drop', expected 'absent', 'null' or 'raise'", {"nulls": "drop"}),
     "root": (ValueError, "root_mean_squared_error: it is the root of a mean, .*", {"loss": "root_mean_squared_error"}),
     "nothing": (ValueError, "huber: output is None and no grad is asked for: .*", {"output": None}),
+    "twice": (ValueError, "huber: output and grad name 'loss' twice, expected a name for each column", {"grad": "loss"}),
     "derivatives": (TypeError, "margin_ranking: grad is 'g', expected a dictionary, .*pred and other", {"loss": "margin_ranking", "grad": "g"}),
     "derivative": (ValueError, "huber: grad names 'target', expected pred; .*", {"grad": {"target": "g"}}),
     "column's name": (TypeError, "huber: target is 3, expected a column's name, or a list of such", {"target": 3}),

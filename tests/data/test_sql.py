@@ -86,6 +86,8 @@ def test_losses_of_ones_own_and_other_connections() -> None:
     assert one(con, "robust(3.0, 0.0), robust_grad(3.0, 0.0)") == (5.5, 2.5)
     fl.data.duckdb(con, {"robust": fl.huber})  # under the same name again
     assert one(con, "robust(3.0, 0.0)") == (2.5,)
+    fl.data.duckdb(con, {"Avg": fl.huber})  # DuckDB knows no capitals
+    assert one(con, "avg(3.0), avg_loss(3.0, 0.0)") == (3.0, 2.5)
     other = fl.data.duckdb(con.cursor(), ["huber"])
     assert one(other, "huber(3.0, 0.0)") == (2.5,)
 
