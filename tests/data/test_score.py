@@ -169,6 +169,13 @@ def test_whole_numbers_of_csv_that_are_not_computed_with_stay_exact(tmp_path):
     assert "123,456" in str(found)
 
 
+def test_texts_of_csv_may_have_several_lines(tmp_path):
+    (tmp_path / "x.csv").write_text("p,y,t\n" + '1,3,"one\nline, ""two"""\n' * 100_000)
+    found = score(tmp_path / "x.csv", worst=1, keep=["t"])
+    assert (found.rows, found.mean) == (100_000, 1.5)
+    assert found.worst["t"].to_pylist() == ['one\nline, "two"']
+
+
 def test_nan_in_csv_is_no_null(tmp_path):
     (tmp_path / "x.csv").write_text("p,y\n1,3\nnan,0\n,0\nNA,0\n")
     with pytest.raises(fl.data.DataError, match="column 'p' is NaN in row 1"):

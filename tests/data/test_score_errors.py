@@ -287,6 +287,22 @@ def test_what_was_there_stays_there_where_a_run_fails(here):
     assert os.listdir(here) == ["o.csv"]
 
 
+@pytest.mark.parametrize("keywords", [{"by": "k"}, {"keep": ["k"], "worst": 1}, {"worst": 1}, {"where": "k > 0"}])
+def test_columns_of_one_name_are_told(keywords, here):
+    pytest.importorskip("duckdb")
+    pq.write_table(pa.table([[1.0], [0.0], [1], [2]], ["p", "y", "k", "k"]), "x.parquet")
+    assert fl.data.score("huber", "x.parquet", pred="p", target="y").mean == 0.5
+    with pytest.raises(fl.data.DataError, match=r"x.parquet: there are 2 columns 'k', of which one is"):
+        fl.data.score("huber", "x.parquet", pred="p", target="y", **keywords)
+
+
+def test_a_condition_on_a_column_that_is_made_and_read_is_told(here):
+    pytest.importorskip("duckdb")
+    pq.write_table(pa.table({"p": [1.0], "y": [0.0], "loss": [9.0]}), "x.parquet")
+    with pytest.raises(fl.data.DataError, match=r"x.parquet: there is a column 'loss' already"):
+        fl.data.score("huber", "x.parquet", pred="p", target="y", where="loss > 2")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links are for administrators")
 def test_the_folder_of_a_run_is_no_link(here):
     (here / "other").mkdir()

@@ -59,6 +59,8 @@ class Source:
             ]
             hint = f"did you mean {close[0]!r}?" if close else f"it has {listed(self.names)}"
             raise DataError(f"{self.path}: there is no column {name!r}, which is {role}; {hint}")
+        if self.names.count(name) > 1:
+            raise DataError(f"{self.path}: there are {self.names.count(name)} columns {name!r}, of which one is {role}")
         return name
 
 

@@ -226,7 +226,7 @@ class Csv(Tables):
 def _csv_options(path: str) -> Any:
     from pyarrow import csv
 
-    return csv.ParseOptions(delimiter="\t" if ".tsv" in path.lower() else ",")
+    return csv.ParseOptions(delimiter="\t" if ".tsv" in path.lower() else ",", newlines_in_values=True)
 
 
 def _csv_schema(start: bytes, path: str) -> pa.Schema:
@@ -235,7 +235,10 @@ def _csv_schema(start: bytes, path: str) -> pa.Schema:
 
     if not start.strip():
         raise DataError(f"{path}: is empty, expected a line of names and lines of numbers")
-    head = start if len(start) < FIRST else start[: start.rfind(b"\n") + 1] or start
+    end = len(start) if len(start) < FIRST else start.rfind(b"\n") + 1
+    while start.count(b'"', 0, end) % 2 and end > 1:  # that line's end is one of a text
+        end = start.rfind(b"\n", 0, end - 1) + 1
+    head = start[:end] or start
     with told(path):
         convert = csv.ConvertOptions(null_values=NULLS)
         found = csv.read_csv(io.BytesIO(head), parse_options=_csv_options(path), convert_options=convert).schema

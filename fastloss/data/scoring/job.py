@@ -61,13 +61,15 @@ class Job:
         self.worst = None if asked is None else Worst(*asked)
         self.rows = out or worst is not None
         """Whether rows are kept, beside what is said of them."""
-        self.keep = [table.known(name, "to be kept") for name in keep] if keep is not None else list(table.names)
+        self.keep = list(table.names if keep is None else keep)
+        if self.rows or keep is not None:
+            self.keep = [table.known(name, "to be kept") for name in self.keep]
         self.numbered = (worst is not None or where is not None) and "row" not in self.keep
         self.written = 0
         also = [*(self.keep if self.rows else ()), *([] if by is None else [by])]
-        also += self.where.reads if self.where else []
-        self.reads = list(dict.fromkeys([*score.columns, *also]))
-        if self.rows and (both := {*self.keep} & {*score._made()}):
+        asked_of = [table.known(name, "asked for by where") for name in self.where.reads] if self.where else []
+        self.reads = list(dict.fromkeys([*score.columns, *also, *asked_of]))
+        if both := {*(self.keep if self.rows else ()), *asked_of} & {*score._made()}:
             raise DataError(f"{table.path}: there is a column {both.pop()!r} already; output and grad name new ones")
 
     def told(self) -> dict[str, Any]:
