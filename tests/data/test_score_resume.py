@@ -79,7 +79,7 @@ class Interrupted(BaseException):
     """As Ctrl-C is: no exception that leaves nothing behind."""
 
 
-def interrupted(monkeypatch, keywords, after):
+def interrupted(monkeypatch, keywords, after, loss="huber"):
     """Score until `after` chunks are in the journal, and no further."""
     real = output.Work.commit
     calls = []
@@ -94,7 +94,7 @@ def interrupted(monkeypatch, keywords, after):
         patch.setattr(output, "EVERY", 0.0)
         patch.setattr(output.Work, "commit", commit)
         with pytest.raises(Interrupted):
-            fl.data.score("huber", **keywords)
+            fl.data.score(loss, **keywords)
 
 
 @pytest.mark.parametrize("ending", ["csv", "npz", "feather"])
@@ -143,6 +143,24 @@ def test_another_run_is_not_gone_on_with(monkeypatch, tmp_path):
         fl.data.score("huber", **keywords, resume=True)
     assert fl.data.score("huber", **keywords).rows == N
     assert not kept.exists()
+
+
+def test_a_loss_that_was_rewritten_is_another(monkeypatch, tmp_path):
+    def defined(factor):
+        @fl.pointwise
+        def mine(pred, target):
+            """Mine."""
+            r = pred - target
+            return factor * r * r, 2.0 * factor * r, 2.0 * factor
+
+        return mine
+
+    pq.write_table(TABLE, tmp_path / "x.parquet")
+    keywords = {"source": tmp_path / "x.parquet", "pred": "p", "target": "y", "out": tmp_path / "o.csv"}
+    interrupted(monkeypatch, keywords | {"chunk_rows": 999}, 3, loss=defined(1.0))
+    with pytest.raises(fl.data.DataError, match="had another loss"):
+        fl.data.score(defined(3.0), **keywords, resume=True)
+    assert fl.data.score(defined(1.0), **keywords, resume=True).written == N
 
 
 def test_there_need_be_nothing_to_go_on_with(tmp_path):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ...define.frozen import content
 from ..files.source import DataError
 from .groups import Groups, group_part
 from .summary import Summary, part
@@ -74,8 +75,10 @@ class Job:
 
     def told(self) -> dict[str, Any]:
         """What a run has to agree in with the one that it goes on with."""
+        loss = self.score.loss
+        functions = loss.functions if hasattr(loss, "target") else (loss.jet,)
         return {
-            "loss": repr(self.score.loss), "score": repr(vars(self.score)), "source": self.table.identity(),
+            "loss": [repr(loss), *(content(f) for f in functions if f is not None)], "score": repr(vars(self.score)), "source": self.table.identity(),
             "columns": self.reads, "keep": self.keep, "nan": self.nan, "by": self.by, "quantiles": self.summary.binned,
             "where": str(self.where.text) if self.where else None,
             "worst": self.worst and [self.worst.most, self.worst.share],
