@@ -230,6 +230,12 @@ def test_the_mean_divides_by_the_weights():
     assert found.min == pytest.approx((WEIGHT * naive())[WEIGHT > 0].min(), rel=1e-13)
 
 
+def test_the_mean_of_rows_of_which_only_some_chunks_have_nulls(tmp_path):
+    pq.write_table(pa.table({"p": pa.array([1.0] * 199 + [None]), "y": np.zeros(200)}), tmp_path / "x.parquet")
+    for rows in (200, 100, 40):
+        assert score(tmp_path / "x.parquet", chunk_rows=rows).mean == 0.5
+
+
 @pytest.mark.parametrize("dense", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_mean_divides_by_the_weights_of_classes(dense, weighted):

@@ -146,21 +146,30 @@ def test_another_run_is_not_gone_on_with(monkeypatch, tmp_path):
 
 
 def test_a_loss_that_was_rewritten_is_another(monkeypatch, tmp_path):
-    def defined(factor):
+    def first():
         @fl.pointwise
         def mine(pred, target):
             """Mine."""
             r = pred - target
-            return factor * r * r, 2.0 * factor * r, 2.0 * factor
+            return r * r, 2.0 * r, 2.0
+
+        return mine
+
+    def second():
+        @fl.pointwise
+        def mine(pred, target):
+            """Mine."""
+            r = pred - target
+            return 3.0 * r * r, 6.0 * r, 6.0
 
         return mine
 
     pq.write_table(TABLE, tmp_path / "x.parquet")
     keywords = {"source": tmp_path / "x.parquet", "pred": "p", "target": "y", "out": tmp_path / "o.csv"}
-    interrupted(monkeypatch, keywords | {"chunk_rows": 999}, 3, loss=defined(1.0))
+    interrupted(monkeypatch, keywords | {"chunk_rows": 999}, 3, loss=first())
     with pytest.raises(fl.data.DataError, match="had another loss"):
-        fl.data.score(defined(3.0), **keywords, resume=True)
-    assert fl.data.score(defined(1.0), **keywords, resume=True).written == N
+        fl.data.score(second(), **keywords, resume=True)
+    assert fl.data.score(first(), **keywords, resume=True).written == N
 
 
 def test_there_need_be_nothing_to_go_on_with(tmp_path):

@@ -56,6 +56,8 @@ class Job:
             from .where import Where
 
             self.where = Where(where, table.names)
+        self.weighted = score.weight is not None or score.keywords.get("class_weight") is not None
+        """Whether the mean divides by weights: rows that are null in some chunks alone are merely not counted."""
         self.summary = Summary(quantiles)
         self.groups = None if by is None else Groups()
         asked = None if worst is None else asked_for(worst, table)
@@ -78,7 +80,8 @@ class Job:
         loss = self.score.loss
         functions = loss.functions if hasattr(loss, "target") else (loss.jet,)
         return {
-            "loss": [repr(loss), *(content(f) for f in functions if f is not None)], "score": repr(vars(self.score)), "source": self.table.identity(),
+            "loss": [repr(loss), *(content(f) for f in functions if f is not None)],
+            "score": repr(vars(self.score)), "source": self.table.identity(),
             "columns": self.reads, "keep": self.keep, "nan": self.nan, "by": self.by, "quantiles": self.summary.binned,
             "where": str(self.where.text) if self.where else None,
             "worst": self.worst and [self.worst.most, self.worst.share],
@@ -96,6 +99,7 @@ class Job:
         counted = self._present(read)
         if len(loss) and loss.min() != loss.min():
             counted = self._without_nan(chunk, read, loss, counted)
+        weight = read.weight if self.weighted else None
         passed = None
         if self.where is not None:
             passed = self.where(chunk, made)
@@ -103,7 +107,7 @@ class Job:
         groups = None
         if self.by is not None:
             try:
-                groups = group_part(chunk.columns[self.by], loss, read.weight, counted, chunk.start)
+                groups = group_part(chunk.columns[self.by], loss, weight, counted, chunk.start)
             except DataError as error:
                 raise DataError(f"{chunk.path}: by {self.by!r}: {error}") from None
         rows, losses = None, None
@@ -114,7 +118,7 @@ class Job:
                 losses = loss[chosen]
             rows = self._batch(chunk, made, chosen)
         keep = self.summary.kept is not None
-        return Done(part(loss, read.weight, counted, chunk.start, keep, self.summary.binned), groups, rows, losses)
+        return Done(part(loss, weight, counted, chunk.start, keep, self.summary.binned), groups, rows, losses)
 
     def _weight(self, read: Any) -> Any:
         """What the mean divides by for each row: its weight, times that of its class; None if all are 1."""

@@ -176,7 +176,8 @@ class Summary:
         if not self.count or self.low != self.low:
             return math.nan
         if self.kept is not None:
-            return float(np.quantile(np.concatenate(self.kept).astype(np.float64), q))
+            with np.errstate(invalid="ignore"):  # between infinities
+                return float(np.quantile(np.concatenate(self.kept).astype(np.float64), q))
         return float(min(max(between(*self.filled(), q), self.low), self.high))
 
     def filled(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
