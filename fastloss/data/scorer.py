@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..define.keywords import keywords_of
-from ..define.wording import listed, wrong_choice
+from ..define.wording import listed, named, wrong_choice
 from . import batches
 from .arguments import OWN, by_place, columns_of, gradients_of, loss_of, unknown
 from .arrow import Column, Unread, any_null, in_row
@@ -117,6 +117,10 @@ class Scorer:
                     raise loss.not_single(name, value)
                 self.varying[name] = value
             elif name in loss.parameters:
+                if np.ndim(value) > hasattr(loss, "target"):
+                    raise TypeError(
+                        f"{loss.name}: {name} is {named(value)}, expected a number, or the name of a column"
+                    )
                 numbers[name] = value
             elif name in keywords_of(loss) and name not in OWN:
                 self.keywords[name] = value

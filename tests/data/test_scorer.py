@@ -332,6 +332,7 @@ WRONG = {
     "root": (ValueError, "root_mean_squared_error: it is the root of a mean, .*", {"loss": "root_mean_squared_error"}),
     "nothing": (ValueError, "huber: output is None and no grad is asked for: .*", {"output": None}),
     "twice": (ValueError, "huber: output and grad name 'loss' twice, expected a name for each column", {"grad": "loss"}),
+    "array": (TypeError, "huber: delta is .*, expected a number, or the name of a column", {"delta": np.ones(2)}),
     "derivatives": (TypeError, "margin_ranking: grad is 'g', expected a dictionary, .*pred and other", {"loss": "margin_ranking", "grad": "g"}),
     "derivative": (ValueError, "huber: grad names 'target', expected pred; .*", {"grad": {"target": "g"}}),
     "column's name": (TypeError, "huber: target is 3, expected a column's name, or a list of such", {"target": 3}),
