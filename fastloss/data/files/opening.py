@@ -8,6 +8,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...define.wording import named
 from . import npy
 from .source import DataError, Source
 
@@ -30,7 +31,11 @@ def open_source(given: Any, kind: str | None = None) -> Source:
         return given
     if hasattr(given, "items"):
         return npy.several(given)
-    paths = [os.fspath(p) for p in ([given] if isinstance(given, (str, os.PathLike)) else given)]
+    each = given if isinstance(given, (list, tuple)) else [given]
+    if strange := [x for x in each if not isinstance(x, (str, os.PathLike))]:
+        raise TypeError(f"fl.data.score: the source is, or has, {named(strange[0])}, expected paths, or a dictionary "
+                        "of arrays; fl.data.scorer takes tables")  # fmt: skip
+    paths = [os.fspath(p) for p in each]
     if not paths:
         raise DataError("there is no source")
     if paths == ["-"]:
