@@ -124,7 +124,7 @@ def log_cosh(pred: float, target: float) -> Jet:
     shrink = expm1_neg(-2.0 * a)
     e = exp_with_expm1(-2.0 * a)
     near = a < 0.875  # from there on log(cosh(r)) is |r| - log(2) + log(1 + e), and none of its terms much larger
-    tanh = -shrink / (2.0 + shrink)
+    tanh = (0.0 - shrink) / (2.0 + shrink)  # 0 at the target, not -0
     # r has lost what an exponent multiplies.
     back = r + target
     lost = 0.0 if a > 1e3 else (pred - back) - (target - (back - r))

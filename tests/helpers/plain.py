@@ -13,7 +13,7 @@ import numpy as np
 from fastloss.kernels.bind import lift
 from fastloss.kernels.cpu import memory as access
 from fastloss.kernels.plan.complete import complete
-from fastloss.kernels.plan.elements import Plan
+from fastloss.kernels.plan.elements import BRAIN, HALF, Plan
 from fastloss.kernels.ports import elements as ports
 
 
@@ -53,8 +53,11 @@ class Plain:
         memory = {"view": identity, "held": identity, "spread": spread}
         bits = {"bits_of": identity, "of_bits": identity}
         return found | memory | bits | {"select": lambda c, a, b: a if c else b, "masked": lambda: None, "apart": lambda: None} | {
-            **dict.fromkeys(("turn_scores0", "turn_scores1", "turn_inplace", "turn_masses"), partial(turn_in, side)),
-            **dict.fromkeys(("turn_grad", "turn_hess"), partial(turn_out, side)),
+            **{
+                f"turn_{what}{suffix}": partial(turn_out, side, self.encode(stored)) if what in ("grad", "hess") else partial(turn_in, side, self.decode(stored))
+                for what in ("scores0", "scores1", "inplace", "masses", "grad", "hess")
+                for suffix, stored in (("", ""), (f"_{HALF}", HALF), (f"_{BRAIN}", BRAIN))
+            },
         }  # fmt: skip
 
     def tuples(self, plan: Any) -> Any:
@@ -104,14 +107,14 @@ def put(array: Any, index: int, step: int, values: Any) -> None:
         array[int(index) + k * step] = value
 
 
-def turn_in(side: int, source: Any, start: int, step: int, tile: Any, place: int, lanes: int) -> None:
+def turn_in(side: int, decode: Any, source: Any, start: int, step: int, tile: Any, place: int, lanes: int) -> None:
     for r, k in product(range(side), range(4)):
-        tile[int(place) + k * int(lanes) + r] = source[int(start) + r * int(step) + k]
+        tile[int(place) + k * int(lanes) + r] = decode(source[int(start) + r * int(step) + k])
 
 
-def turn_out(side: int, tile: Any, place: int, lanes: int, aim: Any, start: int, step: int) -> None:
+def turn_out(side: int, encode: Any, tile: Any, place: int, lanes: int, aim: Any, start: int, step: int) -> None:
     for r, k in product(range(side), range(4)):
-        aim[int(start) + r * int(step) + k] = tile[int(place) + k * int(lanes) + r]
+        aim[int(start) + r * int(step) + k] = encode(tile[int(place) + k * int(lanes) + r])
 
 
 @cache
