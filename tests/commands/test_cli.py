@@ -377,7 +377,7 @@ def test_warmup_leaves_nothing_to_compile(tmp_path):
     assert match[1] == env[cache.VARIABLE]
     assert match[2] == match[3]
     before = sorted(path.name for path in tmp_path.rglob("*.kernel"))
-    assert len(before) >= 16  # of four verbs, with weights or not, in two ways
+    assert len(before) >= 8  # of four verbs, with weights or not
 
     calls = command("-W", "error", "-c", CALLS, **env)
     assert (calls.returncode, calls.stderr) == (0, "")
