@@ -150,7 +150,7 @@ class Groups:
         """What a journal keeps."""
         import pyarrow as pa
 
-        from ..files.tables import packed
+        from ..files.packing import packed
 
         if self.waiting:
             self._merge()
@@ -163,7 +163,7 @@ class Groups:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what a journal kept."""
-        from ..files.tables import unpacked
+        from ..files.packing import unpacked
 
         for value in unpacked(state["groups"])["value"].to_pylist():
             self._of(value)

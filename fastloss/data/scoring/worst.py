@@ -80,13 +80,13 @@ class Worst:
 
     def state(self) -> dict[str, Any]:
         """What a journal keeps."""
-        from ..files.tables import packed
+        from ..files.packing import packed
 
         return {"worst": packed(self.table), "worst_losses": self.losses, "least": np.array(self.least)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what a journal kept."""
-        from ..files.tables import unpacked
+        from ..files.packing import unpacked
 
         self.table = unpacked(state["worst"])
         self.losses, self.least = state["worst_losses"], float(state["least"])
