@@ -116,9 +116,9 @@ def derive(
 
     >>> import fastloss as fl
     >>> @fl.derive(c=fl.POSITIVE)
-    ... def lorentzian(pred, target, c=1.0):
+    ... def flattening(pred, target, c=1.0):
     ...     return c * c / 2.0 * fl.math.log1p(((pred - target) / c) ** 2)
-    >>> lorentzian.value_and_grad([1.0, 0.0], [0.0, 0.0])
+    >>> flattening.value_and_grad([1.0, 0.0], [0.0, 0.0])
     (np.float64(0.17328679513998632), array([0.25, 0.  ]))
     """
     from .define.derive.jet import Derived  # another 10 ms, which `import fastloss` need not take
