@@ -78,7 +78,7 @@ def unoptimised(loss: fl.Loss, dtype: str) -> Any:
     """The library of a loss's kernel, `text` being LLVM's code before it is optimised for any processor."""
     plan = Plan.of(loss, (dtype,) * len(loss.inputs), VALUE | GRAD, False)
     with _kept():
-        return entries.library(target.complete(plan), signature(plan), OPTIONS)
+        return entries.built(target.complete(plan), signature(plan), OPTIONS)
 
 
 @contextmanager

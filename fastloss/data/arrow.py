@@ -39,7 +39,7 @@ def in_row(before: int | None, row: int) -> str:
     return "a row" if before is None else f"row {before + row}"
 
 
-def library() -> Any:
+def pyarrow() -> Any:
     """pyarrow; the error that says what to install if it is not there."""
     try:
         import pyarrow
@@ -52,7 +52,7 @@ def library() -> Any:
 
 def read(x: Any) -> Column:
     """An array or a chunked array."""
-    pa = library()
+    pa = pyarrow()
     if isinstance(x, pa.ChunkedArray):
         x = x.chunk(0) if x.num_chunks == 1 else x.combine_chunks()
         if isinstance(x, pa.ChunkedArray):  # what is longer than an offset of 32 bits can say
@@ -79,7 +79,7 @@ def any_null(*masks: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
 
 def _plain(x: Any) -> Any:
     """Without extensions and dictionaries."""
-    pa = library()
+    pa = pyarrow()
     while isinstance(x, (pa.ExtensionArray, pa.DictionaryArray)):
         x = x.storage if isinstance(x, pa.ExtensionArray) else x.dictionary_decode()
     if pa.types.is_run_end_encoded(x.type):
@@ -90,18 +90,18 @@ def _plain(x: Any) -> Any:
 
 
 def _listed(kind: Any) -> bool:
-    t = library().types
+    t = pyarrow().types
     return bool(t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind) or _viewed(kind))
 
 
 def _viewed(kind: Any) -> bool:
-    t = library().types
+    t = pyarrow().types
     return bool(t.is_list_view(kind) or t.is_large_list_view(kind))
 
 
 def _numbers(x: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     """Numbers, and which of them are null."""
-    pa, t, kind = library(), library().types, x.type
+    pa, t, kind = pyarrow(), pyarrow().types, x.type
     nulls = _nulls(x)
     if t.is_null(kind):
         return np.zeros(len(x)), nulls
@@ -126,7 +126,7 @@ def _stored(x: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
 @cache
 def _dtypes() -> dict[int, np.dtype[Any]]:
     """NumPy's dtypes of Arrow's types that are the same memory, by their number."""
-    pa = library()
+    pa = pyarrow()
     names = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)] + [
         "float16",
         "float32",
@@ -141,7 +141,7 @@ def _nulls(x: Any) -> NDArray[np.bool_] | None:
 
 def _lists(x: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     """As many numbers for each row, and which rows are null or have a null; (n, 0) where no row says how many."""
-    fixed = library().types.is_fixed_size_list(x.type)
+    fixed = pyarrow().types.is_fixed_size_list(x.type)
     nulls = _nulls(x)
     if fixed:
         size = x.type.list_size
@@ -202,13 +202,13 @@ def floats(columns: tuple[Any, ...]) -> list[NDArray[Any]] | None:
 def double(values: NDArray[Any], nulls: NDArray[np.bool_] | None = None) -> Any:
     """An Arrow array of doubles, or of lists of them."""
     values = values if values.dtype == np.float64 else values.astype(np.float64)
-    pa = library()
+    pa = pyarrow()
     return pa.array(values) if nulls is None and values.ndim == 1 else array(values, nulls, pa.list_(pa.float64()))
 
 
 def array(values: NDArray[Any], nulls: NDArray[np.bool_] | None, form: Any = None) -> Any:
     """An Arrow array; rows of numbers become lists of the kind that `form` is, of a fixed size if it is none."""
-    pa = library()
+    pa = pyarrow()
     if values.ndim == 1:
         return pa.array(values, mask=nulls)
     n, size = values.shape

@@ -69,7 +69,7 @@ def joined(table: Any, parts: Sequence[Sequence[Made]]) -> Any:
     """A table with the columns that were made of its pieces."""
     for made in zip(*parts, strict=True):
         chunks = [arrow.array(m.values, m.nulls, m.form) for m in made]
-        table = table.append_column(made[0].name, arrow.library().chunked_array(chunks))
+        table = table.append_column(made[0].name, arrow.pyarrow().chunked_array(chunks))
     return table
 
 

@@ -57,15 +57,15 @@ def _objects(x: Any) -> Column:
         if array.dtype.kind != "O":
             return _array(array)
     try:
-        made = arrow.library().array(list(x) if isinstance(x, np.ndarray) else x)
-    except (arrow.library().ArrowInvalid, arrow.library().ArrowTypeError):
+        made = arrow.pyarrow().array(list(x) if isinstance(x, np.ndarray) else x)
+    except (arrow.pyarrow().ArrowInvalid, arrow.pyarrow().ArrowTypeError):
         strange = next((v for v in x if not isinstance(v, (Number, Decimal, type(None)))), None)
         raise Unread(f"holds {named(strange)}, expected numbers") from None
     return arrow.read(made)._replace(form=None)
 
 
 def _polars(x: Any) -> Column:
-    arrow.library()
+    arrow.pyarrow()
     if str(x.dtype) == "Object":
         raise Unread("has dtype Object, expected numbers")
     return arrow.read(x.to_arrow())

@@ -88,7 +88,7 @@ def __dir__() -> list[str]:
 def _expression(
     loss: Any, columns: Sequence[Any], weight: Any, dtype: Any, more: Mapping[str, Any], by: str | None
 ) -> Any:
-    arrow.library()
+    arrow.pyarrow()
     import polars as pl
 
     if len(columns) > len(loss.inputs):
@@ -129,6 +129,6 @@ class _Run:
         n = 0 if any(not len(s) for s in columns) else max(map(len, columns))
         whole = [s.new_from_index(0, n) if len(s) == 1 != n else s for s in columns]
         (made,) = self.scorer.compute(self.scorer.read(dict(zip(self.names, whole, strict=True)), None), None)
-        array = arrow.array(made.values, made.nulls, arrow.library().large_list(arrow.library().null()))
+        array = arrow.array(made.values, made.nulls, arrow.pyarrow().large_list(arrow.pyarrow().null()))
         found = pl.Series(made.name, pl.from_arrow(array))
         return found if found.dtype == self.kind else found.cast(self.kind)

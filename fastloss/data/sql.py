@@ -51,7 +51,7 @@ def duckdb(con: Any, losses: Iterable[Any] | Mapping[str, Any] | None = None) ->
     """
     if not hasattr(con, "create_function"):
         raise TypeError(f"fl.data.duckdb: con is {named(con)}, expected a connection, as duckdb.connect() gives")
-    arrow.library()
+    arrow.pyarrow()
     known = dict(con.execute("select function_name, internal from duckdb_functions() order by internal").fetchall())
     for name, loss in _chosen(losses):
         if loss.rooted:

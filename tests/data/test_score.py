@@ -9,15 +9,14 @@ import os
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
 import pytest
 
-pa = pytest.importorskip("pyarrow")
-import pyarrow.csv as csv  # noqa: E402
-import pyarrow.feather as feather  # noqa: E402
-import pyarrow.parquet as pq  # noqa: E402
-
-import fastloss as fl  # noqa: E402
-from fastloss.data.scoring import summary, sums  # noqa: E402
+import fastloss as fl
+from fastloss.data.scoring import summary, sums
 
 N = 5_000
 RNG = np.random.default_rng(3)
@@ -37,7 +36,8 @@ def table():
 
 
 def zarr_store(path):
-    zarr = pytest.importorskip("zarr")
+    import zarr
+
     group = zarr.open_group(path, mode="w")
     for name, x in (("p", P), ("y", Y)):
         group.create_array(name, data=x, chunks=(700,))
@@ -380,8 +380,6 @@ def test_where(where, tmp_path):
         import pyarrow.compute as pc
 
         where = (pc.field("loss") > 0.5) & (pc.field("key") == "k1")
-    else:
-        pytest.importorskip("duckdb")
     pq.write_table(table(), tmp_path / "x.parquet", row_group_size=700)
     found = score(tmp_path / "x.parquet", where=where, out=tmp_path / "o.parquet", grad="g", chunk_rows=400)
     mine = (naive() > 0.5) & (KEY == 1)
@@ -409,7 +407,6 @@ def _columns(found):
 
 
 def test_a_condition_is_of_a_row_whatever_chunk_it_is_in():
-    pytest.importorskip("duckdb")
     given = {"p": P, "y": Y, 'k"': KEY}
     for where in ("avg(loss) > 0", "loss > avg(loss) OVER ()", "loss > (SELECT avg(loss) FROM rows)"):
         with pytest.raises(ValueError, match="where: (Binder|Catalog) Error"):

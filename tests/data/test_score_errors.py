@@ -7,14 +7,13 @@ import os
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
 import pytest
 
-pa = pytest.importorskip("pyarrow")
-import pyarrow.csv as csv  # noqa: E402
-import pyarrow.feather as feather  # noqa: E402
-import pyarrow.parquet as pq  # noqa: E402
-
-import fastloss as fl  # noqa: E402
+import fastloss as fl
 
 N = 5000
 RNG = np.random.default_rng(1)
@@ -205,8 +204,6 @@ def test_wrong_columns_and_places(keywords, text, here):
     ],
 )
 def test_wrong_options(keywords, text, here):
-    if "where" in keywords:
-        pytest.importorskip("duckdb")
     pq.write_table(TABLE, here / "x.parquet")
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         fl.data.score("huber", "x.parquet", pred="p", target="y", **keywords)
@@ -270,7 +267,8 @@ def test_a_full_disk_leaves_nothing(ending, here):
 
 
 def test_a_store_that_is_packed_with_pickle_is_not_opened(here):
-    zarr = pytest.importorskip("zarr")
+    import zarr
+
     group = zarr.open_group(here / "x.zarr", mode="w", zarr_format=2)
     group.create_array("p", data=P, chunks=(1000,), compressors=None, filters=None)
     meta = here / "x.zarr" / "p" / ".zarray"
@@ -291,7 +289,6 @@ def test_what_was_there_stays_there_where_a_run_fails(here):
 
 @pytest.mark.parametrize("keywords", [{"by": "k"}, {"keep": ["k"], "worst": 1}, {"worst": 1}, {"where": "k > 0"}])
 def test_columns_of_one_name_are_told(keywords, here):
-    pytest.importorskip("duckdb")
     pq.write_table(pa.table([[1.0], [0.0], [1], [2]], ["p", "y", "k", "k"]), "x.parquet")
     assert fl.data.score("huber", "x.parquet", pred="p", target="y").mean == 0.5
     with pytest.raises(fl.data.DataError, match=r"x.parquet: there are 2 columns 'k', of which one is"):
@@ -299,7 +296,6 @@ def test_columns_of_one_name_are_told(keywords, here):
 
 
 def test_a_condition_on_a_column_that_is_made_and_read_is_told(here):
-    pytest.importorskip("duckdb")
     pq.write_table(pa.table({"p": [1.0], "y": [0.0], "loss": [9.0]}), "x.parquet")
     with pytest.raises(fl.data.DataError, match=r"x.parquet: there is a column 'loss' already"):
         fl.data.score("huber", "x.parquet", pred="p", target="y", where="loss > 2")

@@ -10,14 +10,13 @@ import sys
 import time
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-pa = pytest.importorskip("pyarrow")
-import pyarrow.parquet as pq  # noqa: E402
-
-import fastloss as fl  # noqa: E402
-from fastloss.data.files import output  # noqa: E402
-from fastloss.data.scoring import summary  # noqa: E402
+import fastloss as fl
+from fastloss.data.files import output
+from fastloss.data.scoring import summary
 
 N = 20_000
 RNG = np.random.default_rng(5)

@@ -145,7 +145,8 @@ def test_masked_arrays_have_nulls() -> None:
 
 
 def test_nan_among_objects_of_pandas_is_no_null() -> None:
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     frame = pandas.DataFrame({"p": pandas.Series([1.0, np.nan, None, pandas.NA], dtype=object), "y": [0.0] * 4})
     made = fl.data.scorer(**HUBER)(frame)
     np.testing.assert_array_equal(made["loss"], [0.5, np.nan, 0.0, 0.0])

@@ -33,7 +33,7 @@ RUNTIME = re.compile(r"^NRT_|^_?malloc$|^_?free$|^tasks$|fastloss.*elements")
 def test_packed_and_no_call(name: str, compute: str) -> None:
     loss = fl.LOSSES[name]
     plan = Plan.of(loss, (compute,) * len(loss.inputs), VALUE | GRAD, True)
-    assembly = entries.library(target.complete(plan), signature(plan), OPTIONS).get_asm_str()
+    assembly = entries.built(target.complete(plan), signature(plan), OPTIONS).get_asm_str()
     packed = re.findall(PACKED[platform.machine()][compute], assembly)
     assert len(packed) >= 4
     called = re.findall(r"(?m)^\s*(?:callq?|bl|jmp)\s+\**([A-Za-z_]\S*)", assembly)

@@ -142,7 +142,7 @@ def switched_on() -> Iterator[None]:
 def _paths(name: Callable[[], str], everywhere: Callable[[], str] | None, options: dict[str, Any]) -> Iterator[str]:
     """The files that may hold a kernel: those that were compiled ahead, and last the one that is written.
 
-    What was compiled ahead comes first, so that a serial kernel and its parallel twin are of one level.
+    What was compiled ahead comes first, so that all kernels of a process are of one level.
     """
     said = _said()
     if everywhere is not None and (_only or not said):

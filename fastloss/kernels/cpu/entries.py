@@ -108,7 +108,7 @@ def code(function: Any, signature: Any, options: dict[str, Any]) -> Code | None:
     """The machine code of a kernel of these types; None where it would need more than is known here."""
     if not SUPPORTED:
         return None
-    made = library(function, signature, options)
+    made = built(function, signature, options)
     module = made._final_module
     needs = {name for each in (*module.functions, *module.global_variables) for name in _needed(each)}
     if needs - _KNOWN or made._dynamic_globals:
@@ -118,7 +118,7 @@ def code(function: Any, signature: Any, options: dict[str, Any]) -> Code | None:
     return Code(made.layout, tuple(sorted(needs)), machine(*target).emit_object(by_table(module)))
 
 
-def library(function: Any, signature: Any, options: dict[str, Any]) -> Any:
+def built(function: Any, signature: Any, options: dict[str, Any]) -> Any:
     """The library of a kernel: LLVM's code, optimised, and `layout` besides."""
     kernel = numba.njit(pipeline_class=_Compiler, no_cfunc_wrapper=True, **options)(function)
     collecting = gc.isenabled()

@@ -7,8 +7,8 @@ Numba's three threading layers fail in different ways, and none of them by an ex
   only used *another* library's OpenMP (seen with torch, whose libgomp serves both);
 * ``tbb`` survived every fork tried, but prints that it "may be in an invalid state" after some.
 
-Every parallel kernel here has a serial twin with bitwise the same result, so wherever a launch might
-not be safe the twin runs instead and nobody can tell but by the clock. Two rules follow:
+Every kernel runs on one thread, too, with bitwise the same result, so wherever a launch might not be
+safe it does, and nobody can tell but by the clock. Two rules follow:
 
 * A process forked after the pool was started never runs parallel, whatever the layer. Such children
   are mostly workers, one of many on the same cores, where threads would only get in each other's way.
@@ -134,7 +134,7 @@ def launch() -> _Pool | None:
 
 
 def run_parallel(parallel: Callable[..., Any], serial: Callable[..., Any], *args: Any, parts: int = 0) -> Any:
-    """Call `parallel` if that is safe and wanted now, else `serial`, its twin.
+    """Call `parallel` if that is safe and wanted now, else `serial`, which gives the same.
 
     No more threads are woken than it takes for the `parts` that the work has, if that is known: waking one that finds
     nothing to do costs 0.2 us with tbb, and 10 us with omp where it has no core of its own.
@@ -150,7 +150,7 @@ def run_parallel(parallel: Callable[..., Any], serial: Callable[..., Any], *args
     if threads == 1:
         return serial(*args)
     if parts:
-        # As many as share them evenly; not one alone, for which the twin may have to be compiled.
+        # As many as share them evenly; not one alone, for which a structured loss has another kernel.
         threads = min(threads, max(2, -(-parts // -(-parts // threads))))
     if running.busy is not None and not running.busy.acquire(blocking=False):
         return serial(*args)
