@@ -54,9 +54,13 @@ class Plain:
         bits = {"bits_of": identity, "of_bits": identity}
         return found | memory | bits | {"select": lambda c, a, b: a if c else b, "masked": lambda: None, "apart": lambda: None} | {
             **{
-                f"turn_{what}{suffix}": partial(turn_out, side, self.encode(stored)) if what in ("grad", "hess") else partial(turn_in, side, self.decode(stored))
+                f"turn_{what}{suffix}": partial(turn_out, side, encode) if what in ("grad", "hess") else partial(turn_in, side, decode)
                 for what in ("scores0", "scores1", "inplace", "masses", "grad", "hess")
-                for suffix, stored in (("", ""), (f"_{HALF}", HALF), (f"_{BRAIN}", BRAIN))
+                for suffix, decode, encode in (
+                    ("", self.real(""), identity),
+                    (f"_{HALF}", self.decode(HALF), self.encode(HALF)),
+                    (f"_{BRAIN}", self.decode(BRAIN), self.encode(BRAIN)),
+                )
             },
         }  # fmt: skip
 
