@@ -96,6 +96,7 @@ __all__ = [
     "multibox",
     "nms",
     "nt_xent",
+    "optimize",
     "pairwise",
     "penalties",
     "plot",
@@ -139,11 +140,12 @@ _LATER = {
         "tversky_loss",
     ),
 }
-_MODULES = {"data": "data", "gan": "gan", "math": "define.derive.functions", "penalties": "penalties", "plot": "plot"}
+_MODULES = {"data": "data", "gan": "gan", "math": "define.derive.functions", "optimize": "optimize",
+            "penalties": "penalties", "plot": "plot"}  # fmt: skip
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
 
 if TYPE_CHECKING:
-    from . import data, gan, penalties, plot
+    from . import data, gan, optimize, penalties, plot
 
     # Written by tools/stubs.py: every loss with what it takes.
     from ._typed import *  # noqa: F403

@@ -24,6 +24,8 @@ JETS = {"l1": magnitude, "l2": half_square, "elastic_net": both}
 class Elementwise(Penalty):
     """`l1`, `l2` and `elastic_net`: see `Penalty`."""
 
+    order = 2
+
     def __init__(self, name: str, values: Mapping[str, Any]) -> None:
         jet = JETS[name]
         self.loss = element(jet, f"penalties.{name}").bind(**values)

@@ -12,7 +12,7 @@ from ..arrays.dispatch import on_gpu
 from ..arrays.host.memory import number, passed
 from ..arrays.job import Kind
 from ..arrays.outputs import checked
-from ..define.keywords import GRAD, VALUE
+from ..define.keywords import GRAD, HESS, VALUE
 from ..define.streams import Held
 from ..define.wording import shown
 from ..structured import reading
@@ -50,6 +50,8 @@ class Penalty:
     """
 
     inputs = ("w",)
+    order = 1
+    """2 where each coefficient has a second derivative of its own."""
 
     def __init__(self, name: str, values: Mapping[str, Any]) -> None:
         self.name, self.values = f"penalties.{name}", dict(values)
@@ -73,6 +75,18 @@ class Penalty:
     ) -> Any:
         """The gradient alone."""
         return self._run(GRAD, w, intercept, mask, out, backend)
+
+    def grad_and_hess(
+        self, w: Any, *, intercept: str | None = None, mask: Any = None, out: Any = None, backend: Backend | None = None
+    ) -> tuple[Any, Any]:
+        """The gradient and the diagonal of the Hessian, of a penalty whose Hessian has no more."""
+        self.check_hess()
+        return self._run(GRAD | HESS, w, intercept, mask, out, backend)  # type: ignore[no-any-return]
+
+    def check_hess(self) -> None:
+        """Raise where a coefficient has no second derivative of its own."""
+        if self.order < 2:
+            raise NotImplementedError(f"{self.name} has no second derivative of each coefficient by itself")
 
     def prox(
         self, w: Any, step: float = 1.0, *, intercept: str | None = None, mask: Any = None, out: Any = None,

@@ -129,7 +129,7 @@ def test_plans_are_built_in_the_folders_of_plans() -> None:
 
 LEVELS = [
     "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "decorators", "losses", "fused",
-    "structured", "gan", "penalties", "checking", "plot", "data", "commands",
+    "structured", "gan", "penalties", "optimize", "checking", "plot", "data", "commands",
 ]  # fmt: skip
 
 
@@ -280,7 +280,8 @@ BUDGET = {
     "kernels/ports": 700,
     "kernels/templates": 1000,
     "losses": 4100,
-    "penalties": 900,
+    "optimize": 850,
+    "penalties": 910,
     "plot": 700,
     "structured": 3300,
     "structured/embeddings": 1750,

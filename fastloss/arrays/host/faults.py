@@ -40,15 +40,22 @@ def first(test: Callable[..., Any], *arrays: Any) -> tuple[int, ...] | None:
 
 def refuse_values(loss: Definition | Program, arrays: Sequence[NDArray[Any]], present: Any, kind: Any) -> None:
     """Raise for the first element outside its domain, among those that are present: True, or a weight that is not 0."""
+    look_for_values(loss, arrays, present, kind)
+    raise AssertionError("a kernel counted a value outside its domain that the check does not find")
+
+
+def look_for_values(loss: Definition | Program, arrays: Sequence[NDArray[Any]], present: Any, kind: Any) -> None:
+    """The same, where there may be none."""
     from ...define import hints
 
     for name, domain, x in zip(loss.inputs, loss.domains, arrays, strict=False):
+        if domain.test == "none":
+            continue
         where = first(lambda y, p, domain=domain: domain.violations(y.astype(kind)) & (p != 0), x, present)
         if where is not None:
             got = np.broadcast_to(x, broadcast(x.shape, np.shape(present)))[where]
             wrong = outside(got, domain, kind) + hints.outside(loss, name, got)
             raise ValueError(f"{loss.name}: {name}{place(where, x.shape)} is {wrong}")
-    raise AssertionError("a kernel counted a value outside its domain that the check does not find")
 
 
 def outside(x: Any, domain: Domain, kind: Any) -> str:

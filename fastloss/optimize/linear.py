@@ -1,0 +1,258 @@
+"""The loss of a linear model as a function of its coefficients: value, gradient, and products with the Hessian.
+
+X is read once for each of them, a block of rows at a time, and nothing of its size is allocated.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..define.wording import named, shown
+from ..penalties import Penalty
+from ..structured import reading
+from .design import design
+from .samples import Options, Samples, bound
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+NAME = "optimize.linear"
+
+
+class Linear:
+    """The mean loss of ``X @ w`` and a penalty: see `linear`, which makes it."""
+
+    @reading.quiet
+    def __init__(
+        self, loss: Any, X: Any, y: Any, weight: Any, penalty: Any, intercept: Any, chunk: Any, options: dict[str, Any]
+    ) -> None:
+        self._given = loss, X, y, weight, penalty, intercept, chunk, options
+        parameters = dict(options)
+        backend, classes = parameters.pop("backend"), parameters.pop("classes")
+        reading.check_backend(NAME, backend)
+        self.loss, taken = bound(NAME, loss, parameters)
+        if not isinstance(intercept, (bool, np.bool_)):
+            raise TypeError(f"{NAME}: intercept is {shown(intercept)}, expected True or False")
+        if not (penalty is None or isinstance(penalty, Penalty)):
+            hint = "; pass fl.penalties.l2(strength)" if isinstance(penalty, (int, float)) else ""
+            raise TypeError(f"{NAME}: penalty is {shown(penalty)}, expected one of fl.penalties or None{hint}")
+        self.penalty, self.intercept = penalty, bool(intercept)
+        self._x = design(NAME, X, chunk)
+        self._samples = Samples(
+            NAME, self.loss, y, self._x.rows, Options(weight, **taken, classes=classes, backend=backend)
+        )
+        self._x.look(self._samples.present)
+        outputs, terms = self._samples.outputs, self._x.features + self.intercept
+        self.shape: tuple[int, ...] = (terms,) if outputs is None else (terms, outputs)
+        """The coefficients: one row for each feature, and the intercept last."""
+        self.size = prod(self.shape)
+        self._features = slice(0, self._x.features)
+        if penalty is not None:
+            penalty(np.zeros(self.shape)[self._features])  # what does not fit is said now
+        self._last: tuple[Any, ...] | None = None
+        self._bends: tuple[NDArray[Any], NDArray[Any]] | None = None
+
+    def __repr__(self) -> str:
+        rows, features = self._x.x.shape
+        return (
+            f"{NAME}({self.loss!r}, X of {rows:,} x {features:,}, penalty={self.penalty!r}, intercept={self.intercept})"
+        )
+
+    def __reduce__(self) -> Any:
+        return Linear, self._given
+
+    # -- First derivatives ---------------------------------------------------------------------------------------------
+
+    @reading.quiet
+    def __call__(self, w: ArrayLike) -> tuple[float, NDArray[np.float64]]:
+        """The value and its gradient, which has the shape of `w`: what ``minimize(fun, w, jac=True)`` asks for."""
+        given, w = self._read("w", w)
+        known = self._last
+        if known is None or not np.array_equal(known[0], w):
+            totals, slope = [], np.zeros(self.shape)
+            for part, block in self._x.blocks():
+                total, grad = self._samples.value_and_grad(part, self._scores(block, w))
+                totals.append(total)
+                self._add(slope, block, grad)
+            slope /= self._samples.divisor
+            value = self._mean(totals)
+            if self.penalty is not None:
+                cost, rise = self.penalty.value_and_grad(w[self._features])
+                value += float(cost)
+                slope[self._features] += rise
+            self._last = known = w.copy(), value, slope
+        return known[1], known[2].reshape(given).copy()
+
+    @reading.quiet
+    def value(self, w: ArrayLike) -> float:
+        """The value alone, in half the time."""
+        _, w = self._read("w", w)
+        known = self._last
+        if known is not None and np.array_equal(known[0], w):
+            return known[1]  # type: ignore[no-any-return]
+        totals = [self._samples.value(part, self._scores(block, w)) for part, block in self._x.blocks()]
+        return self._mean(totals) + (0.0 if self.penalty is None else float(self.penalty(w[self._features])))
+
+    def grad(self, w: ArrayLike) -> NDArray[np.float64]:
+        """The gradient alone; value and gradient at one `w`, asked for one after the other, are computed once."""
+        return self(w)[1]
+
+    @reading.quiet
+    def scores(self, w: ArrayLike) -> NDArray[np.float64]:
+        """What the model predicts of each row, before any link: (rows,), or (rows, classes)."""
+        _, w = self._read("w", w)
+        found = np.empty(self._samples.shape)
+        for part, block in self._x.blocks():
+            found[part] = self._scores(block, w)
+        return found
+
+    # -- Second derivatives --------------------------------------------------------------------------------------------
+
+    @reading.quiet
+    def hessp(self, w: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
+        """The Hessian at `w` times `v`; each row's second derivative at the last `w` is kept."""
+        self._check_hess()
+        _, w = self._read("w", w)
+        given, v = self._read("v", v)
+        known = self._bends
+        fresh = known is None or not np.array_equal(known[0], w)
+        bends = np.empty(self._samples.shape) if fresh else known[1]  # type: ignore[index]
+        found = np.zeros(self.shape)
+        for part, block in self._x.blocks():
+            if fresh:
+                self._samples.hess(part, self._scores(block, w), bends[part])
+            change = self._scores(block, v)
+            change *= bends[part]
+            self._add(found, block, change)
+        self._bends = w.copy(), bends
+        found /= self._samples.divisor
+        if self.penalty is not None:
+            found[self._features] += self._penalty_hess(w) * v[self._features]
+        return found.reshape(given)
+
+    @reading.quiet
+    def hess(self, w: ArrayLike) -> NDArray[np.float64]:
+        """The Hessian at `w`, (size, size): for few features."""
+        self._check_hess()
+        _, w = self._read("w", w)
+        (terms, *rest), features = self.shape, self._features
+        outputs = rest[0] if rest else 1
+        found = np.zeros((outputs, terms, terms))
+        for part, block in self._x.blocks():
+            bends = np.empty((part.stop - part.start, *rest))
+            self._samples.hess(part, self._scores(block, w), bends)
+            for whole, h in zip(found, bends.reshape(-1, outputs).T, strict=True):
+                whole[features, features] += self._x.curvature(block, h)
+                if self.intercept:
+                    whole[features, -1] += block.T @ h
+                    whole[-1, -1] += h.sum()
+        found /= self._samples.divisor
+        if self.intercept:
+            found[:, -1, features] = found[:, features, -1]
+        if self.penalty is not None:
+            places = np.arange(self._x.features)
+            found[:, places, places] += self._penalty_hess(w).reshape(-1, outputs).T
+        full = np.zeros((terms, outputs, terms, outputs))
+        for k, whole in enumerate(found):
+            full[:, k, :, k] = whole
+        return full.reshape(self.size, self.size)
+
+    def _check_hess(self) -> None:
+        self._samples.check_hess()
+        if self.penalty is not None:
+            self.penalty.check_hess()
+
+    def _penalty_hess(self, w: NDArray[Any]) -> NDArray[Any]:
+        return self.penalty.grad_and_hess(w[self._features])[1]  # type: ignore[no-any-return]
+
+    # -- A block of rows -----------------------------------------------------------------------------------------------
+
+    def _read(self, argument: str, w: Any) -> tuple[tuple[int, ...], NDArray[Any]]:
+        """The shape in which coefficients were given, and their own."""
+        w = reading.array(NAME, argument, w)
+        if w.shape not in ((self.size,), self.shape):
+            also = "" if len(self.shape) == 1 else f", or its {self.size} numbers in one run"
+            intercept = ", the intercept last" if self.intercept else ""
+            raise ValueError(f"{NAME}: {argument} has shape {w.shape}, expected {self.shape}{also}{intercept}")
+        return w.shape, np.ascontiguousarray(w, np.float64).reshape(self.shape)
+
+    def _scores(self, block: Any, w: NDArray[Any]) -> NDArray[Any]:
+        found = block @ w[self._features]
+        if self.intercept:
+            found += w[-1]
+        return found  # type: ignore[no-any-return]
+
+    def _add(self, to: NDArray[Any], block: Any, slopes: NDArray[Any]) -> None:
+        """What the derivatives of a block's scores make of those of the coefficients."""
+        to[self._features] += block.T @ slopes
+        if self.intercept:
+            to[-1] += slopes.sum(axis=0)
+
+    def _mean(self, totals: list[float]) -> float:
+        return float(np.sum(totals, dtype=np.float64)) / self._samples.divisor
+
+
+def linear(
+    loss: Any,
+    X: Any,
+    y: Any,
+    weight: Any = None,
+    penalty: Penalty | None = None,
+    intercept: bool = True,
+    *,
+    classes: int | None = None,
+    chunk: int | None = None,
+    backend: str | None = None,
+    **parameters: Any,
+) -> Linear:
+    """Make the objective of a linear model: the weighted mean of ``loss(X @ w + intercept, y)``, and a penalty.
+
+    loss : a loss of elements or rows
+        Of the registry, your own, derived, or a sum. It takes any number as a score, and differentiates it alone.
+    X : array of shape (n, features)
+        In C or Fortran order, of any numbers, also memory-mapped; or SciPy's sparse rows or columns. It is read where
+        it lies, and never copied: a block of rows that are no float64 is converted at a time.
+    y : array of n rows
+        The loss's target; of a loss with more inputs beside its scores a tuple, in their order. Labels count from 0 for
+        losses of rows. With two axes, (n, m), a loss of elements has m scores a row.
+    weight : array of shape (n,), optional
+        Weight of each row, at least 0. A row of weight 0 is absent, whatever it holds.
+    penalty : Penalty, optional
+        One of `fastloss.penalties`, added to the mean. It never touches the intercept.
+    intercept : bool
+        Whether there is one: the last of the coefficients.
+    classes : int, optional
+        How many classes a loss of rows has; by default the columns of a dense target, or the largest label and one.
+    chunk : int, optional
+        Rows of a block; by default as many as have 2^17 numbers, between 64 and 32,768.
+    backend : {"serial", "parallel"}, optional
+        As of the loss's verbs.
+
+    Everything else is the loss's: its parameters, each a number, or an array with a number for each row or for each
+    score of a row (``q=[0.1, 0.5, 0.9]`` fits three quantiles), ``ignore_index``, and of losses of rows
+    ``class_weight`` and ``label_smoothing``. Whatever is wrong with them, with X (a NaN, by its row) or with y is an
+    error here, and not in the midst of a minimisation.
+
+    The result is called with coefficients of shape ``fun.shape``, (features [+ 1],) or (features [+ 1], classes), or
+    with their ``fun.size`` numbers in one run, as SciPy does: ``fun(w)`` is the value and its gradient, ``fun.value``,
+    ``fun.grad``, ``fun.hessp(w, v)``, ``fun.hess(w)`` and ``fun.scores(w)`` are the rest. Losses of rows have no second
+    derivatives here, nor has a group lasso. All is computed in float64, and each takes one reading of X; beside it
+    there are at most y and the weights in float64 and, after `hessp`, one number for each score. Products are NumPy's,
+    so their last bits may depend on BLAS, its threads and the chunk; the same call gives the same bits.
+
+    >>> import numpy as np
+    >>> import fastloss as fl
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([1.0, 3.0, 5.0])
+    >>> fun = fl.optimize.linear(fl.half_squared_error, X, y, penalty=fl.penalties.l2(0.5))
+    >>> value, grad = fun([1.0, 1.0])
+    >>> round(value, 4), grad.round(4)
+    (1.0833, array([-1.1667, -1.    ]))
+    >>> fun.hess([1.0, 1.0]).round(4)
+    array([[2.1667, 1.    ],
+           [1.    , 1.    ]])
+    """
+    options = {"classes": classes, "backend": backend, **parameters}
+    return Linear(loss, X, y, weight, penalty, intercept, chunk, options)
