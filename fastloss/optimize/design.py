@@ -63,12 +63,12 @@ class Design:
     def blocks(self) -> Iterator[tuple[slice, Any]]:
         """Each with its rows; what is no number is 0 there, for it stands in a row that is absent."""
         for part in self.parts():
-            yield part, self.block(part, self.masks.get(part.start))
+            yield part, self._block(part, self.masks.get(part.start))
 
     def look(self, present: NDArray[Any] | None) -> None:
         """Raise for the first number that is none, in a row that is present."""
         for part in self.parts():
-            rows, columns = self.flaws(part)
+            rows, columns = self._flaws(part)
             here = None if present is None else present[part]
             if len(rows) and here is not None:
                 self.masks[part.start] = here
@@ -79,11 +79,11 @@ class Design:
                 raise ValueError(f"{self.name}: X[{row}, {column}] is {self.x[row, column]}, expected finite numbers; "
                                  f"a row of weight 0 is absent, whatever it holds")  # fmt: skip
 
-    def block(self, part: slice, mask: NDArray[Any] | None) -> Any:
+    def _block(self, part: slice, mask: NDArray[Any] | None) -> Any:
         """The rows in `part`; with `mask`, those that are not in it are 0."""
         raise NotImplementedError
 
-    def flaws(self, part: slice) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _flaws(self, part: slice) -> tuple[NDArray[Any], NDArray[Any]]:
         """Row in the block, and column, of each number that is none."""
         raise NotImplementedError
 
@@ -101,15 +101,16 @@ class Dense(Design):
         self.order: Any = "F" if abs(steps[0]) < abs(steps[1]) else "C"
         self.taken = x.dtype.char == "d" and x.flags.aligned and min(steps) == one
 
-    def block(self, part: slice, mask: NDArray[Any] | None) -> Any:
+    def _block(self, part: slice, mask: NDArray[Any] | None) -> Any:
         found = self.x[part] if self.taken else np.array(self.x[part], np.float64, order=self.order)
         return found if mask is None else np.where(mask[:, None], found, 0.0)
 
-    def flaws(self, part: slice) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _flaws(self, part: slice) -> tuple[NDArray[Any], NDArray[Any]]:
         block = self.x[part]
         return np.nonzero(_strange(block)) if _suspect(block) else (NOTHING, NOTHING)  # type: ignore[return-value]
 
     def curvature(self, block: Any, bends: NDArray[Any]) -> NDArray[Any]:
+        """A product of arrays."""
         return block.T @ (bends[:, None] * block)  # type: ignore[no-any-return]
 
 
@@ -117,20 +118,21 @@ class Sparse(Design):
     """SciPy's arrays."""
 
     def curvature(self, block: Any, bends: NDArray[Any]) -> NDArray[Any]:
+        """A product of sparse arrays, as a dense one."""
         return (block.T @ block.multiply(bends[:, None])).toarray()  # type: ignore[no-any-return]
 
 
 class Rows(Sparse):
     """By rows: a block takes views."""
 
-    def block(self, part: slice, mask: NDArray[Any] | None) -> Any:
+    def _block(self, part: slice, mask: NDArray[Any] | None) -> Any:
         x, some = self.x, self._stored(part)
         begins, data = x.indptr[part.start : part.stop + 1] - x.indptr[part.start], x.data[some]
         if mask is not None:
             data = np.where(np.repeat(mask, np.diff(begins)), data, data.dtype.type(0))
         return type(x)((data, x.indices[some], begins), shape=(part.stop - part.start, self.features))
 
-    def flaws(self, part: slice) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _flaws(self, part: slice) -> tuple[NDArray[Any], NDArray[Any]]:
         some = self._stored(part)
         data = self.x.data[some]
         if not _suspect(data):
@@ -147,16 +149,17 @@ class Columns(Sparse):
     """By columns: one block of all rows."""
 
     def parts(self) -> Iterator[slice]:
+        """All rows."""
         yield slice(0, self.rows)
 
-    def block(self, part: slice, mask: NDArray[Any] | None) -> Any:
+    def _block(self, part: slice, mask: NDArray[Any] | None) -> Any:
         x = self.x
         if mask is None:
             return x
         data = np.where(mask[x.indices], x.data, x.data.dtype.type(0))
         return type(x)((data, x.indices, x.indptr), shape=x.shape)
 
-    def flaws(self, part: slice) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _flaws(self, part: slice) -> tuple[NDArray[Any], NDArray[Any]]:
         if not _suspect(self.x.data):
             return NOTHING, NOTHING
         (bad,) = np.nonzero(_strange(self.x.data))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..define.wording import named, shown
+from ..define.wording import shown
 from ..penalties import Penalty
 from ..structured import reading
 from .design import design
@@ -130,7 +130,7 @@ class Linear:
         self._bends = w.copy(), bends
         found /= self._samples.divisor
         if self.penalty is not None:
-            found[self._features] += self._penalty_hess(w) * v[self._features]
+            found[self._features] += self._penalty_hess(self.penalty, w) * v[self._features]
         return found.reshape(given)
 
     @reading.quiet
@@ -154,7 +154,7 @@ class Linear:
             found[:, -1, features] = found[:, features, -1]
         if self.penalty is not None:
             places = np.arange(self._x.features)
-            found[:, places, places] += self._penalty_hess(w).reshape(-1, outputs).T
+            found[:, places, places] += self._penalty_hess(self.penalty, w).reshape(-1, outputs).T
         full = np.zeros((terms, outputs, terms, outputs))
         for k, whole in enumerate(found):
             full[:, k, :, k] = whole
@@ -165,8 +165,8 @@ class Linear:
         if self.penalty is not None:
             self.penalty.check_hess()
 
-    def _penalty_hess(self, w: NDArray[Any]) -> NDArray[Any]:
-        return self.penalty.grad_and_hess(w[self._features])[1]  # type: ignore[no-any-return]
+    def _penalty_hess(self, penalty: Penalty, w: NDArray[Any]) -> NDArray[Any]:
+        return penalty.grad_and_hess(w[self._features])[1]  # type: ignore[no-any-return]
 
     # -- A block of rows -----------------------------------------------------------------------------------------------
 

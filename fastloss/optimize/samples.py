@@ -131,8 +131,7 @@ class Samples:
         for n, x in zip(loss.inputs[1:], arrays, strict=False):
             where = faults.first(lambda v, p: (v != v) & (p != 0), x, present)
             if where is not None:
-                raise ValueError(f"{self.name}: {n}[{where[0]}] is nan, expected a number; a row of weight 0 is absent, "
-                                 f"whatever it holds")  # fmt: skip
+                raise ValueError(f"{self.name}: {n}[{where[0]}] is nan, expected a number; a row of weight 0 is absent")
 
     # -- A block of rows -----------------------------------------------------------------------------------------------
 
@@ -151,8 +150,10 @@ class Samples:
     def check_hess(self) -> None:
         """Raise where there is no second derivative by each score alone."""
         if isinstance(self.loss, RowLoss):
-            raise NotImplementedError(f"{self.name}: {self.loss.name} is a loss of rows, whose second derivatives are a "
-                                      f"matrix for each row; use its gradient alone, as method='L-BFGS-B' does")  # fmt: skip
+            raise NotImplementedError(
+                f"{self.name}: {self.loss.name} is a loss of rows, whose second derivatives are a matrix for each row; "
+                f"use its gradient alone, as method='L-BFGS-B' does"
+            )
         check_options(self.loss, Call(HESS, reduction="sum"))
 
     def _beside(self, part: slice) -> Arrays:
@@ -224,7 +225,7 @@ def _classes(name: str, loss: RowLoss, arrays: Arrays, options: Options) -> int:
         return reading.whole(name, "classes", options.classes, 2)
     wide = [x.shape[1] for x in arrays if x.ndim == 2]
     if wide:
-        return wide[0]
+        return int(wide[0])
     labels = arrays[-1]
     keep = np.full(labels.shape, True) if options.weight is None else options.weight != 0
     if options.ignore_index is not None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 PAGE = Path(__file__).parents[2] / "docs" / "optimize.md"
 PARTS = re.split(r"^## (.*)$", PAGE.read_text("utf-8"), flags=re.M)[1:]
 BLOCKS = [
