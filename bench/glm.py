@@ -4,7 +4,7 @@ Each fit is a process of its own: its seconds, its iterations, and how far the r
 solvers of a problem stop at the same gradient. What is compared is the objective, by its formula in NumPy, and the
 coefficients. HuberRegressor fits a scale, too: ours is given its delta, epsilon times that scale, which is the problem
 that its coefficients solve, and has one coefficient less to find. QuantileRegressor solves a linear program, of fewer
-rows; ours Newton's steps for smoothed losses, ever less so.
+rows; ours Newton's steps for smoothed losses, ever sharper.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def mine(task: str, x: Any, y: Any, delta: float) -> tuple[Any, int, float]:
     from scipy import optimize
 
     if task == "quantile":
-        return (*newton(x, y), delta)
+        return (*sharpened(x, y), delta)
     losses = {
         "logistic": fl.binary_cross_entropy_with_logits,
         "poisson": fl.poisson,
@@ -109,33 +109,29 @@ def mine(task: str, x: Any, y: Any, delta: float) -> tuple[Any, int, float]:
     return found.x, int(found.nit), delta
 
 
-def newton(x: Any, y: Any) -> tuple[Any, int]:
-    """The quantile's coefficients: Newton's steps, halved where they do not descend, with ever sharper losses."""
+def sharpened(x: Any, y: Any) -> tuple[Any, int]:
+    """The quantile's coefficients: Newton's steps in trust regions, with ever sharper losses and penalties."""
+    from scipy import optimize
+
     w, steps = np.zeros(x.shape[1] + 1), 0
+    places, zero = np.arange(len(w) - 1), np.zeros(len(w) - 1)
     for width in SMOOTH:
-        # Of the penalty the kink is smoothed, too: |w| is the loss of a row that is a coefficient.
         fun = fl.optimize.linear(smoothed(width), x, y)
-        around = fl.smooth_l1.bind(beta=width)
-        for _ in range(100):
-            value, grad, hess = *fun(w), fun.hess(w)
-            zero, ones = np.zeros(len(w) - 1), np.full(len(w) - 1, STRENGTH)
-            cost = float(around(w[:-1], zero, weight=ones, reduction="sum"))
-            rise, bend = around.grad_and_hess(w[:-1], zero, weight=ones, reduction="sum")
-            grad[:-1] += rise
-            places = np.arange(len(w) - 1)
-            hess[places, places] += bend
-            hess[np.arange(len(w)), np.arange(len(w))] += 1e-12
-            step, size = np.linalg.solve(hess, grad), 1.0
-            while size > 1e-10:
-                new = w - size * step
-                if fun.value(new) + float(around(new[:-1], zero, weight=ones, reduction="sum")) < value + cost:
-                    break
-                size /= 2.0
-            else:
-                break
-            w, steps = w - size * step, steps + 1
-            if np.abs(grad).max() < GTOL:
-                break
+        kink = fl.smooth_l1.bind(beta=width)
+
+        def both(w: Any, fun: Any = fun, kink: Any = kink) -> tuple[float, Any]:
+            (value, grad), (cost, rise) = fun(w), kink.value_and_grad(w[:-1], zero, reduction="sum")
+            grad[:-1] += STRENGTH * rise
+            return value + STRENGTH * float(cost), grad
+
+        def hess(w: Any, fun: Any = fun, kink: Any = kink) -> Any:
+            found = fun.hess(w)
+            found[places, places] += STRENGTH * kink.grad_and_hess(w[:-1], zero, reduction="sum")[1]
+            return found
+
+        options = {"gtol": GTOL, "maxiter": 200}
+        found = optimize.minimize(both, w, jac=True, hess=hess, method="trust-exact", options=options)
+        w, steps = found.x, steps + int(found.nit)
     return w, steps
 
 
