@@ -31,6 +31,7 @@ SCRIPTS = {
     "gan": ["--peers", ""],
     "segmentation": ["--peers", ""],
     "embeddings": ["--peers", ""],
+    "glm": ["--losses", "logistic"],
 }
 # What those that take no losses must print.
 PRINTED = {

@@ -329,3 +329,25 @@ def test_minimised_by_scipy(method: str, x: Any, y: Any, weight: Any) -> None:
     # L-BFGS-B stops where the value no longer falls by 2e-9 of it, and the curvature is 0.01 and more.
     assert_allclose(found.x, w, atol=2e-4 if method == "L-BFGS-B" else 1e-7)
     assert_allclose(found.fun, logistic(x, y, weight, w, 0.01)[0], rtol=1e-8)
+
+
+def test_the_optimum_is_that_of_scikit_learn(rng: np.random.Generator) -> None:
+    models, optimize = pytest.importorskip("sklearn.linear_model"), pytest.importorskip("scipy.optimize")
+    x, weight = rng.normal(size=(40, 3)), rng.uniform(0.5, 2.0, 40)
+    y = rng.poisson(np.exp(x[:, 0]))
+    tight = {"options": {"gtol": 1e-9, "ftol": 0.0}, "method": "L-BFGS-B", "jac": True}
+    cases = [
+        (models.PoissonRegressor(alpha=0.1, tol=1e-9, max_iter=1000), fl.poisson, y, 0.1),
+        (models.LogisticRegression(C=2.0, tol=1e-9, max_iter=1000), BCE, y > 0, 0.5 / weight.sum()),
+        (
+            models.LogisticRegression(C=2.0, tol=1e-9, max_iter=1000),
+            fl.cross_entropy,
+            np.minimum(y, 2),
+            0.5 / weight.sum(),
+        ),
+    ]
+    for model, loss, target, strength in cases:
+        fun = fl.optimize.linear(loss, x, target, weight, penalty=fl.penalties.l2(strength))
+        w = optimize.minimize(fun, np.zeros(fun.size), **tight).x.reshape(fun.shape)
+        model.fit(x, target, weight)
+        assert_allclose(w[:-1].T.reshape(model.coef_.shape), model.coef_, atol=1e-6)
