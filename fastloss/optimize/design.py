@@ -17,12 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-NUMBERS = 1 << 17
-"""Numbers of a block: 1 MiB of float64, what the second cache of a core holds."""
-
-LEAST, MOST = 64, 32_768
-"""Rows that a block has at least, for products of fewer are slow; and at most, so that what is made of each row stays
-in the cache, too, and a kernel goes through them on one thread."""
+LEAST = 64
+"""Rows that a block has at least: products of fewer are slow."""
 
 
 def design(name: str, x: Any, chunk: Any) -> Design:
@@ -44,13 +40,17 @@ def design(name: str, x: Any, chunk: Any) -> Design:
 class Design:
     """What the kinds of matrices have in common."""
 
+    numbers, most = 1 << 17, 32_768
+    """How many numbers a block has, 1 MiB of float64, what the second cache of a core holds; and its rows at most, so
+    that what is made of each row stays in the cache, too, and a kernel goes through them on one thread."""
+
     def __init__(self, name: str, x: Any, step: int | None) -> None:
         self.name, self.x = name, x
         if x.ndim != 2 or not x.shape[0]:
             raise ValueError(f"{name}: X has shape {x.shape}, expected (rows, features), with at least one row")
         self.rows, self.features = x.shape
-        each = max(1, (x.size if isinstance(x, np.ndarray) else x.nnz) // self.rows)
-        self.step = step or min(max(LEAST, NUMBERS // each), MOST)
+        each = max(1, x.size // self.rows)
+        self.step = step or min(max(LEAST, self.numbers // each), self.most)
         """Rows of a block."""
         self.masks: dict[int, Any] = {}
         """Which rows are present, by the first row of a block in which one that is not holds what is no number."""
@@ -117,6 +117,8 @@ class Dense(Design):
 class Sparse(Design):
     """SciPy's arrays."""
 
+    numbers, most = 1 << 21, 1 << 17  # SciPy takes 0.2 ms to make an array of a block's, and its products do not care
+
     def curvature(self, block: Any, bends: NDArray[Any]) -> NDArray[Any]:
         """A product of sparse arrays, as a dense one."""
         return (block.T @ block.multiply(bends[:, None])).toarray()  # type: ignore[no-any-return]
@@ -126,14 +128,14 @@ class Rows(Sparse):
     """By rows: a block takes views."""
 
     def _block(self, part: slice, mask: NDArray[Any] | None) -> Any:
-        x, some = self.x, self._stored(part)
+        x, some = self.x, self._place(part)
         begins, data = x.indptr[part.start : part.stop + 1] - x.indptr[part.start], x.data[some]
         if mask is not None:
             data = np.where(np.repeat(mask, np.diff(begins)), data, data.dtype.type(0))
         return type(x)((data, x.indices[some], begins), shape=(part.stop - part.start, self.features))
 
     def _flaws(self, part: slice) -> tuple[NDArray[Any], NDArray[Any]]:
-        some = self._stored(part)
+        some = self._place(part)
         data = self.x.data[some]
         if not _suspect(data):
             return NOTHING, NOTHING
@@ -141,7 +143,7 @@ class Rows(Sparse):
         rows = np.searchsorted(self.x.indptr, bad + some.start, side="right") - 1 - part.start
         return rows, self.x.indices[some][bad]
 
-    def _stored(self, part: slice) -> slice:
+    def _place(self, part: slice) -> slice:
         return slice(int(self.x.indptr[part.start]), int(self.x.indptr[part.stop]))
 
 

@@ -62,6 +62,7 @@ class Samples:
         weight = None if options.weight is None else reading.array(name, "weight", options.weight)
         if weight is not None and weight.shape != (rows,):
             raise ValueError(f"{name}: weight has shape {weight.shape}, expected ({rows},), one for each row of X")
+        weight = None if weight is None else np.ascontiguousarray(weight, np.float64)
         self.options: dict[str, Any] = {"backend": options.backend, "reduction": "sum", "check": False}
         read = self._read_rows if isinstance(loss, RowLoss) else self._read_elements
         read(loss, arrays, options._replace(weight=weight))
@@ -80,7 +81,7 @@ class Samples:
             loss, inputs = loss.reading(inputs)
         weight = options.weight
         if self.outputs is not None:
-            inputs = tuple([x[:, None] if x.shape == (self.rows,) else x for x in inputs])
+            inputs = tuple([x if x.ndim == 2 else x[:, None] if len(x) == self.rows else x[None] for x in inputs])
             weight = None if weight is None else weight[:, None]
         call = Call(VALUE, None, weight, None, options.ignore_index, reduction="sum", backend=options.backend)
         check_options(loss, call)
@@ -208,7 +209,7 @@ def _beside_scores(name: str, loss: Loss | RowLoss, y: Any, rows: int) -> Arrays
     arrays = [reading.array(loss.name, n, x) for n, x in zip(names, given, strict=True)]
     for n, x in zip(names, arrays, strict=True):
         if x.ndim not in (1, 2) or len(x) != rows:
-            raise ValueError(f"{name}: {n} has shape {x.shape}, expected {rows} rows, as X has")
+            raise ValueError(f"{name}: {n} has shape {x.shape}, expected ({rows},), as X has rows, or ({rows}, m)")
     return arrays
 
 
@@ -223,9 +224,12 @@ def _classes(name: str, loss: RowLoss, arrays: Arrays, options: Options) -> int:
     """How many classes a loss of rows has: the columns of a dense target, or one more than the largest label."""
     if options.classes is not None:
         return reading.whole(name, "classes", options.classes, 2)
-    wide = [x.shape[1] for x in arrays if x.ndim == 2]
+    wide = [x for x in arrays if x.ndim == 2]
+    if wide and wide[0].shape[1] < 2:
+        raise ValueError(f"{name}: {loss.inputs[-1]} has shape {wide[0].shape}, expected two classes or more, or "
+                         f"labels of shape ({len(wide[0])},)")  # fmt: skip
     if wide:
-        return int(wide[0])
+        return int(wide[0].shape[1])
     labels = arrays[-1]
     keep = np.full(labels.shape, True) if options.weight is None else options.weight != 0
     if options.ignore_index is not None:

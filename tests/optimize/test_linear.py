@@ -164,6 +164,7 @@ def test_a_model_for_each_quantile(x: Any, y: Any, weight: Any, rng: np.random.G
     ]
     assert_allclose(value, np.mean([v for v, _ in each]), rtol=1e-14)
     assert_allclose(grad, np.column_stack([g for _, g in each]) / 3, rtol=1e-12, atol=1e-16)
+    assert fl.optimize.linear(fl.quantile, x[:1], y[:1], q=q).scores(w).shape == (1, 3)
     squares = fl.optimize.linear(fl.half_squared_error, x, np.column_stack([y, 2 * y]), weight)
     wide = np.column_stack([x.astype(np.float64), np.ones(ROWS)])
     one = wide.T @ (weight[:, None] * wide) / (2 * weight.sum())
@@ -254,7 +255,7 @@ WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "NaN in X": (lambda x, y: fl.optimize.linear(BCE, _with(x, (17, 2), np.nan), y, chunk=5), r"X\[17, 2\] is nan"),
     "inf in X": (lambda x, y: fl.optimize.linear(BCE, _with(x, (17, 2), -np.inf), y), r"X\[17, 2\] is -inf"),
     "NaN in y": (lambda x, y: fl.optimize.linear(BCE, x, _with(y, 9, np.nan)), r"target\[9\] is nan, expected a number"),
-    "rows": (lambda x, y: fl.optimize.linear(BCE, x, y[:-1]), r"target has shape \(22,\), expected 23 rows, as X has"),
+    "rows": (lambda x, y: fl.optimize.linear(BCE, x, y[:-1]), r"target has shape \(22,\), expected \(23,\), as X has rows"),
     "axes of X": (lambda x, y: fl.optimize.linear(BCE, x[:, 0], y), r"X has shape \(23,\), expected \(rows, features\)"),
     "weights": (lambda x, y: fl.optimize.linear(BCE, x, y, y[:5]), r"weight has shape \(5,\), expected \(23,\)"),
     "negative": (lambda x, y: fl.optimize.linear(BCE, x, y, _with(y, 4, -1.0)), r"weight\[4\] is -1.0"),
@@ -269,6 +270,7 @@ WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "name": (lambda x, y: fl.optimize.linear("huber", x, y), "pass the loss itself, as fl.huber"),
     "class": (lambda x, y: fl.optimize.linear(fl.cross_entropy, x, y.astype(int) - 1), r"largest of target is 0"),
     "bad label": (lambda x, y: fl.optimize.linear(fl.cross_entropy, x, _with(y.astype(int), 6, -3)), r"target\[6\] is -3"),
+    "a column": (lambda x, y: fl.optimize.linear(fl.cross_entropy, x, y[:, None]), r"expected two classes or more, or labels of"),
     "penalty": (lambda x, y: fl.optimize.linear(BCE, x, y, penalty=0.1), r"penalty is 0.1.*pass fl.penalties.l2"),
     "groups": (
         lambda x, y: fl.optimize.linear(BCE, x, y, penalty=fl.penalties.group_lasso(groups=[0, 1])), "groups has shape"
