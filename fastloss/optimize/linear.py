@@ -88,7 +88,7 @@ class Linear:
 
     @reading.quiet
     def value(self, w: ArrayLike) -> float:
-        """The value alone, in half the time."""
+        """The value alone, without the product that makes the gradient."""
         _, w = self._read("w", w)
         known = self._last
         if known is not None and np.array_equal(known[0], w):
@@ -97,7 +97,7 @@ class Linear:
         return self._mean(totals) + (0.0 if self.penalty is None else float(self.penalty(w[self._features])))
 
     def grad(self, w: ArrayLike) -> NDArray[np.float64]:
-        """The gradient alone; value and gradient at one `w`, asked for one after the other, are computed once."""
+        """The gradient alone; its value is kept, for whoever asks for it next."""
         return self(w)[1]
 
     @reading.quiet

@@ -115,10 +115,8 @@ class Samples:
         job.read(call)
         job.arrange(call)
         self.divisor = float(job.weigh(True, True))
-        present, dense = (
-            presence.of_rows(job),
-            [*job.scores, *([] if job.labels or job.target is None else [job.target])],
-        )
+        present = presence.of_rows(job)
+        dense = [*job.scores, *([] if job.labels or job.target is None else [job.target])]
         faults.look_for_values(loss, dense, present[:, None], np.float64)
         self._refuse_unknown(loss, dense[1:], present[:, None])
         self.loss, self.present = loss, None if present.all() else present

@@ -280,7 +280,7 @@ BUDGET = {
     "kernels/ports": 700,
     "kernels/templates": 1000,
     "losses": 4100,
-    "optimize": 850,
+    "optimize": 830,
     "penalties": 910,
     "plot": 700,
     "structured": 3300,
