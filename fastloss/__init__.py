@@ -63,6 +63,7 @@ __all__ = [
     "RowStats",
     "rowwise",
     "batch_triplet_margin",
+    "boosting",
     "box_iou",
     "check",
     "circle",
@@ -140,12 +141,19 @@ _LATER = {
         "tversky_loss",
     ),
 }
-_MODULES = {"data": "data", "gan": "gan", "math": "define.derive.functions", "optimize": "optimize",
-            "penalties": "penalties", "plot": "plot"}  # fmt: skip
+_MODULES = {
+    "boosting": "boosting",
+    "data": "data",
+    "gan": "gan",
+    "math": "define.derive.functions",
+    "optimize": "optimize",
+    "penalties": "penalties",
+    "plot": "plot",
+}
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
 
 if TYPE_CHECKING:
-    from . import data, gan, optimize, penalties, plot
+    from . import boosting, data, gan, optimize, penalties, plot
 
     # Written by tools/stubs.py: every loss with what it takes.
     from ._typed import *  # noqa: F403

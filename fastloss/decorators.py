@@ -34,6 +34,7 @@ def pointwise(
     instead: Callable[..., Any] | None = None,
     constant: Callable[..., float] | None = None,
     others: Mapping[str, Rule] | None = None,
+    link: str = "identity",
     **domains: Declared,
 ) -> Callable[[Callable[..., Any]], Loss]: ...
 
@@ -46,6 +47,7 @@ def pointwise(
     instead: Callable[..., Any] | None = None,
     constant: Callable[..., float] | None = None,
     others: Mapping[str, Rule] | None = None,
+    link: str = "identity",
     **domains: Declared,
 ) -> Any:
     """Make a loss of a plain function of one element.
@@ -76,17 +78,17 @@ def pointwise(
     """
 
     def make(function: Callable[..., Any]) -> Loss:
-        return register(Loss(function, wrt=wrt, domains=domains, instead=instead, constant=constant, others=others))
+        return register(Loss(function, wrt=wrt, domains=domains, instead=instead, constant=constant, others=others, link=link))
 
     return make if jet is None else make(jet)
 
 
 @overload
 def derive(value: Callable[..., Any], /, *, wrt: tuple[str, ...] | None = None, name: str | None = None,
-           **domains: Declared) -> Loss: ...  # fmt: skip
+           link: str = "identity", **domains: Declared) -> Loss: ...  # fmt: skip
 @overload
 def derive(
-    *, wrt: tuple[str, ...] | None = None, name: str | None = None, **domains: Declared
+    *, wrt: tuple[str, ...] | None = None, name: str | None = None, link: str = "identity", **domains: Declared
 ) -> Callable[[Callable[..., Any]], Loss]: ...
 
 
@@ -96,6 +98,7 @@ def derive(
     *,
     wrt: tuple[str, ...] | None = None,
     name: str | None = None,
+    link: str = "identity",
     **domains: Declared,
 ) -> Any:
     """Make a loss of its value alone: both derivatives are found by the chain rule.
@@ -125,7 +128,7 @@ def derive(
 
     def make(function: Callable[..., Any]) -> Loss:
         found = Derived(function, name, wrt)
-        loss = Loss(found.jet(), wrt=wrt, domains=domains, others=found.others(domains), order=2)
+        loss = Loss(found.jet(), wrt=wrt, domains=domains, others=found.others(domains), order=2, link=link)
         loss.__wrapped__ = function
         return register(loss)
 
@@ -135,7 +138,7 @@ def derive(
 def root_mean(loss: Loss, name: str, doc: str) -> Loss:
     """The square root of the weighted mean of `loss`: a loss of the whole array, computed in two passes."""
     domains = {**dict(zip(loss.inputs, loss.declared, strict=True)), **loss.parameters}
-    return register(Loss(loss.jet, rooted=True, name=name, doc=doc, domains=domains, others=loss.others))
+    return register(Loss(loss.jet, rooted=True, name=name, doc=doc, domains=domains, others=loss.others, link=loss.link))
 
 
 def register(loss: L) -> L:
@@ -156,6 +159,7 @@ def rowwise(
     at: Mapping[str, Mapping[float, RowLoss | type]] | None = None,
     exchanged: RowLoss | None = None,
     symmetric: bool = False,
+    link: str = "identity",
     **domains: Declared,
 ) -> Callable[[type], RowLoss]:
     """Make a loss of rows of a class that is used as a namespace of functions of one element.
@@ -189,7 +193,7 @@ def rowwise(
     """
 
     def make(space: type) -> RowLoss:
-        return register(row_loss_of(space, inputs, targets, smooth, at or {}, domains, classed, symmetric or exchanged))
+        return register(row_loss_of(space, inputs, targets, smooth, at or {}, domains, classed, symmetric or exchanged, link))
 
     return make
 
@@ -203,12 +207,13 @@ def row_loss_of(
     domains: Mapping[str, Declared],
     classed: bool = False,
     exchanged: RowLoss | bool | None = None,
+    link: str = "identity",
 ) -> RowLoss:
     """Make a loss of rows of a class of functions, without entering it into the registry."""
     name, doc, module, qualname = _name_and_place(space)
     functions, variants = _row_functions(space, {}), _variants(space, at)
     return RowLoss(
-        name, inputs, targets, smooth, functions, domains, variants, doc, module, qualname, classed, exchanged
+        name, inputs, targets, smooth, functions, domains, variants, doc, module, qualname, classed, exchanged, link
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .constant import check_constant, refuse_unknown_constant, with_constant
 from .domain import Declared, parameters_of
 from .frozen import domains_key, freeze, frozen_domains, user_defined
-from .parameters import Parametrised
+from .parameters import Parametrised, known_link
 from .rules import ELEMENTARY, check_function, check_plain, check_signature, order_of
 from .with_respect_to import check_differentiable, check_rules, try_rules, with_rule
 from .wording import listed
@@ -28,7 +28,7 @@ class Definition(Parametrised):
     `instead` is a function of parameters, by their names, that returns a better jet for their values, or None.
     `constant` is a function of the jet's arguments that returns the terms which the value lacks unless `full` is on.
     `others` are rules for inputs that the jet does not differentiate. `order` is the number of derivatives where it is
-    known; else the jet is tried.
+    known; else the jet is tried. `link` names what makes of scores what they predict.
     """
 
     places: tuple[int, ...] = ()
@@ -47,6 +47,7 @@ class Definition(Parametrised):
         constant: Callable[..., float] | None = None,
         others: Mapping[str, Rule] | None = None,
         order: int | None = None,
+        link: str = "identity",
     ) -> None:
         check_plain(jet, "a pointwise loss is made of")
         self.__wrapped__ = jet  # where doctest looks for the source
@@ -54,10 +55,10 @@ class Definition(Parametrised):
         names = jet.__code__.co_varnames[: jet.__code__.co_argcount]
         split = len(names) - len(defaults)
         check_signature(jet, names, split, (*domains, *(wrt or ())))
-        self.others = dict(others or {})
+        self.others, self.link = dict(others or {}), known_link(jet.__name__, link)
         check_rules(jet, self.others, names[:split], wrt or names[:1])
         if user_defined(jet.__module__):
-            options = {"wrt": wrt, "rooted": rooted, "name": name, "doc": doc, "order": order}
+            options = {"wrt": wrt, "rooted": rooted, "name": name, "doc": doc, "order": order, "link": link}
             domains = frozen_domains(domains, jet.__name__)
             rest = (*options.values(), domains_key(domains), *self.others)
             functions = [f for f in (jet, constant, *self.others.values()) if f is not None]

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from ..registry import LINKS
 from .domain import REAL, Declared, Domain, domain_for, parameters_of
 from .frozen import Frozen, restore_library_loss, restore_user_loss
 from .streams import Held, held, is_array, told
-from .wording import shown
+from .wording import shown, wrong_choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,9 @@ class Parametrised:
 
     streamed: tuple[str, ...] = ()
     """The last of the inputs, where these are parameters of a loss that has arrays of them."""
+
+    link = "identity"
+    """The name of the function that makes of raw scores what they predict: a mean, or probabilities."""
 
     def __init__(
         self,
@@ -130,6 +134,17 @@ class Parametrised:
         """The parameters that are numbers, whatever is asked: the formula, or a domain, depends on them."""
         fixed = {n for n, d in self.parameters.items() if d.ends_only or d.gap or d.under}
         return self.optional.union(fixed, *map(parameters_of, self.declared))
+
+    def mean(self, raw: Any, axis: int = -1) -> Any:
+        """What raw scores predict, by the loss's `link`: a mean, or a probability; the scores themselves without one.
+
+        `axis` is that of the classes, of losses of rows. Arrays of any library and dtype, as in the verbs.
+
+        >>> import fastloss as fl
+        >>> fl.logistic.link, fl.logistic.mean([0.0, 40.0])
+        ('sigmoid', array([0.5, 1. ]))
+        """
+        return LINKS[self.link].mean(raw, axis, self.values)
 
     def bind(self, **parameters: Any) -> Self:
         """A twin with other default parameters."""
@@ -280,3 +295,10 @@ def _number(loss: str, parameter: str, domain: Domain, value: Any) -> float | bo
         finite = " and finite" if math.isinf(number) and number in domain else ""
         raise ValueError(f"{loss}: {parameter} is {number:g}, expected {domain}{finite}")
     return domain.kind(number)  # type: ignore[no-any-return]
+
+
+def known_link(loss: str, link: Any) -> str:
+    """The name of a link; the error for one that there is not."""
+    if link != "identity" and link not in LINKS:
+        raise wrong_choice(loss, "link", link, tuple(LINKS))
+    return str(link)

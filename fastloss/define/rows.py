@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from .frozen import Frozen, domains_key, freeze, frozen_domains, user_defined
 from .keywords import ROW_KEYWORDS
-from .parameters import Parametrised
+from .parameters import Parametrised, known_link
 from .rules import check_function, check_names
 from .sizes import Sizes, several, sizes_of
 from .with_respect_to import check_differentiable
@@ -130,7 +130,9 @@ class Program(Parametrised):
         qualname: str = "",
         classed: bool = False,
         exchanged: Program | bool | None = None,
+        link: str = "identity",
     ) -> None:
+        self.link = known_link(name, link)
         self.__wrapped__ = functions.first  # where doctest looks for the source
         names, split, defaults = _signature(functions.first)
         for f in {f for each in (functions, *variants.values()) for f in each if f is not None}:
@@ -154,13 +156,13 @@ class Program(Parametrised):
         if user_defined(module):
             domains = frozen_domains(domains, name)
             other = id(exchanged.frozen or exchanged) if isinstance(exchanged, Program) else exchanged
-            rest = (name, inputs, target, smooth, classed, domains_key(domains), doc, other)
+            rest = (name, inputs, target, smooth, classed, domains_key(domains), doc, other, link)
             self.frozen, functions, variants = _frozen_program(
                 functions, variants, name, module, qualname or name, rest
             )
             self.frozen.remember_recipe(
                 type(self).__mro__[1], name, inputs, target, smooth, functions, domains, variants, doc, module,
-                qualname, classed, exchanged,
+                qualname, classed, exchanged, link,
             )  # fmt: skip
         self.target = target
         self.smooth = smooth and target != "none"

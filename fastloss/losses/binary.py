@@ -66,7 +66,7 @@ def _by_label(
     return (1.0 - label_smoothing) * (-pred if pos_weight == 1.0 else right - (log + wrong)), 0.0
 
 
-@pointwise(others={"target": _by_label}, target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT)
+@pointwise(link="sigmoid", others={"target": _by_label}, target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT)
 def binary_cross_entropy_with_logits(
     pred: float, target: float, pos_weight: float = 1.0, label_smoothing: float = 0.0
 ) -> Jet:
@@ -94,7 +94,7 @@ def binary_cross_entropy_with_logits(
     return scaled(wrong, abs(pred)) + (a + b) * log1p_unit(e), slope if positive else -slope, (a + b) * far * near
 
 
-@pointwise(target=labels, zero_one=SWITCH)
+@pointwise(link="sigmoid", target=labels, zero_one=SWITCH)
 def logistic(pred: float, target: float, zero_one: float = False) -> Jet:
     """Logistic loss of a margin: `binary_cross_entropy_with_logits` for labels -1 and 1.
 
@@ -145,7 +145,7 @@ def squared_hinge(pred: float, target: float, zero_one: float = False) -> Jet:
     return short * short, 0.0 - 2.0 * y * short, 2.0 if m < 1.0 else 0.0
 
 
-@pointwise(target=labels, zero_one=SWITCH)
+@pointwise(link="hard_sigmoid", target=labels, zero_one=SWITCH)
 def modified_huber(pred: float, target: float, zero_one: float = False) -> Jet:
     """Squared hinge loss that goes on linearly for margins below -1: robust against wrong labels (Zhang, 2004).
 
@@ -176,6 +176,7 @@ def exponential_of_both(pred: float, target: float, zero_one: float) -> Jet:
 
 
 @pointwise(
+    link="double_sigmoid",
     target=lambda zero_one: UNIT if zero_one else SIGN, zero_one=SWITCH,
     instead=lambda zero_one: exponential_of_both if zero_one else None,
 )  # fmt: skip

@@ -107,7 +107,7 @@ root_mean_squared_percentage_error = root_mean(
 )
 
 
-@pointwise(q=OPEN_UNIT)
+@pointwise(link="exp", q=OPEN_UNIT)
 def log_lin_quantile(pred: float, target: float, q: float = 0.5) -> Jet:
     """Quantile loss of exp(pred): quantiles of positive amounts, predicted on a logarithmic scale.
 

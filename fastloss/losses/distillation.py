@@ -28,7 +28,7 @@ def _stats(
     return softmax_stats(ms, rest, ties, note)
 
 
-@rowwise(inputs=INPUTS, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
+@rowwise(link="softmax", inputs=INPUTS, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
 class distillation:
     """Knowledge distillation: cross-entropy with the target, and KL divergence from a teacher's distribution.
 
@@ -85,7 +85,7 @@ class distillation:
     note, stats = _note, _stats
 
 
-@rowwise(inputs=INPUTS, teacher=UNIT, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
+@rowwise(link="softmax", inputs=INPUTS, teacher=UNIT, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
 class distillation_from_probabilities:
     """`distillation` of which the teacher's part is given as probabilities, at the temperature that they were taken at.
 
@@ -145,7 +145,7 @@ class distillation_from_probabilities:
         return softmax_stats(m, rest, ties, note)
 
 
-@rowwise(inputs=INPUTS, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
+@rowwise(link="softmax", inputs=INPUTS, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
 class reverse_distillation:
     """Distillation by the reverse KL divergence: the student picks modes of its teacher, and need not cover them all.
 
@@ -202,6 +202,7 @@ class reverse_distillation:
 
 
 @rowwise(
+    link="softmax",
     inputs=INPUTS, at={"beta": {0.0: distillation, 1.0: reverse_distillation}}, beta=UNIT, temperature=POSITIVE,
     alpha=UNIT, scale_t2=BINARY,
 )  # fmt: skip

@@ -102,7 +102,7 @@ class _LogSwapped:
         return slope, 1.0 / q
 
 
-@rowwise(targets="none", smooth=False, exchanged=_exchanged(_LogSwapped, target=NON_NEGATIVE), target=NON_NEGATIVE)
+@rowwise(link="exp", targets="none", smooth=False, exchanged=_exchanged(_LogSwapped, target=NON_NEGATIVE), target=NON_NEGATIVE)
 class kl_divergence_log:
     """Kullback-Leibler divergence KL(target || exp(pred)) of log-probabilities and probabilities: torch's ``kl_div``.
 
@@ -142,7 +142,7 @@ class _LogsSwapped:
         return slope, slope + q
 
 
-@rowwise(targets="none", smooth=False, exchanged=_exchanged(_LogsSwapped))
+@rowwise(link="exp", targets="none", smooth=False, exchanged=_exchanged(_LogsSwapped))
 class kl_divergence_log_target:
     """Kullback-Leibler divergence KL(exp(target) || exp(pred)): torch's ``kl_div`` with ``log_target=True``.
 

@@ -15,7 +15,7 @@ FRACTION = Domain("FRACTION", 0.0, 1.0, low_open=True)
 FROM_MINUS_ONE = Domain("FROM_MINUS_ONE", -1.0)
 
 
-@rowwise(epsilon=FROM_MINUS_ONE)
+@rowwise(link="softmax", epsilon=FROM_MINUS_ONE)
 class poly_cross_entropy:
     """Cross-entropy with a linear term of its own: Poly-1 of PolyLoss (Leng et al., 2022).
 
@@ -74,7 +74,7 @@ def _focal(e: float, x: float, others: float, inverse: float, log: float, gamma:
     return fade * surprise, steep, gamma * fade * (2.0 * q * u - expected * (1.0 - gamma * u)), q
 
 
-@rowwise(gamma=NON_NEGATIVE)
+@rowwise(link="softmax", gamma=NON_NEGATIVE)
 class multiclass_focal:
     """Focal loss of logits: cross-entropy in which easy examples fade (Lin et al., 2017).
 
@@ -190,7 +190,7 @@ class multiclass_focal_from_probabilities:
         return 0.0 * p if t == 0.0 else -d1, 0.0 if t == 0.0 else d2
 
 
-@rowwise(targets="labels", smooth=False, q=FRACTION)
+@rowwise(link="softmax", targets="labels", smooth=False, q=FRACTION)
 class generalized_cross_entropy:
     """Between cross-entropy and absolute error of the softmax: robust against wrong labels (Zhang, Sabuncu, 2018).
 

@@ -75,6 +75,7 @@ def focal_of_halves(pred: float, target: float, gamma: float, alpha: float, labe
 
 
 @pointwise(
+    link="sigmoid",
     target=UNIT, gamma=NON_NEGATIVE, alpha=BALANCE, label_smoothing=UNIT,
     instead=lambda gamma: focal_of_two if gamma == 2.0 else focal_of_halves if gamma in HALVES else None,
 )  # fmt: skip

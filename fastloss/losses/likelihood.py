@@ -54,7 +54,7 @@ def _normal(pred: float, target: float, var: float, full: float) -> float:
     return HALF_LOG_2PI
 
 
-@pointwise(target=NON_NEGATIVE, full=SWITCH, constant=_log_factorial)
+@pointwise(link="exp", target=NON_NEGATIVE, full=SWITCH, constant=_log_factorial)
 def poisson(pred: float, target: float, full: float = False) -> Jet:
     """Poisson regression with a logarithmic link: counts and rates, pred being the logarithm of the mean.
 
@@ -102,7 +102,7 @@ def poisson_identity(pred: float, target: float, full: float = False) -> Jet:
     )
 
 
-@pointwise(target=POSITIVE, full=SWITCH, constant=_nothing)
+@pointwise(link="exp", target=POSITIVE, full=SWITCH, constant=_nothing)
 def gamma(pred: float, target: float, full: float = False) -> Jet:
     """Gamma regression with a logarithmic link: positive amounts, pred being the logarithm of the mean.
 
@@ -160,6 +160,7 @@ def _compound(pred: float, target: float, power: float, full: float) -> Jet:
 
 
 @pointwise(
+    link="exp",
     target=_supported, power=POWER, full=SWITCH, constant=_tweedie_constant,
     instead=lambda power: _compound if 1.0 < power < 2.0 else None,
 )  # fmt: skip

@@ -103,7 +103,7 @@ class multiclass_hinge_sum:
         return share * steep if t == 0.0 else 0.0 - slope, share * bent if t == 0.0 else curve
 
 
-@rowwise(targets="none", classed=True, target=UNIT)
+@rowwise(link="sigmoid", targets="none", classed=True, target=UNIT)
 class multilabel_soft_margin:
     """Binary cross-entropy of each class's logit, averaged over the classes: several labels at a time.
 

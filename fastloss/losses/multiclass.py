@@ -80,7 +80,7 @@ class _OfMasses:
 MASSES = row_loss_of(_OfMasses, ("target", "pred"), "none", False, {}, {"z_loss": NON_NEGATIVE, "softcap": POSITIVE})
 
 
-@rowwise(exchanged=MASSES, z_loss=NON_NEGATIVE, softcap=POSITIVE)
+@rowwise(link="softmax", exchanged=MASSES, z_loss=NON_NEGATIVE, softcap=POSITIVE)
 class cross_entropy:
     """Cross-entropy of logits: the loss of classifiers and of language models.
 
@@ -198,7 +198,7 @@ class categorical_cross_entropy:
         return 0.0 * p if t == 0.0 else -slope, 0.0 if t == 0.0 else slope / (floor if p < floor else p)
 
 
-@rowwise()
+@rowwise(link="exp")
 class negative_log_likelihood:
     """Negative log-likelihood of log-probabilities, such as a log-softmax or a mixture gives: torch's ``nll_loss``.
 
@@ -222,7 +222,7 @@ class negative_log_likelihood:
         return lost - t, 0.0
 
 
-@rowwise(targets="dense", smooth=False, target=NON_NEGATIVE)
+@rowwise(link="softmax", targets="dense", smooth=False, target=NON_NEGATIVE)
 class listwise_softmax:
     """Cross-entropy of a list's scores and its items' relevances: listwise learning to rank, a row for each query.
 

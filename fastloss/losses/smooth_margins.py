@@ -85,7 +85,7 @@ def distance_weighted_discrimination(pred: float, target: float, q: float = 1.0,
     )
 
 
-@pointwise(target=BINARY)
+@pointwise(link="hard_sigmoid", target=BINARY)
 def binary_sparsemax(pred: float, target: float) -> Jet:
     """Sparsemax loss of a logit: its probabilities may be exactly 0 or 1 (Martins and Astudillo, 2016).
 

@@ -47,7 +47,7 @@ def slope(x: float, t: float, shift: float, tau: float, share: float, mass: floa
     return p * (mass - t) - scaled(t, 1.0 if p == 0.0 else share - x)
 
 
-@rowwise()
+@rowwise(link="sparsemax")
 class sparsemax_loss:
     """Sparsemax loss of logits: their probabilities are exactly 0 for most classes (Martins and Astudillo, 2016).
 

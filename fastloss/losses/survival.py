@@ -43,7 +43,7 @@ def span(pred: float, lower: float, upper: float, scale: float) -> tuple[float, 
     )
 
 
-@pointwise(lower=NON_NEGATIVE, upper=POSITIVE, scale=POSITIVE)
+@pointwise(link="exp", lower=NON_NEGATIVE, upper=POSITIVE, scale=POSITIVE)
 def accelerated_failure_time_logistic(pred: float, lower: float, upper: float, scale: float = 1.0) -> Jet:
     """Likelihood of times until an event, seen or censored, with logistic errors: the log-logistic model.
 
@@ -75,7 +75,7 @@ def accelerated_failure_time_logistic(pred: float, lower: float, upper: float, s
     )
 
 
-@pointwise(lower=NON_NEGATIVE, upper=POSITIVE, scale=POSITIVE)
+@pointwise(link="exp", lower=NON_NEGATIVE, upper=POSITIVE, scale=POSITIVE)
 def accelerated_failure_time_extreme(pred: float, lower: float, upper: float, scale: float = 1.0) -> Jet:
     """Likelihood of times until an event, seen or censored, with extreme value errors: Weibull's proportional hazards.
 
@@ -114,7 +114,7 @@ def accelerated_failure_time_extreme(pred: float, lower: float, upper: float, sc
     )
 
 
-@pointwise(lower=NON_NEGATIVE, upper=POSITIVE, scale=POSITIVE)
+@pointwise(link="exp", lower=NON_NEGATIVE, upper=POSITIVE, scale=POSITIVE)
 def accelerated_failure_time_normal(pred: float, lower: float, upper: float, scale: float = 1.0) -> Jet:
     """Likelihood of times until an event, seen or censored, with normal errors: the log-normal model.
 

@@ -51,6 +51,8 @@ class Sum(Parametrised):
                             "each term has a factor")  # fmt: skip
         Parametrised.__init__(self, self.name, parts[0].inputs, tuple(values), values, domains)
         self.optional = frozenset(self._named(lambda part: part.optional))
+        links = {part.link for part in parts}
+        self.link = links.pop() if len(links) == 1 else "identity"
 
     def _named(self, names: Any) -> list[str]:
         """Names of the parameters of each part, as they are here."""

@@ -1,0 +1,87 @@
+"""A call of an objective: scores of any layout, labels and weights brought to the shapes that the loss's verbs take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class Arranged:
+    """Scores, labels and weights of a call. Scores in Fortran order are turned, so that no array is copied."""
+
+    def __init__(self, objective: Any, scores: Any, labels: Any, weight: Any, group: Any, out: Any) -> None:
+        if scores.ndim not in (1, 2):
+            raise ValueError(f"{objective.name}: the scores have shape {scores.shape}, expected (rows,) or "
+                             "(rows, outputs)")  # fmt: skip
+        self.objective, self.group, self.count = objective, group, len(scores)
+        self.turned = scores.ndim == 2 and not scores.flags.c_contiguous and scores.flags.f_contiguous
+        self.loss: Any = objective.along if self.turned else objective.across
+        self.pair = len(self.loss.wrt) == 2
+        self.single = scores.ndim == 1 or objective.rows or self.pair
+        """Whether labels and weights are those of rows, and not of each score."""
+        self.scores = scores.T if self.turned else scores
+        self.out = tuple([a.T for a in out]) if self.turned and out is not None else out
+        self.labels = tuple([self._fitted(x) for x in objective.tuple(labels)])
+        self.weight = None if weight is None else self._beside("weights", weight)
+
+    def _fitted(self, labels: Any) -> Any:
+        """Labels beside the scores."""
+        x = labels if hasattr(labels, "dtype") else np.asarray(labels)
+        if x.ndim == 2 and x.shape[1] == 1 and self.single:
+            x = x[:, 0]
+        if x.ndim == 2:
+            return x.T if self.turned else x
+        return self._beside("labels", x)
+
+    def _beside(self, what: str, x: Any) -> Any:
+        """A number for each row, beside the scores."""
+        x = x if hasattr(x, "dtype") else np.asarray(x)
+        if x.shape != (self.count,):
+            raise ValueError(f"{self.objective.name}: {what} have shape {x.shape}, expected ({self.count},), a number "
+                             "for each row")  # fmt: skip
+        return x if self.single else x[None, :] if self.turned else x[:, None]
+
+    def spread(self) -> Any:
+        """The weights beside derivatives of the scores' shape."""
+        w = self.weight
+        return w if w.ndim == self.scores.ndim else w[None, :] if self.turned else w[:, None]
+
+    def verb(self, verb: str, labels: tuple[Any, ...] | None = None, out: Any = None) -> Any:
+        """What a verb of the loss gives: derivatives of the sum, or the mean."""
+        o, loss = self.objective, self.loss
+        whole = verb == "__call__" or loss.rooted
+        keywords = {**o.options, "weight": self.weight, "reduction": "mean" if whole else "sum", "backend": o.backend}
+        if o.rows:
+            keywords["axis"] = 0 if self.turned else -1
+        if self.group is not None:
+            keywords["group"] = self.group
+        if verb == "__call__":
+            return loss(*self._inputs(labels), **keywords)
+        if self.pair:
+            made = [np.empty_like(self.scores) for _ in range(2)] if out is None else out
+            parts = tuple([(self._column(a, 0), self._column(a, 1)) for a in made])
+            both = verb == "grad_and_hess"
+            getattr(loss, verb)(*self._inputs(labels), out=parts if both else parts[0], **keywords)
+            return tuple(made) if both else made[0]
+        if out is not None:
+            keywords["out"] = out
+        found = getattr(loss, verb)(*self._inputs(labels), **keywords)
+        if loss.rooted:
+            total = self.scores.size if self.weight is None else float(np.broadcast_to(self.weight, self.scores.shape).sum())
+            for a in found if isinstance(found, tuple) else (found,):
+                a *= total
+        return found
+
+    def _inputs(self, labels: tuple[Any, ...] | None) -> list[Any]:
+        """What the verbs take, in the loss's order; each score of a pair by itself."""
+        columns = [self._column(self.scores, k) for k in range(2)] if self.pair else [self.scores]
+        given, left = dict(zip(self.loss.wrt, columns, strict=True)), list(labels or self.labels)
+        return [given[k] if k in given else left.pop(0) for k in range(len(self.loss.inputs))]
+
+    def _column(self, x: Any, k: int) -> Any:
+        return x[k] if self.turned else x[:, k]
+
+    def passed(self, x: Any) -> Any:
+        """Derivatives in the layout of the scores."""
+        return x.T if self.turned else x

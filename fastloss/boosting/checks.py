@@ -1,0 +1,89 @@
+"""What can be said of an objective's labels, weights and outputs before training begins, and of scores that diverge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def check_outputs(objective: Any, outputs: int | None) -> None:
+    """Raise for a number of scores a row that the loss does not have."""
+    if outputs is None:
+        return
+    o, name = objective, objective.name
+    if o.rows and outputs < 2:
+        raise ValueError(f"{name} takes a score for each class, and the model has {outputs} output: set its number of "
+                         "classes (num_class)")  # fmt: skip
+    if len(o.definition.wrt) == 2 and outputs != 2:
+        both = " and ".join(o.definition.inputs[k] for k in o.definition.wrt)
+        raise ValueError(f"{name} takes two scores for each row, {both}, and the model has {outputs} output(s): set "
+                         "its number of classes (num_class) to 2")  # fmt: skip
+    for n, size in o.sizes.items():
+        if outputs != size and size > 1:
+            raise ValueError(f"{name}: {n} has {size} values, and the model has {outputs} output(s), expected one for "
+                             f"each value: set its number of classes (num_class) to {size}")  # fmt: skip
+
+
+def check_weight(name: str, weight: Any, count: int) -> Any:
+    """Whether each row is present; raise for weights that are none."""
+    if weight is None:
+        return True
+    w = np.asarray(weight)
+    if w.shape != (count,):
+        raise ValueError(f"{name}: weight has shape {w.shape}, expected ({count},), a number for each row")
+    bad = ~((w >= 0) & (w < np.inf))
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(f"{name}: weight[{row}] is {w[row]!s}, expected a finite number of at least 0")
+    return w != 0
+
+
+def check_target(
+    objective: Any, name: str, labels: NDArray[Any], present: Any, outputs: int | None
+) -> None:
+    """Raise for the first label that is missing, outside its domain, or no class."""
+    o, loss = objective, objective.definition
+    if labels.ndim not in (1, 2):
+        raise ValueError(f"{o.name}: {name} has shape {labels.shape}, expected (rows,) or (rows, outputs)")
+    there = present[:, None] if labels.ndim == 2 and present is not True else present
+    domains = getattr(loss, "domains", None)
+    classes = o.rows and name == o.targets[-1] and loss.target != "none" and labels.ndim == 1
+    with np.errstate(invalid="ignore"):
+        _refuse(o.name, name, labels, (labels != labels) & there, "expected a label; give a row without one weight 0")
+        if classes:
+            ends = "" if outputs is None else f" below {outputs}"
+            bad = (labels < 0) | (labels != np.floor(labels)) | (labels >= (np.inf if outputs is None else outputs))
+            _refuse(o.name, name, labels, bad & there, f"expected a class, a whole number of at least 0{ends}")
+        elif domains:
+            domain = domains[loss.inputs.index(name)]
+            _refuse(o.name, name, labels, domain.violations(labels) & there, f"expected {domain}")
+
+
+def _refuse(loss: str, name: str, x: NDArray[Any], bad: Any, expected: str) -> None:
+    if np.any(bad):
+        where = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), x.shape))
+        raise ValueError(f"{loss}: {name}[{', '.join(map(str, where))}] is {x[where]!s}, {expected}")
+
+
+def finite(x: Any) -> bool:
+    """Whether nothing is infinite or NaN: a sum says so, but for one of numbers that are too large for it."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(float(x.sum())))
+
+
+def refuse_scores(name: str, scores: Any, grad: Any) -> None:
+    """Raise for the first score that is not finite, or whose derivative is not."""
+    for what, x in (("score", scores), ("derivative", grad)):
+        good = np.isfinite(x)
+        if not bool(good.all()):
+            row = int(good.reshape(len(x), -1).all(1).argmin())
+            score, slope = scores[row], grad[row]
+            raise FloatingPointError(
+                f"{name}: the {what} of row {row} is {slope if what == 'derivative' else score!s}, at a score of "
+                f"{score!s}: training has diverged; lower the learning rate, start from `initial`, or take a Hessian "
+                "that bounds the step (hessian='majorizer', min_hessian)"
+            )

@@ -1,0 +1,238 @@
+"""What takes the place of a second derivative: a table of presets, a function each.
+
+===============  =======================================================================================================
+``"auto"``       ``"majorizer"`` for losses of a residual that grow slower than its square (absolute, quantile, Huber,
+                 Cauchy, ...): their second derivative is 0, or negative, where it matters; else ``"positive"``
+``"exact"``      the second derivative as it is, also where it is 0 or negative
+``"positive"``   the same, but at least 1e-16; 1 in a call that has nothing but zeros
+``"fisher"``     its expectation, were the label drawn from the model; for likelihoods
+``"majorizer"``  the curvature of a parabola that touches the loss at the score and is nowhere below it: a step to its
+                 minimum never makes the loss larger
+``"constant"``   1
+``"xgboost"``    what XGBoost 3.2 has for the objective of this loss
+``"lightgbm"``   what LightGBM 4.7 has
+===============  =======================================================================================================
+
+All of them are multiplied by the row's weight. `min_hessian` times the weight is the least that they are raised to.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..define.wording import listed, nearest, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .arranged import Arranged
+
+    Preset = Callable[[Arranged, Any, Any], None]
+    """A function of a call and its derivatives, weighted, that writes over the second."""
+
+FLOOR = 1e-16
+"""The least of "positive": XGBoost's."""
+
+
+class Curvature:
+    """One of the presets, for a loss."""
+
+    def __init__(self, loss: Any, name: Any, least: Any) -> None:
+        if name not in HESSIANS:
+            expected = listed([repr(n) for n in HESSIANS], "or")
+            raise ValueError(f"{loss.name}: hessian is {shown(name)}, expected {expected}{nearest(name, HESSIANS)}")
+        if least is not None and not (isinstance(least, (int, float)) and 0.0 <= least < math.inf):
+            raise ValueError(f"{loss.name}: min_hessian is {shown(least)}, expected a number of at least 0")
+        if name == "auto":
+            name = "majorizer" if loss.name in _SLOWER and _bounded(loss) else "positive"
+        if loss.order < 2 and name != "constant":
+            raise TypeError(f"{loss.name} has no second derivative, and hessian is {name!r}: hessian='constant' puts 1 "
+                            "in its place")  # fmt: skip
+        if loss.name not in TABLES.get(name, (loss.name,)):
+            raise TypeError(f"{loss.name}: hessian is {name!r}, which is known of {listed(TABLES[name])}; every loss has "
+                            "'positive' and 'constant'")  # fmt: skip
+        if name == "majorizer" and not _bounded(loss):
+            raise TypeError(f"{loss.name}: hessian is 'majorizer', which is known for {_ONLY[loss.name][0]}")
+        self.name = name
+        self.least = (FLOOR if name == "positive" else 0.0) if least is None else float(least)
+        self.exact = name != "constant"
+        """Whether the loss's own second derivative is asked for."""
+
+    def put(self, call: Arranged, grad: Any, hess: Any) -> None:
+        """Write over a second derivative."""
+        preset = HESSIANS[self.name] or TABLES[self.name][call.loss.name]
+        preset(call, grad, hess)
+        if self.least > 0.0:
+            raised(call, hess, self.least)
+
+
+def exact(call: Arranged, grad: Any, hess: Any) -> None:
+    """The second derivative as it is."""
+
+
+def positive(call: Arranged, grad: Any, hess: Any) -> None:
+    """The second derivative, where there is one."""
+    if not hess.any():
+        constant(call, grad, hess)
+
+
+def constant(call: Arranged, grad: Any, hess: Any) -> None:
+    """1 for each row, times its weight."""
+    hess[...] = 1.0 if call.weight is None else call.spread()
+
+
+def times(factor: float, least: float = 0.0) -> Preset:
+    """The second derivative times a number, and at least another."""
+
+    def scaled(call: Arranged, grad: Any, hess: Any) -> None:
+        if factor != 1.0:
+            np.multiply(hess, hess.dtype.type(factor), out=hess)
+        if least:
+            raised(call, hess, least)
+
+    return scaled
+
+
+def raised(call: Arranged, hess: Any, least: float) -> None:
+    """Raise a second derivative to at least a number times the weight."""
+    floor = hess.dtype.type(least)
+    np.maximum(hess, floor if call.weight is None else call.spread() * floor, out=hess)
+
+
+def by_classes(call: Arranged, grad: Any, hess: Any) -> None:
+    """K / (K - 1) times the second derivative."""
+    classes = hess.shape[0 if call.turned else -1]
+    times(classes / (classes - 1.0))(call, grad, hess)
+
+
+def active(call: Arranged, grad: Any, hess: Any) -> None:
+    """1 where the gradient is not 0, else the smallest number."""
+    constant(call, grad, hess)
+    np.multiply(hess, np.where(grad != 0, 1.0, np.finfo(np.float32).tiny), out=hess)
+
+
+def number(value: Callable[[Mapping[str, Any]], Any]) -> Preset:
+    """What depends on the loss's parameters alone."""
+
+    def filled(call: Arranged, grad: Any, hess: Any) -> None:
+        constant(call, grad, hess)
+        np.multiply(hess, np.asarray(value(call.loss.values), hess.dtype), out=hess)
+
+    return filled
+
+
+def over_residual(call: Arranged, grad: Any, hess: Any) -> None:
+    """gradient / residual; at a residual of 0 its limit, the second derivative."""
+    e = call.scores - call.labels[0]
+    np.divide(grad, e, out=hess, where=e != 0)
+
+
+def over_distance(factor: float) -> Preset:
+    """A number / |residual|, for a kink at 0, where no parabola is above it: a residual counts as at least a thousandth
+    of the mean of all.
+    """
+
+    def divided(call: Arranged, grad: Any, hess: Any) -> None:
+        constant(call, grad, hess)
+        np.multiply(hess, factor / _distance(call), out=hess)
+
+    return divided
+
+
+def power(call: Arranged, grad: Any, hess: Any) -> None:
+    """|gradient| / |residual|, with the same floor."""
+    if call.loss.values["p"] < 2.0:
+        np.divide(np.abs(grad), _distance(call), out=hess)
+
+
+def _distance(call: Arranged) -> Any:
+    e = np.abs(call.scores - call.labels[0])
+    least = 1e-3 * float(e.mean(dtype=np.float64)) if e.size else 0.0
+    return np.maximum(e, e.dtype.type(least or 1.0), out=e)
+
+
+def sigmoid_bound(call: Arranged, grad: Any, hess: Any) -> None:
+    """tanh(score / 2) / (2 score), Jaakkola's and Jordan's (2000)."""
+    half = 0.5 * call.scores
+    bound = np.full_like(half, 0.25)
+    np.divide(np.tanh(half), 4.0 * half, out=bound, where=half != 0)
+    constant(call, grad, hess)
+    np.multiply(hess, bound, out=hess)
+
+
+def expected(call: Arranged, grad: Any, hess: Any) -> None:
+    """The second derivative at the expected label, of losses whose second derivative is linear in it."""
+    loss = call.loss
+    if call.objective.rows:
+        means = (loss.mean(call.scores, axis=0 if call.turned else -1),)
+    elif loss.link == "sigmoid":
+        p = loss.mean(call.scores)
+        low, high = (np.full_like(p, end) for end in (loss.domains[1].low, loss.domains[1].high))
+        at = [call.verb("grad_and_hess", labels=(x,))[1] for x in (low, high)]
+        np.add((1.0 - p) * at[0], p * at[1], out=hess)
+        return
+    else:
+        means = (loss.mean(call.scores),)
+    hess[...] = call.verb("grad_and_hess", labels=means)[1]
+
+
+_EVEN = ("huber", "smooth_l1", "pseudo_huber", "log_cosh", "cauchy", "welsch", "fair", "geman_mcclure")
+_SLOWER = (*_EVEN, "absolute_error", "quantile", "lp")
+"""Losses of a residual that grow slower than its square."""
+
+TABLES: dict[str, dict[str, Preset]] = {
+    "fisher": dict.fromkeys(
+        ("squared_error", "half_squared_error", "poisson", "poisson_identity", "gamma", "gamma_identity", "tweedie",
+         "tweedie_identity", "logistic", "binary_cross_entropy_with_logits", "cross_entropy"), expected,
+    ),
+    "majorizer": {
+        **dict.fromkeys(("squared_error", "half_squared_error"), exact),
+        **dict.fromkeys(_EVEN, over_residual),
+        "absolute_error": over_distance(1.0),
+        "quantile": over_distance(0.5),
+        "lp": power,
+        "expectile": number(lambda v: 2.0 * np.maximum(v["q"], 1.0 - v["q"])),
+        **dict.fromkeys(("squared_hinge", "modified_huber", "squared_epsilon_insensitive"), number(lambda v: 2.0)),
+        "smoothed_hinge": number(lambda v: 1.0 / v["gamma"]),
+        "binary_sparsemax": number(lambda v: 0.5),
+        **dict.fromkeys(("logistic", "binary_cross_entropy_with_logits"), sigmoid_bound),
+        "cross_entropy": number(lambda v: 0.5),
+    },
+    "xgboost": {
+        **dict.fromkeys(("squared_error", "half_squared_error", "expectile", "gamma", "tweedie", "pseudo_huber"), exact),
+        **dict.fromkeys(("absolute_error", "quantile"), constant),
+        **dict.fromkeys(("logistic", "binary_cross_entropy_with_logits"), times(1.0, FLOOR)),
+        "poisson": times(math.exp(0.7)),
+        "squared_log_error": times(1.0, 2e-6),
+        "hinge": active,
+        "cross_entropy": times(2.0, FLOOR),
+    },
+    "lightgbm": {
+        **dict.fromkeys(("squared_error", "half_squared_error", "fair", "gamma", "tweedie", "logistic",
+                         "binary_cross_entropy_with_logits"), exact),
+        **dict.fromkeys(("absolute_error", "quantile", "huber", "absolute_percentage_error"), constant),
+        "poisson": times(math.exp(0.7)),
+        "cross_entropy": by_classes,
+    },
+}  # fmt: skip
+"""Presets that differ by loss."""
+
+HESSIANS: dict[str, Preset | None] = {
+    "auto": None, "exact": exact, "positive": positive, "fisher": None, "majorizer": None, "constant": constant,
+    "xgboost": None, "lightgbm": None,
+}  # fmt: skip
+
+_ONLY: dict[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
+    "lp": ("p of at most 2", lambda v: v["p"] <= 2.0),
+    "binary_cross_entropy_with_logits": ("pos_weight=1", lambda v: v["pos_weight"] == 1.0),
+    "cross_entropy": ("z_loss=0 and no softcap", lambda v: v["z_loss"] == 0.0 and v["softcap"] is None),
+}
+"""Parameters that the bound of a loss needs, in words and as a test."""
+
+
+def _bounded(loss: Any) -> bool:
+    only = _ONLY.get(loss.name)
+    return only is None or not loss.arrays and only[1](loss.values)

@@ -1,0 +1,181 @@
+"""What the objectives of all boosting libraries share: a loss with its parameters, asked for sums over weighted rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..define.rows import Program
+from ..define.wording import shown
+from .arranged import Arranged
+from .checks import check_outputs, check_target, check_weight, finite, refuse_scores
+from .hessians import Curvature
+from .start import best
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..define.keywords import Backend
+
+ROW_OPTIONS = ("label_smoothing", "class_weight")
+"""Keywords of losses of rows that belong to the objective, as parameters do."""
+
+
+class Objective:
+    """A loss as boosting minimises it: the sum over the rows of weight times loss, of raw scores.
+
+    loss : Loss or RowLoss
+        One of the registry, your own, derived, composed or bound. One of elements has a score for each row, or several
+        that count alike; one that is differentiated by two inputs has two, in their order; one of rows has a score
+        for each class.
+    parameters : mapping, optional
+        The loss's parameters. Each is a number, or an array of one for each score of a row; of losses of rows also
+        ``label_smoothing`` and ``class_weight``.
+    hessian : str
+        What takes the place of the second derivative: see `fastloss.boosting.hessians`.
+    min_hessian : float, optional
+        The least second derivative of a row of weight 1; by default 1e-16 for ``"positive"``, else whatever there is.
+    backend : {"serial", "parallel"}, optional
+        Forces one way of running.
+
+    Scores have the shape (rows,) or (rows, outputs), C or Fortran order, float32 or float64; derivatives have their
+    shape, dtype and order. Labels have the shape (rows,) or that of the scores; a loss with several inputs that are no
+    scores takes a tuple of them. An objective never changes, and is pickled as its loss is.
+    """
+
+    def __init__(
+        self,
+        loss: Any,
+        parameters: Mapping[str, Any] | None = None,
+        hessian: str = "auto",
+        min_hessian: float | None = None,
+        backend: Backend | None = None,
+    ) -> None:
+        if not hasattr(loss, "grad_and_hess") or not hasattr(loss, "inputs"):
+            raise TypeError(f"an objective is made of a loss, such as fastloss.huber, got {shown(loss)}")
+        given = dict(parameters or {})
+        self.rows = isinstance(loss, Program)
+        self.options = {n: given.pop(n) for n in ROW_OPTIONS if n in given} if self.rows else {}
+        self.definition = loss.bind(**given) if given else loss
+        self.curvature = Curvature(self.definition, hessian, min_hessian)
+        self.backend = backend
+        arrays = {n: np.ravel(x) for n, x in getattr(self.definition, "arrays", {}).items()}
+        self.sizes = {n: x.size for n, x in arrays.items()}
+        """How many values each parameter has that is an array."""
+        self.across = self._shaped(arrays, (1, -1))
+        self.along = self._shaped(arrays, (-1, 1))
+        """The loss with these beside scores of a row, and of a column."""
+
+    def _shaped(self, arrays: Mapping[str, Any], shape: tuple[int, int]) -> Any:
+        return self.definition.bind(**{n: x.reshape(shape) for n, x in arrays.items()}) if arrays else self.definition
+
+    @property
+    def name(self) -> str:
+        """The loss's name."""
+        return str(self.definition.name)
+
+    @property
+    def hessian(self) -> str:
+        """What takes the place of the second derivative."""
+        return self.curvature.name
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the loss's inputs that are no scores."""
+        return tuple([n for k, n in enumerate(self.definition.inputs) if k not in self.definition.wrt])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.definition!r}, hessian={self.hessian!r})"
+
+    def tuple(self, labels: Any) -> tuple[Any, ...]:
+        """Labels as a tuple of an array for each of `targets`."""
+        found = labels if isinstance(labels, tuple) else (labels,)
+        if len(found) != len(self.targets):
+            raise TypeError(f"{self.name} takes {len(self.targets)} arrays of labels, {', '.join(self.targets)}, "
+                            f"got {len(found)}: pass a tuple of them")  # fmt: skip
+        return found
+
+    def check(self, labels: Any, weight: Any = None, outputs: int | None = None) -> None:
+        """Raise for what can be said before training begins.
+
+        A label outside the loss's domain (the row is named), weights of another length, or negative ones, a label that
+        is no class among `outputs`, and a number of outputs that the loss does not have.
+        """
+        arrays = [np.asarray(x) for x in self.tuple(labels)]
+        check_outputs(self, outputs)
+        present = check_weight(self.name, weight, len(arrays[0]))
+        for name, x in zip(self.targets, arrays, strict=True):
+            check_target(self, name, x, present, outputs)
+
+    def grad_and_hess(
+        self, scores: Any, labels: Any, weight: Any = None, *, group: Any = None, out: Any = None
+    ) -> tuple[Any, Any]:
+        """First and second derivatives of the sum by each score; `out` may be a pair of arrays like the scores.
+
+        `group`, the sizes of queries, is for losses that take it. Raises FloatingPointError for scores, or derivatives,
+        that are infinite or NaN, with the row.
+        """
+        scores = scores if hasattr(scores, "dtype") else np.asarray(scores, np.float64)
+        outputs = 1 if scores.ndim == 1 else scores.shape[-1]
+        check_outputs(self, outputs)
+        call = Arranged(self, scores, labels, weight, group, out)
+        try:
+            grad, hess = self._derivatives(call)
+        except ValueError:
+            self.check(labels, weight, outputs)  # which says more, if it knows
+            raise
+        if not finite(grad):
+            self.check(labels, weight, outputs)
+            refuse_scores(self.name, scores, call.passed(grad))
+        self.curvature.put(call, grad, hess)
+        return call.passed(grad), call.passed(hess)
+
+    def _derivatives(self, call: Arranged) -> tuple[Any, Any]:
+        if self.curvature.exact:
+            grad, hess = call.verb("grad_and_hess", out=call.out)
+            return grad, hess
+        if call.out is None:
+            grad = call.verb("grad")
+            return grad, np.empty_like(grad)
+        return call.verb("grad", out=call.out[0]), call.out[1]
+
+    def loss(self, scores: Any, labels: Any, weight: Any = None, *, group: Any = None) -> float:
+        """The weighted mean of the loss, which is what a metric says."""
+        scores = scores if hasattr(scores, "dtype") else np.asarray(scores, np.float64)
+        return float(Arranged(self, scores, labels, weight, group, None).verb("__call__"))
+
+    def initial(self, labels: Any, weight: Any = None, outputs: int | None = None) -> Any:
+        """The best constant, a raw score or a row of them: see `fastloss.boosting.initial`."""
+        return best(self, labels, weight, outputs)
+
+    def mean(self, scores: Any) -> Any:
+        """What raw scores predict, by the loss's `link`: probabilities, means."""
+        return self.definition.mean(scores)
+
+
+def initial(loss: Any, labels: Any, weight: Any = None, outputs: int | None = None, **parameters: Any) -> Any:
+    """The raw score, or row of scores, with the least weighted loss if all rows have the same: where boosting starts.
+
+    It is on the scale of the loss's scores, before its `link`: log(mean) for `poisson`, the logarithm of the odds for
+    `logistic`. Means, probabilities and quantiles are exact to rounding; others are found by Newton's steps, each of
+    which stays where the derivative changes its sign. A loss that is not convex may have several minima: the one found
+    lies near the mean's score or the median's, whichever loses less.
+
+    loss : Loss or RowLoss
+    labels : array of shape (rows,) or (rows, outputs), or a tuple of them
+    weight : array of shape (rows,), optional
+    outputs : int, optional
+        The number of classes of a loss of rows; by default the largest label's.
+
+    Where the loss falls for ever (`logistic`, and all labels are 1), it is the score at which float64 sees no more of
+    it. Raises ValueError for what `Objective.check` finds.
+
+    >>> import fastloss as fl
+    >>> float(fl.boosting.initial(fl.quantile, [1.0, 2.0, 5.0, 9.0, 9.5], q=0.5))
+    5.0
+    >>> fl.boosting.initial(fl.cross_entropy, [0, 1, 1, 1]).round(4)
+    array([-1.3863, -0.2877])
+    """
+    hessian = "exact" if loss.order > 1 else "constant"
+    return Objective(loss, parameters, hessian=hessian).initial(labels, weight, outputs)

@@ -1,0 +1,122 @@
+"""Losses as XGBoost's objectives, metrics and starts, of its native and its scikit-learn interface."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .objective import Objective
+
+if TYPE_CHECKING:
+    from ..define.keywords import Backend
+
+OLDEST = (1, 7)
+"""The version from which on a custom objective gets raw scores in all interfaces."""
+
+SHAPED = (2, 1)
+"""The version from which on derivatives have the shape of the scores; before, they are one run of numbers."""
+
+
+def xgboost(
+    loss: Any,
+    *,
+    hessian: str = "auto",
+    min_hessian: float | None = None,
+    backend: Backend | None = None,
+    **parameters: Any,
+) -> XGBoostObjective:
+    """A loss as XGBoost's objective, for ``xgboost.train(..., obj=)``, ``cv`` and ``XGBRegressor(objective=)``.
+
+    loss, parameters, hessian, min_hessian, backend : see `fastloss.boosting.Objective`
+
+    Weights are multiplied into both derivatives. A loss of rows, a parameter that is an array, and a loss of two scores
+    need ``num_class`` among XGBoost's parameters: the number of scores of a row; labels of several columns say it
+    themselves. `survival` losses read the bounds that the data has as ``label_lower_bound`` and ``label_upper_bound``.
+
+    A model starts from XGBoost's ``base_score``, and predicts raw scores: `XGBoostObjective.params` gives what to add to
+    the parameters, and ``objective.mean(scores)`` what the scores predict.
+
+    Raises ImportError without XGBoost, or for one before 1.7; TypeError for a loss without a second derivative, unless
+    ``hessian="constant"``. What is wrong with labels and weights is a ValueError before the first tree grows.
+
+    >>> import fastloss as fl
+    >>> fl.boosting.xgboost(fl.quantile, q=0.9)
+    XGBoostObjective(quantile(q=0.9), hessian='majorizer')
+    """
+    import xgboost as library
+
+    if _version(library) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise ImportError(f"fastloss.boosting.xgboost needs XGBoost {oldest} or later, found {library.__version__}")
+    return XGBoostObjective(loss, parameters, hessian, min_hessian, backend)
+
+
+def _version(library: Any) -> tuple[int, ...]:
+    if library is None:  # called by nobody but tests
+        return SHAPED
+    return tuple([int(part) for part in library.__version__.split(".")[:2]])
+
+
+class XGBoostObjective(Objective):
+    """An `Objective` that XGBoost calls, and its metric."""
+
+    def __call__(self, scores: Any, data: Any, sample_weight: Any = None) -> tuple[Any, Any]:
+        """First and second derivatives, of (scores, DMatrix) or scikit-learn's (labels, scores, sample_weight)."""
+        scores, labels, weight = self.read(scores, data, sample_weight)
+        grad, hess = self.grad_and_hess(scores, labels, weight)
+        if _version(sys.modules.get("xgboost")) < SHAPED:
+            return grad.reshape(-1), hess.reshape(-1)
+        return grad, hess
+
+    @property
+    def metric(self) -> XGBoostMetric:
+        """The weighted mean of the loss, for ``custom_metric=`` and scikit-learn's ``eval_metric=``; less is better."""
+        return XGBoostMetric(self)
+
+    def params(self, labels: Any, weight: Any = None, outputs: int | None = None) -> dict[str, Any]:
+        """What to add to XGBoost's parameters: the best constant as ``base_score``, and ``num_class`` where it is due.
+
+        `labels` and `weight` are those of the training data, `outputs` the number of classes, by default the largest
+        label's. Without it a model starts from XGBoost's own number, which belongs to the squared error.
+
+        >>> import fastloss as fl
+        >>> objective = fl.boosting.xgboost(fl.poisson)
+        >>> objective.params([1.0, 1.0, 1.0])
+        {'base_score': 0.0, 'disable_default_eval_metric': 1}
+        """
+        start = self.initial(labels, weight, outputs)
+        found = {"base_score": start.tolist(), "disable_default_eval_metric": 1}
+        if np.ndim(start) and all(np.ndim(x) == 1 for x in self.tuple(labels)):
+            found["num_class"] = len(start)
+        return found
+
+    def read(self, scores: Any, data: Any, weight: Any) -> tuple[Any, Any, Any]:
+        """Scores, labels and weights of a call."""
+        if not hasattr(data, "get_label"):
+            labels, scores = scores, data
+        else:
+            weight = data.get_weight()
+            bounds = self.targets == ("lower", "upper")
+            labels = tuple([data.get_float_info(f"label_{n}_bound") for n in self.targets]) if bounds else data.get_label()
+        if scores.ndim == 2 and hasattr(labels, "size") and labels.size == scores.size:
+            labels = labels.reshape(scores.shape)
+        return scores, labels, weight if weight is not None and len(weight) else None
+
+
+class XGBoostMetric:
+    """The weighted mean of an objective's loss, as XGBoost calls it."""
+
+    def __init__(self, objective: XGBoostObjective) -> None:
+        self.objective = objective
+        self.__name__ = re.sub(r"\W+", "_", objective.name).strip("_")
+
+    def __call__(self, scores: Any, data: Any, sample_weight: Any = None) -> Any:
+        """The name and the number, of (scores, DMatrix); the number, of (labels, scores, sample_weight)."""
+        value = self.objective.loss(*self.objective.read(scores, data, sample_weight))
+        return (self.__name__, value) if hasattr(data, "get_label") else value
+
+    def __repr__(self) -> str:
+        return f"{self.objective!r}.metric"
