@@ -66,7 +66,9 @@ def pointwise(
     parameter (a `fastloss.SWITCH`) with which callers ask for it. `others` gives derivatives by inputs that the
     function does not differentiate, for ``with_respect_to``: ``others={"target": rule}``, where
     ``rule(d1, d2, *arguments)`` returns the two of them, given the function's own. The rule of a function of
-    ``pred - target`` is `fastloss.define.with_respect_to.mirrored`.
+    ``pred - target`` is `fastloss.define.with_respect_to.mirrored`. `link` says what ``mean`` makes of predictions
+    that are raw scores: ``"exp"``, ``"sigmoid"``, ``"double_sigmoid"`` (of twice the score), ``"hard_sigmoid"``, of rows
+    ``"softmax"``, ``"sparsemax"``; by default they are what they predict.
 
     >>> import fastloss as fl
     >>> @fl.pointwise(scale=fl.POSITIVE)
@@ -115,7 +117,8 @@ def derive(
     ``min`` and ``max`` at a tie that of the constant, or of the first. The kernel is the one that `pointwise` gives for
     the same formulas. Inputs that are not in `wrt` are differentiated by ``with_respect_to``.
 
-    What cannot be derived is a TypeError that names the line of the function, and what to write instead.
+    `link` is that of `pointwise`. What cannot be derived is a TypeError that names the line of the function, and what to
+    write instead.
 
     >>> import fastloss as fl
     >>> @fl.derive(c=fl.POSITIVE)
@@ -174,8 +177,8 @@ def rowwise(
     of the parameter's name inside; what is different where several classes may have a mass, in a class ``dense``. Where
     a parameter has one of the values that `at` holds for it, the functions are those of another loss, or class, of the
     same inputs and of parameters of the same names. `exchanged` is the same loss with its two inputs exchanged (which
-    a `symmetric` one is itself): its derivatives are those with respect to the second. What the functions refer to in
-    their module is read once, here, as by `pointwise`.
+    a `symmetric` one is itself): its derivatives are those with respect to the second. `link`, and what the functions
+    refer to in their module, are as in `pointwise`: it is read once, here.
 
     >>> import math
     >>> import fastloss as fl

@@ -56,7 +56,8 @@ class Objective:
             raise TypeError(f"an objective is made of a loss, such as fastloss.huber, got {shown(loss)}")
         given = dict(parameters or {})
         self.rows = isinstance(loss, Program)
-        self.options = {n: given.pop(n) for n in ROW_OPTIONS if n in given} if self.rows else {}
+        own = ROW_OPTIONS if self.rows else () if hasattr(loss, "bind") else tuple(given)
+        self.options = {n: given.pop(n) for n in own if n in given}
         self.definition = loss.bind(**given) if given else loss
         self.curvature = Curvature(self.definition, hessian, min_hessian)
         self.backend = backend
@@ -151,7 +152,7 @@ class Objective:
 
     def mean(self, scores: Any) -> Any:
         """What raw scores predict, by the loss's `link`: probabilities, means."""
-        return self.definition.mean(scores)
+        return self.definition.mean(scores) if hasattr(self.definition, "mean") else scores
 
 
 def initial(loss: Any, labels: Any, weight: Any = None, outputs: int | None = None, **parameters: Any) -> Any:

@@ -25,6 +25,8 @@ def best(objective: Any, labels: Any, weight: Any, outputs: int | None) -> Any:
     arrays = tuple([np.asarray(x) for x in objective.tuple(labels)])
     weight = None if weight is None else np.asarray(weight)
     objective.check(arrays, weight, outputs)
+    if not hasattr(objective.definition, "domains"):  # of differences of scores
+        return np.float64(0.0)
     if objective.rows or len(objective.definition.wrt) == 2:
         return _row(objective, arrays, weight, outputs)
     columns = max([*objective.sizes.values(), outputs or 1, *(x.shape[1] for x in arrays if x.ndim == 2)])

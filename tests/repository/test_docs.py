@@ -153,6 +153,8 @@ def test_names_to_complete_are_what_users_need() -> None:
         "grad",
         "grad_and_hess",
         "inputs",
+        "link",
+        "mean",
         "name",
         "parameters",
         "value_and_grad",

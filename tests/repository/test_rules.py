@@ -130,6 +130,7 @@ def test_plans_are_built_in_the_folders_of_plans() -> None:
 LEVELS = [
     "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "decorators", "losses", "fused",
     "structured", "gan", "penalties", "optimize", "checking", "plot", "data", "commands",
+    "structured", "gan", "penalties", "boosting", "checking", "plot", "data", "commands",
 ]  # fmt: skip
 
 
@@ -257,6 +258,7 @@ BUDGET = {
     "arrays/gpu": 1250,
     "arrays/gpu/libraries": 550,
     "arrays/host": 1800,
+    "boosting": 900,
     "checking": 800,
     "commands": 400,
     "commands/cli": 1400,
