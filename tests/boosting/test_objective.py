@@ -1,0 +1,375 @@
+"""Objectives: every loss's derivatives as sums over weighted rows, Hessians, starts, links, and what is refused."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from net_cases import elements, is_rows, rows
+
+import fastloss as fl
+from fastloss.boosting import Objective, initial
+from fastloss.boosting.hessians import HESSIANS, TABLES
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
+TWICE = [n for n, loss in fl.LOSSES.items() if loss.order > 1]
+ONCE = [n for n in fl.LOSSES if n not in TWICE]
+N, K = 7, 3
+
+
+def drawn(loss: Any) -> tuple[Any, Any]:
+    """Scores and labels of a few rows."""
+    if is_rows(loss):
+        arrays = rows(loss, N, K, "f8")
+        return arrays[0], tuple(arrays[1:]) if len(arrays) > 2 else arrays[1]
+    arrays = elements(loss, N, "f8")
+    scores = np.stack([arrays[k] for k in loss.wrt], 1) if len(loss.wrt) > 1 else arrays[0]
+    labels = tuple(x for k, x in enumerate(arrays) if k not in loss.wrt)
+    return scores, labels if len(labels) > 1 else labels[0]
+
+
+def taken(labels: Any, row: int) -> list[Any]:
+    return [x[row : row + 1] for x in (labels if isinstance(labels, tuple) else (labels,))]
+
+
+def by_rows(loss: Any, scores: Any, labels: Any, weight: Any) -> tuple[Any, Any]:
+    """Derivatives of each row by itself, times its weight: what a sum over rows has."""
+    found = []
+    for row in range(N):
+        x = scores[row : row + 1]
+        given = taken(labels, row)
+        columns = {k: x[:, j] for j, k in enumerate(loss.wrt)} if len(loss.wrt) > 1 else {0: x}
+        inputs = [columns[k] if k in columns else given.pop(0) for k in range(len(loss.inputs))]
+        parts = loss.grad_and_hess(*inputs, reduction="sum")
+        found.append([weight[row] * (np.stack(p, 1) if isinstance(p, tuple) else p) for p in parts])
+    return tuple(np.concatenate([parts[k] for parts in found]) for k in range(2))
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_every_loss_is_an_objective(name: str, rng: np.random.Generator) -> None:
+    """Sums, weights multiplied in, of the scores' layout; for a root, whose mean is one of all rows, its own multiple."""
+    loss = fl.LOSSES[name]
+    scores, labels = drawn(loss)
+    weight = rng.uniform(0.5, 2.0, N)
+    objective = Objective(loss, hessian="exact")
+    for order in "CF" if scores.ndim > 1 else "C":
+        got = objective.grad_and_hess(np.array(scores, order=order), labels, weight)
+        if loss.rooted:
+            wanted = [weight.sum() * x for x in loss.grad_and_hess(scores, labels, weight=weight)]
+        else:
+            wanted = by_rows(loss, scores, labels, weight)
+        for a, b in zip(got, wanted, strict=True):
+            assert a.shape == scores.shape and a.dtype == scores.dtype and a.flags[f"{order}_CONTIGUOUS"]
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+    assert objective.loss(scores, labels, weight) == pytest.approx(mean_by_rows(loss, scores, labels, weight), rel=1e-6)
+    assert pickle.loads(pickle.dumps(objective)).definition == loss
+
+
+def mean_by_rows(loss: Any, scores: Any, labels: Any, weight: Any) -> float:
+    columns = {k: scores[:, j] for j, k in enumerate(loss.wrt)} if len(loss.wrt) > 1 else {0: scores}
+    given = list(labels) if isinstance(labels, tuple) else [labels]
+    inputs = [columns[k] if k in columns else given.pop(0) for k in range(len(loss.inputs))]
+    if loss.rooted:
+        return float(loss(*inputs, weight=weight))
+    return float((loss(*inputs, reduction="none") * weight).sum() / weight.sum())
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_a_loss_without_a_second_derivative_says_so(name: str) -> None:
+    loss = fl.LOSSES[name]
+    with pytest.raises(TypeError, match=f"^{name} has no second derivative, and hessian is 'positive'"):
+        Objective(loss)
+    scores, labels = drawn(loss)
+    _, hess = Objective(loss, hessian="constant").grad_and_hess(scores, labels, np.full(N, 2.0))
+    assert hess.shape == scores.shape and (hess == 2.0).all()
+
+
+# -- Several scores ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_array_has_a_value_for_each_score(order: str) -> None:
+    scores = np.array([[0.0, 1.0, 2.0], [3.0, 0.0, -1.0]], np.float32, order=order)
+    objective = Objective(fl.quantile, {"q": [0.1, 0.5, 0.9]}, hessian="constant")
+    grad, hess = objective.grad_and_hess(scores, np.float32([1.0, 0.5]), [1.0, 2.0])
+    np.testing.assert_allclose(grad, [[-0.1, 0.0, 0.1], [1.8, -1.0, -1.8]], rtol=1e-6)
+    assert hess.tolist() == [[1.0] * 3, [2.0] * 3] and grad.flags[f"{order}_CONTIGUOUS"]
+    np.testing.assert_allclose(objective.initial([1.0, 2.0, 3.0, 4.0, 5.0]), [1.0, 3.0, 5.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_labels_may_be_those_of_each_score(order: str) -> None:
+    scores = np.array([[0.0, 1.0], [3.0, 0.0], [1.0, 1.0]], order=order)
+    labels = np.array([[1.0, 1.0], [1.0, 0.5], [0.0, 4.0]])
+    grad, _ = Objective(fl.half_squared_error).grad_and_hess(scores, labels, [1.0, 2.0, 0.0])
+    np.testing.assert_array_equal(grad, (scores - labels) * [[1.0], [2.0], [0.0]])
+    assert Objective(fl.half_squared_error).initial(labels).tolist() == pytest.approx([2 / 3, 5.5 / 3])
+
+
+def test_derivatives_go_where_one_says() -> None:
+    scores = np.zeros((4, 3), np.float32)
+    out = np.empty_like(scores), np.empty_like(scores)
+    found = Objective(fl.cross_entropy).grad_and_hess(scores, [0, 1, 2, 0], out=out)
+    assert all(np.shares_memory(a, b) for a, b in zip(found, out, strict=True))
+    turned = tuple(np.empty((4, 3), np.float32, order="F") for _ in range(2))
+    again = Objective(fl.cross_entropy).grad_and_hess(np.asfortranarray(scores), [0, 1, 2, 0], out=turned)
+    assert all(np.shares_memory(a, b) and (a == c).all() for a, b, c in zip(again, turned, out, strict=True))
+
+
+# -- Hessians ----------------------------------------------------------------------------------------------------------
+
+PARAMETERS: dict[str, dict[str, Any]] = {"lp": {"p": 1.25}, "expectile": {"q": 0.8}, "quantile": {"q": 0.8}}
+
+
+@pytest.mark.parametrize("name", TABLES["majorizer"])
+def test_a_majorizer_is_above_the_loss(name: str) -> None:
+    """The parabola that it makes touches the loss at the score, and is nowhere below it."""
+    loss = fl.LOSSES[name].bind(**PARAMETERS.get(name, {}))
+    if is_rows(loss):
+        labels = np.array([1, 0])
+        here = np.array([[0.5, -1.0, 3.0], [4.0, 4.0, -4.0]])
+        steps = np.random.default_rng(1).normal(0, 3, (200, *here.shape))
+    else:
+        labels = np.full(9, loss.domains[1].high if loss.domains[1].high < math.inf else 0.5)
+        here = np.array([-8.0, -2.0, -1.0, 0.1, 0.4, 0.75, 1.0, 2.0, 9.0])
+        steps = np.linspace(-20.0, 20.0, 201)[:, None] - here
+    grad, hess = Objective(loss, hessian="majorizer").grad_and_hess(here, labels)
+    start = loss(here, labels, reduction="none")
+    assert (hess > 0.0).all()
+    for step in steps:
+        terms = grad * step + 0.5 * hess * step * step
+        above = start + (terms.sum(1) if is_rows(loss) else terms)
+        assert (loss(here + step, labels, reduction="none") <= above + 1e-9).all()
+
+
+FISHER = {
+    "poisson": lambda f, p: np.exp(f),
+    "gamma": lambda f, p: np.ones_like(f),
+    "tweedie": lambda f, p: np.exp(0.5 * f),
+    "gamma_identity": lambda f, p: 1.0 / f**2,
+    "tweedie_identity": lambda f, p: f**-1.5,
+    "poisson_identity": lambda f, p: 1.0 / f,
+    "logistic": lambda f, p: 1.0 / (2.0 + 2.0 * np.cosh(f)),
+    "squared_error": lambda f, p: np.full_like(f, 2.0),
+}
+
+
+@pytest.mark.parametrize("name", FISHER)
+def test_expected_second_derivatives(name: str) -> None:
+    loss = fl.LOSSES[name]
+    scores, labels = drawn(loss)
+    weight = np.arange(1.0, N + 1)
+    _, hess = Objective(loss, hessian="fisher").grad_and_hess(scores, labels, weight)
+    np.testing.assert_allclose(hess, FISHER[name](scores, None) * weight, rtol=1e-12)
+
+
+def test_expected_second_derivatives_of_classes() -> None:
+    z = np.array([[1.0, 2.0, 0.0]])
+    p = np.exp(z) / np.exp(z).sum()
+    _, hess = Objective(fl.cross_entropy, hessian="fisher").grad_and_hess(z, [1])
+    np.testing.assert_allclose(hess, p * (1.0 - p), rtol=1e-12)
+
+
+def test_positive_constant_and_least() -> None:
+    """Outside the middle Cauchy's second derivative is negative; the absolute error's is 0."""
+    y, weight = np.zeros(3), np.array([1.0, 2.0, 4.0])
+    scores = np.array([0.0, 2.0, 3.0])
+
+    def hessians(loss: Any, name: str, least: float | None = None) -> list[float]:
+        return Objective(loss, hessian=name, min_hessian=least).grad_and_hess(scores, y, weight)[1].tolist()
+
+    assert hessians(fl.cauchy, "exact") == pytest.approx([1.0, -0.24, -0.32])
+    assert hessians(fl.cauchy, "exact", 0.25) == [1.0, 0.5, 1.0]
+    assert hessians(fl.cauchy, "positive") == [1.0, 2e-16, 4e-16]
+    assert hessians(fl.cauchy, "majorizer") == pytest.approx([1.0, 0.4, 0.4])
+    assert hessians(fl.cauchy, "constant") == [1.0, 2.0, 4.0]
+    assert hessians(fl.perceptron.bind(zero_one=True), "positive") == [1.0, 2.0, 4.0]
+    assert Objective(fl.cauchy).hessian == Objective(fl.quantile).hessian == "majorizer"
+    assert Objective(fl.poisson).hessian == Objective(fl.cross_entropy).hessian == "positive"
+
+
+def test_named_after_libraries() -> None:
+    def ratio(loss: Any, name: str, scores: Any, labels: Any) -> Any:
+        exact, named = (Objective(loss, hessian=h).grad_and_hess(scores, labels)[1] for h in ("exact", name))
+        return named / exact
+
+    z, t = np.array([[1.0, 2.0, 0.0, 0.0]]), [1]
+    np.testing.assert_allclose(ratio(fl.cross_entropy, "xgboost", z, t), 2.0)
+    np.testing.assert_allclose(ratio(fl.cross_entropy, "lightgbm", z, t), 4.0 / 3.0)
+    np.testing.assert_allclose(ratio(fl.poisson, "lightgbm", z[0], z[0]), math.exp(0.7))
+    hinge = Objective(fl.hinge, hessian="xgboost").grad_and_hess(np.float32([0.0, 2.0]), np.float32([1.0, 1.0]))[1]
+    assert hinge.tolist() == [1.0, float(np.finfo(np.float32).tiny)]
+
+
+# -- Start -------------------------------------------------------------------------------------------------------------
+
+Y = np.array([0.5, 1.0, 4.0, 2.0, 2.5])
+W = np.array([1.0, 2.0, 0.5, 1.0, 3.0])
+MEAN = float((Y * W).sum() / W.sum())
+CLOSED: list[tuple[Any, Any, float]] = [
+    (fl.squared_error, Y, MEAN),
+    (fl.poisson, Y, math.log(MEAN)),
+    (fl.gamma, Y, math.log(MEAN)),
+    (fl.tweedie, Y, math.log(MEAN)),
+    (fl.poisson_identity, Y, MEAN),
+    (fl.squared_log_error, Y, math.expm1(float((np.log1p(Y) * W).sum() / W.sum()))),
+    (fl.absolute_error, Y, 2.0),
+    (fl.quantile.bind(q=0.9), Y, 4.0),
+    (fl.log_lin_quantile.bind(q=0.9), Y, math.log(4.0)),
+    (fl.logistic, np.array([1.0, -1.0, 1.0, 1.0, -1.0]), math.log(2.5 / 5.0)),
+    (fl.binary_cross_entropy_with_logits, np.array([1.0, 0.0, 1.0, 1.0, 0.0]), math.log(2.5 / 5.0)),
+    (fl.exponential, np.array([1.0, -1.0, 1.0, 1.0, -1.0]), 0.5 * math.log(2.5 / 5.0)),
+    (fl.binary_cross_entropy, np.array([1.0, 0.0, 1.0, 1.0, 0.0]), 1.0 / 3.0),
+]
+
+
+@pytest.mark.parametrize(("loss", "labels", "expected"), CLOSED, ids=lambda x: getattr(x, "name", ""))
+def test_the_best_constant(loss: Any, labels: Any, expected: float) -> None:
+    assert float(initial(loss, labels, W)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", [n for n in TWICE if not is_rows(fl.LOSSES[n]) and len(fl.LOSSES[n].wrt) == 1])
+def test_no_constant_near_the_best_is_better(name: str) -> None:
+    loss = fl.LOSSES[name]
+    _, labels = drawn(loss)
+    objective = Objective(loss, hessian="exact")
+    best = float(objective.initial(labels))
+    domain = loss.domains[0]
+    at = [s for s in (best, best - 1e-3, best + 1e-3) if s in domain]
+    values = [objective.loss(np.full(N, s), labels) for s in at]
+    assert math.isfinite(best) and values[0] <= min(values) + 1e-12
+
+
+def test_the_best_rows() -> None:
+    labels, weight = np.array([0, 1, 1, 2]), np.array([1.0, 2.0, 1.0, 4.0])
+    np.testing.assert_allclose(initial(fl.cross_entropy, labels, weight), np.log([0.125, 0.375, 0.5]), rtol=1e-12)
+    focal = initial(fl.multiclass_focal, labels, weight)
+    values = [Objective(fl.multiclass_focal).loss(np.tile(focal + d, (4, 1)), labels, weight)
+              for d in (0.0, [1e-2, 0, 0], [-1e-2, 0, 0], [0, 1e-2, 0], [0, -1e-2, 0])]  # fmt: skip
+    assert values[0] < min(values[1:])
+    mean, log_scale = initial(fl.gaussian_nll_log_scale, 100.0 * Y, W)
+    assert mean == pytest.approx(100.0 * MEAN, rel=1e-6)
+    assert math.exp(2.0 * log_scale) == pytest.approx(1e4 * float((W * (Y - MEAN) ** 2).sum() / W.sum()), rel=1e-6)
+    assert np.all(np.isfinite(initial(fl.cross_entropy, labels, outputs=5)))
+
+
+def test_where_a_loss_falls_for_ever() -> None:
+    score = float(initial(fl.logistic, np.ones(4)))
+    assert 30.0 < score < 800.0
+
+
+# -- Links -------------------------------------------------------------------------------------------------------------
+
+LINKED: dict[str, Any] = {
+    "logistic": lambda z: 1.0 / (1.0 + np.exp(-z)),
+    "exponential": lambda z: 1.0 / (1.0 + np.exp(-2.0 * z)),
+    "binary_sparsemax": lambda z: np.clip(0.5 + 0.5 * z, 0.0, 1.0),
+    "poisson": np.exp,
+    "huber": lambda z: z,
+    "cross_entropy": lambda z: np.exp(z) / np.exp(z).sum(-1, keepdims=True),
+}
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_means(name: str) -> None:
+    scores = np.array([[-3.0, 0.5], [1.0, 0.0]])
+    np.testing.assert_allclose(fl.LOSSES[name].mean(scores), LINKED[name](scores), rtol=1e-14)
+    assert math.isnan(fl.LOSSES[name].mean(np.array([[math.nan, 0.0]]))[0, 0])
+
+
+def test_where_the_gradient_is_0_the_mean_is_the_target() -> None:
+    """What a link is for: a loss with one is least where the mean of the score is the target."""
+    for name in ("logistic", "binary_cross_entropy_with_logits", "exponential", "poisson", "gamma", "tweedie"):
+        loss = fl.LOSSES[name]
+        labels = loss.domains[1].high if loss.domains[1].high < math.inf else 2.0
+        low = loss.domains[1].low if loss.domains[1].high < math.inf else 2.0
+        best = initial(loss, [labels, labels, labels, low])
+        expected = 0.75 if loss.domains[1].high < math.inf else 2.0
+        assert float(loss.mean(best)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_links_of_ones_own() -> None:
+    @fl.pointwise(link="exp")
+    def own(pred: float, target: float) -> tuple[float, float, float]:
+        """Squared error of exp(pred)."""
+        r = math.exp(pred) - target
+        return r * r, 2.0 * r * math.exp(pred), 2.0 * math.exp(pred) * (r + math.exp(pred))
+
+    derived = fl.derive(lambda pred, target: (pred - target) ** 2, name="plain", link="sigmoid")
+    assert own.link == own.bind().link == (2.0 * own).link == "exp"
+    assert derived.link == "sigmoid" and (own + derived).link == "identity"
+    assert float(own.mean(0.0)) == 1.0
+    with pytest.raises(ValueError, match="own: link is 'expo', expected .*did you mean 'exp'"):
+        fl.pointwise(link="expo")(own.__wrapped__)
+
+
+def test_a_softcap_is_part_of_the_link() -> None:
+    z = np.array([[100.0, 0.0, 0.0]])
+    capped = 2.0 * np.tanh(z / 2.0)
+    np.testing.assert_allclose(
+        fl.cross_entropy.bind(softcap=2.0).mean(z), np.exp(capped) / np.exp(capped).sum(), rtol=1e-12
+    )
+
+
+# -- What is refused ---------------------------------------------------------------------------------------------------
+
+Z = np.zeros(3)
+REFUSED: list[tuple[Any, dict[str, Any], str]] = [
+    (fl.poisson, {"labels": [1.0, -1.0, 2.0]}, r"poisson: target\[1\] is -1.0, expected a number of at least 0"),
+    (fl.logistic, {"labels": [1.0, -1.0, 0.0]}, r"logistic: target\[2\] is 0.0, expected -1 or 1"),
+    (fl.huber, {"labels": [1.0, math.nan, 0.0]}, r"huber: target\[1\] is nan, expected a label"),
+    (fl.huber, {"labels": [1.0, 2.0, 0.0], "weight": [1.0, 1.0]}, r"huber: weight has shape \(2,\), expected \(3,\)"),
+    (fl.huber, {"labels": Z, "weight": [1.0, -1.0, 1.0]}, r"huber: weight\[1\] is -1.0, expected a finite number"),
+    (fl.cross_entropy, {"labels": [0, 1, 3]}, r"cross_entropy: target\[2\] is 3, expected a class, .* below 3"),
+    (fl.cross_entropy, {"labels": [0, 1, 0.5]}, r"cross_entropy: target\[2\] is 0.5, expected a class"),
+    (fl.cross_entropy, {"labels": Z, "scores": Z}, "cross_entropy takes a score for each class, and .* 1 output"),
+    (fl.quantile.bind(q=[0.1, 0.9]), {"labels": Z, "scores": Z}, "quantile: q has 2 values, and the model has 1 output"),
+    (fl.gaussian_nll_log_scale, {"labels": Z, "scores": Z}, "takes two scores for each row, pred and log_scale, and"),
+    (fl.distillation, {"labels": Z}, "distillation takes 2 arrays of labels, teacher, target, got 1"),
+]
+
+
+@pytest.mark.parametrize(("loss", "given", "text"), REFUSED, ids=lambda x: getattr(x, "name", None) or str(x)[:30])
+def test_labels_and_weights_that_do_not_fit(loss: Any, given: dict[str, Any], text: str) -> None:
+    """The same words when asked before training, and in the first call of it."""
+    several = is_rows(loss) and "scores" not in given
+    scores = np.asarray(given.get("scores", np.zeros((3, 3)) if several else Z))
+    objective = Objective(loss)
+    outputs = scores.shape[1] if scores.ndim > 1 else 1
+    with pytest.raises((TypeError, ValueError), match=text):
+        objective.check(given["labels"], given.get("weight"), outputs)
+    with pytest.raises((TypeError, ValueError), match=text):
+        objective.grad_and_hess(scores, given["labels"], given.get("weight"))
+
+
+def test_what_is_absent_may_be_anything() -> None:
+    grad, hess = Objective(fl.poisson).grad_and_hess(Z, [1.0, -1.0, math.nan], [1.0, 0.0, 0.0])
+    assert grad.tolist() == [0.0, 0.0, 0.0] and hess.tolist() == [1.0, 0.0, 0.0]
+
+
+def test_scores_that_have_diverged() -> None:
+    text = "huber: the score of row 1 is nan, at a score of nan: training has diverged"
+    with pytest.raises(FloatingPointError, match=text):
+        Objective(fl.huber).grad_and_hess(np.array([0.0, math.nan, 1.0]), Z)
+    with pytest.raises(FloatingPointError, match="poisson: the derivative of row 2 is inf, at a score of 1000.0"):
+        Objective(fl.poisson).grad_and_hess(np.array([0.0, 1.0, 1000.0]), Z)
+
+
+def test_arguments_of_an_objective() -> None:
+    with pytest.raises(ValueError, match="huber: hessian is 'fischer', expected .*did you mean 'fisher'"):
+        Objective(fl.huber, hessian="fischer")
+    with pytest.raises(TypeError, match="geman_mcclure: hessian is 'xgboost', which is known of squared_error"):
+        Objective(fl.geman_mcclure, hessian="xgboost")
+    with pytest.raises(TypeError, match="lp: hessian is 'majorizer', which is known for p of at most 2"):
+        Objective(fl.lp, {"p": 3.0}, hessian="majorizer")
+    with pytest.raises(ValueError, match="huber: min_hessian is -1, expected a number of at least 0"):
+        Objective(fl.huber, min_hessian=-1)
+    with pytest.raises(TypeError, match="an objective is made of a loss, such as fastloss.huber, got 'huber'"):
+        Objective("huber")
+    with pytest.raises(TypeError, match="huber.* detla"):
+        Objective(fl.huber, {"detla": 1.0})
+    assert {*TABLES} < {*HESSIANS}
