@@ -150,6 +150,11 @@ class Objective:
         """The best constant, a raw score or a row of them: see `fastloss.boosting.initial`."""
         return best(self, labels, weight, outputs)
 
+    def started(self, labels: Any, weight: Any = None, outputs: int | None = None) -> Any:
+        """`initial` once for each row."""
+        start = self.initial(labels, weight, outputs)
+        return np.full((len(self.tuple(labels)[0]), *np.shape(start)), start)
+
     def mean(self, scores: Any) -> Any:
         """What raw scores predict, by the loss's `link`: probabilities, means."""
         return self.definition.mean(scores) if hasattr(self.definition, "mean") else scores

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..define.keywords import Backend
 
 OLDEST = (1, 7)
-"""The version from which on a custom objective gets raw scores in all interfaces."""
+"""The version from which on scores are raw in all interfaces."""
 
 SHAPED = (2, 1)
 """The version from which on derivatives have the shape of the scores; before, they are one run of numbers."""
@@ -28,36 +28,38 @@ def xgboost(
     backend: Backend | None = None,
     **parameters: Any,
 ) -> XGBoostObjective:
-    """A loss as XGBoost's objective, for ``xgboost.train(..., obj=)``, ``cv`` and ``XGBRegressor(objective=)``.
+    """A loss as an objective of XGBoost 1.7 and later: of ``train(obj=)``, ``cv`` and ``XGBRegressor(objective=)``.
 
     loss, parameters, hessian, min_hessian, backend : see `fastloss.boosting.Objective`
 
-    Weights are multiplied into both derivatives. A loss of rows, a parameter that is an array, and a loss of two scores
-    need ``num_class`` among XGBoost's parameters: the number of scores of a row; labels of several columns say it
-    themselves. `survival` losses read the bounds that the data has as ``label_lower_bound`` and ``label_upper_bound``.
+    Weights are those of the data. Losses of rows and of two scores, and parameters that are arrays, need ``num_class``
+    among XGBoost's parameters, the number of scores of a row; labels of several columns say it themselves. Losses of
+    times (``accelerated_failure_time_normal``) read the data's ``label_lower_bound`` and ``label_upper_bound``.
 
-    A model starts from XGBoost's ``base_score``, and predicts raw scores: `XGBoostObjective.params` gives what to add to
-    the parameters, and ``objective.mean(scores)`` what the scores predict.
+    The model starts from ``base_score``, which is a raw score here, and predicts raw scores: add `params` to XGBoost's
+    parameters, and ``objective.mean(model.predict(data))`` makes means and probabilities of them. `metric` is the
+    weighted mean of the loss.
 
-    Raises ImportError without XGBoost, or for one before 1.7; TypeError for a loss without a second derivative, unless
-    ``hessian="constant"``. What is wrong with labels and weights is a ValueError before the first tree grows.
+    Raises TypeError for a loss without a second derivative, unless ``hessian="constant"``. What is wrong with labels,
+    weights, the number of scores, or XGBoost's version is an error before the first tree grows.
 
     >>> import fastloss as fl
     >>> fl.boosting.xgboost(fl.quantile, q=0.9)
     XGBoostObjective(quantile(q=0.9), hessian='majorizer')
     """
-    import xgboost as library
-
-    if _version(library) < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        raise ImportError(f"fastloss.boosting.xgboost needs XGBoost {oldest} or later, found {library.__version__}")
     return XGBoostObjective(loss, parameters, hessian, min_hessian, backend)
 
 
-def _version(library: Any) -> tuple[int, ...]:
-    if library is None:  # called by nobody but tests
+def version() -> tuple[int, ...]:
+    """That of the XGBoost which calls; raise for one that is too old."""
+    library = sys.modules.get("xgboost")
+    if library is None:
         return SHAPED
-    return tuple([int(part) for part in library.__version__.split(".")[:2]])
+    found = tuple([int(part) for part in library.__version__.split(".")[:2]])
+    if found < OLDEST:
+        raise ImportError(f"fastloss.boosting.xgboost: XGBoost {library.__version__} is too old: it is for "
+                          f"{OLDEST[0]}.{OLDEST[1]} and later")  # fmt: skip
+    return found
 
 
 class XGBoostObjective(Objective):
@@ -65,11 +67,9 @@ class XGBoostObjective(Objective):
 
     def __call__(self, scores: Any, data: Any, sample_weight: Any = None) -> tuple[Any, Any]:
         """First and second derivatives, of (scores, DMatrix) or scikit-learn's (labels, scores, sample_weight)."""
-        scores, labels, weight = self.read(scores, data, sample_weight)
-        grad, hess = self.grad_and_hess(scores, labels, weight)
-        if _version(sys.modules.get("xgboost")) < SHAPED:
-            return grad.reshape(-1), hess.reshape(-1)
-        return grad, hess
+        flat = version() < SHAPED
+        grad, hess = self.grad_and_hess(*self.read(scores, data, sample_weight))
+        return (grad.reshape(-1), hess.reshape(-1)) if flat else (grad, hess)
 
     @property
     def metric(self) -> XGBoostMetric:
