@@ -1,22 +1,20 @@
-"""The code of docs/boosting.md, each block in a process of its own, with the library that it is for."""
+"""The code of docs/boosting.md, with the libraries that it is for, and its table of Hessians."""
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 
+import pages
 import pytest
 
 from fastloss.boosting.hessians import HESSIANS
 
-PAGE = Path(__file__).parents[2] / "docs" / "boosting.md"
-PARTS = re.split(r"^## (.*)$", PAGE.read_text("utf-8"), flags=re.M)[1:]
-BLOCKS = [
-    pytest.param(block, id=f"{title} {k}")
-    for title, text in zip(PARTS[::2], PARTS[1::2], strict=True)
-    for k, block in enumerate(re.findall(r"^```python\n(.*?)^```$", text, flags=re.M | re.S))
-]
+
+@pytest.mark.parametrize("block", pages.blocks("boosting.md"))
+def test_code_of_the_page_runs(block: str, tmp_path: Path) -> None:
+    pages.run(block, tmp_path)
+
+
+def test_the_page_has_every_hessian() -> None:
+    text = pages.parts("boosting.md")["Hessians"]
+    assert all(f'`"{name}"`' in text for name in HESSIANS)
