@@ -47,37 +47,41 @@ class Arranged:
         w = self.weight
         return w if w.ndim == self.scores.ndim else w[None, :] if self.turned else w[:, None]
 
-    def verb(self, verb: str, labels: tuple[Any, ...] | None = None, out: Any = None) -> Any:
-        """What a verb of the loss gives: derivatives of the sum, or the mean."""
-        o, loss = self.objective, self.loss
-        whole = verb == "__call__" or loss.rooted
-        keywords = {**o.options, "weight": self.weight, "reduction": "mean" if whole else "sum", "backend": o.backend}
+    def keywords(self, reduction: str) -> dict[str, Any]:
+        """What the verbs take beside the inputs."""
+        o = self.objective
+        found = {**o.options, "weight": self.weight, "reduction": reduction, "backend": o.backend}
         if o.rows:
-            keywords["axis"] = 0 if self.turned else -1
+            found["axis"] = 0 if self.turned else -1
         if self.group is not None:
-            keywords["group"] = self.group
-        if verb == "__call__":
-            return loss(*self._inputs(labels), **keywords)
-        if self.pair:
-            made = [np.empty_like(self.scores) for _ in range(2)] if out is None else out
-            parts = tuple([(self._column(a, 0), self._column(a, 1)) for a in made])
-            both = verb == "grad_and_hess"
-            getattr(loss, verb)(*self._inputs(labels), out=parts if both else parts[0], **keywords)
-            return tuple(made) if both else made[0]
-        if out is not None:
-            keywords["out"] = out
-        found = getattr(loss, verb)(*self._inputs(labels), **keywords)
-        if loss.rooted:
-            total = self.scores.size if self.weight is None else float(np.broadcast_to(self.weight, self.scores.shape).sum())
-            for a in found if isinstance(found, tuple) else (found,):
-                a *= total
+            found["group"] = self.group
         return found
 
-    def _inputs(self, labels: tuple[Any, ...] | None) -> list[Any]:
+    def inputs(self, labels: tuple[Any, ...] | None = None) -> list[Any]:
         """What the verbs take, in the loss's order; each score of a pair by itself."""
         columns = [self._column(self.scores, k) for k in range(2)] if self.pair else [self.scores]
         given, left = dict(zip(self.loss.wrt, columns, strict=True)), list(labels or self.labels)
         return [given[k] if k in given else left.pop(0) for k in range(len(self.loss.inputs))]
+
+    def derivatives(self, verb: str, labels: tuple[Any, ...] | None = None, out: Any = None) -> Any:
+        """What a verb gives of the sum: "grad", or "grad_and_hess" as a pair; `out` is a tuple of as many arrays."""
+        loss, inputs = self.loss, self.inputs(labels)
+        keywords = self.keywords("mean" if loss.rooted else "sum")
+        both = verb == "grad_and_hess"
+        if self.pair:
+            made = out or tuple([np.empty_like(self.scores) for _ in range(1 + both)])
+            parts = [(self._column(a, 0), self._column(a, 1)) for a in made]
+            getattr(loss, verb)(*inputs, out=tuple(parts) if both else parts[0], **keywords)
+            return made if both else made[0]
+        if out is not None:
+            keywords["out"] = out if both else out[0]
+        found = getattr(loss, verb)(*inputs, **keywords)
+        if loss.rooted:
+            shape = self.scores.shape
+            total = self.scores.size if self.weight is None else float(np.broadcast_to(self.weight, shape).sum())
+            for a in found if both else (found,):
+                a *= total
+        return found
 
     def _column(self, x: Any, k: int) -> Any:
         return x[k] if self.turned else x[:, k]

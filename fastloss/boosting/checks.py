@@ -78,12 +78,11 @@ def finite(x: Any) -> bool:
 def refuse_scores(name: str, scores: Any, grad: Any) -> None:
     """Raise for the first score that is not finite, or whose derivative is not."""
     for what, x in (("score", scores), ("derivative", grad)):
-        good = np.isfinite(x)
-        if not bool(good.all()):
-            row = int(good.reshape(len(x), -1).all(1).argmin())
-            score, slope = scores[row], grad[row]
+        bad = ~np.isfinite(x)
+        if bool(bad.any()):
+            where = np.unravel_index(int(bad.argmax()), bad.shape)
+            at = "" if what == "score" else f" at a score of {float(scores[where])}"
             raise FloatingPointError(
-                f"{name}: the {what} of row {row} is {slope if what == 'derivative' else score!s}, at a score of "
-                f"{score!s}: training has diverged; lower the learning rate, start from `initial`, or take a Hessian "
-                "that bounds the step (hessian='majorizer', min_hessian)"
+                f"{name}: the {what} of row {where[0]} is {float(x[where])}{at}: training has diverged. Lower the learning "
+                "rate, start from `initial`, or bound the step (hessian='majorizer', min_hessian)"
             )

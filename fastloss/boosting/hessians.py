@@ -171,12 +171,12 @@ def expected(call: Arranged, grad: Any, hess: Any) -> None:
     elif loss.link == "sigmoid":
         p = loss.mean(call.scores)
         low, high = (np.full_like(p, end) for end in (loss.domains[1].low, loss.domains[1].high))
-        at = [call.verb("grad_and_hess", labels=(x,))[1] for x in (low, high)]
+        at = [call.derivatives("grad_and_hess", labels=(x,))[1] for x in (low, high)]
         np.add((1.0 - p) * at[0], p * at[1], out=hess)
         return
     else:
         means = (loss.mean(call.scores),)
-    hess[...] = call.verb("grad_and_hess", labels=means)[1]
+    hess[...] = call.derivatives("grad_and_hess", labels=means)[1]
 
 
 _EVEN = ("huber", "smooth_l1", "pseudo_huber", "log_cosh", "cauchy", "welsch", "fair", "geman_mcclure")

@@ -123,7 +123,7 @@ class Objective:
         call = Arranged(self, scores, labels, weight, group, out)
         try:
             grad, hess = self._derivatives(call)
-        except ValueError:
+        except (TypeError, ValueError):
             self.check(labels, weight, outputs)  # which says more, if it knows
             raise
         if not finite(grad):
@@ -134,17 +134,16 @@ class Objective:
 
     def _derivatives(self, call: Arranged) -> tuple[Any, Any]:
         if self.curvature.exact:
-            grad, hess = call.verb("grad_and_hess", out=call.out)
+            grad, hess = call.derivatives("grad_and_hess", out=call.out)
             return grad, hess
-        if call.out is None:
-            grad = call.verb("grad")
-            return grad, np.empty_like(grad)
-        return call.verb("grad", out=call.out[0]), call.out[1]
+        grad = call.derivatives("grad", out=call.out)
+        return grad, np.empty_like(grad) if call.out is None else call.out[1]
 
     def loss(self, scores: Any, labels: Any, weight: Any = None, *, group: Any = None) -> float:
         """The weighted mean of the loss, which is what a metric says."""
         scores = scores if hasattr(scores, "dtype") else np.asarray(scores, np.float64)
-        return float(Arranged(self, scores, labels, weight, group, None).verb("__call__"))
+        call = Arranged(self, scores, labels, weight, group, None)
+        return float(call.loss(*call.inputs(), **call.keywords("mean")))
 
     def initial(self, labels: Any, weight: Any = None, outputs: int | None = None) -> Any:
         """The best constant, a raw score or a row of them: see `fastloss.boosting.initial`."""

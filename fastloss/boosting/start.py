@@ -116,7 +116,7 @@ def _root(slope: Slope, start: float, low: float, high: float) -> float:
 
 def _row(objective: Any, arrays: tuple[Any, ...], weight: Any, outputs: int | None) -> Any:
     """The constants of a row of scores: classes, or a loss's two."""
-    labels, options = list(arrays), dict(objective.options)
+    labels = list(arrays)
     loss = objective.definition
     link = LINKS[loss.link]
     weights = np.ones(len(labels[0])) if weight is None else weight.astype(np.float64)
@@ -129,23 +129,27 @@ def _row(objective: Any, arrays: tuple[Any, ...], weight: Any, outputs: int | No
         classes = outputs or next(x.shape[1] for x in labels if x.ndim == 2)
     else:
         classes, share = 2, None
-    start = np.zeros(classes)
-    if share is not None and link.unit:
+    domains = [loss.domains[k] for k in loss.wrt] * (classes // len(loss.wrt))
+    ends = np.array([d.low for d in domains]), np.array([d.high for d in domains])
+    start = np.array([0.0 if d.low < 0.0 < d.high else d.inner_point for d in domains])
+    if share is not None and (link.unit or ends[1][0] == 1.0):
         start = np.asarray(link.raw(np.maximum(share, 1e-16)))
-    elif share is None and not objective.rows:
+    elif not objective.rows:
         start[0] = np.average(labels[0], weights=weights)
+
     def fall(scores: Any) -> tuple[float, Any]:
         many = np.ascontiguousarray(np.broadcast_to(scores, (len(weights), classes)))
         call = Arranged(objective, many, tuple(labels), weights, None, None)
         with np.errstate(all="ignore"):
-            value = float(call.verb("__call__"))
-            return value, call.verb("grad").sum(0) / weights.sum()
+            value, grad = call.loss.value_and_grad(*call.inputs(), check=False, **call.keywords("sum"))
+        sums = np.array([g.sum() for g in grad]) if call.pair else grad.sum(0)
+        return float(value) / weights.sum(), sums / weights.sum()
 
-    return _descend(fall, start)
+    return _descend(fall, start, *ends)
 
 
-def _descend(fall: Callable[[Any], tuple[float, Any]], start: Any) -> Any:
-    """The minimum near a start, by the method of Broyden, Fletcher, Goldfarb and Shanno."""
+def _descend(fall: Callable[[Any], tuple[float, Any]], start: Any, low: Any, high: Any) -> Any:
+    """The minimum near a start, between ends, by the method of Broyden, Fletcher, Goldfarb and Shanno."""
     x, (value, g) = start, fall(start)
     inverse = np.eye(len(x))
     for k in range(STEPS):
@@ -154,7 +158,8 @@ def _descend(fall: Callable[[Any], tuple[float, Any]], start: Any) -> Any:
         p = -inverse @ g
         slope, t = float(p @ g), 1.0
         for _ in range(60):
-            new, (lower, after) = x + t * p, fall(x + t * p)
+            new = np.clip(x + t * p, low, high)
+            lower, after = fall(new)
             if lower <= value + 1e-4 * t * slope:
                 break
             t *= 0.5
