@@ -69,7 +69,9 @@ CASES = {
     "logistic": Case({"objective": "binary:logistic"}, fl.logistic.bind(zero_one=True), "binary", logistic),
     "poisson": Case({"objective": "count:poisson"}, fl.poisson, "counts", poisson),
     "softmax of 10": Case({"objective": "multi:softprob"}, fl.cross_entropy, "classes", softmax, classes=10),
-    "quantile": Case({"objective": "reg:quantileerror", "quantile_alpha": 0.8}, fl.quantile.bind(q=0.8), "real", quantile),
+    "quantile": Case(
+        {"objective": "reg:quantileerror", "quantile_alpha": 0.8}, fl.quantile.bind(q=0.8), "real", quantile
+    ),
     "pseudo-huber": Case({"objective": "reg:pseudohubererror"}, fl.pseudo_huber, "real", pseudo_huber),
 }
 

@@ -146,7 +146,6 @@ _MODULES = {
     "data": "data",
     "gan": "gan",
     "math": "define.derive.functions",
-    "optimize": "optimize",
     "penalties": "penalties",
     "plot": "plot",
 }

@@ -67,8 +67,8 @@ def pointwise(
     function does not differentiate, for ``with_respect_to``: ``others={"target": rule}``, where
     ``rule(d1, d2, *arguments)`` returns the two of them, given the function's own. The rule of a function of
     ``pred - target`` is `fastloss.define.with_respect_to.mirrored`. `link` says what ``mean`` makes of predictions
-    that are raw scores: ``"exp"``, ``"sigmoid"``, ``"double_sigmoid"`` (of twice the score), ``"hard_sigmoid"``, of rows
-    ``"softmax"``, ``"sparsemax"``; by default they are what they predict.
+    that are raw scores: ``"exp"``, ``"sigmoid"``, ``"double_sigmoid"`` (of twice the score), ``"hard_sigmoid"``, of
+    rows ``"softmax"``, ``"sparsemax"``; by default they are what they predict.
 
     >>> import fastloss as fl
     >>> @fl.pointwise(scale=fl.POSITIVE)
@@ -80,7 +80,9 @@ def pointwise(
     """
 
     def make(function: Callable[..., Any]) -> Loss:
-        return register(Loss(function, wrt=wrt, domains=domains, instead=instead, constant=constant, others=others, link=link))
+        return register(
+            Loss(function, wrt=wrt, domains=domains, instead=instead, constant=constant, others=others, link=link)
+        )
 
     return make if jet is None else make(jet)
 
@@ -117,8 +119,8 @@ def derive(
     ``min`` and ``max`` at a tie that of the constant, or of the first. The kernel is the one that `pointwise` gives for
     the same formulas. Inputs that are not in `wrt` are differentiated by ``with_respect_to``.
 
-    `link` is that of `pointwise`. What cannot be derived is a TypeError that names the line of the function, and what to
-    write instead.
+    `link` is that of `pointwise`. What cannot be derived is a TypeError that names the line of the function, and what
+    to write instead.
 
     >>> import fastloss as fl
     >>> @fl.derive(c=fl.POSITIVE)
@@ -141,7 +143,9 @@ def derive(
 def root_mean(loss: Loss, name: str, doc: str) -> Loss:
     """The square root of the weighted mean of `loss`: a loss of the whole array, computed in two passes."""
     domains = {**dict(zip(loss.inputs, loss.declared, strict=True)), **loss.parameters}
-    return register(Loss(loss.jet, rooted=True, name=name, doc=doc, domains=domains, others=loss.others, link=loss.link))
+    return register(
+        Loss(loss.jet, rooted=True, name=name, doc=doc, domains=domains, others=loss.others, link=loss.link)
+    )
 
 
 def register(loss: L) -> L:
@@ -196,7 +200,9 @@ def rowwise(
     """
 
     def make(space: type) -> RowLoss:
-        return register(row_loss_of(space, inputs, targets, smooth, at or {}, domains, classed, symmetric or exchanged, link))
+        return register(
+            row_loss_of(space, inputs, targets, smooth, at or {}, domains, classed, symmetric or exchanged, link)
+        )
 
     return make
 

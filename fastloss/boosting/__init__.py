@@ -14,8 +14,7 @@ said there. A library is imported when it is used, and not before.
 
 from __future__ import annotations
 
-from .objective import Objective
-from .start import initial
+from .objective import Objective, initial
 from .xgboost import xgboost
 
 __all__ = ["Objective", "initial", "xgboost"]

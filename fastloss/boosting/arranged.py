@@ -22,8 +22,8 @@ class Arranged:
         """Whether labels and weights are those of rows, and not of each score."""
         self.scores = scores.T if self.turned else scores
         self.out = tuple([a.T for a in out]) if self.turned and out is not None else out
-        self.labels = tuple([self._fitted(x) for x in objective.tuple(labels)])
-        self.weight = None if weight is None else self._beside("weights", weight)
+        self.labels = tuple([self._fitted(x) for x in objective.arrays(labels)])
+        self.weight = None if weight is None else self._beside("weight", weight)
 
     def _fitted(self, labels: Any) -> Any:
         """Labels beside the scores."""
@@ -32,19 +32,19 @@ class Arranged:
             x = x[:, 0]
         if x.ndim == 2:
             return x.T if self.turned else x
-        return self._beside("labels", x)
+        return self._beside(self.objective.targets[-1], x)
 
     def _beside(self, what: str, x: Any) -> Any:
         """A number for each row, beside the scores."""
         x = x if hasattr(x, "dtype") else np.asarray(x)
         if x.shape != (self.count,):
-            raise ValueError(f"{self.objective.name}: {what} have shape {x.shape}, expected ({self.count},), a number "
+            raise ValueError(f"{self.objective.name}: {what} has shape {x.shape}, expected ({self.count},), a number "
                              "for each row")  # fmt: skip
         return x if self.single else x[None, :] if self.turned else x[:, None]
 
     def spread(self) -> Any:
         """The weights beside derivatives of the scores' shape."""
-        w = self.weight
+        w: Any = self.weight
         return w if w.ndim == self.scores.ndim else w[None, :] if self.turned else w[:, None]
 
     def keywords(self, reduction: str) -> dict[str, Any]:

@@ -42,9 +42,7 @@ def check_weight(name: str, weight: Any, count: int) -> Any:
     return w != 0
 
 
-def check_target(
-    objective: Any, name: str, labels: NDArray[Any], present: Any, outputs: int | None
-) -> None:
+def check_target(objective: Any, name: str, labels: NDArray[Any], present: Any, outputs: int | None) -> None:
     """Raise for the first label that is missing, outside its domain, or no class."""
     o, loss = objective, objective.definition
     if labels.ndim not in (1, 2):
@@ -83,6 +81,6 @@ def refuse_scores(name: str, scores: Any, grad: Any) -> None:
             where = np.unravel_index(int(bad.argmax()), bad.shape)
             at = "" if what == "score" else f" at a score of {float(scores[where])}"
             raise FloatingPointError(
-                f"{name}: the {what} of row {where[0]} is {float(x[where])}{at}: training has diverged. Lower the learning "
-                "rate, start from `initial`, or bound the step (hessian='majorizer', min_hessian)"
+                f"{name}: the {what} of row {where[0]} is {float(x[where])}{at}: training has diverged. Lower the "
+                "learning rate, start from `initial`, or bound the step (hessian='majorizer', min_hessian)"
             )

@@ -52,8 +52,8 @@ class Curvature:
             raise TypeError(f"{loss.name} has no second derivative, and hessian is {name!r}: hessian='constant' puts 1 "
                             "in its place")  # fmt: skip
         if loss.name not in TABLES.get(name, (loss.name,)):
-            raise TypeError(f"{loss.name}: hessian is {name!r}, which is known of {listed(TABLES[name])}; every loss has "
-                            "'positive' and 'constant'")  # fmt: skip
+            raise TypeError(f"{loss.name}: hessian is {name!r}, which is known of {listed(TABLES[name])}; every "
+                            "loss has 'positive' and 'constant'")  # fmt: skip
         if name == "majorizer" and not _bounded(loss):
             raise TypeError(f"{loss.name}: hessian is 'majorizer', which is known for {_ONLY[loss.name][0]}")
         self.name = name
@@ -202,7 +202,8 @@ TABLES: dict[str, dict[str, Preset]] = {
         "cross_entropy": number(lambda v: 0.5),
     },
     "xgboost": {
-        **dict.fromkeys(("squared_error", "half_squared_error", "expectile", "gamma", "tweedie", "pseudo_huber"), exact),
+        **dict.fromkeys(("squared_error", "half_squared_error", "expectile", "gamma", "tweedie", "pseudo_huber"),
+                        exact),
         **dict.fromkeys(("absolute_error", "quantile"), constant),
         **dict.fromkeys(("logistic", "binary_cross_entropy_with_logits"), times(1.0, FLOOR)),
         "poisson": times(math.exp(0.7)),
@@ -235,4 +236,4 @@ _ONLY: dict[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
 
 def _bounded(loss: Any) -> bool:
     only = _ONLY.get(loss.name)
-    return only is None or not loss.arrays and only[1](loss.values)
+    return only is None or (not loss.arrays and only[1](loss.values))

@@ -1,4 +1,4 @@
-"""What the objectives of all boosting libraries share: a loss with its parameters, asked for sums over weighted rows."""
+"""What the objectives of all boosting libraries share: a loss, asked for sums over weighted rows of raw scores."""
 
 from __future__ import annotations
 
@@ -74,12 +74,14 @@ class Objective:
     @property
     def name(self) -> str:
         """The loss's name."""
-        return str(self.definition.name)
+        name: str = self.definition.name
+        return name
 
     @property
     def hessian(self) -> str:
         """What takes the place of the second derivative."""
-        return self.curvature.name
+        name: str = self.curvature.name
+        return name
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -89,7 +91,7 @@ class Objective:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.definition!r}, hessian={self.hessian!r})"
 
-    def tuple(self, labels: Any) -> tuple[Any, ...]:
+    def arrays(self, labels: Any) -> tuple[Any, ...]:
         """Labels as a tuple of an array for each of `targets`."""
         found = labels if isinstance(labels, tuple) else (labels,)
         if len(found) != len(self.targets):
@@ -103,7 +105,7 @@ class Objective:
         A label outside the loss's domain (the row is named), weights of another length, or negative ones, a label that
         is no class among `outputs`, and a number of outputs that the loss does not have.
         """
-        arrays = [np.asarray(x) for x in self.tuple(labels)]
+        arrays = [np.asarray(x) for x in self.arrays(labels)]
         check_outputs(self, outputs)
         present = check_weight(self.name, weight, len(arrays[0]))
         for name, x in zip(self.targets, arrays, strict=True):
@@ -152,7 +154,7 @@ class Objective:
     def started(self, labels: Any, weight: Any = None, outputs: int | None = None) -> Any:
         """`initial` once for each row."""
         start = self.initial(labels, weight, outputs)
-        return np.full((len(self.tuple(labels)[0]), *np.shape(start)), start)
+        return np.full((len(self.arrays(labels)[0]), *np.shape(start)), start)
 
     def mean(self, scores: Any) -> Any:
         """What raw scores predict, by the loss's `link`: probabilities, means."""

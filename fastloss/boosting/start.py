@@ -22,7 +22,7 @@ SEEN = 1e-15
 
 def best(objective: Any, labels: Any, weight: Any, outputs: int | None) -> Any:
     """The constant of an objective: a number where a row has one score, else an array."""
-    arrays = tuple([np.asarray(x) for x in objective.tuple(labels)])
+    arrays = tuple([np.asarray(x) for x in objective.arrays(labels)])
     weight = None if weight is None else np.asarray(weight)
     objective.check(arrays, weight, outputs)
     if not hasattr(objective.definition, "domains"):  # of differences of scores
@@ -151,7 +151,7 @@ def _row(objective: Any, arrays: tuple[Any, ...], weight: Any, outputs: int | No
 def _descend(fall: Callable[[Any], tuple[float, Any]], start: Any, low: Any, high: Any) -> Any:
     """The minimum near a start, between ends, by the method of Broyden, Fletcher, Goldfarb and Shanno."""
     x, (value, g) = start, fall(start)
-    inverse = np.eye(len(x))
+    inverse = np.eye(len(x)) / max(1.0, float(np.linalg.norm(g)))  # the first step's length is at most 1
     for k in range(STEPS):
         if np.abs(g).max() <= 1e-13 * max(abs(value), 1.0):
             break
@@ -170,7 +170,7 @@ def _descend(fall: Callable[[Any], tuple[float, Any]], start: Any, low: Any, hig
         sy = float(s @ y)
         if sy > 0.0:
             if k == 0:
-                inverse *= sy / float(y @ y)
+                inverse = np.eye(len(x)) * (sy / float(y @ y))
             left = np.eye(len(x)) - np.outer(s, y) / sy
             inverse = left @ inverse @ left.T + np.outer(s, s) / sy
     return x

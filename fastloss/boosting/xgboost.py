@@ -89,7 +89,7 @@ class XGBoostObjective(Objective):
         """
         start = self.initial(labels, weight, outputs)
         found = {"base_score": start.tolist(), "disable_default_eval_metric": 1}
-        if np.ndim(start) and all(np.ndim(x) == 1 for x in self.tuple(labels)):
+        if np.ndim(start) and all(np.ndim(x) == 1 for x in self.arrays(labels)):
             found["num_class"] = len(start)
         return found
 
@@ -100,7 +100,9 @@ class XGBoostObjective(Objective):
         else:
             weight = data.get_weight()
             bounds = self.targets == ("lower", "upper")
-            labels = tuple([data.get_float_info(f"label_{n}_bound") for n in self.targets]) if bounds else data.get_label()
+            labels = (
+                tuple([data.get_float_info(f"label_{n}_bound") for n in self.targets]) if bounds else data.get_label()
+            )
         if scores.ndim == 2 and hasattr(labels, "size") and labels.size == scores.size:
             labels = labels.reshape(scores.shape)
         return scores, labels, weight if weight is not None and len(weight) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from . import links  # noqa: F401, which definitions name
+
 ALIASES = {
     "aft_extreme": "accelerated_failure_time_extreme",
     "aft_logistic": "accelerated_failure_time_logistic",

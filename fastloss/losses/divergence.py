@@ -102,7 +102,13 @@ class _LogSwapped:
         return slope, 1.0 / q
 
 
-@rowwise(link="exp", targets="none", smooth=False, exchanged=_exchanged(_LogSwapped, target=NON_NEGATIVE), target=NON_NEGATIVE)
+@rowwise(
+    link="exp",
+    targets="none",
+    smooth=False,
+    exchanged=_exchanged(_LogSwapped, target=NON_NEGATIVE),
+    target=NON_NEGATIVE,
+)
 class kl_divergence_log:
     """Kullback-Leibler divergence KL(target || exp(pred)) of log-probabilities and probabilities: torch's ``kl_div``.
 

@@ -11,7 +11,6 @@ import numpy as np
 from ..define.domain import POSITIVE
 from ..loss import Loss
 from ..registry import LINKS
-from .functions import softmax, sparsemax
 from .special import Jet, sigmoids
 
 Mean = Callable[[Any, int, Mapping[str, Any]], Any]
@@ -29,23 +28,27 @@ class Link(NamedTuple):
 
 
 def exponential(raw: float) -> Jet:
+    """exp."""
     e = math.exp(raw)
     return e, e, e
 
 
 def sigmoid(raw: float, scale: float = 1.0) -> Jet:
+    """1 / (1 + exp(-scale raw))."""
     _, up, down = sigmoids(scale * raw)
     slope = scale * up * down
     return up, slope, scale * slope * (down - up)
 
 
 def hard_sigmoid(raw: float) -> Jet:
+    """(1 + raw) / 2, between 0 and 1."""
     certain = raw >= 1.0 or raw <= -1.0
     p = 1.0 if raw >= 1.0 else (0.0 if raw <= -1.0 else 0.5 + 0.5 * raw)
     return p, 0.0 if certain else 0.5, 0.0
 
 
 def capped(raw: float, softcap: float = 1.0) -> Jet:
+    """softcap tanh(raw / softcap)."""
     tanh = math.tanh(raw / softcap)
     slope = 1.0 - tanh * tanh
     return softcap * tanh, slope, -2.0 * tanh * slope / softcap
@@ -61,8 +64,16 @@ def _each(jet: Callable[..., Jet], **parameters: float) -> Mean:
 
 
 def _softmax(raw: Any, axis: int, values: Mapping[str, Any]) -> Any:
+    from .functions import softmax  # some losses are imported with it, and links are there before any
+
     cap = values.get("softcap")
     return softmax(raw if cap is None else _CAPPED(raw, softcap=cap, reduction="none"), axis)
+
+
+def _sparsemax(raw: Any, axis: int, values: Mapping[str, Any]) -> Any:
+    from .functions import sparsemax
+
+    return sparsemax(raw, axis)
 
 
 def _logit(p: Any) -> Any:
@@ -76,5 +87,5 @@ LINKS.update(
     double_sigmoid=Link(_each(sigmoid, scale=2.0), lambda p: 0.5 * _logit(p), True),
     hard_sigmoid=Link(_each(hard_sigmoid), lambda p: 2.0 * p - 1.0, True),
     softmax=Link(_softmax, np.log, True),
-    sparsemax=Link(lambda raw, axis, values: sparsemax(raw, axis), lambda p: p, True),
+    sparsemax=Link(_sparsemax, lambda p: p, True),
 )

@@ -100,7 +100,9 @@ def skewed(q: float, p: float, far: float, mean: float, square: float, beta: flo
     return rest * scaled(q, turn), rest * scaled(q, bend)
 
 
-@rowwise(link="softmax", inputs=("pred", "teacher"), targets="none", smooth=False, temperature=POSITIVE, scale_t2=BINARY)
+@rowwise(
+    link="softmax", inputs=("pred", "teacher"), targets="none", smooth=False, temperature=POSITIVE, scale_t2=BINARY
+)
 class soft_distillation:
     """KL divergence from a teacher's distribution, both from logits: `distillation` without labels.
 
@@ -142,7 +144,9 @@ class soft_distillation:
         return soft * towards(a, b, ia, ib, gap), curve * (a * ia) * missing(a, oa, ia)
 
 
-@rowwise(link="softmax", inputs=("pred", "teacher"), targets="none", smooth=False, temperature=POSITIVE, scale_t2=BINARY)
+@rowwise(
+    link="softmax", inputs=("pred", "teacher"), targets="none", smooth=False, temperature=POSITIVE, scale_t2=BINARY
+)
 class soft_reverse_distillation:
     """Reverse KL divergence from a teacher's distribution, both from logits: `reverse_distillation` without labels.
 

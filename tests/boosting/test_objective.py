@@ -16,8 +16,7 @@ from fastloss.boosting.hessians import HESSIANS, TABLES
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
-TWICE = [n for n, loss in fl.LOSSES.items() if loss.order > 1]
-ONCE = [n for n in fl.LOSSES if n not in TWICE]
+LOSSES = [*fl.LOSSES]
 N, K = 7, 3
 
 
@@ -49,7 +48,7 @@ def by_rows(loss: Any, scores: Any, labels: Any, weight: Any) -> tuple[Any, Any]
     return tuple(np.concatenate([parts[k] for parts in found]) for k in range(2))
 
 
-@pytest.mark.parametrize("name", TWICE)
+@pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_is_an_objective(name: str, rng: np.random.Generator) -> None:
     """Sums, weights multiplied in, of the scores' layout; for a root, whose mean is one of all rows, its own multiple."""
     loss = fl.LOSSES[name]
@@ -78,14 +77,17 @@ def mean_by_rows(loss: Any, scores: Any, labels: Any, weight: Any) -> float:
     return float((loss(*inputs, reduction="none") * weight).sum() / weight.sum())
 
 
-@pytest.mark.parametrize("name", ONCE)
-def test_a_loss_without_a_second_derivative_says_so(name: str) -> None:
-    loss = fl.LOSSES[name]
-    with pytest.raises(TypeError, match=f"^{name} has no second derivative, and hessian is 'positive'"):
+def half_square(pred: float, target: float) -> tuple[float, float]:
+    """A loss of one derivative."""
+    return 0.5 * (pred - target) * (pred - target), pred - target
+
+
+def test_a_loss_without_a_second_derivative_says_so() -> None:
+    loss = fl.pointwise(half_square)
+    with pytest.raises(TypeError, match="^half_square has no second derivative, and hessian is 'positive'"):
         Objective(loss)
-    scores, labels = drawn(loss)
-    _, hess = Objective(loss, hessian="constant").grad_and_hess(scores, labels, np.full(N, 2.0))
-    assert hess.shape == scores.shape and (hess == 2.0).all()
+    grad, hess = Objective(loss, hessian="constant").grad_and_hess([0.0, 3.0], [1.0, 1.0], [2.0, 0.5])
+    assert grad.tolist() == [-2.0, 1.0] and hess.tolist() == [2.0, 0.5]
 
 
 # -- Several scores ----------------------------------------------------------------------------------------------------
@@ -218,8 +220,8 @@ CLOSED: list[tuple[Any, Any, float]] = [
     (fl.poisson_identity, Y, MEAN),
     (fl.squared_log_error, Y, math.expm1(float((np.log1p(Y) * W).sum() / W.sum()))),
     (fl.absolute_error, Y, 2.0),
-    (fl.quantile.bind(q=0.9), Y, 4.0),
-    (fl.log_lin_quantile.bind(q=0.9), Y, math.log(4.0)),
+    (fl.quantile.bind(q=0.95), Y, 4.0),
+    (fl.log_lin_quantile.bind(q=0.95), Y, math.log(4.0)),
     (fl.logistic, np.array([1.0, -1.0, 1.0, 1.0, -1.0]), math.log(2.5 / 5.0)),
     (fl.binary_cross_entropy_with_logits, np.array([1.0, 0.0, 1.0, 1.0, 0.0]), math.log(2.5 / 5.0)),
     (fl.exponential, np.array([1.0, -1.0, 1.0, 1.0, -1.0]), 0.5 * math.log(2.5 / 5.0)),
@@ -232,7 +234,7 @@ def test_the_best_constant(loss: Any, labels: Any, expected: float) -> None:
     assert float(initial(loss, labels, W)) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", [n for n in TWICE if not is_rows(fl.LOSSES[n]) and len(fl.LOSSES[n].wrt) == 1])
+@pytest.mark.parametrize("name", [n for n in LOSSES if not is_rows(fl.LOSSES[n]) and len(fl.LOSSES[n].wrt) == 1])
 def test_no_constant_near_the_best_is_better(name: str) -> None:
     loss = fl.LOSSES[name]
     _, labels = drawn(loss)
@@ -327,7 +329,11 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (fl.cross_entropy, {"labels": [0, 1, 3]}, r"cross_entropy: target\[2\] is 3, expected a class, .* below 3"),
     (fl.cross_entropy, {"labels": [0, 1, 0.5]}, r"cross_entropy: target\[2\] is 0.5, expected a class"),
     (fl.cross_entropy, {"labels": Z, "scores": Z}, "cross_entropy takes a score for each class, and .* 1 output"),
-    (fl.quantile.bind(q=[0.1, 0.9]), {"labels": Z, "scores": Z}, "quantile: q has 2 values, and the model has 1 output"),
+    (
+        fl.quantile.bind(q=[0.1, 0.9]),
+        {"labels": Z, "scores": Z},
+        "quantile: q has 2 values, and the model has 1 output",
+    ),
     (fl.gaussian_nll_log_scale, {"labels": Z, "scores": Z}, "takes two scores for each row, pred and log_scale, and"),
     (fl.distillation, {"labels": Z}, "distillation takes 2 arrays of labels, teacher, target, got 1"),
 ]
@@ -352,10 +358,10 @@ def test_what_is_absent_may_be_anything() -> None:
 
 
 def test_scores_that_have_diverged() -> None:
-    text = "huber: the score of row 1 is nan, at a score of nan: training has diverged"
+    text = "huber: the score of row 1 is nan: training has diverged"
     with pytest.raises(FloatingPointError, match=text):
         Objective(fl.huber).grad_and_hess(np.array([0.0, math.nan, 1.0]), Z)
-    with pytest.raises(FloatingPointError, match="poisson: the derivative of row 2 is inf, at a score of 1000.0"):
+    with pytest.raises(FloatingPointError, match="poisson: the derivative of row 2 is inf at a score of 1000.0"):
         Objective(fl.poisson).grad_and_hess(np.array([0.0, 1.0, 1000.0]), Z)
 
 
@@ -370,6 +376,6 @@ def test_arguments_of_an_objective() -> None:
         Objective(fl.huber, min_hessian=-1)
     with pytest.raises(TypeError, match="an objective is made of a loss, such as fastloss.huber, got 'huber'"):
         Objective("huber")
-    with pytest.raises(TypeError, match="huber.* detla"):
+    with pytest.raises(TypeError, match="huber: 'detla' is no argument.*did you mean delta"):
         Objective(fl.huber, {"detla": 1.0})
     assert {*TABLES} < {*HESSIANS}
