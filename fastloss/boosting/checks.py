@@ -68,9 +68,8 @@ def _refuse(loss: str, name: str, x: NDArray[Any], bad: Any, expected: str) -> N
 
 
 def finite(x: Any) -> bool:
-    """Whether nothing is infinite or NaN: a sum says so, but for one of numbers that are too large for it."""
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(float(x.sum())))
+    """Whether nothing is infinite or NaN. (For a million float32 it takes half the time of their sum.)"""
+    return bool(np.isfinite(x).all())
 
 
 def refuse_scores(name: str, scores: Any, grad: Any) -> None:

@@ -75,7 +75,7 @@ def exact(call: Arranged, grad: Any, hess: Any) -> None:
 
 def positive(call: Arranged, grad: Any, hess: Any) -> None:
     """The second derivative, where there is one."""
-    if not hess.any():
+    if hess.size and hess.min() <= 0.0 and not hess.any():
         constant(call, grad, hess)
 
 
@@ -99,7 +99,9 @@ def times(factor: float, least: float = 0.0) -> Preset:
 def raised(call: Arranged, hess: Any, least: float) -> None:
     """Raise a second derivative to at least a number times the weight."""
     floor = hess.dtype.type(least)
-    np.maximum(hess, floor if call.weight is None else call.spread() * floor, out=hess)
+    most = floor if call.weight is None else floor * call.weight.max(initial=0.0)
+    if hess.size and not hess.min() >= most:  # writing takes several times the time of looking
+        np.maximum(hess, floor if call.weight is None else call.spread() * floor, out=hess)
 
 
 def by_classes(call: Arranged, grad: Any, hess: Any) -> None:
@@ -136,8 +138,9 @@ def over_distance(factor: float) -> Preset:
     """
 
     def divided(call: Arranged, grad: Any, hess: Any) -> None:
-        constant(call, grad, hess)
-        np.multiply(hess, factor / _distance(call), out=hess)
+        np.divide(hess.dtype.type(factor), _distance(call), out=hess)
+        if call.weight is not None:
+            np.multiply(hess, call.spread(), out=hess)
 
     return divided
 
@@ -149,7 +152,8 @@ def power(call: Arranged, grad: Any, hess: Any) -> None:
 
 
 def _distance(call: Arranged) -> Any:
-    e = np.abs(call.scores - call.labels[0])
+    e = call.scores - call.labels[0]
+    np.abs(e, out=e)
     least = 1e-3 * float(e.mean(dtype=np.float64)) if e.size else 0.0
     return np.maximum(e, e.dtype.type(least or 1.0), out=e)
 

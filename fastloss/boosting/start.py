@@ -57,9 +57,10 @@ def _column(objective: Any, k: int, labels: list[Any], weight: Any) -> np.float6
         return np.float64(0.0)
     low, high = loss.domains[0].low, loss.domains[0].high
     starts = [min(max(s, low + 1e-9), high - 1e-9) for s in _guesses(loss, labels[0].astype(float), weight)]
-    losses = [float(loss(np.full(labels[0].shape, s), *labels, weight=weight, check=False)) for s in starts]
-    start = starts[int(np.nanargmin(losses))] if np.isfinite(losses).any() else starts[0]
-    found = _root(slope, start, low, high)
+    if abs(slope(starts[0])[0]) > SEEN * slope(starts[0])[2]:
+        losses = [float(loss(np.full(labels[0].shape, s), *labels, weight=weight, check=False)) for s in starts]
+        starts = [starts[int(np.nanargmin([*losses, np.inf]))]] if np.isfinite(losses).any() else starts
+    found = _root(slope, starts[0], low, high)
     near = float(present[np.abs(present - found).argmin()])
     return np.float64(near if abs(near - found) <= 8e-16 * abs(found) else found)
 

@@ -36,9 +36,9 @@ def xgboost(
     among XGBoost's parameters, the number of scores of a row; labels of several columns say it themselves. Losses of
     times (``accelerated_failure_time_normal``) read the data's ``label_lower_bound`` and ``label_upper_bound``.
 
-    The model starts from ``base_score``, which is a raw score here, and predicts raw scores: add `params` to XGBoost's
-    parameters, and ``objective.mean(model.predict(data))`` makes means and probabilities of them. `metric` is the
-    weighted mean of the loss.
+    The model starts from ``base_score``, which is a raw score here: add `params` to XGBoost's parameters. It predicts
+    raw scores: ``objective.mean(model.predict(data, output_margin=True))`` makes means and probabilities of them.
+    `metric` is the weighted mean of the loss.
 
     Raises TypeError for a loss without a second derivative, unless ``hessian="constant"``. What is wrong with labels,
     weights, the number of scores, or XGBoost's version is an error before the first tree grows.
