@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,11 +27,6 @@ class Case(NamedTuple):
     formula: Callable[[Any, Any], tuple[Any, Any]]
     hessian: str = "xgboost"
     classes: int = 1
-    base: float = 0.5
-    start: float = 0.5
-    """XGBoost's base_score, and the raw score that it is."""
-    params: Mapping[str, Any] = MappingProxyType({})
-    """Parameters that an objective of XGBoost's sets."""
 
 
 def sigmoid(f: Any) -> Any:
@@ -72,16 +66,8 @@ CASES = {
     "squared error": Case(
         {"objective": "reg:squarederror"}, fl.half_squared_error, "real", lambda f, y: (f - y, np.ones_like(f))
     ),
-    "logistic": Case({"objective": "binary:logistic"}, fl.logistic.bind(zero_one=True), "binary", logistic, start=0.0),
-    "poisson": Case(
-        {"objective": "count:poisson"},
-        fl.poisson,
-        "counts",
-        poisson,
-        base=1.0,
-        start=0.0,
-        params={"max_delta_step": 0.7},
-    ),
+    "logistic": Case({"objective": "binary:logistic"}, fl.logistic.bind(zero_one=True), "binary", logistic),
+    "poisson": Case({"objective": "count:poisson"}, fl.poisson, "counts", poisson),
     "softmax of 10": Case({"objective": "multi:softprob"}, fl.cross_entropy, "classes", softmax, classes=10),
     "quantile": Case(
         {"objective": "reg:quantileerror", "quantile_alpha": 0.8}, fl.quantile.bind(q=0.8), "real", quantile
@@ -107,13 +93,10 @@ def round_times(case: Case, matrix: Any, rounds: int, repeats: int) -> dict[str,
     import xgboost
 
     objective = fl.boosting.xgboost(case.loss, hessian=case.hessian)
-    common: dict[str, Any] = {"max_depth": 6, "eta": 0.1, "tree_method": "hist"}
+    common: dict[str, Any] = {"max_depth": 6, "eta": 0.1, "tree_method": "hist", "base_score": 0.5}
     if case.classes > 1:
         common["num_class"] = case.classes
-    ways: dict[str, Any] = {
-        "built-in": ({**common, "base_score": case.base, **case.builtin}, None),
-        "ours": ({**common, "base_score": case.start, **case.params}, objective),
-    }
+    ways: dict[str, Any] = {"built-in": ({**common, **case.builtin}, None), "ours": (common, objective)}
     best = dict.fromkeys(ways, float("inf"))
     for turn in range(repeats + 1):
         for name, (params, obj) in list(ways.items())[:: -1 if turn % 2 else 1]:
@@ -134,30 +117,6 @@ def objective_times(case: Case, labels: Any) -> dict[str, timing.Timing]:
     )
 
 
-def hessians(rounds: int) -> None:
-    """What each Hessian makes of losses that grow slowly, from near the targets and from far away."""
-    import xgboost
-
-    rng = np.random.default_rng(1)
-    X = rng.normal(size=(5000, 5)).astype(np.float32)
-    truth = 2.0 * X[:, 0] + X[:, 1] * X[:, 2]
-    y = (truth + 0.3 * rng.normal(size=5000) + np.where(rng.random(5000) < 0.1, 30.0, 0.0)).astype(np.float32)
-    matrix = xgboost.DMatrix(X, label=y)
-    for loss in (fl.huber, fl.cauchy, fl.welsch):
-        for start in (0.0, 10.0):
-            for name in ("exact", "positive", "constant", "majorizer"):
-                objective = fl.boosting.xgboost(loss, hessian=name)
-                params = {"max_depth": 4, "eta": 0.3, "base_score": start, "min_child_weight": 1e-3}
-                try:
-                    model = xgboost.train(params, matrix, rounds, obj=objective)
-                    scores = model.predict(matrix, output_margin=True)
-                    far = float(np.median(np.abs(scores - truth)))
-                    print(f"{loss.name} from {start:g}, {name}: loss {objective.loss(scores, y):.3g}, median distance "
-                          f"from the truth {far:.3g}", flush=True)  # fmt: skip
-                except FloatingPointError as error:
-                    print(f"{loss.name} from {start:g}, {name}: {str(error)[:80]}", flush=True)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Print times and their ratios."""
     import xgboost
@@ -167,11 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", default="", help="cases with this in their name")
-    parser.add_argument("--hessians", action="store_true", help="instead: what each does where a loss is not convex")
     options = parser.parse_args(argv)
-    if options.hessians:
-        hessians(options.rounds)
-        return
     X, labels = data(options.rows)
     for name, case in CASES.items():
         if options.only not in name:
