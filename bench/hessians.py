@@ -1,4 +1,4 @@
-"""What each Hessian makes of losses that grow slowly, from near the targets and from afar: ``python -m bench.hessians``.
+"""What each Hessian makes of losses that grow slowly, from near and from far starts: ``python -m bench.hessians``.
 
 XGBoost, 5,000 rows, a tenth of whose targets are 30 too high.
 """
