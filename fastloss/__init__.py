@@ -87,6 +87,7 @@ __all__ = [
     "info_nce",
     "iou_loss",
     "jaccard_loss",
+    "lambdarank",
     "linear_cross_entropy",
     "log_softmax",
     "logsumexp",
@@ -95,10 +96,12 @@ __all__ = [
     "match_boxes",
     "math",
     "multibox",
+    "ndcg",
     "nms",
     "nt_xent",
     "optimize",
     "pairwise",
+    "pairwise_logistic",
     "penalties",
     "plot",
     "pointwise",
@@ -131,6 +134,7 @@ _LATER = {
     "structured.embeddings.pairs": ("contrastive_embedding", "cosine_embedding", "triplet_margin"),
     "structured.matching": ("decode_boxes", "encode_boxes", "match_boxes"),
     "structured.multibox": ("MultiBoxParts", "multibox"),
+    "structured.ranking": ("lambdarank", "ndcg", "pairwise_logistic"),
     "structured.segmentation": (
         "dice_loss",
         "focal_tversky_loss",
@@ -170,10 +174,12 @@ if TYPE_CHECKING:
         info_nce,
         iou_loss,
         jaccard_loss,
+        lambdarank,
         lovasz_hinge_loss,
         lovasz_softmax_loss,
         multibox,
         nt_xent,
+        pairwise_logistic,
         supervised_contrastive,
         triplet_margin,
         tversky_loss,
@@ -188,6 +194,7 @@ if TYPE_CHECKING:
     from .structured.boxes import box_iou, convert_boxes, nms
     from .structured.matching import decode_boxes, encode_boxes, match_boxes
     from .structured.multibox import MultiBoxParts
+    from .structured.ranking import ndcg
 
 else:
     from .fused.linear import linear_cross_entropy

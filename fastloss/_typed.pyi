@@ -13,6 +13,7 @@ from .structured.embeddings.labelled import Circle, SupervisedContrastive
 from .structured.embeddings.mining import BatchTripletMargin
 from .structured.embeddings.pairs import ContrastiveEmbedding, CosineEmbedding, TripletMargin
 from .structured.multibox import MultiBox
+from .structured.ranking import LambdaRank, PairwiseLogistic
 from .structured.segmentation import (
     DiceLoss,
     FocalTverskyLoss,
@@ -51,13 +52,13 @@ __all__ = [
     'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'dice_loss', 'generalized_dice_loss',
     'jaccard_loss', 'tversky_loss', 'focal_tversky_loss', 'lovasz_softmax_loss', 'lovasz_hinge_loss',
     'triplet_margin', 'batch_triplet_margin', 'cosine_embedding', 'contrastive_embedding', 'info_nce', 'nt_xent',
-    'supervised_contrastive', 'circle', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits',
-    'cce', 'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence',
-    'i_divergence', 'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh',
-    'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle', 'mspe', 'multi_margin', 'multilabel_cross_entropy',
-    'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse', 'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape',
-    'soft_margin', 'softmax_cross_entropy', 'softmax_focal', 'sparse_categorical_cross_entropy', 'tvd',
-    'weston_watkins',
+    'supervised_contrastive', 'circle', 'lambdarank', 'pairwise_logistic', 'aft_extreme', 'aft_logistic',
+    'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
+    'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd',
+    'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh', 'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle',
+    'mspe', 'multi_margin', 'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse',
+    'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy', 'softmax_focal',
+    'sparse_categorical_cross_entropy', 'tvd', 'weston_watkins',
 ]
 
 class Elements(Loss, Generic[P]):
@@ -202,6 +203,22 @@ class Circles(Circle, Generic[P]):
     def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
 
 def circles(takes: Callable[P, None]) -> Circles[P]: ...
+
+class Ranked(LambdaRank, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad_and_hess(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+def ranked(takes: Callable[P, None]) -> Ranked[P]: ...
+
+class Paired(PairwiseLogistic, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+    def grad_and_hess(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+def paired(takes: Callable[P, None]) -> Paired[P]: ...
 
 @elements
 def binary_cross_entropy(
@@ -953,6 +970,22 @@ def circle(
     embeddings: Any, labels: Any, *, margin: float = 0.25, gamma: float = 256.0, weight: Any = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@ranked
+def lambdarank(
+    pred: Any, target: Any, *, group: Any = None, sigma: float = 1.0, truncation: int | None = 30,
+    gain: Any = 'exponential', score_norm: bool = True, query_norm: bool = True, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@paired
+def pairwise_logistic(
+    pred: Any, target: Any, *, group: Any = None, sigma: float = 1.0, truncation: int | None = None,
+    score_norm: bool = False, query_norm: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 aft_extreme = accelerated_failure_time_extreme

@@ -27,6 +27,7 @@ from .structured.embeddings.labelled import Circle, SupervisedContrastive
 from .structured.embeddings.mining import BatchTripletMargin
 from .structured.embeddings.pairs import ContrastiveEmbedding, CosineEmbedding, TripletMargin
 from .structured.multibox import MultiBox
+from .structured.ranking import LambdaRank, PairwiseLogistic
 from .structured.segmentation import (
     DiceLoss,
     FocalTverskyLoss,
@@ -53,7 +54,7 @@ BESIDE = (
     fl.dice_loss, fl.generalized_dice_loss, fl.jaccard_loss, fl.tversky_loss, fl.focal_tversky_loss,
     fl.lovasz_softmax_loss, fl.lovasz_hinge_loss,
     fl.triplet_margin, fl.batch_triplet_margin, fl.cosine_embedding, fl.contrastive_embedding, fl.info_nce, fl.nt_xent,
-    fl.supervised_contrastive, fl.circle,
+    fl.supervised_contrastive, fl.circle, fl.lambdarank, fl.pairwise_logistic,
 )  # fmt: skip
 """Losses with a class of their own."""
 
@@ -62,7 +63,8 @@ KINDS = {"Loss": "Elements", "RowLoss": "Rows", "LinearLoss": "Linear", "TopKDis
          "TverskyLoss": "Tversky", "FocalTverskyLoss": "FocalTversky", "LovaszSoftmaxLoss": "LovaszSoftmax",
          "LovaszHingeLoss": "LovaszHinge", "TripletMargin": "Triplets", "CosineEmbedding": "Cosines",
          "ContrastiveEmbedding": "Contrasts", "BatchTripletMargin": "Mined", "InfoNCE": "Queries",
-         "NTXent": "Views", "SupervisedContrastive": "Labelled", "Circle": "Circles"}  # fmt: skip
+         "NTXent": "Views", "SupervisedContrastive": "Labelled", "Circle": "Circles",
+         "LambdaRank": "Ranked", "PairwiseLogistic": "Paired"}  # fmt: skip
 """Classes of losses, and those of the stub whose verbs take what one function does."""
 
 

@@ -126,6 +126,13 @@ def whole(name: str, argument: str, x: Any, low: int) -> int:
     return int(found)
 
 
+def switch(name: str, argument: str, x: Any) -> bool:
+    """True or False."""
+    if not isinstance(x, (bool, np.bool_)):
+        raise TypeError(f"{name}: {argument} is {x!r}, expected True or False")
+    return bool(x)
+
+
 # -- Formats and sizes of boxes ----------------------------------------------------------------------------------------
 
 

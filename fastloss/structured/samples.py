@@ -81,7 +81,7 @@ class Samples(reading.Arrays):
     def given(self, call: Call) -> list[NDArray[Any]] | None:
         """The arrays of `out=`, checked; each gradient may be written over its own input."""
         found = given_outputs(self, call, tuple(self.inputs))
-        return None if found is None else [*found.value, *found.grad]
+        return None if found is None else [*found.value, *found.grad, *found.hess]
 
     def divisor(self, call: Call) -> float:
         """What the sum is divided by; weights that are too large or too small for it take a power of two."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from ..signatures import passing
+from ..arrays.checks import check_options
+from ..define.keywords import GRAD, VALUE, Call
+from ..signatures import VERBS, passing
+from . import reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,3 +58,35 @@ class HostLoss:
             from ..define.hints import unknown_argument
 
             raise unknown_argument(self, given)
+
+
+class PassingLoss(HostLoss):
+    """A host loss whose verbs hand everything on to `_run`, by its own names."""
+
+    def __init_subclass__(cls) -> None:
+        """Give the class verbs of its own, which show its arguments."""
+        for name in VERBS if cls.order > 1 else VERBS[:-1]:
+            verb: Any = getattr(cls, name)
+            copy = FunctionType(verb.__code__, verb.__globals__, name)
+            copy.__qualname__, copy.__doc__ = f"{cls.__qualname__}.{name}", verb.__doc__
+            setattr(cls, name, copy)
+
+    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
+        """The value."""
+        return self._run(VALUE, *inputs, **keywords)
+
+    def value_and_grad(self, *inputs: Any, **keywords: Any) -> Any:
+        """The value, and the gradient: a tuple where several inputs have one."""
+        return self._run(VALUE | GRAD, *inputs, **keywords)
+
+    def grad(self, *inputs: Any, **keywords: Any) -> Any:
+        """The gradient alone, or a tuple of them."""
+        return self._run(GRAD, *inputs, **keywords)
+
+    def _call(self, unknown: dict[str, Any], want: int, **keywords: Any) -> Call:
+        """The keywords that all losses take, checked."""
+        self._refuse(unknown)
+        reading.check_backend(self.name, keywords["backend"])
+        call = Call(want, **keywords)
+        check_options(self, call)  # type: ignore[arg-type]
+        return call

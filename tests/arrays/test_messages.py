@@ -71,9 +71,11 @@ def test_other_names_are_of_losses_that_exist() -> None:
         "nt_xent": "NTXentLoss",
         "supervised_contrastive": "SupConLoss",
         "batch_triplet_margin": "TripletSemiHardLoss",
+        "lambdarank": "rank:ndcg LambdaMart",
+        "pairwise_logistic": "rank:pairwise PairLogit RankNet",
     }.items():
         assert {name: likely_losses(name)[0] for name in theirs.split()} == dict.fromkeys(theirs.split(), ours)
-    for nothing_like_it in ("CTCLoss", "MisclassLoss", "rank:pairwise"):
+    for nothing_like_it in ("CTCLoss", "MisclassLoss", "rank:map"):
         assert likely_losses(nothing_like_it) == []
 
 

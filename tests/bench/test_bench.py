@@ -32,6 +32,7 @@ SCRIPTS = {
     "segmentation": ["--peers", ""],
     "embeddings": ["--peers", ""],
     "glm": ["--losses", "logistic"],
+    "ranking": ["--peers", "numpy"],
 }
 # What those that take no losses must print.
 PRINTED = {
@@ -43,6 +44,7 @@ PRINTED = {
     "embeddings": ["triplet_margin, 4 x 128, float32", "nt_xent, 16 x 128, float64", "samples", "circle, B/sample"],
     "detection": ["multibox, 2 x 21, float64", "box_iou, 10 x 8732, float32", "numpy, float32: fresh / numpy"],
     "gan": ["minimax", "relativistic_average", "elastic_net", "group_lasso", "total_variation"],
+    "ranking": ["queries of 10", "grad_and_hess", "RankNet", "numpy"],
     "segmentation": ["dice, 1 x 8, float32", "lovasz, 21 x 8, float64"],
 }
 

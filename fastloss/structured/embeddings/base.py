@@ -1,17 +1,13 @@
-"""What the losses of embeddings have in common: verbs, choices, vectors as they are read."""
+"""What the losses of embeddings have in common: distances, and vectors as they are read."""
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...arrays.checks import check_options
-from ...define.keywords import GRAD, VALUE, Call
 from ...define.wording import wrong_choice
 from .. import reading
-from ..verbs import HostLoss
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,50 +16,11 @@ DISTANCES = ("euclidean", "squared_euclidean", "cosine")
 """By their place, as the templates know them."""
 
 
-class EmbeddingLoss(HostLoss):
-    """A host loss whose verbs hand everything on to `_run`, by its own names."""
-
-    def __init_subclass__(cls) -> None:
-        """Give the class verbs of its own, which show its arguments."""
-        for name in ("__call__", "value_and_grad", "grad"):
-            verb: Any = vars(EmbeddingLoss)[name]
-            copy = FunctionType(verb.__code__, verb.__globals__, name)
-            copy.__qualname__, copy.__doc__ = f"{cls.__qualname__}.{name}", verb.__doc__
-            setattr(cls, name, copy)
-
-    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
-        """The value."""
-        return self._run(VALUE, *inputs, **keywords)
-
-    def value_and_grad(self, *inputs: Any, **keywords: Any) -> Any:
-        """The value, and the gradient: a tuple where several inputs have one."""
-        return self._run(VALUE | GRAD, *inputs, **keywords)
-
-    def grad(self, *inputs: Any, **keywords: Any) -> Any:
-        """The gradient alone, or a tuple of them."""
-        return self._run(GRAD, *inputs, **keywords)
-
-    def _call(self, unknown: dict[str, Any], want: int, **keywords: Any) -> Call:
-        """The keywords that all losses take, checked."""
-        self._refuse(unknown)
-        reading.check_backend(self.name, keywords["backend"])
-        call = Call(want, **keywords)
-        check_options(self, call)  # type: ignore[arg-type]
-        return call
-
-
 def distance_of(name: str, distance: Any) -> int:
     """One of the distances, by its number."""
     if distance not in DISTANCES:
         raise wrong_choice(name, "distance", distance, DISTANCES)
     return DISTANCES.index(distance)
-
-
-def switch(name: str, argument: str, x: Any) -> bool:
-    """True or False."""
-    if not isinstance(x, (bool, np.bool_)):
-        raise TypeError(f"{name}: {argument} is {x!r}, expected True or False")
-    return bool(x)
 
 
 def vectors_of(name: str, arguments: tuple[str, ...], arrays: tuple[Any, ...]) -> dict[str, NDArray[Any]]:

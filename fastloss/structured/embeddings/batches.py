@@ -9,7 +9,8 @@ import numpy as np
 from ...registry import LOSSES
 from .. import reading
 from ..samples import Samples
-from .base import EmbeddingLoss, batch_of, classes_of, switch
+from ..verbs import PassingLoss
+from .base import batch_of, classes_of
 from .scores import Vectors
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ...define.keywords import Backend, Call, Empty, Reduction
 
 
-class BatchLoss(EmbeddingLoss):
+class BatchLoss(PassingLoss):
     """A loss of a batch of vectors by the scores of all pairs."""
 
     @reading.quiet
@@ -29,7 +30,7 @@ class BatchLoss(EmbeddingLoss):
         """What the verb returns."""
         name = self.name
         temperature = reading.number(name, "temperature", temperature, 0.0, above=True)
-        normalize = switch(name, "normalize", normalize)
+        normalize = reading.switch(name, "normalize", normalize)
         inputs = batch_of(name, self.inputs[: len(arrays)], arrays)
         count = len(next(iter(inputs.values())))
         classes = None if labels is None else classes_of(name, labels, count)
@@ -147,7 +148,7 @@ class InfoNCE(BatchLoss):
             unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
             check=check,
         )  # fmt: skip
-        both = switch(self.name, "symmetric", symmetric)
+        both = reading.switch(self.name, "symmetric", symmetric)
         return self._evaluate(call, (query, key), None, weight, normalize, temperature, both)
 
     def _scored(self, call: Call, batch: Vectors, temperature: float, classes: Any, *more: Any) -> Any:

@@ -13,8 +13,9 @@ from ...define.wording import wrong_choice
 from .. import reading
 from ..compiled import run
 from ..samples import Samples
+from ..verbs import PassingLoss
 from . import mining_templates, templates
-from .base import EmbeddingLoss, batch_of, classes_of, distance_of
+from .base import batch_of, classes_of, distance_of
 from .batches import present
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ SMALLEST = 5e-324
 """A caller's denominator that the unit of the weights brings to 0: it is small, and not that of nothing."""
 
 
-class BatchTripletMargin(EmbeddingLoss):
+class BatchTripletMargin(PassingLoss):
     """Triplet loss of a batch, whose triplets are mined of the labels.
 
     The mean of max(0, d(a, p) - d(a, n) + margin) over triplets of an anchor a, a positive p, another sample of its

@@ -12,8 +12,9 @@ from ...define.keywords import GRAD
 from .. import reading
 from ..compiled import run
 from ..samples import Samples
+from ..verbs import PassingLoss
 from . import formulas, templates
-from .base import EmbeddingLoss, distance_of, switch, vectors_of
+from .base import distance_of, vectors_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ...define.keywords import Backend, Call, Empty, Reduction
 
 
-class TripletMargin(EmbeddingLoss):
+class TripletMargin(PassingLoss):
     """Triplet loss: an anchor is to be nearer to its positive than to its negative, by a margin.
 
     max(0, d(anchor, positive) - d(anchor, negative) + margin), averaged over the triplets.
@@ -86,13 +87,13 @@ class TripletMargin(EmbeddingLoss):
         numbers = (
             reading.number(self.name, "margin", margin, 0.0),
             float(distance_of(self.name, distance)),
-            float(switch(self.name, "swap", swap)),
+            float(reading.switch(self.name, "swap", swap)),
         )
         vectors = vectors_of(self.name, self.inputs, (anchor, positive, negative))
         return _evaluate(self, call, vectors, None, weight, numbers)
 
 
-class _Labelled(EmbeddingLoss):
+class _Labelled(PassingLoss):
     """A loss of two vectors and a label."""
 
     inputs = ("first", "second", "target")

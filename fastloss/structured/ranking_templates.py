@@ -1,0 +1,276 @@
+"""Loops over the queries of a ranking: their samples in order, the pairs of them, the gain of an order.
+
+A query is computed by one thread, so that results have the same bits for any number of them. All of it is in float64.
+The free names are ports; `compiled.py` completes them.
+
+Arrays that are read: scores, targets, where each query begins, the queries' weights, what a sample's weight is to its
+query's (none of these where all are alike), the gains of whole targets (none without gains), the discounts of places.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..kernels.bind import port
+
+RUN = 32
+"""Scores that are ordered by counting those before each; longer runs are merged of these."""
+
+KEYS, GAINS, PLACED, SLOPES, CURVES, ROWS = 0, 2, 3, 4, 5, 6
+"""The rows of a task's room: two for what is sorted, gains as they are given and in order, derivatives in order."""
+
+# Ports.
+prange: Any = range
+logistic = raised = damped = add = port
+VALUE = GRAD = HESS = False
+
+
+# -- The samples of a query --------------------------------------------------------------------------------------------
+
+
+def members(inputs: Any, order: Any, g: int) -> int:
+    """The places of those that are present; how many."""
+    ratios, start, count = inputs[4], inputs[2][g], 0
+    if inputs[3][g] != 0.0:
+        for k in range(inputs[2][g + 1] - start):
+            order[count] = k
+            count += 1 if ratios.size == 0 or ratios[start + k] != 0.0 else 0
+    return count
+
+
+def valued(inputs: Any, room: Any, order: Any, counts: Any, g: int, curved: int) -> tuple[bool, bool, bool]:
+    """Bring their gains into the room, and count those of whole targets.
+
+    Whether all are numbers, as the scores; whether there are two of them; whether all targets are whole.
+    """
+    pred, target, start, table = inputs[0], inputs[1], inputs[2][g], inputs[5]
+    known, whole, least, most = True, True, np.inf, -np.inf
+    for level in range(counts.size):
+        counts[level] = 0
+    for r in range(order.size):
+        y = target[start + order[r]]
+        level = int(y) if 0.0 <= y < table.size else -1
+        gain = y
+        if level >= 0 and level == y:
+            counts[level] += 1
+            gain = table[level]
+        else:
+            whole = False
+            if curved != 0:
+                gain = raised(y)
+        room[GAINS, order[r]] = gain
+        least, most = min(least, gain), max(most, gain)
+        score = pred[start + order[r]]
+        known = known and gain == gain and score == score
+    return known, least < most, whole
+
+
+def ideal(inputs: Any, room: Any, orders: Any, counts: Any, count: int, limit: int, whole: bool) -> float:
+    """The gain of the best order; the places in the first of the orders are gone where it had to be found."""
+    table, discounts, total, place, end = inputs[5], inputs[6], 0.0, 0, min(limit, count)
+    if whole:
+        for level in range(counts.size - 1, -1, -1):
+            for _ in range(min(counts[level], end - place)):
+                total += table[level] * discounts[place]
+                place += 1
+        return total
+    for r in range(count):
+        room[KEYS, r] = room[GAINS, orders[0, r]]
+    here = ordered(room, orders, count)
+    for r in range(end):
+        total += room[KEYS + here, r] * discounts[r]
+    return total
+
+
+def ranked(inputs: Any, room: Any, orders: Any, count: int, g: int) -> int:
+    """Order them by their scores, with their gains; which of the orders has their places."""
+    for r in range(count):
+        room[KEYS, r] = inputs[0][inputs[2][g] + orders[0, r]]
+    here = ordered(room, orders, count)
+    for r in range(count):
+        room[PLACED, r] = room[GAINS, orders[here, r]]
+    return here
+
+
+# -- Orders ------------------------------------------------------------------------------------------------------------
+
+
+def ordered(keys: Any, orders: Any, count: int) -> int:
+    """Order keys from the largest on, the first of equals first; in which row they are.
+
+    A row has room for whole runs.
+    """
+    for k in range(count, -(-count // RUN) * RUN):
+        keys[0, k] = -np.inf
+    for low in range(0, count, RUN):
+        numbered(keys[0, low : low + RUN], orders[0, low : low + RUN], keys[1], orders[1], low, min(RUN, count - low))
+    here, size = 1, RUN
+    while size < count:
+        there = 1 - here
+        for low in range(0, count, 2 * size):
+            ends = min(low + size, count), min(low + 2 * size, count)
+            merged(keys[here], orders[here], keys[there], orders[there], low, ends[0], ends[1])
+        here, size = there, 2 * size
+    return here
+
+
+def numbered(keys: Any, order: Any, to: Any, places: Any, low: int, count: int) -> None:
+    """Bring each key of a run behind those that are before it: without a branch, so that no order is slow."""
+    for i in range(count):
+        x, place = keys[i], low
+        for j in range(np.uint64(RUN)):
+            y = keys[j]
+            place += 1 if (y > x) | ((y == x) & (j < np.uint64(i))) else 0
+        to[place] = x
+        places[place] = order[i]
+
+
+def merged(keys: Any, order: Any, to: Any, places: Any, low: int, middle: int, high: int) -> None:
+    """Make one run of two that follow one another."""
+    a, b, k = low, middle, low
+    while a < middle and b < high:
+        later = keys[b] > keys[a]
+        source = b if later else a
+        to[k], places[k] = keys[source], order[source]
+        b += 1 if later else 0
+        a += 0 if later else 1
+        k += 1
+    for source in range(a, middle):
+        to[k], places[k] = keys[source], order[source]
+        k += 1
+    for source in range(b, high):
+        to[k], places[k] = keys[source], order[source]
+        k += 1
+
+
+# -- Pairs -------------------------------------------------------------------------------------------------------------
+
+
+def pairs(inputs: Any, outputs: Any, numbers: Any) -> None:
+    """The loss of each query, and its derivatives by the scores."""
+    each, tasks = outputs[0], outputs[3].shape[0]
+    for k in prange(tasks):
+        for g in range(k, each.size, tasks):
+            each[g] = query(inputs, outputs, numbers, k, g)
+
+
+def query(inputs: Any, outputs: Any, numbers: Any, task: int, g: int) -> Any:
+    """That of one of them, weighted."""
+    sigma, near, scale, limit, curved, normed = numbers
+    room, orders, counts = outputs[3][task], outputs[4][task], outputs[5][task]
+    count = members(inputs, orders[0], g)
+    known, several, whole = valued(inputs, room, orders[0, :count], counts, g, curved)
+    if not known or not several:
+        nothing = 0.0 if known else np.nan
+        reset(room, count, nothing)
+        derived(inputs, outputs, room, orders[0, :count], g, 1.0)
+        return nothing
+    inverse = 0.0
+    if counts.size > 0:
+        inverse = 1.0 / ideal(inputs, room, orders, counts, count, limit, whole)
+        members(inputs, orders[0], g)
+    here = ranked(inputs, room, orders, count, g)
+    reset(room, count, 0.0)
+    scores = room[KEYS + here, :count]
+    if scores[0] == scores[count - 1]:
+        near = 0.0
+    value, steps = 0.0, 0.0
+    for i in range(min(limit, count - 1)):
+        more, moved = beyond(room, scores, inputs[6], i, sigma, near, inverse)
+        value += more
+        steps += moved
+    share = inputs[3][g] * (damped(2.0 * steps) if normed != 0 else 1.0)
+    derived(inputs, outputs, room, orders[here, :count], g, share * scale)
+    return value * share
+
+
+def beyond(
+    room: Any, scores: Any, discounts: Any, i: int, sigma: float, near: float, inverse: float
+) -> tuple[float, float]:  # fmt: skip
+    """The pairs of a sample and those after it: their loss, and how far it moves them in all.
+
+    What a pair changes the gain by is divided by the distance of its scores where `near` is added to that. Discounts
+    are of no account where `inverse` is 0.
+    """
+    after, gains, later = scores[i + 1 :], room[PLACED, i + 1 : scores.size], discounts[i + 1 : scores.size]
+    slopes, curves = room[SLOPES, i + 1 : scores.size], room[CURVES, i + 1 : scores.size]
+    score, gain, discount = scores[i], room[PLACED, i], discounts[i]
+    value = steps = slope = curve = 0.0
+    for j in range(np.uint64(after.size)):
+        more = gain - gains[j]
+        weight = math.fabs(more) * (discount - later[j]) * inverse if inverse > 0.0 else 1.0 if more != 0.0 else 0.0
+        gap = score - after[j] if weight != 0.0 else 0.0
+        reach = near + gap if near > 0.0 else 1.0
+        held = weight / reach
+        soft, wrong, bend = logistic(gap, more, sigma)
+        step = held * sigma * wrong
+        steps = add(steps, step)
+        if VALUE:
+            far = gap / reach
+            far = 1.0 if gap == np.inf and near > 0.0 else far
+            value = add(value, held * soft + (sigma * weight * far if more < 0.0 else 0.0))
+        if GRAD:
+            down = step if more > 0.0 else -step
+            slopes[j] += down
+            slope = add(slope, down)
+        if HESS:
+            curved = held * sigma * sigma * bend
+            curves[j] += curved
+            curve = add(curve, curved)
+    room[SLOPES, i] -= slope
+    room[CURVES, i] += curve
+    return value, steps
+
+
+def reset(room: Any, count: int, value: float) -> None:
+    """The same derivatives for all samples."""
+    for r in range(count):
+        room[SLOPES, r] = room[CURVES, r] = value
+
+
+def derived(inputs: Any, outputs: Any, room: Any, order: Any, g: int, factor: float) -> None:
+    """Bring the derivatives to their places, those of samples that are absent are 0."""
+    start, ratios = inputs[2][g], inputs[4]
+    for k in range(start, inputs[2][g + 1]):
+        if GRAD:
+            outputs[1][k] = 0.0
+        if HESS:
+            outputs[2][k] = 0.0
+    for r in range(order.size):
+        k = start + order[r]
+        ratio = factor if ratios.size == 0 else factor * ratios[k]
+        if GRAD:
+            outputs[1][k] = ratio * room[SLOPES, r]
+        if HESS:
+            outputs[2][k] = ratio * room[CURVES, r]
+
+
+# -- Gains -------------------------------------------------------------------------------------------------------------
+
+
+def gained(inputs: Any, outputs: Any, numbers: Any) -> None:
+    """What share of the best order's gain each query's order has."""
+    each, tasks = outputs[0], outputs[1].shape[0]
+    for k in prange(tasks):
+        for g in range(k, each.size, tasks):
+            each[g] = inputs[3][g] * share_of(inputs, outputs, numbers, k, g)
+
+
+def share_of(inputs: Any, outputs: Any, numbers: Any, task: int, g: int) -> float:
+    """That of one of them."""
+    undefined, limit, curved = numbers
+    room, orders, counts = outputs[1][task], outputs[2][task], outputs[3][task]
+    count = members(inputs, orders[0], g)
+    known, _, whole = valued(inputs, room, orders[0, :count], counts, g, curved)
+    if not known or count == 0:
+        return 0.0 if known else np.nan
+    best = ideal(inputs, room, orders, counts, count, limit, whole)
+    members(inputs, orders[0], g)
+    ranked(inputs, room, orders, count, g)
+    total = 0.0
+    for r in range(min(limit, count)):
+        total += room[PLACED, r] * inputs[6][r]
+    return total / best if best != 0.0 else undefined
