@@ -37,11 +37,15 @@ ALL = 1 << 62
 class Gains:
     """What targets are worth: a table for the whole ones, and what becomes of the others."""
 
-    def __init__(self, name: str, gain: Any) -> None:
+    def __init__(self, name: str, *gain: Any) -> None:
+        """Without a gain targets are compared alone."""
         self.name, self.curved, self.listed = name, False, False
-        if gain is None:  # there is none: targets are compared alone
-            self.table, self.high = np.zeros(0), inf
-        elif isinstance(gain, str) and gain in ("exponential", "linear"):
+        self.table, self.high = np.zeros(0), inf
+        if gain:
+            self._read(*gain)
+
+    def _read(self, gain: Any) -> None:
+        if isinstance(gain, str) and gain in ("exponential", "linear"):
             whole = np.arange(LARGEST + 1.0)
             self.curved = gain == "exponential"
             self.table, self.high = (np.exp2(whole) - 1.0, float(LARGEST)) if self.curved else (whole, inf)
@@ -51,7 +55,7 @@ class Gains:
 
     def _table(self, gain: Any) -> NDArray[Any]:
         expected = "expected 'exponential', 'linear' or a list of the gain of each target from 0 on"
-        if isinstance(gain, (str, bytes)):
+        if gain is None or isinstance(gain, (str, bytes)):
             raise ValueError(f"{self.name}: gain is {gain!r}, {expected}")
         found = reading.floats(self.name, "gain", gain).astype(np.float64)
         if found.ndim != 1 or not found.size:
@@ -151,8 +155,8 @@ class Queries(Samples):
     ) -> NDArray[Any]:  # fmt: skip
         """What the template says of each query; the other results go to the outputs."""
         each, width = np.empty(self.batch), int(self.sizes.max(initial=0))
-        tasks, wide = shared(each.size, TASKS), -(-width // templates.RUN) * templates.RUN
-        inputs = [self.pred, self.target, self.begins, self.weights, self.ratios, gains.table, discounts(width)]
+        tasks, wide = shared(each.size, TASKS), -(-width // templates.RUN) * templates.RUN + templates.LANES
+        inputs = [self.pred, self.target, self.begins, self.weights, self.ratios, gains.table, discounts(wide)]
         rooms = [np.empty((tasks, templates.ROWS, wide)), np.empty((tasks, 2, wide), np.int64),
                  np.empty((tasks, gains.table.size), np.int64)]  # fmt: skip
         dense = [x if x.dtype == np.int64 else reading.dense(x, np.float64).reshape(-1) for x in inputs]

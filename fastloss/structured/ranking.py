@@ -24,15 +24,17 @@ NEAR = 0.01
 # -- What is computed of a pair ----------------------------------------------------------------------------------------
 
 
-def logistic(gap: float, more: float, sigma: float) -> tuple[float, float, float]:
-    """Of two scores in order: log(1 + e^-x) of x = sigma times their gap; the chance of the wrong order; p (1 - p).
+def logistic(gap: float, more: float, sigma: float, reach: float) -> tuple[float, float, float, float]:
+    """Of two scores in order: log(1 + e^-x) of x = sigma times their gap; the chance p of the wrong order; p (1 - p).
 
-    `more` is what the first has more of, less than 0 where the order is wrong.
+    `more` is what the first has more of, less than 0 where the order is wrong. And 1 / reach, by the same division.
     """
     e = math.exp(-sigma * gap)
-    larger = 1.0 / (1.0 + e)
+    whole = 1.0 + e
+    inverse = 1.0 / (whole * reach)
+    larger = inverse * reach
     smaller = e * larger
-    return math.log1p(e), (smaller if more > 0.0 else larger), smaller * larger
+    return math.log1p(e), (smaller if more > 0.0 else larger), smaller * larger, inverse * whole
 
 
 def raised(target: float) -> float:
@@ -63,7 +65,7 @@ class RankingLoss(PassingLoss):
 
     @reading.quiet
     def _ranked(
-        self, call: Call, arrays: tuple[Any, ...], gain: Any, sigma: Any, truncation: Any, score_norm: Any,
+        self, call: Call, arrays: tuple[Any, ...], gains: Gains, sigma: Any, truncation: Any, score_norm: Any,
         query_norm: Any,
     ) -> Any:  # fmt: skip
         """What the verb returns."""
@@ -72,7 +74,6 @@ class RankingLoss(PassingLoss):
         limit = ALL if truncation is None else reading.whole(name, "truncation", truncation, 1)
         near = NEAR if reading.switch(name, "score_norm", score_norm) else 0.0
         normed = int(reading.switch(name, "query_norm", query_norm))
-        gains = Gains(name, gain)
         given = Queries(self, *arrays)
         if call.check is not False:
             given.check(call, gains)
@@ -119,12 +120,10 @@ class LambdaRank(RankingLoss):
         has the mean for a query. What has weight 0 is absent, and in no pair, whatever it holds.
     reduction : {"mean", "sum", "none"}
         "mean" divides by the sum of the queries' weights, or by their number; "none" gives each query's loss.
-    normalizer, empty, backend
+    normalizer, empty, backend, check
         As for all losses.
     out : array, optional
         Where the gradient goes: as `pred`, which it may be. (grad, hess) for two.
-    check : bool, optional
-        Whether targets and weights are looked at.
 
     By name of the parameters, with ``reduction="sum"``:
 
@@ -172,8 +171,8 @@ class LambdaRank(RankingLoss):
             unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
             check=check,
         )  # fmt: skip
-        gain = "" if gain is None else gain
-        return self._ranked(call, (pred, target, group, weight), gain, sigma, truncation, score_norm, query_norm)
+        gains = Gains(self.name, gain)
+        return self._ranked(call, (pred, target, group, weight), gains, sigma, truncation, score_norm, query_norm)
 
 
 class PairwiseLogistic(RankingLoss):
@@ -199,17 +198,15 @@ class PairwiseLogistic(RankingLoss):
         a query. What has weight 0 is absent, and in no pair, whatever it holds.
     reduction : {"mean", "sum", "none"}
         "mean" divides by the sum of the queries' weights, or by their number; "none" gives each query's loss.
-    normalizer, empty, backend
+    normalizer, empty, backend, check
         As for all losses.
     out : array, optional
         Where the gradient goes: as `pred`, which it may be. (grad, hess) for two.
-    check : bool, optional
-        Whether targets and weights are looked at.
 
     XGBoost's `rank:pairwise` of pairs "topk" is ``truncation=32, score_norm=True, query_norm=True``, with
     ``reduction="sum"``; its Hessian is twice ours. CatBoost's PairLogit has weights of pairs. A query without two
-    different targets has no loss. NaN makes all of its query NaN. Arithmetic is in float64 for any type. Arrays on a GPU
-    are refused. C. Burges et al., "Learning to rank using gradient descent" (ICML 2005).
+    different targets has no loss. NaN makes all of its query NaN. Arithmetic is in float64 for any type. Arrays on a
+    GPU are refused. C. Burges et al., "Learning to rank using gradient descent" (ICML 2005).
 
     >>> import fastloss as fl
     >>> value, grad = fl.pairwise_logistic.value_and_grad([[0.0, 1.0, 2.0]], [[1, 0, 0]])
@@ -243,7 +240,9 @@ class PairwiseLogistic(RankingLoss):
             unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
             check=check,
         )  # fmt: skip
-        return self._ranked(call, (pred, target, group, weight), None, sigma, truncation, score_norm, query_norm)
+        return self._ranked(
+            call, (pred, target, group, weight), Gains(self.name), sigma, truncation, score_norm, query_norm
+        )
 
 
 lambdarank = LambdaRank()
@@ -307,7 +306,7 @@ def ndcg(
     check_options(own, call)  # type: ignore[arg-type]
     limit = ALL if k is None else reading.whole(own.name, "k", k, 1)
     otherwise = reading.number(own.name, "undefined", undefined, 0.0, 1.0)
-    gains = Gains(own.name, "" if gain is None else gain)
+    gains = Gains(own.name, gain)
     given = Queries(own, pred, target, group, weight)
     if check is not False:
         given.check(call, gains)

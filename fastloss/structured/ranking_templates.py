@@ -16,8 +16,11 @@ import numpy as np
 
 from ..kernels.bind import port
 
-RUN = 32
-"""Scores that are ordered by counting those before each; longer runs are merged of these."""
+LANES, RUN = 8, 32
+"""Pairs that are computed side by side; scores that are ordered by counting those before each, and then merged."""
+
+FAR = 1e300
+"""The distance of infinite scores, where it divides what their pair weighs."""
 
 KEYS, GAINS, PLACED, SLOPES, CURVES, ROWS = 0, 2, 3, 4, 5, 6
 """The rows of a task's room: two for what is sorted, gains as they are given and in order, derivatives in order."""
@@ -85,13 +88,13 @@ def ideal(inputs: Any, room: Any, orders: Any, counts: Any, count: int, limit: i
     return total
 
 
-def ranked(inputs: Any, room: Any, orders: Any, count: int, g: int) -> int:
-    """Order them by their scores, with their gains; which of the orders has their places."""
+def ranked(inputs: Any, room: Any, orders: Any, count: int, g: int, unit: float) -> int:
+    """Order them by their scores, with their gains times a unit; which of the orders has their places."""
     for r in range(count):
         room[KEYS, r] = inputs[0][inputs[2][g] + orders[0, r]]
     here = ordered(room, orders, count)
     for r in range(count):
-        room[PLACED, r] = room[GAINS, orders[here, r]]
+        room[PLACED, r] = unit * room[GAINS, orders[here, r]]
     return here
 
 
@@ -120,30 +123,32 @@ def ordered(keys: Any, orders: Any, count: int) -> int:
 def numbered(keys: Any, order: Any, to: Any, places: Any, low: int, count: int) -> None:
     """Bring each key of a run behind those that are before it: without a branch, so that no order is slow."""
     for i in range(count):
-        x, place = keys[i], low
-        for j in range(np.uint64(RUN)):
-            y = keys[j]
-            place += 1 if (y > x) | ((y == x) & (j < np.uint64(i))) else 0
-        to[place] = x
-        places[place] = order[i]
+        x, own, place = keys[i], np.int64(i), np.int64(0)
+        for j in range(RUN):
+            y = keys[np.uint64(j)]
+            place += np.int64(y > x) + np.int64((y == x) & (j < own))
+        to[low + place] = x
+        places[low + place] = order[i]
 
 
 def merged(keys: Any, order: Any, to: Any, places: Any, low: int, middle: int, high: int) -> None:
-    """Make one run of two that follow one another."""
-    a, b, k = low, middle, low
-    while a < middle and b < high:
-        later = keys[b] > keys[a]
-        source = b if later else a
-        to[k], places[k] = keys[source], order[source]
-        b += 1 if later else 0
-        a += 0 if later else 1
-        k += 1
-    for source in range(a, middle):
-        to[k], places[k] = keys[source], order[source]
-        k += 1
-    for source in range(b, high):
-        to[k], places[k] = keys[source], order[source]
-        k += 1
+    """Make one run of two that follow one another; which comes next is chosen without a branch."""
+    one, a, b, k = np.uint64(1), np.uint64(low), np.uint64(middle), np.uint64(low)
+    first, second = np.uint64(middle), np.uint64(high)
+    while a < first and b < second:
+        x, y, p, q = keys[a], keys[b], order[a], order[b]
+        later = y > x
+        to[k] = y if later else x
+        places[k] = q if later else p
+        b += np.uint64(later)
+        a += one - np.uint64(later)
+        k += one
+    while a < first:
+        to[k], places[k] = keys[a], order[a]
+        a, k = a + one, k + one
+    while b < second:
+        to[k], places[k] = keys[b], order[b]
+        b, k = b + one, k + one
 
 
 # -- Pairs -------------------------------------------------------------------------------------------------------------
@@ -166,58 +171,58 @@ def query(inputs: Any, outputs: Any, numbers: Any, task: int, g: int) -> Any:
     if not known or not several:
         nothing = 0.0 if known else np.nan
         reset(room, count, nothing)
-        derived(inputs, outputs, room, orders[0, :count], g, 1.0)
+        derived(inputs, outputs, room, orders[0, :count], g, 1.0, 1.0)
         return nothing
-    inverse = 0.0
-    if counts.size > 0:
-        inverse = 1.0 / ideal(inputs, room, orders, counts, count, limit, whole)
+    unit, valuable = 1.0, counts.size > 0
+    if valuable:
+        unit = 1.0 / ideal(inputs, room, orders, counts, count, limit, whole)
         members(inputs, orders[0], g)
-    here = ranked(inputs, room, orders, count, g)
+    here = ranked(inputs, room, orders, count, g, unit)
     reset(room, count, 0.0)
-    scores = room[KEYS + here, :count]
-    if scores[0] == scores[count - 1]:
+    if room[KEYS + here, 0] == room[KEYS + here, count - 1]:
         near = 0.0
     value, steps = 0.0, 0.0
     for i in range(min(limit, count - 1)):
-        more, moved = beyond(room, scores, inputs[6], i, sigma, near, inverse)
+        more, moved = beyond(room, here, inputs[6], i, count, sigma, near, valuable)
         value += more
         steps += moved
-    share = inputs[3][g] * (damped(2.0 * steps) if normed != 0 else 1.0)
-    derived(inputs, outputs, room, orders[here, :count], g, share * scale)
+    share = inputs[3][g] * (damped(2.0 * sigma * steps) if normed != 0 else 1.0)
+    derived(inputs, outputs, room, orders[here, :count], g, sigma * share * scale, sigma)
     return value * share
 
 
 def beyond(
-    room: Any, scores: Any, discounts: Any, i: int, sigma: float, near: float, inverse: float
+    room: Any, here: int, discounts: Any, i: int, count: int, sigma: float, near: float, valuable: bool
 ) -> tuple[float, float]:  # fmt: skip
-    """The pairs of a sample and those after it: their loss, and how far it moves them in all.
+    """The pairs of a sample and those after it: their loss, and how far it moves them in all, divided by sigma.
 
-    What a pair changes the gain by is divided by the distance of its scores where `near` is added to that. Discounts
-    are of no account where `inverse` is 0.
+    Gains are those of the best order's; without gains each pair weighs the same. That is divided by the distance of the
+    scores where `near` is added to it. Whole vectors are computed: what follows the last sample weighs nothing.
     """
-    after, gains, later = scores[i + 1 :], room[PLACED, i + 1 : scores.size], discounts[i + 1 : scores.size]
-    slopes, curves = room[SLOPES, i + 1 : scores.size], room[CURVES, i + 1 : scores.size]
-    score, gain, discount = scores[i], room[PLACED, i], discounts[i]
+    after, gains, later = room[KEYS + here, i + 1 :], room[PLACED, i + 1 :], discounts[i + 1 :]
+    slopes, curves = room[SLOPES, i + 1 :], room[CURVES, i + 1 :]
+    score, gain, discount = room[KEYS + here, i], room[PLACED, i], discounts[i]
     value = steps = slope = curve = 0.0
-    for j in range(np.uint64(after.size)):
+    rest = count - i - 1
+    for k in range(-(-rest // LANES) * LANES):
+        j: Any = np.uint64(k)
         more = gain - gains[j]
-        weight = math.fabs(more) * (discount - later[j]) * inverse if inverse > 0.0 else 1.0 if more != 0.0 else 0.0
-        gap = score - after[j] if weight != 0.0 else 0.0
-        reach = near + gap if near > 0.0 else 1.0
-        held = weight / reach
-        soft, wrong, bend = logistic(gap, more, sigma)
-        step = held * sigma * wrong
-        steps = add(steps, step)
+        differ = (k < rest) & (more != 0.0)
+        weight = more * (discount - later[j]) if valuable else math.copysign(1.0, more)
+        weight = weight if differ else 0.0
+        gap = score - after[j] if differ else 0.0
+        gap = FAR if (near > 0.0) & (gap > FAR) else gap
+        soft, wrong, bend, share = logistic(gap, more, sigma, near + gap if near > 0.0 else 1.0)
+        held = weight * share
+        step = held * wrong
+        steps = add(steps, math.fabs(step))
         if VALUE:
-            far = gap / reach
-            far = 1.0 if gap == np.inf and near > 0.0 else far
-            value = add(value, held * soft + (sigma * weight * far if more < 0.0 else 0.0))
+            value = add(value, math.fabs(held) * soft - (sigma * weight * (gap * share) if more < 0.0 else 0.0))
         if GRAD:
-            down = step if more > 0.0 else -step
-            slopes[j] += down
-            slope = add(slope, down)
+            slopes[j] += step
+            slope = add(slope, step)
         if HESS:
-            curved = held * sigma * sigma * bend
+            curved = math.fabs(held) * bend
             curves[j] += curved
             curve = add(curve, curved)
     room[SLOPES, i] -= slope
@@ -231,7 +236,7 @@ def reset(room: Any, count: int, value: float) -> None:
         room[SLOPES, r] = room[CURVES, r] = value
 
 
-def derived(inputs: Any, outputs: Any, room: Any, order: Any, g: int, factor: float) -> None:
+def derived(inputs: Any, outputs: Any, room: Any, order: Any, g: int, factor: float, sigma: float) -> None:
     """Bring the derivatives to their places, those of samples that are absent are 0."""
     start, ratios = inputs[2][g], inputs[4]
     for k in range(start, inputs[2][g + 1]):
@@ -245,7 +250,7 @@ def derived(inputs: Any, outputs: Any, room: Any, order: Any, g: int, factor: fl
         if GRAD:
             outputs[1][k] = ratio * room[SLOPES, r]
         if HESS:
-            outputs[2][k] = ratio * room[CURVES, r]
+            outputs[2][k] = ratio * sigma * room[CURVES, r]
 
 
 # -- Gains -------------------------------------------------------------------------------------------------------------
@@ -269,7 +274,7 @@ def share_of(inputs: Any, outputs: Any, numbers: Any, task: int, g: int) -> floa
         return 0.0 if known else np.nan
     best = ideal(inputs, room, orders, counts, count, limit, whole)
     members(inputs, orders[0], g)
-    ranked(inputs, room, orders, count, g)
+    ranked(inputs, room, orders, count, g, 1.0)
     total = 0.0
     for r in range(min(limit, count)):
         total += room[PLACED, r] * inputs[6][r]

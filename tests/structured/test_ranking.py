@@ -124,7 +124,7 @@ def test_scores_that_are_infinite() -> None:
     assert_array_equal(grad, [[-4.0, 2.0, 2.0]])
     value, grad = fl.lambdarank.value_and_grad([[-inf, 0.0]], [[1, 0]], query_norm=False)
     assert_allclose(value, 1.0 - 1.0 / np.log2(3.0), rtol=1e-15)  # log(1 + e^d) / (0.01 + d) tends to 1
-    assert not grad.any()
+    assert np.abs(grad).max() < 1e-299
     value, grad = fl.pairwise_logistic.value_and_grad([[inf, inf, 0.0]], [[2, 2, 0]])
     assert value == 0.0 and not grad.any()
     assert np.isnan(fl.pairwise_logistic([[inf, inf]], [[1, 0]]))
@@ -252,60 +252,30 @@ def test_errors(rng: np.random.Generator) -> None:
     for call, message in (
         (lambda: rank(pred, target), r"lambdarank: group is missing, expected the number of samples of each query; of"),
         (lambda: rank(pred, target, group=[5, 5]), "group has a sum of 10, expected 15, the number of samples"),
-        (
-            lambda: rank(pred, target, group=fifteen // 5),
-            "group has a number for each of 15 samples, .*query has; np.unique.ids, return_counts=True",
-        ),
+        (lambda: rank(pred, target, group=fifteen // 5), "group has a number for each of 15 samples, .*query has; np.unique.ids, return_counts=True"),
         (lambda: rank(pred, target, group=[0, 5, 15]), "group has a sum of 20, .*begin and end that is np.diff"),
         (lambda: rank(pred, target, group=[8, -1, 8]), r"group\[1\] is -1, expected how many samples"),
         (lambda: rank(pred, target, group=[15.0]), "group has dtype float64, expected whole numbers"),
         (lambda: rank(pred, target, group=[[15]]), r"group has shape \(1, 1\), expected \(queries,\)"),
         (lambda: rank(pred[:, None], target[:, None]), r"pred has shape \(15, 1\), queries of one sample"),
         (lambda: rank(pred[:, None], target[:, None], group=SIZES), r"pred has shape \(15, 1\), expected \(samples,\)"),
-        (
-            lambda: rank(pred, target[:, None], group=SIZES),
-            r"target has shape \(15, 1\), expected \(15,\), that of pred",
-        ),
+        (lambda: rank(pred, target[:, None], group=SIZES), r"target has shape \(15, 1\), expected \(15,\), that of pred"),
         (lambda: rank(pred, -target, group=SIZES), r"target\[\d+\] is -\d.0, expected a number from 0 to 31"),
-        (
-            lambda: rank(pred, high, group=SIZES),
-            r"target\[6\] is 40.0, expected a number from 0 to 31; .*gain='linear'",
-        ),
+        (lambda: rank(pred, high, group=SIZES), r"target\[6\] is 40.0, expected a number from 0 to 31, .*gain='linear'"),
         (lambda: rank(pred, high - 41, group=SIZES, gain="linear"), "expected a finite number of at least 0"),
-        (
-            lambda: rank(pred, high, group=SIZES, gain=range(9)),
-            r"target\[6\] is 40.0, expected a whole number from 0 to 8",
-        ),
+        (lambda: rank(pred, high, group=SIZES, gain=range(9)), r"target\[6\] is 40.0, expected a whole number from 0 to 8"),
         (lambda: rank(pred, broken, group=SIZES, gain=range(9)), r"target\[6\] is 1.5, expected a whole number"),
         (lambda: pairs(pred, target / 0.0, group=SIZES), "pairwise_logistic: target.*is inf, expected a finite number"),
-        (
-            lambda: rank(pred, target, group=SIZES, gain=[0, 2, 1]),
-            r"gain\[2\] is 1.0, expected finite numbers .* not fall",
-        ),
-        (
-            lambda: rank(pred, target, group=SIZES, gain="exp"),
-            "gain is 'exp', expected 'exponential', 'linear' or a list",
-        ),
-        (lambda: rank(pred, target, group=SIZES, gain=None), "gain is '', expected 'exponential'"),
-        (
-            lambda: rank(pred, target, group=SIZES, sigma=0),
-            "sigma is 0, expected a number of at greater than 0|greater",
-        ),
-        (
-            lambda: rank(pred, target, group=SIZES, truncation=0),
-            "truncation is 0, expected a whole number of at least 1",
-        ),
+        (lambda: rank(pred, target, group=SIZES, gain=[0, 2, 1]), r"gain\[2\] is 1.0, expected finite numbers .* not fall"),
+        (lambda: rank(pred, target, group=SIZES, gain="exp"), "gain is 'exp', expected 'exponential', 'linear' or a list"),
+        (lambda: rank(pred, target, group=SIZES, gain=None), "gain is None, expected 'exponential'"),
+        (lambda: rank(pred, target, group=SIZES, sigma=0), "sigma is 0, expected a number greater than 0"),
+        (lambda: rank(pred, target, group=SIZES, truncation=0), "truncation is 0, expected a whole number of at least 1"),
         (lambda: rank(pred, target, group=SIZES, query_norm=1), "query_norm is 1, expected True or False"),
-        (
-            lambda: rank(pred, target, group=SIZES, weight=np.ones(4)),
-            r"weight has shape \(4,\), expected \(5,\), one for",
-        ),
+        (lambda: rank(pred, target, group=SIZES, weight=np.ones(4)), r"weight has shape \(4,\), expected \(5,\), one for"),
         (lambda: rank(pred, target, group=SIZES, weight=[1, 1, -1, 1, 1]), r"weight\[2\] is -1"),
         (lambda: rank(pred, target, group=SIZES, weight=1.0 - fifteen), r"weight\[2\] is -1.0"),
-        (
-            lambda: rank(pred, target, group=SIZES, qid=fifteen),
-            "lambdarank: 'qid' is no argument, expected pred, target",
-        ),
+        (lambda: rank(pred, target, group=SIZES, qid=fifteen), "lambdarank: 'qid' is no argument, expected pred, target"),
         (lambda: rank(gpu, target, group=SIZES), "pred is a torch.Tensor in GPU memory, expected an array on the host"),
         (lambda: rank(pred, target, group=SIZES, backend="cuda"), "lambdarank is computed on the host alone"),
         (lambda: rank.grad(pred, target, group=SIZES, out=target), "out overlaps target; the gradient of pred may be"),
@@ -314,7 +284,7 @@ def test_errors(rng: np.random.Generator) -> None:
         (lambda: fl.ndcg(pred, target, group=SIZES, k=0), "ndcg: k is 0, expected a whole number of at least 1"),
         (lambda: fl.ndcg(pred, high, group=SIZES), r"ndcg: target\[6\] is 40"),
         (lambda: fl.ndcg(pred, target), "ndcg: group is missing"),
-    ):
+    ):  # fmt: skip
         before = pred.copy()
         with np.errstate(all="ignore"), pytest.raises((ValueError, TypeError), match=message):
             pytest.fail(f"no error: {message}, got {call()}")
