@@ -44,13 +44,13 @@ def members(inputs: Any, order: Any, g: int) -> int:
     return count
 
 
-def valued(inputs: Any, room: Any, order: Any, counts: Any, g: int, curved: int) -> tuple[bool, bool, bool]:
+def valued(inputs: Any, room: Any, order: Any, counts: Any, g: int, curved: int) -> tuple[bool, bool, int]:
     """Bring their gains into the room, and count those of whole targets.
 
-    Whether all are numbers, as the scores; whether there are two of them; whether all targets are whole.
+    Whether all are numbers, as the scores; whether there are two of them; the largest target if all are whole, or -1.
     """
     pred, target, start, table = inputs[0], inputs[1], inputs[2][g], inputs[5]
-    known, whole, least, most = True, True, np.inf, -np.inf
+    known, whole, largest, least, most = True, True, -1, np.inf, -np.inf
     for level in range(counts.size):
         counts[level] = 0
     for r in range(order.size):
@@ -59,6 +59,7 @@ def valued(inputs: Any, room: Any, order: Any, counts: Any, g: int, curved: int)
         gain = y
         if level >= 0 and level == y:
             counts[level] += 1
+            largest = max(largest, level)
             gain = table[level]
         else:
             whole = False
@@ -68,14 +69,14 @@ def valued(inputs: Any, room: Any, order: Any, counts: Any, g: int, curved: int)
         least, most = min(least, gain), max(most, gain)
         score = pred[start + order[r]]
         known = known and gain == gain and score == score
-    return known, least < most, whole
+    return known, least < most, largest if whole else -1
 
 
-def ideal(inputs: Any, room: Any, orders: Any, counts: Any, count: int, limit: int, whole: bool) -> float:
-    """The gain of the best order; the places in the first of the orders are gone where it had to be found."""
+def ideal(inputs: Any, room: Any, orders: Any, counts: Any, count: int, g: int, limit: int, whole: int) -> float:
+    """The gain of the best order."""
     table, discounts, total, place, end = inputs[5], inputs[6], 0.0, 0, min(limit, count)
-    if whole:
-        for level in range(counts.size - 1, -1, -1):
+    if whole >= 0:
+        for level in range(whole, -1, -1):
             for _ in range(min(counts[level], end - place)):
                 total += table[level] * discounts[place]
                 place += 1
@@ -85,6 +86,7 @@ def ideal(inputs: Any, room: Any, orders: Any, counts: Any, count: int, limit: i
     here = ordered(room, orders, count)
     for r in range(end):
         total += room[KEYS + here, r] * discounts[r]
+    members(inputs, orders[0], g)
     return total
 
 
@@ -175,8 +177,7 @@ def query(inputs: Any, outputs: Any, numbers: Any, task: int, g: int) -> Any:
         return nothing
     unit, valuable = 1.0, counts.size > 0
     if valuable:
-        unit = 1.0 / ideal(inputs, room, orders, counts, count, limit, whole)
-        members(inputs, orders[0], g)
+        unit = 1.0 / ideal(inputs, room, orders, counts, count, g, limit, whole)
     here = ranked(inputs, room, orders, count, g, unit)
     reset(room, count, 0.0)
     if room[KEYS + here, 0] == room[KEYS + here, count - 1]:
@@ -272,8 +273,7 @@ def share_of(inputs: Any, outputs: Any, numbers: Any, task: int, g: int) -> floa
     known, _, whole = valued(inputs, room, orders[0, :count], counts, g, curved)
     if not known or count == 0:
         return 0.0 if known else np.nan
-    best = ideal(inputs, room, orders, counts, count, limit, whole)
-    members(inputs, orders[0], g)
+    best = ideal(inputs, room, orders, counts, count, g, limit, whole)
     ranked(inputs, room, orders, count, g, 1.0)
     total = 0.0
     for r in range(min(limit, count)):
