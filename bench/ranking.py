@@ -1,7 +1,8 @@
 """LambdaRank's gradient beside LightGBM's own and a plain NumPy version: ``python -m bench.ranking``.
 
 LightGBM's is what a round of its `lambdarank` takes beyond a round of its `regression`, with trees of two leaves of one
-feature; in the same run a round with fastloss's objective takes what it takes beyond that.
+feature; in the same run a round with fastloss's objective takes what it takes beyond that. Both run on as many threads
+as `--threads` says: one by default, as LightGBM's wait for each other where another process has a core.
 """
 
 from __future__ import annotations
@@ -55,20 +56,21 @@ def plain(pred: Any, target: Any, sizes: Any, truncation: int = 30) -> tuple[Any
     return grad, hess
 
 
-def rounds_of(pred: Any, target: Any, sizes: Any) -> dict[str, Callable[[], Any]]:
+def rounds_of(pred: Any, target: Any, sizes: Any, threads: int) -> dict[str, Callable[[], Any]]:
     """Rounds of LightGBM, which hardly change the scores."""
     import lightgbm
 
     column = np.arange(len(pred))[:, None] % 2.0
-    common = {"num_leaves": 2, "learning_rate": 1e-9, "verbose": -1, "lambdarank_truncation_level": 30}
+    common = {"num_leaves": 2, "learning_rate": 1e-9, "verbose": -1, "num_threads": threads}
 
     def booster(objective: str) -> Any:
         data = lightgbm.Dataset(column, target, group=sizes, init_score=pred, params={"verbose": -1})
         return lightgbm.Booster({**common, "objective": objective}, data)
 
     def ours(score: Any, data: Any) -> Any:
-        return fl.lambdarank.grad_and_hess(score, target, group=sizes, reduction="sum")
+        return fl.lambdarank.grad_and_hess(score, target, group=sizes, reduction="sum", backend=backend)
 
+    backend = "serial" if threads == 1 else None
     bare, own, other = booster("regression"), booster("lambdarank"), booster("none")
     return {"bare round": bare.update, "LightGBM's round": own.update, "our round": lambda: other.update(fobj=ours)}
 
@@ -76,7 +78,7 @@ def rounds_of(pred: Any, target: Any, sizes: Any) -> dict[str, Callable[[], Any]
 # -- Measurements -----------------------------------------------------------------------------------------------------
 
 
-def measured(size: int, samples: int, libraries: Sequence[str], rounds: int) -> dict[str, Any]:
+def measured(size: int, samples: int, libraries: Sequence[str], rounds: int, threads: int) -> dict[str, Any]:
     """Gradient and Hessian of queries of that size."""
     pred, target, sizes = scene(size, samples)
     expected = plain(pred, target, sizes)
@@ -94,7 +96,7 @@ def measured(size: int, samples: int, libraries: Sequence[str], rounds: int) -> 
     if "numpy" in libraries:
         calls["numpy"] = lambda: plain(pred, target, sizes)
     if "lightgbm" in libraries:
-        calls |= rounds_of(pred, target, sizes)
+        calls |= rounds_of(pred, target, sizes, threads)
     return {"loss": "lambdarank", "size": size, "samples": len(pred), **command.timed(calls, {}, rounds)}
 
 
@@ -114,11 +116,12 @@ def report(records: Sequence[dict[str, Any]]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = command.parser(__doc__, libraries=("numpy", "lightgbm"), rounds=7)
+    parser.add_argument("--threads", type=int, default=1, help="of LightGBM, and of fastloss beside it")
     options = parser.parse_args(argv)
     sizes, samples, rounds = (SIZES, SAMPLES, options.rounds) if not options.quick else ((10,), 100, 2)
     timing.warn_if_busy()
     libraries = [name for name in options.peers.split(",") if name and find_spec(name)]
-    records = [measured(size, samples, libraries, rounds) for size in sizes]
+    records = [measured(size, samples, libraries, rounds, options.threads) for size in sizes]
     print(timing.headline(timing.machine()))
     print(f"LambdaRank of {samples:,} samples; {command.spread(records)}\n")
     print(report(records))
