@@ -214,15 +214,16 @@ def sizes_of(name: str, group: Any, shape: tuple[int, ...]) -> NDArray[np.int64]
     if found.ndim != 1:
         raise ValueError(f"{name}: group has shape {found.shape}, expected (queries,)")
     found, count = found.astype(np.int64), shape[0]
-    total = int(found.sum())
     if found.size == count > 1:
         raise ValueError(f"{name}: group has a number for each of {count} samples, expected how many samples each "
                          "query has; np.unique(ids, return_counts=True)[1] of sorted ids")  # fmt: skip
+    bad = (found < 0) | (found > count)
+    if bad.any():
+        k = int(bad.argmax())
+        raise ValueError(f"{name}: group[{k}] is {found[k]}, expected how many of the {count} samples a query has")
+    total = int(found.sum())
     if total != count:
         begins = found.size and found[0] == 0 and found[-1] == count
         hint = "; of where the queries begin and end that is np.diff" if begins else ""
         raise ValueError(f"{name}: group has a sum of {total}, expected {count}, the number of samples{hint}")
-    if (found < 0).any():
-        k = int((found < 0).argmax())
-        raise ValueError(f"{name}: group[{k}] is {found[k]}, expected how many samples each query has, at least 0")
     return found
