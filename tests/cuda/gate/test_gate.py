@@ -214,8 +214,9 @@ def test_pairs_of_every_dtype(want: int, stored: str) -> None:
     for classes in (10, 500, 5_000):
         how = row_plan(loss, stored, classes, want, weight="f")
         assert faults(compiled(how, (9, 0)), stored != "d", False, how.bounds) == []
-        mixed = how._replace(plan=how.plan._replace(types=(stored, "?")))
-        assert faults(compiled(mixed, (9, 0)), stored != "d", False, how.bounds) == []
+        if want == VALUE | GRAD:  # how targets are read has nothing to do with what is written
+            mixed = how._replace(plan=how.plan._replace(types=(stored, "?")))
+            assert faults(compiled(mixed, (9, 0)), stored != "d", False, how.bounds) == []
 
 
 @pytest.mark.parametrize("classes", [10, 32_000])

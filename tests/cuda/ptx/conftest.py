@@ -21,8 +21,8 @@ def _assembled(plan: Any, capability: tuple[int, int]) -> tuple[bytes, str]:
 
 
 @pytest.fixture
-def hardware(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What was found while a test went through kernels."""
+def hardware(monkeypatch: pytest.MonkeyPatch, uncompiled: None) -> Any:
+    """What was found while a test went through kernels. The host, which results are held against, compiles nothing."""
     hosted.memory.clear()
     for loss in fl.LOSSES.values():
         loss.recipes.clear()  # which tell of an earlier test's flags

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from blocks import DEVICE, installed
 from numba import cuda
 
 from fastloss.define.keywords import GRAD, HESS, VALUE
@@ -19,6 +20,8 @@ from fastloss.kernels.cuda.ports.elements import one_by_one, one_by_one_back
 from fastloss.kernels.cuda.templates import elements as pointwise
 from fastloss.kernels.plan.elements import Plan
 from fastloss.kernels.ports import elements as common
+
+installed()
 
 KINDS = {"e": np.uint16, "E": np.uint16, "?": np.uint8}
 
@@ -128,7 +131,10 @@ def encode_brain(x: Any) -> Any:
 
 
 def part(function: Any) -> Any:
-    return cuda.jit(device=True)(function)
+    """As it is: the simulator's way into a function of the device takes longer than most of them."""
+    if function.__globals__.get("cuda") is cuda:
+        function.__globals__["cuda"] = DEVICE  # `bind` has made it a copy, with names of its own
+    return function
 
 
 def kernel(plan: Any) -> Any:

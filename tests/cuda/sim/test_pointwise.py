@@ -1,4 +1,4 @@
-"""Every pointwise loss in the CUDA simulator, against the CPU's kernels: the same definitions in another template."""
+"""Every pointwise loss in the CUDA simulator, against the CPU's: the same definitions in another template."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ SIZE = 150  # two tiles and a bit, whose last packet is not whole
 
 
 @pytest.fixture(autouse=True)
-def _small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A simulated thread takes a tenth of a millisecond."""
+def _small_tiles(monkeypatch: pytest.MonkeyPatch, uncompiled: None) -> None:
+    """Few threads; and a host that compiles nothing."""
     monkeypatch.setattr(pointwise, "THREADS", 8)
     monkeypatch.setattr(pointwise, "TILE", 64)
 

@@ -1,4 +1,4 @@
-"""Every loss of rows in the CUDA simulator, against the CPU's kernels: groups of threads, packets, chunks, ports."""
+"""Every loss of rows in the CUDA simulator, against the CPU's templates: groups of threads, packets, chunks, ports."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ N = 5  # rows: one more than a block of warps has
 
 
 @pytest.fixture(autouse=True)
-def _few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Warps of 4 threads, blocks of 16: a simulated thread takes a tenth of a millisecond and more."""
+def _few_threads(monkeypatch: pytest.MonkeyPatch, uncompiled: None) -> None:
+    """Warps of 4 threads, blocks of 16; and a host that compiles nothing."""
     monkeypatch.setattr(template, "WARP", 4)
     monkeypatch.setattr(rowplan, "THREADS", 16)
     monkeypatch.setattr(rowplan, "HOLD", 16)
