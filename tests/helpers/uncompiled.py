@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -15,10 +16,11 @@ import pytest
 from elements import Elementary
 
 from fastloss.define.parameters import Parametrised
-from fastloss.kernels.bind import lift
+from fastloss.kernels.bind import bind, lift
 from fastloss.kernels.cpu import compile as cpu
 from fastloss.kernels.plan.complete import complete
 from fastloss.kernels.plan.elements import BRAIN, HALF
+from fastloss.structured import compiled as structured
 
 
 class Functions(Elementary):
@@ -69,6 +71,39 @@ def runner(plan: Any, size: int, backend: Any) -> Any:
     return partial(run, plan, (0, 0))
 
 
+class Wide:
+    """`math` for the templates of algorithms: always a float64 of NumPy's, which may be divided by 0."""
+
+
+for _name, _value in vars(math).items():
+    if callable(_value):
+        _found = getattr(Functions, _name)
+        setattr(Wide, _name, staticmethod(lambda *x, f=_found: np.float64(f(*map(np.float64, x)))))
+    else:
+        setattr(Wide, _name, _value)
+
+
+def wide(function: Any) -> Any:
+    """A template's copy, whose names are its own."""
+    if function.__globals__.get("math") is math:
+        function.__globals__["math"] = Wide
+    return function
+
+
+@cache
+def algorithm(parallel: bool, template: Any, compute: str, formulas: Any, flags: Any, *types: Any) -> Any:
+    """In place of `structured.compiled._kernel`."""
+    ports = {n: lift(f, Functions, np.float64, plain.identity) for n, f in formulas} | dict.fromkeys(flags, True)
+    library = {"prange": range, "real": np.float64, "add": operator.add}
+    kernel = wide(bind(template, ports, wide, library))
+
+    def run(*arguments: Any) -> None:
+        with np.errstate(all="ignore"):
+            kernel(*arguments)
+
+    return run
+
+
 @contextmanager
 def nothing_compiled() -> Iterator[None]:
     """Run templates as plain Python meanwhile, and leave no recipe behind that does."""
@@ -80,6 +115,7 @@ def nothing_compiled() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cpu, "runner", runner)
+        patch.setattr(structured, "_kernel", algorithm)
         patch.setattr(Parametrised, "remember", noting)
         yield
     for loss in taught:
