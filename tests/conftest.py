@@ -1,14 +1,18 @@
-"""Which cases run: a few of each kind, or with --full all of them; and the kernels' cache, which is the tests' own."""
+"""Which cases run: a few of each kind, with --rest the others, with --full all of them; and the kernels' cache, which is
+the tests' own."""
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import everywhere
 import numpy as np
 import pytest
+import selection
 
 import fastloss as fl
 from fastloss.kernels import disk
@@ -19,11 +23,17 @@ LEFT_OUT = pytest.StashKey[tuple[int, int]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="every case: those too that tests/README.md calls the rest")
+    parser.addoption("--rest", action="store_true", help="the rest alone: what a run without --full has left out")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "full: a case of the rest, which runs with --full or when a test is named by ::")
+    config.addinivalue_line(
+        "markers", "full: a case of the rest, which runs with --full, --rest or when a test is named by ::"
+    )
     config.addinivalue_line("markers", "compiled: what needs its kernels in a module that mostly does not")
+    config.addinivalue_line("markers", "one_by_one: what two parameters leave out at once needs no kernels in the rest")
+    config.addinivalue_line("markers", "plain: what needs no kernels in the rest either")
+    config.pluginmanager.register(everywhere)
     config.stash[LEFT_OUT] = (0, 0)
     os.environ["FASTLOSS_QUIET"] = "1"  # what subprocesses write is compared
     # Subprocesses that tests start share the kernels.
@@ -38,25 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
 
-def every_case(config: pytest.Config) -> bool:
-    """Whether all cases run, because that is asked for or a test is named by ::."""
-    return bool(config.getoption("full")) or any("::" in argument for argument in config.args)
-
-
-def runs_as_python(item: Any) -> bool:
-    """Whether a test that can do with kernels as plain Python has them so."""
-    wanted = "compiled_at_last" in getattr(item, "fixturenames", ())
-    return wanted and not every_case(item.config) and not item.get_closest_marker("compiled")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if every_case(config):
-        return
-    rest = [item for item in items if item.get_closest_marker("full")]
-    items[:] = [item for item in items if not item.get_closest_marker("full")]
+    what = selection.asked(config)
+    items[:], rest = selection.parted(items, what)
     config.hook.pytest_deselected(items=rest)
-    config.stash[LEFT_OUT] = (len(rest), sum(map(runs_as_python, items)))
+    if what == selection.FEW:
+        config.stash[LEFT_OUT] = (len(rest), sum(selection.runs_as_python(item, what) for item in items))
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
@@ -74,9 +73,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     left, uncompiled = config.stash[LEFT_OUT]
     if left or uncompiled:
-        text = (
-            f"left out: {left:,} cases; of {uncompiled:,} more no kernel was compiled; `pytest --full` does all of it"
-        )
+        text = f"left out: {left:,} cases; of {uncompiled:,} more no kernel was compiled; `pytest --rest` does that"
         terminalreporter.write_line(text)
 
 
@@ -96,11 +93,6 @@ def uncompiled() -> Iterator[None]:
 
 @pytest.fixture
 def compiled_at_last(request: pytest.FixtureRequest) -> None:
-    """Run the kernels' templates as plain Python where not every case runs: for a test whose subject is what calls them."""
-    if runs_as_python(request.node):
+    """Run the kernels' templates as plain Python in a run of a few cases: for a test whose subject is what calls them."""
+    if selection.runs_as_python(request.node, selection.asked(request.config)):
         request.getfixturevalue("uncompiled")
-
-
-@pytest.fixture(autouse=True)
-def _docstrings(doctest_namespace: dict[str, object]) -> None:
-    doctest_namespace["np"] = np

@@ -204,7 +204,7 @@ class soft_js_distillation:
 
     >>> import fastloss as fl
     >>> fl.soft_js_distillation([[0.0, 0.0]], [[2.0, -2.0]], beta=0.5, temperature=2.0)
-    np.float64(0.35816358599205705)
+    np.float64(0.358163585992057)
     """
 
     def peak(z: float, y: float, beta: float, temperature: float, scale_t2: float) -> tuple[float, float]:

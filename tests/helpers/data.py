@@ -35,22 +35,24 @@ EACH_KIND = [
 """The same of row losses."""
 
 
-def some(values: Iterable[Any], few: Collection[Any], *, tuples: bool = False) -> list[Any]:
-    """All values for `parametrize`, of which those beside `few` run with `--full` alone.
+def some(values: Iterable[Any], few: Collection[Any], *, tuples: bool = False, plain: bool = False) -> list[Any]:
+    """All values for `parametrize`, of which those beside `few` run with `--rest` and `--full` alone.
 
-    A tuple is a value for each of several names, unless the values are `tuples`.
+    A tuple is a value for each of several names, unless the values are `tuples`. The others may be `plain`: of them no
+    kernel is compiled, where `compiled_at_last` lets tests do without.
     """
     values = list(values)
     strange = [value for value in few if value not in values]
     assert not strange, f"not among the values: {strange}"
-    return [value if value in few else rest((value,) if tuples else value) for value in values]
+    return [value if value in few else rest((value,) if tuples else value, plain=plain) for value in values]
 
 
-def rest(value: Any) -> Any:
-    """One value, or those of several names, that runs with `--full` alone."""
+def rest(value: Any, *, plain: bool = False) -> Any:
+    """One value, or those of several names, that runs with `--rest` and `--full` alone."""
+    marks = [pytest.mark.full, *[pytest.mark.plain] * plain]
     if hasattr(value, "marks"):
-        return pytest.param(*value.values, marks=[*value.marks, pytest.mark.full], id=value.id)
-    return pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.full)
+        return pytest.param(*value.values, marks=[*value.marks, *marks], id=value.id)
+    return pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=marks)
 
 
 def draw(loss: fl.Loss, shape: int | tuple[int, ...], dtype: Any, rng: np.random.Generator) -> list[NDArray[Any]]:

@@ -1,0 +1,49 @@
+"""What a run without options leaves out is what `--rest` runs; together they are `--full`."""
+
+from __future__ import annotations
+
+from itertools import product
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from data import rest
+from selection import ALL, FEW, NAMED, REST, marks, parted, runs_as_python
+
+
+def case(rest: int, at_last: bool, compiled: bool, plain: bool, alone: bool) -> Any:
+    """One that is of the rest in so many ways, of a test that can do without kernels, or is marked to need them or not."""
+    marked = {"compiled": compiled, "plain": plain and rest, "one_by_one": alone}
+    return SimpleNamespace(
+        iter_markers=lambda name: iter([name] * rest if name == "full" else []),
+        get_closest_marker=lambda name: name if marked.get(name) else None,
+        fixturenames=["rng", *["compiled_at_last"] * at_last],
+    )
+
+
+CASES = [case(*how) for how in product(range(3), *[(False, True)] * 4)]
+
+
+def compiled(what: str) -> set[int]:
+    """The cases that run with kernels."""
+    return {id(item) for item in parted(CASES, what)[0] if not runs_as_python(item, what)}
+
+
+def test_the_few_and_the_rest_are_all_and_no_kernels_case_is_in_both() -> None:
+    few, rest, everything = ({id(item) for item in parted(CASES, what)[0]} for what in (FEW, REST, ALL))
+    assert few | rest == everything == {*map(id, CASES)}
+    assert compiled(FEW) | compiled(REST) == compiled(ALL)
+    assert not compiled(FEW) & compiled(REST)
+    # What is in both runs is plain Python the first time alone.
+    twice = [item for item in CASES if id(item) in few & rest]
+    assert twice and all(runs_as_python(item, FEW) and not runs_as_python(item, REST) for item in twice)
+
+
+def test_what_is_named_is_compiled() -> None:
+    assert compiled(NAMED) == {*map(id, CASES)}
+
+
+@pytest.mark.parametrize("one", [0, rest(1)])
+@pytest.mark.parametrize("other", [0, rest(1)])
+def test_a_case_counts_each_parameter_that_leaves_it_out(one: int, other: int, request: pytest.FixtureRequest) -> None:
+    assert marks(request.node) == one + other
