@@ -15,6 +15,8 @@ from numpy.testing import assert_allclose
 
 import fastloss as fl
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 ROUNDING = 1e-13
 """Of sums of the same float64 numbers in another order."""
 CHUNKINGS = [((33, 33), (10, 7)), ((66,), (17,)), ((1, 64, 1), (5, 5, 5, 2))]
@@ -40,7 +42,7 @@ def same(got: Any, expected: Any) -> None:
     rowwise.close(found, expected, ROUNDING if expected.dtype == np.float64 else 3e-6)
 
 
-@pytest.mark.parametrize("name", some(NAMES, [n for n in REPRESENTATIVE if n != "root_mean_squared_error"]))
+@pytest.mark.parametrize("name", some(NAMES, [n for n in REPRESENTATIVE if n != "root_mean_squared_error"], plain=True))
 def test_every_loss_of_elements(name: str, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
     arrays, weight = draw(loss, (66, 17), "f8", rng), rng.gamma(1.0, 1.0, (66, 17))
@@ -56,7 +58,7 @@ def test_every_loss_of_elements(name: str, rng: np.random.Generator) -> None:
     assert {g.chunks for g in slopes} == {lazy[loss.wrt[0]].chunks}
 
 
-@pytest.mark.parametrize("name", some(ROWS, EACH_KIND))
+@pytest.mark.parametrize("name", some(ROWS, EACH_KIND, plain=True))
 def test_every_loss_of_rows(name: str, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
     arrays, weight = rowwise.draw(loss, 66, 20, "f8", rng), rng.gamma(1.0, 1.0, 66)
@@ -144,6 +146,7 @@ def test_tables() -> None:
     assert isinstance(fl.huber.grad(array, 0.0), np.ndarray)
 
 
+@pytest.mark.compiled
 def test_other_processes() -> None:
     """A loss of one's own goes to them with its parameters."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data import some
 from numpy.testing import assert_array_equal
 
 import fastloss as fl
@@ -58,7 +59,10 @@ def test_whoever_holds_a_part_holds_the_memory(hold: Any) -> None:
     assert where in (place(a) for a in [fresh.empty(SHAPE, np.float64) for _ in range(2)])
 
 
-@pytest.mark.parametrize("name", ["huber", "gaussian_nll", "cross_entropy", "linear_cross_entropy", "dice_loss"])
+@pytest.mark.parametrize(
+    "name",
+    some(["huber", "gaussian_nll", "cross_entropy", "linear_cross_entropy", "dice_loss"], ["huber", "cross_entropy"]),
+)
 def test_gradients_that_are_kept_alive_are_apart(name: str, rng: np.random.Generator) -> None:
     x, y = rng.random(SHAPE), rng.random(SHAPE)
     inputs: dict[str, Any] = {

@@ -188,6 +188,7 @@ def test_a_sweep_leaves_out_what_does_not_fit() -> None:
     assert told.startswith("huber at 1048576: the size left out")
 
 
+@pytest.mark.full
 def test_a_size_that_does_not_fit_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = module("sweep")
     monkeypatch.setattr(sweep, "available", lambda: sweep.need(fl.huber, 4, "f4", []))

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import threadpoolctl
+from data import some
 
 from fastloss.commands import cli
 from fastloss.commands.demo import DEMOS, descent, detector, gan, layers, outliers
@@ -23,7 +24,7 @@ def one_thread():
         yield
 
 
-@pytest.fixture(params=list(DEMOS))
+@pytest.fixture(params=some(list(DEMOS), [name for name in DEMOS if name != "detector"]))
 def demo(request):
     return request.param
 
@@ -279,6 +280,7 @@ def test_a_picture_shows_what_was_found_with_its_probability(rng, monkeypatch, t
     assert [[text.get_text() for text in ax.texts] for ax in made.axes] == [["2: 12%"]] * 7 + [[]]
 
 
+@pytest.mark.full
 def test_the_detector_learns():
     digits, test_digits, labels, test_labels = detector.digit_images()
     rng = np.random.default_rng(0)

@@ -93,6 +93,7 @@ GALLERY = "plot mse mae huber pseudo_huber hinge logistic cross_entropy --grad -
 """What `docs/losses.svg` is written with."""
 
 
+@pytest.mark.full
 def test_the_gallery_is_what_the_command_writes(tmp_path):
     """Every word in it; points and fonts are matplotlib's."""
     there = ROOT / "docs" / "losses.svg"

@@ -15,6 +15,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 ELEMENTS = [n for n in NAMES if fl.LOSSES[n].others and not fl.LOSSES[n].rooted]
 EXCHANGED = [n for n in ROWS if fl.LOSSES[n].exchanged is not None]
 
@@ -46,6 +48,7 @@ def test_elements(name: str) -> None:
         assert_allclose(e2, float(curve), 1e-12, 1e-15)
 
 
+@pytest.mark.one_by_one
 @pytest.mark.parametrize(
     "params", some([{}, {"beta": 0.25}, {"beta": 0.0}, {"beta": 1.0}, {"softcap": 2.0}], [{}]), ids=str
 )

@@ -7,6 +7,7 @@ matters. Derivatives are differences of the value with steps so small that all d
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from mpmath import cosh, erfc, exp, expm1, inf, log, loggamma, mp, mpf, pi, sqrt, tanh
@@ -498,8 +499,14 @@ def exact(name: str, inputs: Sequence[float], params: dict[str, float], wrt: int
 
 def limit(name: str, inputs: Sequence[float], params: dict[str, float]) -> tuple[float | None, ...]:
     """Value, first and second derivative as the infinite one of the inputs goes there."""
+    return _limit(name, tuple(inputs), tuple(params.items()))
+
+
+@cache
+def _limit(name: str, inputs: tuple[float, ...], params: tuple[tuple[str, float], ...]) -> tuple[float | None, ...]:
+    # Parameters that both types hold are the same for both.
     near, far = (
-        exact(name, [mpf(10) ** k * (1 if x > 0 else -1) if abs(x) == inf else x for x in inputs], params)
+        exact(name, [mpf(10) ** k * (1 if x > 0 else -1) if abs(x) == inf else x for x in inputs], dict(params))
         for k in (60, 120)
     )
     return tuple(_trend(a, b) for a, b in zip(near, far, strict=True))
@@ -523,7 +530,8 @@ def _precision(found: Formula, point: list[Number], params: dict[str, Number]) -
         scales = [s for x in point if abs(x) < inf for s in (abs(x), abs(1 - x), abs(1 + x)) if s]
         scales += [abs(point[0] - k) for k in marks if point[0] != k]
         small, large = min([*scales, mpf("0.01")]), max([*scales, mpf(1)])
-        down, up = int(-mp.log10(small)) + 1, int(mp.log10(large)) + 1
+        with mp.workdps(15):
+            down, up = int(-mp.log10(small)) + 1, int(mp.log10(large)) + 1
         # exp(-x) beside 1 is seen with x / log(10) digits; below exp(-800) it is 0 in any float.
         hidden = int(min(found.digits(*point, **params), 800) * 0.44)
     return 2 * (_DIGITS + 10 + down) + 4 * up + hidden + 2 * down + _DIGITS, small * mpf(10) ** -_DIGITS

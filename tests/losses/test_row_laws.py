@@ -163,6 +163,7 @@ def test_nan_in_nan_out(name: str, k: int, rng: np.random.Generator) -> None:
             assert not np.isnan(np.delete(grad, row, axis=0)).any()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("k", SOME_KINDS)
 def test_a_nan_among_zeros(k: int) -> None:
     """A maximum must not forget it, and what is scaled by the maximum would then be 0."""
@@ -200,6 +201,7 @@ def test_a_nan_spoils_its_whole_row(name: str, k: int, label: int, sign: float, 
     assert not np.isnan(np.delete(grad, 40, axis=0)).any()
 
 
+@pytest.mark.one_by_one
 @pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("dtype", some(["f2", "f4", "f8"], ["f4"]))
 @pytest.mark.parametrize("k", SOME_KINDS)
@@ -277,6 +279,7 @@ def test_weight_two_is_twice(name: str, k: int, rng: np.random.Generator) -> Non
     close(grads / 96, grad, ROUNDING)
 
 
+@pytest.mark.one_by_one
 @pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("k", SOME_KINDS)
 @pytest.mark.parametrize("name", some(EACH_KIND, ["cross_entropy"]))

@@ -223,6 +223,7 @@ int(mine.grad_and_hess(x, t))
 """
 
 
+@pytest.mark.full
 def test_type_checkers_know_every_loss(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     pytest.importorskip("mypy")
     (tmp_path / "right.py").write_text(RIGHT)

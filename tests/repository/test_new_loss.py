@@ -117,6 +117,7 @@ def test_the_tests_have_it(copy: Path) -> None:
         assert re.search(rf"(?m)^PASSED tests/\S+::{test}\S*\[{name}", said), (name, test)
 
 
+@pytest.mark.full
 def test_the_benchmarks_have_it(copy: Path) -> None:
     said = run(copy, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "bench", "--collect-only", "-k", EITHER)
     assert all(name in said for name in NAMES)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from data import rest, some
 
 import fastloss as fl
 from fastloss.kernels.plan.elements import sum_plan
@@ -53,15 +54,15 @@ def test_what_is_compiled_in_pieces_counts_together(tmp_path: Path) -> None:
     [
         ("", {"FASTLOSS_QUIET": "1"}),
         ("logging.getLogger('fastloss').setLevel(logging.ERROR)", {}),
-        ("logging.disable()", {}),
-        ("logging.basicConfig(stream=sys.stdout)", {}),
+        rest(("logging.disable()", {})),
+        rest(("logging.basicConfig(stream=sys.stdout)", {})),
     ],
 )
 def test_it_can_be_told_not_to(before: str, environment: dict[str, str], tmp_path: Path) -> None:
     assert "compiling" not in told(PATIENT.format(patience=0.05, before=before), tmp_path, **environment)
 
 
-@pytest.mark.parametrize("off", ["0", "False", " off "])
+@pytest.mark.parametrize("off", some(["0", "False", " off "], ["0"]))
 def test_quiet_turned_off_is_not_quiet(off: str, tmp_path: Path) -> None:
     assert "compiling" in told(PATIENT.format(patience=0.05, before=""), tmp_path, FASTLOSS_QUIET=off)
 

@@ -193,6 +193,7 @@ def test_an_edit_of_any_folder_recompiles(folder: str, tmp_path: Path) -> None:
         assert (list(sources._texts(str(kernels), "fastloss.kernels")) != before) == new
 
 
+@pytest.mark.full
 def test_installations_without_sources_keep_kernels(tmp_path: Path) -> None:
     """In an archive, or as bytecode alone, they find those of one another; and an edit is an edit."""
     package = Path(fl.__file__).parent
@@ -224,6 +225,7 @@ print(before, cache.count(), sources.sources(), fl.__file__)
     assert zipped[2] == compiled[2] != other[2]
 
 
+@pytest.mark.full
 def test_a_constant_that_changes_between_two_kernels_is_not_stored_under_a_false_name(tmp_path: Path) -> None:
     module = (
         "import fastloss as fl\nFACTOR = {}\n@fl.pointwise\ndef mine(pred, target):\n    return FACTOR * pred, FACTOR\n"

@@ -18,6 +18,8 @@ from fastloss.kernels.bind import lift
 from fastloss.structured import box_losses, formulas
 from fastloss.structured.box_losses import AXES
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 LOSSES = [fl.iou_loss, fl.giou_loss, fl.diou_loss, fl.ciou_loss]
 FORMATS = ("xyxy", "cxcywh")
 
@@ -98,6 +100,7 @@ def test_boxes_without_an_area_are_finite(kind: str) -> None:
 KERNELS = [*product(LOSSES, ["xyxy"], ["f8", "f4"]), *product([fl.giou_loss], ["cxcywh"], ["f8", "f4"])]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("loss", "format", "dtype"), some(KERNELS, [k for k in KERNELS if fl.giou_loss in k and k[1:] != ("cxcywh", "f4")])
 )
@@ -200,6 +203,7 @@ def lifted(numbers: Any) -> Any:
     return lift(formulas.corner_axis, None, np.float32, lambda f: f)(*(np.float32(x) for x in numbers))
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("backend", ["serial", "parallel"])
 def test_the_same_bits_for_any_number_of_threads(backend: Any, rng: np.random.Generator) -> None:
     pred, target = boxes(rng, 30_000), boxes(rng, 30_000)

@@ -17,6 +17,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastloss as fl
 from fastloss.structured.embeddings import mining, scores
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 PAIRED = [fl.info_nce, fl.nt_xent]
 LABELLED = [fl.supervised_contrastive, fl.circle, fl.batch_triplet_margin]
 LOSSES = [*PAIRED, *LABELLED]
@@ -61,7 +63,10 @@ CASES: list[tuple[Any, dict[str, Any], Any]] = [
 
 
 @pytest.mark.parametrize("dtype", some(["f4", "f8"], ["f8"]))
-@pytest.mark.parametrize(("loss", "keywords", "exact"), CASES)
+@pytest.mark.parametrize(
+    ("loss", "keywords", "exact"),
+    [*(pytest.param(*case, marks=pytest.mark.compiled) for case in CASES[:1]), *CASES[1:]],
+)
 def test_the_formula_in_60_digits(loss: Any, keywords: Any, exact: Any, dtype: str, rng: np.random.Generator) -> None:
     arrays = given(loss, rng, dtype=dtype)
     tables = arrays[: len(loss.wrt)]
@@ -292,7 +297,8 @@ def test_zeros_and_equal_vectors_are_finite(loss: Any) -> None:
         assert_array_equal(grad[:2], 0.0)
 
 
-@pytest.mark.parametrize("loss", LABELLED, ids=str)
+@pytest.mark.compiled
+@pytest.mark.parametrize("loss", some(LABELLED, [fl.circle]), ids=str)
 def test_the_same_bits_for_any_number_of_threads(loss: Any, rng: np.random.Generator) -> None:
     arrays = given(loss, rng, 300)
     expected = loss.value_and_grad(*arrays, backend="serial")
@@ -307,7 +313,8 @@ def test_the_same_bits_for_any_number_of_threads(loss: Any, rng: np.random.Gener
         fl.set_num_threads(before)
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=str)
+@pytest.mark.compiled
+@pytest.mark.parametrize("loss", some(LOSSES, [fl.circle, fl.batch_triplet_margin]), ids=str)
 def test_memory_grows_with_the_batch(loss: Any, rng: np.random.Generator, monkeypatch: Any) -> None:
     """Of so small a block the table of all pairs would be 30 times as large."""
     monkeypatch.setattr(scores, "BLOCK", 1 << 12)

@@ -14,6 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 MULTIBOX = fl.multibox
 PRIORS = np.array([[x, y, x + s, y + s] for s in (0.3, 0.5) for x in (0.0, 0.25, 0.5) for y in (0.0, 0.3)])
 DEFAULTS: dict[str, Any] = {"threshold": 0.5, "negative_ratio": 3.0, "min_negatives": 0, "variances": (0.1, 0.2),
@@ -213,6 +215,7 @@ def test_nan_is_kept_where_it_counts(rng: np.random.Generator) -> None:
     assert np.isnan(value) and np.isnan(slopes[0, rest]).all()
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("backend", ["serial", "parallel"])
 def test_the_same_bits_for_any_number_of_threads(backend: Any, rng: np.random.Generator) -> None:
     given = batch(rng, (2,) * 30)

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import region_oracle as oracle
+from data import some
 from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
+
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
 
 
 def by_sets(p: Any, mask: Any, weight: Any, hinge: bool = False) -> Any:
@@ -21,7 +24,7 @@ def by_sets(p: Any, mask: Any, weight: Any, hinge: bool = False) -> Any:
     return oracle.extension(errors, [s > 0 for s in mask], weight)
 
 
-@pytest.mark.parametrize("weighed", [False, True])
+@pytest.mark.parametrize("weighed", [False, pytest.param(True, marks=pytest.mark.compiled)])
 def test_probabilities_by_all_sets(weighed: bool, rng: np.random.Generator) -> None:
     for mask in ([1, 0, 1, 0, 0, 1, 1], [0] * 7, [1] * 7):
         pred, weight = rng.random(7), rng.integers(1, 4, 7) / 2.0 if weighed else np.ones(7)
@@ -89,7 +92,8 @@ def test_softmax_of_classes(rng: np.random.Generator) -> None:
     assert_array_equal(each[:, 2:], 0.0)
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.compiled
+@pytest.mark.parametrize("dtype", some(["f4", "f8"], ["f8"]))
 def test_many_pixels_and_ties(dtype: str, rng: np.random.Generator) -> None:
     """Sorted as NumPy sorts, the first of equals first; NaN is kept, and what is absent may be it."""
     n = 5_000
