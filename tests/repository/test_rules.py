@@ -253,12 +253,12 @@ def test_every_file_can_be_read_at_a_sitting() -> None:
 
 
 BUDGET = {
-    ".": 1150,
+    ".": 1200,
     "arrays": 1550,
     "arrays/gpu": 1250,
     "arrays/gpu/libraries": 550,
     "arrays/host": 1800,
-    "boosting": 900,
+    "boosting": 950,
     "checking": 800,
     "commands": 400,
     "commands/cli": 1400,
@@ -281,7 +281,7 @@ BUDGET = {
     "kernels/plan": 650,
     "kernels/ports": 700,
     "kernels/templates": 1000,
-    "losses": 4100,
+    "losses": 4200,
     "optimize": 830,
     "penalties": 910,
     "plot": 700,
