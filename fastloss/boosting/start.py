@@ -117,19 +117,23 @@ def _root(slope: Slope, start: float, low: float, high: float) -> float:
 
 def _row(objective: Any, arrays: tuple[Any, ...], weight: Any, outputs: int | None) -> Any:
     """The constants of a row of scores: classes, or a loss's two."""
-    labels = list(arrays)
+    labels: list[Any] = list(arrays)
+    share: Any = None
     loss = objective.definition
     link = LINKS[loss.link]
     weights = np.ones(len(labels[0])) if weight is None else weight.astype(np.float64)
     if objective.rows and labels[-1].ndim == 1 and len(labels) == 1:
-        classes = outputs or int(labels[-1].max()) + 1
-        counts = np.bincount(labels[-1].astype(np.int64), weights, classes)
-        labels, weights, share = [np.arange(classes)], counts, counts / counts.sum()
+        classes = outputs or int(labels[-1].max(initial=0.0, where=weights > 0.0)) + 1
+        present = weights > 0.0
+        counts = np.bincount(labels[-1][present].astype(np.int64), weights[present], classes)
+        labels, weights, share = [np.arange(classes)], counts, counts / (counts.sum() or 1.0)
     elif objective.rows:
         share = np.average(labels[-1], axis=0, weights=weights) if labels[-1].ndim == 2 else None
         classes = outputs or next(x.shape[1] for x in labels if x.ndim == 2)
     else:
         classes, share = 2, None
+    if not weights.any():
+        return np.zeros(classes)
     domains = [loss.domains[k] for k in loss.wrt] * (classes // len(loss.wrt))
     ends = np.array([d.low for d in domains]), np.array([d.high for d in domains])
     start = np.array([0.0 if d.low < 0.0 < d.high else d.inner_point for d in domains])

@@ -259,6 +259,15 @@ def test_the_best_rows() -> None:
     assert np.all(np.isfinite(initial(fl.cross_entropy, labels, outputs=5)))
 
 
+def test_the_best_of_nothing() -> None:
+    assert float(initial(fl.huber, [])) == float(initial(fl.huber, [1.0], [0.0])) == 0.0
+    assert float(initial(fl.huber, [1.0, math.nan, 3.0], [1.0, 0.0, 1.0])) == 2.0
+    assert initial(fl.cross_entropy, [], outputs=3).tolist() == [0.0, 0.0, 0.0]
+    missing = initial(fl.cross_entropy, [0.0, 0.0, math.nan, 1.0], [1.0, 1.0, 0.0, 2.0])
+    np.testing.assert_allclose(missing, np.log([0.5, 0.5]), rtol=1e-12)
+    assert initial(fl.cross_entropy, [0, 1], [0.0, 0.0], outputs=3).tolist() == [0.0, 0.0, 0.0]
+
+
 def test_where_a_loss_falls_for_ever() -> None:
     score = float(initial(fl.logistic, np.ones(4)))
     assert 30.0 < score < 800.0
