@@ -128,7 +128,7 @@ def _row(objective: Any, arrays: tuple[Any, ...], weight: Any, outputs: int | No
         counts = np.bincount(labels[-1][present].astype(np.int64), weights[present], classes)
         labels, weights, share = [np.arange(classes)], counts, counts / (counts.sum() or 1.0)
     elif objective.rows:
-        share = np.average(labels[-1], axis=0, weights=weights) if labels[-1].ndim == 2 else None
+        share = labels[-1].T @ weights / (weights.sum() or 1.0) if labels[-1].ndim == 2 else None
         classes = outputs or next(x.shape[1] for x in labels if x.ndim == 2)
     else:
         classes, share = 2, None
