@@ -8,6 +8,7 @@ from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
 from .structured.box_losses import BoxLoss
+from .structured.ctc import CTC
 from .structured.embeddings.batches import InfoNCE, NTXent
 from .structured.embeddings.labelled import Circle, SupervisedContrastive
 from .structured.embeddings.mining import BatchTripletMargin
@@ -52,7 +53,7 @@ __all__ = [
     'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'dice_loss', 'generalized_dice_loss',
     'jaccard_loss', 'tversky_loss', 'focal_tversky_loss', 'lovasz_softmax_loss', 'lovasz_hinge_loss',
     'triplet_margin', 'batch_triplet_margin', 'cosine_embedding', 'contrastive_embedding', 'info_nce', 'nt_xent',
-    'supervised_contrastive', 'circle', 'lambdarank', 'pairwise_logistic', 'aft_extreme', 'aft_logistic',
+    'supervised_contrastive', 'circle', 'lambdarank', 'pairwise_logistic', 'ctc', 'aft_extreme', 'aft_logistic',
     'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
     'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd',
     'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh', 'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle',
@@ -219,6 +220,13 @@ class Paired(PairwiseLogistic, Generic[P]):
     def grad_and_hess(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
 
 def paired(takes: Callable[P, None]) -> Paired[P]: ...
+
+class Aligned(CTC, Generic[P]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
+
+def aligned(takes: Callable[P, None]) -> Aligned[P]: ...
 
 @elements
 def binary_cross_entropy(
@@ -986,6 +994,14 @@ def pairwise_logistic(
     score_norm: bool = False, query_norm: bool = False, weight: Any = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
+) -> None: ...
+
+@aligned
+def ctc(
+    logits: Any, targets: Any, *, input_lengths: Any = None, target_lengths: Any = None, blank: int = 0,
+    from_log_probs: bool = False, time_major: bool = False, zero_infinity: bool = False, per_symbol: bool = True,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 aft_extreme = accelerated_failure_time_extreme

@@ -22,6 +22,7 @@ from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
 from .structured.box_losses import BoxLoss
+from .structured.ctc import CTC
 from .structured.embeddings.batches import InfoNCE, NTXent
 from .structured.embeddings.labelled import Circle, SupervisedContrastive
 from .structured.embeddings.mining import BatchTripletMargin
@@ -54,7 +55,7 @@ BESIDE = (
     fl.dice_loss, fl.generalized_dice_loss, fl.jaccard_loss, fl.tversky_loss, fl.focal_tversky_loss,
     fl.lovasz_softmax_loss, fl.lovasz_hinge_loss,
     fl.triplet_margin, fl.batch_triplet_margin, fl.cosine_embedding, fl.contrastive_embedding, fl.info_nce, fl.nt_xent,
-    fl.supervised_contrastive, fl.circle, fl.lambdarank, fl.pairwise_logistic,
+    fl.supervised_contrastive, fl.circle, fl.lambdarank, fl.pairwise_logistic, fl.ctc,
 )  # fmt: skip
 """Losses with a class of their own."""
 
@@ -64,7 +65,7 @@ KINDS = {"Loss": "Elements", "RowLoss": "Rows", "LinearLoss": "Linear", "TopKDis
          "LovaszHingeLoss": "LovaszHinge", "TripletMargin": "Triplets", "CosineEmbedding": "Cosines",
          "ContrastiveEmbedding": "Contrasts", "BatchTripletMargin": "Mined", "InfoNCE": "Queries",
          "NTXent": "Views", "SupervisedContrastive": "Labelled", "Circle": "Circles",
-         "LambdaRank": "Ranked", "PairwiseLogistic": "Paired"}  # fmt: skip
+         "LambdaRank": "Ranked", "PairwiseLogistic": "Paired", "CTC": "Aligned"}  # fmt: skip
 """Classes of losses, and those of the stub whose verbs take what one function does."""
 
 

@@ -161,6 +161,9 @@ PEERS = {
     "ciou": "ciou_loss",
     "multi_box": "multibox",
     "ssd": "multibox",
+    # alignments
+    "ctc": "ctc",
+    "ctc_batch_cost": "ctc",
 }
 """Names of other libraries' losses, in the shortest spelling that `_spellings` gives, and ours: the likelier first."""
 

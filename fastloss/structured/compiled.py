@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays = Sequence[NDArray[Any]]
-    Formulas = tuple[tuple[str, Any], ...]
+    Formulas = tuple[tuple[Any, ...], ...]
 
 _KERNELS = "fastloss.kernels"
 
@@ -38,7 +38,8 @@ def run(
 ) -> None:
     """Run a template on dense arrays: on threads from the `size` on from which they pay, with the same bits.
 
-    Its ports are `formulas`, plain functions whose numbers become those of the `compute` type, and `flags`.
+    Its ports are `formulas`, plain functions whose numbers become those of the `compute` type or of one of their own,
+    and `flags`.
     """
     threads, least = _tools()
     kinds = tuple(tuple((x.dtype.char, x.ndim) for x in arrays) for arrays in (inputs, outputs))
@@ -91,7 +92,9 @@ def _kernel(
     def make() -> Any:
         target, numba = load(f"{_KERNELS}.cpu.target"), load("numba")
         cpu, types = target.Cpu(), numba.types
-        ports = {name: cpu.jet(formula, compute) for name, formula in formulas} | dict.fromkeys(flags, True)
+        ports = {name: cpu.jet(formula, *(own or (compute,))) for name, formula, *own in formulas} | dict.fromkeys(
+            flags, True
+        )
         library = {"prange": numba.prange, "real": cpu.real(compute), "add": target.bits.add_reassoc}
         scalars = types.Tuple([types.float64 if t is float else types.int64 for t in numbers])
         signature = (arrays(types, inputs, True), arrays(types, outputs, False), scalars)
@@ -104,7 +107,7 @@ def _kernel(
 
     key = (
         compute,
-        [(n, f.__name__) for n, f in formulas],
+        [(n, f.__name__, *own) for n, f, *own in formulas],
         flags,
         inputs,
         outputs,

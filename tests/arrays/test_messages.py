@@ -73,9 +73,10 @@ def test_other_names_are_of_losses_that_exist() -> None:
         "batch_triplet_margin": "TripletSemiHardLoss",
         "lambdarank": "rank:ndcg LambdaMart",
         "pairwise_logistic": "rank:pairwise PairLogit RankNet",
+        "ctc": "CTCLoss ctc_loss ctc_batch_cost",
     }.items():
         assert {name: likely_losses(name)[0] for name in theirs.split()} == dict.fromkeys(theirs.split(), ours)
-    for nothing_like_it in ("CTCLoss", "MisclassLoss", "YetiRank"):
+    for nothing_like_it in ("RNNTLoss", "MisclassLoss", "YetiRank"):
         assert likely_losses(nothing_like_it) == []
 
 

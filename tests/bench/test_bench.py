@@ -30,6 +30,7 @@ SCRIPTS = {
     "detection": ["--peers", "numpy"],
     "gan": ["--peers", ""],
     "segmentation": ["--peers", ""],
+    "ctc": ["--peers", ""],
     "embeddings": ["--peers", ""],
     "glm": ["--losses", "logistic"],
     "ranking": ["--peers", "numpy"],
@@ -46,6 +47,7 @@ PRINTED = {
     "gan": ["minimax", "relativistic_average", "elastic_net", "group_lasso", "total_variation"],
     "ranking": ["queries of 10", "grad_and_hess", "RankNet", "numpy"],
     "segmentation": ["dice, 1 x 8, float32", "lovasz, 21 x 8, float64"],
+    "ctc": ["2 x 12 x 5, float32", "value"],
 }
 
 

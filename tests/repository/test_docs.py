@@ -96,7 +96,7 @@ def test_signatures_of_losses_with_a_class_of_their_own() -> None:
         takes = list(inspect.signature(getattr(fl.linear_cross_entropy, verb)).parameters)
         assert takes[:8] == ["hidden", "weight", "labels", "z_loss", "softcap", "bias", "chunk", "sample_weight"]
         assert "keywords" not in takes and "axis" not in takes
-    for loss in (fl.multibox, fl.giou_loss, fl.focal_tversky_loss, fl.lovasz_hinge_loss):
+    for loss in (fl.multibox, fl.giou_loss, fl.focal_tversky_loss, fl.lovasz_hinge_loss, fl.ctc):
         for verb in (loss, loss.value_and_grad, loss.grad):
             takes = list(inspect.signature(verb).parameters)
             assert takes[: len(loss.inputs)] == list(loss.inputs)
