@@ -5,7 +5,9 @@ apart, so that a frame is a few loops over dense arrays. Sums over alignments ar
 the largest of a frame is taken off all of its states, so that none that matters is far from 0. What no alignment
 reaches is `NEVER`, a finite number, so that no difference of two of them is NaN.
 
-`y` are the logarithms of the probabilities of the symbols and, in the last place, of the blank.
+Of u symbols there are u + 1 blanks; arrays are as long as the next multiple of `PACK`, or scalar code would take longer
+for the last few states than packed code for all others. `y` are the logarithms of the probabilities of the symbols and
+then of the blank. What is written lies in another array than all that is read, as LLVM has to see.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from ..kernels.bind import port
 
 NEVER = -1e300
 """The logarithm of what no alignment reaches."""
+
+PACK = 8
+"""States that packed code takes at a time."""
 
 # Ports.
 power = excess = both = add = port
@@ -53,21 +58,26 @@ def largest(b: Any, s: Any) -> float:
 # -- Forwards ----------------------------------------------------------------------------------------------------------
 
 
-def begun(y: Any, b: Any, s: Any) -> None:
+def begun(y: Any, u: int, b: Any, s: Any) -> None:
     """The first frame: a blank, or the first symbol. Symbols stand one place behind."""
     constant(b, NEVER)
     constant(s, NEVER)
-    b[0] = y[y.size - 1]
-    if y.size > 1:
+    b[0] = y[u]
+    if u > 0:
         s[1] = y[0]
 
 
-def ahead(b: Any, s: Any, follows: Any, y: Any, off: float, meeting: Any, blanks: Any, symbols: Any) -> None:
-    """The next frame: a blank stays, or follows its symbol; so does a symbol, or it follows another."""
+def ahead(b: Any, s: Any, follows: Any, y: Any, u: int, off: float, meeting: Any, new: Any, blanks: Any, symbols: Any
+          ) -> None:  # fmt: skip
+    """The next frame: a blank stays, or follows its symbol; so does a symbol, or it follows another.
+
+    `s` has a place more than the others.
+    """
     met(b, s, meeting)
-    added(meeting, y[y.size - 1] - off, blanks)
+    added(meeting, y[u] - off, blanks)
+    reached(s[1:], b, meeting, follows, y, off, new)
     symbols[0] = NEVER
-    reached(s[1:], b, meeting, follows, y, off, symbols[1:])
+    added(new[: new.size - 1], 0.0, symbols[1:])
 
 
 def reached(s: Any, b: Any, meeting: Any, follows: Any, y: Any, off: float, out: Any) -> None:
@@ -80,23 +90,17 @@ def reached(s: Any, b: Any, meeting: Any, follows: Any, y: Any, off: float, out:
 # -- Backwards ---------------------------------------------------------------------------------------------------------
 
 
-def ended(b: Any, s: Any) -> None:
-    """The last frame: a blank, or the last symbol. Symbols stand in their places."""
-    constant(b, NEVER)
-    constant(s, NEVER)
-    b[b.size - 1] = 0.0
-    if b.size > 1:
-        s[b.size - 2] = 0.0
+def back(follows: Any, y: Any, u: int, off: float, b: Any, s: Any, blanks: Any, symbols: Any) -> None:
+    """The frame before: from a blank to itself or its symbol; from a symbol to itself, its blank, or another.
 
-
-def back(follows: Any, y: Any, off: float, b: Any, s: Any, blanks: Any, symbols: Any) -> None:
-    """The frame before: from a blank to itself or its symbol; from a symbol to itself, its blank, or another."""
-    u = y.size - 1
-    added(b, y[u] - off, blanks)
+    Blanks and what may follow have a place more than the others.
+    """
+    width = s.size
+    added(b[:width], y[u] - off, blanks[:width])
     weighed(s, y, off, symbols)
     symbols[u] = NEVER
-    met(blanks, symbols, b)
-    left(symbols, b[1:], blanks[1:], follows[1:], s[:u])
+    met(blanks[:width], symbols, b[:width])
+    left(symbols, b[1:], blanks[1:], follows[1:], s)
 
 
 def weighed(s: Any, y: Any, off: float, out: Any) -> None:
@@ -115,20 +119,22 @@ def left(symbols: Any, meeting: Any, blanks: Any, follows: Any, out: Any) -> Non
 # -- Together ----------------------------------------------------------------------------------------------------------
 
 
-def shared(blanks: Any, symbols: Any, b: Any, s: Any, off: float, names: Any, room: Any, places: Any) -> float:
+def shared(
+    blanks: Any, symbols: Any, b: Any, s: Any, off: float, names: Any, ours: Any, theirs: Any, places: Any
+) -> float:
     """The share of alignments that each symbol has of a frame, in its first place, and the blank in the last one, but
     for a factor; their sum.
 
     What is taken off is right but for the rounding of sums over all frames, which the factor takes up.
     """
-    ours, theirs = room[0, : blanks.size], room[1, : symbols.size]
     one, two = likely(blanks, b, off, ours), likely(symbols, s, off, theirs)
     if not 0.5 < one + two < 2.0:
         off = 0.0 - max(peak(blanks, b), peak(symbols, s))
         one, two = likely(blanks, b, off, ours), likely(symbols, s, off, theirs)
     constant(places, 0.0)
-    places[symbols.size] = one
-    for j in range(symbols.size):
+    u = places.size - 1
+    places[u] = one
+    for j in range(u):
         places[names[j]] += theirs[j]
     return one + two
 

@@ -15,6 +15,7 @@ from ..define.wording import shown
 from . import ctc_templates as templates
 from . import reading
 from .compiled import run, shared
+from .ctc_alignments import PACK
 from .samples import Samples
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ class Batch(Samples):
         costs = self.spans * (self.classes + SYMBOL * self.sizes)
         number = np.arange(self.count)
         starts = [flat.start + number * flat.steps[0] for flat in (source, sink)]
-        plan = np.stack([number, *starts, self.begins, self.sizes, self.spans], axis=1)
+        self.widths = -(-(self.sizes + 1) // PACK) * PACK
+        plan = np.stack([number, *starts, self.begins, self.sizes, self.spans, self.widths], axis=1)
         plan = plan[np.argsort(-costs, kind="stable")]  # the most expensive first: tasks take them in turns
         flags = {"GRAD": derive, "LOGS": logs, "STRIDED": source.steps[2] != 1 or sink.steps[2] != 1}
         if self.count:
@@ -172,13 +174,15 @@ class Batch(Samples):
     def _room(self, call: Call, kind: Any, derive: bool) -> list[NDArray[Any]]:
         """Arrays for one sample at a time of each task."""
         tasks = 1 if call.backend == "serial" else shared(self.count, 1)
-        width, frames = int(self.sizes.max()) + 1, self.spans if derive else 2
-        cells = int(((self.sizes + 1) * frames).max())
+        width, frames = int(self.widths.max()) + 1, self.spans if derive else 2
+        cells = int((self.widths * frames).max()) + 1
         return [
             np.empty((tasks, 2, self.classes), kind),
             np.empty((tasks, templates.LANES), kind),
             np.empty((tasks, width), np.int64),
-            np.empty((tasks, templates.STATES, width)),
+            np.empty((tasks, templates.ROOMS[0], width)),
+            np.empty((tasks, templates.ROOMS[1], width)),
+            np.empty((tasks, width)),
             np.empty((tasks, 3, cells)),
             np.empty((tasks, self.frames if derive else 0)),
         ]

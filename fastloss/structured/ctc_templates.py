@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.bind import port
-from .ctc_alignments import NEVER, ahead, back, begun, constant, ended, exponentiated, largest, shared, slope
+from .ctc_alignments import NEVER, ahead, back, begun, constant, exponentiated, largest, shared, slope
 
 STRIP = 256
 """Exponentials that are summed in the compute type before the sum becomes a float64."""
@@ -23,8 +23,8 @@ LANES = 64
 REST = 16
 """Frames after which the largest is taken off."""
 
-STATES = 9
-"""What there is room for in `outputs[5]`: which symbols may follow without a blank, sums, what goes backwards."""
+ROOMS = (5, 3)
+"""Rows of two arrays in `outputs`, with room for what is computed of a frame; a third has one."""
 
 # Ports.
 prange: Any = range
@@ -64,12 +64,13 @@ def named(labels: Any, blank: int, names: Any, follows: Any) -> int:
     """Each symbol's first place, that behind all for a blank; which may follow the one before without a blank; how
     many may not."""
     u, repeats = labels.size, 0
+    constant(follows, 0.0)
     for j in range(u):
         names[j] = u if labels[j] == blank else first(labels, j)
         same = j > 0 and labels[j] == labels[j - 1]
-        follows[j] = 1.0 if j > 0 and not same else 0.0
+        follows[j] = 0.0 if j == 0 or same else 1.0
         repeats += 1 if same else 0
-    names[u], follows[u] = u, 0.0
+    names[u] = u
     return repeats
 
 
@@ -91,22 +92,23 @@ def filled(x: Any, start: int, numbers: Any, low: int, high: int, value: float) 
 
 def forwards(inputs: Any, outputs: Any, numbers: Any, task: int, own: Any) -> float:
     """The loss; for the gradient, what comes to each state in each frame is left behind."""
-    u, frames = own[4], own[5]
-    width = u + 1
-    follows, meeting = outputs[5][task, 0, :width], outputs[5][task, 1, :width]
-    blanks, symbols, logs = outputs[6][task, 0], outputs[6][task, 1], outputs[6][task, 2]
+    u, frames, width = own[4], own[5], own[6]
+    follows, meeting, new = outputs[5][task, 0, :width], outputs[5][task, 1, :width], outputs[7][task, :width]
+    blanks, symbols, logs = outputs[8][task, 0], outputs[8][task, 1], outputs[8][task, 2]
     taken, off, now = 0.0, 0.0, 0
+    symbols[(frames if GRAD else 2) * width] = NEVER
     for t in range(frames):
         before, now = now, (t if GRAD else t & 1) * width
         y, b, s = logs[now : now + width], blanks[now : now + width], symbols[now : now + width]
         scored(inputs, outputs, numbers, task, own, t, y)
         if t == 0:
-            begun(y, b, s)
+            begun(y, u, b, s)
         else:
-            ahead(blanks[before : before + width], symbols[before : before + width], follows, y, off, meeting, b, s)
+            earlier = symbols[before : before + width + 1]
+            ahead(blanks[before : before + width], earlier, follows, y, u, off, meeting, new, b, s)
             taken += off
         if GRAD:
-            outputs[7][task, t] = taken
+            outputs[9][task, t] = taken
         off = largest(b, s) if t % REST == REST - 1 else 0.0
     if frames == 0:
         return 0.0
@@ -118,27 +120,37 @@ def forwards(inputs: Any, outputs: Any, numbers: Any, task: int, own: Any) -> fl
 
 def backwards(inputs: Any, outputs: Any, numbers: Any, task: int, own: Any, whole: float) -> None:
     """The gradient by the symbols and the blank, frame after frame from the last on; `whole` is minus the loss."""
-    u, frames = own[4], own[5]
-    width = u + 1
-    labels, names = inputs[1][own[3] : own[3] + u], outputs[4][task, :width]
-    room, taken, factor = outputs[5][task], outputs[7][task], inputs[3][own[0]]
-    follows, wide, b, s, places = room[0, :width], room[1, :width], room[2, :width], room[3, :width], room[4, :width]
-    blanks, symbols, logs = outputs[6][task, 0], outputs[6][task, 1], outputs[6][task, 2]
-    ended(b, s)
+    u, frames, width = own[4], own[5], own[6]
+    labels, names = inputs[1][own[3] : own[3] + u], outputs[4][task]
+    room, taken, factor = outputs[5][task], outputs[9][task], inputs[3][own[0]]
+    wide, b, theirs, places = room[1, :width], room[2], room[3, :width], room[4, : u + 1]
+    passed, turned, ours, s = (
+        outputs[6][task, 0],
+        outputs[6][task, 1, :width],
+        outputs[6][task, 2, :width],
+        outputs[7][task, :width],
+    )
+    blanks, symbols, logs = outputs[8][task, 0], outputs[8][task, 1], outputs[8][task, 2]
+    constant(b, NEVER)
+    constant(passed, NEVER)
+    constant(s, NEVER)
+    b[u] = 0.0
+    if u > 0:
+        s[u - 1] = 0.0
     gone = 0.0
     for t in range(frames - 1, -1, -1):
         now, end = t * width, (t + 1) * width
         y, start = logs[now:end], own[2] + t * numbers[4]
         off = taken[t] + gone - whole
-        share = 1.0 / shared(blanks[now:end], symbols[now + 1 : end], b, s, off, names, room[5:7], places)
+        share = 1.0 / shared(blanks[now:end], symbols[now + 1 : end + 1], b, s, off, names, ours, theirs, places)
         exponentiated(y, wide)
-        for j in range(width):
+        for j in range(u + 1):
             if names[j] == j:
                 place = start + (numbers[6] if j == u else labels[j]) * numbers[5]
                 outputs[1][place] = factor * slope(y[j], wide[j], places, j, share)
         off = largest(b, s) if t % REST == 0 else 0.0
         gone += off
-        back(follows, y, off, b, s, room[7, :width], room[8, :width])
+        back(room[0], y, u, off, b, s, passed, turned)
 
 
 # -- Softmax -----------------------------------------------------------------------------------------------------------
@@ -159,7 +171,7 @@ def scored(inputs: Any, outputs: Any, numbers: Any, task: int, own: Any, t: int,
     less = log_of_more(rest)
     for j in range(labels.size):
         y[j] = logarithm(z[labels[j]], top, less)
-    y[labels.size] = logarithm(z[numbers[6]], top, less)
+    constant(y[labels.size :], logarithm(z[numbers[6]], top, less))
     if GRAD:
         if LOGS:
             exponentials(z, room[1])
