@@ -148,7 +148,7 @@ def backwards(inputs: Any, outputs: Any, numbers: Any, task: int, own: Any, whol
             if names[j] == j:
                 place = start + (numbers[6] if j == u else labels[j]) * numbers[5]
                 outputs[1][place] = factor * slope(y[j], wide[j], places, j, share)
-        off = largest(b, s) if t % REST == 0 else 0.0
+        off = largest(b[:width], s) if t % REST == 0 else 0.0
         gone += off
         back(room[0], y, u, off, b, s, passed, turned)
 
