@@ -39,6 +39,8 @@ class Flat(NamedTuple):
         """That of an array of three axes, if its classes ascend by whole elements."""
         if not x.size:
             return cls(np.empty(0, x.dtype), 0, (0, 0, 1))
+        if x.flags.c_contiguous and x.flags.aligned:
+            return cls(x.reshape(-1), 0, (x.shape[1] * x.shape[2], x.shape[2], 1))
         strides = [s if n > 1 else 0 for s, n in zip(x.strides, x.shape, strict=True)]
         strides[2] = strides[2] if x.shape[2] > 1 else x.itemsize
         if strides[2] <= 0 or any(s % x.itemsize for s in strides) or not x.flags.aligned:
@@ -160,7 +162,7 @@ class Batch(Samples):
         number = np.arange(self.count)
         starts = [flat.start + number * flat.steps[0] for flat in (source, sink)]
         self.widths = -(-(self.sizes + 1) // PACK) * PACK
-        plan = np.stack([number, *starts, self.begins, self.sizes, self.spans, self.widths], axis=1)
+        plan = np.array([number, *starts, self.begins, self.sizes, self.spans, self.widths], np.int64).T
         plan = plan[np.argsort(-costs, kind="stable")]  # the most expensive first: tasks take them in turns
         flags = {"GRAD": derive, "LOGS": logs, "STRIDED": source.steps[2] != 1 or sink.steps[2] != 1}
         if self.count:
