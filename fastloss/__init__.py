@@ -152,6 +152,7 @@ _MODULES = {
     "data": "data",
     "gan": "gan",
     "math": "define.derive.functions",
+    "optimize": "optimize",
     "penalties": "penalties",
     "plot": "plot",
 }
