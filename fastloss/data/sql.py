@@ -15,6 +15,7 @@ from ..registry import LOSSES
 from . import arrow
 from .arguments import loss_of
 from .arrow import Unread
+from .formulas import Formula, formula, free
 from .scorer import Scorer
 
 if TYPE_CHECKING:
@@ -81,15 +82,25 @@ def _create(con: Any, known: dict[str, bool], name: str, loss: Any, by: str | No
     inputs, more = [_quoted(n) for n in loss.inputs], [_quoted(n) for n in defaults]
     # A cursor finds the function of the connection, but not its macro.
     inner = f"fastloss {loss!r} {by or ''}" + ("" if LOSSES.get(loss.name) == loss else f" {next(_others)}")
-    body = _called(con, known, inner, loss, by, inputs)
+    place = None if by is None else loss.wrt.index(loss.inputs.index(by))
+    read = dict(zip(loss.inputs, inputs, strict=True))
+    body = _written(formula(loss, place, read), (), _called(con, known, inner, loss, by, inputs))
     if more:
         # DuckDB decides this when it plans, if no argument is given: it then hands over, and we read, inputs alone.
         given = _called(con, known, f"{inner} with {', '.join(defaults)}", loss, by, inputs, more)
-        usual = (f"{n} is null" if v == "NULL" else f"{n} = {v}" for n, v in zip(more, defaults.values(), strict=True))
-        body = f"case when {' and '.join(usual)} then {body} else {given} end"
+        usual = {n: f"{_quoted(n)} {'is null' if v == 'NULL' else f'= {v}'}" for n, v in defaults.items()}
+        numbers = [] if hasattr(loss, "target") else free(loss)
+        rest = [condition for n, condition in usual.items() if n not in numbers]
+        found = formula(loss, place, read | {n: _quoted(n) for n in numbers}) if numbers else None
+        body = f"case when {' and '.join(usual.values())} then {body} else {_written(found, rest, given)} end"
     declared = ", ".join([*inputs, *(f"{n} := {v}" for n, v in zip(more, defaults.values(), strict=True))])
-    free = f"{name}_loss" if known.get(name.lower()) else name
-    con.execute(f"create or replace temp macro {_quoted(free)}({declared}) as {body}")
+    own = f"{name}_loss" if known.get(name.lower()) else name
+    con.execute(f"create or replace temp macro {_quoted(own)}({declared}) as {body}")
+
+
+def _written(found: Formula | None, also: Iterable[str], call: str) -> str:
+    """A formula where it holds, and `also` does; else, and where there is none, a call."""
+    return call if found is None else f"case when {' and '.join([*also, found.holds])} then {found.value} else {call} end"
 
 
 def _called(

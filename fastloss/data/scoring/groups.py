@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ...structured.compiled import run
 from ..files.source import DataError
-from .summary import between, keys, middles
+from ..templates.groups import COUNT, HIGH, LOST, LOW, SUM, WEIGHT, flushed, grouped, moved
+from .summary import bin_count, float_bits, middles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-STRETCH = 1 << 16
-"""Rows that are added up one after another before their sum goes to the sum of all, wherever chunks end."""
+MOST = 1 << 18
+"""Groups, at most."""
 
-MOST = 1 << 20
-"""Bins that are waiting to be merged, at most."""
+BINS = 1 << 21
+"""Bins of all groups together, at most; with more, each is as wide as two of them were."""
 
 
 class GroupPart(NamedTuple):
@@ -29,10 +31,9 @@ class GroupPart(NamedTuple):
     codes: NDArray[np.int64]
     loss: NDArray[Any]
     weight: NDArray[np.float64]
-    weighted: bool
     places: NDArray[np.int64] | None
+    """Which rows these are; None if they are all."""
     start: int
-    rows: int
 
 
 def group_part(column: Any, loss: Any, weight: Any, counted: NDArray[np.bool_] | None, start: int) -> GroupPart:
@@ -40,8 +41,11 @@ def group_part(column: Any, loss: Any, weight: Any, counted: NDArray[np.bool_] |
     if isinstance(column, np.ndarray):
         if column.ndim > 1:
             raise DataError(f"there are no groups of a column of shape {column.shape}")
-        found, codes = np.unique(column, return_inverse=True)
-        values = found.tolist()
+        column = _arrow_column(column)
+    if isinstance(column, np.ndarray):
+        found, first, codes = np.unique(column, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # that of their first rows, which chunks do not change
+        values, codes = found[order].tolist(), np.argsort(order)[codes]
     else:
         try:
             encoded = column if hasattr(column, "dictionary") else column.dictionary_encode("encode")
@@ -50,12 +54,21 @@ def group_part(column: Any, loss: Any, weight: Any, counted: NDArray[np.bool_] |
         values = encoded.dictionary.to_pylist()
         codes = encoded.indices.cast("int64").fill_null(len(values)).to_numpy(zero_copy_only=False)
         values.append(None)
-    w = np.ones(len(loss)) if weight is None else np.asarray(weight, np.float64)
+    w = np.ones(len(loss)) if weight is None else np.ascontiguousarray(weight, np.float64)
     places = None
     if counted is not None:
         places = np.flatnonzero(counted)
         codes, loss, w = codes[places], loss[places], w[places]
-    return GroupPart(values, codes.astype(np.int64), loss, w, weight is not None, places, start, len(w))
+    return GroupPart(values, codes.astype(np.int64), loss, w, places, start)
+
+
+def _arrow_column(column: NDArray[Any]) -> Any:
+    """The column as Arrow's, which finds its values faster; as it is without Arrow."""
+    try:
+        from .where import arrow_column
+    except ModuleNotFoundError:
+        return column
+    return arrow_column(column)
 
 
 class Groups:
@@ -66,85 +79,101 @@ class Groups:
         self.code: dict[Any, int] = {}
         self.numbers = np.zeros((0, 8))
         self.dtype: Any = np.dtype(np.float64)
-        self.waiting: list[tuple[NDArray[Any], NDArray[Any]]] = []
-        self.weighted = False
+        self.table = _table(1 << 12)
+        self.place = np.zeros(3, np.int64)
+        self.drop = 0
+        """Bits that bins drop beyond those that all losses' do, for want of room."""
 
-    # Columns of `numbers`: count, least, largest; sum, what rounding lost of it, the sum of this stretch; the same of
-    # the weights but for what rounding lost.
-    def add(self, given: GroupPart, end: int) -> None:
-        """Add the chunk that follows; it ends before row `end`."""
-        self.dtype, self.weighted = given.loss.dtype, given.weighted
+    def add(self, given: GroupPart) -> None:
+        """Add the chunk that follows."""
+        self.dtype = given.loss.dtype
         codes = np.array([self._of(v) for v in given.values], np.int64)[given.codes]
-        at = 0
-        start = given.start
-        while start < end:
-            stop = min(end, (start // STRETCH + 1) * STRETCH)
-            rows = stop - given.start
-            to = rows if given.places is None else int(np.searchsorted(given.places, rows))
-            self._stretch(codes[at:to], given.loss[at:to].astype(np.float64), given.weight[at:to])
-            if stop % STRETCH == 0:
-                self._flush()
-            at, start = to, stop
-        known = given.loss == given.loss
-        bits = 32 - 15 if given.loss.dtype == np.float32 else 64 - 44
-        combined = (codes[known] << bits) | keys(given.loss[known]).astype(np.int64)
-        self.waiting.append(np.unique(combined, return_counts=True))
-        if sum(len(k) for k, _ in self.waiting) > MOST:
-            self._merge()
+        loss = np.ascontiguousarray(given.loss)
+        bits, shift = float_bits(self.dtype)
+        chosen = () if given.places is None else (given.places,)
+        inputs = [codes, loss, loss.view(bits), given.weight, *chosen]
+        self.place[0] = 0
+        while True:
+            rows = (int(self.place[0]), given.start, shift + self.drop, self._width())
+            self._run(grouped, inputs, [self.numbers, self.table, self.place], rows, ("CHOSEN",) * len(chosen))
+            if self.place[0] == len(codes):
+                return
+            self._grow()
+
+    def _run(self, template: Any, inputs: Any, outputs: Any, numbers: Any, flags: tuple[str, ...] = ()) -> None:
+        run(template, inputs, outputs, numbers, compute=self.dtype.name, size=1, backend="serial", flags=flags)
+
+    def _width(self) -> int:
+        return bin_count(self.dtype).bit_length() - 1
 
     def _of(self, value: Any) -> int:
         key = "NaN" if isinstance(value, float) and value != value else (type(value).__name__, value)
         if key not in self.code:
+            if len(self.values) == MOST:
+                raise DataError(f"there are more than {MOST:,} groups, of which memory has no room; write the rows to "
+                                "a file and group that, in DuckDB for one")  # fmt: skip
             self.code[key] = len(self.values)
             self.values.append(value)
             if len(self.values) > len(self.numbers):
                 more = np.zeros((max(16, len(self.numbers)), 8))
-                more[:, 1], more[:, 2] = math.inf, -math.inf
+                more[:, LOW], more[:, HIGH] = math.inf, -math.inf
                 self.numbers = np.concatenate([self.numbers, more])
         return self.code[key]
 
-    def _stretch(self, codes: NDArray[np.int64], loss: NDArray[np.float64], weight: NDArray[np.float64]) -> None:
-        n = self.numbers
-        n[:, 0] += np.bincount(codes, minlength=len(n))
-        np.minimum.at(n[:, 1], codes, loss)
-        np.maximum.at(n[:, 2], codes, loss)
-        np.add.at(n[:, 5], codes, loss)
-        np.add.at(n[:, 7], codes, weight)
+    def _grow(self) -> None:
+        """Make room for further bins: a larger table, or wider bins."""
+        full = len(self.table) >= 2 * BINS
+        self._move(self.table, len(self.table) * (1 if full else 2), int(full))
 
-    def _flush(self) -> None:
-        self.numbers = flushed(self.numbers)
-
-    def _merge(self) -> None:
-        all_keys = np.concatenate([k for k, _ in self.waiting])
-        counts = np.concatenate([c for _, c in self.waiting])
-        merged, inverse = np.unique(all_keys, return_inverse=True)
-        self.waiting = [(merged, np.bincount(inverse, weights=counts, minlength=len(merged)).astype(np.int64))]
+    def _move(self, bins: NDArray[np.int64], size: int, drop: int) -> None:
+        """Count bins, and how many losses each has, in a table of that size."""
+        self.table, self.drop, self.place[2] = _table(size), self.drop + drop, 0
+        self._run(moved, [bins], [self.table, self.place], (drop, self._width()))
 
     def rows(self) -> list[dict[str, Any]]:
         """Each group's summary, that with the largest mean first."""
         if not self.values:
             return []
-        n = flushed(self.numbers)
-        self._merge()
-        all_keys, counts = self.waiting[0]
-        bits = 32 - 15 if self.dtype == np.float32 else 64 - 44
-        codes = all_keys >> bits
-        found = []
-        for k, value in enumerate(self.values):
-            count, low, high, total, lost, _, weights, _ = n[k].tolist()
-            if not count:
-                continue
-            total = total + lost if math.isfinite(total) else total
-            span = slice(*np.searchsorted(codes, [k, k + 1]))
-            of = middles(all_keys[span] & ((1 << bits) - 1), self.dtype)
-            order = np.argsort(of, kind="stable")
-            at = [between(of[order], counts[span][order], q) for q in (0.5, 0.9)]
-            median, p90 = (min(max(x, low), high) for x in at)
-            found.append({
-                "value": value, "count": int(count), "mean": total / weights if weights else math.nan, "sum": total,
-                "min": low, "max": high, "median": median, "p90": p90,
-            })  # fmt: skip
+        n = self.numbers.copy()
+        self._run(flushed, [], [n], ())
+        n = n[: len(self.values)]
+        total, weights, low, high = n[:, SUM], n[:, WEIGHT], n[:, LOW], n[:, HIGH]
+        with np.errstate(all="ignore"):
+            total = np.where(np.isfinite(total), total + n[:, LOST], total)
+            mean = np.where(weights != 0, total / weights, np.nan)
+        median, p90 = (np.where(x == x, np.fmin(np.fmax(x, low), high), x) for x in self._quantiles(0.5, 0.9))
+        columns = [x.tolist() for x in (n[:, COUNT].astype(np.int64), mean, total, low, high, median, p90)]
+        names = ("value", "count", "mean", "sum", "min", "max", "median", "p90")
+        found = [dict(zip(names, row, strict=True)) for row in zip(self.values, *columns, strict=True) if row[1]]
         return sorted(found, key=lambda g: (g["mean"] != g["mean"], -g["mean"]))
+
+    def _quantiles(self, *shares: float) -> list[NDArray[np.float64]]:
+        """What a share of each group's losses is below; NaN of none."""
+        bins = self._bins()
+        width = self._width()
+        codes, index = bins[:, 0] >> width, bins[:, 0] & ((1 << width) - 1)
+        at = middles(index, self.dtype, self.drop)
+        order = np.lexsort((index, at, codes))
+        at, ends = at[order], np.cumsum(bins[order, 1])
+        edges = np.searchsorted(codes[order], np.arange(len(self.values) + 1))
+        before = np.concatenate([[0], ends])[edges]
+        counts = np.diff(before)
+        found = []
+        for q in shares:
+            rank = np.maximum(q * (counts - 1), 0.0)
+            ranks = (before[:-1] + f(rank).astype(np.int64) for f in (np.floor, np.ceil))
+            places = (np.searchsorted(ends, r, side="right") for r in ranks)
+            below, above = (np.append(at, np.nan)[p] for p in places)
+            share = rank - np.floor(rank)
+            with np.errstate(invalid="ignore"):  # between infinities
+                between = np.where(below == above, below, below * (1 - share) + above * share)
+            found.append(np.where(counts > 0, between, np.nan))
+        return found
+
+    def _bins(self) -> NDArray[np.int64]:
+        """The bins that hold losses, in their order, and how many each holds."""
+        held: NDArray[np.int64] = self.table[self.table[:, 0] >= 0]
+        return held[np.argsort(held[:, 0])]
 
     def state(self) -> dict[str, Any]:
         """What a journal keeps."""
@@ -152,13 +181,10 @@ class Groups:
 
         from ..files.packing import packed
 
-        if self.waiting:
-            self._merge()
-        keys_, counts = self.waiting[0] if self.waiting else (np.empty(0, np.int64), np.empty(0, np.int64))
         return {
             "groups": packed(pa.table({"value": pa.array(self.values)})), "group_numbers": self.numbers,
-            "group_keys": keys_, "group_counts": counts, "group_kind": np.empty(0, self.dtype),
-            "group_weighted": np.array(self.weighted),
+            "group_bins": self._bins(), "group_kind": np.empty(0, self.dtype),
+            "group_place": self.place, "group_drop": np.array(self.drop),
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -168,17 +194,13 @@ class Groups:
         for value in unpacked(state["groups"])["value"].to_pylist():
             self._of(value)
         self.numbers, self.dtype = state["group_numbers"], state["group_kind"].dtype
-        self.waiting, self.weighted = [(state["group_keys"], state["group_counts"])], bool(state["group_weighted"])
+        self.place, self.drop = state["group_place"], int(state["group_drop"])
+        bins = state["group_bins"]
+        self._move(bins, min(2 * BINS, max(len(self.table), 2 << len(bins).bit_length())), 0)
 
 
-def flushed(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The numbers with the sums of the stretch added to those of all, and what rounding loses kept."""
-    n = numbers.copy()
-    with np.errstate(invalid="ignore"):
-        total = n[:, 3] + n[:, 5]
-        larger = np.abs(n[:, 3]) >= np.abs(n[:, 5])
-        lost = np.where(larger, (n[:, 3] - total) + n[:, 5], (n[:, 5] - total) + n[:, 3])
-    n[:, 4] += np.where(np.isfinite(total), lost, 0.0)
-    n[:, 3], n[:, 5] = total, 0.0
-    n[:, 6], n[:, 7] = n[:, 6] + n[:, 7], 0.0
-    return n
+def _table(size: int) -> NDArray[np.int64]:
+    """An empty table of bins."""
+    found = np.zeros((size, 2), np.int64)
+    found[:, 0] = -1
+    return found

@@ -97,13 +97,16 @@ class Job:
         loss = made[0].values
         read = read._replace(weight=self._weight(read))
         counted = self._present(read)
-        if len(loss) and loss.min() != loss.min():
-            counted = self._without_nan(chunk, read, loss, counted)
         weight = read.weight if self.weighted else None
         passed = None
         if self.where is not None:
+            counted = self._without_nan(chunk, read, loss, counted)
             passed = self.where(chunk, made)
             counted = passed if counted is None else counted & passed
+        summed = self._summed(chunk, loss, weight, counted)
+        if summed.low != summed.low and self.nan != "keep":
+            counted = self._without_nan(chunk, read, loss, counted)
+            summed = self._summed(chunk, loss, weight, counted)
         groups = None
         if self.by is not None:
             try:
@@ -117,8 +120,10 @@ class Job:
                 chosen = self.worst.candidates(loss, counted)
                 losses = loss[chosen]
             rows = self._batch(chunk, made, chosen)
-        keep = self.summary.kept is not None
-        return Done(part(loss, weight, counted, chunk.start, keep, self.summary.binned), groups, rows, losses)
+        return Done(summed, groups, rows, losses)
+
+    def _summed(self, chunk: Chunk, loss: Any, weight: Any, counted: Any) -> Part:
+        return part(loss, weight, counted, chunk.start, self.summary.kept is not None, self.summary.binned)
 
     def _weight(self, read: Any) -> Any:
         """What the mean divides by for each row: its weight, times that of its class; None if all are 1."""
@@ -175,10 +180,12 @@ class Job:
 
     def add(self, done: Done) -> None:
         """Put together with what came before."""
-        start = self.summary.rows
         self.summary.add(done.part)
         if self.groups is not None and done.groups is not None:
-            self.groups.add(done.groups, start + done.part.rows)
+            try:
+                self.groups.add(done.groups)
+            except DataError as error:
+                raise DataError(f"{self.table.path}: by {self.by!r}: {error}") from None
         if self.worst is not None:
             self.worst.add(done.rows, done.losses)
         elif done.rows is not None:

@@ -7,18 +7,19 @@ the point, so a quantile is wrong by 2**-9 of itself at most, one part in 512.
 from __future__ import annotations
 
 import math
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .sums import PIECE, Total, blocks, scratch
+from ...structured.compiled import run
+from ..templates.summary import BLOCK, LANES, summed
+from .sums import Blocks, Total, blocks, extent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-
-    from .sums import Blocks
 
     State = dict[str, NDArray[Any]]
 
@@ -35,47 +36,67 @@ class Bins(NamedTuple):
     counts: NDArray[np.int64]
 
 
-def keys(values: NDArray[Any]) -> NDArray[Any]:
-    """The bin of each value: the bits of its float, the last ones dropped."""
-    bits, shift = _bits(values.dtype)
-    found: NDArray[Any] = values.view(bits) >> bits(shift)
-    return found
-
-
-def _bits(dtype: Any) -> tuple[Any, int]:
+def float_bits(dtype: Any) -> tuple[Any, int]:
     """The whole numbers that hold a float's bits, and how many of these are dropped."""
     return (np.uint32, 23 - KEPT_BITS) if dtype == np.float32 else (np.uint64, 52 - KEPT_BITS)
 
 
-def bins(values: NDArray[Any], low: Any, high: Any) -> list[Bins]:
-    """Values between `low` and `high` counted: at most a run of bins for each sign, and the zeros."""
-    if not len(values):
-        return []
-    if low > 0:
-        return [_run(values, low, high)]
-    negative = np.signbit(values) & (values != 0)
-    zero = values == 0
-    found = [Bins(0, np.array([np.count_nonzero(zero)]))]
-    for part in (values[negative], values[~(negative | zero)]):
-        if len(part):
-            ends = sorted([abs(part.min()), abs(part.max())])
-            found.append(_run(part, *(np.copysign(end, part[0]) for end in ends)))
+def bin_count(dtype: Any) -> int:
+    """How many bins there are, those of negative losses the second half."""
+    bits, shift = float_bits(dtype)
+    return 1 << (np.dtype(bits).itemsize * 8 - shift)
+
+
+class Room:
+    """What one thread's chunks of a type are summed up in, one after another."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.bits, self.shift = float_bits(dtype)
+        self.total = np.empty(LANES)
+        self.lanes = np.empty(4 * LANES, dtype)
+        self.counts = np.zeros(bin_count(dtype), np.int64)
+
+    def summed(
+        self, loss: NDArray[Any], counted: NDArray[np.bool_] | None, head: int, whole: int, binned: bool
+    ) -> tuple[NDArray[np.float64], float, float, list[Bins], bool]:
+        """The sums of the whole blocks, the ends of what is a number, the bins, and whether something is none."""
+        sums = np.empty((whole - head) // BLOCK)
+        inputs = [loss, loss.view(self.bits), *([] if counted is None else [counted.view(np.uint8)])]
+        outputs = [sums, self.total, self.lanes, *([self.counts] if binned else [])]
+        flags = tuple(name for name, asked in (("COUNTED", counted is not None), ("BINNED", binned)) if asked)
+        compute = loss.dtype.name
+        run(summed, inputs, outputs, (head, self.shift), compute=compute, size=1, backend="serial", flags=flags)
+        low, high, least, odd = self.lanes.reshape(4, LANES)
+        ends = low.min(), high.max()
+        return sums, float(ends[0]), float(ends[1]), self._taken(*ends, least.min()) if binned else [], bool(odd.any())
+
+    def _taken(self, low: Any, high: Any, least: Any) -> list[Bins]:
+        """The bins of what lies between, a run for each sign, and the zeros; the room's own are empty then."""
+        half = len(self.counts) // 2
+        zeros = [0, half]
+        found = [Bins(0, self.counts[zeros].sum(keepdims=True))]
+        self.counts[zeros] = 0
+        for sign, end in ((0, high), (half, -low)):
+            if end > 0:
+                ends = np.array([least, end]).view(self.bits) >> self.bits(self.shift)
+                first, last = (int(end) for end in ends)
+                run = self.counts[sign + first : sign + last + 1]
+                found.append(Bins(sign + first, run.copy()))
+                run[:] = 0
+        return found
+
+
+_rooms = threading.local()
+
+
+def _room(dtype: Any) -> Room:
+    """This thread's room."""
+    name = np.dtype(dtype).name
+    found: Room | None = getattr(_rooms, name, None)
+    if found is None:
+        found = Room(dtype)
+        setattr(_rooms, name, found)
     return found
-
-
-def _run(values: NDArray[Any], least: Any, most: Any) -> Bins:
-    """Values of one sign counted, none of them zero; `least` and `most` are the ends of their sizes."""
-    bits, shift = _bits(values.dtype)
-    first, last = (int(np.asarray(x, values.dtype).reshape(1).view(bits)[0]) >> shift for x in (least, most))
-    room, places = scratch(f"bits{values.dtype.itemsize}", bits), scratch("places", np.intp)
-    counts = np.zeros(last - first + 1, np.int64)
-    for a in range(0, len(values), PIECE):
-        piece = np.ascontiguousarray(values[a : a + PIECE]).view(bits)
-        n = len(piece)
-        np.right_shift(piece, bits(shift), out=room[:n])
-        np.subtract(room[:n], bits(first), out=places[:n], casting="unsafe")
-        counts += np.bincount(places[:n], minlength=len(counts))
-    return Bins(first, counts)
 
 
 class Part(NamedTuple):
@@ -101,24 +122,29 @@ def part(
     binned: bool = True,
 ) -> Part:
     """A chunk's losses, of which some are `counted`; those of the first chunks are kept for exact quantiles."""
-    of = loss if counted is None else loss[counted]
-    full = loss if counted is None else np.where(counted, loss, loss.dtype.type(0))
-    weights = None
-    if weight is not None:
-        weights = blocks(weight if counted is None else np.where(counted, weight, 0), start)
-    low, high = of.min(initial=np.inf), of.max(initial=-np.inf)
-    known = of if low == low else of[of == of]
-    ends = (low, high) if low == low else (known.min(initial=np.inf), known.max(initial=-np.inf))
+    loss = np.ascontiguousarray(loss)
+    head, whole = extent(len(loss), start)
+    room, known = _room(loss.dtype), counted
+    sums, low, high, bins, odd = room.summed(loss, known, head, whole, binned)
+    if odd:  # what is no number is in no bin
+        known = loss == loss if counted is None else counted & (loss == loss)
+        room.counts[:] = 0
+        _, _, _, bins, _ = room.summed(loss, known, head, whole, binned)
+    ends = [slice(head), slice(whole, None)]
+    rest = [loss[rows] if counted is None else np.where(counted[rows], loss[rows], 0) for rows in ends]
+    before, after = (x.astype(np.float64) for x in rest)
+    if weight is not None and counted is not None:
+        weight = np.where(counted, weight, 0)
     return Part(
         loss.dtype,
         len(loss),
-        len(of),
-        float(low),
-        float(high),
-        blocks(full, start),
-        weights,
-        bins(known, *ends) if binned else [],
-        known.copy() if keep else None,
+        len(loss) if counted is None else int(np.count_nonzero(counted)),
+        math.nan if odd else low,
+        math.nan if odd else high,
+        Blocks(before, sums, after),
+        None if weight is None else blocks(weight, start),
+        bins,
+        None if not keep else loss.copy() if known is None else loss[known],
     )
 
 
@@ -153,7 +179,7 @@ class Summary:
 
     def _begin(self, dtype: Any) -> None:
         self.dtype = np.dtype(dtype)
-        self.counts = np.zeros(1 << (9 if dtype == np.float32 else 12) + KEPT_BITS, np.int64)
+        self.counts = np.zeros(bin_count(dtype), np.int64)
 
     @property
     def sum(self) -> float:
@@ -239,12 +265,13 @@ def between(edges: NDArray[np.float64], counts: NDArray[np.int64], q: float) -> 
     return float(below if below == above else below * (1 - share) + above * share)
 
 
-def middles(index: NDArray[Any], dtype: Any) -> NDArray[np.float64]:
-    """The middle of each bin; 0 of the one that zero is in, and infinity of that of infinities."""
-    bits, shift = _bits(dtype)
-    edges = (index.astype(bits) << bits(shift)).view(dtype).astype(np.float64)
-    size = np.abs(edges)
-    finite = np.isfinite(size) & (size > 0)
-    half = np.ldexp(0.5, np.frexp(np.where(finite, size, 1.0))[1] - 1 - KEPT_BITS)
-    found: NDArray[np.float64] = np.where(finite, edges + np.copysign(half, edges), edges)
+def middles(index: NDArray[Any], dtype: Any, drop: int = 0) -> NDArray[np.float64]:
+    """The middle of each bin, which drops so many bits more; 0 of the one that zero is in, infinity of theirs."""
+    bits, shift = float_bits(dtype)
+    edges = [(each.astype(bits) << bits(shift + drop)).view(dtype).astype(np.float64) for each in (index, index + 1)]
+    below, above = edges
+    most = np.copysign(float(np.finfo(dtype).max), below)  # where what comes next is infinite
+    with np.errstate(invalid="ignore"):
+        middle = 0.5 * below + 0.5 * np.where(np.isfinite(above), above, most)
+    found: NDArray[np.float64] = np.where(np.isfinite(below) & (below != 0), middle, below)
     return found

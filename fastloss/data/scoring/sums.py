@@ -6,10 +6,11 @@ Each block of 1,024 rows is added up by itself, and the blocks in their order, w
 from __future__ import annotations
 
 import math
-import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from ..templates.summary import BLOCK, LANES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     State = dict[str, NDArray[Any]]
-
-BLOCK = 1024
-PIECE = 32 * BLOCK
-"""Losses that are looked at together: as many as a core's own cache holds with what is made of them."""
-
-_rooms = threading.local()
 
 
 class Blocks(NamedTuple):
@@ -33,31 +28,33 @@ class Blocks(NamedTuple):
     tail: NDArray[np.float64]
 
 
+def extent(rows: int, start: int) -> tuple[int, int]:
+    """The rows of a chunk before its first whole block, and up to the end of its last, if `start` come before it."""
+    head = min(-start % BLOCK, rows)
+    return head, head + (rows - head) // BLOCK * BLOCK
+
+
 def blocks(values: NDArray[Any], start: int) -> Blocks:
-    """What a chunk adds to a sum, if `start` rows come before it."""
-    head = min(-start % BLOCK, len(values))
-    whole = head + (len(values) - head) // BLOCK * BLOCK
-    room = scratch("exact", np.float64)
-    sums = np.empty((whole - head) // BLOCK)
-    for a in range(head, whole, PIECE):
-        piece = room[: min(PIECE, whole - a)]
-        piece[:] = values[a : a + len(piece)]
-        at = (a - head) // BLOCK
-        piece.reshape(-1, BLOCK).sum(axis=1, out=sums[at : at + len(piece) // BLOCK])
-    return Blocks(values[:head].astype(np.float64), sums, values[whole:].astype(np.float64))
+    """What a chunk of anything adds to a sum, if `start` rows come before it."""
+    head, whole = extent(len(values), start)
+    exact = values.astype(np.float64)
+    return Blocks(exact[:head], folded(exact[head:whole]), exact[whole:])
 
 
-def scratch(name: str, dtype: Any) -> NDArray[Any]:
-    """This thread's array of that name: what is freed after each chunk would be cleared by the system each time."""
-    found: NDArray[Any] | None = getattr(_rooms, name, None)
-    if found is None:
-        found = np.empty(PIECE, dtype)
-        setattr(_rooms, name, found)
-    return found
+def folded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum of each block, in the order in which a kernel adds it up: `templates/summary.py` has it."""
+    each = values.reshape(-1, BLOCK // LANES, LANES)
+    total = each[:, 0].copy()
+    for k in range(1, BLOCK // LANES):
+        total += each[:, k]
+    while total.shape[1] > 1:
+        half = total.shape[1] // 2
+        total = total[:, :half] + total[:, half:]
+    return total[:, 0]
 
 
 class Total:
-    """A sum of blocks in their order, compensated (A. Neumaier, 1974)."""
+    """A sum of blocks in their order, and what rounding loses of it (D. Knuth's sum of two); of no use if infinite."""
 
     def __init__(self) -> None:
         self.high, self.low = 0.0, 0.0
@@ -68,26 +65,29 @@ class Total:
         if len(given.head):
             self.pending = np.concatenate([self.pending, given.head])
             if len(self.pending) == BLOCK:
-                self._plus(float(self.pending.reshape(1, -1).sum(axis=1)[0]))
+                self._plus(folded(self.pending).tolist())
                 self.pending = np.empty(0)
-        for x in given.sums.tolist():
-            self._plus(x)
+        self._plus(given.sums.tolist())
         if len(given.tail):
             self.pending = given.tail.copy()
 
-    def _plus(self, x: float) -> None:
-        total = self.high + x
-        if math.isfinite(total):
-            larger, smaller = (self.high, x) if abs(self.high) >= abs(x) else (x, self.high)
-            self.low += (larger - total) + smaller
-        self.high = total
+    def _plus(self, several: list[float]) -> None:
+        high, low = self.high, self.low
+        for x in several:
+            total = high + x
+            back = total - high
+            low += (high - (total - back)) + (x - back)
+            high = total
+        self.high, self.low = high, low
 
     def value(self) -> float:
         """The sum of all."""
         whole = Total()
         whole.high, whole.low = self.high, self.low
         if len(self.pending):
-            whole._plus(float(self.pending.reshape(1, -1).sum(axis=1)[0]))
+            rest = np.zeros(BLOCK)
+            rest[: len(self.pending)] = self.pending
+            whole._plus(folded(rest).tolist())
         return whole.high + whole.low if math.isfinite(whole.high) else whole.high
 
     def state(self, name: str) -> State:

@@ -1,0 +1,261 @@
+"""Definitions as formulas of SQL: those that are arithmetic, for numbers of ordinary size.
+
+A definition is read with texts in the place of its numbers, so its formula is what a kernel computes, in the same order.
+What SQL has differently is not in it: NULL, NaN, infinities and what lies outside a domain are left to the kernel, by
+`Formula.holds`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import operator
+import textwrap
+from functools import cache
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..define.domain import Domain
+
+LONGEST = 1_000
+"""Letters of a formula, at most: DuckDB computes what stands in it twice twice."""
+
+LARGE, SMALL = "1e30", "1e-30"
+"""Between these lie numbers whose powers and quotients are numbers."""
+
+
+class Formula(NamedTuple):
+    """A loss or a derivative of it in SQL, and the condition under which that is what it is."""
+
+    value: str
+    holds: str
+
+
+class _Text(str):
+    """An expression of SQL, in parentheses where that matters."""
+
+
+class _UnwrittenError(Exception):
+    """What a definition says that is not written in SQL."""
+
+
+def formula(loss: Any, by: int | None, numbers: Mapping[str, str]) -> Formula | None:
+    """The loss, or its derivative by that one of `wrt`; None where it is not written in SQL.
+
+    `numbers` has expressions for inputs, and for those parameters, `free` ones, that are not what the loss has.
+    """
+    given = [n for n in loss.parameters if n in numbers]
+    # Which function, and which domain, may depend on values that a formula does not know.
+    if hasattr(loss, "target") or loss.frozen is not None or loss.by or (given and loss.single):
+        return None
+    values = {n: _number(loss.values[n]) for n in loss.parameters}
+    read = {**values, **{n: _Text(f"try_cast({x} AS DOUBLE)") for n, x in numbers.items()}}
+    try:
+        found = _run(loss.jet, tuple(read[n] for n in (*loss.inputs, *loss.parameters)))
+        value = _text(found[0] if by is None else found[1][by] if len(loss.wrt) > 1 else found[1])
+    except (_UnwrittenError, OSError, SyntaxError):  # or there is no source
+        return None
+    if len(value) > LONGEST:
+        return None
+    inputs = [read[n] for n in loss.inputs]
+    holds = [f"typeof({numbers[n]}) <> 'VARCHAR'" for n in loss.inputs]
+    holds.append(f"abs({' + '.join(inputs)}) <= {LARGE}")
+    for x, domain in zip(inputs, loss.domains, strict=True):
+        holds += _inside(x, domain)
+    for n in given:
+        holds += [f"abs({read[n]}) BETWEEN {SMALL} AND {LARGE}", *_inside(read[n], loss.parameters[n])]
+    return Formula(value, " AND ".join(holds))
+
+
+def free(loss: Any) -> list[str]:
+    """The parameters that may be expressions: numbers that choose no branch."""
+    domains = loss.parameters.items()
+    return [n for n, d in domains if d.kind is float and not d.gap and isinstance(loss.values[n], (int, float))]
+
+
+def _inside(x: str, domain: Domain) -> list[str]:
+    """The conditions for a number to lie in a domain."""
+    if domain.ends_only:
+        return [f"({x} = {_text(domain.low)} OR {x} = {_text(domain.high)})"]
+    found = [] if domain.low == -math.inf else [f"{x} {'>' if domain.low_open else '>='} {_text(domain.low)}"]
+    return found + ([] if domain.high == math.inf else [f"{x} {'<' if domain.high_open else '<='} {_text(domain.high)}"])
+
+
+def _number(value: Any) -> Any:
+    """A constant as definitions see it."""
+    return float(value) if isinstance(value, (int, float)) else value
+
+
+def _text(value: Any) -> _Text:
+    if isinstance(value, _Text):
+        return value
+    if isinstance(value, bool) or not isinstance(value, float):
+        raise _UnwrittenError
+    text = repr(value) if math.isfinite(value) and "e" in repr(value) else f"{value!r}e0"
+    return _Text((f"({text})" if value < 0 else text) if math.isfinite(value) else f"'{value}'::DOUBLE")
+
+
+@cache
+def _tree(function: FunctionType) -> ast.FunctionDef:
+    found = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    if not isinstance(found, ast.FunctionDef):
+        raise _UnwrittenError
+    return found
+
+
+def _run(function: FunctionType, arguments: tuple[Any, ...]) -> Any:
+    """What a definition, or a helper of one, returns of these arguments."""
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    defaults = function.__defaults__ or ()
+    missing = len(names) - len(arguments)
+    if missing > len(defaults) or missing < 0:
+        raise _UnwrittenError
+    filled = (*arguments, *map(_number, defaults[len(defaults) - missing :]))
+    reader = _Reader(function, dict(zip(names, filled, strict=True)))
+    for statement in _tree(function).body:
+        if isinstance(statement, ast.Return) and statement.value is not None:
+            return reader.visit(statement.value)
+        reader.visit(statement)
+    raise _UnwrittenError
+
+
+class _Reader(ast.NodeVisitor):
+    """Reads a function's statements with numbers and texts in its variables."""
+
+    def __init__(self, function: FunctionType, scope: dict[str, Any]) -> None:
+        self.function, self.scope = function, scope
+
+    def generic_visit(self, node: ast.AST) -> Any:
+        raise _UnwrittenError
+
+    def visit_Expr(self, node: ast.Expr) -> None:  # noqa: N802
+        if not isinstance(node.value, ast.Constant):
+            raise _UnwrittenError
+
+    def visit_Assign(self, node: ast.Assign) -> None:  # noqa: N802
+        value = self.visit(node.value)
+        for target in node.targets:
+            self._assign(target, value)
+
+    def _assign(self, target: ast.expr, value: Any) -> None:
+        if isinstance(target, ast.Tuple):
+            for each, part in zip(target.elts, value, strict=True):
+                self._assign(each, part)
+        elif isinstance(target, ast.Name):
+            self.scope[target.id] = value
+        else:
+            raise _UnwrittenError
+
+    def visit_Constant(self, node: ast.Constant) -> Any:  # noqa: N802
+        return _number(node.value)
+
+    def visit_Name(self, node: ast.Name) -> Any:  # noqa: N802
+        if node.id in self.scope:
+            return self.scope[node.id]
+        if node.id in self.function.__globals__:
+            return _number(self.function.__globals__[node.id])
+        if node.id == "abs":
+            return abs
+        raise _UnwrittenError
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:  # noqa: N802
+        if self.visit(node.value) is not math:
+            raise _UnwrittenError
+        return getattr(math, node.attr)
+
+    def visit_Tuple(self, node: ast.Tuple) -> Any:  # noqa: N802
+        return tuple(self.visit(each) for each in node.elts)
+
+    def visit_Call(self, node: ast.Call) -> Any:  # noqa: N802
+        function, arguments = self.visit(node.func), tuple(self.visit(each) for each in node.args)
+        if node.keywords:
+            raise _UnwrittenError
+        if isinstance(function, FunctionType):
+            return _run(function, arguments)
+        if function not in (abs, math.sqrt):
+            raise _UnwrittenError
+        (x,) = arguments
+        return _Text(f"{function.__name__}({x})") if isinstance(x, _Text) else function(x)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:  # noqa: N802
+        x = self.visit(node.operand)
+        if isinstance(node.op, ast.USub):
+            return _Text(f"(-{x})") if isinstance(x, _Text) else -x
+        if isinstance(node.op, ast.Not):
+            return _Text(f"(NOT {x})") if isinstance(x, _Text) else not x
+        raise _UnwrittenError
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:  # noqa: N802
+        kind = _OPERATORS.get(type(node.op))
+        if kind is None:
+            raise _UnwrittenError
+        sign, compute = kind
+        x, y = self.visit(node.left), self.visit(node.right)
+        if not isinstance(x, _Text) and not isinstance(y, _Text):
+            try:
+                return compute(x, y)
+            except ZeroDivisionError:
+                raise _UnwrittenError from None
+        # Numbers of ordinary size: what an infinity or NaN would make of these is left to the kernel.
+        if sign == "*" and 0.0 in (x, y):
+            return 0.0
+        if (sign in "*/" and y == 1.0) or (sign in "+-" and y == 0.0):
+            return x
+        if (sign == "*" and x == 1.0) or (sign == "+" and x == 0.0):
+            return y
+        return _Text(f"({_text(x)} {sign} {_text(y)})")
+
+    def visit_Compare(self, node: ast.Compare) -> Any:  # noqa: N802
+        found, left = [], self.visit(node.left)
+        for op, each in zip(node.ops, node.comparators, strict=True):
+            kind = _COMPARISONS.get(type(op))
+            if kind is None:
+                raise _UnwrittenError
+            right = self.visit(each)
+            same = isinstance(left, _Text) and left == right
+            plain = not isinstance(left, _Text) and not isinstance(right, _Text)
+            found.append(kind[1](left, right) if same or plain else _Text(f"{_text(left)} {kind[0]} {_text(right)}"))
+            left = right
+        return _all(found, True)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> Any:  # noqa: N802
+        return _all([self.visit(each) for each in node.values], isinstance(node.op, ast.And))
+
+    def visit_IfExp(self, node: ast.IfExp) -> Any:  # noqa: N802
+        condition = self.visit(node.test)
+        if not isinstance(condition, _Text):
+            return self.visit(node.body if condition else node.orelse)
+        a, b = self.visit(node.body), self.visit(node.orelse)
+        if isinstance(a, bool) or isinstance(b, bool) or isinstance(a, tuple):
+            raise _UnwrittenError
+        return a if a == b else _Text(f"CASE WHEN {condition} THEN {_text(a)} ELSE {_text(b)} END")
+
+
+def _all(conditions: list[Any], every: bool) -> Any:
+    """Whether all, or some, of the conditions hold."""
+    texts = [c for c in conditions if isinstance(c, _Text)]
+    if any(bool(c) != every for c in conditions if not isinstance(c, _Text)):
+        return not every
+    if not texts:
+        return every
+    return texts[0] if len(texts) == 1 else _Text(f"({(' AND ' if every else ' OR ').join(texts)})")
+
+
+_OPERATORS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv),
+}
+_COMPARISONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Lt: ("<", operator.lt),
+    ast.LtE: ("<=", operator.le),
+    ast.Gt: (">", operator.gt),
+    ast.GtE: (">=", operator.ge),
+    ast.Eq: ("=", operator.eq),
+    ast.NotEq: ("<>", operator.ne),
+}
