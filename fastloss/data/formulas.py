@@ -1,4 +1,4 @@
-"""Definitions as formulas of SQL: those that are arithmetic, for numbers of ordinary size.
+"""Definitions as formulas of SQL: those that are short enough, for numbers of ordinary size.
 
 A definition is read with texts in the place of its numbers, so its formula is what a kernel computes, in the same order.
 What SQL has differently is not in it: NULL, NaN, infinities and what lies outside a domain are left to the kernel, by
@@ -11,10 +11,13 @@ import ast
 import inspect
 import math
 import operator
+import re
 import textwrap
 from functools import cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..define.primitives import log1p_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 
 LONGEST = 1_000
 """Letters of a formula, at most: DuckDB computes what stands in it twice twice."""
+
+DEAREST = 6
+"""Calls of functions that take as long as some dozen operations: a call of a kernel takes as long as ten of them."""
+_DEAR = re.compile(r"\b(?:exp|ln|tanh|atanh|pow)\(")
 
 LARGE, SMALL = "1e30", "1e-30"
 """Between these lie numbers whose powers and quotients are numbers."""
@@ -35,8 +42,14 @@ class Formula(NamedTuple):
     holds: str
 
 
+_LOST = "\0"
+
+
 class _Text(str):
-    """An expression of SQL, in parentheses where that matters."""
+    """An expression of SQL, in parentheses where that matters; `_LOST` if it is too long, or what it is made of is."""
+
+    def __new__(cls, text: str) -> _Text:
+        return super().__new__(cls, _LOST if len(text) > 16 * LONGEST or _LOST in text else text)
 
 
 class _UnwrittenError(Exception):
@@ -57,9 +70,9 @@ def formula(loss: Any, by: int | None, numbers: Mapping[str, str]) -> Formula | 
     try:
         found = _run(loss.jet, tuple(read[n] for n in (*loss.inputs, *loss.parameters)))
         value = _text(found[0] if by is None else found[1][by] if len(loss.wrt) > 1 else found[1])
-    except (_UnwrittenError, OSError, SyntaxError):  # or there is no source
+    except (_UnwrittenError, OSError, SyntaxError, ArithmeticError):  # or there is no source
         return None
-    if len(value) > LONGEST:
+    if value == _LOST or len(value) > LONGEST or len(_DEAR.findall(value)) > DEAREST:
         return None
     inputs = [read[n] for n in loss.inputs]
     holds = [f"typeof({numbers[n]}) <> 'VARCHAR'" for n in loss.inputs]
@@ -82,7 +95,9 @@ def _inside(x: str, domain: Domain) -> list[str]:
     if domain.ends_only:
         return [f"({x} = {_text(domain.low)} OR {x} = {_text(domain.high)})"]
     found = [] if domain.low == -math.inf else [f"{x} {'>' if domain.low_open else '>='} {_text(domain.low)}"]
-    return found + ([] if domain.high == math.inf else [f"{x} {'<' if domain.high_open else '<='} {_text(domain.high)}"])
+    return found + (
+        [] if domain.high == math.inf else [f"{x} {'<' if domain.high_open else '<='} {_text(domain.high)}"]
+    )
 
 
 def _number(value: Any) -> Any:
@@ -174,12 +189,13 @@ class _Reader(ast.NodeVisitor):
         function, arguments = self.visit(node.func), tuple(self.visit(each) for each in node.args)
         if node.keywords:
             raise _UnwrittenError
-        if isinstance(function, FunctionType):
+        if isinstance(function, FunctionType) and function is not log1p_unit:
             return _run(function, arguments)
-        if function not in (abs, math.sqrt):
+        if function not in _FUNCTIONS:
             raise _UnwrittenError
-        (x,) = arguments
-        return _Text(f"{function.__name__}({x})") if isinstance(x, _Text) else function(x)
+        if not any(isinstance(x, _Text) for x in arguments):
+            return function(*arguments)
+        return _Text(_FUNCTIONS[function].format(*map(_text, arguments)))
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:  # noqa: N802
         x = self.visit(node.operand)
@@ -216,7 +232,7 @@ class _Reader(ast.NodeVisitor):
             if kind is None:
                 raise _UnwrittenError
             right = self.visit(each)
-            same = isinstance(left, _Text) and left == right
+            same = isinstance(left, _Text) and left == right != _LOST
             plain = not isinstance(left, _Text) and not isinstance(right, _Text)
             found.append(kind[1](left, right) if same or plain else _Text(f"{_text(left)} {kind[0]} {_text(right)}"))
             left = right
@@ -251,6 +267,18 @@ _OPERATORS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Mult: ("*", operator.mul),
     ast.Div: ("/", operator.truediv),
 }
+_FUNCTIONS: dict[Any, str] = {
+    abs: "abs({0})",
+    math.sqrt: "sqrt({0})",
+    math.exp: "exp({0})",
+    math.log: "ln({0})",
+    math.tanh: "tanh({0})",
+    math.pow: "pow({0}, {1})",
+    math.expm1: "(tanh(0.5e0 * {0}) * (exp({0}) + 1e0))",
+    math.log1p: "CASE WHEN abs({0}) < 0.5e0 THEN 2e0 * atanh({0} / (2e0 + {0})) ELSE ln(1e0 + {0}) END",
+    log1p_unit: "(2e0 * atanh(1e0 / (1e0 + 2e0 / {0})))",
+}
+"""SQL lacks the two that lose no digits near 0: it has functions of which they can be made without."""
 _COMPARISONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Lt: ("<", operator.lt),
     ast.LtE: ("<=", operator.le),

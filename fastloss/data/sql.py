@@ -100,7 +100,9 @@ def _create(con: Any, known: dict[str, bool], name: str, loss: Any, by: str | No
 
 def _written(found: Formula | None, also: Iterable[str], call: str) -> str:
     """A formula where it holds, and `also` does; else, and where there is none, a call."""
-    return call if found is None else f"case when {' and '.join([*also, found.holds])} then {found.value} else {call} end"
+    return (
+        call if found is None else f"case when {' and '.join([*also, found.holds])} then {found.value} else {call} end"
+    )
 
 
 def _called(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..files.source import Chunk
     from .job import Done
 
-CHUNK_ROWS = 1 << 18
+CHUNK_ROWS = 1 << 19
 CHUNK_BYTES = 16 << 20
 """What is read at a time, at most: as much as stays near the processor while it is computed."""
 

@@ -54,7 +54,7 @@ class Room:
         self.bits, self.shift = float_bits(dtype)
         self.total = np.empty(LANES)
         self.lanes = np.empty(4 * LANES, dtype)
-        self.counts = np.zeros(bin_count(dtype), np.int64)
+        self.counts = np.zeros(bin_count(dtype), np.uint32)
 
     def summed(
         self, loss: NDArray[Any], counted: NDArray[np.bool_] | None, head: int, whole: int, binned: bool
@@ -74,14 +74,14 @@ class Room:
         """The bins of what lies between, a run for each sign, and the zeros; the room's own are empty then."""
         half = len(self.counts) // 2
         zeros = [0, half]
-        found = [Bins(0, self.counts[zeros].sum(keepdims=True))]
+        found = [Bins(0, self.counts[zeros].sum(keepdims=True, dtype=np.int64))]
         self.counts[zeros] = 0
         for sign, end in ((0, high), (half, -low)):
             if end > 0:
                 ends = np.array([least, end]).view(self.bits) >> self.bits(self.shift)
                 first, last = (int(end) for end in ends)
                 run = self.counts[sign + first : sign + last + 1]
-                found.append(Bins(sign + first, run.copy()))
+                found.append(Bins(sign + first, run.astype(np.int64)))
                 run[:] = 0
         return found
 

@@ -1,0 +1,104 @@
+"""Losses as formulas of SQL: what DuckDB computes of them is what their definitions say."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import fastloss as fl
+from fastloss.data.formulas import Formula, formula, free
+
+ELEMENTS = {n: x for n, x in fl.LOSSES.items() if not hasattr(x, "target") and not x.rooted}
+NAMES = {n: {x: f'"{x}"' for x in loss.inputs} for n, loss in ELEMENTS.items()}
+FOUND = {n: found for n, x in ELEMENTS.items() if (found := formula(x, None, NAMES[n])) is not None}
+SLOPES = {n: found for n, x in ELEMENTS.items() if (found := formula(x, 0, NAMES[n])) is not None}
+N = 300
+
+
+def points(loss) -> list[np.ndarray]:
+    """Numbers of each domain: ordinary ones, small and large ones, equal ones, ends."""
+    rng = np.random.default_rng(5)
+    columns = []
+    for domain in loss.domains:
+        x = np.r_[domain.sample(rng, N), [domain.inner_point] * 20]
+        scaled = x[: N // 2] * 10.0 ** rng.uniform(-9, 5, N // 2)
+        x[: N // 2] = [s if s in domain else v for s, v in zip(scaled, x, strict=False)]
+        closed = [
+            e for e, o in ((domain.low, domain.low_open), (domain.high, domain.high_open)) if abs(e) < 9 and not o
+        ]
+        columns.append(rng.permutation(np.r_[x, np.resize(closed, 20)] if closed else x))
+    size = min(map(len, columns))
+    return [c[:size] for c in columns]
+
+
+def of_definition(loss, columns, by, values) -> np.ndarray:
+    """The definition's own results in plain Python; NaN where that raises, which kernels do not."""
+    results = np.full(len(columns[0]), np.nan)
+    for i, row in enumerate(zip(*columns, strict=True)):
+        try:
+            found = loss.jet(*map(float, row), *values)
+        except (ArithmeticError, ValueError):
+            continue
+        results[i] = found[0] if by is None else found[1][by] if len(loss.wrt) > 1 else found[1]
+    return results
+
+
+def of_duckdb(found: Formula, columns: dict[str, np.ndarray]) -> np.ma.MaskedArray:
+    con = duckdb.connect()
+    con.register("points", pa.table(columns))
+    # By batches of one thread, in their order.
+    got = con.sql(f"select case when {found.holds} then {found.value} end as x from points").fetchnumpy()["x"]
+    return np.ma.asarray(got)
+
+
+def agree(loss, found: Formula, by: int | None, more: dict[str, float] | None = None) -> None:
+    columns, values = points(loss), {**loss.values, **(more or {})}
+    numbers = [None if v is None else float(v) for v in values.values()]
+    expected = of_definition(loss, columns, by, numbers)
+    given = dict(zip(loss.inputs, columns, strict=True)) | {n: np.full(N, v) for n, v in (more or {}).items()}
+    size = min(map(len, given.values()))
+    got = of_duckdb(found, {n: x[:size] for n, x in given.items()})
+    assert not np.ma.getmaskarray(got).any()  # the formula holds for all of these
+    known = ~np.isnan(expected[:size])
+    assert known.mean() > 0.85
+    # A few units in the last place; next to a zero of the result, of what it is the difference of.
+    np.testing.assert_allclose(np.ma.getdata(got)[known], expected[:size][known], rtol=2e-14, atol=1e-300)
+
+
+def test_most_losses_have_a_formula() -> None:
+    assert len(FOUND) >= 35
+    assert len(SLOPES) >= 35
+    assert {"huber", "squared_error", "binary_cross_entropy_with_logits", "quantile", "hinge"} <= {*FOUND}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_formula_is_the_definition(name) -> None:
+    agree(ELEMENTS[name], FOUND[name], None)
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_a_formula_of_a_derivative_is_the_definition(name) -> None:
+    agree(ELEMENTS[name], SLOPES[name], 0)
+
+
+@pytest.mark.parametrize("name", [n for n, x in ELEMENTS.items() if free(x)])
+def test_a_formula_with_parameters_is_the_definition(name) -> None:
+    loss = ELEMENTS[name]
+    chosen = {n: 1.25 * loss.values[n] or 0.3 for n in free(loss)}
+    chosen = {n: v if v in loss.parameters[n] else 0.75 * loss.values[n] for n, v in chosen.items()}
+    found = formula(loss, None, NAMES[name] | {n: f'"{n}"' for n in chosen})
+    if found is not None:
+        agree(loss, found, None, chosen)
+
+
+def test_what_sql_has_differently_is_left_to_the_kernel() -> None:
+    con = fl.data.duckdb(duckdb.connect(), ["huber", "binary_cross_entropy"])
+    rows = con.sql("select huber(p, y) from (values ('nan'::double, 1.0), ('inf'::double, 1.0), (NULL, 1.0), "
+                   "(-1e200, 1e200), (3.0, 0.0)) t(p, y)").fetchall()  # fmt: skip
+    assert str(rows) == "[(nan,), (inf,), (None,), (2e+200,), (2.5,)]"
+    with pytest.raises(duckdb.Error, match=r"column 'pred' in a row is 1.5, expected a number in \[0, 1\]"):
+        con.sql("select binary_cross_entropy(1.5, 1.0)").fetchall()
+    with pytest.raises(duckdb.Error, match="delta is -2.0, expected a number greater than 0|delta.*-2"):
+        con.sql("select huber(p, y, delta := y) from (values (1.0, 2.0), (1.0, -2.0)) t(p, y)").fetchall()
