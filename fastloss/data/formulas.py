@@ -1,8 +1,8 @@
 """Definitions as formulas of SQL: those that are short enough, for numbers of ordinary size.
 
-A definition is read with texts in the place of its numbers, so its formula is what a kernel computes, in the same order.
-What SQL has differently is not in it: NULL, NaN, infinities and what lies outside a domain are left to the kernel, by
-`Formula.holds`.
+A definition is read with texts in the place of its numbers, so its formula is what a kernel computes, in the same
+order. What SQL has differently is not in it: NULL, NaN, infinities and what lies outside a domain are left to the
+kernel, by `Formula.holds`.
 """
 
 from __future__ import annotations
@@ -147,11 +147,11 @@ class _Reader(ast.NodeVisitor):
     def generic_visit(self, node: ast.AST) -> Any:
         raise _UnwrittenError
 
-    def visit_Expr(self, node: ast.Expr) -> None:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Constant):
             raise _UnwrittenError
 
-    def visit_Assign(self, node: ast.Assign) -> None:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> None:
         value = self.visit(node.value)
         for target in node.targets:
             self._assign(target, value)
@@ -165,10 +165,10 @@ class _Reader(ast.NodeVisitor):
         else:
             raise _UnwrittenError
 
-    def visit_Constant(self, node: ast.Constant) -> Any:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> Any:
         return _number(node.value)
 
-    def visit_Name(self, node: ast.Name) -> Any:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> Any:
         if node.id in self.scope:
             return self.scope[node.id]
         if node.id in self.function.__globals__:
@@ -177,15 +177,15 @@ class _Reader(ast.NodeVisitor):
             return abs
         raise _UnwrittenError
 
-    def visit_Attribute(self, node: ast.Attribute) -> Any:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
         if self.visit(node.value) is not math:
             raise _UnwrittenError
         return getattr(math, node.attr)
 
-    def visit_Tuple(self, node: ast.Tuple) -> Any:  # noqa: N802
+    def visit_Tuple(self, node: ast.Tuple) -> Any:
         return tuple(self.visit(each) for each in node.elts)
 
-    def visit_Call(self, node: ast.Call) -> Any:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> Any:
         function, arguments = self.visit(node.func), tuple(self.visit(each) for each in node.args)
         if node.keywords:
             raise _UnwrittenError
@@ -197,7 +197,7 @@ class _Reader(ast.NodeVisitor):
             return function(*arguments)
         return _Text(_FUNCTIONS[function].format(*map(_text, arguments)))
 
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:  # noqa: N802
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         x = self.visit(node.operand)
         if isinstance(node.op, ast.USub):
             return _Text(f"(-{x})") if isinstance(x, _Text) else -x
@@ -205,7 +205,7 @@ class _Reader(ast.NodeVisitor):
             return _Text(f"(NOT {x})") if isinstance(x, _Text) else not x
         raise _UnwrittenError
 
-    def visit_BinOp(self, node: ast.BinOp) -> Any:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
         kind = _OPERATORS.get(type(node.op))
         if kind is None:
             raise _UnwrittenError
@@ -225,7 +225,7 @@ class _Reader(ast.NodeVisitor):
             return y
         return _Text(f"({_text(x)} {sign} {_text(y)})")
 
-    def visit_Compare(self, node: ast.Compare) -> Any:  # noqa: N802
+    def visit_Compare(self, node: ast.Compare) -> Any:
         found, left = [], self.visit(node.left)
         for op, each in zip(node.ops, node.comparators, strict=True):
             kind = _COMPARISONS.get(type(op))
@@ -238,10 +238,10 @@ class _Reader(ast.NodeVisitor):
             left = right
         return _all(found, True)
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> Any:  # noqa: N802
+    def visit_BoolOp(self, node: ast.BoolOp) -> Any:
         return _all([self.visit(each) for each in node.values], isinstance(node.op, ast.And))
 
-    def visit_IfExp(self, node: ast.IfExp) -> Any:  # noqa: N802
+    def visit_IfExp(self, node: ast.IfExp) -> Any:
         condition = self.visit(node.test)
         if not isinstance(condition, _Text):
             return self.visit(node.body if condition else node.orelse)

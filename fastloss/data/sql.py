@@ -1,6 +1,7 @@
-"""Losses as SQL functions of DuckDB: a macro for each, whose arguments have names and defaults, around a function.
+"""Losses as SQL functions of DuckDB: a macro for each, whose arguments have names and defaults.
 
-The functions take any types as they are, for one with declared types would copy float columns to double.
+It is a formula where `formulas.py` has one that holds, and else calls a function. Functions take any types as they are,
+for one with declared types would copy float columns to double.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def duckdb(con: Any, losses: Iterable[Any] | Mapping[str, Any] | None = None) ->
     """Make losses functions of SQL in a DuckDB connection, and return the connection.
 
     ``huber(p, y)`` is the loss of each row and ``huber_grad(p, y)`` its derivative with respect to the prediction, as
-    DOUBLE, computed in the prediction's type. Parameters have their names and defaults, ``huber(p, y, delta := 1.5)``,
+    DOUBLE. Parameters have their names and defaults, ``huber(p, y, delta := 1.5)``,
     and may be columns. A loss of rows takes lists or arrays, ``cross_entropy(logits, label)``, and its gradient is a
     list. NULL in any argument gives NULL. A name that DuckDB has already ends in ``_loss`` here: ``gamma_loss``,
     ``quantile_loss``. What differentiates a second input has it in its name: ``margin_ranking_grad_other``.
@@ -39,8 +40,10 @@ def duckdb(con: Any, losses: Iterable[Any] | Mapping[str, Any] | None = None) ->
     losses : list of names or losses, or dict, optional
         Those that are made, a dictionary's under its names; by default all of `fastloss.LOSSES`, and their aliases.
 
-    DuckDB runs Python's functions one thread at a time and 2,048 rows at a call. What goes through a whole table is
-    faster with `scorer` on its record batches: docs/data.md shows how.
+    Most losses of elements are formulas of SQL, computed in DOUBLE at DuckDB's own speed. The others, rows that SQL
+    has other rules for (NULL, NaN, infinities), and whatever is wrong are left to kernels, in the prediction's type:
+    DuckDB runs these one thread at a time and 2,048 rows at a call. What goes through a whole table is then faster with
+    `scorer` on its record batches: docs/data.md shows how.
 
     >>> import duckdb
     >>> import fastloss as fl

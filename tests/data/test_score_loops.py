@@ -61,7 +61,7 @@ def test_many_groups_share_bins_that_are_as_wide_as_memory_asks(monkeypatch) -> 
     wide, other = by_key(), by_key(chunk_rows=77)
     assert wide == other
     loss = fl.huber(PRED, np.zeros(4_000), reduction="none")
-    exact = {k: np.sort(loss[KEYS == k]) for k in np.unique(KEYS)}
+    exact = {k: np.sort(loss[k == KEYS]) for k in np.unique(KEYS)}
     for few, many in zip(wide, fine, strict=True):
         assert {**few, "median": 0, "p90": 0} == {**many, "median": 0, "p90": 0}
         of = exact[few["value"]]

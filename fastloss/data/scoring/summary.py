@@ -44,7 +44,8 @@ def float_bits(dtype: Any) -> tuple[Any, int]:
 def bin_count(dtype: Any) -> int:
     """How many bins there are, those of negative losses the second half."""
     bits, shift = float_bits(dtype)
-    return 1 << (np.dtype(bits).itemsize * 8 - shift)
+    width: int = np.dtype(bits).itemsize * 8 - shift
+    return 1 << width
 
 
 class Room:

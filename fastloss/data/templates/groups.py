@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ...kernels.bind import port
-
 STRETCH = 1 << 16
 """Rows that are added up one after another before their sum goes to the sum of all."""
 
