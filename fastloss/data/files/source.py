@@ -35,6 +35,8 @@ class Source:
     rows: int | None = None
     path: str
     files: Sequence[str] = ()
+    most = 1 << 19
+    """Rows that are best read at a time."""
 
     def chunks(self, names: Sequence[str], rows: int, skip: int) -> Iterator[Chunk]:
         """The columns of these names, at most `rows` at a time, without the first `skip` rows."""

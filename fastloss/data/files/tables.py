@@ -38,6 +38,8 @@ def told(path: str, row: int | None = None) -> Iterator[None]:
 class Tables(Source):
     """Batches of one schema from several files, one after another."""
 
+    most = 1 << 18  # Parquet is decoded more slowly in larger ones
+
     def __init__(self, path: str, files: Sequence[str], schema: pa.Schema) -> None:
         self.path, self.files, self.schema, self.names = path, files, schema, list(schema.names)
 

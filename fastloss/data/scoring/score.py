@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..files.source import Chunk
     from .job import Done
 
-CHUNK_ROWS = 1 << 19
 CHUNK_BYTES = 16 << 20
 """What is read at a time, at most: as much as stays near the processor while it is computed."""
 
@@ -106,7 +105,7 @@ def score(
     more.setdefault("backend", "serial")
     score = scorer(loss, pred, target, weight, output, grad, nulls, **more)
     job = Job(table, score, nan, where, worst, by, keep, out is not None, quantiles)
-    rows = chunk_rows or int(min(CHUNK_ROWS, max(1, CHUNK_BYTES // max(1.0, table.row_bytes(job.reads)))))
+    rows = chunk_rows or int(min(table.most, max(1, CHUNK_BYTES // max(1.0, table.row_bytes(job.reads)))))
     with ExitStack() as stack:
         work: Any = None
         if out is not None:
