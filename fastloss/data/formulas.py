@@ -68,7 +68,8 @@ def formula(loss: Any, by: int | None, numbers: Mapping[str, str]) -> Formula | 
     values = {n: _number(loss.values[n]) for n in loss.parameters}
     read = {**values, **{n: _Text(f"try_cast({x} AS DOUBLE)") for n, x in numbers.items()}}
     try:
-        found = _run(loss.jet, tuple(read[n] for n in (*loss.inputs, *loss.parameters)))
+        folded: list[str] = []
+        found = _run(loss.jet, tuple(read[n] for n in (*loss.inputs, *loss.parameters)), folded)
         value = _text(found[0] if by is None else found[1][by] if len(loss.wrt) > 1 else found[1])
     except (_UnwrittenError, OSError, SyntaxError, ArithmeticError):  # or there is no source
         return None
@@ -76,7 +77,9 @@ def formula(loss: Any, by: int | None, numbers: Mapping[str, str]) -> Formula | 
         return None
     inputs = [read[n] for n in loss.inputs]
     holds = [f"typeof({numbers[n]}) <> 'VARCHAR'" for n in loss.inputs]
-    holds.append(f"abs({' + '.join(inputs)}) <= {LARGE}")
+    # Plain arithmetic is that of kernels, NULL, NaN, infinities and all.
+    if folded or given or "CASE" in value or not all(x in value for x in inputs):
+        holds.append(f"abs({' + '.join(inputs)}) <= {LARGE}")
     for x, domain in zip(inputs, loss.domains, strict=True):
         holds += _inside(x, domain)
     for n in given:
@@ -122,15 +125,15 @@ def _tree(function: FunctionType) -> ast.FunctionDef:
     return found
 
 
-def _run(function: FunctionType, arguments: tuple[Any, ...]) -> Any:
-    """What a definition, or a helper of one, returns of these arguments."""
+def _run(function: FunctionType, arguments: tuple[Any, ...], folded: list[str]) -> Any:
+    """What a definition, or a helper of one, returns of these arguments; `folded` gets what was taken for finite."""
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     missing = len(names) - len(arguments)
     if missing > len(defaults) or missing < 0:
         raise _UnwrittenError
     filled = (*arguments, *map(_number, defaults[len(defaults) - missing :]))
-    reader = _Reader(function, dict(zip(names, filled, strict=True)))
+    reader = _Reader(function, dict(zip(names, filled, strict=True)), folded)
     for statement in _tree(function).body:
         if isinstance(statement, ast.Return) and statement.value is not None:
             return reader.visit(statement.value)
@@ -141,8 +144,8 @@ def _run(function: FunctionType, arguments: tuple[Any, ...]) -> Any:
 class _Reader(ast.NodeVisitor):
     """Reads a function's statements with numbers and texts in its variables."""
 
-    def __init__(self, function: FunctionType, scope: dict[str, Any]) -> None:
-        self.function, self.scope = function, scope
+    def __init__(self, function: FunctionType, scope: dict[str, Any], folded: list[str]) -> None:
+        self.function, self.scope, self.folded = function, scope, folded
 
     def generic_visit(self, node: ast.AST) -> Any:
         raise _UnwrittenError
@@ -190,7 +193,7 @@ class _Reader(ast.NodeVisitor):
         if node.keywords:
             raise _UnwrittenError
         if isinstance(function, FunctionType) and function is not log1p_unit:
-            return _run(function, arguments)
+            return _run(function, arguments, self.folded)
         if function not in _FUNCTIONS:
             raise _UnwrittenError
         if not any(isinstance(x, _Text) for x in arguments):
@@ -218,6 +221,7 @@ class _Reader(ast.NodeVisitor):
                 raise _UnwrittenError from None
         # Numbers of ordinary size: what an infinity or NaN would make of these is left to the kernel.
         if sign == "*" and 0.0 in (x, y):
+            self.folded.append(str(x))
             return 0.0
         if (sign in "*/" and y == 1.0) or (sign in "+-" and y == 0.0):
             return x
@@ -233,6 +237,7 @@ class _Reader(ast.NodeVisitor):
                 raise _UnwrittenError
             right = self.visit(each)
             same = isinstance(left, _Text) and left == right != _LOST
+            self.folded += [left] if same else []
             plain = not isinstance(left, _Text) and not isinstance(right, _Text)
             found.append(kind[1](left, right) if same or plain else _Text(f"{_text(left)} {kind[0]} {_text(right)}"))
             left = right

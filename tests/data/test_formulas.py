@@ -94,7 +94,11 @@ def test_a_formula_with_parameters_is_the_definition(name) -> None:
 
 
 def test_what_sql_has_differently_is_left_to_the_kernel() -> None:
-    con = fl.data.duckdb(duckdb.connect(), ["huber", "binary_cross_entropy"])
+    con = fl.data.duckdb(duckdb.connect(), ["huber", "binary_cross_entropy", "squared_error"])
+    assert "abs" not in FOUND["squared_error"].holds  # which is arithmetic alone
+    rows = con.sql("select squared_error(p, y) from (values ('nan'::double, 1.0), ('inf'::double, 1.0), (NULL, 1.0), "
+                   "('inf'::double, 'inf'::double), (1e200, 0.0)) t(p, y)").fetchall()  # fmt: skip
+    assert str(rows) == "[(nan,), (inf,), (None,), (nan,), (inf,)]"
     rows = con.sql("select huber(p, y) from (values ('nan'::double, 1.0), ('inf'::double, 1.0), (NULL, 1.0), "
                    "(-1e200, 1e200), (3.0, 0.0)) t(p, y)").fetchall()  # fmt: skip
     assert str(rows) == "[(nan,), (inf,), (None,), (2e+200,), (2.5,)]"
