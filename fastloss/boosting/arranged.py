@@ -14,7 +14,8 @@ class Arranged:
         if scores.ndim not in (1, 2):
             raise ValueError(f"{objective.name}: the scores have shape {scores.shape}, expected (rows,) or "
                              "(rows, outputs)")  # fmt: skip
-        self.objective, self.group, self.count = objective, group, len(scores)
+        self.objective, self.count = objective, len(scores)
+        self.group = group if objective.grouped else None
         self.turned = scores.ndim == 2 and not scores.flags.c_contiguous and scores.flags.f_contiguous
         self.loss: Any = objective.along if self.turned else objective.across
         self.pair = len(self.loss.wrt) == 2

@@ -214,10 +214,11 @@ TABLES: dict[str, dict[str, Preset]] = {
         "squared_log_error": times(1.0, 2e-6),
         "hinge": active,
         "cross_entropy": times(2.0, FLOOR),
+        **dict.fromkeys(("lambdarank", "pairwise_logistic"), times(2.0)),
     },
     "lightgbm": {
         **dict.fromkeys(("squared_error", "half_squared_error", "fair", "gamma", "tweedie", "logistic",
-                         "binary_cross_entropy_with_logits"), exact),
+                         "binary_cross_entropy_with_logits", "lambdarank"), exact),
         **dict.fromkeys(("absolute_error", "quantile", "huber", "absolute_percentage_error"), constant),
         "poisson": times(math.exp(0.7)),
         "cross_entropy": by_classes,

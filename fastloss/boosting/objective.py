@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +63,8 @@ class Objective:
         self.curvature = Curvature(self.definition, hessian, min_hessian)
         self.backend = backend
         arrays = {n: np.ravel(x) for n, x in getattr(self.definition, "arrays", {}).items()}
+        self.grouped = "group" in signature(loss).parameters
+        """Whether the loss is one of queries, and takes their sizes."""
         self.sizes = {n: x.size for n, x in arrays.items()}
         """How many values each parameter has that is an array."""
         self.across = self._shaped(arrays, (1, -1))
@@ -116,8 +119,8 @@ class Objective:
     ) -> tuple[Any, Any]:
         """First and second derivatives of the sum by each score; `out` may be a pair of arrays like the scores.
 
-        `group`, the sizes of queries, is for losses that take it. Raises FloatingPointError for scores, or derivatives,
-        that are infinite or NaN, with the row.
+        `group`, the sizes of queries, is for losses of queries alone. Raises FloatingPointError for scores, or
+        derivatives, that are infinite or NaN, with the row.
         """
         scores = scores if hasattr(scores, "dtype") else np.asarray(scores, np.float64)
         outputs = 1 if scores.ndim == 1 else scores.shape[-1]

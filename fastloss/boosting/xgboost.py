@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .objective import Objective
+from .versions import version
 
 if TYPE_CHECKING:
     from ..define.keywords import Backend
-
-OLDEST = (1, 7)
-"""The version from which on scores are raw in all interfaces."""
 
 SHAPED = (2, 1)
 """The version from which on derivatives have the shape of the scores; before, they are one run of numbers."""
@@ -34,7 +31,8 @@ def xgboost(
 
     Weights are those of the data. Losses of rows and of two scores, and parameters that are arrays, need ``num_class``
     among XGBoost's parameters, the number of scores of a row; labels of several columns say it themselves. Losses of
-    times (``accelerated_failure_time_normal``) read the data's ``label_lower_bound`` and ``label_upper_bound``.
+    times (``accelerated_failure_time_normal``) read the data's ``label_lower_bound`` and ``label_upper_bound``, losses
+    of queries (``lambdarank``) its groups, whose weights they do not take.
 
     The model starts from ``base_score``, which is a raw score here: add `params` to XGBoost's parameters. It predicts
     raw scores: ``objective.mean(model.predict(data, output_margin=True))`` makes means and probabilities of them.
@@ -50,25 +48,13 @@ def xgboost(
     return XGBoostObjective(loss, parameters, hessian, min_hessian, backend)
 
 
-def version() -> tuple[int, ...]:
-    """That of the XGBoost which calls; raise for one that is too old."""
-    library = sys.modules.get("xgboost")
-    if library is None:
-        return SHAPED
-    found = tuple([int(part) for part in library.__version__.split(".")[:2]])
-    if found < OLDEST:
-        raise ImportError(f"fastloss.boosting.xgboost: XGBoost {library.__version__} is too old: it is for "
-                          f"{OLDEST[0]}.{OLDEST[1]} and later")  # fmt: skip
-    return found
-
-
 class XGBoostObjective(Objective):
     """An `Objective` that XGBoost calls, and its metric."""
 
     def __call__(self, scores: Any, data: Any, sample_weight: Any = None) -> tuple[Any, Any]:
         """First and second derivatives, of (scores, DMatrix) or scikit-learn's (labels, scores, sample_weight)."""
-        flat = version() < SHAPED
-        grad, hess = self.grad_and_hess(*self.read(scores, data, sample_weight))
+        flat = version("xgboost", missing=SHAPED) < SHAPED
+        grad, hess = self.grad_and_hess(*self.read(scores, data, sample_weight), group=self.queries(data))
         return (grad.reshape(-1), hess.reshape(-1)) if flat else (grad, hess)
 
     @property
@@ -107,6 +93,10 @@ class XGBoostObjective(Objective):
             labels = labels.reshape(scores.shape)
         return scores, labels, weight if weight is not None and len(weight) else None
 
+    def queries(self, data: Any) -> Any:
+        """The sizes of the data's queries, if the loss is one of queries."""
+        return data.get_group() if self.grouped and hasattr(data, "get_group") else None
+
 
 class XGBoostMetric:
     """The weighted mean of an objective's loss, as XGBoost calls it."""
@@ -117,7 +107,8 @@ class XGBoostMetric:
 
     def __call__(self, scores: Any, data: Any, sample_weight: Any = None) -> Any:
         """The name and the number, of (scores, DMatrix); the number, of (labels, scores, sample_weight)."""
-        value = self.objective.loss(*self.objective.read(scores, data, sample_weight))
+        o = self.objective
+        value = o.loss(*o.read(scores, data, sample_weight), group=o.queries(data))
         return (self.__name__, value) if hasattr(data, "get_label") else value
 
     def __repr__(self) -> str:
