@@ -14,7 +14,9 @@ said there. A library is imported when it is used, and not before.
 
 from __future__ import annotations
 
+from .catboost import catboost
+from .lightgbm import lightgbm
 from .objective import Objective, initial
 from .xgboost import xgboost
 
-__all__ = ["Objective", "initial", "xgboost"]
+__all__ = ["Objective", "catboost", "initial", "lightgbm", "xgboost"]

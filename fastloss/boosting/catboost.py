@@ -1,0 +1,145 @@
+"""A loss as CatBoost's objective: its sign, its chunks from worker threads, its metric and its start."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .objective import Objective
+from .versions import version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+def catboost(
+    loss: Any, *, several: bool = False, hessian: str = "auto", min_hessian: float | None = None, **parameters: Any
+) -> CatBoostObjective:
+    """A loss as an objective of CatBoost 1.2 and later.
+
+    ``CatBoost({"loss_function": f, "eval_metric": f.metric})``, ``CatBoostRegressor(loss_function=f, ...)`` and so on:
+    CatBoost demands a metric beside an objective, and `metric` is the weighted mean of the loss. Weights are those of
+    the pool. ``baseline=f.baseline(y, weight)`` is the start, which ``boost_from_average`` is for CatBoost's own
+    objectives alone. The model predicts raw scores: ``f.mean(model.predict(x))`` makes probabilities and means of them.
+
+    CatBoost calls for some hundred rows at a time, from threads of its own, and each call computes on its thread alone.
+    It says nothing of the labels before: ``f.check(y, weight)`` names the row of a bad one.
+
+    several : bool
+        Whether a row has several targets and as many scores. With them, and with several classes (``classes_count``),
+        CatBoost calls for each row (20 us), and the matrix of second derivatives is a diagonal.
+
+    >>> import numpy as np
+    >>> import fastloss as fl
+    >>> f = fl.boosting.catboost(fl.half_squared_error)
+    >>> f.calc_ders_range(np.array([0.5, 4.0]), np.array([1.0, 2.0]), np.array([1.0, 2.0]))
+    array([[ 0.5, -1. ],
+           [-4. , -2. ]])
+    """
+    version("catboost")
+    return _kind(several)(loss, parameters, hessian, min_hessian, several)
+
+
+class CatBoostObjective(Objective):
+    """What `fastloss.boosting.catboost` returns."""
+
+    no_jit = True
+    """CatBoost would compile the methods with Numba, and warn that it cannot."""
+
+    def __init__(
+        self,
+        loss: Any,
+        parameters: Mapping[str, Any] | None = None,
+        hessian: str = "auto",
+        min_hessian: float | None = None,
+        several: bool = False,
+    ) -> None:
+        super().__init__(loss, parameters, hessian, min_hessian, "serial")
+        self.several = several
+
+    @property
+    def metric(self) -> CatBoostMetric:
+        """The weighted mean of the loss, as ``eval_metric=`` takes it."""
+        return _metric(self)
+
+    def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> NDArray[np.float64]:
+        """Minus the gradient and minus the Hessian of rows of one score each, side by side."""
+        version("catboost")
+        grad, hess = self.grad_and_hess(approxes, targets, weights)
+        both = np.empty((2, len(grad)))
+        np.negative(grad, both[0])
+        np.negative(hess, both[1])
+        return both.T
+
+    def calc_ders_multi(self, approxes: Any, targets: Any, weight: float) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Minus the gradient of one row of several scores, and minus the Hessian, its diagonal, as a matrix."""
+        scores, labels = np.asarray(approxes)[np.newaxis], np.asarray(targets)[np.newaxis]
+        grad, hess = self.grad_and_hess(scores, labels, np.array([weight]))
+        return -grad[0], np.diag(-hess[0])
+
+    def baseline(self, labels: ArrayLike, weight: Any = None) -> Any:
+        """The best constant for each row, as ``Pool(baseline=)`` and ``fit(baseline=)`` take it.
+
+        A model does not predict it: add it, ``f.mean(f.baseline(y)[0] + model.predict(x))``.
+        """
+        return self.started(labels, weight)
+
+
+class CatBoostMetric:
+    """The weighted mean of an objective's loss as CatBoost's metric, which is called by its class's name."""
+
+    no_jit = True
+
+    def __init__(self, objective: CatBoostObjective) -> None:
+        self.objective = objective
+
+    def is_max_optimal(self) -> bool:
+        """Less is better."""
+        return False
+
+    def evaluate(self, approxes: Sequence[Any], target: Any, weight: Any) -> tuple[float, float]:
+        """The weighted sum of the losses of some rows, and of the weights; `approxes` has an array for each score."""
+        scores = approxes[0] if len(approxes) == 1 else np.stack([*approxes], axis=1)
+        labels = np.stack(target, axis=1) if isinstance(target, tuple) else target
+        total = float(len(scores)) if weight is None else float(np.sum(weight, dtype=np.float64))
+        return (total * self.objective.loss(scores, labels, weight) if total else 0.0), total
+
+    def get_final_error(self, error: float, weight: float) -> float:
+        """The mean of all rows."""
+        return error / weight if weight else 0.0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _metric, (self.objective,)
+
+
+def _metric(objective: CatBoostObjective) -> CatBoostMetric:
+    return _named(objective.name, objective.several)(objective)
+
+
+@cache
+def _named(name: str, several: bool) -> type[CatBoostMetric]:
+    return type(name, (CatBoostMetric, *_base("Metric", several)), {})
+
+
+@cache
+def _kind(several: bool) -> type[CatBoostObjective]:
+    if not several:
+        return CatBoostObjective
+    again = {"__reduce__": lambda self: (_with_state, (vars(self),))}
+    return type("SeveralTargets", (CatBoostObjective, *_base("Objective", True)), again)
+
+
+def _base(what: str, several: bool) -> tuple[type, ...]:
+    """By what base CatBoost knows that there are several targets."""
+    return (getattr(import_module("catboost"), f"MultiTargetCustom{what}"),) if several else ()
+
+
+def _with_state(state: dict[str, Any]) -> CatBoostObjective:
+    made = _kind(True).__new__(_kind(True))
+    vars(made).update(state)
+    return made

@@ -1,0 +1,142 @@
+"""`fl.boosting.catboost` in CatBoost: what its built-in objectives predict, chunks from its threads, and its metric."""
+
+from __future__ import annotations
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import fastloss as fl
+from fastloss.boosting.catboost import CatBoostObjective
+
+catboost = pytest.importorskip("catboost", reason="CatBoost is an extra; CI installs it and runs this file again")
+
+ROWS, ROUNDS = 240, 5
+EXACT = {"iterations": ROUNDS, "depth": 3, "learning_rate": 0.3, "boost_from_average": False, "bootstrap_type": "No",
+         "random_strength": 0, "leaf_estimation_method": "Newton", "leaf_estimation_iterations": 1,
+         "boosting_type": "Plain", "thread_count": 1, "allow_writing_files": False,
+         "logging_level": "Silent"}  # fmt: skip
+BUILT_IN = {
+    "RMSE": (fl.half_squared_error, {}),
+    "Logloss": (fl.binary_cross_entropy_with_logits, {}),
+    "Huber:delta=0.5": (fl.huber, {"delta": 0.5, "hessian": "exact"}),
+}
+
+
+def rows(count=ROWS):
+    x = np.random.default_rng(0).normal(size=(count, 4)).astype("f4")
+    return x, (x[:, 0] + x[:, 1] ** 2).astype("f4"), np.random.default_rng(1).uniform(0.5, 2.0, count).astype("f4")
+
+
+def trained(what, x, y, weight=None, **keywords):
+    told = {**EXACT, **keywords, "loss_function": what}
+    if not isinstance(what, str):
+        told.setdefault("eval_metric", what.metric)
+    return catboost.CatBoost(told).fit(catboost.Pool(x, y, weight=weight))
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+def test_predicts_what_the_built_in_objective_does(name, weighted) -> None:
+    x, y, weight = rows()
+    y = (y > 0.5).astype("f4") if name == "Logloss" else y
+    loss, keywords = BUILT_IN[name]
+    both = (name, fl.boosting.catboost(loss, **keywords))
+    theirs, ours = (trained(what, x, y, weight if weighted else None).predict(x) for what in both)
+    assert np.ptp(theirs) > 0.5
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+class Watched(CatBoostObjective):
+    """How many rows it is asked for."""
+
+    seen: tuple = ()
+
+    def calc_ders_range(self, approxes, targets, weights):
+        type(self).seen += (len(approxes),)
+        return super().calc_ders_range(approxes, targets, weights)
+
+
+def test_chunks_from_threads() -> None:
+    x, y, weight = rows(6000)
+    f = Watched(fl.half_squared_error)
+    whole = f.calc_ders_range(x[:, 1], y, weight)
+    parts = np.array_split(np.arange(6000), 24)
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda k: f.calc_ders_range(x[k, 1], y[k], weight[k]), parts))
+    assert (np.concatenate(found) == whole).all()
+    Watched.seen = ()
+    one, four = (trained(f, x, y, weight, thread_count=k).predict(x) for k in (1, 4))
+    assert max(Watched.seen) < 6000
+    np.testing.assert_allclose(four, one, rtol=0, atol=1e-12)
+
+
+def test_several_classes() -> None:
+    x, y, weight = rows()
+    y = np.digitize(y, [0.0, 1.0])
+    both = ("MultiClass", fl.boosting.catboost(fl.cross_entropy))
+    told = {"leaf_estimation_method": "Gradient", "classes_count": 3}  # by Newton CatBoost takes its whole matrix
+    theirs, ours = (trained(what, x, y, weight, **told).predict(x, prediction_type="RawFormulaVal") for what in both)
+    assert ours.shape == (ROWS, 3)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_several_targets() -> None:
+    x, y, weight = rows()
+    y = np.stack([y, -2.0 * x[:, 2]], axis=1)
+    both = ("MultiRMSE", fl.boosting.catboost(fl.half_squared_error, several=True))
+    theirs, ours = (trained(what, x, y, weight).predict(x) for what in both)
+    assert ours.shape == (ROWS, 2)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_the_metric_stops_training() -> None:
+    x, y, weight = rows()
+    f = fl.boosting.catboost(fl.half_squared_error)
+    assert type(f.metric).__name__ == "half_squared_error"
+    model = catboost.CatBoost({**EXACT, "iterations": 50, "loss_function": f, "eval_metric": f.metric})
+    worse = catboost.Pool(x, -y, weight=weight)
+    model.fit(catboost.Pool(x, y), eval_set=worse, early_stopping_rounds=2)
+    found = model.get_evals_result()["validation"]["half_squared_error"]
+    assert len(found) == 3
+    first = model.predict(x, ntree_end=1)
+    assert found[0] == pytest.approx(np.average(0.5 * (first + y) ** 2, weights=weight), rel=1e-6)
+
+
+def test_the_start_is_that_of_the_built_in_objective() -> None:
+    x, y, weight = rows()
+    f = fl.boosting.catboost(fl.half_squared_error)
+    start = f.baseline(y, weight)
+    model = catboost.CatBoost({**EXACT, "loss_function": f, "eval_metric": f.metric})
+    model.fit(catboost.Pool(x, y, weight=weight, baseline=start))
+    theirs = trained("RMSE", x, y, weight, boost_from_average=True).predict(x)
+    np.testing.assert_allclose(start[0] + model.predict(x), theirs, rtol=0, atol=1e-7)  # its average is float32
+
+
+def test_models_are_pickled_and_go_on() -> None:
+    x, y, weight = rows()
+    f = fl.boosting.catboost(fl.half_squared_error)
+    model = trained(f, x, y, weight, iterations=3)
+    again = pickle.loads(pickle.dumps(model))
+    assert (again.predict(x) == model.predict(x)).all()
+    told = {**EXACT, "iterations": 2, "loss_function": f, "eval_metric": f.metric}
+    rest = catboost.CatBoost(told).fit(catboost.Pool(x, y, weight=weight), init_model=model)
+    np.testing.assert_allclose(rest.predict(x), trained(f, x, y, weight).predict(x), rtol=0, atol=1e-9)
+    for other in (pickle.loads(pickle.dumps(f)), pickle.loads(pickle.dumps(f.metric))):
+        assert other.objective.name == "half_squared_error" if hasattr(other, "objective") else other.name
+
+
+def test_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y, _ = rows()
+    f = fl.boosting.catboost(fl.binary_cross_entropy_with_logits)
+    with pytest.raises(catboost.CatBoostError, match=r"target\[\d+\] is .*, expected a number in \[0, 1\]"):
+        trained(f, x, y)
+    y = (y > 0.5).astype("f4")
+    y[17] = 2.0
+    with pytest.raises(ValueError, match=r"target\[17\] is 2\.0"):
+        f.check(y)
+    monkeypatch.setattr(catboost, "__version__", "1.1.1")
+    with pytest.raises(ImportError, match=r"CatBoost 1\.1\.1 is too old: it is for 1\.2"):
+        fl.boosting.catboost(fl.huber)
