@@ -1,145 +1,424 @@
-"""A round of training with our objectives beside the library's own: ``python -m bench.boosting``.
+"""Objectives of boosters: equal to the built-in ones, and as fast. ``python -m bench.boosting [--parity]``.
 
-XGBoost, 1,000,000 rows of 20 features, 50 rounds. Both kinds are trained in turns, and the best of each counts. Beside
-it the objective alone, and the formula in NumPy that people write, for the same scores.
+`--parity` trains each built-in objective of each booster and the loss here that it is, and writes what their models
+predict apart to bench/results/boosting.json and docs/boosting-parity.md; it needs no quiet machine. Without it, rounds
+are timed: with the built-in objective, ours, the plain NumPy that people write, and one whose derivatives cost nothing,
+which is what the booster charges for any objective of Python.
 """
 
 from __future__ import annotations
 
-import argparse
+import json
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from itertools import product
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import fastloss as fl
 
-from . import timing
+from . import command, parity, timing
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS, PAGE = ROOT / "bench/results", ROOT / "docs/boosting-parity.md"
+CLASSES, FEATURES, CHUNK = 10, 20, 1000
+"""CatBoost hands over so many rows at a time."""
+
+Pair = tuple[NDArray[Any], NDArray[Any]]
 
 
-class Case(NamedTuple):
-    """An objective of XGBoost's, the same loss, and NumPy's formula of both derivatives."""
-
-    builtin: dict[str, Any]
-    loss: Any
-    labels: str
-    formula: Callable[[Any, Any], tuple[Any, Any]]
-    hessian: str = "xgboost"
-    classes: int = 1
+# -- What people write -------------------------------------------------------------------------------------------------
 
 
-def sigmoid(f: Any) -> Any:
-    """As people write it."""
-    return 1.0 / (1.0 + np.exp(-f))
+def squared(p: Any, y: Any) -> Pair:
+    """Of half the squared error."""
+    return p - y, np.ones_like(p)
 
 
-def logistic(f: Any, y: Any) -> tuple[Any, Any]:
-    p = sigmoid(f)
-    return p - y, np.maximum(p * (1.0 - p), 1e-16)
+def logistic(p: Any, y: Any) -> Pair:
+    """Of logits."""
+    s = 1.0 / (1.0 + np.exp(-p))
+    return s - y, s * (1.0 - s)
 
 
-def poisson(f: Any, y: Any) -> tuple[Any, Any]:
-    mu = np.exp(f)
-    return mu - y, mu * np.exp(0.7)
+def poisson(p: Any, y: Any) -> Pair:
+    """Of logarithms of the mean."""
+    mu = np.exp(p)
+    return mu - y, mu
 
 
-def softmax(f: Any, y: Any) -> tuple[Any, Any]:
-    e = np.exp(f - f.max(axis=1, keepdims=True))
-    p = e / e.sum(axis=1, keepdims=True)
-    grad = p.copy()
-    grad[np.arange(len(y)), y.astype(int)] -= 1.0
-    return grad, np.maximum(2.0 * p * (1.0 - p), 1e-16)
+def quantile(p: Any, y: Any) -> Pair:
+    """The 0.8-quantile."""
+    return np.where(p > y, 0.2, -0.8), np.ones_like(p)
 
 
-def quantile(f: Any, y: Any) -> tuple[Any, Any]:
-    return np.where(f > y, 0.2, -0.8).astype(f.dtype), np.ones_like(f)
+def huber(p: Any, y: Any) -> Pair:
+    """With delta 1."""
+    r = p - y
+    return np.clip(r, -1.0, 1.0), (np.abs(r) <= 1.0).astype(p.dtype)
 
 
-def pseudo_huber(f: Any, y: Any) -> tuple[Any, Any]:
-    z = f - y
-    scale = 1.0 + z**2
-    return z / np.sqrt(scale), 1.0 / (scale * np.sqrt(scale))
+def pseudo_huber(p: Any, y: Any) -> Pair:
+    """With delta 1."""
+    r = p - y
+    s = np.sqrt(1.0 + r * r)
+    return r / s, 1.0 / (s * s * s)
 
 
+def softmax(p: Any, y: Any) -> Pair:
+    """Of rows of logits."""
+    e = np.exp(p - p.max(axis=1, keepdims=True))
+    s = e / e.sum(axis=1, keepdims=True)
+    h = 2.0 * s * (1.0 - s)
+    s[np.arange(len(y)), y.astype(int)] -= 1.0
+    return s, h
+
+
+@dataclass(frozen=True)
+class Case:
+    """A loss, what the boosters call it, and its formula in NumPy."""
+
+    loss: str
+    built_in: dict[str, str]
+    formula: Callable[[Any, Any], Pair]
+    labels: str = "real"
+    parameters: tuple[tuple[str, float], ...] = ()
+
+
+BCE = "binary_cross_entropy_with_logits"
 CASES = {
     "squared error": Case(
-        {"objective": "reg:squarederror"}, fl.half_squared_error, "real", lambda f, y: (f - y, np.ones_like(f))
+        "half_squared_error", {"xgboost": "reg:squarederror", "lightgbm": "regression", "catboost": "RMSE"}, squared
     ),
-    "logistic": Case({"objective": "binary:logistic"}, fl.logistic.bind(zero_one=True), "binary", logistic),
-    "poisson": Case({"objective": "count:poisson"}, fl.poisson, "counts", poisson),
-    "softmax of 10": Case({"objective": "multi:softprob"}, fl.cross_entropy, "classes", softmax, classes=10),
+    "logistic": Case(
+        BCE, {"xgboost": "binary:logistic", "lightgbm": "binary", "catboost": "Logloss"}, logistic, "binary"
+    ),
+    "poisson": Case(
+        "poisson", {"xgboost": "count:poisson", "lightgbm": "poisson", "catboost": "Poisson"}, poisson, "counts"
+    ),
     "quantile": Case(
-        {"objective": "reg:quantileerror", "quantile_alpha": 0.8}, fl.quantile.bind(q=0.8), "real", quantile
+        "quantile",
+        {"xgboost": "reg:quantileerror", "lightgbm": "quantile", "catboost": "Quantile:alpha=0.8"},
+        quantile,
+        parameters=(("q", 0.8),),
     ),
-    "pseudo-huber": Case({"objective": "reg:pseudohubererror"}, fl.pseudo_huber, "real", pseudo_huber),
+    "huber": Case("huber", {"lightgbm": "huber", "catboost": "Huber:delta=1"}, huber, parameters=(("delta", 1.0),)),
+    "softmax": Case(
+        "cross_entropy",
+        {"xgboost": "multi:softprob", "lightgbm": "multiclass", "catboost": "MultiClass"},
+        softmax,
+        "classes",
+    ),
 }
+MORE = {("xgboost", "quantile"): {"quantile_alpha": 0.8}, ("lightgbm", "quantile"): {"alpha": 0.8}}
+"""The built-in objectives' parameters."""
 
 
-def data(rows: int) -> tuple[Any, dict[str, Any]]:
-    """Features, and labels of each kind."""
+PSEUDO = Case("pseudo_huber", {"xgboost": "reg:pseudohubererror"}, pseudo_huber)
+
+
+def case_of(booster: str, name: str) -> Case:
+    """A case as this booster has it: XGBoost's Huber is the smooth one."""
+    return PSEUDO if (booster, name) == ("xgboost", "huber") else CASES[name]
+
+
+def objective(booster: str, case: Case) -> Any:
+    """Ours, with the built-in one's second derivative."""
+    made = getattr(fl.boosting, booster)
+    return made(fl.LOSSES[case.loss], hessian=parity.PRESETS[booster], **dict(case.parameters))
+
+
+def rows(labels: str, n: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Features and labels."""
     rng = np.random.default_rng(20261126)
-    X = rng.normal(size=(rows, 20)).astype(np.float32)
-    raw = X[:, 0] + 0.5 * X[:, 1] * X[:, 2] + 0.5 * rng.normal(size=rows).astype(np.float32)
-    ranks = np.argsort(np.argsort(raw)) * 10 // rows
-    return X, {
-        "real": raw, "binary": (raw > 0).astype("f4"), "counts": rng.poisson(np.exp(0.5 * raw)).astype("f4"),
-        "classes": ranks.astype("f4"),
-    }  # fmt: skip
+    x = rng.normal(size=(n, FEATURES)).astype("f4")
+    z = x[:, 0] + np.sin(2.0 * x[:, 1]) + 0.5 * x[:, 2] * x[:, 3]
+    y = {
+        "real": lambda: z + 0.5 * rng.normal(size=n),
+        "binary": lambda: z + rng.logistic(size=n) > 0.0,
+        "counts": lambda: rng.poisson(np.exp(0.5 * z)),
+        "classes": lambda: np.argmax(x[:, :CLASSES] + rng.gumbel(size=(n, CLASSES)), axis=1),
+    }[labels]()
+    return x, np.asarray(y, "f4")
 
 
-def round_times(case: Case, matrix: Any, rounds: int, repeats: int) -> dict[str, float]:
-    """Seconds of a round with XGBoost's objective and with ours: the best of some trainings in turns."""
+# -- Rounds ------------------------------------------------------------------------------------------------------------
+
+
+def threads() -> int:
+    """How many all are told to use."""
+    return fl.get_num_threads()
+
+
+class Free:
+    """An objective that costs nothing: the first derivatives of `formula`, again and again."""
+
+    def __init__(self, formula: Callable[[Any, Any], Pair]) -> None:
+        self.formula, self.kept = formula, None
+
+    def __call__(self, p: Any, y: Any) -> Any:
+        """The derivatives that were asked for first."""
+        if self.kept is None:
+            self.kept = self.formula(p, y)
+        return self.kept
+
+
+class Chunks:
+    """NumPy's formula as CatBoost's objective."""
+
+    no_jit = True
+
+    def __init__(self, formula: Callable[[Any, Any], Pair]) -> None:
+        self.formula = formula
+
+    def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> NDArray[Any]:
+        """Of a chunk."""
+        g, h = self.formula(np.asarray(approxes), np.asarray(targets))
+        return np.column_stack([-g, -h])
+
+
+def xgboost_rounds(case: Case, name: str, n: int, count: int) -> dict[str, Callable[[], Any]]:
+    """Trainings with each objective."""
     import xgboost
 
-    objective = fl.boosting.xgboost(case.loss, hessian=case.hessian)
-    common: dict[str, Any] = {"max_depth": 6, "eta": 0.1, "tree_method": "hist", "base_score": 0.5}
-    if case.classes > 1:
-        common["num_class"] = case.classes
-    ways: dict[str, Any] = {"built-in": ({**common, **case.builtin}, None), "ours": (common, objective)}
-    best = dict.fromkeys(ways, float("inf"))
-    for turn in range(repeats + 1):
-        for name, (params, obj) in list(ways.items())[:: -1 if turn % 2 else 1]:
-            start = time.perf_counter()
-            xgboost.train(params, matrix, rounds if turn else 2, obj=obj)
-            if turn:
-                best[name] = min(best[name], (time.perf_counter() - start) / rounds)
-    return best
+    x, y = rows(case.labels, n)
+    data = xgboost.QuantileDMatrix(x, y)
+    several = {"num_class": CLASSES} if case.labels == "classes" else {}
+    told = {"tree_method": "hist", "max_depth": 6, "verbosity": 0, "nthread": threads(), **several}
+    own = {**told, "objective": case.built_in["xgboost"], **MORE.get(("xgboost", name), {})}
+    custom = {**told, "base_score": 0.0, "disable_default_eval_metric": True}
+
+    def as_xgboost(formula: Callable[[Any, Any], Pair]) -> Callable[..., Any]:
+        kind = np.float32  # NumPy's where() and clip() of Python's numbers keep it, a bare literal would not
+        return lambda p, d: tuple(a.astype(kind, copy=False) for a in formula(p, d.get_label()))
+
+    ours = objective("xgboost", case)
+    free = Free(as_xgboost(case.formula))
+    return {
+        "built-in": lambda: xgboost.train(own, data, count),
+        "ours": lambda: xgboost.train(custom, data, count, obj=ours),
+        "numpy": lambda: xgboost.train(custom, data, count, obj=as_xgboost(case.formula)),
+        "free": lambda: xgboost.train(custom, data, count, obj=free),
+    }
 
 
-def objective_times(case: Case, labels: Any) -> dict[str, timing.Timing]:
-    """Seconds of the objective alone, and of NumPy's formula."""
-    objective = fl.boosting.xgboost(case.loss, hessian=case.hessian)
-    shape = (len(labels), case.classes) if case.classes > 1 else labels.shape
-    scores = np.random.default_rng(1).normal(size=shape).astype(np.float32)
-    return timing.interleaved(
-        {"ours": lambda: objective.grad_and_hess(scores, labels), "NumPy": lambda: case.formula(scores, labels)}
+def lightgbm_rounds(case: Case, name: str, n: int, count: int) -> dict[str, Callable[[], Any]]:
+    """Trainings with each objective."""
+    import lightgbm
+
+    x, y = rows(case.labels, n)
+    several = {"num_class": CLASSES} if case.labels == "classes" else {}
+    told = {"verbosity": -1, "boost_from_average": False, "force_col_wise": True, "metric": "None",
+            "num_threads": threads()}  # fmt: skip
+    data = lightgbm.Dataset(x, y, params=told, free_raw_data=False).construct()
+    told |= several
+
+    def train(objective: Any, **more: Any) -> Any:
+        return lightgbm.train({**told, "objective": objective, **more}, data, count)
+
+    def as_lightgbm(formula: Callable[[Any, Any], Pair]) -> Callable[..., Any]:
+        return lambda p, d: formula(p, d.get_label())
+
+    ours = objective("lightgbm", case)
+    free = Free(lambda p, d: tuple(np.asfortranarray(a, np.float32) for a in case.formula(p, d.get_label())))
+    return {
+        "built-in": lambda: train(case.built_in["lightgbm"], **MORE.get(("lightgbm", name), {})),
+        "ours": lambda: train(ours),
+        "numpy": lambda: train(as_lightgbm(case.formula)),
+        "free": lambda: train(free),
+    }
+
+
+def catboost_rounds(case: Case, name: str, n: int, count: int) -> dict[str, Callable[[], Any]]:
+    """Trainings with each objective, with leaves by the gradient, the one way that all have."""
+    import catboost
+
+    x, y = rows(case.labels, n)
+    data = catboost.Pool(x, y)
+    data.quantize()
+
+    def train(objective: Any, metric: Any = None) -> Any:
+        told = {"iterations": count, "learning_rate": 0.1, "boost_from_average": False, "bootstrap_type": "No",
+                "leaf_estimation_method": "Gradient", "leaf_estimation_iterations": 1, "boosting_type": "Plain",
+                "allow_writing_files": False, "logging_level": "Silent", "metric_period": count, "thread_count": threads(),
+                "loss_function": objective, "eval_metric": metric}  # fmt: skip
+        return catboost.CatBoost({k: v for k, v in told.items() if v is not None}).fit(data)
+
+    ours = objective("catboost", case)
+    return {
+        "built-in": lambda: train(case.built_in["catboost"]),
+        "ours": lambda: train(ours, ours.metric),
+        **({"numpy": lambda: train(Chunks(case.formula), "RMSE")} if case.labels != "classes" else {}),
+    }
+
+
+def in_chunks(objective: Any, p: NDArray[Any], y: NDArray[Any]) -> None:
+    """All rows, as CatBoost goes through them."""
+    for k in range(0, len(y), CHUNK):
+        objective.calc_ders_range(p[k : k + CHUNK], y[k : k + CHUNK], None)
+
+
+class Data:
+    """A data set, as far as an objective asks it."""
+
+    def __init__(self, y: NDArray[Any]) -> None:
+        self.y = y
+
+    def get_label(self) -> NDArray[Any]:
+        """The labels."""
+        return self.y
+
+    def get_weight(self) -> Any:
+        """None."""
+        return None
+
+    get_group = get_weight
+
+
+def alone(booster: str, case: Case, n: int) -> dict[str, Callable[[], Any]]:
+    """The objective itself, on the arrays that the booster hands it."""
+    _, y = rows(case.labels, n)
+    rng = np.random.default_rng(1)
+    several = case.labels == "classes"
+    kind = "f4" if booster == "xgboost" else "f8"
+    p = np.asarray(rng.normal(size=(n, CLASSES) if several else n), kind, order="F" if booster == "lightgbm" else "C")
+    ours = objective(booster, case)
+    if booster == "catboost":
+        return {"ours": partial(in_chunks, ours, p, y), "numpy": partial(in_chunks, Chunks(case.formula), p, y)}
+    data = Data(y)
+    # Until the library has what it wants, which of LightGBM's is float32 by columns.
+    taken = {"xgboost": lambda a: a, "lightgbm": lambda a: np.ravel(a, "F").astype("f4")}[booster]
+    numpy = lambda: tuple(taken(a) for a in case.formula(p, data.get_label()))  # noqa: E731
+    return {"ours": lambda: tuple(np.ravel(a, "A") for a in ours(p, data)), "numpy": numpy}
+
+
+ROUNDS: dict[str, Callable[[Case, str, int, int], dict[str, Callable[[], Any]]]] = {
+    "xgboost": xgboost_rounds, "lightgbm": lightgbm_rounds, "catboost": catboost_rounds,
+}  # fmt: skip
+
+
+def in_turns(calls: dict[str, Callable[[], Any]], rounds: int, count: int) -> dict[str, list[float]]:
+    """Seconds of a round of boosting, each training so many times, in turns; on one thread the processor's seconds."""
+    clock = time.process_time if threads() == 1 else time.perf_counter
+    found: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = clock()
+            call()
+            found[name].append((clock() - start) / count)
+    return found
+
+
+def timed(options: Any, boosters: Sequence[str]) -> list[dict[str, Any]]:
+    """Times of the objectives alone and of rounds with them."""
+    n, count = (2000, 2) if options.quick else (options.rows, options.boosting)
+    records = []
+    for booster, name in product(boosters, options.losses.split(",")):
+        case = case_of(booster, name)
+        by_row = booster == "catboost" and name == "softmax"
+        here = min(n, 10_000) if by_row else n
+        record: dict[str, Any] = {"booster": booster, "loss": name, "rows": here, "count": count}
+        if not by_row:
+            found = timing.interleaved(alone(booster, case, here), rounds=3 if options.quick else 9)
+            record["alone"] = a = {k: t.best for k, t in found.items()}
+            said = f"ours {timing.seconds(a['ours'])}, NumPy's / ours {a['numpy'] / a['ours']:.2f}"
+            print(f"{booster:9s} {name:14s} {here} rows, alone: {said}", flush=True)
+        seconds = in_turns(ROUNDS[booster](case, name, here, count), options.rounds, count)
+        record["round"] = r = {k: min(t) for k, t in seconds.items()}
+        said = ", ".join(f"{k} / built-in {r[k] / r['built-in']:.2f}" for k in r if k != "built-in")
+        print(
+            f"{booster:9s} {name:14s} {here} rows, a round: built-in {timing.seconds(r['built-in'])}, {said}",
+            flush=True,
+        )
+        records.append(record)
+    return records
+
+
+# -- Parity ------------------------------------------------------------------------------------------------------------
+
+INTRODUCTION = f"""# Built-in objectives, and the losses that they are
+
+Written by `python -m bench.boosting --parity`, which trains each objective that a booster has built in, and beside it
+the loss here, on {parity.ROWS:,} rows for {parity.ROUNDS} rounds. The figures are the largest difference of the raw
+predictions in parts of the largest prediction, without weights and with weights between 0.5 and 2; where the first
+tree's leaves are compared, the share of rows that lie in another leaf. XGBoost's scores are float32, whose rounding is
+6e-8; LightGBM's derivatives are; CatBoost reads parameters (`alpha`) as float32.
+
+Both start from a raw score of 0. LightGBM: `boost_from_average=False`, `deterministic=True`. CatBoost:
+`boost_from_average=False`, `bootstrap_type="No"`, `random_strength=0`, leaves by one step, Newton's where CatBoost has
+it by itself, else the gradient's.
+"""
+
+
+def figure(record: dict[str, Any], key: str) -> str:
+    """A difference as the table shows it."""
+    return f"{record[key]:.1e}".replace("0.0e+00", "0") if key in record else ""
+
+
+def line(r: dict[str, Any]) -> str:
+    """A row of the table."""
+    ours = f"`{r['ours']}`" if r["ours"] else "not compared"
+    return f"| `{r['built_in']}` | {ours} | {figure(r, 'unweighted')} | {figure(r, 'weighted')} | {r['why']} |"
+
+
+def page(records: Sequence[dict[str, Any]], versions: dict[str, str]) -> str:
+    """The table of all built-in objectives."""
+    lines = [INTRODUCTION]
+    for booster, title in (("xgboost", "XGBoost"), ("lightgbm", "LightGBM"), ("catboost", "CatBoost")):
+        lines += [
+            f"## {title} {versions[booster]}, `hessian={parity.PRESETS[booster]!r}`\n",
+            "| built in | here | without weights | with weights | |",
+            "|---|---|---|---|---|",
+            *(line(r) for r in records if r["booster"] == booster),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def equal(options: Any, boosters: Sequence[str]) -> None:
+    """Compare all, and write the table."""
+    records = []
+    for booster in boosters:
+        for row in parity.BUILT_IN[booster]:
+            record = parity.compared(row)
+            records.append(record)
+            shown = f"{figure(record, 'unweighted') or '-':>8s} {figure(record, 'weighted') or '-':>8s}"
+            print(f"{booster:9s} {row.name:32s} {row.ours:60s} {shown} {row.why}", flush=True)
+    if len(boosters) == len(ROUNDS):
+        versions = {name: metadata.version({"xgboost": "xgboost-cpu"}.get(name, name)) for name in boosters}
+        content = {"what": "boosting", "versions": versions, "records": records}
+        (RESULTS / "boosting.json").write_text(json.dumps(content, indent=1) + "\n")
+        PAGE.write_text(page(records, versions))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare or time."""
+    parser = command.parser(__doc__, rounds=3, of="training")
+    parser.add_argument("--parity", action="store_true", help="compare with the built-in objectives")
+    parser.add_argument("--boosters", default=",".join(ROUNDS), help="some of them, separated by commas")
+    parser.add_argument("--losses", default=",".join(CASES), help="some of them, separated by commas")
+    parser.add_argument("--rows", type=timing.count, default=1_000_000)
+    parser.add_argument("--boosting", type=int, default=50, help="rounds of boosting in a training")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="with 1, the processor's seconds count, on a busy machine"
     )
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Print times and their ratios."""
-    import xgboost
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--only", default="", help="cases with this in their name")
-    options = parser.parse_args(argv)
-    X, labels = data(options.rows)
-    for name, case in CASES.items():
-        if options.only not in name:
-            continue
-        y = labels[case.labels]
-        alone = objective_times(case, y)
-        matrix = xgboost.QuantileDMatrix(X, label=y)
-        found = round_times(case, matrix, options.rounds, options.repeats)
-        print(f"{name}: a round {timing.seconds(found['built-in'])} built in, {timing.seconds(found['ours'])} ours, "
-              f"ratio {found['ours'] / found['built-in']:.3f}; the objective {timing.seconds(alone['ours'].best)}, "
-              f"in NumPy {timing.seconds(alone['NumPy'].best)}, ratio {alone['NumPy'].best / alone['ours'].best:.1f}",
-              flush=True)  # fmt: skip
+    options = parser.parse_args(arguments)
+    if options.threads:
+        fl.set_num_threads(options.threads)
+    boosters = options.boosters.split(",")
+    if options.parity:
+        equal(options, boosters)
+        return 0
+    timing.warn_if_busy()
+    timing.write_json(options.json, timed(options, boosters), what="boosting speed")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
