@@ -246,8 +246,8 @@ def catboost_rounds(case: Case, name: str, n: int, count: int) -> dict[str, Call
     def train(objective: Any, metric: Any = None) -> Any:
         told = {"iterations": count, "learning_rate": 0.1, "boost_from_average": False, "bootstrap_type": "No",
                 "leaf_estimation_method": "Gradient", "leaf_estimation_iterations": 1, "boosting_type": "Plain",
-                "allow_writing_files": False, "logging_level": "Silent", "metric_period": count, "thread_count": threads(),
-                "loss_function": objective, "eval_metric": metric}  # fmt: skip
+                "allow_writing_files": False, "logging_level": "Silent", "metric_period": count,
+                "thread_count": threads(), "loss_function": objective, "eval_metric": metric}  # fmt: skip
         return catboost.CatBoost({k: v for k, v in told.items() if v is not None}).fit(data)
 
     ours = objective("catboost", case)

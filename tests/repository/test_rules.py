@@ -258,7 +258,7 @@ BUDGET = {
     "arrays/gpu": 1250,
     "arrays/gpu/libraries": 550,
     "arrays/host": 1800,
-    "boosting": 950,
+    "boosting": 1200,
     "checking": 800,
     "commands": 400,
     "commands/cli": 1400,
