@@ -27,12 +27,12 @@ def catboost(
     the pool. ``baseline=f.baseline(y, weight)`` is the start, which ``boost_from_average`` is for CatBoost's own
     objectives alone. The model predicts raw scores: ``f.mean(model.predict(x))`` makes probabilities and means of them.
 
-    CatBoost calls for some hundred rows at a time, from threads of its own, and each call computes on its thread alone.
+    CatBoost calls for a thousand rows at a time, from threads of its own, and each call computes on its thread alone.
     It says nothing of the labels before: ``f.check(y, weight)`` names the row of a bad one.
 
     several : bool
         Whether a row has several targets and as many scores. With them, and with several classes (``classes_count``),
-        CatBoost calls for each row (20 us), and the matrix of second derivatives is a diagonal.
+        CatBoost calls for each row (0.1 ms), and the matrix of second derivatives is a diagonal.
 
     >>> import numpy as np
     >>> import fastloss as fl
