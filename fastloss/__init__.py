@@ -155,6 +155,7 @@ _MODULES = {
     "optimize": "optimize",
     "penalties": "penalties",
     "plot": "plot",
+    "sklearn": "sklearn",
 }
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
 

@@ -18,18 +18,18 @@ OWN = ("weight", "axis", "reduction", "normalizer", "empty", "out", "return_stat
 """Keywords of the verbs that a scorer has itself, or that mean nothing where each row has its loss."""
 
 
-def loss_of(loss: Any) -> Any:
+def loss_of(loss: Any, owner: str = "fl.data") -> Any:
     """The loss of that name, or the loss itself."""
     if isinstance(loss, str):
         found = LOSSES.get(ALIASES.get(loss, loss))
         if found is None:
             from ..losses.names import suggestion
 
-            raise ValueError(f"fl.data: {loss!r} is no loss; {suggestion(loss)}")
+            raise ValueError(f"{owner}: {loss!r} is no loss; {suggestion(loss)}")
         return found
     if not (hasattr(loss, "inputs") and hasattr(loss, "wrt") and hasattr(loss, "shared")):
         raise TypeError(
-            f"fl.data: the loss is {named(loss)}, expected the name of a loss, or a loss of elements or rows"
+            f"{owner}: the loss is {named(loss)}, expected the name of a loss, or a loss of elements or rows"
         )
     return loss
 

@@ -1,0 +1,185 @@
+"""Losses that have a kink: whether one has, and its Moreau envelope, which has none and is as close as one likes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .coordinates import blocks
+from .links import scores_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+SAMPLE = 64
+"""Rows on whose targets a kink is looked for."""
+PIECES = 16
+"""Pieces of the line through each of these rows' scores."""
+
+
+def slopes(loss: Any, scores: NDArray[Any], target: Any) -> NDArray[Any]:
+    """The derivative of each row's loss by its scores."""
+    return np.asarray(loss.value_and_grad(scores, target, reduction="sum")[1])
+
+
+def spread(loss: Any, target: NDArray[Any], outputs: int) -> float:
+    """The size of the scores that predict a target; 1 for labels."""
+    if outputs > 1 or loss.labelled is not None:
+        return 1.0
+    found = scores_of(loss, target)
+    return float(np.std(found[np.isfinite(found)])) or 1.0 if np.isfinite(found).any() else 1.0
+
+
+def kinked(loss: Any, target: NDArray[Any], outputs: int) -> bool:
+    """Whether the slope jumps somewhere: on lines through the scores, halved where it changes most.
+
+    `target` is as the loss takes it, a row for each sample.
+    """
+    rng = np.random.default_rng(0)
+    rows = target[rng.integers(0, len(target), SAMPLE)]
+    reach = 2.0 * spread(loss, target, outputs)
+    around = np.zeros(SAMPLE)
+    if outputs == 1 and loss.labelled is None:
+        around = scores_of(loss, np.asarray(rows, np.float64))
+        around = np.where(np.isfinite(around), around, 0.0)
+    ends = around.reshape(-1, *(1,) * (outputs > 1)) + reach * rng.normal(
+        size=(2, SAMPLE, outputs) if outputs > 1 else (2, SAMPLE)
+    )
+    step = (ends[1] - ends[0]) / PIECES
+    low = np.concatenate([ends[0] + k * step for k in range(PIECES)])
+    step = np.concatenate([step] * PIECES)
+    rows = np.concatenate([rows] * PIECES)
+
+    def along(scores: NDArray[Any]) -> NDArray[Any]:
+        found = slopes(loss, scores, rows) * step
+        return np.asarray(found if outputs == 1 else found.sum(axis=1))
+
+    left, right = along(low), along(low + step)
+    length = np.abs(step) if outputs == 1 else np.sqrt((step * step).sum(axis=1))
+    whole = np.nanmax(np.abs(np.concatenate([left, right])), initial=0.0)
+    part = 1.0
+    for _ in range(30):
+        part *= 0.5
+        found = along(low + part * step)
+        first = np.abs(found - left) > np.abs(right - found)
+        right = np.where(first, found, right)
+        left = np.where(first, left, found)
+        low = low + np.where(first, 0.0, part).reshape(-1, *(1,) * (outputs > 1)) * step
+    jump = np.abs(right - left) / length
+    return bool((jump > 1e-4 * whole / length.max(initial=1e-300)).any())
+
+
+class Envelope:
+    """The mean of the Moreau envelope of a loss of elements, as a function of a linear model's coefficients.
+
+    min over x of loss(x) + (x - score)^2 / (2 width): it is at most width / 2 times the square of the steepest slope
+    below the loss, and its own slope rises by no more than 1 / width. J.-J. Moreau, "Proximité et dualité dans un
+    espace hilbertien" (1965).
+    """
+
+    def __init__(
+        self, loss: Any, X: Any, target: NDArray[Any], weight: NDArray[Any] | None, width: float, intercept: bool
+    ) -> None:
+        self.loss, self.X, self.target, self.weight = loss, X, target, weight
+        self.width, self.intercept = width, intercept
+        self.total = float(len(target)) if weight is None else float(weight.sum())
+        self.known = np.full((2, len(target)), np.nan)
+        """Each row's last kink: numbers below and above it."""
+
+    def __call__(self, w: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+        """Value and gradient."""
+        p, value, grad = self.X.shape[1], 0.0, np.zeros(len(w))
+        for block, part, target, weight in self._blocks():
+            scores = self._scores(block, w)
+            points, _ = self.points(scores, target, self.known[:, part])
+            move = scores - points
+            each = move if weight is None else weight * move
+            value += float(self.loss.value_and_grad(points, target, weight=weight, reduction="sum")[0])
+            value += float(each @ move) / (2.0 * self.width)
+            grad[:p] += block.T @ each
+            grad[p:] += each.sum()
+        return value / self.total, grad / (self.width * self.total)
+
+    def value(self, w: NDArray[Any]) -> float:
+        """The value alone."""
+        return self(w)[0]
+
+    def hess(self, w: NDArray[Any]) -> NDArray[Any]:
+        """The Hessian: a row whose point is a kink has 1 / width, others have what is left of their own curvature."""
+        p, found = self.X.shape[1], np.zeros((len(w), len(w)))
+        for block, part, target, weight in self._blocks():
+            points, stuck = self.points(self._scores(block, w), target, self.known[:, part])
+            bends = np.zeros(len(points))
+            if self.loss.order > 1:
+                bends = np.maximum(self.loss.grad_and_hess(points, target, reduction="sum")[1], 0.0)
+            bends = np.where(stuck, 1.0 / self.width, bends / (1.0 + self.width * bends))
+            if weight is not None:
+                bends *= weight
+            keep = bends != 0.0
+            some, bends = block[keep], bends[keep]
+            whole = some.multiply(bends[:, None]) if hasattr(some, "multiply") else bends[:, None] * some
+            product = some.T @ whole
+            found[:p, :p] += product.toarray() if hasattr(product, "toarray") else product
+            if self.intercept:
+                found[p, :p] += some.T @ bends
+                found[p, p] += bends.sum()
+        found[:p, p:] = found[p:, :p].T
+        return found / self.total
+
+    def _blocks(self) -> Iterator[tuple[Any, slice, NDArray[Any], NDArray[Any] | None]]:
+        for part, block in blocks(self.X):
+            yield block, part, self.target[part], None if self.weight is None else self.weight[part]
+
+    def _scores(self, block: Any, w: NDArray[Any]) -> NDArray[Any]:
+        p = block.shape[1]
+        return np.asarray(block @ w[:p] + (w[p] if self.intercept else 0.0))
+
+    def points(
+        self, scores: NDArray[Any], target: NDArray[Any], known: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """For each score the x for which loss(x) + (x - score)^2 / (2 width) is smallest; whether that is a kink.
+
+        `known` has each row's last kink, or NaN, and is brought up to date.
+        """
+        first = self.width * slopes(self.loss, scores, target)
+        x = scores - first
+        last = self._rise(x, scores, target)
+        # The root lies between x and the score of a convex loss: on these two sides the rise has two signs.
+        noise = 4.0 * np.spacing(np.maximum(np.abs(x), np.abs(scores)))
+        left = np.flatnonzero(np.abs(last) > np.maximum(noise, 1e-12 * np.abs(first)))
+        stuck = np.zeros(len(x), bool)
+        below, above = known[:, left]
+        at = np.flatnonzero(below == below)
+        rows = left[at]
+        falls = self._rise(below[at], scores[rows], target[rows]) <= 0.0
+        here = at[falls & (self._rise(above[at], scores[rows], target[rows]) >= 0.0)]
+        x[left[here]], stuck[left[here]] = 0.5 * (below[here] + above[here]), True
+        left = left[~stuck[left]]
+        a, b, ha, hb = x[left], scores[left].copy(), last[left], first[left]
+        least = noise[left]
+        for k in range(100):
+            if not len(left):
+                break
+            c = 0.5 * (a + b)
+            if k < 3 or k % 8 == 7:  # else halved, so that a kink is found as fast as anything
+                with np.errstate(all="ignore"):
+                    secant = a - ha * ((b - a) / (hb - ha))
+                c = np.where(np.isfinite(secant), secant, c)
+            hc = self._rise(c, scores[left], target[left])
+            same = (hc < 0.0) == (ha < 0.0)
+            a, ha = np.where(same, c, a), np.where(same, hc, ha)
+            b, hb = np.where(same, b, c), np.where(same, hb, hc)
+            x[left] = c
+            narrow = np.abs(b - a) <= least
+            kink = narrow & (np.abs(hb - ha) > 1e3 * least)
+            stuck[left] = kink
+            known[:, left[kink]] = np.minimum(a, b)[kink], np.maximum(a, b)[kink]
+            go = ~narrow & (np.abs(hc) > least)
+            left, a, b, ha, hb, least = left[go], a[go], b[go], ha[go], hb[go], least[go]
+        return x, stuck
+
+    def _rise(self, x: NDArray[Any], scores: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(x - scores + self.width * slopes(self.loss, x, target))

@@ -1,0 +1,171 @@
+"""What both estimators share: a fit, a path of fits, the scores of a linear model."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..structured import reading
+from .arguments import penalty_of, weights_of
+from .problem import Problem
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from numpy.typing import NDArray
+
+    from .solvers import Found
+
+FLOATS = (np.float64, np.float32)
+
+
+class Path(NamedTuple):
+    """The models of a path of penalties, a row for each strength."""
+
+    alphas: NDArray[Any]
+    """The strengths, the largest first."""
+    coefs: NDArray[Any]
+    """Their coefficients: ``coefs[k]`` is the `coef_` of a fit with ``alpha=alphas[k]``."""
+    intercepts: NDArray[Any]
+    """Their intercepts, likewise."""
+    n_iters: NDArray[Any]
+    """How many iterations each took."""
+
+
+class LinearModel(BaseEstimator):  # type: ignore[misc]
+    """A linear model of any loss: see `LossRegressor` and `LossClassifier`."""
+
+    loss: Any
+    loss_params: Any
+    penalty: Any
+    alpha: float | None
+    l1_ratio: float
+    groups: Any
+    fit_intercept: bool
+    max_iter: int
+    tol: float
+    warm_start: bool
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Find the coefficients for which mean loss plus penalty is smallest.
+
+        X : array or SciPy's sparse matrix of shape (n, features)
+            The features: float32 or float64; everything else becomes float64.
+        y : array of shape (n,)
+            The targets, from the loss's domain, or the classes.
+        sample_weight : array of shape (n,), optional
+            The weight of each row, at least 0; the mean divides by their sum. A row of weight 0 is absent.
+        """
+        problem = self._problem(X, y, sample_weight)
+        found = self._solved(problem, problem.penalty, self._earlier(problem))
+        self.coef_, self.intercept_ = self._parts(found.z, problem)
+        self.n_iter_ = max(1, found.iterations)
+        return self
+
+    def fit_path(
+        self, X: Any, y: Any, sample_weight: Any = None, *, alphas: Any = 100, eps: float = 1e-3
+    ) -> Path:  # fmt: skip
+        """Fit a path of penalties, each from the last one's coefficients on; the estimator keeps the last model.
+
+        X, y, sample_weight : as `fit` takes them
+        alphas : int or array
+            The strengths, or how many of them: spaced by factors, from the smallest at which all coefficients are 0
+            down to `eps` times that.
+        """
+        problem = self._problem(X, y, sample_weight)
+        if problem.penalty is None:
+            raise ValueError(f"{self._name}: penalty is None, and a path is one of a penalty's strengths")
+        w = None
+        if np.ndim(alphas) == 0:
+            count = reading.whole(self._name, "alphas", alphas, 1)
+            top, w = problem.strongest(self.tol, self.max_iter)
+            alphas = top * np.logspace(0.0, np.log10(eps), count)
+        strengths = np.sort(np.asarray(alphas, np.float64).reshape(-1))[::-1]
+        coefs, intercepts, counts = [], [], []
+        for alpha in strengths:
+            found = self._solved(problem, problem.penalty.bind(strength=float(alpha)), w)
+            w = found.z
+            coef, intercept = self._parts(w, problem)
+            coefs.append(coef)
+            intercepts.append(intercept)
+            counts.append(found.iterations)
+        if not counts:
+            raise ValueError(f"{self._name}: alphas is empty, expected one strength at least")
+        self.coef_, self.intercept_, self.n_iter_ = coefs[-1], intercepts[-1], max(1, sum(counts))
+        return Path(strengths, np.array(coefs), np.array(intercepts), np.array(counts))
+
+    # -- What an estimator of a kind does in its own way ---------------------------------------------------------------
+
+    def _read(self, X: Any, y: Any) -> tuple[Any, NDArray[Any], NDArray[Any] | None]:
+        """The features, the target as the loss takes it, and the weights of classes."""
+        raise NotImplementedError
+
+    def _fitting(self) -> Any:
+        """The loss, of a kind that the estimator takes."""
+        raise NotImplementedError
+
+    # -- A fit ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def _problem(self, X: Any, y: Any, sample_weight: Any) -> Problem:
+        """The problem of this data, once all has been checked."""
+        reading.number(self._name, "tol", self.tol, 0.0)
+        reading.whole(self._name, "max_iter", self.max_iter, 1)
+        if self.alpha is not None:
+            reading.number(self._name, "alpha", self.alpha, 0.0)
+        self.loss_ = self._fitting()
+        X, target, each = self._read(X, y)
+        weight = weights_of(self._name, sample_weight, X)
+        if each is not None:
+            weight = weights_of(self._name, each if weight is None else each * weight, X)
+        rows = hasattr(self.loss_, "target")
+        outputs = len(self.classes_) if rows else 1
+        penalty = penalty_of(self._name, self.penalty, self.alpha, self.l1_ratio, self.groups, outputs)
+        return Problem(self.loss_, X, target, weight, outputs, bool(self.fit_intercept), penalty)
+
+    def _validated(self, X: Any, y: Any, **keywords: Any) -> tuple[Any, Any]:
+        found: tuple[Any, Any] = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, **keywords)
+        return found
+
+    def _solved(self, problem: Problem, penalty: Any, w: Any) -> Found:
+        found = problem.solve(penalty, w, float(self.tol), int(self.max_iter))
+        if found.trouble:
+            told = f"{self._name}: the fit of {self.loss_.name} did not converge: {found.trouble}"
+            warnings.warn(told, ConvergenceWarning, stacklevel=4)
+        return found
+
+    def _earlier(self, problem: Problem) -> NDArray[Any] | None:
+        """The coefficients of the last fit, where a warm start can use them."""
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return None
+        found = np.atleast_2d(self.coef_).T.reshape(-1)
+        if problem.intercept:
+            found = np.concatenate([found, np.atleast_1d(self.intercept_)])
+        return found if found.shape == problem.start.shape else None
+
+    def _parts(self, w: NDArray[Any], problem: Problem) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Coefficients with a row for each class, or one row, and the intercepts."""
+        c = problem.coordinates
+        coef = np.ascontiguousarray(c.matrix(w).T)
+        return coef, np.array(w[c.size :]) if problem.intercept else np.zeros(problem.outputs)
+
+    def _scores(self, X: Any) -> NDArray[Any]:
+        """The scores of a linear model: one for each row, or one for each row and class."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+        coef = np.atleast_2d(self.coef_)
+        scores: NDArray[Any] = np.asarray(X @ coef.T) + self.intercept_
+        return scores[:, 0] if len(coef) == 1 else scores
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

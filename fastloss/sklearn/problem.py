@@ -1,0 +1,244 @@
+"""The problem that a fit solves: mean loss plus penalty, in standardised coordinates, by the minimiser that fits it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import optimize
+from ..boosting import initial
+from ..penalties.elements import Elementwise
+from ..penalties.variation import TotalVariation
+from .coordinates import coordinates
+from .kinks import Envelope, kinked, slopes, spread
+from .solvers import EPS, Found, newton, proximal, proximal_newton, quasi_newton
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from ..penalties import Penalty
+    from .coordinates import Coordinates
+
+    Vector = NDArray[Any]
+
+WIDTHS = tuple(10.0**-k for k in range(1, 8))
+"""Of the envelopes of a loss with kinks, one after another, in units of the scores' size."""
+
+FEW = 128
+"""Coefficients of which a Hessian is found in the time of few gradients."""
+
+MOST = 1e30
+"""The strength of a penalty that leaves nothing of any coefficient."""
+
+
+def smooth(penalty: Penalty | None) -> bool:
+    """Whether a penalty has a gradient everywhere."""
+    return penalty is None or penalty.name == "penalties.l2"
+
+
+class Objective:
+    """A mean loss and a ridge of standardised coordinates, in units of `size`."""
+
+    def __init__(self, mean: Any, ridge: Penalty | None, coordinates: Coordinates, size: float) -> None:
+        self.mean, self.ridge, self.coordinates, self.size = mean, ridge, coordinates, size
+
+    def __call__(self, z: Vector) -> tuple[float, Vector]:
+        """Value and gradient."""
+        c = self.coordinates
+        w = c.coefficients(z)
+        value, grad = self.mean(w)
+        if self.ridge is not None:
+            more, rise = self.ridge.value_and_grad(c.features(w))
+            value += float(more)
+            c.features(grad)[...] += rise
+        return value / self.size, c.gradient(grad) / self.size
+
+    def value(self, z: Vector) -> float:
+        """The value alone."""
+        c = self.coordinates
+        w = c.coefficients(z)
+        more = 0.0 if self.ridge is None else float(self.ridge(c.features(w)))
+        return float(self.mean.value(w) + more) / self.size
+
+    def hess(self, z: Vector) -> NDArray[Any]:
+        """The Hessian of one output."""
+        c = self.coordinates
+        found = self.mean.hess(c.coefficients(z))
+        if self.ridge is not None:
+            found[: c.size, : c.size] += np.diag(np.broadcast_to(self.ridge.values["strength"], c.size))
+        turn = np.diag(np.concatenate([c.scale, np.ones(int(c.intercept))]))
+        if c.intercept:
+            turn[-1, :-1] = -c.center * c.scale
+        return turn.T @ found @ turn / self.size  # type: ignore[no-any-return]
+
+
+class Above:
+    """A function and the envelope of a penalty, which has a gradient everywhere."""
+
+    def __init__(self, fun: Objective, penalty: Any, prox: Any, step: float) -> None:
+        self.fun, self.penalty, self.prox, self.step = fun, penalty, prox, step
+
+    def cost(self, z: Vector) -> float:
+        """The penalty."""
+        c = self.fun.coordinates
+        return float(self.penalty(c.features(c.coefficients(z)))) / self.fun.size
+
+    def slope(self, z: Vector) -> Vector:
+        """Its gradient."""
+        c, found = self.fun.coordinates, np.zeros(len(z))
+        c.features(found)[...] = self.penalty.grad(c.features(c.coefficients(z)))
+        c.matrix(found)[...] *= c.scale[:, None] / self.fun.size
+        return found
+
+    def __call__(self, z: Vector) -> tuple[float, Vector]:
+        """Value and gradient."""
+        value, grad = self.fun(z)
+        near = self.prox(z, self.step)
+        move = z - near
+        # What a step of a weak penalty moves is lost to rounding: its slope there is that of the penalty itself.
+        steps = move / self.step
+        slope = steps if isinstance(self.penalty, TotalVariation) else np.where(near == 0.0, steps, self.slope(near))
+        return value + self.cost(near) + float(move @ move) / (2.0 * self.step), grad + slope
+
+    def value(self, z: Vector) -> float:
+        """The value alone."""
+        return self(z)[0]
+
+    def hess(self, z: Vector) -> NDArray[Any]:
+        """The Hessian, of a penalty of each coefficient by itself: how each moves when its place does."""
+        near, far = self.prox(z, self.step), 1e-3 * z
+        with np.errstate(invalid="ignore"):
+            moved = np.where(near == 0.0, 0.0, (self.prox(z + far, self.step) - near) / far)
+        moved[self.fun.coordinates.size :] = 1.0
+        return self.fun.hess(z) + np.diag(np.clip(1.0 - moved, 0.0, 1.0) / self.step)
+
+
+class Problem:
+    """A loss's mean over rows of X, as a function of a linear model's coefficients, with one penalty after another."""
+
+    def __init__(
+        self,
+        loss: Any,
+        X: Any,
+        target: NDArray[Any],
+        weight: Any,
+        outputs: int,
+        intercept: bool,
+        penalty: Penalty | None,
+    ) -> None:
+        rows = hasattr(loss, "target")
+        self.mean = optimize.linear(loss, X, target, weight, intercept=intercept, classes=outputs if rows else None)
+        self.loss, self.X, self.target, self.weight = loss, X, target, weight
+        self.outputs, self.intercept, self.penalty = outputs, intercept, penalty
+        elementwise = penalty is None or isinstance(penalty, Elementwise)
+        strength = penalty.values["strength"] if penalty is not None and smooth(penalty) else 0.0
+        decay = float(strength) if np.ndim(strength) == 0 else 0.0
+        self.coordinates = coordinates(X, weight, outputs, intercept, decay, not elementwise)
+        self.kinked = kinked(loss, target, outputs)
+        self.start = np.zeros(self.coordinates.size + outputs * intercept)
+        if intercept:
+            self.start[self.coordinates.size :] = initial(loss, target, weight, outputs if rows else None)
+        self._measure()
+
+    def _measure(self) -> None:
+        """Find what values, derivatives and scores are compared with."""
+        n = self.X.shape[0]
+        scores = np.zeros(n if self.outputs == 1 else (n, self.outputs))
+        first, steep = self.loss.value_and_grad(scores, self.target, weight=self.weight)
+        scores += self.start[self.coordinates.size :] if self.intercept else 0.0
+        value, grad = self.loss.value_and_grad(scores, self.target, weight=self.weight)
+        # Of a target that no model need explain, both are rounding.
+        self.size = max(abs(float(value)), EPS * abs(float(first))) or 1.0
+        """The mean loss of the best constant."""
+        self.slope = max(float(np.abs(grad).sum()), EPS * float(np.abs(steep).sum())) or 1.0
+        """Its mean slope."""
+        most = float(np.abs(slopes(self.loss, scores, self.target)).max())
+        self.spread = spread(self.loss, self.target, self.outputs)
+        """The size of scores."""
+        self.unit = self.spread / (most or 1.0)
+        """The width of an envelope that is as wide as the scores' size."""
+
+    def solve(self, penalty: Penalty | None, w: Vector | None, tol: float, max_iter: int) -> Found:
+        """The coefficients, from those of an earlier problem on."""
+        c = self.coordinates
+        z = self.start if w is None else c.standardised(w)
+        tol *= self.slope / self.size
+        if self.kinked and self.outputs == 1:
+            found = self._by_envelopes(penalty, z, tol, max_iter)
+        elif smooth(penalty):
+            found = quasi_newton(Objective(self.mean, penalty, c, self.size), z, tol, max_iter)
+        else:
+            fun, prox = Objective(self.mean, None, c, self.size), self._prox(penalty)
+            if self.outputs == 1 and self.loss.order > 1 and len(z) <= FEW:
+                found = proximal_newton(fun, fun.hess, prox, self._cost(penalty), z, tol, max_iter)
+            else:
+                found = proximal(fun, prox, z, tol, max_iter)
+        return found._replace(z=c.coefficients(found.z))
+
+    def _prox(self, penalty: Any) -> Callable[[Vector, float], Vector]:
+        """The proximal step of a penalty in standardised coordinates."""
+        c = self.coordinates
+        scale = c.scale[:, None] if self.outputs > 1 else c.scale
+        if isinstance(penalty, Elementwise):
+            with np.errstate(over="ignore"):
+                strength = np.minimum(np.multiply(penalty.values["strength"], scale**2 / self.size), MOST)
+            scaled, factor = penalty.bind(strength=strength), 1.0
+        else:  # all columns have one scale
+            scaled, factor = penalty, float(c.scale[:1].sum()) ** 2 / self.size
+
+        def prox(z: Vector, step: float) -> Vector:
+            found = np.array(z)
+            part = c.features(found)
+            part[...] = scaled.prox(part * scale, step * factor) / scale
+            return found
+
+        return prox
+
+    def _cost(self, penalty: Any) -> Callable[[Vector], float]:
+        """A penalty of standardised coordinates."""
+        c = self.coordinates
+        return lambda z: float(penalty(c.features(c.coefficients(z)))) / self.size
+
+    def _by_envelopes(self, penalty: Penalty | None, z: Vector, tol: float, max_iter: int) -> Found:
+        """Minimise ever closer envelopes of a loss with kinks, and of a penalty with some."""
+        ridge, prox = (penalty, None) if smooth(penalty) else (None, self._prox(penalty))
+        known = prox is None or isinstance(penalty, Elementwise)
+        found, iterations = Found(z, 0, ""), 0
+        mean = Envelope(self.loss, self.X, self.target, self.weight, self.unit, self.intercept)
+        for width in WIDTHS:
+            mean.width = width * self.unit
+            fun: Any = Objective(mean, ridge, self.coordinates, self.size)
+            step = width * self.unit * self.size
+            if prox is not None:
+                fun = Above(fun, penalty, prox, step)
+            if known and len(z) <= FEW:
+                found = newton(fun, fun.hess, found.z, tol, max_iter, self.spread)
+            else:
+                found = quasi_newton(fun, found.z, tol, max_iter)
+            iterations += found.iterations
+        return Found(found.z if prox is None else prox(found.z, step), iterations, found.trouble)
+
+    # -- Where a path begins -------------------------------------------------------------------------------------------
+
+    def strongest(self, tol: float, max_iter: int) -> tuple[float, Vector]:
+        """The smallest strength at which a penalty leaves no coefficient, and the intercepts of that model."""
+        penalty: Any = self.penalty
+        if smooth(penalty):
+            name = penalty.name.rpartition(".")[2]
+            raise ValueError(f"alphas is a number, expected strengths: {name} leaves no coefficient at 0")
+        null = self.solve(penalty.bind(strength=MOST), None, tol, max_iter).z
+        down = -self.coordinates.features(self.mean.grad(null))
+        low, high = 0.0, 1.0
+        while penalty.bind(strength=high).prox(down).any():
+            low, high = high, 2.0 * high
+            if high > MOST:
+                raise ValueError(f"alphas is a number, expected strengths: {penalty} leaves coefficients at any")
+        for _ in range(200):
+            middle = 0.5 * (low + high)
+            if middle in (low, high):
+                break
+            low, high = (middle, high) if penalty.bind(strength=middle).prox(down).any() else (low, middle)
+        return high * (1.0 + 1e-12), null  # so that rounding leaves nothing either

@@ -1,0 +1,100 @@
+"""`LossRegressor`: linear regression by any loss of elements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from .arguments import fitting
+from .model import LinearModel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .problem import Problem
+
+
+class LossRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]
+    """A linear model whose coefficients minimise the mean of a loss plus a penalty.
+
+    loss : str or loss
+        The name of a loss of a prediction and a target, or any such loss: bound, your own, derived, a sum. The
+        prediction is X @ coef_ + intercept_, so a loss of probabilities or of positive predictions is refused.
+    loss_params : dict, optional
+        Parameters of the loss: ``loss="huber", loss_params={"delta": 2.0}`` is ``loss=fl.huber.bind(delta=2.0)``.
+    penalty : {"l2", "l1", "elastic_net", "group_lasso", "total_variation", None} or one of fl.penalties
+        What is added to the mean loss. It never counts the intercept.
+    alpha : float, optional
+        The penalty's strength; by default 1e-4, or the strength of the object that `penalty` is.
+    l1_ratio : float
+        The share of l1 in "elastic_net".
+    groups : array of integers, optional
+        The group of each feature, for "group_lasso".
+    fit_intercept, warm_start, max_iter : as in scikit-learn's linear models
+    tol : float
+        Where the fit ends: at derivatives, by standardised columns, of this share of the mean slope of the loss.
+
+    ``Ridge(alpha)`` is "squared_error" with ``alpha=2 * alpha / n``, ``Lasso(alpha)`` and ``ElasticNet(alpha)`` are
+    "half_squared_error", ``PoissonRegressor(alpha)`` is "poisson", ``QuantileRegressor(quantile, alpha)`` is "quantile"
+    with penalty "l1". Columns are centred and scaled within the fit alone, and no copy of X is made.
+
+    A smooth problem is solved by L-BFGS, one with another penalty by accelerated proximal steps; a loss with kinks
+    (absolute_error, quantile) by Newton's steps on ever closer smooth functions below it. docs/sklearn.md says how
+    close they come. Of a loss that is not convex (cauchy, welsch) it is a local minimum.
+
+    >>> import numpy as np
+    >>> from fastloss.sklearn import LossRegressor
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> model = LossRegressor("poisson", penalty=None).fit(X, np.exp(0.5 * X[:, 0] + 1.0))
+    >>> model.coef_.round(4), round(float(model.intercept_), 4)
+    (array([0.5]), 1.0)
+    >>> model.predict([[2.0]]).round(4)
+    array([7.3891])
+    """
+
+    def __init__(
+        self,
+        loss: Any = "squared_error",
+        *,
+        loss_params: Any = None,
+        penalty: Any = "l2",
+        alpha: float | None = None,
+        l1_ratio: float = 0.5,
+        groups: Any = None,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        warm_start: bool = False,
+    ) -> None:
+        self.loss = loss
+        self.loss_params = loss_params
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.groups = groups
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The prediction: X @ coef_ + intercept_, or what the loss's link makes of it, as exp of "poisson"."""
+        scores = self._scores(X)
+        return np.asarray(self.loss_.mean(scores))
+
+    def _fitting(self) -> Any:
+        loss = fitting(self._name, self.loss, self.loss_params)
+        if hasattr(loss, "target"):
+            raise ValueError(f"{self._name}: {loss.name} is a loss of rows of scores, expected one of elements; "
+                             "LossClassifier takes it")  # fmt: skip
+        return loss
+
+    def _read(self, X: Any, y: Any) -> tuple[Any, NDArray[Any], None]:
+        X, y = self._validated(X, y, y_numeric=True)
+        return X, np.asarray(y, np.float64), None
+
+    def _parts(self, w: NDArray[Any], problem: Problem) -> tuple[NDArray[Any], Any]:
+        coef, intercept = super()._parts(w, problem)
+        return coef[0], float(intercept[0])

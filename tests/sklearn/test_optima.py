@@ -1,0 +1,150 @@
+"""Optima beside those of scikit-learn's own estimators for the same problem, and beside the conditions of a minimum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn.base")
+
+from scipy.sparse import csr_array
+from scipy.special import expit
+from sklearn import linear_model as theirs
+from sklearn.svm import LinearSVC
+
+import fastloss as fl
+from fastloss.sklearn import LossClassifier, LossRegressor
+
+N, P = 300, 6
+RNG = np.random.default_rng(20261126)
+X = RNG.normal(size=(N, P)) * np.array([1.0, 3.0, 0.2, 1.0, 10.0, 1.0]) + np.array([0.0, 5.0, 0.0, -1.0, 40.0, 0.0])
+W = np.array([1.0, -0.5, 0.0, 0.0, 0.05, 0.0])
+Y = X @ W + RNG.normal(size=N) + np.where(RNG.random(N) < 0.05, 20.0, 0.0)
+COUNTS = RNG.poisson(np.exp(0.2 * (X @ W))).astype(float)
+SIGNS = np.where(RNG.random(N) < expit(X @ W), 1.0, -1.0)
+CLASSES = np.array(["a", "b", "c"])[np.argmax(RNG.normal(size=(N, 3)) + np.outer(X[:, 0], [1.0, 0.0, -1.0]), axis=1)]
+WEIGHT = RNG.integers(0, 4, N).astype(float)
+S = (X - X.mean(axis=0)) / X.std(axis=0)
+"""Standardised, for the solvers that need it."""
+
+
+def close(mine: Any, other: Any, tol: float = 1e-6) -> None:
+    np.testing.assert_allclose(np.ravel(mine.coef_), np.ravel(other.coef_), rtol=tol, atol=tol)
+    np.testing.assert_allclose(np.ravel(mine.intercept_), np.ravel(other.intercept_), rtol=tol, atol=tol)
+
+
+EXACT: Any = {"tol": 1e-10, "max_iter": 20_000}
+
+
+def test_ridge() -> None:
+    alpha = 7.0
+    other = theirs.Ridge(alpha, solver="cholesky").fit(X, Y, WEIGHT)
+    mine = LossRegressor("squared_error", alpha=2 * alpha / WEIGHT.sum(), **EXACT).fit(X, Y, WEIGHT)
+    close(mine, other)
+    bare = LossRegressor(fl.half_squared_error, alpha=alpha / N, fit_intercept=False, **EXACT).fit(csr_array(X), Y)
+    close(bare, theirs.Ridge(alpha, fit_intercept=False, solver="cholesky").fit(X, Y))
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
+def test_lasso_and_elastic_net(l1_ratio: float) -> None:
+    other = theirs.ElasticNet(0.2, l1_ratio=l1_ratio, tol=1e-14, max_iter=100_000).fit(X, Y, WEIGHT)
+    penalty = "l1" if l1_ratio == 1.0 else "elasticnet"
+    mine = LossRegressor("half_squared_error", penalty=penalty, alpha=0.2, l1_ratio=l1_ratio, **EXACT)
+    close(mine.fit(X, Y, WEIGHT), other)
+    assert (mine.coef_ == 0.0).any() and ((mine.coef_ == 0.0) == (other.coef_ == 0.0)).all()
+
+
+def test_poisson() -> None:
+    other = theirs.PoissonRegressor(alpha=0.1, solver="newton-cholesky", tol=1e-12).fit(X, COUNTS, WEIGHT)
+    mine = LossRegressor("poisson", alpha=0.1, **EXACT).fit(X, COUNTS, WEIGHT)
+    close(mine, other)
+    np.testing.assert_allclose(mine.predict(X), other.predict(X), rtol=1e-6)
+
+
+def test_huber_at_the_scale_that_theirs_found() -> None:
+    alpha, epsilon = 3.0, 1.5
+    other = theirs.HuberRegressor(epsilon=epsilon, alpha=alpha, tol=1e-10, max_iter=10_000).fit(S, Y)
+    # sum of scale * h(r / scale), h being twice huber, plus alpha |w|^2
+    loss, penalty = fl.huber.bind(delta=epsilon * other.scale_), fl.penalties.l2(alpha * other.scale_ / N)
+    mine = LossRegressor(loss, penalty=penalty, **EXACT).fit(S, Y)
+    mean, theirs_mean = (float(loss(S @ m.coef_ + m.intercept_, Y)) + float(penalty(m.coef_)) for m in (mine, other))
+    assert mean <= theirs_mean <= mean * (1.0 + 1e-8)
+    close(mine, other, 1e-4)  # theirs stops where the values, not the derivatives, are flat
+
+
+@pytest.mark.parametrize("q", [0.5, 0.9])
+def test_quantile(q: float) -> None:
+    """Theirs is a linear programme's vertex."""
+    other = theirs.QuantileRegressor(quantile=q, alpha=0.02, solver="highs").fit(S, Y)
+    mine = LossRegressor("quantile", loss_params={"q": q}, penalty="l1", alpha=0.02, max_iter=5000).fit(S, Y)
+
+    def cost(model: Any) -> float:
+        r = Y - S @ model.coef_ - model.intercept_
+        return float(np.mean(np.maximum(q * r, (q - 1.0) * r)) + 0.02 * np.abs(model.coef_).sum())
+
+    assert cost(mine) <= cost(other) * (1.0 + 1e-6)
+    np.testing.assert_allclose(mine.coef_, other.coef_, atol=1e-3)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_logistic_regression(weight: Any) -> None:
+    total = N if weight is None else weight.sum()
+    other = theirs.LogisticRegression(C=0.3, solver="newton-cholesky", tol=1e-12).fit(X, SIGNS, weight)
+    mine = LossClassifier("logistic", alpha=1.0 / (0.3 * total), **EXACT).fit(X, SIGNS, weight)
+    close(mine, other)
+    np.testing.assert_allclose(mine.decision_function(X), other.decision_function(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(mine.predict_proba(X), other.predict_proba(X), rtol=1e-5, atol=1e-8)
+    assert (mine.predict(X) == other.predict(X)).all()
+
+
+def test_logistic_regression_of_several_classes() -> None:
+    other = theirs.LogisticRegression(C=0.3, solver="lbfgs", tol=1e-12, max_iter=10_000).fit(S, CLASSES)
+    mine = LossClassifier("cross_entropy", alpha=1.0 / (0.3 * N), **EXACT).fit(S, CLASSES)
+    np.testing.assert_allclose(mine.coef_, other.coef_, atol=1e-6)
+    # Intercepts are known up to one constant.
+    np.testing.assert_allclose(np.diff(mine.intercept_), np.diff(other.intercept_), atol=1e-6)
+    np.testing.assert_allclose(mine.predict_proba(S), other.predict_proba(S), atol=1e-6)
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_logistic_regression_with_l1(l1_ratio: float) -> None:
+    kind: Any = {"solver": "saga", "l1_ratio": l1_ratio, "tol": 1e-12, "max_iter": 100_000}
+    other = theirs.LogisticRegression(C=0.1, **kind).fit(S, SIGNS)
+    mine = LossClassifier("logistic", penalty="elastic_net", l1_ratio=l1_ratio, alpha=1.0 / (0.1 * N), **EXACT)
+    close(mine.fit(S, SIGNS), other)
+    assert (mine.coef_ == 0.0).any()
+
+
+def test_support_vectors() -> None:
+    """Theirs penalises its intercept: so there is none. The loss has a kink."""
+    other = LinearSVC(loss="hinge", C=0.1, fit_intercept=False, tol=1e-10, max_iter=1_000_000).fit(S, SIGNS)
+    mine = LossClassifier("hinge", alpha=1.0 / (0.1 * N), fit_intercept=False, max_iter=5000).fit(S, SIGNS)
+    np.testing.assert_allclose(mine.coef_, other.coef_, atol=1e-4)
+
+
+def test_a_group_lasso_meets_the_conditions_of_its_minimum() -> None:
+    groups, alpha = np.array([0, 0, 1, 1, 2, 2]), 0.4
+    model = LossRegressor("half_squared_error", penalty="group_lasso", groups=groups, alpha=alpha, **EXACT).fit(S, Y)
+    slope = S.T @ (S @ model.coef_ + model.intercept_ - Y) / N
+    gone = 0
+    for g in range(3):
+        w, d = model.coef_[groups == g], slope[groups == g]
+        if w.any():
+            np.testing.assert_allclose(d, -alpha * np.sqrt(2.0) * w / np.linalg.norm(w), atol=1e-7)
+        else:
+            gone += 1
+            assert np.linalg.norm(d) <= alpha * np.sqrt(2.0)
+    assert 0 < gone < 3
+
+
+def test_a_path_is_made_of_fits() -> None:
+    model = LossRegressor("half_squared_error", penalty="l1", **EXACT)
+    path = model.fit_path(S, Y, alphas=5, eps=0.1)
+    alphas, coefs, _ = theirs.lasso_path(S, Y - Y.mean(), alphas=5, eps=0.1, tol=1e-12, max_iter=100_000)
+    np.testing.assert_allclose(path.alphas, alphas, rtol=1e-6)
+    np.testing.assert_allclose(path.coefs, coefs.T, atol=1e-6)
+    np.testing.assert_allclose(path.intercepts, Y.mean(), rtol=1e-6)
+    assert not path.coefs[0].any() and path.coefs[1].any()
+    np.testing.assert_array_equal(model.coef_, path.coefs[-1])
