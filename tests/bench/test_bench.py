@@ -29,6 +29,7 @@ SCRIPTS = {
     "linear": ["--peers", ""],
     "detection": ["--peers", "numpy"],
     "gan": ["--peers", ""],
+    "estimators": [],
     "segmentation": ["--peers", ""],
     "ctc": ["--peers", ""],
     "embeddings": ["--peers", ""],
@@ -46,6 +47,7 @@ PRINTED = {
     "detection": ["multibox, 2 x 21, float64", "box_iou, 10 x 8732, float32", "numpy, float32: fresh / numpy"],
     "gan": ["minimax", "relativistic_average", "elastic_net", "group_lasso", "total_variation"],
     "ranking": ["queries of 10", "grad_and_hess", "RankNet", "numpy"],
+    "estimators": ["ridge", "softmax of 10", "logistic, l1", "quantile"],
     "segmentation": ["dice, 1 x 8, float32", "lovasz, 21 x 8, float64"],
     "ctc": ["2 x 12 x 5, float32", "value"],
 }
