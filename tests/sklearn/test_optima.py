@@ -43,7 +43,7 @@ def test_ridge() -> None:
     other = theirs.Ridge(alpha, solver="cholesky").fit(X, Y, WEIGHT)
     mine = LossRegressor("squared_error", alpha=2 * alpha / WEIGHT.sum(), **EXACT).fit(X, Y, WEIGHT)
     close(mine, other)
-    bare = LossRegressor(fl.half_squared_error, alpha=alpha / N, fit_intercept=False, **EXACT).fit(csr_array(X), Y)
+    bare = LossRegressor(fl.squared_error, alpha=2 * alpha / N, fit_intercept=False, **EXACT).fit(csr_array(X), Y)
     close(bare, theirs.Ridge(alpha, fit_intercept=False, solver="cholesky").fit(X, Y))
 
 
@@ -51,7 +51,7 @@ def test_ridge() -> None:
 def test_lasso_and_elastic_net(l1_ratio: float) -> None:
     other = theirs.ElasticNet(0.2, l1_ratio=l1_ratio, tol=1e-14, max_iter=100_000).fit(X, Y, WEIGHT)
     penalty = "l1" if l1_ratio == 1.0 else "elasticnet"
-    mine = LossRegressor("half_squared_error", penalty=penalty, alpha=0.2, l1_ratio=l1_ratio, **EXACT)
+    mine = LossRegressor("squared_error", penalty=penalty, alpha=0.4, l1_ratio=l1_ratio, **EXACT)
     close(mine.fit(X, Y, WEIGHT), other)
     assert (mine.coef_ == 0.0).any() and ((mine.coef_ == 0.0) == (other.coef_ == 0.0)).all()
 
@@ -126,7 +126,7 @@ def test_support_vectors() -> None:
 
 def test_a_group_lasso_meets_the_conditions_of_its_minimum() -> None:
     groups, alpha = np.array([0, 0, 1, 1, 2, 2]), 0.4
-    model = LossRegressor("half_squared_error", penalty="group_lasso", groups=groups, alpha=alpha, **EXACT).fit(S, Y)
+    model = LossRegressor("squared_error", penalty="group_lasso", groups=groups, alpha=2 * alpha, **EXACT).fit(S, Y)
     slope = S.T @ (S @ model.coef_ + model.intercept_ - Y) / N
     gone = 0
     for g in range(3):
@@ -140,10 +140,10 @@ def test_a_group_lasso_meets_the_conditions_of_its_minimum() -> None:
 
 
 def test_a_path_is_made_of_fits() -> None:
-    model = LossRegressor("half_squared_error", penalty="l1", **EXACT)
+    model = LossRegressor("squared_error", penalty="l1", **EXACT)
     path = model.fit_path(S, Y, alphas=5, eps=0.1)
     alphas, coefs, _ = theirs.lasso_path(S, Y - Y.mean(), alphas=5, eps=0.1, tol=1e-12, max_iter=100_000)
-    np.testing.assert_allclose(path.alphas, alphas, rtol=1e-6)
+    np.testing.assert_allclose(path.alphas, 2 * alphas, rtol=1e-6)
     np.testing.assert_allclose(path.coefs, coefs.T, atol=1e-6)
     np.testing.assert_allclose(path.intercepts, Y.mean(), rtol=1e-6)
     assert not path.coefs[0].any() and path.coefs[1].any()
