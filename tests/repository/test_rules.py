@@ -289,7 +289,7 @@ BUDGET = {
     "plot": 700,
     "sklearn": 1450,
     "structured": 4950,
-    "structured/embeddings": 1750,
+    "structured/embeddings": 1700,
 }
 """Lines of each folder's own files, rounded up to the next 10. These numbers may only become smaller."""
 
