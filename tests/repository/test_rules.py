@@ -129,8 +129,6 @@ def test_plans_are_built_in_the_folders_of_plans() -> None:
 
 LEVELS = [
     "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "decorators", "losses", "fused",
-    "structured", "gan", "penalties", "optimize", "checking", "plot", "data", "commands",
-    "structured", "gan", "penalties", "boosting", "checking", "plot", "data", "commands",
     "structured", "gan", "penalties", "boosting", "optimize", "checking", "plot", "data", "sklearn", "commands",
 ]  # fmt: skip
 
