@@ -9,7 +9,7 @@ import numpy as np
 
 from ..define.rows import Program
 from ..define.wording import shown
-from .arranged import Arranged
+from .arranged import Arranged, Plain
 from .checks import check_outputs, check_target, check_weight, finite, refuse_scores
 from .hessians import Curvature
 from .start import best
@@ -70,6 +70,9 @@ class Objective:
         self.across = self._shaped(arrays, (1, -1))
         self.along = self._shaped(arrays, (-1, 1))
         """The loss with these beside scores of a row, and of a column."""
+        several = self.rows or self.grouped or bool(arrays) or bool(self.options) or len(self.definition.inputs) != 2
+        self.plain = not several and self.definition.wrt == (0,) and not self.definition.rooted
+        """Whether a row has one score, one label and nothing else."""
 
     def _shaped(self, arrays: Mapping[str, Any], shape: tuple[int, int]) -> Any:
         return self.definition.bind(**{n: x.reshape(shape) for n, x in arrays.items()}) if arrays else self.definition
@@ -124,8 +127,12 @@ class Objective:
         """
         scores = scores if hasattr(scores, "dtype") else np.asarray(scores, np.float64)
         outputs = 1 if scores.ndim == 1 else scores.shape[-1]
-        check_outputs(self, outputs)
-        call = Arranged(self, scores, labels, weight, group, out)
+        call: Arranged
+        if out is None and Plain.takes(self, scores, labels, weight):
+            call = Plain(self, scores, labels, weight)
+        else:
+            check_outputs(self, outputs)
+            call = Arranged(self, scores, labels, weight, group, out)
         try:
             grad, hess = self._derivatives(call)
         except (TypeError, ValueError):
