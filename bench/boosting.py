@@ -8,14 +8,10 @@ which is what the booster charges for any objective of Python.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,129 +19,11 @@ from numpy.typing import NDArray
 
 import fastloss as fl
 
-from . import command, parity, timing
+from . import command, parity_page, timing
+from .boosting_cases import CASES, CLASSES, MORE, Case, Pair, case_of, objective, rows
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS, PAGE = ROOT / "bench/results", ROOT / "docs/boosting-parity.md"
-CLASSES, FEATURES, CHUNK = 10, 20, 1000
+CHUNK = 1000
 """CatBoost hands over so many rows at a time."""
-
-Pair = tuple[NDArray[Any], NDArray[Any]]
-
-
-# -- What people write -------------------------------------------------------------------------------------------------
-
-
-def squared(p: Any, y: Any) -> Pair:
-    """Of half the squared error."""
-    return p - y, np.ones_like(p)
-
-
-def logistic(p: Any, y: Any) -> Pair:
-    """Of logits."""
-    s = 1.0 / (1.0 + np.exp(-p))
-    return s - y, s * (1.0 - s)
-
-
-def poisson(p: Any, y: Any) -> Pair:
-    """Of logarithms of the mean."""
-    mu = np.exp(p)
-    return mu - y, mu
-
-
-def quantile(p: Any, y: Any) -> Pair:
-    """The 0.8-quantile."""
-    return np.where(p > y, 0.2, -0.8), np.ones_like(p)
-
-
-def huber(p: Any, y: Any) -> Pair:
-    """With delta 1."""
-    r = p - y
-    return np.clip(r, -1.0, 1.0), (np.abs(r) <= 1.0).astype(p.dtype)
-
-
-def pseudo_huber(p: Any, y: Any) -> Pair:
-    """With delta 1."""
-    r = p - y
-    s = np.sqrt(1.0 + r * r)
-    return r / s, 1.0 / (s * s * s)
-
-
-def softmax(p: Any, y: Any) -> Pair:
-    """Of rows of logits."""
-    e = np.exp(p - p.max(axis=1, keepdims=True))
-    s = e / e.sum(axis=1, keepdims=True)
-    h = 2.0 * s * (1.0 - s)
-    s[np.arange(len(y)), y.astype(int)] -= 1.0
-    return s, h
-
-
-@dataclass(frozen=True)
-class Case:
-    """A loss, what the boosters call it, and its formula in NumPy."""
-
-    loss: str
-    built_in: dict[str, str]
-    formula: Callable[[Any, Any], Pair]
-    labels: str = "real"
-    parameters: tuple[tuple[str, float], ...] = ()
-
-
-BCE = "binary_cross_entropy_with_logits"
-CASES = {
-    "squared error": Case(
-        "half_squared_error", {"xgboost": "reg:squarederror", "lightgbm": "regression", "catboost": "RMSE"}, squared
-    ),
-    "logistic": Case(
-        BCE, {"xgboost": "binary:logistic", "lightgbm": "binary", "catboost": "Logloss"}, logistic, "binary"
-    ),
-    "poisson": Case(
-        "poisson", {"xgboost": "count:poisson", "lightgbm": "poisson", "catboost": "Poisson"}, poisson, "counts"
-    ),
-    "quantile": Case(
-        "quantile",
-        {"xgboost": "reg:quantileerror", "lightgbm": "quantile", "catboost": "Quantile:alpha=0.8"},
-        quantile,
-        parameters=(("q", 0.8),),
-    ),
-    "huber": Case("huber", {"lightgbm": "huber", "catboost": "Huber:delta=1"}, huber, parameters=(("delta", 1.0),)),
-    "softmax": Case(
-        "cross_entropy",
-        {"xgboost": "multi:softprob", "lightgbm": "multiclass", "catboost": "MultiClass"},
-        softmax,
-        "classes",
-    ),
-}
-MORE = {("xgboost", "quantile"): {"quantile_alpha": 0.8}, ("lightgbm", "quantile"): {"alpha": 0.8}}
-"""The built-in objectives' parameters."""
-
-
-PSEUDO = Case("pseudo_huber", {"xgboost": "reg:pseudohubererror"}, pseudo_huber)
-
-
-def case_of(booster: str, name: str) -> Case:
-    """A case as this booster has it: XGBoost's Huber is the smooth one."""
-    return PSEUDO if (booster, name) == ("xgboost", "huber") else CASES[name]
-
-
-def objective(booster: str, case: Case) -> Any:
-    """Ours, with the built-in one's second derivative."""
-    made = getattr(fl.boosting, booster)
-    return made(fl.LOSSES[case.loss], hessian=parity.PRESETS[booster], **dict(case.parameters))
-
-
-def rows(labels: str, n: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Features and labels."""
-    rng = np.random.default_rng(20261126)
-    x = rng.normal(size=(n, FEATURES)).astype("f4")
-    z = x[:, 0] + np.sin(2.0 * x[:, 1]) + 0.5 * x[:, 2] * x[:, 3]
-    y = {
-        "real": lambda: z + 0.5 * rng.normal(size=n),
-        "binary": lambda: z + rng.logistic(size=n) > 0.0,
-        "counts": lambda: rng.poisson(np.exp(0.5 * z)),
-        "classes": lambda: np.argmax(x[:, :CLASSES] + rng.gumbel(size=(n, CLASSES)), axis=1),
-    }[labels]()
-    return x, np.asarray(y, "f4")
 
 
 # -- Rounds ------------------------------------------------------------------------------------------------------------
@@ -341,63 +219,6 @@ def timed(options: Any, boosters: Sequence[str]) -> list[dict[str, Any]]:
     return records
 
 
-# -- Parity ------------------------------------------------------------------------------------------------------------
-
-INTRODUCTION = f"""# Built-in objectives, and the losses that they are
-
-Written by `python -m bench.boosting --parity`, which trains each objective that a booster has built in, and beside it
-the loss here, on {parity.ROWS:,} rows for {parity.ROUNDS} rounds. The figures are the largest difference of the raw
-predictions in parts of the largest prediction, without weights and with weights between 0.5 and 2; where the first
-tree's leaves are compared, the share of rows that lie in another leaf. XGBoost's scores are float32, whose rounding is
-6e-8; LightGBM's derivatives are; CatBoost holds `alpha` and MAPE's quotient in float32.
-
-Both start from a raw score of 0. LightGBM: `boost_from_average=False`, `deterministic=True`. CatBoost:
-`boost_from_average=False`, `bootstrap_type="No"`, `random_strength=0`, leaves by one step, Newton's where CatBoost has
-it by itself, else the gradient's.
-"""
-
-
-def figure(record: dict[str, Any], key: str) -> str:
-    """A difference as the table shows it."""
-    return f"{record[key]:.1e}".replace("0.0e+00", "0") if key in record else ""
-
-
-def line(r: dict[str, Any]) -> str:
-    """A row of the table."""
-    ours = f"`{r['ours']}`" if r["ours"] else "not compared"
-    return f"| `{r['built_in']}` | {ours} | {figure(r, 'unweighted')} | {figure(r, 'weighted')} | {r['why']} |"
-
-
-def page(records: Sequence[dict[str, Any]], versions: dict[str, str]) -> str:
-    """The table of all built-in objectives."""
-    lines = [INTRODUCTION]
-    for booster, title in (("xgboost", "XGBoost"), ("lightgbm", "LightGBM"), ("catboost", "CatBoost")):
-        lines += [
-            f"## {title} {versions[booster]}, `hessian={parity.PRESETS[booster]!r}`\n",
-            "| built in | here | without weights | with weights | |",
-            "|---|---|---|---|---|",
-            *(line(r) for r in records if r["booster"] == booster),
-            "",
-        ]
-    return "\n".join(lines)
-
-
-def equal(options: Any, boosters: Sequence[str]) -> None:
-    """Compare all, and write the table."""
-    records = []
-    for booster in boosters:
-        for row in parity.BUILT_IN[booster]:
-            record = parity.compared(row)
-            records.append(record)
-            shown = f"{figure(record, 'unweighted') or '-':>8s} {figure(record, 'weighted') or '-':>8s}"
-            print(f"{booster:9s} {row.name:32s} {row.ours:60s} {shown} {row.why}", flush=True)
-    if len(boosters) == len(ROUNDS):
-        versions = {name: metadata.version({"xgboost": "xgboost-cpu"}.get(name, name)) for name in boosters}
-        content = {"what": "boosting", "versions": versions, "records": records}
-        (RESULTS / "boosting.json").write_text(json.dumps(content, indent=1) + "\n")
-        PAGE.write_text(page(records, versions))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare or time."""
     parser = command.parser(__doc__, rounds=3, of="training")
@@ -414,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fl.set_num_threads(options.threads)
     boosters = options.boosters.split(",")
     if options.parity:
-        equal(options, boosters)
+        parity_page.equal(boosters)
         return 0
     timing.warn_if_busy()
     timing.write_json(options.json, timed(options, boosters), what="boosting speed")
