@@ -64,8 +64,8 @@ class CTC(HostLoss):
     Scores of any strides are read where they are; of 16 bits, they are copied once to float32. Sums over alignments are
     logarithms in float64. Besides the gradient there is room for one sample's states in all frames on each thread. A
     NaN in a frame that counts makes the sample's loss and gradient NaN (of logarithms, one of a class that its target
-    names). There is no second derivative. Arrays on a GPU are refused. A. Graves et al., "Connectionist Temporal
-    Classification" (ICML 2006).
+    names), and so does a frame whose logits are all -inf. There is no second derivative. Arrays on a GPU are refused.
+    A. Graves et al., "Connectionist Temporal Classification" (ICML 2006).
 
     >>> import fastloss as fl
     >>> loss, grad = fl.ctc.value_and_grad([[[0.0, 0.0], [0.0, 0.0]]], [[1]])

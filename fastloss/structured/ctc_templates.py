@@ -167,7 +167,7 @@ def scored(inputs: Any, outputs: Any, numbers: Any, task: int, own: Any, t: int,
     top, rest = z[0], 0.0
     if not LOGS:
         top = highest(z, outputs[3][task])
-        rest = powers(z, top, room[1])
+        rest = powers(z, top, room[1]) if top > -np.inf else np.nan  # of no class that is possible
     less = log_of_more(rest)
     for j in range(labels.size):
         y[j] = logarithm(z[labels[j]], top, less)

@@ -209,6 +209,9 @@ def test_infinite_scores() -> None:
     value, grad = fl.ctc.value_and_grad([[np.inf, 0.0], [0.0, 1.0]], [1], **SERIAL)
     assert_allclose(value, np.log1p(np.exp(-1.0)), rtol=1e-15)
     assert_array_equal(grad[0], 0.0)
+    # Where none is possible there are no probabilities, as in `cross_entropy`.
+    value, grad = fl.ctc.value_and_grad([[-np.inf, -np.inf], [0.0, 1.0]], [1], zero_infinity=True, **SERIAL)
+    assert np.isnan(value) and np.isnan(grad).all()
 
 
 INFEASIBLE = {
