@@ -213,7 +213,7 @@ def sizes_of(name: str, group: Any, shape: tuple[int, ...]) -> NDArray[np.int64]
         )
     if found.ndim != 1:
         raise ValueError(f"{name}: group has shape {found.shape}, expected (queries,)")
-    found, count = found.astype(np.int64), shape[0]
+    count = shape[0]
     if found.size == count > 1:
         raise ValueError(f"{name}: group has a number for each of {count} samples, expected how many samples each "
                          "query has; np.unique(ids, return_counts=True)[1] of sorted ids")  # fmt: skip
@@ -221,6 +221,7 @@ def sizes_of(name: str, group: Any, shape: tuple[int, ...]) -> NDArray[np.int64]
     if bad.any():
         k = int(bad.argmax())
         raise ValueError(f"{name}: group[{k}] is {found[k]}, expected how many of the {count} samples a query has")
+    found = found.astype(np.int64)
     total = int(found.sum())
     if total != count:
         begins = found.size and found[0] == 0 and found[-1] == count

@@ -71,7 +71,7 @@ class RankingLoss(PassingLoss):
         """What the verb returns."""
         name = self.name
         steep = reading.number(name, "sigma", sigma, 0.0, above=True)
-        limit = ALL if truncation is None else reading.whole(name, "truncation", truncation, 1)
+        limit = ALL if truncation is None else min(ALL, reading.whole(name, "truncation", truncation, 1))
         near = NEAR if reading.switch(name, "score_norm", score_norm) else 0.0
         normed = int(reading.switch(name, "query_norm", query_norm))
         given = Queries(self, *arrays)
@@ -304,7 +304,7 @@ def ndcg(
     reading.check_backend(own.name, backend)
     call = Call(VALUE, reduction=reduction, empty=empty, backend=backend, check=check)
     check_options(own, call)  # type: ignore[arg-type]
-    limit = ALL if k is None else reading.whole(own.name, "k", k, 1)
+    limit = ALL if k is None else min(ALL, reading.whole(own.name, "k", k, 1))
     otherwise = reading.number(own.name, "undefined", undefined, 0.0, 1.0)
     gains = Gains(own.name, gain)
     given = Queries(own, pred, target, group, weight)

@@ -256,6 +256,7 @@ def test_errors(rng: np.random.Generator) -> None:
         (lambda: rank(pred, target, group=[0, 5, 15]), "group has a sum of 20, .*begin and end that is np.diff"),
         (lambda: rank(pred, target, group=[8, -1, 8]), r"group\[1\] is -1, expected how many of the 15 samples"),
         (lambda: rank(pred, target, group=[1 << 62] * 4 + [15]), r"group\[0\] is 4611686018427387904, expected how many"),
+        (lambda: rank(pred, target, group=np.array([2**64 - 1, 15], "u8")), r"group\[0\] is 18446744073709551615, expected"),
         (lambda: rank(pred, target, group=[15.0]), "group has dtype float64, expected whole numbers"),
         (lambda: rank(pred, target, group=[[15]]), r"group has shape \(1, 1\), expected \(queries,\)"),
         (lambda: rank(pred[:, None], target[:, None]), r"pred has shape \(15, 1\), queries of one sample"),
@@ -291,6 +292,8 @@ def test_errors(rng: np.random.Generator) -> None:
             pytest.fail(f"no error: {message}, got {call()}")
         assert_array_equal(pred, before)
     assert np.isfinite(rank(pred, high, group=SIZES, check=False))
+    assert rank(pred, target, group=SIZES, truncation=1 << 70) == rank(pred, target, group=SIZES, truncation=None)
+    assert fl.ndcg(pred, target, group=SIZES, k=1 << 70) == fl.ndcg(pred, target, group=SIZES)
     assert all(pickle.loads(pickle.dumps(loss)) is loss for loss in LOSSES)
 
 
