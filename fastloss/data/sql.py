@@ -43,7 +43,8 @@ def duckdb(con: Any, losses: Iterable[Any] | Mapping[str, Any] | None = None) ->
     Most losses of elements are formulas of SQL, computed in DOUBLE at DuckDB's own speed. The others, rows that SQL
     has other rules for (NULL, NaN, infinities), and whatever is wrong are left to kernels, in the prediction's type:
     DuckDB runs these one thread at a time and 2,048 rows at a call. What goes through a whole table is then faster with
-    `scorer` on its record batches: docs/data.md shows how.
+    `scorer` on its record batches: docs/data.md shows how. A formula has its arguments in it several times: what
+    differs from one time to the next, as ``random()``, has to be a column before.
 
     >>> import duckdb
     >>> import fastloss as fl

@@ -106,3 +106,26 @@ def test_what_sql_has_differently_is_left_to_the_kernel() -> None:
         con.sql("select binary_cross_entropy(1.5, 1.0)").fetchall()
     with pytest.raises(duckdb.Error, match="delta is -2.0, expected a number greater than 0|delta.*-2"):
         con.sql("select huber(p, y, delta := y) from (values (1.0, 2.0), (1.0, -2.0)) t(p, y)").fetchall()
+
+
+@pytest.mark.parametrize("x", ["'1'::digit", "'101'::bit", "'1.5'::json"])
+def test_what_is_no_number_is_none_in_a_formula_either(x) -> None:
+    con = fl.data.duckdb(duckdb.connect(), ["huber"])
+    con.execute("create type digit as enum ('1', '2')")
+    with pytest.raises(duckdb.Error, match="column 'pred' has type (string|binary), expected numbers"):
+        con.sql(f"select huber({x}, 0)").fetchall()
+
+
+@pytest.mark.parametrize("kind", ["boolean", "utinyint", "hugeint", "uhugeint", "decimal(38, 3)", "float", "double"])
+def test_every_type_of_numbers_has_the_formula(kind) -> None:
+    con = fl.data.duckdb(duckdb.connect(), ["huber"])
+    con.execute(f"create table t as select 1::{kind} as x")
+    assert con.sql("select huber(x, 0) from t").fetchall() == [(0.5,)]
+    assert "typeof" not in con.sql("explain select huber(x, 0) from t").fetchall()[0][1]  # decided when it is planned
+    assert con.sql(f"select {FOUND['huber'].holds} from (select x as pred, x as target from t)").fetchall() == [(True,)]
+
+
+def test_a_random_column_is_one_number() -> None:
+    con = fl.data.duckdb(duckdb.connect(), ["huber"])
+    least = con.sql("select min(huber(x, 0)) from (select 4 * random() - 2 as x from range(1000))").fetchall()
+    assert least[0][0] >= 0  # which docs/data.md says of a column, and not of `random()` as an argument
