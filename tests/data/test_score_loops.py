@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import fastloss as fl
@@ -75,3 +77,42 @@ def test_too_many_groups_are_one_error(monkeypatch) -> None:
     monkeypatch.setattr(groups, "MOST", 20)
     with pytest.raises(fl.data.DataError, match=r"^arrays: by 'key': there are more than 20 groups"):
         by_key()
+
+
+ONES = {"pred": np.ones(4), "target": np.zeros(4)}
+
+
+@pytest.mark.parametrize("kind", [">i4", "c16", "m8[m]", "g"])
+def test_groups_of_numpy_types_that_arrow_lacks(kind) -> None:
+    found = fl.data.score("huber", {**ONES, "key": np.array([2, 1, 2, 2]).astype(kind)}, by="key").groups
+    assert [group["count"] for group in found] == [3, 1]
+
+
+def test_what_has_no_order_is_no_group() -> None:
+    with pytest.raises(fl.data.DataError, match=r"^arrays: by 'key': there are no groups of a column of object"):
+        fl.data.score("huber", {**ONES, "key": np.array([1, "a", 2, "b"], object)}, by="key")
+
+
+@pytest.mark.parametrize("kind", ["string_view", "binary_view"])
+def test_a_null_is_no_empty_text(kind, tmp_path) -> None:
+    """In views of texts, which Polars writes."""
+    table = pa.table({**ONES, "key": pa.array(["a", None, "", None]).cast(getattr(pa, kind)())})
+    with pa.ipc.new_file(tmp_path / "rows.arrow", table.schema) as file:
+        file.write(table)
+    found = fl.data.score("huber", tmp_path / "rows.arrow", by="key").groups
+    texts = ["a", ""] if kind == "string_view" else [b"a", b""]
+    assert {group["value"]: group["count"] for group in found} == {texts[0]: 1, None: 2, texts[1]: 1}
+
+
+def test_losses_of_two_types_are_refused(tmp_path) -> None:
+    """Bins of one are not those of the other."""
+    for k, kind in enumerate(("f4", "f8")):
+        pq.write_table(pa.table({n: x.astype(kind) for n, x in ONES.items()}), tmp_path / f"{k}.parquet")
+    with pytest.raises(fl.data.DataError, match="the losses are float32, and float64 from row 4 on"):
+        fl.data.score("huber", tmp_path)
+
+
+def test_quantiles_on_the_way_to_an_infinity() -> None:
+    given = {"pred": np.array([1.0, 2.0, 3.0, np.inf]), "target": np.zeros(4)}
+    found = fl.data.score("squared_error", given)
+    assert (found.quantiles[0.5], found.quantiles[0.75], found.quantiles[0.95]) == (6.5, math.inf, math.inf)

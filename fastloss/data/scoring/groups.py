@@ -43,10 +43,15 @@ def group_part(column: Any, loss: Any, weight: Any, counted: NDArray[np.bool_] |
             raise DataError(f"there are no groups of a column of shape {column.shape}")
         column = _arrow_column(column)
     if isinstance(column, np.ndarray):
-        found, first, codes = np.unique(column, return_index=True, return_inverse=True)
+        try:
+            found, first, codes = np.unique(column, return_index=True, return_inverse=True)
+        except TypeError:
+            raise DataError(f"there are no groups of a column of {column.dtype}, whose values have no order") from None
         order = np.argsort(first)  # that of their first rows, which chunks do not change
         values, codes = found[order].tolist(), np.argsort(order)[codes]
     else:
+        if (kind := str(column.type)).endswith("_view"):  # in whose dictionary a null is an empty text
+            column = column.cast(f"large_{kind.removesuffix('_view')}")
         try:
             encoded = column if hasattr(column, "dictionary") else column.dictionary_encode("encode")
         except NotImplementedError:
@@ -63,12 +68,13 @@ def group_part(column: Any, loss: Any, weight: Any, counted: NDArray[np.bool_] |
 
 
 def _arrow_column(column: NDArray[Any]) -> Any:
-    """The column as Arrow's, which finds its values faster; as it is without Arrow."""
+    """The column as Arrow's, which finds its values faster; as it is without Arrow, or where that has no such type."""
     try:
         from .where import arrow_column
-    except ModuleNotFoundError:
+
+        return arrow_column(column)
+    except (ModuleNotFoundError, NotImplementedError, TypeError, ValueError):
         return column
-    return arrow_column(column)
 
 
 class Groups:

@@ -180,6 +180,9 @@ class Job:
 
     def add(self, done: Done) -> None:
         """Put together with what came before."""
+        if self.summary.rows and done.part.dtype != self.summary.dtype:
+            raise DataError(f"{self.table.path}: the losses are {self.summary.dtype}, and {done.part.dtype} from row "
+                            f"{self.summary.rows} on; the columns are to have one type in all files")  # fmt: skip
         self.summary.add(done.part)
         if self.groups is not None and done.groups is not None:
             try:

@@ -203,8 +203,11 @@ class Summary:
         if not self.count or self.low != self.low:
             return math.nan
         if self.kept is not None:
-            with np.errstate(invalid="ignore"):  # between infinities
-                return float(np.quantile(np.concatenate(self.kept).astype(np.float64), q))
+            values = np.concatenate(self.kept).astype(np.float64)
+            with np.errstate(invalid="ignore"):
+                found = float(np.quantile(values, q))
+            # NumPy has NaN in the second half of the way to an infinity.
+            return found if found == found else between(*np.unique(values, return_counts=True), q)
         return float(min(max(between(*self.filled(), q), self.low), self.high))
 
     def filled(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
