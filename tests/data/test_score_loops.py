@@ -112,7 +112,9 @@ def test_losses_of_two_types_are_refused(tmp_path) -> None:
         fl.data.score("huber", tmp_path)
 
 
-def test_quantiles_on_the_way_to_an_infinity() -> None:
-    given = {"pred": np.array([1.0, 2.0, 3.0, np.inf]), "target": np.zeros(4)}
-    found = fl.data.score("squared_error", given)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_quantiles_on_the_way_to_an_infinity(dtype) -> None:
+    given = {"pred": np.array([1, 2, 3, np.inf], dtype), "target": np.zeros(4, dtype), "key": np.zeros(4)}
+    found = fl.data.score("squared_error", given, by="key")
+    assert found.groups[0]["p90"] == math.inf
     assert (found.quantiles[0.5], found.quantiles[0.75], found.quantiles[0.95]) == (6.5, math.inf, math.inf)

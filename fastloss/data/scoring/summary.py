@@ -272,10 +272,10 @@ def between(edges: NDArray[np.float64], counts: NDArray[np.int64], q: float) -> 
 def middles(index: NDArray[Any], dtype: Any, drop: int = 0) -> NDArray[np.float64]:
     """The middle of each bin, which drops so many bits more; 0 of the one that zero is in, infinity of theirs."""
     bits, shift = float_bits(dtype)
-    edges = [(each.astype(bits) << bits(shift + drop)).view(dtype).astype(np.float64) for each in (index, index + 1)]
-    below, above = edges
-    most = np.copysign(float(np.finfo(dtype).max), below)  # where what comes next is infinite
-    with np.errstate(invalid="ignore"):
+    edges = [(each.astype(bits) << bits(shift + drop)).view(dtype) for each in (index, index + 1)]
+    with np.errstate(invalid="ignore"):  # of NaN, which comes after an infinity
+        below, above = (each.astype(np.float64) for each in edges)
+        most = np.copysign(float(np.finfo(dtype).max), below)  # where what comes next is infinite
         middle = 0.5 * below + 0.5 * np.where(np.isfinite(above), above, most)
     found: NDArray[np.float64] = np.where(np.isfinite(below) & (below != 0), middle, below)
     return found
