@@ -257,6 +257,21 @@ def test_logarithms_of_probabilities(rng: np.random.Generator) -> None:
     assert_allclose(value, -np.log(3 * 5 + 2 * 1 + 2 * 5), rtol=1e-14)
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("logs", [False, True])
+def test_compiled_variants(logs: bool, rng: np.random.Generator) -> None:
+    """Logarithms, and classes that lie apart, as kernels: what is above is plain Python."""
+    z, targets, frames, symbols = batch(rng, classes=9)
+    z = np.nan_to_num(z)
+    how = {"input_lengths": frames, "target_lengths": symbols, **SERIAL}
+    value, grad = fl.ctc.value_and_grad(z, targets, **how)
+    scores = z - np.log(np.exp(z).sum(axis=-1, keepdims=True)) if logs else z
+    apart = np.ascontiguousarray(scores.transpose(0, 2, 1)).transpose(0, 2, 1)
+    found = fl.ctc.value_and_grad(apart, targets, from_log_probs=logs, **how)
+    assert_allclose(found[0], value, rtol=1e-14)
+    assert_allclose(found[1], grad, rtol=1e-12, atol=1e-16)
+
+
 # -- Errors ------------------------------------------------------------------------------------------------------------
 
 Z, Y = np.zeros((2, 4, 3)), np.array([[1, 2], [2, 1]])
