@@ -58,7 +58,7 @@ def group_part(column: Any, loss: Any, weight: Any, counted: NDArray[np.bool_] |
             raise DataError(f"there are no groups of a column of {column.type}") from None
         values = encoded.dictionary.to_pylist()
         codes = encoded.indices.cast("int64").fill_null(len(values)).to_numpy(zero_copy_only=False)
-        values.append(None)
+        values += [None] * bool(encoded.indices.null_count)
     w = np.ones(len(loss)) if weight is None else np.ascontiguousarray(weight, np.float64)
     places = None
     if counted is not None:
