@@ -232,7 +232,7 @@ def _classes(name: str, loss: RowLoss, arrays: Arrays, options: Options) -> int:
     keep = np.full(labels.shape, True) if options.weight is None else options.weight != 0
     if options.ignore_index is not None:
         keep &= labels != options.ignore_index
-    most = labels.max(where=keep, initial=-1)
+    most = labels[keep].max() if keep.any() else -1
     if not 1 <= most < 1 << 31:
         raise ValueError(f"{name}: the largest of {loss.inputs[-1]} is {most}, expected labels of two classes or more, "
                          f"counted from 0; classes says how many there are")  # fmt: skip

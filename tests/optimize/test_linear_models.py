@@ -139,6 +139,15 @@ def test_softmax_regression(dense: bool, x: Any, weight: Any, rng: np.random.Gen
     assert_allclose(smooth(w)[1], grad, rtol=1e-12, atol=1e-16)
 
 
+@pytest.mark.parametrize("kind", ["u1", "u2", "i1", "u8"])
+def test_labels_of_any_integers(kind: str, x: Any) -> None:
+    labels = np.arange(ROWS) % 3
+    fun = fl.optimize.linear(fl.cross_entropy, x, labels.astype(kind), weight=np.ones(ROWS))
+    assert fun.shape == (FEATURES + 1, 3)
+    start = np.zeros(fun.size)
+    assert fun.value(start) == fl.optimize.linear(fl.cross_entropy, x, labels).value(start)
+
+
 def test_classes_and_rows_to_ignore(x: Any, rng: np.random.Generator) -> None:
     labels = rng.integers(0, 3, ROWS)
     labels[::4] = -100
