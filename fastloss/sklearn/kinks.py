@@ -30,7 +30,9 @@ def spread(loss: Any, target: NDArray[Any], outputs: int) -> float:
     if outputs > 1 or loss.labelled is not None:
         return 1.0
     found = scores_of(loss, target)
-    return float(np.std(found[np.isfinite(found)])) or 1.0 if np.isfinite(found).any() else 1.0
+    found = found[np.isfinite(found)]
+    size = float(np.std(found)) if len(found) else 0.0
+    return size if size > 1e-14 * np.abs(found).max(initial=0.0) else 1.0
 
 
 def kinked(loss: Any, target: NDArray[Any], outputs: int) -> bool:

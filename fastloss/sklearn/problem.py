@@ -69,7 +69,7 @@ class Objective:
         found = self.mean.hess(c.coefficients(z))
         if self.ridge is not None:
             found[: c.size, : c.size] += np.diag(np.broadcast_to(self.ridge.values["strength"], c.size))
-        turn = np.diag(np.concatenate([c.scale, np.ones(int(c.intercept))]))
+        turn = np.diag(np.concatenate([c.scale, np.full(int(c.intercept), c.unit)]))
         if c.intercept:
             turn[-1, :-1] = -c.center * c.scale
         return turn.T @ found @ turn / self.size  # type: ignore[no-any-return]
@@ -136,11 +136,15 @@ class Problem:
         elementwise = penalty is None or isinstance(penalty, Elementwise)
         strength = penalty.values["strength"] if penalty is not None and smooth(penalty) else 0.0
         decay = float(strength) if np.ndim(strength) == 0 else 0.0
-        self.coordinates = coordinates(X, weight, outputs, intercept, decay, not elementwise)
-        self.kinked = kinked(loss, target, outputs)
+        there = target if weight is None else target[weight > 0.0]
+        self.spread = spread(loss, there, outputs)
+        """The size of scores."""
+        self.coordinates = coordinates(X, weight, outputs, intercept, decay, not elementwise, self.spread)
+        self.kinked = kinked(loss, there, outputs)
         self.start = np.zeros(self.coordinates.size + outputs * intercept)
         if intercept:
-            self.start[self.coordinates.size :] = initial(loss, target, weight, outputs if rows else None)
+            constant = initial(loss, target, weight, outputs if rows else None)
+            self.start[self.coordinates.size :] = constant / self.spread
         self._measure()
 
     def _measure(self) -> None:
@@ -148,7 +152,7 @@ class Problem:
         n = self.X.shape[0]
         scores = np.zeros(n if self.outputs == 1 else (n, self.outputs))
         first, steep = self.loss.value_and_grad(scores, self.target, weight=self.weight)
-        scores += self.start[self.coordinates.size :] if self.intercept else 0.0
+        scores += self.start[self.coordinates.size :] * self.spread if self.intercept else 0.0
         value, grad = self.loss.value_and_grad(scores, self.target, weight=self.weight)
         # Of a target that no model need explain, both are rounding.
         self.size = max(abs(float(value)), EPS * abs(float(first))) or 1.0
@@ -156,8 +160,6 @@ class Problem:
         self.slope = max(float(np.abs(grad).sum()), EPS * float(np.abs(steep).sum())) or 1.0
         """Its mean slope."""
         most = float(np.abs(slopes(self.loss, scores, self.target)).max())
-        self.spread = spread(self.loss, self.target, self.outputs)
-        """The size of scores."""
         self.unit = self.spread / (most or 1.0)
         """The width of an envelope that is as wide as the scores' size."""
 
@@ -165,7 +167,7 @@ class Problem:
         """The coefficients, from those of an earlier problem on."""
         c = self.coordinates
         z = self.start if w is None else c.standardised(w)
-        tol *= self.slope / self.size
+        tol *= self.slope * self.spread / self.size
         if self.kinked and self.outputs == 1:
             found = self._by_envelopes(penalty, z, tol, max_iter)
         elif smooth(penalty):
@@ -211,11 +213,11 @@ class Problem:
         for width in WIDTHS:
             mean.width = width * self.unit
             fun: Any = Objective(mean, ridge, self.coordinates, self.size)
-            step = width * self.unit * self.size
+            step = width * self.unit * self.size / self.spread**2
             if prox is not None:
                 fun = Above(fun, penalty, prox, step)
             if known and len(z) <= FEW:
-                found = newton(fun, fun.hess, found.z, tol, max_iter, self.spread)
+                found = newton(fun, fun.hess, found.z, tol, max_iter, 1.0)
             else:
                 found = quasi_newton(fun, found.z, tol, max_iter)
             iterations += found.iterations

@@ -63,7 +63,8 @@ class LossScorer(BaseEstimator):  # type: ignore[misc]
         if len(loss.inputs) != 2:
             raise ValueError(f"scorer: {loss.name} reads {listed(loss.inputs)}, expected a loss of a prediction and a "
                              "target")  # fmt: skip
-        pred, target = asked(loss, estimator, X, np.asarray(y))
+        y = np.asarray(y)
+        pred, target = asked(loss, estimator, X, y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y)
         return np.float64(-loss(pred, target, weight=sample_weight))
 
 

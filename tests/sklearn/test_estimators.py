@@ -131,6 +131,12 @@ def test_scores_are_those_of_scikit_learns_metrics() -> None:
     )
 
 
+def test_a_target_of_one_column_is_scored() -> None:
+    x, y = np.arange(6.0)[:, None], np.arange(6.0) ** 2
+    model = LossRegressor("huber").fit(x, y)
+    assert scorer("huber")(model, x, y[:, None]) == scorer("huber")(model, x, y)
+
+
 def test_a_scorer_in_cross_validation_with_routed_weights() -> None:
     weight = RNG.random(len(X))
     mine = pickle.loads(pickle.dumps(scorer("mse")))

@@ -56,6 +56,36 @@ def test_lasso_and_elastic_net(l1_ratio: float) -> None:
     assert (mine.coef_ == 0.0).any() and ((mine.coef_ == 0.0) == (other.coef_ == 0.0)).all()
 
 
+@pytest.mark.parametrize("penalty", ["l1", "l2"])
+@pytest.mark.parametrize("unit", [1e-6, 1e6, 1e12])
+def test_the_unit_of_the_target_does_not_matter(unit: float, penalty: str) -> None:
+    alpha = 0.2
+    plain = LossRegressor("squared_error", penalty=penalty, alpha=alpha).fit(X, Y)
+    far = LossRegressor("squared_error", penalty=penalty, alpha=alpha * (unit if penalty == "l1" else 1.0))
+    far.fit(X, Y * unit)
+    np.testing.assert_allclose(far.coef_ / unit, plain.coef_, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(far.intercept_ / unit, plain.intercept_, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e7])
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+def test_columns_far_from_0(loss: str, offset: float) -> None:
+    """As those of seconds since 1970 are: sparse ones, too, whose rounding is the same."""
+    shifted = X + offset
+    plain = LossRegressor(loss, penalty=None).fit(shifted - offset, Y)
+    for x in (shifted, csr_array(shifted)):
+        np.testing.assert_allclose(LossRegressor(loss, penalty=None).fit(x, Y).coef_, plain.coef_, atol=1e-3)
+
+
+def test_what_is_absent_has_no_size() -> None:
+    y, weight = Y.copy(), np.ones(N)
+    y[0], weight[0] = 1e30, 0.0
+    for loss in ("squared_error", "absolute_error"):
+        mine = LossRegressor(loss, penalty="l1", alpha=0.1).fit(X, y, weight)
+        other = LossRegressor(loss, penalty="l1", alpha=0.1).fit(X[1:], Y[1:])
+        np.testing.assert_allclose(mine.coef_, other.coef_, rtol=1e-5, atol=1e-5)
+
+
 def test_poisson() -> None:
     other = theirs.PoissonRegressor(alpha=0.1, solver="newton-cholesky", tol=1e-12).fit(X, COUNTS, WEIGHT)
     mine = LossRegressor("poisson", alpha=0.1, **EXACT).fit(X, COUNTS, WEIGHT)
