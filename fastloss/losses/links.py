@@ -18,7 +18,7 @@ Mean = Callable[[Any, int, Mapping[str, Any]], Any]
 
 
 class Link(NamedTuple):
-    """A link, by whose name a loss declares it: ``@pointwise(link="double_sigmoid", link="exp")``."""
+    """A link, by whose name a loss declares it: ``@pointwise(link="exp")``."""
 
     mean: Mean
     raw: Callable[[Any], Any]
