@@ -28,16 +28,16 @@ class Arranged:
 
     def _fitted(self, labels: Any) -> Any:
         """Labels beside the scores."""
-        x = labels if hasattr(labels, "dtype") else np.asarray(labels)
+        x = _array(labels)
         if x.ndim == 2 and x.shape[1] == 1 and self.single:
             x = x[:, 0]
-        if x.ndim == 2:
+        if x.ndim == 2 and not (self.single and not self.objective.rows):
             return x.T if self.turned else x
         return self._beside(self.objective.targets[-1], x)
 
     def _beside(self, what: str, x: Any) -> Any:
         """A number for each row, beside the scores."""
-        x = x if hasattr(x, "dtype") else np.asarray(x)
+        x = _array(x)
         if x.shape != (self.count,):
             raise ValueError(f"{self.objective.name}: {what} has shape {x.shape}, expected ({self.count},), a number "
                              "for each row")  # fmt: skip
@@ -122,3 +122,8 @@ class Plain(Arranged):
         return getattr(self.loss, verb)(
             self.scores, label, weight=self.weight, reduction="sum", backend=self.objective.backend
         )
+
+
+def _array(x: Any) -> Any:
+    """An array of NumPy, or of a GPU as it is."""
+    return x if hasattr(x, "__cuda_array_interface__") else np.asarray(x)

@@ -78,9 +78,9 @@ def finite(x: Any) -> bool:
     return bool(np.isfinite(x).all())
 
 
-def refuse_scores(name: str, scores: Any, grad: Any) -> None:
+def refuse_scores(name: str, scores: Any, slopes: Any, which: str = "derivative") -> None:
     """Raise for the first score that is not finite, or whose derivative is not."""
-    for what, x in (("score", scores), ("derivative", grad)):
+    for what, x in (("score", scores), (which, slopes)):
         bad = ~np.isfinite(x)
         if bool(bad.any()):
             where = np.unravel_index(int(bad.argmax()), bad.shape)

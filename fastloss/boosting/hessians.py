@@ -2,12 +2,13 @@
 
 ===============  =======================================================================================================
 ``"auto"``       ``"majorizer"`` for losses of a residual that grow slower than its square (absolute, quantile, Huber,
-                 Cauchy, ...): their second derivative is 0, or negative, where it matters; else ``"positive"``
+                 Cauchy, ...) and sums of them: their second derivative is 0, or negative, where it matters; else
+                 ``"positive"``
 ``"exact"``      the second derivative as it is, also where it is 0 or negative
 ``"positive"``   the same, but at least 1e-16; 1 in a call that has nothing but zeros
 ``"fisher"``     its expectation, were the label drawn from the model; for likelihoods
 ``"majorizer"``  the curvature of a parabola that touches the loss at the score and is nowhere below it: a step to its
-                 minimum never makes the loss larger
+                 minimum never makes the loss larger; of a sum, that of each term
 ``"constant"``   1
 ``"xgboost"``    what XGBoost 3.2 has for the objective of this loss
 ``"lightgbm"``   what LightGBM 4.7 has
@@ -19,6 +20,8 @@ All of them are multiplied by the row's weight. `min_hessian` times the weight i
 from __future__ import annotations
 
 import math
+from copy import copy
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,18 +47,20 @@ class Curvature:
         if name not in HESSIANS:
             expected = listed([repr(n) for n in HESSIANS], "or")
             raise ValueError(f"{loss.name}: hessian is {shown(name)}, expected {expected}{nearest(name, HESSIANS)}")
-        if least is not None and not (isinstance(least, (int, float)) and 0.0 <= least < math.inf):
+        if least is not None and not (isinstance(least, Real) and 0.0 <= float(least) < math.inf):
             raise ValueError(f"{loss.name}: min_hessian is {shown(least)}, expected a number of at least 0")
         if name == "auto":
-            name = "majorizer" if loss.name in _SLOWER and _bounded(loss) else "positive"
+            slower = all(part.name in _SLOWER for part in getattr(loss, "parts", (loss,)))
+            name = "majorizer" if slower and preset_of("majorizer", loss) is not None else "positive"
         if loss.order < 2 and name != "constant":
             raise TypeError(f"{loss.name} has no second derivative, and hessian is {name!r}: hessian='constant' puts 1 "
                             "in its place")  # fmt: skip
-        if loss.name not in TABLES.get(name, (loss.name,)):
-            raise TypeError(f"{loss.name}: hessian is {name!r}, which is known of {listed(TABLES[name])}; every "
-                            "loss has 'positive' and 'constant'")  # fmt: skip
-        if name == "majorizer" and not _bounded(loss):
-            raise TypeError(f"{loss.name}: hessian is 'majorizer', which is known for {_ONLY[loss.name][0]}")
+        if preset_of(name, loss) is None:
+            bounded = name == "majorizer" and loss.name in _ONLY and of_the_library(loss)
+            known = f"for {_ONLY[loss.name][0]}" if bounded else f"of fastloss's {listed(TABLES[name])}"
+            sums = ", and of their sums" if name == "majorizer" and not bounded else ""
+            raise TypeError(f"{loss.name}: hessian is {name!r}, which is known {known}{sums}; every loss has "
+                            "'positive' and 'constant'")  # fmt: skip
         self.name = name
         self.least = (FLOOR if name == "positive" else 0.0) if least is None else float(least)
         self.exact = name != "constant"
@@ -63,7 +68,7 @@ class Curvature:
 
     def put(self, call: Arranged, grad: Any, hess: Any) -> None:
         """Write over a second derivative."""
-        preset = HESSIANS[self.name] or TABLES[self.name][call.loss.name]
+        preset: Any = preset_of(self.name, call.objective.definition)
         preset(call, grad, hess)
         if self.least > 0.0:
             raised(call, hess, self.least)
@@ -128,7 +133,7 @@ def number(value: Callable[[Mapping[str, Any]], Any]) -> Preset:
 
 def over_residual(call: Arranged, grad: Any, hess: Any) -> None:
     """gradient / residual; at a residual of 0 its limit, the second derivative."""
-    e = call.scores - call.labels[0]
+    e = _residual(call)
     np.divide(grad, e, out=hess, where=e != 0)
 
 
@@ -152,10 +157,45 @@ def power(call: Arranged, grad: Any, hess: Any) -> None:
 
 
 def _distance(call: Arranged) -> Any:
-    e = call.scores - call.labels[0]
+    e = _residual(call)
     np.abs(e, out=e)
-    least = 1e-3 * float(e.mean(dtype=np.float64)) if e.size else 0.0
+    rows = call.count if call.weight is None else int((call.weight != 0).sum())
+    least = 1e-3 * float(e.sum(dtype=np.float64)) / (rows * e.size / call.count) if rows else 0.0
     return np.maximum(e, e.dtype.type(least or 1.0), out=e)
+
+
+def _residual(call: Arranged) -> Any:
+    """Score less label; 0 in rows that are absent, whatever they hold."""
+    e = call.scores - call.labels[0]
+    if call.weight is not None:
+        np.copyto(e, 0.0, where=call.spread() == 0)
+    return e
+
+
+def by_terms(call: Arranged, grad: Any, hess: Any) -> None:
+    """The sum of what each term of a sum has."""
+    hess[...] = 0.0
+    for factor, part in zip(call.loss.factors, call.loss.parts, strict=True):
+        term = copy(call)
+        term.loss = part
+        own = term.derivatives("grad_and_hess")
+        TABLES["majorizer"][part.name](term, *own)
+        hess += own[1] * hess.dtype.type(factor)
+
+
+def softmax_bound(call: Arranged, grad: Any, hess: Any) -> None:
+    """1/2, Boehning's (1992), times the weights of the target's classes."""
+    number(lambda values: 0.5)(call, grad, hess)
+    weights, smoothing = (call.objective.options.get(n) for n in ("class_weight", "label_smoothing"))
+    if weights is not None:
+        target, each = call.labels[-1], np.asarray(weights, np.float64)
+        if target.ndim == 1:
+            with np.errstate(invalid="ignore"):
+                share = each.take(np.asarray(target).astype(np.intp), mode="clip")
+        else:
+            share = each @ (target if call.turned else target.T)
+        share = (1.0 - (smoothing or 0.0)) * share + (smoothing or 0.0) * each.mean()
+        np.multiply(hess, share if call.turned else share[:, None], out=hess, casting="same_kind")
 
 
 def sigmoid_bound(call: Arranged, grad: Any, hess: Any) -> None:
@@ -203,7 +243,7 @@ TABLES: dict[str, dict[str, Preset]] = {
         "smoothed_hinge": number(lambda v: 1.0 / v["gamma"]),
         "binary_sparsemax": number(lambda v: 0.5),
         **dict.fromkeys(("logistic", "binary_cross_entropy_with_logits"), sigmoid_bound),
-        "cross_entropy": number(lambda v: 0.5),
+        "cross_entropy": softmax_bound,
     },
     "xgboost": {
         **dict.fromkeys(("squared_error", "half_squared_error", "expectile", "gamma", "tweedie", "pseudo_huber"),
@@ -239,6 +279,22 @@ _ONLY: dict[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
 """Parameters that the bound of a loss needs, in words and as a test."""
 
 
-def _bounded(loss: Any) -> bool:
+def preset_of(name: str, loss: Any) -> Preset | None:
+    """The function that a name stands for with a loss; None where there is none."""
+    if name not in TABLES:
+        return HESSIANS[name]
+    if hasattr(loss, "parts"):  # no term may pull down what the others hold up
+        terms = zip(loss.factors, loss.parts, strict=True)
+        known = name == "majorizer" and all(f >= 0.0 and preset_of(name, part) is not None for f, part in terms)
+        return by_terms if known and not hasattr(loss, "target") else None
+    if not of_the_library(loss):
+        return None
     only = _ONLY.get(loss.name)
-    return only is None or (not loss.arrays and only[1](loss.values))
+    if name == "majorizer" and only is not None and (loss.arrays or not only[1](loss.values)):
+        return None
+    return TABLES[name].get(loss.name)
+
+
+def of_the_library(loss: Any) -> bool:
+    """Whether a loss is what its name says here: your own may have the same name, or be differentiated otherwise."""
+    return getattr(loss, "frozen", None) is None and getattr(loss, "by", ()) in ((), loss.inputs[:1])

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..define.rows import Program
 from ..define.wording import shown
+from ..structured import reading
 from .arranged import Arranged, Plain
 from .checks import check_outputs, check_target, check_weight, finite, refuse_scores
 from .hessians import Curvature
@@ -111,7 +112,7 @@ class Objective:
         A label outside the loss's domain (the row is named), weights of another length, or negative ones, a label that
         is no class among `outputs`, and a number of outputs that the loss does not have.
         """
-        arrays = [np.asarray(x) for x in self.arrays(labels)]
+        arrays = [reading.array(self.name, n, x) for n, x in zip(self.targets, self.arrays(labels), strict=True)]
         check_outputs(self, outputs)
         present = check_weight(self.name, weight, len(arrays[0]))
         for name, x in zip(self.targets, arrays, strict=True):
@@ -142,6 +143,8 @@ class Objective:
             self.check(labels, weight, outputs)
             refuse_scores(self.name, scores, call.passed(grad))
         self.curvature.put(call, grad, hess)
+        if not finite(hess):
+            refuse_scores(self.name, scores, call.passed(hess), "second derivative")
         return call.passed(grad), call.passed(hess)
 
     def _derivatives(self, call: Arranged) -> tuple[Any, Any]:
@@ -194,5 +197,5 @@ def initial(loss: Any, labels: Any, weight: Any = None, outputs: int | None = No
     >>> fl.boosting.initial(fl.cross_entropy, [0, 1, 1, 1]).round(4)
     array([-1.3863, -0.2877])
     """
-    hessian = "exact" if loss.order > 1 else "constant"
+    hessian = "exact" if getattr(loss, "order", 0) > 1 else "constant"
     return Objective(loss, parameters, hessian=hessian).initial(labels, weight, outputs)

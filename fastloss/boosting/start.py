@@ -24,7 +24,11 @@ def best(objective: Any, labels: Any, weight: Any, outputs: int | None) -> Any:
     """The constant of an objective: a number where a row has one score, else an array."""
     arrays = tuple([np.asarray(x) for x in objective.arrays(labels)])
     weight = None if weight is None else np.asarray(weight)
+    if objective.rows or len(objective.definition.wrt) == 2:
+        arrays = tuple([x[:, 0] if x.ndim == 2 and x.shape[1] == 1 else x for x in arrays])
     objective.check(arrays, weight, outputs)
+    if weight is not None:  # rows of weight 0 may hold anything
+        arrays, weight = tuple([x[weight != 0] for x in arrays]), weight[weight != 0]
     if not hasattr(objective.definition, "domains"):  # of differences of scores
         return np.float64(0.0)
     if objective.rows or len(objective.definition.wrt) == 2:

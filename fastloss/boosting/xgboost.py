@@ -17,6 +17,10 @@ SHAPED = (2, 1)
 """The version from which on derivatives have the shape of the scores; before, they are one run of numbers."""
 
 
+STARTS = (3, 1)
+"""The version from which on each score of a row has a start of its own."""
+
+
 def xgboost(
     loss: Any,
     *,
@@ -66,7 +70,8 @@ class XGBoostObjective(Objective):
         """What to add to XGBoost's parameters: the best constant as ``base_score``, and ``num_class`` where it is due.
 
         `labels` and `weight` are those of the training data, `outputs` the number of classes, by default the largest
-        label's. Without it a model starts from XGBoost's own number, which belongs to the squared error.
+        label's. Without it a model starts from XGBoost's own number, which belongs to the squared error. XGBoost
+        before 3.1 takes one number for all scores of a row, which is their mean.
 
         >>> import fastloss as fl
         >>> objective = fl.boosting.xgboost(fl.poisson)
@@ -74,8 +79,9 @@ class XGBoostObjective(Objective):
         {'base_score': 0.0, 'disable_default_eval_metric': 1}
         """
         start = self.initial(labels, weight, outputs)
-        found = {"base_score": start.tolist(), "disable_default_eval_metric": 1}
-        if np.ndim(start) and all(np.ndim(x) == 1 for x in self.arrays(labels)):
+        several = version("xgboost", missing=STARTS) >= STARTS
+        found = {"base_score": start.tolist() if several else float(start.mean()), "disable_default_eval_metric": 1}
+        if np.ndim(start) and all(np.shape(x)[1:] in ((), (1,)) for x in self.arrays(labels)):
             found["num_class"] = len(start)
         return found
 

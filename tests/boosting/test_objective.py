@@ -148,6 +148,55 @@ def test_a_majorizer_is_above_the_loss(name: str) -> None:
         assert (loss(here + step, labels, reduction="none") <= above + 1e-9).all()
 
 
+def test_a_majorizer_of_a_sum_is_the_sum_of_theirs() -> None:
+    """Without it a sum of losses without curvature far out steps over its target, or nowhere."""
+    loss, y = 0.7 * fl.huber + 0.3 * fl.quantile.bind(q=0.9), np.array([0.0, 1.0, -2.0])
+    scores, weight = np.array([3.0, -4.0, 30.0]), np.array([1.0, 2.0, 0.5])
+    assert Objective(loss).hessian == Objective(2.0 * fl.cauchy).hessian == "majorizer"
+    assert Objective(fl.huber + fl.half_squared_error).hessian == "positive"
+    grad, hess = Objective(loss).grad_and_hess(scores, y, weight)
+    parts = [Objective(part).grad_and_hess(scores, y, weight) for part in (fl.huber, fl.quantile.bind(q=0.9))]
+    np.testing.assert_allclose(grad, 0.7 * parts[0][0] + 0.3 * parts[1][0])
+    np.testing.assert_allclose(hess, 0.7 * parts[0][1] + 0.3 * parts[1][1])
+    with pytest.raises(TypeError, match="hessian is 'majorizer', which is known of fastloss's .*, and of their sums"):
+        Objective(fl.huber - 0.5 * fl.cauchy, hessian="majorizer")
+    with pytest.raises(TypeError, match="hessian is 'majorizer'"):
+        Objective(fl.huber + fl.poisson, hessian="majorizer")
+
+
+def test_weights_of_classes_count_in_the_majorizer_of_a_softmax() -> None:
+    weights, scores = [1.0, 10.0, 3.0], np.zeros((2, 3))
+    options = {"class_weight": weights, "label_smoothing": 0.3}
+    for labels in (np.float32([1, 2]), np.eye(3)[[1, 2]]):
+        for order in ("C", "F"):
+            z = np.array(scores, order=order)
+            exact, bound = (
+                Objective(fl.cross_entropy, options, hessian=h).grad_and_hess(z, labels, [1.0, 2.0])[1]
+                for h in ("exact", "majorizer")
+            )
+            np.testing.assert_allclose(bound, exact * 0.5 / (2.0 / 9.0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", HESSIANS)
+def test_every_hessian_is_pickled(name: str) -> None:
+    objective = Objective(fl.cross_entropy, hessian=name)
+    again = pickle.loads(pickle.dumps(objective))
+    for x, other in zip(*(o.grad_and_hess(np.zeros((2, 3)), [0, 2]) for o in (objective, again)), strict=True):
+        np.testing.assert_array_equal(x, other)
+
+
+def test_a_loss_of_ones_own_is_not_the_librarys_of_the_same_name() -> None:
+    def huber(pred: float, target: float) -> tuple[float, float, float]:
+        e = pred - target
+        return e * e * e * e, 4.0 * e * e * e, 12.0 * e * e
+
+    own = fl.pointwise(huber)
+    assert Objective(own).hessian == "positive" and Objective(own + own).hessian == "positive"
+    assert Objective(own).grad_and_hess(np.array([2.0]), [0.0])[1].tolist() == [48.0]
+    with pytest.raises(TypeError, match="huber: hessian is 'lightgbm', which is known of fastloss's"):
+        Objective(own, hessian="lightgbm")
+
+
 FISHER = {
     "poisson": lambda f, p: np.exp(f),
     "gamma": lambda f, p: np.ones_like(f),
@@ -364,6 +413,31 @@ def test_labels_and_weights_that_do_not_fit(loss: Any, given: dict[str, Any], te
 def test_what_is_absent_may_be_anything() -> None:
     grad, hess = Objective(fl.poisson).grad_and_hess(Z, [1.0, -1.0, math.nan], [1.0, 0.0, 0.0])
     assert grad.tolist() == [0.0, 0.0, 0.0] and hess.tolist() == [1.0, 0.0, 0.0]
+    y, weight = np.array([1.0, 3.0, math.nan]), [1.0, 1.0, 0.0]
+    for loss in (fl.huber, fl.quantile, fl.lp, fl.huber + fl.absolute_error):
+        pair = Objective(loss).grad_and_hess(Z, y, weight)
+        alone = Objective(loss).grad_and_hess(Z[:2], y[:2])
+        for x, other in zip(pair, alone, strict=True):
+            np.testing.assert_array_equal(x, [*other, 0.0])
+    np.testing.assert_array_equal(
+        initial(fl.gaussian_nll_log_scale, y, weight), initial(fl.gaussian_nll_log_scale, y[:2])
+    )
+    shares = np.array([[0.5, 0.5], [0.2, 0.8], [math.nan, 0.0]])
+    np.testing.assert_array_equal(initial(fl.cross_entropy, shares, weight), initial(fl.cross_entropy, shares[:2]))
+
+
+def test_labels_of_a_table() -> None:
+    """A column is an array; pandas' own indexing is no concern of anybody's."""
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"y": [0, 1, 1], "w": [1.0, 2.0, 3.0]}, index=[5, 7, 9])
+    given = table["y"].to_numpy(), table["w"].to_numpy()
+    objective, scores = Objective(fl.quantile, {"q": [0.1, 0.9]}), np.zeros((3, 2))
+    for mine, other in zip(objective.grad_and_hess(scores, table["y"], table["w"]),
+                           objective.grad_and_hess(scores, *given), strict=True):  # fmt: skip
+        np.testing.assert_array_equal(mine, other)
+    np.testing.assert_array_equal(
+        initial(fl.cross_entropy, table[["y"]], table["w"]), initial(fl.cross_entropy, *given)
+    )
 
 
 def test_scores_that_have_diverged() -> None:
@@ -372,12 +446,16 @@ def test_scores_that_have_diverged() -> None:
         Objective(fl.huber).grad_and_hess(np.array([0.0, math.nan, 1.0]), Z)
     with pytest.raises(FloatingPointError, match="poisson: the derivative of row 2 is inf at a score of 1000.0"):
         Objective(fl.poisson).grad_and_hess(np.array([0.0, 1.0, 1000.0]), Z)
+    with pytest.raises(FloatingPointError, match="lp: the second derivative of row 0 is inf at a score of 0.0"):
+        Objective(fl.lp, {"p": 1.5}, hessian="positive").grad_and_hess(Z, [0.0, 1.0, 2.0])
 
 
 def test_arguments_of_an_objective() -> None:
     with pytest.raises(ValueError, match="huber: hessian is 'fischer', expected .*did you mean 'fisher'"):
         Objective(fl.huber, hessian="fischer")
-    with pytest.raises(TypeError, match="geman_mcclure: hessian is 'xgboost', which is known of squared_error"):
+    with pytest.raises(
+        TypeError, match="geman_mcclure: hessian is 'xgboost', which is known of fastloss's squared_error"
+    ):
         Objective(fl.geman_mcclure, hessian="xgboost")
     with pytest.raises(TypeError, match="lp: hessian is 'majorizer', which is known for p of at most 2"):
         Objective(fl.lp, {"p": 3.0}, hessian="majorizer")
@@ -385,6 +463,13 @@ def test_arguments_of_an_objective() -> None:
         Objective(fl.huber, min_hessian=-1)
     with pytest.raises(TypeError, match="an objective is made of a loss, such as fastloss.huber, got 'huber'"):
         Objective("huber")
+    with pytest.raises(TypeError, match="an objective is made of a loss, such as fastloss.huber, got 'huber'"):
+        initial("huber", [1.0])
+    with pytest.raises(TypeError, match="cross_entropy: target has dtype <U1, expected real numbers"):
+        initial(fl.cross_entropy, ["a", "b"])
+    with pytest.raises(ValueError, match=r"huber: target has shape \(2, 2\), expected \(2,\)"):
+        Objective(fl.huber).grad_and_hess(np.zeros(2), np.zeros((2, 2)))
+    assert Objective(fl.huber, min_hessian=np.float32(0.5)).curvature.least == 0.5
     with pytest.raises(TypeError, match="huber: 'detla' is no argument.*did you mean delta"):
         Objective(fl.huber, {"detla": 1.0})
     assert {*TABLES} < {*HESSIANS}

@@ -186,6 +186,28 @@ def test_classes_by_an_estimator() -> None:
     np.testing.assert_allclose(model.predict(X, output_margin=True), raw(theirs), rtol=1e-4, atol=2e-5)
 
 
+def test_two_classes_by_an_estimator_start_from_a_probability() -> None:
+    """XGBoost takes them for its own logistic objective: a base score between 0 and 1, and probabilities out."""
+    loss = fl.binary_cross_entropy_with_logits
+    objective = fl.boosting.xgboost(loss, hessian="xgboost")
+    start = float(objective.mean(objective.initial(BINARY)))
+    how = {**PARAMS, "n_estimators": ROUNDS, "base_score": start}
+    mine = xgboost.XGBClassifier(objective=objective, **how).fit(X, BINARY)
+    other = xgboost.XGBClassifier(objective="binary:logistic", **how).fit(X, BINARY)
+    p = mine.predict_proba(X)
+    np.testing.assert_allclose(p, other.predict_proba(X), atol=1e-6)
+    np.testing.assert_allclose(p[:, 1], objective.mean(mine.predict(X, output_margin=True)), atol=1e-6)
+
+
+def test_older_versions_have_one_start_for_all_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    objective = fl.boosting.xgboost(fl.cross_entropy)
+    start = objective.initial(CLASSES)
+    assert objective.params(CLASSES)["base_score"] == start.tolist()
+    assert objective.params(CLASSES[:, None])["num_class"] == 3
+    monkeypatch.setattr(xgboost, "__version__", "3.0.5")
+    assert objective.params(CLASSES)["base_score"] == pytest.approx(start.mean())
+
+
 def test_several_quantiles_in_one_model() -> None:
     objective = face(fl.quantile, q=[0.1, 0.5, 0.9])
     params = {**objective.params(RAW), "min_child_weight": 0.0, "eta": 0.5}
