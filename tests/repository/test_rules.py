@@ -257,7 +257,7 @@ BUDGET = {
     "arrays/gpu": 1250,
     "arrays/gpu/libraries": 550,
     "arrays/host": 1800,
-    "boosting": 1360,
+    "boosting": 1350,
     "checking": 800,
     "commands": 400,
     "commands/cli": 1400,
@@ -285,7 +285,7 @@ BUDGET = {
     "optimize": 850,
     "penalties": 950,
     "plot": 700,
-    "sklearn": 1460,
+    "sklearn": 1500,
     "structured": 4950,
     "structured/embeddings": 1700,
 }
