@@ -10,6 +10,7 @@ import pytest
 from fastloss.boosting.hessians import HESSIANS
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("block", pages.blocks("boosting.md"))
 def test_code_of_the_page_runs(block: str, tmp_path: Path) -> None:
     pages.run(block, tmp_path)
