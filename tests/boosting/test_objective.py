@@ -473,3 +473,26 @@ def test_arguments_of_an_objective() -> None:
     with pytest.raises(TypeError, match="huber: 'detla' is no argument.*did you mean delta"):
         Objective(fl.huber, {"detla": 1.0})
     assert {*TABLES} < {*HESSIANS}
+
+
+@pytest.mark.parametrize("name", ["huber", "poisson", "logistic"])
+@pytest.mark.parametrize("hessian", ["auto", "exact", "positive", "constant"])
+def test_the_commonest_call_is_like_any_other(name: str, hessian: str, rng: np.random.Generator) -> None:
+    """Arrays of one axis are not looked at in detail; lists and `out` are. Results and errors are the same."""
+    loss = fl.LOSSES[name]
+    scores, labels = drawn(loss)
+    objective = Objective(loss, hessian=hessian)
+    for weight in (None, rng.uniform(0.5, 2.0, N), np.r_[0.0, rng.uniform(0.5, 2.0, N - 1)]):
+        plain = objective.grad_and_hess(scores, labels, weight)
+        listed = objective.grad_and_hess(scores, list(labels), None if weight is None else list(weight))
+        given = objective.grad_and_hess(scores, labels, weight, out=(np.empty(N), np.empty(N)))
+        for other in (listed, given):
+            np.testing.assert_array_equal(plain[0], other[0])
+            np.testing.assert_array_equal(plain[1], other[1])
+    broken = np.where(np.arange(N) == 4, np.nan, scores)
+    for x, y in ((broken, labels), (scores, np.where(np.arange(N) == 2, np.nan, labels))):
+        with pytest.raises((ValueError, FloatingPointError)) as one:
+            objective.grad_and_hess(x, y)
+        with pytest.raises(type(one.value)) as two:
+            objective.grad_and_hess(x, list(y))
+        assert str(one.value) == str(two.value)
