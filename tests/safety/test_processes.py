@@ -100,7 +100,8 @@ def test_eight_processes_on_a_cold_cache(tmp_path: Path) -> None:
     assert all("done" in finish(process, timeout=300) for process in running)
 
 
-@pytest.mark.parametrize("backend", some(["serial", "parallel"], ["serial"]))
+@pytest.mark.full
+@pytest.mark.parametrize("backend", ["serial", "parallel"])
 def test_kernels_of_two_processes_do_not_mix(backend: str, tmp_path: Path) -> None:
     """Alike in all but a number, they come to one process from disk: each must keep the functions it was made with."""
     script = """
@@ -159,6 +160,7 @@ print(hits)
     assert second == first.replace("compiled", "loaded")
 
 
+@pytest.mark.full
 def test_an_edit_recompiles(tmp_path: Path) -> None:
     """Of the definition, of a function that it calls, of that one's default, of a constant, alone or in a tuple."""
     module = """

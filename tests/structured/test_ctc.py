@@ -109,6 +109,7 @@ def test_variants_in_bounds(rng: np.random.Generator) -> None:
         assert_allclose(slopes[n, : frames[n]], grad, rtol=1e-11, atol=1e-15)
 
 
+@pytest.mark.full
 def test_any_number_of_threads(rng: np.random.Generator) -> None:
     z, targets, frames, symbols = batch(rng)
     lengths = {"input_lengths": frames, "target_lengths": symbols}

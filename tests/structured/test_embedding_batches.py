@@ -297,8 +297,9 @@ def test_zeros_and_equal_vectors_are_finite(loss: Any) -> None:
         assert_array_equal(grad[:2], 0.0)
 
 
+@pytest.mark.full
 @pytest.mark.compiled
-@pytest.mark.parametrize("loss", some(LABELLED, [fl.circle]), ids=str)
+@pytest.mark.parametrize("loss", LABELLED, ids=str)
 def test_the_same_bits_for_any_number_of_threads(loss: Any, rng: np.random.Generator) -> None:
     arrays = given(loss, rng, 300)
     expected = loss.value_and_grad(*arrays, backend="serial")

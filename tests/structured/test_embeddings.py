@@ -9,7 +9,6 @@ from typing import Any
 import embedding_oracle as oracle
 import numpy as np
 import pytest
-from data import some
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
@@ -203,8 +202,9 @@ def test_nothing_to_average(loss: Any) -> None:
     assert_array_equal(grads, np.zeros((len(grads), 1, 5)))
 
 
+@pytest.mark.full
 @pytest.mark.compiled
-@pytest.mark.parametrize("loss", some(LOSSES, [fl.triplet_margin]), ids=str)
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_the_same_bits_for_any_number_of_threads(loss: Any, rng: np.random.Generator) -> None:
     arrays = given(loss, rng, (3_000, 9))
     expected = loss.value_and_grad(*arrays, backend="serial")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import region_oracle as oracle
-from data import some
 from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -289,8 +288,9 @@ def test_small_floats_and_many_pixels(rng: np.random.Generator) -> None:
     assert_allclose(slopes, steps, rtol=2e-6)
 
 
+@pytest.mark.full
 @pytest.mark.compiled
-@pytest.mark.parametrize("loss", some(THREADED, [fl.dice_loss]), ids=str)
+@pytest.mark.parametrize("loss", THREADED, ids=str)
 def test_the_same_bits_for_any_number_of_threads(loss: Any, rng: np.random.Generator) -> None:
     pred, labels = rng.standard_normal((3, 4, 170, 150)).astype("f4"), rng.integers(0, 4, (3, 170, 150))
     options: Any = {"axis": 1, "activation": "softmax"}
