@@ -65,8 +65,8 @@ def sizes_of(name: str, f: Any, scores: int, point: tuple[float, ...], p: tuple[
         raise TypeError(f"{name}: its functions do not fit together on one element: {error}") from error
     for what, count, low, high in (
         ("scores", scores, 1, 2), ("numbers from peak", len(m), int(f.peak is not None), 8),
-        ("terms from fold", len(sums), 1, 8), ("values that fold keeps", len(kept), 0, 3),
-        ("terms from second", len(more), int(f.second is not None), 8),
+        ("terms from fold", len(sums), 1, 16), ("values that fold keeps", len(kept), 0, 3),
+        ("terms from second", len(more), int(f.second is not None), 16),
         ("terms from probe", len(probes), int(f.probe is not None), 8), ("derivatives", len(derivatives), 1, 2),
     ):  # fmt: skip
         if not low <= count <= high:

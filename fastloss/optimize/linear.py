@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import prod
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 import numpy as np
 
@@ -54,6 +55,7 @@ class Linear:
             penalty(np.zeros(self.shape)[self._features])  # what does not fit is said now
         self._last: tuple[Any, ...] | None = None
         self._bends: tuple[NDArray[Any], NDArray[Any]] | None = None
+        self._warned = False
 
     def __repr__(self) -> str:
         rows, features = self._x.x.shape
@@ -113,21 +115,28 @@ class Linear:
 
     @reading.quiet
     def hessp(self, w: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
-        """The Hessian at `w` times `v`; each row's second derivative at the last `w` is kept."""
+        """The Hessian at `w` times `v`.
+
+        What each row needs of the last `w` is kept: a number for each of its scores. A warning says, once, where all
+        second derivatives are 0, as those of a hinge loss are.
+        """
         self._check_hess()
         _, w = self._read("w", w)
         given, v = self._read("v", v)
         known = self._bends
         fresh = known is None or not np.array_equal(known[0], w)
         bends = np.empty(self._samples.shape) if fresh else known[1]  # type: ignore[index]
-        found = np.zeros(self.shape)
+        found, moved = np.zeros(self.shape), False
         for part, block in self._x.blocks():
             if fresh:
-                self._samples.hess(part, self._scores(block, w), bends[part])
+                self._samples.bends(part, self._scores(block, w), bends[part])
             change = self._scores(block, v)
-            change *= bends[part]
+            moved = moved or _moves(change)
+            change = self._samples.turned(part, bends[part], change)
             self._add(found, block, change)
         self._bends = w.copy(), bends
+        if moved and not found.any():
+            self._warn_of_pieces()
         found /= self._samples.divisor
         if self.penalty is not None:
             found[self._features] += self._penalty_hess(self.penalty, w) * v[self._features]
@@ -140,25 +149,35 @@ class Linear:
         _, w = self._read("w", w)
         (terms, *rest), features = self.shape, self._features
         outputs = rest[0] if rest else 1
-        found = np.zeros((outputs, terms, terms))
+        found = np.zeros((outputs, outputs, terms, terms))
         for part, block in self._x.blocks():
-            bends = np.empty((part.stop - part.start, *rest))
-            self._samples.hess(part, self._scores(block, w), bends)
-            for whole, h in zip(found, bends.reshape(-1, outputs).T, strict=True):
-                whole[features, features] += self._x.curvature(block, h)
+            for j, k, bends in self._samples.curves(part, self._scores(block, w)):
+                whole = found[j, k]
+                whole[features, features] += self._x.curvature(block, bends)
                 if self.intercept:
-                    whole[features, -1] += block.T @ h
-                    whole[-1, -1] += h.sum()
+                    whole[features, -1] += block.T @ bends
+                    whole[-1, -1] += bends.sum()
         found /= self._samples.divisor
         if self.intercept:
-            found[:, -1, features] = found[:, features, -1]
+            found[..., -1, features] = found[..., features, -1]
+        if not found.any():
+            self._warn_of_pieces()
+        for j in range(outputs):
+            found[j + 1 :, j] = found[j, j + 1 :]
         if self.penalty is not None:
             places = np.arange(self._x.features)
-            found[:, places, places] += self._penalty_hess(self.penalty, w).reshape(-1, outputs).T
-        full = np.zeros((terms, outputs, terms, outputs))
-        for k, whole in enumerate(found):
-            full[:, k, :, k] = whole
-        return full.reshape(self.size, self.size)
+            for k, own in enumerate(self._penalty_hess(self.penalty, w).reshape(-1, outputs).T):
+                found[k, k, places, places] += own
+        return found.transpose(2, 0, 3, 1).reshape(self.size, self.size)
+
+    def _warn_of_pieces(self) -> None:
+        """Say once that Newton's method cannot see the loss."""
+        if not self._warned:
+            self._warned = True
+            warn(f"{NAME}: the second derivatives of {self.loss.name} are 0 in all rows here: where it consists of "
+                 "straight pieces, methods that use hessp or hess stop at once; method='L-BFGS-B' uses the gradient "
+                 "alone, and a loss without kinks, such as fl.huber or fl.smoothed_hinge, has second derivatives",
+                 stacklevel=4)  # fmt: skip
 
     def _check_hess(self) -> None:
         self._samples.check_hess()
@@ -193,6 +212,11 @@ class Linear:
 
     def _mean(self, totals: list[float]) -> float:
         return float(np.sum(totals, dtype=np.float64)) / self._samples.divisor
+
+
+def _moves(change: NDArray[Any]) -> bool:
+    """Whether scores change, and not all of a row alike, of which a softmax sees nothing."""
+    return bool(np.ptp(change, axis=1).any() if change.ndim == 2 and change.shape[1] > 1 else change.any())
 
 
 def linear(
@@ -238,8 +262,11 @@ def linear(
 
     The result is called with coefficients of shape ``fun.shape``, (features [+ 1],) or (features [+ 1], classes), or
     with their ``fun.size`` numbers in one run, as SciPy does: ``fun(w)`` is the value and its gradient, ``fun.value``,
-    ``fun.grad``, ``fun.hessp(w, v)``, ``fun.hess(w)`` and ``fun.scores(w)`` are the rest. Losses of rows have no second
-    derivatives here, nor has a group lasso. All is computed in float64, and each takes one reading of X; beside it
+    ``fun.grad``, ``fun.hessp(w, v)``, ``fun.hess(w)`` and ``fun.scores(w)`` are the rest. Second derivatives of losses
+    of rows are the whole matrix of each row; a sum over pairs of scores, a loss that depends on which
+    score is the largest or has a teacher has none, nor has a group lasso. Where a loss consists of straight pieces
+    (`absolute_error`, `quantile`, `hinge`) they are 0, of which a warning tells.
+    All is computed in float64, and each takes one reading of X; beside it
     there are at most y and the weights in float64 and, after `hessp`, one number for each score. Products are NumPy's,
     so their last bits may depend on BLAS, its threads and the chunk; the same call gives the same bits.
 

@@ -20,7 +20,7 @@ from ..loss import Loss, RowLoss
 from ..structured import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -54,9 +54,11 @@ class Samples:
     outputs: int | None
     """How many scores a row has; None where they have no axis of their own."""
     divisor: float
+    product: Any = None
+    """Of losses of rows, the one whose gradient is the Hessian times a vector, once somebody asks for it."""
 
     def __init__(self, name: str, loss: Any, y: Any, rows: int, options: Options) -> None:
-        self.name, self.rows = name, rows
+        self.name, self.rows, self.given = name, rows, loss
         _check_scores(name, loss)
         arrays = _beside_scores(name, loss, y, rows)
         weight = None if options.weight is None else reading.array(name, "weight", options.weight)
@@ -142,18 +144,49 @@ class Samples:
         """The same, and its gradient, which is written over the scores."""
         return self.loss.value_and_grad(scores, *self._beside(part), **self._how(part), out=scores)  # type: ignore[no-any-return]
 
-    def hess(self, part: slice, scores: NDArray[Any], out: NDArray[Any]) -> None:
-        """The second derivative by each score, into `out`; the scores are overwritten."""
-        self.loss.grad_and_hess(scores, *self._beside(part), **self._how(part), out=(scores, out))
+    def bends(self, part: slice, scores: NDArray[Any], out: NDArray[Any]) -> None:
+        """What `turned` needs of each score, into `out`; the scores are overwritten."""
+        if self.product is None:
+            self.loss.grad_and_hess(scores, *self._beside(part), **self._how(part), out=(scores, out))
+        else:
+            out[...] = scores
+
+    def turned(self, part: slice, bends: NDArray[Any], change: NDArray[Any]) -> NDArray[Any]:
+        """The second derivatives by a block's scores, times a change of these."""
+        if self.product is None:
+            change *= bends
+            return change
+        out = np.empty_like(change)
+        self.product.grad(bends, change, *self._beside(part), **self._how(part), out=out)
+        return out
+
+    def curves(self, part: slice, scores: NDArray[Any]) -> Iterator[tuple[int, int, NDArray[Any]]]:
+        """The second derivative by each pair of a row's scores, for a block's rows, where it is not 0."""
+        bends = np.empty_like(scores)
+        self.bends(part, scores, bends)
+        columns = bends.reshape(len(bends), -1).T
+        if self.product is None:
+            yield from ((k, k, column) for k, column in enumerate(columns))
+            return
+        for k in range(len(columns)):
+            unit = np.zeros_like(bends)
+            unit[:, k] = 1.0
+            found = self.turned(part, bends, unit).T
+            yield from ((j, k, found[j]) for j in range(k + 1))
 
     def check_hess(self) -> None:
-        """Raise where there is no second derivative by each score alone."""
-        if isinstance(self.loss, RowLoss):
-            raise NotImplementedError(
-                f"{self.name}: {self.loss.name} is a loss of rows, whose second derivatives are a matrix for each row; "
-                f"use its gradient alone, as method='L-BFGS-B' does"
-            )
-        check_options(self.loss, Call(HESS, reduction="sum"))
+        """Raise where there is no second derivative."""
+        if not isinstance(self.loss, RowLoss):
+            check_options(self.loss, Call(HESS, reduction="sum"))
+        elif self.product is None:
+            from ..define.product.program import product  # another 10 ms, which the gradient alone need not take
+
+            try:
+                made = product(self.given)
+            except NotImplementedError as error:
+                raise NotImplementedError(f"{self.name}: {error}; use its gradient alone, as method='L-BFGS-B' does"
+                                          ) from None  # fmt: skip
+            self.product = made.reading(())[0] if made.arrays else made
 
     def _beside(self, part: slice) -> Arrays:
         if len(self.shape) == 1 or isinstance(self.loss, RowLoss):

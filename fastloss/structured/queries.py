@@ -214,7 +214,7 @@ def sizes_of(name: str, group: Any, shape: tuple[int, ...]) -> NDArray[np.int64]
     if found.ndim != 1:
         raise ValueError(f"{name}: group has shape {found.shape}, expected (queries,)")
     count = shape[0]
-    if found.size == count > 1:
+    if found.size == count > 1 and not _are_sizes(found):
         raise ValueError(f"{name}: group has a number for each of {count} samples, expected how many samples each "
                          "query has; np.unique(ids, return_counts=True)[1] of sorted ids")  # fmt: skip
     bad = (found < 0) | (found > count)
@@ -228,3 +228,10 @@ def sizes_of(name: str, group: Any, shape: tuple[int, ...]) -> NDArray[np.int64]
         hint = "; of where the queries begin and end that is np.diff" if begins else ""
         raise ValueError(f"{name}: group has a sum of {total}, expected {count}, the number of samples{hint}")
     return found
+
+
+def _are_sizes(group: NDArray[Any]) -> bool:
+    """Whether numbers, one for each sample, are sizes of queries: names of queries stand in runs."""
+    fits = (group >= 0).all() and (group <= group.size).all() and int(group.sum()) == group.size
+    runs, names = 1 + int((group[1:] != group[:-1]).sum()), np.unique(group).size
+    return bool(fits) and (names == 1 or runs > names)

@@ -105,6 +105,7 @@ class LambdaRank(RankingLoss):
         How relevant each sample is: a number from 0 to 31.
     group : integer array of shape (queries,)
         How many samples each query has, as boosters hand it over; not needed where each row of `pred` is a query.
+        As many numbers as samples, standing in runs, are taken for names of queries and refused; all may be 1.
     sigma : float greater than 0
         Steepness of the logistic function.
     truncation : int of at least 1, or None

@@ -337,7 +337,7 @@ MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         {},
         "tried: its functions do not fit together on one element: a tuple of numbers was expected, got 0.0",
     ),
-    ({"fold": empty, "finish": lambda scale: (0.0, ())}, {}, "tried: it has 0 terms from fold, expected 1 to 8"),
+    ({"fold": empty, "finish": lambda scale: (0.0, ())}, {}, "tried: it has 0 terms from fold, expected 1 to 16"),
     (
         {"fold": hoarding, "grad": lambda a, b, c, d, t, scale: a},
         {},

@@ -290,7 +290,8 @@ WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "classes": (lambda x, y: fl.optimize.linear(BCE, x, y, classes=2), "classes is 2, expected None"),
     "w": (lambda x, y: fl.optimize.linear(BCE, x, y)(y), r"w has shape \(23,\), expected \(4,\), the intercept last"),
     "rows' Hessian": (
-        lambda x, y: fl.optimize.linear(fl.cross_entropy, x, y.astype(int)).hess(np.zeros(8)), "is a loss of rows"
+        lambda x, y: fl.optimize.linear(fl.multiclass_hinge, x, y.astype(int)).hess(np.zeros(8)),
+        "multiclass_hinge has no product .* depends on which score is the largest; use its gradient alone",
     ),
     "group's Hessian": (
         lambda x, y: fl.optimize.linear(BCE, x, y, penalty=fl.penalties.group_lasso(axis=0)).hess(np.zeros(4)),
@@ -322,6 +323,70 @@ def test_errors(what: str, x: Any) -> None:
     y = (np.arange(ROWS) % 4 == 3).astype(np.float64)
     with pytest.raises((ValueError, TypeError, NotImplementedError), match=text):
         call(x, y)
+
+
+# -- Losses of rows ----------------------------------------------------------------------------------------------------
+
+ROW_CASES: dict[str, Any] = {
+    "labels": {},
+    "weights": {"weight": np.arange(ROWS) % 3},
+    "everything": {"weight": np.arange(ROWS) % 4, "class_weight": [0.5, 2.0, 1.0], "label_smoothing": 0.2},
+    "ignored": {"ignore_index": 2, "classes": 3},
+    "dense": {"dense": True, "weight": np.arange(ROWS) % 3},
+}
+
+
+def softmax_hessian(x: Any, w: Any, labels: Any, told: dict[str, Any]) -> Any:
+    """The Hessian of a softmax regression, a matrix for each row: mass (diag(p) - p p')."""
+    wide = np.column_stack([x.astype(np.float64), np.ones(len(x))])
+    e = np.exp(wide @ w)
+    p, classes = e / e.sum(axis=1, keepdims=True), np.asarray(told.get("class_weight", np.ones(3)))
+    smoothing, weight = told.get("label_smoothing", 0.0), np.asarray(told.get("weight", np.ones(len(x))), np.float64)
+    masses = labels if labels.ndim == 2 else np.eye(3)[labels]
+    masses = ((1.0 - smoothing) * masses + smoothing / 3) * classes
+    present = weight * (1.0 if labels.ndim == 2 else labels != told.get("ignore_index"))
+    each = np.einsum("i,ij,jk->ijk", present * masses.sum(axis=1), p, np.eye(3))
+    each -= np.einsum("i,ij,ik->ijk", present * masses.sum(axis=1), p, p)
+    worth = present @ (masses.sum(axis=1) if labels.ndim == 2 else classes[labels])
+    return np.einsum("ia,ijk,ib->ajbk", wide, each, wide).reshape(12, 12) / worth
+
+
+@pytest.mark.parametrize("case", ROW_CASES)
+def test_softmax_has_the_whole_matrix_of_each_row(case: str, x: Any, rng: np.random.Generator) -> None:
+    told = dict(ROW_CASES[case])
+    labels = rng.dirichlet(np.ones(3), ROWS) if told.pop("dense", False) else rng.integers(0, 3, ROWS)
+    fun = fl.optimize.linear(fl.cross_entropy, x, labels, penalty=fl.penalties.l2(0.25), chunk=7, **told)
+    w = rng.normal(size=(4, 3))
+    expected = softmax_hessian(x, w, labels, told) + 0.25 * np.diag(np.repeat([1.0, 1.0, 1.0, 0.0], 3))
+    for v in (*rng.normal(size=(2, 12)), np.ones(12)):
+        assert_allclose(fun.hessp(w.ravel(), v), expected @ v, rtol=1e-12, atol=1e-15)
+    assert_allclose(fun.hess(w), expected, rtol=1e-12, atol=1e-15)
+
+
+def test_rows_are_differences_of_gradients(x: Any, rng: np.random.Generator) -> None:
+    labels, step = rng.integers(0, 3, ROWS), 1e-6
+    gamma = rng.uniform(0.5, 3.0, ROWS)
+    w, v = rng.normal(size=(2, 12))
+    for loss, told in (
+        (fl.multiclass_focal, {"gamma": gamma}),
+        (fl.multiclass_focal, {"label_smoothing": 0.1}),
+        (fl.cross_entropy, {"z_loss": 0.1, "softcap": 3.0}),
+        (0.5 * fl.cross_entropy + fl.poly_cross_entropy, {}),
+        (fl.sparsemax_loss, {}),
+    ):
+        fun = fl.optimize.linear(loss, x, labels, **told)
+        slope = (fun.grad(w + step * v) - fun.grad(w - step * v)) / (2.0 * step)
+        assert_allclose(fun.hessp(w, v), slope, rtol=0, atol=1e-8)
+
+
+def test_straight_pieces_are_told_of(x: Any, y: Any) -> None:
+    for loss in (fl.absolute_error, fl.quantile, fl.hinge):
+        fun = fl.optimize.linear(loss, x, 2.0 * y - 1.0, penalty=fl.penalties.l2(0.5))
+        with pytest.warns(UserWarning, match=f"the second derivatives of {loss.name} are 0 in all rows here.*L-BFGS-B"):
+            assert_array_equal(fun.hessp(np.ones(4), np.ones(4)), [0.5, 0.5, 0.5, 0.0])
+        fun.hess(np.ones(4))  # which says it once
+    softmax = fl.optimize.linear(fl.cross_entropy, x, y.astype(int))
+    softmax.hessp(np.zeros(8), np.ones(8))  # which no softmax sees
 
 
 # -- With SciPy --------------------------------------------------------------------------------------------------------
@@ -363,3 +428,14 @@ def test_the_optimum_is_that_of_scikit_learn(rng: np.random.Generator) -> None:
         w = optimize.minimize(fun, np.zeros(fun.size), **tight).x.reshape(fun.shape)
         model.fit(x, target, weight)
         assert_allclose(w[:-1].T.reshape(model.coef_.shape), model.coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["trust-ncg", "trust-krylov", "Newton-CG", "trust-exact"])
+def test_newton_fits_a_softmax(method: str, x: Any, rng: np.random.Generator) -> None:
+    optimize = pytest.importorskip("scipy.optimize")
+    labels = rng.integers(0, 3, ROWS)
+    fun = fl.optimize.linear(fl.cross_entropy, x, labels, penalty=fl.penalties.l2(0.05))
+    second = {"hess": fun.hess} if method == "trust-exact" else {"hessp": fun.hessp}
+    options = {"xtol": 1e-10} if method == "Newton-CG" else {"gtol": 1e-8}
+    found = optimize.minimize(fun, np.zeros(fun.size), jac=True, method=method, options=options, **second)
+    assert np.abs(fun.grad(found.x)).max() < 1e-7 and found.nit < 12

@@ -229,6 +229,18 @@ def test_nothing_to_average(loss: Any) -> None:
         assert value == 0.0 and not grad.any()
 
 
+def test_queries_of_one_sample_are_no_names() -> None:
+    for loss in LOSSES:
+        value, grad = loss.value_and_grad([1.0, 2.0, 0.0], [2, 0, 1], group=[1, 1, 1])
+        assert value == 0.0 and not grad.any()
+    assert fl.ndcg([1.0, 2.0, 0.0], [2, 0, 1], group=[1, 1, 1]) == 1.0
+    found = fl.lambdarank.grad([1.0, 2.0, 0.0, 1.0], [2, 0, 1, 1], group=[3, 1])
+    assert_array_equal(fl.lambdarank.grad([1.0, 2.0, 0.0, 1.0], [2, 0, 1, 1], group=[0, 3, 0, 1]), found)
+    for names in ([0, 0, 1, 3], [2, 2, 2, 2], [1, 1, 2, 0]):
+        with pytest.raises(ValueError, match="group has a number for each of 4 samples"):
+            fl.lambdarank([1.0, 2.0, 0.0, 1.0], [2, 0, 1, 1], group=names)
+
+
 def test_the_same_bits_for_any_number_of_threads(rng: np.random.Generator) -> None:
     sizes = rng.integers(1, 90, 300)
     pred, target = queries(rng, sizes=sizes)

@@ -93,6 +93,7 @@ def function(
     tree.body = [*body, ast.Return(result)]
     made = function_of(tree, dict(calls), __name__, f"<{name}>")
     made.__name__, made.__qualname__ = name.partition(".")[0], name
+    made.__dict__["tree"] = tree  # for whoever reads it: there is no text
     return made
 
 

@@ -13,7 +13,7 @@ from .graph import Graph, Node, reachable
 from .rules import FAR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 UP = 2.0**60
 
@@ -22,14 +22,26 @@ LN2 = math.log(2.0)
 
 def lowered(g: Graph, roots: Sequence[Node]) -> list[Node]:
     """The same expressions of operations that a kernel has."""
-    done: dict[Node, Node] = {}
+    return remade(g, roots, {}, _WRITTEN)
+
+
+def remade(
+    g: Graph,
+    roots: Sequence[Node],
+    known: Mapping[Node, Node],
+    written: Mapping[str, Callable[..., Node]] | None = None,
+) -> list[Node]:
+    """The same expressions with the `known` ones replaced, and operations that are `written` otherwise."""
+    done = dict(known)
     for node in reachable(roots):
+        if node in done:
+            continue
         args = [done[a] for a in node.args]
         g.line = node.line
         if not args:
             done[node] = node
-        elif node.op in _WRITTEN:
-            done[node] = _WRITTEN[node.op](g, *args)
+        elif written and node.op in written:
+            done[node] = written[node.op](g, *args)
         else:
             make = getattr(g, _MAKERS.get(node.op, ""), None)
             done[node] = make(*args) if make else _plain(g, node.op, args)

@@ -23,11 +23,12 @@ def derivatives(g: Graph, root: Node, by: Node) -> Pair:
     pairs: dict[Node, Pair] = {}
     for node in reachable([root]):
         g.line = node.line
-        pairs[node] = _pair(g, node, by, pairs)
+        pairs[node] = pair_of(g, node, by, pairs)
     return pairs[root]
 
 
-def _pair(g: Graph, n: Node, by: Node, pairs: dict[Node, Pair]) -> Pair:
+def pair_of(g: Graph, n: Node, by: Node | None, pairs: dict[Node, Pair]) -> Pair:
+    """Both derivatives of an operation by `by`, given those of its arguments."""
     if n is by:
         return g.one, g.zero
     inner = [pairs[a] for a in n.args]
