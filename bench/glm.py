@@ -4,7 +4,8 @@ Each fit is a process of its own: its seconds, its iterations, and how far the r
 solvers of a problem stop at the same gradient. What is compared is the objective, by its formula in NumPy, and the
 coefficients. HuberRegressor fits a scale, too: ours is given its delta, epsilon times that scale, which is the problem
 that its coefficients solve, and has one coefficient less to find. QuantileRegressor solves a linear program, of fewer
-rows; ours Newton's steps for smoothed losses, ever sharper.
+rows; ours Newton's steps for smoothed losses, ever sharper. "softmax" of 10 classes is by L-BFGS in both, and
+"softmax by Newton" by trust regions in ours, with products of each row's whole second derivative.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ GTOL = 1e-8
 """The largest component of the gradient at which a solver stops."""
 FEATURES = 50
 EPSILON, QUANTILE = 1.35, 0.7
+CLASSES = 10
+TASKS = ("logistic", "poisson", "huber", "quantile", "softmax", "softmax by Newton")
 STRENGTH = 1e-4
 """Of the penalty, beside the mean loss."""
 SMOOTH = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
@@ -38,6 +41,9 @@ def data(task: str, rows: int, features: int) -> tuple[Any, Any]:
     rng = np.random.default_rng(20261126)
     x = rng.standard_normal((rows, features))
     scores = x @ (rng.standard_normal(features) / features**0.5) + 0.5
+    if task.startswith("softmax"):
+        scores = x @ (rng.standard_normal((features, CLASSES)) / features**0.5)
+        return x, (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
     if task == "logistic":
         return x, (rng.random(rows) < 1.0 / (1.0 + np.exp(-scores))).astype(np.float64)
     if task == "poisson":
@@ -52,6 +58,12 @@ def strength(task: str, delta: float) -> float:
 
 def objective(task: str, x: Any, y: Any, w: Any, delta: float) -> float:
     """What both minimise, in plain NumPy."""
+    if task.startswith("softmax"):
+        w = w.reshape(-1, CLASSES)
+        e = x @ w[:-1] + w[-1]
+        top = e.max(axis=1, keepdims=True)
+        found = np.log(np.exp(e - top).sum(axis=1)) + top[:, 0] - e[np.arange(len(y)), y]
+        return float(np.mean(found)) + 0.5 * STRENGTH * float((w[:-1] ** 2).sum())
     e = x @ w[:-1] + w[-1]
     half = 0.5 * strength(task, delta) * float(w[:-1] @ w[:-1])
     if task == "logistic":
@@ -72,7 +84,7 @@ def theirs(task: str, x: Any, y: Any, delta: float) -> tuple[Any, int, float]:
     """Coefficients with the intercept last, iterations, and the delta of huber."""
     from sklearn import linear_model
 
-    if task == "logistic":
+    if task == "logistic" or task.startswith("softmax"):
         model = linear_model.LogisticRegression(C=1.0 / (STRENGTH * len(x)), tol=GTOL, max_iter=1000)
     elif task == "poisson":
         model = linear_model.PoissonRegressor(alpha=STRENGTH, tol=GTOL, max_iter=1000)
@@ -82,8 +94,16 @@ def theirs(task: str, x: Any, y: Any, delta: float) -> tuple[Any, int, float]:
     else:
         model = linear_model.QuantileRegressor(quantile=QUANTILE, alpha=STRENGTH)
     model.fit(x, y)
+    if task.startswith("softmax"):
+        return _centred(np.vstack([model.coef_.T, model.intercept_])), int(np.max(model.n_iter_)), delta
     w = np.append(np.ravel(model.coef_), np.ravel(model.intercept_))
     return w, int(np.max(model.n_iter_)), EPSILON * float(getattr(model, "scale_", 1.0))
+
+
+def _centred(w: Any) -> Any:
+    """Coefficients whose intercepts, which no penalty touches, have the mean 0; in one run."""
+    w[-1] -= w[-1].mean()
+    return w.ravel()
 
 
 def smoothed(width: float) -> Any:
@@ -98,15 +118,21 @@ def mine(task: str, x: Any, y: Any, delta: float) -> tuple[Any, int, float]:
 
     if task == "quantile":
         return (*sharpened(x, y), delta)
+    if task == "softmax by Newton":
+        fun = fl.optimize.linear(fl.cross_entropy, x, y, penalty=fl.penalties.l2(STRENGTH))
+        found = optimize.minimize(fun, np.zeros(fun.size), jac=True, hessp=fun.hessp, method="trust-ncg",
+                                  options={"gtol": GTOL})  # fmt: skip
+        return _centred(found.x.reshape(fun.shape)), int(found.nit), delta
     losses = {
         "logistic": fl.binary_cross_entropy_with_logits,
         "poisson": fl.poisson,
         "huber": fl.huber.bind(delta=delta),
+        "softmax": fl.cross_entropy,
     }
     fun = fl.optimize.linear(losses[task], x, y, penalty=fl.penalties.l2(strength(task, delta)))
     options = {"gtol": GTOL, "ftol": 0.0, "maxiter": 1000, "maxls": 50}
     found = optimize.minimize(fun, np.zeros(fun.size), jac=True, method="L-BFGS-B", options=options)
-    return found.x, int(found.nit), delta
+    return _centred(found.x.reshape(fun.shape)) if task == "softmax" else found.x, int(found.nit), delta
 
 
 def sharpened(x: Any, y: Any) -> tuple[Any, int]:
@@ -215,7 +241,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = command.parser(__doc__, rounds=3, of="fit")
     parser.add_argument("--rows", type=timing.count, default=2_000_000, help="rows (default: 2000000)")
     parser.add_argument("--lp-rows", type=timing.count, default=10_000, help="rows of the quantile (default: 10000)")
-    parser.add_argument("--losses", default="logistic,poisson,huber,quantile", help="separated by commas")
+    parser.add_argument(
+        "--losses", default="logistic,poisson,huber,quantile,softmax,softmax by Newton", help="separated by commas"
+    )
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.child:

@@ -95,7 +95,7 @@ class Arranged:
 class Plain(Arranged):
     """The commonest call: arrays of one score, one label and perhaps one weight a row, as they are.
 
-    Of a thousand rows, for which CatBoost calls, derivatives take 13 us this way and 18 the other.
+    Derivatives of a thousand rows take 13 us this way and 18 the other.
     """
 
     group, out = None, None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.host.recipes import derivatives
+from .checks import finite
 from .objective import Objective
 from .versions import version
 
@@ -61,6 +63,8 @@ class CatBoostObjective(Objective):
     ) -> None:
         super().__init__(loss, parameters, hessian, min_hessian, "serial")
         self.several = several
+        self.direct = self.plain and self.curvature.name in ("exact", "positive")
+        """Whether derivatives are the loss's own."""
 
     @property
     def metric(self) -> CatBoostMetric:
@@ -69,12 +73,28 @@ class CatBoostObjective(Objective):
 
     def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> NDArray[np.float64]:
         """Minus the gradient and minus the Hessian of rows of one score each, side by side."""
+        both = np.empty((2, len(approxes)))
+        if self._direct(approxes, targets, weights, both[0], both[1]) and finite(both.reshape(-1)):
+            return both.T
         version("catboost")
         grad, hess = self.grad_and_hess(approxes, targets, weights)
-        both = np.empty((2, len(grad)))
         np.negative(grad, both[0])
         np.negative(hess, both[1])
         return both.T
+
+    def _direct(self, scores: Any, labels: Any, weight: Any, grad: Any, hess: Any) -> bool:
+        """Write minus the derivatives as CatBoost's commonest call has them; False where it is another, or is wrong.
+
+        Of a thousand rows, for which it calls, that takes half the time.
+        """
+        least = self.curvature.least
+        if not (self.direct and derivatives(self.definition, scores, labels, weight, -1.0, grad, hess)):
+            return False
+        if least > 0.0:
+            if hess[0] == 0.0 and not hess.any():  # where "positive" is 1
+                return False
+            np.minimum(hess, -least if weight is None else np.float64(-least) * weight, out=hess)
+        return True
 
     def calc_ders_multi(self, approxes: Any, targets: Any, weight: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """Minus the gradient of one row of several scores, and minus the Hessian, its diagonal, as a matrix."""

@@ -73,6 +73,25 @@ def test_chunks_from_threads() -> None:
     np.testing.assert_allclose(four, one, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("hessian", ["exact", "positive"])
+def test_the_commonest_call_has_the_same_bits(hessian, weighted) -> None:
+    x, y, weight = rows()
+    scores, w = x[:, 1].astype("f8"), weight if weighted else None
+    f = fl.boosting.catboost(fl.huber, delta=0.5, hessian=hessian)
+    assert f.direct and not fl.boosting.catboost(fl.huber).direct
+    for shift in (0.0, 1e3):  # where the second derivative is 0 everywhere
+        grad, hess = f.grad_and_hess(scores + shift, y, w)
+        for _ in range(2):
+            np.testing.assert_array_equal(f.calc_ders_range(scores + shift, y, w), np.stack([-grad, -hess], axis=1))
+    np.testing.assert_array_equal(
+        f.calc_ders_range(scores[::2], y[::2], None)[:, 0], -f.grad_and_hess(scores[::2], y[::2])[0]
+    )
+    scores[7] = np.nan
+    with pytest.raises(FloatingPointError, match=r"huber: the score of row 7 is nan: training has diverged"):
+        f.calc_ders_range(scores, y, w)
+
+
 def test_several_classes() -> None:
     x, y, weight = rows()
     y = np.digitize(y, [0.0, 1.0])
