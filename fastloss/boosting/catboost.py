@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.host.recipes import derivatives
+from .arranged import Plain
 from .checks import finite
 from .objective import Objective
 from .versions import version
@@ -63,7 +64,7 @@ class CatBoostObjective(Objective):
     ) -> None:
         super().__init__(loss, parameters, hessian, min_hessian, "serial")
         self.several = several
-        self.direct = self.plain and self.curvature.name in ("exact", "positive")
+        self.own = self.curvature.name in ("exact", "positive")
         """Whether derivatives are the loss's own."""
 
     @property
@@ -74,7 +75,7 @@ class CatBoostObjective(Objective):
     def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> NDArray[np.float64]:
         """Minus the gradient and minus the Hessian of rows of one score each, side by side."""
         both = np.empty((2, len(approxes)))
-        if self._direct(approxes, targets, weights, both[0], both[1]) and finite(both.reshape(-1)):
+        if self._direct(approxes, targets, weights, both) and finite(both.reshape(-1)):
             return both.T
         version("catboost")
         grad, hess = self.grad_and_hess(approxes, targets, weights)
@@ -82,15 +83,20 @@ class CatBoostObjective(Objective):
         np.negative(hess, both[1])
         return both.T
 
-    def _direct(self, scores: Any, labels: Any, weight: Any, grad: Any, hess: Any) -> bool:
+    def _direct(self, scores: Any, labels: Any, weight: Any, both: NDArray[np.float64]) -> bool:
         """Write minus the derivatives as CatBoost's commonest call has them; False where it is another, or is wrong.
 
         Of a thousand rows, for which it calls, that takes half the time.
         """
-        least = self.curvature.least
-        if not (self.direct and derivatives(self.definition, scores, labels, weight, -1.0, grad, hess)):
+        grad, hess, least, own = both[0], both[1], self.curvature.least, self.own
+        if not (self.plain and self.curvature.exact):
             return False
-        if least > 0.0:
+        if not derivatives(self.definition, scores, labels, weight, -1.0 if own else 1.0, grad, hess):
+            return False
+        if not own:
+            self.curvature.put(Plain(self, scores, labels, weight), grad, hess)
+            np.negative(both, out=both)
+        elif least > 0.0:
             if hess[0] == 0.0 and not hess.any():  # where "positive" is 1
                 return False
             np.minimum(hess, -least if weight is None else np.float64(-least) * weight, out=hess)
