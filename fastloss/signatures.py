@@ -26,7 +26,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 VERBS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
-PUBLIC = (*VERBS[1:], "bind", "domains", "inputs", "link", "mean", "name", "parameters", "values", "with_respect_to")
+PUBLIC = (*VERBS[1:], "bind", "domains", "inputs", "jitted", "link", "mean", "name", "parameters", "values",
+          "with_respect_to")  # fmt: skip
 
 TARGETS = {
     "labels": "a whole number from 0 on for each row, its label",

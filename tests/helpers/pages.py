@@ -30,6 +30,12 @@ def blocks(name: str) -> list[Any]:
     ]
 
 
+def environment() -> dict[str, str]:
+    """That of a process which finds this library."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "PYSPARK_PYTHON": sys.executable}
+
+
 def run(block: str, folder: Path) -> None:
     """Run a block in a folder; skip one whose libraries are not installed."""
     needed = {m.partition(".")[0] for m in re.findall(r"^(?:import|from) ([\w.]+)", block, flags=re.M)}
@@ -38,10 +44,9 @@ def run(block: str, folder: Path) -> None:
         pytest.skip(f"not installed: {', '.join(missing)}")
     script = folder / "block.py"
     script.write_text(block, "utf-8")
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
         [sys.executable, script],
-        env={**os.environ, "PYTHONPATH": path, "PYSPARK_PYTHON": sys.executable},
+        env=environment(),
         cwd=folder,
         capture_output=True,
         text=True,

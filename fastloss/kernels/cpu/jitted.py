@@ -1,0 +1,222 @@
+"""`jitted`: a loss of elements as a function that a user's own compiled code calls.
+
+Numba sees one function of numbers. `computed` decides where its caller is compiled, by the type of the prediction,
+which of the two lifted definitions is called, and LLVM takes that into the caller, as it does in our own kernels.
+
+Numba keeps what it compiles of a user's function with ``cache=True`` until that function's own file changes. So a
+`Stamp` lies among what is kept, and is not read by another version of the library: Numba then compiles again.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import numba as _numba
+from numba.core.imputils import lower_getattr as _lower_getattr
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import models, register_model
+
+from ...define.code import function_in
+from ...registry import LOSSES
+from ..bind import by_definition, content
+from ..sources import sources
+from .target import Cpu, jit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+numba: Any = _numba  # half of it is typed
+types: Any = numba.types
+intrinsic: Any = _intrinsic
+lower_getattr: Any = _lower_getattr
+
+
+def jitted(loss: Any) -> Any:
+    """The function of one element, as Numba's dispatcher; the same one each time."""
+    if hasattr(loss, "target"):
+        raise AttributeError(
+            f"{loss.name}.jitted: a row's loss is no function of one element: call {loss.name}.value_and_grad with all "
+            "rows, outside of compiled code"
+        )
+    if loss.rooted:
+        raise AttributeError(
+            f"{loss.name}.jitted: the root of a mean is no sum over elements: take the root of your own mean of the "
+            "loss under it"
+        )
+    if loss.arrays:
+        raise AttributeError(
+            f"{loss.name}.jitted: {next(iter(loss.arrays))} is an array: pass its numbers one by one to the function "
+            "of the loss without it"
+        )
+    return _made(loss.jet, Shape(loss))
+
+
+class Shape:
+    """What beside the jet makes the function: names, values, which of the inputs are differentiated."""
+
+    def __init__(self, loss: Any) -> None:
+        self.name, self.inputs, self.wrt, self.order = loss.name, loss.inputs, loss.wrt, loss.order
+        self.values = tuple(loss.values.items())
+        self.chosen = loss.single
+        self.own = "" if LOSSES.get(loss.name) == loss else _digest(content(loss.jet), repr(loss.values))
+        self.text = f"{loss!r}: {loss.own_text}"
+
+        self._key = self.name, self.inputs, self.wrt, self.order, repr(self.values), self.text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Shape) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@by_definition
+def _made(jet: Callable[..., Any], shape: Shape) -> Any:
+    if shape.own:
+        _known.add(shape.own)
+    names = ", ".join([*shape.inputs, *(n for n, _ in shape.values)])
+    parts = Parts(shape, {kind: _part(jet, names, kind) for kind in "fd"})
+    text = f"def jitted({names}):\n    return computed(parts, ({names},))\n"
+    face = function_in(text, "jitted", {"computed": computed, "parts": parts}, __name__)
+    face.__name__ = face.__qualname__ = shape.name
+    face.__doc__ = f"{shape.text.strip()}\n\n{_MORE}"
+    # A parameter that chooses the formula is None unless a caller passes what only `bind` may give.
+    face.__defaults__ = tuple(None if n in shape.chosen else value for n, value in shape.values)
+    return numba.njit(forceinline=True, error_model="numpy", nogil=True)(face)
+
+
+_MORE = (
+    "Called in compiled code with the numbers of one element: returns the value, the first and the second derivative."
+)
+
+
+def _part(jet: Callable[..., Any], names: str, kind: str) -> Any:
+    lifted = Cpu().jet(jet, kind)
+    if not jet.__code__.co_flags & inspect.CO_VARARGS:
+        return lifted
+    # `computed` hands over numbers one by one.
+    return jit(function_in(f"def part({names}):\n    return jet({names})\n", "part", {"jet": lifted}, __name__))
+
+
+class Parts:
+    """The lifted definitions of a loss, as a constant of compiled code."""
+
+    def __init__(self, shape: Shape, parts: dict[str, Any]) -> None:
+        self.shape, self.parts = shape, parts
+        self._numba_type_ = _Constant(self, shape.name)
+
+
+class _Constant(types.Dummy):  # type: ignore[misc]
+    """The type of an object that compiled code knows and does not hold."""
+
+    def __init__(self, what: Any, name: str) -> None:
+        self.what = what
+        super().__init__(f"fastloss {name}")
+
+    @property
+    def key(self) -> Any:
+        return id(self.what)
+
+
+class LossType(_Constant):
+    """The type of a loss that compiled code asks for `jitted`."""
+
+
+for _kind in (_Constant, LossType):
+    register_model(_kind)(models.OpaqueModel)
+
+
+@infer_getattr
+class _OfLoss(AttributeTemplate):
+    key = LossType
+
+    def resolve_jitted(self, kind: LossType) -> Any:
+        return numba.typeof(kind.what.jitted)
+
+
+@lower_getattr(LossType, "jitted")  # type: ignore[untyped-decorator]
+def _jitted_of_loss(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    return context.get_dummy_value()
+
+
+def loss_type(loss: Any) -> LossType:
+    """What Numba takes a loss for."""
+    return LossType(loss, loss.name)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def computed(typingctx: Any, parts: Any, given: Any) -> Any:
+    """The jet of numbers, in float32 where the prediction is one, else in float64."""
+    shape: Shape = parts.what.shape
+    names, values = [*shape.inputs, *(n for n, _ in shape.values)], dict(shape.values)
+    for name, kind in zip(names, given.types, strict=True):
+        _check(shape, name, kind)
+    low = given.types[shape.wrt[0]] in (types.float32, types.float16)
+    real = types.float32 if low else types.float64
+    wanted = [types.none if n in shape.chosen and values[n] is None else real for n in names]
+    callee = types.Dispatcher(parts.what.parts["f" if low else "d"])
+    inner = callee.get_call_type(typingctx, tuple(wanted), {})
+    several = types.UniTuple(real, len(shape.wrt)) if len(shape.wrt) > 1 else real
+    result = types.BaseTuple.from_types((real, *[several] * shape.order))
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if context.environment is not None:
+            context.environment.consts.append(Stamp(_library(), shape.own))
+        numbers = []
+        for k, (name, kind, to) in enumerate(zip(names, given.types, wanted, strict=True)):
+            if to is types.none:
+                numbers.append(context.get_dummy_value())
+            elif name in shape.chosen:
+                numbers.append(context.get_constant(to, float(values[name])))
+            else:
+                numbers.append(context.cast(builder, builder.extract_value(arguments[1], k), kind, to))
+        found = context.get_function(callee, inner)(builder, numbers)
+        return context.cast(builder, found, inner.return_type, result)
+
+    return result(parts, given), generate
+
+
+def _check(shape: Shape, name: str, kind: Any) -> None:
+    """Raise for an argument that is no number, or that could choose another formula."""
+    if name in shape.chosen:
+        if not isinstance(kind, types.NoneType):
+            instead = f"{shape.name}.bind({name}=...)"
+            raise TypeError(f"{shape.name}.jitted: {name} is one number for all elements: take it from {instead}")
+    elif not isinstance(kind, (types.Integer, types.Float, types.Boolean)):
+        instead = f", in a loop, or {shape.name} on whole arrays" if isinstance(kind, types.Buffer) else ""
+        raise TypeError(f"{shape.name}.jitted: {name} is {kind}, expected a number: call it for each element{instead}")
+
+
+# -- what a user's cache holds -----------------------------------------------------------------------------------------
+
+_known: set[str] = set()
+"""The losses of users whose functions this process has made."""
+
+
+def _library() -> str:
+    return _digest(*map(sources, ("fastloss.kernels", "fastloss.define", "fastloss.losses")))
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256(repr(texts).encode()).hexdigest()[:16]
+
+
+class Stamp:
+    """Of what was compiled: it can be read where the same would be compiled, and else is like a missing file."""
+
+    def __init__(self, library: str, own: str) -> None:
+        self.library, self.own = library, own
+
+    def __reduce__(self) -> Any:
+        return read_stamp, (self.library, self.own)
+
+
+def read_stamp(library: str, own: str) -> Stamp:
+    """The stamp; raise OSError, upon which Numba compiles again. Users' caches call this by its name and module."""
+    if library != _library() or (own and own not in _known):
+        raise OSError(errno.ESTALE, "compiled with another version of fastloss, or of the loss")
+    return Stamp(library, own)
