@@ -43,14 +43,11 @@ def loop(function: Any) -> Callable[..., Any]:
 
     @numba.njit(fastmath={"reassoc"})
     def run(pred: Any, target: Any, grad: Any) -> Any:
-        total = 0.0
-        for low in range(0, pred.size, 1024):
-            part = pred.dtype.type(0)
-            for i in range(low, min(pred.size, low + 1024)):
-                found = function(pred[i], target[i])
-                part += found[0]
-                grad[i] = found[1]
-            total += part
+        total = pred.dtype.type(0)
+        for i in range(pred.size):
+            found = function(pred[i], target[i])
+            total += found[0]
+            grad[i] = found[1]
         return total
 
     return run
