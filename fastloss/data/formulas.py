@@ -15,9 +15,10 @@ import re
 import textwrap
 from functools import cache
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..define.primitives import log1p_unit
+from ..losses.special import log1p_small, log_cosh_near, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +39,9 @@ this when it plans."""
 LARGE, SMALL = "1e30", "1e-30"
 """Between these lie numbers whose powers and quotients are numbers."""
 
+FAR = 64.0
+"""From here on an end is taken for one that ordinary numbers do not reach."""
+
 
 class Formula(NamedTuple):
     """A loss or a derivative of it in SQL, and the condition under which that is what it is."""
@@ -56,6 +60,33 @@ class _Text(str):
         return super().__new__(cls, _LOST if len(text) > 16 * LONGEST or _LOST in text else text)
 
 
+class _Taken(NamedTuple):
+    """What a formula takes for granted: finite numbers, and ends that others do not pass."""
+
+    inputs: set[str]
+    finite: set[str]
+    ends: dict[tuple[str, str], float] | None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether that bounds a sum or a product of all inputs, which is finite for finite ones alone."""
+        return any(all(x in y for x in self.inputs) for y, _ in self.ends or ())
+
+    def within(self, x: str, sign: str, end: float) -> bool:
+        """Whether it is taken for granted that a number is not beyond a far end: of sums and products, which are soon
+        computed once more."""
+        beyond = FAR <= abs(end) < math.inf and sign[0] == ("<" if end < 0.0 else ">")
+        if self.ends is None or not beyond or _LOST in x or _OTHER.search(x):
+            return False
+        key, closer = (x, ">" if end < 0.0 else "<"), max if end < 0.0 else min
+        self.ends[key] = closer(self.ends.get(key, end), end)
+        return True
+
+
+_OTHER = re.compile(r"CASE|/|\b(?!abs\b|try_cast\b)\w+\(")
+"""What is no sum or product."""
+
+
 class _UnwrittenError(Exception):
     """What a definition says that is not written in SQL."""
 
@@ -72,23 +103,32 @@ def formula(loss: Any, by: int | None, numbers: Mapping[str, str]) -> Formula | 
     values = {n: _number(loss.values[n]) for n in loss.parameters}
     read = {**values, **{n: _Text(f"try_cast({x} AS DOUBLE)") for n, x in numbers.items()}}
     try:
-        folded: list[str] = []
-        found = _run(loss.jet, tuple(read[n] for n in (*loss.inputs, *loss.parameters)), folded)
-        value = _text(found[0] if by is None else found[1][by] if len(loss.wrt) > 1 else found[1])
+        value, taken = _value(loss, by, read, {})
+        if taken.ends and (other := _value(loss, by, read, None))[0] == value:
+            value, taken = other  # what has ends is not in it
     except (_UnwrittenError, OSError, SyntaxError, ArithmeticError):  # or there is no source
         return None
     if value == _LOST or len(value) > LONGEST or len(_DEAR.findall(value)) > DEAREST:
         return None
     inputs = [read[n] for n in loss.inputs]
     holds = [f"regexp_matches(typeof({numbers[n]}), '{NUMBERS}')" for n in loss.inputs]
-    # Plain arithmetic is that of kernels, NULL, NaN, infinities and all.
-    if folded or given or "CASE" in value or not all(x in value for x in inputs):
+    # Plain arithmetic is that of kernels, NULL, NaN, infinities and all, and what is bounded is finite.
+    plain = not (taken.finite or given or "CASE" in value) and all(x in value for x in inputs)
+    if not plain and not taken.bounded:
         holds.append(f"abs({' + '.join(inputs)}) <= {LARGE}")
+    holds += [f"{x} {sign} {_text(end)}" for (x, sign), end in (taken.ends or {}).items()]
     for x, domain in zip(inputs, loss.domains, strict=True):
         holds += _inside(x, domain)
     for n in given:
         holds += [f"abs({read[n]}) BETWEEN {SMALL} AND {LARGE}", *_inside(read[n], loss.parameters[n])]
     return Formula(value, " AND ".join(holds))
+
+
+def _value(loss: Any, by: int | None, read: Mapping[str, Any], ends: Any) -> tuple[_Text, _Taken]:
+    """The text of a loss, or of a derivative, and what it takes for granted; no ends if these are None."""
+    taken = _Taken({read[n] for n in loss.inputs}, set(), ends)
+    found = _run(loss.jet, tuple(read[n] for n in (*loss.inputs, *loss.parameters)), taken)
+    return _text(found[0] if by is None else found[1][by] if len(loss.wrt) > 1 else found[1]), taken
 
 
 def free(loss: Any) -> list[str]:
@@ -99,6 +139,8 @@ def free(loss: Any) -> list[str]:
 
 def _inside(x: str, domain: Domain) -> list[str]:
     """The conditions for a number to lie in a domain."""
+    if (domain.ends_only, domain.high) == (True, 1.0) and domain.low in (-1.0, 0.0):
+        return [f"abs({x}) = 1e0" if domain.low else f"{x} * {x} = {x}"]  # half the time of two comparisons
     if domain.ends_only:
         return [f"({x} = {_text(domain.low)} OR {x} = {_text(domain.high)})"]
     found = [] if domain.low == -math.inf else [f"{x} {'>' if domain.low_open else '>='} {_text(domain.low)}"]
@@ -129,15 +171,15 @@ def _tree(function: FunctionType) -> ast.FunctionDef:
     return found
 
 
-def _run(function: FunctionType, arguments: tuple[Any, ...], folded: list[str]) -> Any:
-    """What a definition, or a helper of one, returns of these arguments; `folded` gets what was taken for finite."""
+def _run(function: FunctionType, arguments: tuple[Any, ...], taken: _Taken) -> Any:
+    """What a definition, or a helper of one, returns of these arguments."""
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     missing = len(names) - len(arguments)
     if missing > len(defaults) or missing < 0:
         raise _UnwrittenError
     filled = (*arguments, *map(_number, defaults[len(defaults) - missing :]))
-    reader = _Reader(function, dict(zip(names, filled, strict=True)), folded)
+    reader = _Reader(function, dict(zip(names, filled, strict=True)), taken)
     for statement in _tree(function).body:
         if isinstance(statement, ast.Return) and statement.value is not None:
             return reader.visit(statement.value)
@@ -148,8 +190,8 @@ def _run(function: FunctionType, arguments: tuple[Any, ...], folded: list[str]) 
 class _Reader(ast.NodeVisitor):
     """Reads a function's statements with numbers and texts in its variables."""
 
-    def __init__(self, function: FunctionType, scope: dict[str, Any], folded: list[str]) -> None:
-        self.function, self.scope, self.folded = function, scope, folded
+    def __init__(self, function: FunctionType, scope: dict[str, Any], taken: _Taken) -> None:
+        self.function, self.scope, self.taken = function, scope, taken
 
     def generic_visit(self, node: ast.AST) -> Any:
         raise _UnwrittenError
@@ -196,8 +238,11 @@ class _Reader(ast.NodeVisitor):
         function, arguments = self.visit(node.func), tuple(self.visit(each) for each in node.args)
         if node.keywords:
             raise _UnwrittenError
-        if isinstance(function, FunctionType) and function is not log1p_unit:
-            return _run(function, arguments, self.folded)
+        if function is scaled and arguments[1] in self.taken.inputs:
+            self.taken.finite.add(arguments[1])
+            return _run(cast("FunctionType", _product), arguments, self.taken)
+        if isinstance(function, FunctionType) and function not in _FUNCTIONS:
+            return _run(function, arguments, self.taken)
         if function not in _FUNCTIONS:
             raise _UnwrittenError
         if not any(isinstance(x, _Text) for x in arguments):
@@ -225,7 +270,7 @@ class _Reader(ast.NodeVisitor):
                 raise _UnwrittenError from None
         # Numbers of ordinary size: what an infinity or NaN would make of these is left to the kernel.
         if sign == "*" and 0.0 in (x, y):
-            self.folded.append(str(x))
+            self.taken.finite.add(str(x))
             return 0.0
         if (sign in "*/" and y == 1.0) or (sign in "+-" and y == 0.0):
             return x
@@ -240,12 +285,22 @@ class _Reader(ast.NodeVisitor):
             if kind is None:
                 raise _UnwrittenError
             right = self.visit(each)
-            same = isinstance(left, _Text) and left == right != _LOST
-            self.folded += [left] if same else []
-            plain = not isinstance(left, _Text) and not isinstance(right, _Text)
-            found.append(kind[1](left, right) if same or plain else _Text(f"{_text(left)} {kind[0]} {_text(right)}"))
+            known = self._decided(left, *kind, right)
+            found.append(_Text(f"{_text(left)} {kind[0]} {_text(right)}") if known is None else known)
             left = right
         return _all(found, True)
+
+    def _decided(self, x: Any, sign: str, compute: Callable[[Any, Any], bool], y: Any) -> bool | None:
+        """What a comparison gives, if that is known, or may be taken for granted."""
+        if not isinstance(x, _Text):
+            return None if isinstance(y, _Text) else compute(x, y)
+        if x == y != _LOST:
+            self.taken.finite.add(x)
+            return compute(x, y)
+        if x in self.taken.inputs and sign == "=" and y == math.inf:
+            self.taken.finite.add(x)
+            return False
+        return False if isinstance(y, float) and self.taken.within(x, sign, y) else None
 
     def visit_BoolOp(self, node: ast.BoolOp) -> Any:
         return _all([self.visit(each) for each in node.values], isinstance(node.op, ast.And))
@@ -258,6 +313,11 @@ class _Reader(ast.NodeVisitor):
         if isinstance(a, bool) or isinstance(b, bool) or isinstance(a, tuple):
             raise _UnwrittenError
         return a if a == b else _Text(f"CASE WHEN {condition} THEN {_text(a)} ELSE {_text(b)} END")
+
+
+def _product(coefficient: Any, x: Any) -> Any:
+    """`scaled` by a finite number."""
+    return coefficient * x
 
 
 def _all(conditions: list[Any], every: bool) -> Any:
@@ -285,9 +345,11 @@ _FUNCTIONS: dict[Any, str] = {
     math.pow: "pow({0}, {1})",
     math.expm1: "(tanh(0.5e0 * {0}) * (exp({0}) + 1e0))",
     math.log1p: "CASE WHEN abs({0}) < 0.5e0 THEN 2e0 * atanh({0} / (2e0 + {0})) ELSE ln(1e0 + {0}) END",
+    log1p_small: "ln(1e0 + {0})",  # added to what is larger
+    log_cosh_near: "(2e0 * atanh(tanh(0.5e0 * sqrt({0})) * tanh(0.5e0 * sqrt({0}))))",
     log1p_unit: "(2e0 * atanh(1e0 / (1e0 + 2e0 / {0})))",
 }
-"""SQL lacks the two that lose no digits near 0: it has functions of which they can be made without."""
+"""SQL lacks two that lose no digits near 0: it has functions of which they can be made without."""
 _COMPARISONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Lt: ("<", operator.lt),
     ast.LtE: ("<=", operator.le),

@@ -130,7 +130,7 @@ def log_cosh(pred: float, target: float) -> Jet:
     lost = 0.0 if a > 1e3 else (pred - back) - (target - (back - r))
     tail = e * (1.0 - 2.0 * (-lost if r < 0.0 else lost))
     return (
-        a * a * log_cosh_near(a * a) if near else (a - _LN2) + log1p_small(e),
+        log_cosh_near(a * a) if near else (a - _LN2) + log1p_small(e),
         -tanh if r < 0.0 else tanh,
         4.0 * tail / ((1.0 + tail) * (1.0 + tail)),
     )

@@ -14,6 +14,8 @@ ELEMENTS = {n: x for n, x in fl.LOSSES.items() if not hasattr(x, "target") and n
 NAMES = {n: {x: f'"{x}"' for x in loss.inputs} for n, loss in ELEMENTS.items()}
 FOUND = {n: found for n, x in ELEMENTS.items() if (found := formula(x, None, NAMES[n])) is not None}
 SLOPES = {n: found for n, x in ELEMENTS.items() if (found := formula(x, 0, NAMES[n])) is not None}
+LARGE = {"poisson", "gamma"}
+"""Losses whose exponentials have another formula beyond what scores are."""
 N = 300
 
 
@@ -60,9 +62,12 @@ def agree(loss, found: Formula, by: int | None, more: dict[str, float] | None = 
     given = dict(zip(loss.inputs, columns, strict=True)) | {n: np.full(N, v) for n, v in (more or {}).items()}
     size = min(map(len, given.values()))
     got = of_duckdb(found, {n: x[:size] for n, x in given.items()})
-    assert not np.ma.getmaskarray(got).any()  # the formula holds for all of these
-    known = ~np.isnan(expected[:size])
-    assert known.mean() > 0.85
+    held = ~np.ma.getmaskarray(got)
+    assert held.all() or (
+        loss.name in LARGE and held.mean() > 0.6
+    )  # but for large numbers, of which there are many here
+    known = held & ~np.isnan(expected[:size])
+    assert known.sum() > 0.85 * held.sum()
     # A few units in the last place; next to a zero of the result, of what it is the difference of.
     np.testing.assert_allclose(np.ma.getdata(got)[known], expected[:size][known], rtol=2e-14, atol=1e-300)
 
@@ -70,7 +75,15 @@ def agree(loss, found: Formula, by: int | None, more: dict[str, float] | None = 
 def test_most_losses_have_a_formula() -> None:
     assert len(FOUND) >= 35
     assert len(SLOPES) >= 35
-    assert {"huber", "squared_error", "binary_cross_entropy_with_logits", "quantile", "hinge"} <= {*FOUND}
+    assert {
+        "huber",
+        "squared_error",
+        "binary_cross_entropy_with_logits",
+        "quantile",
+        "hinge",
+        "log_cosh",
+        "poisson",
+    } <= {*FOUND}
 
 
 @pytest.mark.parametrize("name", FOUND)
@@ -106,6 +119,22 @@ def test_what_sql_has_differently_is_left_to_the_kernel() -> None:
         con.sql("select binary_cross_entropy(1.5, 1.0)").fetchall()
     with pytest.raises(duckdb.Error, match="delta is -2.0, expected a number greater than 0|delta.*-2"):
         con.sql("select huber(p, y, delta := y) from (values (1.0, 2.0), (1.0, -2.0)) t(p, y)").fetchall()
+
+
+def test_numbers_beyond_a_formula_are_left_to_the_kernel() -> None:
+    con = fl.data.duckdb(duckdb.connect(), ["poisson", "log_cosh", "pseudo_huber", "hinge"])
+    x = [-1e300, -800.0, -1e-9, 0.0, 79.0, 80.0, 81.0, 700.0, 1e18, np.inf, np.nan, None]
+    y = np.resize([0.0, 1.0, 3.0], len(x))
+    con.register("t", pa.table({"x": pa.array(x, from_pandas=False), "y": y, "i": np.arange(len(x))}))
+    found = con.sql("select poisson(x, y) p, log_cosh(x, y) l, pseudo_huber(x, y) h from t order by i").fetchnumpy()
+    for column, loss in zip("plh", (fl.poisson, fl.log_cosh, fl.pseudo_huber), strict=True):
+        expected = loss([np.nan if v is None else v for v in x], y, reduction="none", backend="serial")
+        assert np.ma.getmaskarray(found[column]).tolist() == [False] * (len(x) - 1) + [True]
+        np.testing.assert_allclose(np.ma.getdata(found[column])[:-1], expected[:-1], rtol=1e-14)
+    with pytest.raises(duckdb.Error, match="column 'target' in a row is 0.0, expected -1 or 1"):
+        con.sql("select hinge(0.5, 0.0)").fetchall()
+    with pytest.raises(duckdb.Error, match="column 'target' in a row is 1e-200, expected 0 or 1"):
+        con.sql("select hinge(0.5, 1e-200, zero_one := true)").fetchall()
 
 
 @pytest.mark.parametrize("x", ["'1'::digit", "'101'::bit", "'1.5'::json"])
