@@ -12,7 +12,6 @@ from .arrays import evaluate, evaluate_rows
 from .define.elements import Definition
 from .define.keywords import GRAD, HESS, VALUE, Call
 from .define.rows import Program
-from .loading import load
 from .signatures import SelfDocumenting, like
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 VALUE_AND_GRAD, GRAD_AND_HESS = VALUE | GRAD, GRAD | HESS
 """What verbs `like` the call read where it reads VALUE."""
-
-_JITTED = "fastloss.kernels.cpu.jitted"
-"""Imported with Numba, by who asks for it."""
 
 
 class Loss(SelfDocumenting, Definition):
@@ -131,32 +127,6 @@ class Loss(SelfDocumenting, Definition):
         prediction comes first, unless both are passed by name.
         """
 
-    @property
-    def jitted(self) -> Any:
-        """The loss of one element as a function that compiled code of Numba calls: the jet, in the caller's own loop.
-
-        It takes numbers, the inputs and then the parameters by position or name, and returns the value, the first and
-        the second derivative; these two are tuples where several inputs are differentiable. With a float32 prediction
-        all is computed in float32, else in float64. Domains are not checked. docs/numba.md has more.
-
-        >>> import fastloss as fl
-        >>> import numba
-        >>> import numpy as np
-        >>> @numba.njit
-        ... def total(pred, target):
-        ...     s = 0.0
-        ...     for i in range(pred.size):
-        ...         s += fl.huber.jitted(pred[i], target[i], delta=1.5)[0]
-        ...     return s
-        >>> total(np.array([1.0, 4.0]), np.zeros(2))
-        5.375
-        """
-        return load(_JITTED).jitted(self)
-
-    @property
-    def _numba_type_(self) -> Any:
-        return load(_JITTED).loss_type(self)
-
 
 class RowLoss(SelfDocumenting, Program):
     """A loss of rows of scores, one score for each class: value, gradient and diagonal of the Hessian in one pass.
@@ -262,12 +232,3 @@ class RowLoss(SelfDocumenting, Program):
         pass ``reduction="sum"``, and the booster's weights as ``weight``. Some objectives are called as (labels,
         predictions): here the scores come first, unless both are passed by name.
         """
-
-    @property
-    def jitted(self) -> Any:
-        """Raise AttributeError: a row has no function of one element."""
-        return load(_JITTED).jitted(self)
-
-    @property
-    def _numba_type_(self) -> Any:
-        return load(_JITTED).loss_type(self)

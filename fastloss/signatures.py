@@ -18,6 +18,7 @@ from .define.compose.operators import Addable
 from .define.keywords import ELEMENT_MEANINGS, LABELS, MEANINGS, keywords_of
 from .define.parameters import Parametrised
 from .define.streams import told
+from .loading import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +29,9 @@ R = TypeVar("R")
 VERBS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 PUBLIC = (*VERBS[1:], "bind", "domains", "inputs", "jitted", "link", "mean", "name", "parameters", "values",
           "with_respect_to")  # fmt: skip
+
+_JITTED = "fastloss.kernels.cpu.jitted"
+"""Imported with Numba, by who asks for it."""
 
 TARGETS = {
     "labels": "a whole number from 0 on for each row, its label",
@@ -142,6 +146,33 @@ class SelfDocumenting(Addable, Parametrised):
         twin.__dict__["_origin"] = self
         twin._differentiate(names)
         return twin
+
+    @property
+    def jitted(self) -> Any:
+        """The loss of one element as a function that compiled code of Numba calls: the jet, in the caller's own loop.
+
+        It takes numbers, the inputs and then the parameters by position or name, and returns the value, the first and
+        the second derivative; these two are tuples where several inputs are differentiable. With a float32 prediction
+        all is computed in float32, else in float64. Domains are not checked. docs/numba.md has more.
+        A loss of rows, and the root of a mean, have none: an AttributeError.
+
+        >>> import fastloss as fl
+        >>> import numba
+        >>> import numpy as np
+        >>> @numba.njit
+        ... def total(pred, target):
+        ...     s = 0.0
+        ...     for i in range(pred.size):
+        ...         s += fl.huber.jitted(pred[i], target[i], delta=1.5)[0]
+        ...     return s
+        >>> total(np.array([1.0, 4.0]), np.zeros(2))
+        5.375
+        """
+        return load(_JITTED).jitted(self)
+
+    @property
+    def _numba_type_(self) -> Any:
+        return load(_JITTED).loss_type(self)
 
     def __reduce__(self) -> Any:
         if not self.by:

@@ -168,6 +168,12 @@ PEERS = {
 """Names of other libraries' losses, in the shortest spelling that `_spellings` gives, and ours: the likelier first."""
 
 
+RANKS, LIFETIMES = "lambdarank pairwise_logistic", "accelerated_failure_time_normal accelerated_failure_time_logistic"
+KINDS = {"rank": RANKS, "map": RANKS, "mrr": RANKS, "xendcg": RANKS, "yeti": RANKS, "survival": LIFETIMES,
+         "cox": LIFETIMES, "multi:": "cross_entropy multilabel_soft_margin"}  # fmt: skip
+"""What there is of a kind which the first or last part of a name says, as of `rank:map`, which has no counterpart."""
+
+
 OTHERS = {"gan", "penalties"}
 """Our modules in which losses' names are other things."""
 
@@ -178,6 +184,8 @@ def likely_losses(name: str, also: Iterable[str] = ()) -> list[str]:
     """The losses that a name may mean, the likeliest first; or the names of `also` that look like it."""
     if known := losses_called(name):
         return known
+    if of_kind(name):
+        return []
     forms = _spellings(name)
     close: list[str] = []
     for form in dict.fromkeys((forms[0], forms[-1])):
@@ -222,9 +230,23 @@ def asked_by_import() -> bool:
     return asking.f_code.co_code[asking.f_lasti] == opmap["IMPORT_FROM"]
 
 
+def of_kind(name: str) -> list[str]:
+    """The losses of the kind that a name says which no loss has here."""
+    words = _spellings(name)[0].split("_")
+    known = (KINDS.get(word) for word in (f"{name.partition(':')[0]}:", words[0], words[-1]))
+    return next(filter(None, known), "").split()
+
+
+def hint(name: str, also: Iterable[str] = (), spelt: str = "{}") -> str:
+    """A question with the losses that were probably meant, or what there is of their kind; or an empty text."""
+    likely, kind = ([spelt.format(n) for n in found] for found in (likely_losses(name, also), of_kind(name)))
+    if not likely and kind:
+        return f"it has no counterpart here; of its kind there are {listed(kind)}"
+    return f"did you mean {listed(likely, 'or')}?" if likely else ""
+
+
 def suggestion(name: str, also: Iterable[str] = ()) -> str:
     """The end of the error for an attribute that does not exist."""
     if name in VERBS:
         return f"each loss has it, as in fl.huber.{name}"
-    found = [f"fl.{n}" for n in likely_losses(name, also)]
-    return f"did you mean {listed(found, 'or')}?" if found else "fl.LOSSES has all losses, by name"
+    return hint(name, also, "fl.{}") or "fl.LOSSES has all losses, by name"

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..define.wording import listed, shown
 from ..loss import Loss, RowLoss
-from ..losses.names import likely_losses, meant
+from ..losses.names import hint, likely_losses, meant
 from ..registry import LOSSES
 
 if TYPE_CHECKING:
@@ -89,11 +89,10 @@ def named(name: str) -> Loss | RowLoss:
     """The loss that this library, or another, calls so."""
     if (found := meant(name)) is not None:
         return LOSSES[found]  # type: ignore[no-any-return]
-    likely = likely_losses(name)
-    if name in likely:
+    if name in likely_losses(name):
         raise TypeError(_without_curve(name))
-    hint = f"did you mean {listed(likely, 'or')}?" if likely else "fl.LOSSES has all losses, by name"
-    raise ValueError(f"fl.plot.curves: no loss is named {name!r}: {hint}")
+    instead = hint(name) or "fl.LOSSES has all losses, by name"
+    raise ValueError(f"fl.plot.curves: no loss is named {name!r}: {instead}")
 
 
 class _Elements(Section):

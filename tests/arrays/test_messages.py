@@ -80,6 +80,21 @@ def test_other_names_are_of_losses_that_exist() -> None:
         assert likely_losses(nothing_like_it) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "there_are"),
+    [("rank:map", "lambdarank and pairwise_logistic"), ("YetiRank", "lambdarank and pairwise_logistic"),
+     ("rank_xendcg", "lambdarank and"), ("survival:cox", "accelerated_failure_time_normal and"),
+     ("multi:unheard_of", "cross_entropy and")],
+)  # fmt: skip
+def test_a_name_without_counterpart_is_answered_with_its_kind(name, there_are) -> None:
+    from fastloss.losses.names import hint, likely_losses, meant
+
+    assert hint(name).startswith(f"it has no counterpart here; of its kind there are {there_are}")
+    assert likely_losses(name) == [] and meant(name) is None
+    with pytest.raises(ValueError, match=f"'{name}' is no loss; it has no counterpart here; .* fl.{there_are[:6]}"):
+        fl.data.scorer(name, "p", "y")
+
+
 def test_inputs_by_the_names_of_others() -> None:
     for given in ({"y_true": t, "y_pred": p}, {"input": p, "target": t}, {"target": t, "pred": p}):
         assert fl.squared_error.grad(**given).tolist() == fl.squared_error.grad(p, t).tolist()

@@ -153,6 +153,7 @@ def test_names_to_complete_are_what_users_need() -> None:
         "grad",
         "grad_and_hess",
         "inputs",
+        "jitted",
         "link",
         "mean",
         "name",

@@ -12,7 +12,7 @@ import fastloss
 
 from ...define.keywords import keywords_of
 from ...losses import ALIASES
-from ...losses.names import PEERS, likely_losses, meant
+from ...losses.names import PEERS, hint, meant
 from ...registry import LOSSES
 from .stop import FAILED, OK, USAGE, Stop, tell
 
@@ -77,16 +77,9 @@ def losses_named(names: Iterable[str], also: Iterable[str] = ()) -> list[str]:
     for name in names:
         known = meant(name, also)
         if known is None:
-            hint = suggestion(name, also)
-            raise Stop(f"no loss is named {name!r}; {hint or '`fastloss losses` lists them'}", USAGE)
+            raise Stop(f"no loss is named {name!r}; {hint(name, also) or '`fastloss losses` lists them'}", USAGE)
         result[known] = None
     return list(result)
-
-
-def suggestion(name: str, also: Iterable[str] = ()) -> str:
-    """A question with the losses that were probably meant, or an empty text."""
-    likely = likely_losses(name, also)
-    return f"did you mean {' or '.join(likely)}?" if likely else ""
 
 
 def search(text: str, names: Sequence[str]) -> list[str]:
@@ -101,8 +94,8 @@ def search(text: str, names: Sequence[str]) -> list[str]:
             rank = next(k for k in range(3) if all(word in " ".join(places[: k + 1]) for word in words))
             ranked.append((rank, len(ranked), name))
     if not ranked:
-        hint = suggestion(text)
-        raise Stop(f"no loss speaks of {text!r}{f'; {hint}' if hint else ''}", FAILED)
+        instead = hint(text)
+        raise Stop(f"no loss speaks of {text!r}{f'; {instead}' if instead else ''}", FAILED)
     return [name for *_, name in sorted(ranked)]
 
 

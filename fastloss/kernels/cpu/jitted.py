@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numba as _numba
 from numba.core.imputils import lower_getattr as _lower_getattr
+from numba.core.registry import cpu_target as _cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import models, register_model
@@ -33,6 +34,7 @@ numba: Any = _numba  # half of it is typed
 types: Any = numba.types
 intrinsic: Any = _intrinsic
 lower_getattr: Any = _lower_getattr
+cpu_target: Any = _cpu_target
 
 
 def jitted(loss: Any) -> Any:
@@ -141,6 +143,11 @@ class _OfLoss(AttributeTemplate):
 @lower_getattr(LossType, "jitted")  # type: ignore[untyped-decorator]
 def _jitted_of_loss(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return context.get_dummy_value()
+
+
+# This module may be imported amid the typing of a function.
+cpu_target.typing_context.refresh()
+cpu_target.target_context.refresh()
 
 
 def loss_type(loss: Any) -> LossType:
