@@ -273,7 +273,7 @@ BUDGET = {
     "fused": 850,
     "gan": 950,
     "kernels": 750,
-    "kernels/cpu": 2950,
+    "kernels/cpu": 3000,
     "kernels/cpu/vecmath": 1150,
     "kernels/cuda": 1000,
     "kernels/cuda/plan": 550,

@@ -15,6 +15,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import numba as _numba
+import numpy as np
 from numba.core.imputils import lower_getattr as _lower_getattr
 from numba.core.registry import cpu_target as _cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
@@ -22,10 +23,12 @@ from numba.extending import intrinsic as _intrinsic
 from numba.extending import models, register_model
 
 from ...define.code import function_in
+from ...define.frozen import cached_until_release
+from ...loading import load
 from ...registry import LOSSES
-from ..bind import by_definition, content
+from ..bind import content, lift
 from ..sources import sources
-from .target import Cpu, jit
+from . import target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +57,7 @@ def jitted(loss: Any) -> Any:
             f"{loss.name}.jitted: {next(iter(loss.arrays))} is an array: pass its numbers one by one to the function "
             "of the loss without it"
         )
-    return _made(loss.jet, Shape(loss))
+    return _face(loss.jet, Shape(loss))
 
 
 class Shape:
@@ -76,12 +79,13 @@ class Shape:
         return hash(self._key)
 
 
-@by_definition
-def _made(jet: Callable[..., Any], shape: Shape) -> Any:
+# Without our lock of compilations: a caller that Numba compiles holds Numba's own.
+@cached_until_release
+def _face(jet: Callable[..., Any], shape: Shape) -> Any:
     if shape.own:
         _known.add(shape.own)
     names = ", ".join([*shape.inputs, *(n for n, _ in shape.values)])
-    parts = Parts(shape, {kind: _part(jet, names, kind) for kind in "fd"})
+    parts = Parts(shape, jet, names)
     text = f"def jitted({names}):\n    return computed(parts, ({names},))\n"
     face = function_in(text, "jitted", {"computed": computed, "parts": parts}, __name__)
     face.__name__ = face.__qualname__ = shape.name
@@ -96,20 +100,24 @@ _MORE = (
 )
 
 
-def _part(jet: Callable[..., Any], names: str, kind: str) -> Any:
-    lifted = Cpu().jet(jet, kind)
-    if not jet.__code__.co_flags & inspect.CO_VARARGS:
-        return lifted
-    # `computed` hands over numbers one by one.
-    return jit(function_in(f"def part({names}):\n    return jet({names})\n", "part", {"jet": lifted}, __name__))
-
-
 class Parts:
-    """The lifted definitions of a loss, as a constant of compiled code."""
+    """The lifted definitions of a loss, each made when it is asked for, as a constant of compiled code."""
 
-    def __init__(self, shape: Shape, parts: dict[str, Any]) -> None:
-        self.shape, self.parts = shape, parts
+    def __init__(self, shape: Shape, jet: Callable[..., Any], names: str) -> None:
+        self.shape, self.jet, self.names = shape, jet, names
+        self._lifted: dict[tuple[str, bool], Any] = {}
         self._numba_type_ = _Constant(self, shape.name)
+
+    def lifted(self, kind: str, gpu: bool) -> Any:
+        """The type of the definition for a type of the arithmetic, on the GPU or the CPU."""
+        if (kind, gpu) not in self._lifted:
+            on: Any = load("fastloss.kernels.cuda.target") if gpu else target
+            found = lift(self.jet, on.elementary(kind), float if kind == "d" else np.float32, on.jit)
+            if self.jet.__code__.co_flags & inspect.CO_VARARGS:  # `computed` hands over numbers one by one
+                text = f"def part({self.names}):\n    return jet({self.names})\n"
+                found = on.jit(function_in(text, "part", {"jet": found}, __name__))
+            self._lifted[kind, gpu] = found
+        return self._lifted[kind, gpu]._numba_type_ if gpu else types.Dispatcher(self._lifted[kind, gpu])
 
 
 class _Constant(types.Dummy):  # type: ignore[misc]
@@ -165,13 +173,13 @@ def computed(typingctx: Any, parts: Any, given: Any) -> Any:
     low = given.types[shape.wrt[0]] in (types.float32, types.float16)
     real = types.float32 if low else types.float64
     wanted = [types.none if n in shape.chosen and values[n] is None else real for n in names]
-    callee = types.Dispatcher(parts.what.parts["f" if low else "d"])
+    callee = parts.what.lifted("f" if low else "d", "cuda" in type(typingctx).__module__)
     inner = callee.get_call_type(typingctx, tuple(wanted), {})
     several = types.UniTuple(real, len(shape.wrt)) if len(shape.wrt) > 1 else real
     result = types.BaseTuple.from_types((real, *[several] * shape.order))
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if context.environment is not None:
+        if hasattr(context.environment, "consts"):  # not on the GPU
             context.environment.consts.append(Stamp(_library(), shape.own))
         numbers = []
         for k, (name, kind, to) in enumerate(zip(names, given.types, wanted, strict=True)):
