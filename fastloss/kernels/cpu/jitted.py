@@ -153,13 +153,12 @@ def _jitted_of_loss(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return context.get_dummy_value()
 
 
-# This module may be imported amid the typing of a function.
-cpu_target.typing_context.refresh()
-cpu_target.target_context.refresh()
-
-
 def loss_type(loss: Any) -> LossType:
     """What Numba takes a loss for."""
+    # This module may have been imported amid the typing of a function. Not where it is imported: a refresh waits for
+    # the lock of Numba's compiler, which the caller has and the thread that imports has not.
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
     return LossType(loss, loss.name)
 
 
