@@ -154,25 +154,23 @@ class SelfDocumenting(Addable, Parametrised):
         It takes numbers, the inputs and then the parameters by position or name, and returns the value, the first and
         the second derivative; these two are tuples where several inputs are differentiable. With a float32 prediction
         all is computed in float32, else in float64. Domains are not checked. docs/numba.md has more.
+        Take it out of the library outside of compiled code, as here.
         A loss of rows, and the root of a mean, have none: an AttributeError.
 
         >>> import fastloss as fl
         >>> import numba
         >>> import numpy as np
+        >>> huber = fl.huber.jitted
         >>> @numba.njit
         ... def total(pred, target):
         ...     s = 0.0
         ...     for i in range(pred.size):
-        ...         s += fl.huber.jitted(pred[i], target[i], delta=1.5)[0]
+        ...         s += huber(pred[i], target[i], delta=1.5)[0]
         ...     return s
         >>> total(np.array([1.0, 4.0]), np.zeros(2))
         5.375
         """
         return load(_JITTED).jitted(self)
-
-    @property
-    def _numba_type_(self) -> Any:
-        return load(_JITTED).loss_type(self)
 
     def __reduce__(self) -> Any:
         if not self.by:

@@ -91,16 +91,11 @@ def test_types_and_arguments_are_read_as_verbs_read_them() -> None:
     assert "Huber" in huber.__doc__
 
 
-@pytest.mark.parametrize("how", ["module", "prange", "vectorize", "guvectorize", "fastmath"])
+@pytest.mark.parametrize("how", ["prange", "vectorize", "guvectorize", "fastmath"])
 def test_every_kind_of_function_calls_it(how) -> None:
     x, y, log_cosh = *points(fl.log_cosh, "float64"), fl.log_cosh.jitted
     expected = fl.log_cosh(x, y, reduction="none", backend="serial")
-    if how == "module":  # nothing is taken out of the library before
-
-        @numba.njit
-        def found(x, y):
-            return [fl.log_cosh.jitted(x[i], y[i])[0] for i in range(x.size)]
-    elif how in ("prange", "fastmath"):
+    if how in ("prange", "fastmath"):
 
         @numba.njit(parallel=how == "prange", fastmath=True)
         def found(x, y):

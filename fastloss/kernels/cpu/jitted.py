@@ -12,19 +12,16 @@ from __future__ import annotations
 import errno
 import hashlib
 import inspect
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numba as _numba
 import numpy as np
-from numba.core.imputils import lower_getattr as _lower_getattr
-from numba.core.registry import cpu_target as _cpu_target
-from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import models, register_model
 
 from ...define.code import function_in
 from ...define.frozen import cached_until_release
-from ...loading import load
 from ...registry import LOSSES
 from ..bind import content, lift
 from ..sources import sources
@@ -36,8 +33,6 @@ if TYPE_CHECKING:
 numba: Any = _numba  # half of it is typed
 types: Any = numba.types
 intrinsic: Any = _intrinsic
-lower_getattr: Any = _lower_getattr
-cpu_target: Any = _cpu_target
 
 
 def jitted(loss: Any) -> Any:
@@ -111,7 +106,7 @@ class Parts:
     def lifted(self, kind: str, gpu: bool) -> Any:
         """The type of the definition for a type of the arithmetic, on the GPU or the CPU."""
         if (kind, gpu) not in self._lifted:
-            on: Any = load("fastloss.kernels.cuda.target") if gpu else target
+            on: Any = import_module("fastloss.kernels.cuda.target") if gpu else target
             found = lift(self.jet, on.elementary(kind), float if kind == "d" else np.float32, on.jit)
             if self.jet.__code__.co_flags & inspect.CO_VARARGS:  # `computed` hands over numbers one by one
                 text = f"def part({self.names}):\n    return jet({self.names})\n"
@@ -132,34 +127,7 @@ class _Constant(types.Dummy):  # type: ignore[misc]
         return id(self.what)
 
 
-class LossType(_Constant):
-    """The type of a loss that compiled code asks for `jitted`."""
-
-
-for _kind in (_Constant, LossType):
-    register_model(_kind)(models.OpaqueModel)
-
-
-@infer_getattr
-class _OfLoss(AttributeTemplate):
-    key = LossType
-
-    def resolve_jitted(self, kind: LossType) -> Any:
-        return numba.typeof(kind.what.jitted)
-
-
-@lower_getattr(LossType, "jitted")  # type: ignore[untyped-decorator]
-def _jitted_of_loss(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    return context.get_dummy_value()
-
-
-def loss_type(loss: Any) -> LossType:
-    """What Numba takes a loss for."""
-    # This module may have been imported amid the typing of a function. Not where it is imported: a refresh waits for
-    # the lock of Numba's compiler, which the caller has and the thread that imports has not.
-    cpu_target.typing_context.refresh()
-    cpu_target.target_context.refresh()
-    return LossType(loss, loss.name)
+register_model(_Constant)(models.OpaqueModel)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
