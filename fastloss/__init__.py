@@ -156,6 +156,7 @@ _MODULES = {
     "penalties": "penalties",
     "plot": "plot",
     "sklearn": "sklearn",
+    "torch": "torch",
 }
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
 

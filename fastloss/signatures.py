@@ -74,7 +74,7 @@ class _LossDocumentation:
         summary, _, rest = inspect.cleandoc(loss.own_text).partition("\n")
         call = f"{loss.name if loss.name.isidentifier() else f'({loss.name})'}{loss.__signature__}"
         lines = TextWrapper(100, initial_indent="    ", subsequent_indent=" " * (5 + len(loss.name))).fill(call)
-        return "\n\n".join(filter(None, (summary, lines, rest.strip("\n"), _arguments(loss, keywords_of(loss)))))
+        return "\n\n".join(filter(None, (summary, lines, rest.strip("\n"), arguments(loss, keywords_of(loss)))))
 
     def __set__(self, loss: SelfDocumenting, text: str | None) -> None:
         loss.__dict__["__doc__"] = text
@@ -188,7 +188,7 @@ class SelfDocumenting(Addable, Parametrised):
         if type(self) is not _lazy_class(shared):
             return
         own, values, more = dict(vars(type(self))), self.values, keywords_of(self)
-        text = f"{self.own_text.lstrip().partition(chr(10))[0]}\n\n{_arguments(self, more)}"
+        text = f"{self.own_text.lstrip().partition(chr(10))[0]}\n\n{arguments(self, more)}"
         for verb, name, doc in _verbs(shared):
             copy = _copy(verb, verb.__code__, f"{doc}\n\n{text}")
             binds = name == "bind"
@@ -242,7 +242,7 @@ def passing(kind: type, inputs: tuple[str, ...], run: Any, loss: SelfDocumenting
         verb.__wrapped__ = _VerbSignature(run, ("self", *inputs), {**loss.values, **keywords})
 
 
-def _arguments(loss: Any, keywords: Iterable[str]) -> str:
+def arguments(loss: Any, keywords: Iterable[str]) -> str:
     """A line for each argument: inputs and parameters with their domains, keywords with their meaning."""
     of_rows = hasattr(loss, "target")
     lines = [f"{name} : array, each {domain}" for name, domain in zip(loss.inputs, loss.domains, strict=True)]

@@ -63,10 +63,13 @@ class LinearLoss:
     add up in float32.
     """
 
+    inputs = ("hidden", "weight", "labels")
+    wrt = (0, 1)
+
     def __init__(self, loss: RowLoss) -> None:
         self.name = f"linear_{loss.name}"
         self.loss = loss.called(self.name, ("logits", "labels"))
-        passing(LinearLoss, ("hidden", "weight", "labels"), LinearLoss._run, self.loss)
+        passing(LinearLoss, self.inputs, LinearLoss._run, self.loss)
 
     def __repr__(self) -> str:
         return f"{self.name}()"

@@ -49,12 +49,14 @@ class TopKDistillation:
     """
 
     rooted = False
+    inputs = ("pred", "indices", "log_probabilities", "target")
+    wrt = (0,)
+    separate = "rows"
 
     def __init__(self) -> None:
         self.name = "topk_distillation"
         self.loss = LOSSES["distillation_from_probabilities"].called(self.name, ("pred", "teacher", "target"))
-        inputs = ("pred", "indices", "log_probabilities", "target")
-        passing(TopKDistillation, inputs, TopKDistillation._run, self.loss)
+        passing(TopKDistillation, self.inputs, TopKDistillation._run, self.loss)
 
     def __repr__(self) -> str:
         return f"{self.name}()"

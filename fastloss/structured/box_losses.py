@@ -53,6 +53,7 @@ class BoxLoss(HostLoss):
     """
 
     inputs = ("pred", "target")
+    separate = True
 
     def __init__(self, jet: Callable[..., Any], doc: str) -> None:
         self.name = jet.__name__

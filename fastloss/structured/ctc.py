@@ -76,6 +76,7 @@ class CTC(HostLoss):
 
     name = "ctc"
     inputs = ("logits", "targets")
+    separate = True
 
     def __call__(self, logits: ArrayLike, targets: ArrayLike, **keywords: Any) -> Any:
         """The value."""

@@ -83,6 +83,7 @@ class MultiBox(HostLoss):
     name = "multibox"
     inputs = ("locations", "scores", "boxes", "labels", "priors")
     wrt = (0, 1)
+    separate = True
 
     def __call__(
         self, locations: ArrayLike, scores: ArrayLike, boxes: Any, labels: Any, priors: ArrayLike, **keywords: Any

@@ -24,6 +24,8 @@ class HostLoss:
     wrt: tuple[int, ...] = (0,)
     values: ClassVar[Mapping[str, Any]] = {}
     parameters: ClassVar[Mapping[str, Any]] = {}
+    separate: Any = False
+    """Whether the loss of each sample is one of that sample's rows alone, whose place its gradients' first axes are."""
     shown_arguments: Any = None
     _run: Any
 

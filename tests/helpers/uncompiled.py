@@ -93,7 +93,7 @@ def wide(function: Any) -> Any:
 @cache
 def algorithm(parallel: bool, template: Any, compute: str, formulas: Any, flags: Any, *types: Any) -> Any:
     """In place of `structured.compiled._kernel`."""
-    ports = {n: lift(f, Functions, np.float64, plain.identity) for n, f in formulas} | dict.fromkeys(flags, True)
+    ports = {n: lift(f, Functions, np.float64, plain.identity) for n, f, *_ in formulas} | dict.fromkeys(flags, True)
     library = {"prange": range, "real": np.float64, "add": operator.add}
     kernel = wide(bind(template, ports, wide, library))
 

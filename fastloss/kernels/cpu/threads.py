@@ -167,6 +167,25 @@ def run_parallel(parallel: Callable[..., Any], serial: Callable[..., Any], *args
             running.busy.release()
 
 
+def limit(most: int) -> int:
+    """Have kernels of this Python thread run on at most `most` threads; how many it was, 0 where it is no more."""
+    available = (pool.number() if _pool is None else _pool.get()) if allowed() else 1
+    if available is not None and available <= most:
+        return 0
+    running = _pool or launch()
+    users = 0 if running is None else running.get()
+    if running is None or users <= most:
+        return 0
+    running.set(most)
+    return users
+
+
+def unlimit(users: int) -> None:
+    """Go back to what `limit` returned."""
+    if _pool is not None:
+        _pool.set(users)
+
+
 def _limit() -> int | None:
     global _cap, _cap_known
     if not _cap_known:

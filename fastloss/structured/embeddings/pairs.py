@@ -60,6 +60,7 @@ class TripletMargin(PassingLoss):
     name = "triplet_margin"
     inputs = ("anchor", "positive", "negative")
     wrt = (0, 1, 2)
+    separate = True
 
     def _run(
         self,
@@ -98,6 +99,7 @@ class _Labelled(PassingLoss):
 
     inputs = ("first", "second", "target")
     wrt = (0, 1)
+    separate = True
     labels: tuple[float, float]
 
     def _given(

@@ -1,0 +1,224 @@
+"""What all functions have in common: which calls are computed here, and what becomes of the others.
+
+A function's body says which call of which loss it is, or None for what is left to torch's own function: the types,
+devices and options that no loss here has, and whatever torch refuses.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
+
+import torch
+from torch import Tensor
+from torch.compiler import is_compiling as compiles
+from torch.nn._reduction import legacy_get_string
+
+from ...deferred import Deferred
+from ...registry import LOSSES
+from ..autograd import _transforming, run
+from . import autocasts
+from .thresholds import LEAST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+P = ParamSpec("P")
+
+FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+"""What predictions may be."""
+
+PLAIN = (Tensor, torch.nn.Parameter)
+"""Tensors that are no others in disguise: a subclass has its own idea of what a function does."""
+
+EVERYWHERE, HOST = ("cpu", "cuda"), ("cpu",)
+"""Devices: those of losses of elements and rows, and of losses with an algorithm of their own."""
+
+REDUCTIONS = ("mean", "sum", "none")
+
+REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError)
+"""Errors of torch's that can be raised anew with a longer message."""
+
+
+class Given(NamedTuple):
+    """A call that is computed here, and its tensors."""
+
+    call: Deferred
+    tensors: tuple[Tensor, ...]
+    native: Callable[..., Tensor]
+    """The same of these tensors by torch's own operators, whose derivatives have derivatives."""
+    inplace: bool = False
+
+
+def face(
+    native: Callable[..., Tensor], *, first: str = "input", fixed: tuple[int, str] | None = None, strict: bool = False
+) -> Callable[[Callable[P, Given | None]], Callable[P, Tensor]]:
+    """Make a function of torch's name and signature of one that says what is computed here.
+
+    What is small, is seen by torch's transforms, or None, goes to `native`; so does what the loss refuses (a negative
+    weight, a target outside of the domain), for torch may know what to do with it: if it does not, the error is the
+    loss's. With `strict` it is in any case, and whether it is small the plan says. `first` names the input whose size
+    counts; `fixed` is the place and the name of one that torch leaves without a gradient in silence.
+    """
+
+    def made(plan: Callable[P, Given | None]) -> Callable[P, Tensor]:
+        name = plan.__name__
+        plan.__annotations__["return"] = "Tensor"
+
+        @wraps(plan)
+        def function(*args: Any, **keywords: Any) -> Any:
+            x: Any = args[0] if args else keywords.get(first)
+            if fixed is not None:
+                _refuse_derived(name, fixed[1], args[fixed[0]] if len(args) > fixed[0] else keywords.get(fixed[1]))
+            if isinstance(x, Tensor) and (strict or large(name, x)) and (compiles() or not _transforming()):
+                autocast = torch.is_autocast_enabled(x.device.type)
+                if autocast:
+                    args, keywords = autocasts.widened(args, keywords)
+                    x = args[0] if args else keywords[first]
+                given = plan(*args, **keywords)
+                if given is not None:
+                    kind = None if autocast and name not in autocasts.KEPT else x.dtype
+                    if strict or x.is_cuda or compiles():
+                        return _computed(given, kind)
+                    try:
+                        return _computed(given, kind)
+                    except (TypeError, ValueError) as refusal:
+                        return _after(refusal, native, args, keywords)
+            try:
+                return native(*args, **keywords)
+            except REFUSALS as error:
+                raise _explained(error, name, plan, args, keywords) from error
+
+        return function
+
+    return made
+
+
+def _computed(given: Given, kind: torch.dtype | None) -> Tensor:
+    """The value, in this type if it is to be another than that of the arithmetic."""
+    value: Tensor = run(given.call, given.tensors, inplace=given.inplace, native=given.native)
+    return value if kind is None or value.dtype is kind else value.to(kind)
+
+
+def large(name: str, x: Tensor) -> bool:
+    """Whether a call of this first input is faster here. A graph has no sizes to ask for: it is of ours at any."""
+    if compiles():
+        return True
+    least = LEAST.get(name)
+    return least is None or x.numel() >= (least[0] if x.requires_grad and torch.is_grad_enabled() else least[1])
+
+
+def _after(refusal: Exception, native: Callable[..., Tensor], args: Any, keywords: Any) -> Tensor:
+    """What torch makes of a call that is refused here."""
+    try:
+        return native(*args, **keywords)
+    except REFUSALS:
+        raise refusal from None
+
+
+def _refuse_derived(name: str, argument: str, x: Any) -> None:
+    """Raise for a tensor that requires grad, where the loss has no gradient with respect to it."""
+    if isinstance(x, Tensor) and x.requires_grad and torch.is_grad_enabled():
+        raise ValueError(f"{name}: {argument} requires grad, and there is no gradient with respect to it; "
+                         f"pass {argument}.detach()")  # fmt: skip
+
+
+def _explained(error: Exception, name: str, plan: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Exception:
+    """An error of torch's that names the function and says what its tensors are."""
+    names = plan.__code__.co_varnames
+    found = [f"{n} is {_said(x)}" for n, x in [*zip(names, args, strict=False), *keywords.items()]
+             if isinstance(x, Tensor)]  # fmt: skip
+    if type(error) not in REFUSALS:
+        return error
+    return type(error)(": ".join([name, str(error), ", ".join(found)]))
+
+
+def _said(x: Tensor) -> str:
+    """What a tensor is, in words."""
+    kind = str(x.dtype).removeprefix("torch.")
+    layout = "" if x.layout is torch.strided else f"{str(x.layout).removeprefix('torch.')} "
+    where = "" if x.device.type == "cpu" else f" on {x.device}"
+    return f"a {layout}tensor of {kind} and shape {tuple(x.shape)}{where}" + " that requires grad" * x.requires_grad
+
+
+# -- What plans ask ----------------------------------------------------------------------------------------------------
+
+
+def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction, of which torch has two older spellings."""
+    if size_average is None and reduce is None:
+        return reduction
+    found: str = legacy_get_string(size_average, reduce)
+    return found
+
+
+def fit(reduction: str, x: Tensor, *others: Tensor | None, devices: tuple[str, ...] = EVERYWHERE) -> bool:
+    """Whether a reduction is known, and tensors, of which the first has the predictions, are what is computed here."""
+    device = x.device
+    if reduction not in REDUCTIONS or x.dtype not in FLOATS or device.type not in devices or not x.numel():
+        return False
+    return all(
+        y is None
+        or ((type(y) in PLAIN or torch.compiler.is_exporting()) and y.device == device and y.layout is torch.strided)
+        for y in (x, *others)
+    )
+
+
+def alike(x: Tensor, *others: Tensor | None) -> bool:
+    """Whether all that are given have the first one's dtype and shape."""
+    return all(y is None or (y.dtype == x.dtype and y.shape == x.shape) for y in others)
+
+
+def spread(x: Tensor, other: Tensor | None) -> bool:
+    """Whether another tensor, if there is one, has the first one's dtype and broadcasts to its shape."""
+    if other is None:
+        return True
+    sizes = zip(reversed(other.shape), reversed(x.shape), strict=False)
+    return other.dtype == x.dtype and other.dim() <= x.dim() and all(a in (1, b) for a, b in sizes)
+
+
+def derived(*tensors: Tensor | None) -> bool:
+    """Whether a gradient is wanted of one of them."""
+    return torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
+
+
+def numbers(*values: Any) -> bool:
+    """Whether all are numbers of Python's."""
+    return all(isinstance(v, (int, float)) for v in values)
+
+
+def surely(condition: Tensor) -> bool:
+    """Whether a condition on numbers holds: what is compiled cannot know."""
+    return not compiles() and bool(condition)
+
+
+# Made beforehand: what traces these functions sees no cache.
+_OF_BOTH = {
+    name: LOSSES[name].with_respect_to("pred", "target")
+    for name in ("absolute_error", "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber", "smooth_l1",
+                 "squared_error")
+}  # fmt: skip
+
+
+def by(name: str, *, both: bool = False) -> Any:
+    """A loss of the registry; with `both`, that loss with respect to its target, too."""
+    return _OF_BOTH[name] if both else LOSSES[name]
+
+
+def given(
+    loss: Any, tensors: Mapping[str, Tensor | None], native: Callable[..., Tensor], *, wrt: tuple[int, ...] = (0,),
+    inplace: bool = False, **keywords: Any,
+) -> Given:  # fmt: skip
+    """The call of a loss with those tensors that there are; `native` takes them by the same names."""
+    here = {n: x for n, x in tensors.items() if x is not None}
+    names = tuple(here)
+
+    def by_name(*them: Tensor) -> Tensor:
+        return native(**dict(zip(names, them, strict=True)))
+
+    return Given(Deferred(loss, names, wrt, tuple(keywords.items())), tuple(here.values()), by_name, inplace)
+
+
+def over(reduction: str, count: int) -> dict[str, Any]:
+    """The denominator of a mean that does not divide by the sum of the weights."""
+    return {"normalizer": float(count)} if reduction == "mean" else {}

@@ -1,0 +1,36 @@
+"""From how many elements on a call is computed here: below, torch's own operators take less time.
+
+The numbers are those of the first input, with its gradient and without, measured in float32 on the CPU by
+``python -m bench.torch_functional --least``, and rounded up: from there on, ours take no longer than torch's. What is
+not named is computed here at any size.
+"""
+
+from __future__ import annotations
+
+NEVER = 1 << 62
+"""What torch computes at any size."""
+
+LEAST: dict[str, tuple[int, int]] = {
+    "binary_cross_entropy": (10_000, 10_000),
+    "binary_cross_entropy_with_logits": (10_000, 10_000),
+    "cosine_embedding_loss": (300_000, NEVER),
+    "cross_entropy": (300_000, 1_000_000),
+    "ctc_loss": (200_000, 400_000),
+    "gaussian_nll_loss": (10_000, 100_000),
+    "hinge_embedding_loss": (10_000, 10_000),
+    "huber_loss": (300_000, NEVER),
+    "kl_div": (100_000, 100_000),
+    "l1_loss": (100_000, 300_000),
+    "linear_cross_entropy": (500_000, 500_000),
+    "margin_ranking_loss": (30_000, 300_000),
+    "mse_loss": (300_000, 1_000_000),
+    "multi_margin_loss": (50_000, 50_000),
+    "multilabel_margin_loss": (NEVER, NEVER),
+    "nll_loss": (NEVER, NEVER),
+    "poisson_nll_loss": (100_000, 1_000_000),
+    "smooth_l1_loss": (300_000, 1_000_000),
+    "soft_margin_loss": (10_000, 10_000),
+    "triplet_margin_loss": (1_000_000, NEVER),
+    "triplet_margin_with_distance_loss": (1_000_000, NEVER),
+}
+"""The least numbers of elements by the function's name: where the first input requires grad; for the value alone."""
