@@ -65,7 +65,7 @@ def evaluate(
 ) -> Any:
     """A verb of a loss of elements: the short way of a common call, or the long one."""
     if len(inputs) != len(loss.inputs):
-        inputs, parameters = _by_name(loss, inputs, parameters)
+        inputs, parameters = by_name(loss, inputs, parameters)
     if parameters:
         loss = loss.having(parameters)
     if loss.arrays:
@@ -86,7 +86,7 @@ def evaluate(
 def evaluate_rows(loss: Program, inputs: tuple[Any, ...], call: Call, parameters: Mapping[str, Any]) -> Any:
     """A verb of a loss of rows: the short way of a common call, or the long one."""
     if len(inputs) != len(loss.inputs) and not loss.streamed:
-        inputs, parameters = _by_name(loss, inputs, parameters)
+        inputs, parameters = by_name(loss, inputs, parameters)
     if parameters:
         loss = loss.having(parameters)
     if loss.turned is not None:
@@ -167,7 +167,7 @@ def _through(
     return face.through(loss, names, arrays, call.out, lent)
 
 
-def _by_name(loss: Loss, inputs: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def by_name(loss: Loss, inputs: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Inputs that were passed by name, in their places; what is left are parameters."""
     names, rest = loss.inputs, dict(given)
     if len(inputs) > len(names):

@@ -105,8 +105,11 @@ def _torch(loss: str, name: str, x: Any) -> tuple[str, str]:
 def _jax(loss: str, name: str, x: Any) -> tuple[str, str]:
     own = f"{loss} computes the gradient itself"
     if "Tracer" in type(x).__name__:
-        return f"is {named(x)}", f"{own}; jit, grad and vmap reach it by jax.pure_callback"
-    return f"is {named(x)} on the CPU", f"{own}, and jax.grad does not see it: pass numpy.asarray({name})"
+        return f"is {named(x)}", f"{own}; under jit, grad and vmap it is called as fastloss.jax has it"
+    return (
+        f"is {named(x)} on the CPU",
+        f"{own}, and jax.grad does not see it: pass numpy.asarray({name}), or use fastloss.jax",
+    )
 
 
 def _tensorflow(loss: str, name: str, x: Any) -> tuple[str, str]:

@@ -46,18 +46,15 @@ def _run(job: ElementsJob, call: Call) -> Any:
 def _reduced(job: ElementsJob, call: Call) -> Any:
     """One verb whose value has a number for each sample; derivatives are those of the sum of these."""
     loss, want, library = job.loss, call.want, job.arithmetic
-    if loss.rooted:
-        raise ValueError(f"{loss.name}: axis is {shown(call.axis)}, expected None; the loss is the root of one mean")
+    refuse_axis(loss, call)
     check_options(loss, call, job.backends)
-    if call.reduction == "none":
-        raise ValueError(f"{loss.name}: axis is {shown(call.axis)} and reduction is 'none', expected 'mean' or 'sum'")
     if not library.ADDS:
         raise NotImplementedError(
             f"{loss.name}: axis is {shown(call.axis)}, expected None for arrays of {library.NAME}, which does not add "
             f"up along axes on a GPU; pass cupy.asarray({loss.inputs[0]}) and so on"
         )
     job.read(call)
-    axes = _axes(loss, call.axis, len(job.shape))
+    axes = axes_of(loss, call.axis, len(job.shape))
     samples = tuple(n for k, n in enumerate(job.shape) if k not in axes)
     if want == VALUE and call.out is not None:
         checked(job, [call.out], [Kind(np.dtype(job.kind), samples, job.device)])
@@ -103,7 +100,15 @@ def _elementwise(job: ElementsJob, call: Call, weight: Any) -> tuple[Any, tuple[
     return each, () if want == VALUE else (run(want & ~VALUE, "sum" if own is None else "mean", own, call.out),)
 
 
-def _axes(loss: Definition, axis: Any, ndim: int) -> tuple[int, ...]:
+def refuse_axis(loss: Definition, call: Call) -> None:
+    """Raise for an axis of a loss, or beside a reduction, that has no value for each sample."""
+    if loss.rooted:
+        raise ValueError(f"{loss.name}: axis is {shown(call.axis)}, expected None; the loss is the root of one mean")
+    if call.reduction == "none":
+        raise ValueError(f"{loss.name}: axis is {shown(call.axis)} and reduction is 'none', expected 'mean' or 'sum'")
+
+
+def axes_of(loss: Definition, axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes that are reduced, counted from the front."""
     try:
         numbers = [n.__index__() for n in (axis if isinstance(axis, (tuple, list)) else (axis,))]

@@ -167,9 +167,9 @@ CALLS: dict[str, str] = {
     'fl.huber(made("torch", "Tensor", requires_grad=True), t)':
         'TypeError: huber: pred is a torch.Tensor on the CPU that requires a gradient, expected an array of real numbers; huber computes the gradient itself and records no graph: take value and grad of pred.detach().numpy() by huber.value_and_grad, then pred.backward(torch.from_numpy(grad)) continues',
     'fl.huber(made("jaxlib._jax", "ArrayImpl"), t)':
-        'TypeError: huber: pred is a jaxlib._jax.ArrayImpl on the CPU, expected an array of real numbers; huber computes the gradient itself, and jax.grad does not see it: pass numpy.asarray(pred)',
+        'TypeError: huber: pred is a jaxlib._jax.ArrayImpl on the CPU, expected an array of real numbers; huber computes the gradient itself, and jax.grad does not see it: pass numpy.asarray(pred), or use fastloss.jax',
     'fl.huber(made("jax._src.interpreters.partial_eval", "DynamicJaxprTracer"), t)':
-        'TypeError: huber: pred is a jax._src.interpreters.partial_eval.DynamicJaxprTracer, expected an array of real numbers; huber computes the gradient itself; jit, grad and vmap reach it by jax.pure_callback',
+        'TypeError: huber: pred is a jax._src.interpreters.partial_eval.DynamicJaxprTracer, expected an array of real numbers; huber computes the gradient itself; under jit, grad and vmap it is called as fastloss.jax has it',
     'fl.huber(made("tensorflow.python.framework.ops", "EagerTensor"), t)':
         'TypeError: huber: pred is a tensorflow.python.framework.ops.EagerTensor, expected an array of real numbers; huber computes the gradient itself, and no tape sees it: pass pred.numpy()',
     'fl.linear_cross_entropy(made("dask.array.core", "Array"), [[1.0]], labels)':

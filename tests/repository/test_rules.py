@@ -129,7 +129,7 @@ def test_plans_are_built_in_the_folders_of_plans() -> None:
 
 LEVELS = [
     "loading", "registry", "settings", "define", "signatures", "kernels", "arrays", "loss", "decorators", "losses", "fused",
-    "structured", "gan", "penalties", "deferred", "boosting", "optimize", "checking", "plot", "data", "sklearn", "torch",
+    "structured", "gan", "penalties", "deferred", "boosting", "optimize", "checking", "plot", "data", "sklearn", "torch", "jax",
     "commands",
 ]  # fmt: skip
 
@@ -253,7 +253,7 @@ def test_every_file_can_be_read_at_a_sitting() -> None:
 
 
 BUDGET = {
-    ".": 1400,
+    ".": 1450,
     "arrays": 1550,
     "arrays/gpu": 1250,
     "arrays/gpu/libraries": 550,
@@ -273,8 +273,9 @@ BUDGET = {
     "define/product": 550,
     "fused": 850,
     "gan": 950,
+    "jax": 900,
     "kernels": 750,
-    "kernels/cpu": 3000,
+    "kernels/cpu": 2950,
     "kernels/cpu/vecmath": 1150,
     "kernels/cuda": 1000,
     "kernels/cuda/plan": 550,

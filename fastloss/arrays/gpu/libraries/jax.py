@@ -65,7 +65,7 @@ def _check(loss: Definition | Program, names: Sequence[str], arrays: Sequence[An
     for name, x in given:
         if isinstance(x, jax.core.Tracer):
             raise TypeError(f"{loss.name}: {name} is traced by JAX, so it has no numbers yet: call the loss outside of "
-                            "jit, grad and vmap, or through jax.pure_callback")  # fmt: skip
+                            "jit, grad and vmap, or as fastloss.jax has it")  # fmt: skip
     for name, x in given:
         if not owns(x):
             raise stranger(sys.modules[__name__], loss, names, arrays, name)
