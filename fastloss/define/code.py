@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,3 +29,14 @@ def function_in(text: str, name: str, scope: dict[str, Any], module: str) -> Fun
     made: FunctionType = scope.pop(name)
     made.__module__ = module
     return made
+
+
+@lru_cache(maxsize=4)
+def codes_in(text: str) -> dict[tuple[str, int], CodeType]:
+    """The bytecode of all functions of a file by their names and first lines: what they are if its text is theirs."""
+    found, waiting = dict[tuple[str, int], CodeType](), [compile(text, "<read>", "exec", dont_inherit=True)]
+    while waiting:
+        inner = [c for c in waiting.pop().co_consts if isinstance(c, CodeType)]
+        found |= {(c.co_name, c.co_firstlineno): c for c in inner}
+        waiting += inner
+    return found

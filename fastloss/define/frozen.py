@@ -103,7 +103,7 @@ def _function_key(fn: FunctionType) -> list[Any]:
     """What tells apart functions that no kernel is made of, and that may therefore refer to anything."""
     values = [fn.__globals__.get(name) for name in sorted(globals_of(fn.__code__))]
     values += [cell.cell_contents for cell in fn.__closure__ or ()]
-    return [_code_key(fn.__code__), fn.__defaults__, *map(_value_key, values)]
+    return [code_key(fn.__code__), fn.__defaults__, *map(_value_key, values)]
 
 
 def _value_key(value: Any) -> Any:
@@ -112,9 +112,9 @@ def _value_key(value: Any) -> Any:
     return content(value) if isinstance(value, FunctionType) else [getattr(value, n) for n in slots] or value
 
 
-def _code_key(code: CodeType) -> tuple[Any, ...]:
+def code_key(code: CodeType) -> tuple[Any, ...]:
     """A code object without its file and its line numbers."""
-    constants = [_code_key(c) if isinstance(c, CodeType) else c for c in code.co_consts]
+    constants = [code_key(c) if isinstance(c, CodeType) else c for c in code.co_consts]
     return code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants
 
 

@@ -74,11 +74,12 @@ def test_chunks_from_threads() -> None:
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("least", [None, 0.0, 0.25])
 @pytest.mark.parametrize("hessian", ["exact", "positive", "majorizer"])
-def test_the_commonest_call_has_the_same_bits(hessian, weighted) -> None:
+def test_the_commonest_call_has_the_same_bits(hessian, least, weighted) -> None:
     x, y, weight = rows()
     scores, w = x[:, 1].astype("f8"), weight if weighted else None
-    f = fl.boosting.catboost(fl.huber, delta=0.5, hessian=hessian)
+    f = fl.boosting.catboost(fl.huber, delta=0.5, hessian=hessian, min_hessian=least)
     for shift in (0.0, 1e3):  # where the second derivative is 0 everywhere
         grad, hess = f.grad_and_hess(scores + shift, y, w)
         for _ in range(2):
@@ -89,6 +90,22 @@ def test_the_commonest_call_has_the_same_bits(hessian, weighted) -> None:
     scores[7] = np.nan
     with pytest.raises(FloatingPointError, match=r"huber: the score of row 7 is nan: training has diverged"):
         f.calc_ders_range(scores, y, w)
+
+
+def test_verbs_that_are_not_the_library_s_are_called() -> None:
+    class Own:
+        """The square, as anybody may write it."""
+
+        name, inputs, wrt, rooted, order = "own", ("pred", "target"), (0,), False, 2
+
+        def __call__(self, pred, target, **options):
+            return np.sum((pred - target) ** 2)
+
+        def grad_and_hess(self, pred, target, **options):
+            return 2.0 * (pred - target), np.full_like(pred, 2.0)
+
+    f = fl.boosting.catboost(Own(), hessian="exact")
+    np.testing.assert_array_equal(f.calc_ders_range(np.array([1.0, 2.0]), np.zeros(2), None), [[-2, -2], [-4, -2]])
 
 
 def test_several_classes() -> None:

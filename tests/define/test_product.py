@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,6 +97,95 @@ def test_what_is_masked_and_what_is_not_known() -> None:
         )
         for row in ([0.5, math.nan, 1.0], [1.0, 2.0, 3.0]), ([0.5, 0.0, 1.0], [1.0, math.nan, 3.0]):
             assert np.isnan(times(loss, *row, [1.0, 0.0, 0.0])).all()
+
+
+def own(grad: Any) -> Any:
+    """A loss of rows of one's own with this gradient."""
+
+    class own:
+        """The square of the sum of all scores, by whatever its gradient says."""
+
+        def fold(z, t):
+            return (z,), (z,)
+
+        def finish(total):
+            return total * total, (total,)
+
+    own.grad = grad  # type: ignore[attr-defined]
+    return fl.rowwise(targets="labels", smooth=False)(own)
+
+
+def joined(z, t, total):
+    return (z - 0.5) or total
+
+
+def disjoined(z, t, total):
+    return z and total
+
+
+def in_base_two(z, t, total):
+    return total * math.log(2.0 + z * z, 2.0)
+
+
+def is_none(z, t, total):
+    return total if t is None else z
+
+
+@pytest.mark.parametrize(
+    ("grad", "why"),
+    [(joined, "joins numbers"), (disjoined, "joins numbers"), (in_base_two, "base"), (is_none, "is no arithmetic")],
+)
+def test_what_is_no_arithmetic_is_refused(grad: Any, why: str) -> None:
+    with pytest.raises(NotImplementedError, match=f"own has no product .*{why}"):
+        product(own(grad))
+
+
+def test_the_text_must_be_that_of_the_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "module_that_changes.py"
+    file.write_text("def grad(z, t, total):\n    return z * total\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    loss = own(importlib.import_module("module_that_changes").grad)
+    file.write_text("def grad(z, t, total):\n    return z * z * total\n")
+    with pytest.raises(NotImplementedError, match="the text of grad at hand is another's: its file has changed"):
+        product(loss)
+
+
+def along(z, t, total):
+    return total * z if z == abs(z) else z
+
+
+def resting(z, t, total):
+    return total * z if abs(z) + z == 0.0 else z
+
+
+@pytest.mark.parametrize("grad", [along, resting])
+def test_an_equality_may_hold_for_a_while(grad: Any) -> None:
+    got = times(own(grad), [1.0, -2.0], [1.0, 0.5], [1.0, 0.0])
+    chosen = [1.0 * -1.0 + 1.0 * 1.5, 0.5] if grad is along else [1.0, 0.5 * -1.0 + -2.0 * 1.5]
+    np.testing.assert_allclose(got, chosen, rtol=1e-14)
+
+
+def test_what_depends_on_the_largest_beyond_a_margin_is_refused() -> None:
+    @fl.rowwise(targets="labels", smooth=False)
+    class squared:
+        """The square of how far the largest of the other scores comes within 1 of the label's."""
+
+        def peak(z, t):
+            return z if t == 0.0 else -1e30
+
+        def fold(z, t, m):
+            return (0.0 if t == 0.0 else z,), (z,)
+
+        def finish(m, own):
+            gap = 1.0 + m - own
+            gap = gap if gap > 0.0 else 0.0
+            return gap * gap, (2.0 * gap, m)
+
+        def grad(z, t, slope, m):
+            return -slope if t != 0.0 else slope if z == m else 0.0
+
+    with pytest.raises(NotImplementedError, match="which score is the largest"):
+        product(squared)
 
 
 def test_sums_and_losses_of_ones_own() -> None:

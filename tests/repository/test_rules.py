@@ -270,7 +270,7 @@ BUDGET = {
     "define": 2000,
     "define/compose": 800,
     "define/derive": 1800,
-    "define/product": 550,
+    "define/product": 600,
     "fused": 850,
     "gan": 950,
     "jax": 900,

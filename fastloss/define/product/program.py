@@ -20,7 +20,7 @@ from ..derive.rules import NoDerivative
 from ..rows import DENSE, Functions, Pair
 from .reading import Reader, Unreadable
 from .tangents import smooth, tangents
-from .trial import check_peaks
+from .trial import check_changes, check_peaks, rows_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,8 +68,12 @@ def _made(loss: Any, spread: bool) -> Functions:
     if sizes.scores > 1:
         raise TypeError(f"it has two arrays of scores, {loss.inputs[0]} and {loss.inputs[1]}")
     numbers = loss.numbers
-    check_peaks(functions, sizes, loss.inside[0], [numbers[n] for n in loss.takes])
-    return _Writer(functions, sizes, {n: numbers[n] for n in loss.takes}).functions()
+    p = [numbers[n] for n in loss.takes]
+    check_peaks(functions, sizes, loss.inside[0], p)
+    made = _Writer(functions, sizes, dict(zip(loss.takes, p, strict=True))).functions()
+    rows = rows_at(loss.inside[0], (1.0317, 6.113, 31.739) if loss.domains[0].is_real_line else (1.0317,))
+    check_changes(functions, made.unbounded(), sizes, rows, (0.5, 0.3, 0.2) if spread else (1.0, 0.0, 0.0), p)
+    return made
 
 
 class _Numbers(NamedTuple):
@@ -99,11 +103,15 @@ class _Made(Functions):
 
     def sizes(self, name: str, scores: int, point: tuple[float, ...], p: tuple[Any, ...]) -> Sizes:
         """Run the program on one element of NumPy's numbers, which divide by 0, and count."""
-        scope = {"math": _Unbounded(), **{n: getattr(_Unbounded(), f) for n, f in _PRIMITIVES.items()}}
-        plain: list[Any] = [f and FunctionType(f.__code__, scope, f.__name__, f.__defaults__) for f in self]
         numbers: list[Any] = [tuple([x if x is None else np.float64(x) for x in part]) for part in (point, p)]
         with np.errstate(all="ignore"):
-            return Functions(*plain).sizes(name, scores, *numbers)
+            return self.unbounded().sizes(name, scores, *numbers)
+
+    def unbounded(self) -> Functions:
+        """The same functions, for NumPy's numbers."""
+        scope = {"math": _Unbounded(), **{n: getattr(_Unbounded(), f) for n, f in _PRIMITIVES.items()}}
+        plain: list[Any] = [f and FunctionType(f.__code__, scope, f.__name__, f.__defaults__) for f in self]
+        return Functions(*plain)
 
 
 class _Unbounded:
@@ -150,7 +158,7 @@ class _Writer:
             len(own),
         )
 
-    def functions(self) -> Functions:
+    def functions(self) -> _Made:
         """All of them."""
         f, p, m, none = self.f, self.p, self.m, _Numbers([], [], {}, 0)
         sums, kept = self.read(f.fold, [self.x, self.t, *m, *p])
@@ -172,7 +180,7 @@ class _Writer:
     def _written(
         self, s: _Numbers, k: _Numbers, c: _Numbers, r: _Numbers, probes: list[Node], e: _Numbers, slope: Node,
         gain: Node,
-    ) -> Functions:  # fmt: skip
+    ) -> _Made:  # fmt: skip
         f, m, x, more = self.f, self.m, self.x, r.nodes
         slots, aside = k.asked([slope, *more, *probes]), list[Node]()
         if len(slots) > KEPT:  # the element itself instead, of which they are computed again, by the same maxima

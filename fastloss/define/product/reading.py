@@ -10,7 +10,9 @@ from textwrap import dedent
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from ..code import codes_in
 from ..derive.graph import Graph, Node
+from ..frozen import code_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 _BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
 _COMPARED = {ast.Lt: "lt", ast.Gt: "gt", ast.LtE: "le", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
 _JOINED = {ast.And: "and", ast.Or: "or"}
+
+_TRUE_OR_FALSE = {*_COMPARED.values(), "and", "or", "not"}
 
 _CALLED = {"expm1_neg": "expm1", "exp_with_expm1": "exp_neg"}
 """Functions of `primitives` that are others but for their rounding."""
@@ -37,6 +41,8 @@ class Reader:
     def call(self, function: Any, arguments: Sequence[Any]) -> Any:
         """What a function returns of nodes: a node, or tuples of them."""
         tree = function.__dict__.get("tree") or _tree(function.__code__)
+        if function.__closure__ or tree.args.vararg or tree.args.kwonlyargs or tree.args.kwarg:
+            raise Unreadable(f"{function.__name__} is no function of its arguments and its module alone")
         names = [a.arg for a in tree.args.args]
         given = [*arguments]
         if len(given) < len(names):
@@ -81,10 +87,12 @@ class Reader:
             return g.neg(inner) if isinstance(e.op, ast.USub) else g.logical("not", inner)
         if isinstance(e, ast.BoolOp):
             first, *others = (value(v) for v in e.values)
+            if not all(_is_condition(g, c) for c in (first, *others)):
+                raise Unreadable(f"{ast.unparse(e)} joins numbers, expected comparisons")
             for other in others:
                 first = g.logical(_JOINED[type(e.op)], first, other)
             return first  # type: ignore[no-any-return]
-        if isinstance(e, ast.Compare):
+        if isinstance(e, ast.Compare) and all(type(op) in _COMPARED for op in e.ops):
             sides = [value(e.left), *(value(c) for c in e.comparators)]
             first, *others = (g.compare(_COMPARED[type(op)], *sides[k : k + 2]) for k, op in enumerate(e.ops))
             for other in others:
@@ -95,6 +103,8 @@ class Reader:
     def _called(self, f: Any, arguments: list[Any]) -> Any:
         if f is abs or f is math.fabs:
             return self.g.absolute(*arguments)
+        if f is math.log and len(arguments) > 1:
+            raise Unreadable("math.log has a base")
         if getattr(f, "elementary", False) or getattr(math, getattr(f, "__name__", ""), None) is f:
             return self.g.call(_CALLED.get(f.__name__, f.__name__), *arguments)
         if isinstance(f, FunctionType):
@@ -115,13 +125,23 @@ class Reader:
 
 @lru_cache(maxsize=512)
 def _tree(code: CodeType) -> ast.FunctionDef:
+    """The tree of a function's text, which must be that of its bytecode: a file may have changed meanwhile."""
     try:
-        found = ast.parse(dedent(inspect.getsource(code))).body[0]
+        lines, line = inspect.findsource(code)
+        found = ast.parse(dedent("".join(inspect.getblock(lines[line:])))).body[0]
+        read = codes_in("".join(lines)).get((code.co_name, code.co_firstlineno))
     except (OSError, SyntaxError, IndexError):
         raise Unreadable(f"the text of {code.co_name} is not at hand") from None
     if not isinstance(found, ast.FunctionDef):
         raise Unreadable(f"{code.co_name} is no function with a name")
+    if read is None or repr(code_key(read)) != repr(code_key(code)):
+        raise Unreadable(f"the text of {code.co_name} at hand is another's: its file has changed")
     return found
+
+
+def _is_condition(g: Graph, n: Node) -> bool:
+    """Whether a node is true or false, and no other number."""
+    return n.op in _TRUE_OR_FALSE or n in (g.zero, g.one)
 
 
 def _outer(function: Any, name: str) -> Any:

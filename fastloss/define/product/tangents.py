@@ -90,16 +90,29 @@ def _usually(c: Node, found: dict[Node, Node], zero: Node, known: bool | None = 
     one, other = c.args
     if one is other:
         return known and c.op == "eq"
-    still = found[one] is zero and found[other] is zero
-    if still or _rests(one, found, zero) or _rests(other, found, zero):
+    still = [found[side] is zero for side in c.args]
+    if all(still) or any(_rests(side, found, zero) for side in c.args):
+        return None
+    if not any(still) and any(_bends(side, found, zero) for side in c.args):
         return None
     return c.op == "ne"
 
 
 def _rests(n: Node, found: dict[Node, Node], zero: Node) -> bool:
     """Whether an expression that moves may rest for a while, as a part does that is cut off at 0."""
-    if n.op != "select" or found[n] is zero:
+    if found[n] is zero or not n.args:
         return False
+    if n.op != "select":
+        return n.op != "abs" and _bends(n, found, zero)
     c, *branches = n.args
     resting = any(found[b] is zero or _rests(b, found, zero) for b in branches)
     return resting and _usually(c, found, zero) is None
+
+
+def _bends(n: Node, found: dict[Node, Node], zero: Node) -> bool:
+    """Whether an expression that moves is one formula here and another there: |x| + x rests, and |x| runs along x."""
+    return any(
+        part.op == "abs" or (part.op == "select" and _usually(part.args[0], found, zero) is None)
+        for part in reachable([n])
+        if found[part] is not zero
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -15,6 +17,14 @@ ROW = (0.3, -0.4, 0.1)
 
 SHIFT = 0.5
 
+ALONG, STEP = (0.7, -1.1, 0.4), 1e-5
+"""How the scores of a row change where a product is tried, and how much of it."""
+
+
+def rows_at(inside: float, scales: Sequence[float]) -> list[list[float]]:
+    """Rows around a point inside the scores' domain, with each score at each place."""
+    return [[inside + s * d for d in (*ROW[k:], *ROW[:k])] for s in scales for k in range(len(ROW))]
+
 
 def check_peaks(f: Any, sizes: Sizes, inside: float, p: Sequence[Any]) -> None:
     """Raise TypeError for a program whose derivatives depend on its maxima, by which numbers only should be scaled."""
@@ -23,6 +33,29 @@ def check_peaks(f: Any, sizes: Sizes, inside: float, p: Sequence[Any]) -> None:
         one, other = (slopes(f, sizes, rows, masses, p, shift) for shift in (0.0, SHIFT))
         if not all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) for a, b in zip(one, other, strict=True)):
             raise TypeError("it depends on which score is the largest")
+
+
+def check_changes(
+    f: Any, made: Any, sizes: Sizes, rows: Iterable[Sequence[float]], masses: Sequence[float], p: Sequence[Any]
+) -> None:
+    """Raise TypeError where what was `made` of a program is not how its gradient changes: by differences, on some rows.
+
+    What depends on the largest score only where a margin is exceeded is found here.
+    """
+    for at in rows:
+        try:
+            moved = ([(x + h * v,) for x, v in zip(at, ALONG, strict=True)] for h in (STEP, -STEP))
+            two, one = (slopes(f, sizes, row, masses, p) for row in moved)
+        except (ArithmeticError, ValueError):  # where plain Python has no number
+            continue
+        whole: list[Any] = [(np.float64(x), np.float64(v)) for x, v in zip(at, ALONG, strict=True)]
+        with np.errstate(all="ignore"):
+            found = slopes(made, sizes, whole, [np.float64(t) for t in masses], [x and np.float64(x) for x in p])
+        for change, b, c in zip(found, two, one, strict=True):
+            expected = (b - c) / (2.0 * STEP)
+            if math.isfinite(expected) and not abs(change - expected) <= 1e-5 * (1.0 + abs(change) + abs(b)):
+                raise TypeError(f"its gradient changes by {expected:.6g} and not by {change:.6g} as its functions say, "
+                                "which may be since it depends on which score is the largest")  # fmt: skip
 
 
 def slopes(
