@@ -99,6 +99,12 @@ def test_what_is_masked_and_what_is_not_known() -> None:
             assert np.isnan(times(loss, *row, [1.0, 0.0, 0.0])).all()
 
 
+def test_other_values_compile_nothing() -> None:
+    one, other = (product(fl.multiclass_focal.bind(gamma=g)) for g in (1.25, 3.0))
+    assert one.functions == other.functions and (one.values["gamma"], other.values["gamma"]) == (1.25, 3.0)
+    assert product(fl.multiclass_focal.bind(gamma=np.ones(3))).arrays.keys() == {"gamma"}
+
+
 def own(grad: Any) -> Any:
     """A loss of rows of one's own with this gradient."""
 

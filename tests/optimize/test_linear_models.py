@@ -373,6 +373,7 @@ def test_rows_are_differences_of_gradients(x: Any, rng: np.random.Generator) -> 
         (fl.cross_entropy, {"z_loss": 0.1, "softcap": 3.0}),
         (0.5 * fl.cross_entropy + fl.poly_cross_entropy, {}),
         (fl.sparsemax_loss, {}),
+        (2.0 * fl.cross_entropy + 0.25 * fl.sparsemax_loss, {}),
     ):
         fun = fl.optimize.linear(loss, x, labels, **told)
         slope = (fun.grad(w + step * v) - fun.grad(w - step * v)) / (2.0 * step)

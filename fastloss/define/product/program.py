@@ -58,7 +58,7 @@ def product(loss: Any) -> Any:
     except (Unreadable, NoDerivative, TypeError, ValueError, ArithmeticError) as error:
         raise NotImplementedError(f"{loss.name} has no product of its second derivatives with a vector: "
                                   f"{error.args[-1]}") from error  # fmt: skip
-    return made.bind(**{n: x for n, x in loss.arrays.items() if n in loss.takes}) if loss.arrays else made
+    return made.bind(**{n: loss.arrays.get(n, loss.numbers[n]) for n in loss.takes})
 
 
 def _made(loss: Any, spread: bool) -> Functions:
@@ -70,7 +70,9 @@ def _made(loss: Any, spread: bool) -> Functions:
     numbers = loss.numbers
     p = [numbers[n] for n in loss.takes]
     check_peaks(functions, sizes, loss.inside[0], p)
-    made = _Writer(functions, sizes, dict(zip(loss.takes, p, strict=True))).functions()
+    # The defaults are the same for all values, which are bound: so are the kernels.
+    defaults = {n: None if numbers[n] is None else loss.parameters[n].inner_point for n in loss.takes}
+    made = _Writer(functions, sizes, defaults).functions()
     rows = rows_at(loss.inside[0], (1.0317, 6.113, 31.739) if loss.domains[0].is_real_line else (1.0317,))
     check_changes(functions, made.unbounded(), sizes, rows, (0.5, 0.3, 0.2) if spread else (1.0, 0.0, 0.0), p)
     return made
@@ -184,7 +186,8 @@ class _Writer:
         f, m, x, more = self.f, self.m, self.x, r.nodes
         slots, aside = k.asked([slope, *more, *probes]), list[Node]()
         if len(slots) > KEPT:  # the element itself instead, of which they are computed again, by the same maxima
-            slope, *more = remade(self.g, [slope, *more], dict(slots))
+            slope, *rest = remade(self.g, [slope, *more, *probes], dict(slots))
+            more, probes = rest[: len(more)], rest[len(more) :]
             slots, aside = [(x, x), (self.v, self.v)], m
         inside, held = [variable for variable, _ in slots], e.asked([slope])
         ends = (*(n for _, n in held), *aside)
@@ -202,8 +205,9 @@ class _Writer:
             made["second"] = self._function("second", [*inside, self.t, *c.names, *aside], more)
         if f.again is not None:
             q = self._variables("q", len(probes))
-            made["probe"] = self._function("probe", [*inside, *c.names], probes)
-            made["again"] = self._function("again", [*c.names, *q], self.read(f.again, [*c.names, *q, *self.p]))
+            made["probe"] = self._function("probe", [*inside, *c.names, *aside], probes)
+            sought = self.read(f.again, [*c.names, *q, *self.p])
+            made["again"] = self._function("again", [*c.names, *aside, *q], [*sought, *aside])
         return _Made(**made)
 
     def _function(self, field: str, arguments: Iterable[Node], results: Sequence[Any], one: bool = False) -> Any:
