@@ -67,8 +67,8 @@ class Reader:
             return self._known(e.value)
         if isinstance(e, ast.Name):
             return scope[e.id] if e.id in scope else self._known(_outer(function, e.id))
-        if isinstance(e, ast.Attribute):
-            return self._known(getattr(value(e.value), e.attr))
+        if isinstance(e, ast.Attribute) and value(e.value) is math:
+            return self._known(getattr(math, e.attr))
         if isinstance(e, ast.Tuple):
             return tuple([value(part) for part in e.elts])
         if isinstance(e, ast.Call) and not e.keywords:
@@ -112,6 +112,8 @@ class Reader:
         raise Unreadable(f"{f!r} is no function of one element")
 
     def _chosen(self, condition: Node, a: Any, b: Any) -> Any:
+        if isinstance(a, tuple) != isinstance(b, tuple):
+            raise Unreadable("there is a choice between one number and several")
         if isinstance(a, tuple):
             return tuple([self._chosen(condition, x, y) for x, y in zip(a, b, strict=True)])
         return self.g.select(condition, a, b)

@@ -49,8 +49,9 @@ def check_changes(
         except (ArithmeticError, ValueError):  # where plain Python has no number
             continue
         whole: list[Any] = [(np.float64(x), np.float64(v)) for x, v in zip(at, ALONG, strict=True)]
+        beside = [None if x is None else np.float64(x) for x in p]
         with np.errstate(all="ignore"):
-            found = slopes(made, sizes, whole, [np.float64(t) for t in masses], [x and np.float64(x) for x in p])
+            found = slopes(made, sizes, whole, [np.float64(t) for t in masses], beside)
         for change, b, c in zip(found, two, one, strict=True):
             expected = (b - c) / (2.0 * STEP)
             if math.isfinite(expected) and not abs(change - expected) <= 1e-5 * (1.0 + abs(change) + abs(b)):
