@@ -171,6 +171,24 @@ def test_an_equality_may_hold_for_a_while(grad: Any) -> None:
     np.testing.assert_allclose(got, chosen, rtol=1e-14)
 
 
+def test_numbers_may_be_equal_for_a_while() -> None:
+    @fl.rowwise(targets="labels", smooth=False)
+    class capped:
+        """The square of the sum of all scores, each of which counts up to 50."""
+
+        def fold(z, t):
+            low = z if z < 50.0 else 50.0
+            return (low,), (z, low)
+
+        def finish(total):
+            return total * total, (2.0 * total, 2.0 * total)
+
+        def grad(z, low, t, slope, again):
+            return slope if z == low and slope == again else 0.0
+
+    np.testing.assert_array_equal(times(capped, [1.0, 60.0], [1.0, 0.5], [1.0, 0.0]), [2.0, 0.0])
+
+
 def test_what_depends_on_the_largest_beyond_a_margin_is_refused() -> None:
     @fl.rowwise(targets="labels", smooth=False)
     class squared:

@@ -93,7 +93,8 @@ def _usually(c: Node, found: dict[Node, Node], zero: Node, known: bool | None = 
     still = [found[side] is zero for side in c.args]
     if all(still) or any(_rests(side, found, zero) for side in c.args):
         return None
-    if not any(still) and any(_bends(side, found, zero) for side in c.args):
+    moving = {n for n in reachable(c.args) if not n.args and found[n] is not zero}
+    if not any(still) or len(moving) > 1:  # which may move together
         return None
     return c.op == "ne"
 
@@ -102,8 +103,10 @@ def _rests(n: Node, found: dict[Node, Node], zero: Node) -> bool:
     """Whether an expression that moves may rest for a while, as a part does that is cut off at 0."""
     if found[n] is zero or not n.args:
         return False
+    if n.op == "abs":
+        return _rests(n.args[0], found, zero)
     if n.op != "select":
-        return n.op != "abs" and _bends(n, found, zero)
+        return _bends(n, found, zero)
     c, *branches = n.args
     resting = any(found[b] is zero or _rests(b, found, zero) for b in branches)
     return resting and _usually(c, found, zero) is None
