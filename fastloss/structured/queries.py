@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 import numpy as np
 
@@ -227,6 +228,9 @@ def sizes_of(name: str, group: Any, shape: tuple[int, ...]) -> NDArray[np.int64]
         begins = found.size and found[0] == 0 and found[-1] == count
         hint = "; of where the queries begin and end that is np.diff" if begins else ""
         raise ValueError(f"{name}: group has a sum of {total}, expected {count}, the number of samples{hint}")
+    if found.size == count > 1 and found.all():
+        warn(f"{name}: group says that each of {count} samples is a query by itself, so that no pair is ranked; names "
+             "of queries, sorted, become sizes by np.unique(names, return_counts=True)[1]", stacklevel=2)  # fmt: skip
     return found
 
 
