@@ -6,7 +6,7 @@ devices and options that no loss here has, and whatever torch refuses.
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
 import torch
@@ -216,7 +216,14 @@ def given(
     def by_name(*them: Tensor) -> Tensor:
         return native(**dict(zip(names, them, strict=True)))
 
-    return Given(Deferred(loss, names, wrt, tuple(keywords.items())), tuple(here.values()), by_name, inplace)
+    make = Deferred if compiles() else _known
+    return Given(make(loss, names, wrt, tuple(keywords.items())), tuple(here.values()), by_name, inplace)
+
+
+@lru_cache(4096)
+def _known(*fields: Any) -> Deferred:
+    """The same object for the same call: what it finds out of itself it does once."""
+    return Deferred(*fields)
 
 
 def over(reduction: str, count: int) -> dict[str, Any]:
