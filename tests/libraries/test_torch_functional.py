@@ -150,6 +150,7 @@ def test_older_spellings_of_the_reduction(older: dict[str, bool], beside: Any, u
 # -- What is handed over, and what is an error -------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:size_average and reduce args will be deprecated")
 def test_options_that_are_torchs_own(flt: Any, computed: list[str]) -> None:
     a, b, c = (numbers(4, 3) for _ in range(3))
     counts = c.abs().round()
@@ -160,6 +161,7 @@ def test_options_that_are_torchs_own(flt: Any, computed: list[str]) -> None:
         ("poisson_nll_loss", (a.abs(), counts), {"log_input": False}),
         ("poisson_nll_loss", (a, counts), {"full": True}),
         ("kl_div", (a.log_softmax(-1), b.softmax(-1)), {"reduction": "none"}),
+        ("kl_div", (a.log_softmax(-1), b.softmax(-1)), {"reduction": "batchmean", "reduce": True}),
         ("nll_loss", (a, torch.tensor([0, 2, 1, 1])), {"weight": torch.tensor([1.0, -1.0, 2.0]).double()}),
         ("cross_entropy", (a.float(), torch.tensor([0, 2, 1, 1], dtype=torch.uint8)), {}),
         ("multilabel_margin_loss", (a, torch.tensor([[1, 1, -1]] * 4)), {}),
@@ -191,6 +193,27 @@ def test_bad_input_is_one_clear_error(flt: Any, computed: list[str], uncompiled:
     ):
         with pytest.raises((ValueError, TypeError, RuntimeError, IndexError, NotImplementedError), match=text):
             getattr(flt, name)(*args).sum().backward()
+    assert not computed
+
+
+def test_what_torch_refuses_is_not_computed(flt: Any, computed: list[str]) -> None:
+    x, labels = numbers(4, 3), torch.tensor([0, 2, 1, 1])
+    logs, one = x.log_softmax(-1), torch.tensor(1)
+    for name, args, keywords in (
+        ("cross_entropy", (x, labels), {"ignore_index": None}),
+        ("cross_entropy", (x, labels), {"ignore_index": True}),
+        ("nll_loss", (x, labels), {"ignore_index": 1.0}),
+        ("cross_entropy", (x, None), {}),
+        ("soft_margin_loss", (x,), {"target": None}),
+        ("triplet_margin_loss", (x, x, None), {}),
+        ("gaussian_nll_loss", (x, None, x.abs()), {}),
+        ("multilabel_margin_loss", (x, torch.tensor([[1, -1, 3]] * 4)), {}),
+        ("ctc_loss", (logs, torch.tensor([1, 2]), 4 * one, one), {}),
+    ):
+        with pytest.raises((TypeError, RuntimeError), match=f"^{name}: "):
+            getattr(flt, name)(*args, **keywords)
+    batch = torch.tensor([[1, 2]])
+    assert flt.ctc_loss(logs, batch, 4 * one, 2 * one) == F.ctc_loss(logs, batch, 4 * one, 2 * one)
     assert not computed
 
 

@@ -7,6 +7,7 @@ devices and options that no loss here has, and whatever torch refuses.
 from __future__ import annotations
 
 from functools import lru_cache, wraps
+from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
 import torch
@@ -64,13 +65,15 @@ def face(
     def made(plan: Callable[P, Given | None]) -> Callable[P, Tensor]:
         name = plan.__name__
         plan.__annotations__["return"] = "Tensor"
+        needed = [n for n, p in signature(plan).parameters.items() if p.default is p.empty]
 
         @wraps(plan)
         def function(*args: Any, **keywords: Any) -> Any:
             x: Any = args[0] if args else keywords.get(first)
             if fixed is not None:
                 _refuse_derived(name, fixed[1], args[fixed[0]] if len(args) > fixed[0] else keywords.get(fixed[1]))
-            if isinstance(x, Tensor) and (strict or large(name, x)) and (compiles() or not _transforming()):
+            here = isinstance(x, Tensor) and (strict or large(name, x)) and (compiles() or not _transforming())
+            if here and not _missing(needed, args, keywords):
                 autocast = torch.is_autocast_enabled(x.device.type)
                 if autocast:
                     args, keywords = autocasts.widened(args, keywords)
@@ -114,6 +117,11 @@ def _after(refusal: Exception, native: Callable[..., Tensor], args: Any, keyword
         return native(*args, **keywords)
     except REFUSALS:
         raise refusal from None
+
+
+def _missing(needed: list[str], args: tuple[Any, ...], keywords: Mapping[str, Any]) -> bool:
+    """Whether None stands for what there has to be, of which the error is torch's."""
+    return any(x is None for x in args[: len(needed)]) or any(keywords.get(n, 0) is None for n in needed)
 
 
 def _refuse_derived(name: str, argument: str, x: Any) -> None:
@@ -185,6 +193,11 @@ def derived(*tensors: Tensor | None) -> bool:
 def numbers(*values: Any) -> bool:
     """Whether all are numbers of Python's."""
     return all(isinstance(v, (int, float)) for v in values)
+
+
+def whole(value: Any) -> bool:
+    """Whether this is a whole number of Python's, and no truth value."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def surely(condition: Tensor) -> bool:

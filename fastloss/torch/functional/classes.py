@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from .calls import FLOATS, Given, alike, by, derived, face, fit, given, numbers, over, reduction_of, surely
+from .calls import FLOATS, Given, alike, by, derived, face, fit, given, numbers, over, reduction_of, surely, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +59,7 @@ def nll_loss(
 
     if not fit(reduction, input, target, weight) or not input.dim() or not labelled(input, target):
         return None
-    if not weighted(input, weight):
+    if not weighted(input, weight) or not whole(ignore_index):
         return None
     return given(by("negative_log_likelihood"), {"pred": input, "target": target, "class_weight": weight}, native,
                  reduction=reduction, axis=_axis(input), ignore_index=ignore_index)  # fmt: skip
@@ -124,7 +124,7 @@ def _entropy(
     """The keywords of a cross-entropy; None for what is torch's own to compute."""
     if not fit(reduction, x, target, weight) or not x.dim() or not weighted(x, weight):
         return None
-    if not numbers(smoothing) or not 0.0 <= smoothing <= 1.0:
+    if not whole(ignore_index) or not numbers(smoothing) or not 0.0 <= smoothing <= 1.0:
         return None
     if smoothing and weight is not None and not surely((weight.detach() > 0).all()):
         return None
@@ -151,9 +151,11 @@ def kl_div(
 
     With ``log_target=True`` the target is a logarithm, too. "batchmean" divides by the length of the first axis; "mean"
     divides by the number of elements, which is no divergence (of what torch computes, torch warns of it). See
-    `fastloss.kl_divergence_log` and `fastloss.kl_divergence_log_target`. torch computes "none", and what has targets
-    that require grad.
+    `fastloss.kl_divergence_log` and `fastloss.kl_divergence_log_target`. torch computes "none", what has targets that
+    require grad, and "batchmean" together with an older spelling, by both of which it divides.
     """
+    if reduction == "batchmean" and not (size_average is None and reduce is None):
+        return None
     reduction = reduction_of(size_average, reduce, reduction)
 
     def native(pred: Tensor, target: Tensor) -> Tensor:

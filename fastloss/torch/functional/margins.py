@@ -58,7 +58,7 @@ def multilabel_margin_loss(
 
     input : (C) or (N, C)
     target : int64 of the same shape
-        The labels of each row, closed by -1; what follows does not matter.
+        The labels of each row, closed by -1; labels after it do not count.
 
     See `fastloss.multilabel_margin`. torch computes itself what names a label twice, which it counts twice; in a graph
     of torch.compile, where it has another loss altogether (2.13), such a label counts once.
@@ -82,7 +82,7 @@ def _applying(labels: Tensor) -> Tensor | None:
     listed = (labels < 0).cumsum(-1) == 0
     places = torch.where(listed, labels, classes)
     known = not torch.compiler.is_compiling()
-    if known and bool(places.max() > classes):
+    if known and not -1 <= int(labels.min()) <= int(labels.max()) < classes:
         return None
     found = torch.zeros((*labels.shape[:-1], classes + 1), dtype=torch.bool, device=labels.device)
     found = found.scatter_(-1, places, True)[..., :classes]

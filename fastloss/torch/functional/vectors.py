@@ -155,11 +155,18 @@ def ctc_loss(
         return None
     if log_probs.dim() not in (2, 3) or targets.dtype not in (torch.int64, torch.int32):
         return None
+    if log_probs.dim() == 2 and not _one_target(targets, lengths[1]):
+        return None
     from ...structured.ctc import ctc
 
     tensors = {"logits": log_probs, "targets": targets, "input_lengths": lengths[0], "target_lengths": lengths[1]}
     return given(ctc, tensors, native, reduction=reduction, blank=blank, from_log_probs=True, time_major=True,
                  zero_infinity=bool(zero_infinity))  # fmt: skip
+
+
+def _one_target(targets: Tensor, length: Any) -> bool:
+    """Whether these are the symbols of one sequence, and no others: torch refuses them, or has them in a batch."""
+    return targets.dim() == 1 and (torch.compiler.is_compiling() or targets.numel() == int(length.sum()))
 
 
 def _has_blank(targets: Any, lengths: Any, blank: int) -> bool:
