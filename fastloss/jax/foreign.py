@@ -10,6 +10,7 @@ import ctypes
 from ctypes import POINTER, c_char, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from functools import cache, lru_cache
 from math import prod
+from threading import Lock
 from typing import Any
 
 import jax
@@ -28,6 +29,7 @@ MAJOR, MINORS = 0, range(1, 4)
 
 INVALID_ARGUMENT = 3
 METADATA = 1
+STRING = 4
 
 DTYPES = {
     code: np.dtype(kind)
@@ -95,13 +97,20 @@ class _Metadata(ctypes.Structure):
     _fields_ = [("size", c_size_t), ("version", _Version), ("traits", c_uint32)]
 
 
+_lock = Lock()
+
 _met: list[tuple[int, int]] = []
 """The versions that XLA has been told of this function."""
 
 
-@cache
 def known() -> bool:
     """Whether XLA calls the function: it is handed over at the first question."""
+    with _lock:  # of two threads the second would hand over another function, and be refused
+        return _known()
+
+
+@cache
+def _known() -> bool:
     if not hasattr(jax, "ffi") or ctypes.sizeof(c_void_p) != 8:
         return False
     try:
@@ -115,12 +124,17 @@ def known() -> bool:
 def _address() -> int:
     """That of the function, behind its gate."""
     function = ctypes.cast(_handler, c_void_p).value or 0
-    return gate.before(function, _mistake("RuntimeError: Python ends"), _Frame.api.offset, _Api.create.offset)
+    closed, unanswered = map(_mistake, ("RuntimeError: Python ends", "RuntimeError: fastloss gave no answer"))
+    return gate.before(function, closed, unanswered, _Frame.api.offset, _Api.create.offset)
 
 
-@ctypes.CFUNCTYPE(c_void_p, c_void_p)
-def _handler(address: int) -> int | None:
-    """Answer one call: None, or the address of an error of XLA's."""
+@ctypes.CFUNCTYPE(None, c_void_p, POINTER(c_void_p))
+def _handler(address: int, answer: Any) -> None:
+    """Answer one call: by None, or by the address of an error of XLA's."""
+    answer[0] = _answered(address)
+
+
+def _answered(address: int) -> int | None:
     frame = _Frame.from_address(address)
     try:
         extension = _Extension.from_address(frame.extension) if frame.extension else None
@@ -154,7 +168,10 @@ def _introduce(frame: _Frame, extension: _Extension) -> None:
 
 
 def _answer(frame: _Frame) -> None:
-    span = _Span.from_address(c_void_p.from_address(frame.attributes.places).value or 0)
+    given = frame.attributes
+    if given.count != 1 or c_int.from_address(given.types).value != STRING:
+        raise TypeError(f"{NAME}: this function of XLA's is called by fastloss.jax alone")
+    span = _Span.from_address(c_void_p.from_address(given.places).value or 0)
     want, call = _read(ctypes.string_at(span.start, span.length))
     computed(call, want, _arrays(frame.arguments, False), _arrays(frame.results, True))
 
@@ -188,4 +205,4 @@ def _error(frame: _Frame, error: BaseException) -> int:
 
 
 def _mistake(text: str) -> _Mistake:
-    return _Mistake(_Mistake.code.offset + _Mistake.code.size, None, text.encode(), INVALID_ARGUMENT)
+    return _Mistake(_Mistake.code.offset + _Mistake.code.size, None, text.encode(errors="replace"), INVALID_ARGUMENT)
