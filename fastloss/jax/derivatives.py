@@ -11,6 +11,8 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from ..define.rows import Program
@@ -36,8 +38,10 @@ def value_of(call: Deferred) -> Any:
     def rule(arrays: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         total: Any = 0
         for part, names in _parts(call, _moved(call, tangents)):
-            found, *grads = value_and_grads(part, names)(*arrays)
-            inner = facts_of(call, arrays).inner
+            # An input that the call itself does not differentiate is as the caller has it.
+            read = [ready(part, arrays, k) if k in part.wrt else x for k, x in enumerate(arrays)]
+            found, *grads = value_and_grads(part, names)(*read)
+            inner = facts_of(part, read).inner
             for name, grad in zip(names, grads, strict=True):
                 total += _along(grad, tangents[call.names.index(name)], inner, found.dtype)
         return found, total
@@ -82,6 +86,17 @@ def last(call: Deferred) -> Any:
         raise NotImplementedError(f"{call.loss.name}: its second derivative is differentiated, which has no derivative")
 
     return results
+
+
+def ready(call: Deferred, arrays: Sequence[Any], k: int) -> Any:
+    """An array as what a call differentiates: floats whose range holds gradients, of the shape that is reduced."""
+    x = arrays[k]
+    kind = np.dtype(x.dtype)
+    if kind.kind in "iub":
+        x = x.astype(float)
+    elif kind == np.float16:
+        x = x.astype(np.float32)
+    return x if isinstance(call.loss, Program) else jnp.broadcast_to(x, facts_of(call, arrays).full)
 
 
 def _along(grad: Any, tangent: Any, inner: tuple[int, ...], kind: Any) -> Any:

@@ -18,8 +18,7 @@ from ..define.rows import Program
 from ..define.streams import is_array
 from ..define.wording import named, shown
 from ..signatures import arguments
-from .derivatives import value_of
-from .facts import facts_of
+from .derivatives import ready, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,27 +90,22 @@ def _evaluated(loss: Any, inputs: tuple[Any, ...], given: dict[str, Any], keywor
     names = (*loss.inputs, *(n for n in arrays if n not in loss.inputs))
     wrt = tuple(names.index(n) for n in differentiated(loss))
     call = Deferred(loss, names, wrt, tuple(sorted(static.items())))
-    read = [_array(loss, n, arrays[n], k in wrt) for k, n in enumerate(names)]
-    facts = facts_of(call, read)
-    if not isinstance(loss, Program):  # so that a derivative has the shape over which the value is reduced
-        read = [jnp.broadcast_to(x, facts.full) if k in wrt else x for k, x in enumerate(read)]
-    return value_of(call)(*read)
+    read = [_array(loss, n, arrays[n]) for n in names]
+    return value_of(call)(*[ready(call, read, k) if k in wrt else x for k, x in enumerate(read)])
 
 
-def _array(loss: Any, name: str, x: Any, differentiable: bool) -> Any:
-    """An argument as JAX's array: what is differentiated as floats whose range holds gradients."""
+def _array(loss: Any, name: str, x: Any) -> Any:
+    """An argument as JAX's array."""
     try:
         array = jnp.asarray(x)
-        kind = np.dtype(array.dtype)
+        np.dtype(array.dtype)
     except (TypeError, ValueError):
         raise TypeError(f"{loss.name}: {name} is {shown(x)}, expected an array of real numbers") from None
     if any(getattr(getattr(array.aval, "sharding", None), "spec", ())):
         raise TypeError(f"{loss.name}: {name} is of type {array.aval}, spread over devices, expected one whose "
                         "axes are not explicit: pass jax.sharding.reshard(..., PartitionSpec()), or call it in "
                         "jax.shard_map for the parts")  # fmt: skip
-    if differentiable and kind.kind in "iub":
-        return array.astype(float)
-    return array.astype(np.float32) if differentiable and kind == np.float16 else array
+    return array
 
 
 def _constant(loss: Any, name: str, x: Any) -> Any:
@@ -119,6 +113,7 @@ def _constant(loss: Any, name: str, x: Any) -> Any:
     if isinstance(x, jax.core.Tracer):
         raise TypeError(f"{loss.name}: {name} is traced by JAX, expected a value that is known when a program is "
                         f"compiled: pass static_argnames={name!r} to jax.jit")  # fmt: skip
+    x = x.tolist() if isinstance(x, (jax.Array, np.ndarray, np.generic)) else x
     return tuple(x) if isinstance(x, list) else x
 
 

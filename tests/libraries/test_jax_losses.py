@@ -18,6 +18,7 @@ from numpy.testing import assert_allclose
 from rowwise import draw
 
 import fastloss as fl
+from fastloss import deferred
 
 jax = pytest.importorskip("jax", reason="JAX is an extra; CI installs it and runs this file again")
 jnp = jax.numpy
@@ -97,6 +98,22 @@ def test_names_signatures_and_what_they_are_not() -> None:
     assert flj.huber(y_pred=jnp.array([3.0]), y_true=jnp.array([1.0])) == 1.5
 
 
+def test_losses_of_one_name_that_two_threads_meet_at_once_have_two_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(dict[str, Any]):
+        """What a thread sees that the other has not yet written to."""
+
+        def items(self) -> Any:
+            return {}.items()
+
+        def __len__(self) -> int:
+            return 0
+
+    monkeypatch.setattr(deferred, "_own", Late())
+    once, twice = (fl.derive(lambda pred, target, c=c: c * (pred - target) ** 2) for c in (1.0, 2.0))
+    texts = [deferred.Deferred(loss, ("pred", "target"), (0,)).text for loss in (once, twice)]
+    assert [deferred.Deferred.of_text(text).loss for text in texts] == [once, twice]
+
+
 # -- Formulas -----------------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +181,24 @@ def test_other_inputs_have_the_right_gradient_or_an_error(rng: np.random.Generat
     two = jax.grad(flj.gaussian_nll, (0, 2))(p, t, t**2 + 1)
     for mine, theirs in zip(two, jax.grad(FORMULAS["gaussian_nll"], (0, 2))(p, t, t**2 + 1), strict=True):
         assert_allclose(mine, theirs, rtol=1e-12)
+
+
+@uncompiled
+@pytest.mark.parametrize("shapes", [((3, 1), (1, 4)), ((3, 4), ()), ((3, 4), (4,)), ((), (3, 4))], ids=str)
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+def test_inputs_that_broadcast_have_the_shapes_of_their_own_derivatives(
+    shapes: Any, reduction: str, rng: np.random.Generator
+) -> None:
+    p, t = (jnp.asarray(rng.normal(size=s)) for s in shapes)
+    formula = lambda p, t: (jnp.mean if reduction == "mean" else jnp.asarray)(jnp.log(jnp.cosh(p - t)))
+    face = partial(flj.log_cosh, reduction=reduction)
+    for of in (
+        lambda f: jax.jacrev(f, (0, 1)),
+        lambda f: jax.jacfwd(f, (0, 1)),
+        lambda f: lambda p, t: [jax.hessian(f, 1)(p, t)],
+    ):
+        for mine, theirs in zip(of(face)(p, t), of(formula)(p, t), strict=True):
+            assert_allclose(mine, theirs, rtol=1e-11, atol=1e-15)
 
 
 # -- vmap ---------------------------------------------------------------------------------------------------------------
@@ -382,8 +417,20 @@ def test_types(dtype: str, narrow: None, rng: np.random.Generator) -> None:
 
 def test_a_small_gradient_of_float16_is_scaled_before_it_is_rounded(narrow: None) -> None:
     x = jnp.full(1_000_000, 0.01, "float16")
-    grad = jax.jit(jax.grad(lambda x: 2.0**20 * flj.squared_error(x, jnp.zeros_like(x))))(x)
-    assert_allclose(grad.astype("f"), 2.0**20 * 2e-6 * float(x[0]), rtol=1e-3)
+    loss = lambda x, y: 2.0**20 * flj.squared_error(x, y)
+    by_pred, by_target = jax.jit(jax.grad(loss, (0, 1)))(x, jnp.zeros_like(x))
+    assert_allclose(by_pred.astype("f"), 2.0**20 * 2e-6 * float(x[0]), rtol=1e-3)
+    assert_allclose(by_target, -by_pred)
+
+
+@uncompiled
+def test_keywords_of_numpy_are_numbers(rng: np.random.Generator) -> None:
+    z, labels = jnp.asarray(rng.normal(size=(4, 3))), jnp.array([0, 1, 2, 1])
+    for x in (np.int64(1), np.array(1), jnp.array(1)):
+        run = lambda z: flj.cross_entropy(z, labels, ignore_index=x)  # noqa: B023
+        assert jax.jit(run)(z) == run(z) == flj.cross_entropy(z, labels, ignore_index=1)
+    summed = jax.jit(lambda z: flj.log_cosh(z, z, axis=np.array([0, 1]), reduction="sum"))
+    assert summed(z) == 0.0
 
 
 # -- What is wrong -----------------------------------------------------------------------------------------------------
@@ -472,6 +519,37 @@ jax.jit(lambda x: jax.lax.scan(step, x, None, length=1_000))(jnp.ones(1_000_000)
 def test_a_process_ends_while_a_program_runs() -> None:
     done = subprocess.run([sys.executable, "-c", RUNNING], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+DEEP = """
+import sys, jax, jax.numpy as jnp, fastloss.jax as flj
+x = jnp.ones(3)
+step = jax.jit(flj.squared_error)
+step(x, x)
+
+def down(levels):
+    return down(levels - 1) if levels else step(x, x)
+
+refused = 0
+for levels in range(sys.getrecursionlimit() - 100, sys.getrecursionlimit()):
+    try:
+        assert down(levels) == 0.0
+    except (RecursionError, ValueError, jax.errors.JaxRuntimeError):
+        refused += 1
+print(0 < refused < 100, step(x, x))
+"""
+
+
+def test_a_call_for_which_python_has_no_stack_left_is_an_error() -> None:
+    done = subprocess.run([sys.executable, "-c", DEEP], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["True", "0.0"], done.stderr
+
+
+@uncompiled
+def test_other_calls_of_the_function_of_xla_are_refused() -> None:
+    for given in ({}, {"call": np.int64(7)}, {"call": "value"}, {"a": "value", "b": "grad"}):
+        with pytest.raises(jax.errors.JaxRuntimeError, match="INVALID_ARGUMENT"):
+            jax.block_until_ready(jax.ffi.ffi_call(foreign.NAME, jax.ShapeDtypeStruct((), np.float32))(1.0, **given))
 
 
 def test_a_version_of_xla_that_is_not_known_is_not_read() -> None:
