@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property, lru_cache
+from itertools import count
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -148,6 +149,8 @@ def _items(at: Any, arrays: Sequence[Any]) -> Any:
 _process = f"{token_hex(4)}."
 """Of no other process: what was compiled or exported there must not find a loss of this one that has the same name."""
 
+_numbers = count()  # of two threads that meet a loss each both have one
+
 _own: dict[str, Any] = {}
 """Losses that no name of this library stands for, by the key that texts hold; they live as long as the process."""
 
@@ -161,10 +164,10 @@ def _spelled(loss: Any) -> Any:
         values = {name: x for name, x in loss.values.items() if x is None or type(x) in (bool, int, float)}
         if len(values) == len(loss.values) and _library(loss.name, values, loss.by) == loss:
             return [loss.name, values, loss.by]
-    for mine, known in _own.items():
+    for mine, known in [*_own.items()]:
         if type(known) is type(loss) and known == loss:
             return mine
-    key = f"{loss.name}#{_process}{len(_own)}"
+    key = f"{loss.name}#{_process}{next(_numbers)}"
     _own[key] = loss
     return key
 
