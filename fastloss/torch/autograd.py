@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.autograd import forward_ad
 
 from . import lend, transforms, upstream
 
@@ -27,7 +26,7 @@ def run(call: Deferred, tensors: Sequence[Any], *, inplace: bool = False, native
         from . import operators
 
         return operators.run(call, tensors, native)
-    transformed = _transforming() or forward_ad._current_level >= 0
+    transformed = _transforming() or transforms.forward_mode()
     if not transformed and not torch.is_grad_enabled():
         return lend.value(call, tensors)
     needed = transformed
@@ -68,7 +67,7 @@ class _Fused(torch.autograd.Function):
         tensors, grads = saved[:count], saved[count:]
         if ctx.spent:
             grads = lend.grads(call, tensors)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or transforms.forward_mode():
             found = transforms.gradient(call, ctx.native, above, tensors, grads)
         else:
             # What is saved has our own memory; a second backward pass computes it anew.

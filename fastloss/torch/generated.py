@@ -14,6 +14,7 @@ from ..define.rows import Program
 from ..define.wording import named
 from ..signatures import SelfDocumenting, arguments
 from .autograd import run
+from .transforms import followed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,8 +125,11 @@ class _Calls:
             if name in OTHERS or name == "axis":
                 raise self._unknown(name)
             if not isinstance(x, torch.Tensor):
+                if isinstance(x, (list, tuple)) and any(isinstance(item, torch.Tensor) for item in x):
+                    kind = type(x).__name__
+                    raise TypeError(f"{self.name}: {name} is a {kind} of tensors, expected torch.stack({name})")
                 rest.append((name, tuple(x) if type(x) is list else x))
-            elif x.dim() or x.requires_grad or x.is_cuda:
+            elif x.dim() or x.requires_grad or x.is_cuda or followed(x):
                 names.append(name)
                 tensors.append(x)
             else:

@@ -89,7 +89,8 @@ def _brain(x: Any) -> Any:
 def _odd(call: Deferred, k: int, x: Any) -> Any:
     """A tensor that NumPy does not see as it is; the error for one that no verb reads."""
     if x.layout is torch.strided and (x.is_neg() or x.is_conj()):
-        return x.resolve_conj().resolve_neg().numpy()
+        x = x.resolve_conj().resolve_neg()
+        return _brain(x) if x.dtype is BRAIN else x.numpy()
     what = f"has layout {x.layout}, expected a dense tensor: pass {call.names[k]}.to_dense()"
     if x.layout is torch.strided:
         what = f"is a {type(x).__module__}.{type(x).__name__} of dtype {x.dtype}, expected numbers in memory"

@@ -20,7 +20,7 @@ from ..define.elements import Definition
 from ..define.rows import Program
 from ..structured.verbs import HostLoss
 from . import lend
-from .transforms import no_gradient
+from .transforms import forward_mode, no_gradient
 from .upstream import aligned, spread_out
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ def run(call: Deferred, tensors: Sequence[Tensor], native: Any = None) -> Tensor
     A denominator that is given, as counts of what is in a batch are, divides outside of the operator: in the text it
     would be the number of one batch.
     """
+    if forward_mode():  # which operators of torch.library have not: it would leave them out
+        if native is None:
+            raise NotImplementedError(f"{call.loss.name}: torch.compile has no forward mode for it; leave the call "
+                                      "uncompiled")  # fmt: skip
+        return native(*tensors)
     wanted = torch.is_grad_enabled()
     for k, x in enumerate(tensors):
         if wanted and x.requires_grad and k not in call.wrt:

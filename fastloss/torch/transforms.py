@@ -9,14 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
+from torch.autograd import forward_ad
 
 from . import lend
 from .upstream import aligned, collected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..deferred import Deferred
+
+_wrapped: Callable[[Any], bool] = torch._C._functorch.is_functorch_wrapped_tensor
 
 
 def no_gradient(call: Deferred, k: int) -> Exception:
@@ -24,6 +27,18 @@ def no_gradient(call: Deferred, k: int) -> Exception:
     known = " and ".join(call.names[k] for k in call.wrt)
     return NotImplementedError(f"{call.loss.name}: {call.names[k]} requires grad, but its gradient is with respect to "
                                f"{known} alone: pass {call.names[k]}.detach()")  # fmt: skip
+
+
+def forward_mode() -> bool:
+    """Whether tensors may have tangents, which only torch's own arithmetic takes along."""
+    return forward_ad._current_level >= 0
+
+
+def followed(x: Any) -> bool:
+    """Whether a transform differentiates or maps by this tensor, so that its number is not all there is to it."""
+    if torch.compiler.is_compiling():
+        return False
+    return _wrapped(x) or (forward_mode() and forward_ad.unpack_dual(x).tangent is not None)
 
 
 def value(call: Deferred, tensors: Sequence[Any]) -> Any:
@@ -35,10 +50,11 @@ def gradient(call: Deferred, native: Any, above: Any, tensors: Sequence[Any], gr
     """The derivatives of `above` times the value, with a graph; `grads` are the gradients where they are known."""
     if native is not None:
         with torch.enable_grad():
-            found = native(*tensors)
-        wanted = [tensors[k] for k in call.wrt if tensors[k].requires_grad]
+            apart = [x.view_as(x) for x in tensors]  # of inputs that depend on one another each has its own share
+            found = native(*apart)
+        wanted = [apart[k] for k in call.wrt if apart[k].requires_grad]
         slopes = iter(torch.autograd.grad(found, wanted, above.to(found.dtype), create_graph=True))
-        return [next(slopes) if tensors[k].requires_grad else None for k in call.wrt]
+        return [next(slopes) if apart[k].requires_grad else None for k in call.wrt]
     found = _Gradient.apply(call, *tensors, *grads)
     factor = above if call.scale == 1.0 else above * call.scale
     return [(g * aligned(call, factor, g)).to(tensors[k].dtype) for g, k in zip(found, call.wrt, strict=True)]

@@ -92,9 +92,8 @@ def spread_out(call: Deferred, tensors: Sequence[Any]) -> Sequence[Any]:
     """The same, where the values have a shape."""
     if all(x.shape == tensors[0].shape for x in tensors):
         return tensors
-    own = [x.shape for name, x in zip(call.names, tensors, strict=True) if name != "weight"]
     try:
-        shape = torch.broadcast_shapes(*own)
+        shape = torch.broadcast_shapes(*(x.shape for x in tensors))
     except RuntimeError:  # the verb says which
         return tensors
     return [x.expand(shape) if k in call.wrt else x for k, x in enumerate(tensors)]

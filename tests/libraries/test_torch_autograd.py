@@ -164,6 +164,23 @@ def test_a_native_formula_has_the_second_derivative() -> None:
     torch.testing.assert_close(*found)
 
 
+@pytest.mark.parametrize("other", [lambda x: x, lambda x: x.sigmoid()], ids=["the same", "a function of it"])
+def test_a_native_formula_of_inputs_that_depend_on_one_another(other: Any) -> None:
+    """Each has its own share of the gradient, and no part is counted twice."""
+    call = Deferred(fl.LOSSES["gaussian_nll"], ("pred", "target", "var"), (0, 2), (("reduction", "mean"),))
+    start, target = torch.rand(3).double().add(0.5).requires_grad_(), torch.zeros(3).double()
+
+    def native(pred: Any, target: Any, var: Any) -> Any:
+        return torch.nn.functional.gaussian_nll_loss(pred, target, var)
+
+    found = []
+    for f in (lambda *x: autograd.run(call, x, native=native), native):
+        pred = 2 * start
+        (grad,) = torch.autograd.grad(f(pred, target, other(pred)), start, create_graph=True)
+        found.append((grad, torch.autograd.grad(grad.square().sum(), start)[0]))
+    torch.testing.assert_close(*found)
+
+
 def test_a_second_backward_pass_with_a_graph() -> None:
     pred, target = leaf(4), torch.zeros(4).double()
     loss = CURVED(pred, target)
@@ -213,6 +230,26 @@ def test_inputs_that_are_broadcast_have_sums() -> None:
     )
     for reduction in ("mean", "none"):
         assert torch.autograd.gradgradcheck(lambda x, how=reduction: CURVED(x, target, reduction=how), pred)
+
+
+def test_weights_of_more_axes_than_the_inputs() -> None:
+    pred, weight, above = leaf(3), torch.rand(2, 3).double(), torch.randn(2, 3).double()
+    (grad,) = torch.autograd.grad(CURVED(pred, torch.zeros(3).double(), weight=weight, reduction="none"), pred, above)
+    r = pred.detach()
+    torch.testing.assert_close(grad, (above * weight).sum(0) * r / (1 + r * r).sqrt())
+
+
+@OLD
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_tangents_of_upstream(shape: tuple[int, ...]) -> None:
+    pred, above, tangent = leaf(3), torch.ones(shape).double(), torch.randn(shape).double()
+    loss = CURVED(pred, torch.zeros(3).double(), reduction="none" if shape else "mean")
+
+    def pulled(v: Any) -> Any:
+        return torch.autograd.grad(loss, pred, v, retain_graph=True)[0]
+
+    found = torch.func.jvp(pulled, (above,), (tangent,))
+    torch.testing.assert_close(found, (pulled(above), pulled(tangent)))
 
 
 @OLD
@@ -312,6 +349,11 @@ def test_narrow_floats(dtype: Any) -> None:
     torch.testing.assert_close(pred.grad.double(), expected, rtol=1e-2, atol=1e-7)
     each = CURVED(pred, torch.zeros(2, dtype=dtype), reduction="none")
     assert torch.autograd.grad(each, pred, torch.tensor([1.0, 0.0]))[0][1] == 0
+
+
+def test_bfloat16_that_is_to_be_negated() -> None:
+    pred, target = torch.tensor([0.5, -2.0], dtype=torch.bfloat16), torch.tensor([1.0, 2.0])
+    assert CURVED(torch._neg_view(pred), target) == CURVED(-pred, target)
 
 
 def test_bfloat16_without_ml_dtypes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,6 +464,16 @@ def test_transforms_by_what_has_no_derivative() -> None:
         torch.func.grad(loss, argnums=1)(x, y.abs())
     with pytest.raises(NotImplementedError, match="target requires grad"):
         torch.func.jvp(loss, (x, y.abs()), (x, y))
+
+
+@OLD
+def test_transforms_by_a_parameter_that_is_one_number() -> None:
+    x, y, deltas = torch.randn(3).double(), torch.zeros(3).double(), torch.tensor([0.5, 0.7]).double()
+    loss = function(fl.huber)
+    with pytest.raises(NotImplementedError, match="delta requires grad"):
+        torch.func.jvp(lambda d: loss(x, y, delta=d), (deltas[0],), (deltas[1],))
+    found = torch.func.vmap(lambda d: loss(x, y, delta=d))(deltas)
+    torch.testing.assert_close(found, torch.stack([loss(x, y, delta=d) for d in deltas]))
 
 
 # -- Threads and processes ---------------------------------------------------------------------------------------------

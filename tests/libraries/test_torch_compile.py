@@ -215,6 +215,21 @@ def test_gradients_through_what_was_compiled() -> None:
     assert torch.autograd.gradcheck(compiled, (scores.requires_grad_(), labels))
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
+def test_tangents_in_what_is_compiled() -> None:
+    """Torch's own formula has them, and what has none is not compiled; they are never left out."""
+    (scores, labels), _ = _rows(4, torch.float64)
+
+    def change(face: Any, x: Any) -> Any:
+        return torch.func.jvp(lambda z: face(z, labels), (x,), (x,))[1]
+
+    torch._dynamo.reset()
+    compiled = torch.compile(change, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(ours.cross_entropy, scores), change(ours.cross_entropy, scores))
+    with pytest.raises(torch._dynamo.exc.Unsupported, match="no forward mode"):
+        compiled(ours.multiclass_focal, scores)
+
+
 @pytest.mark.parametrize("name", ["multiclass_focal", "giou_loss"])
 def test_functions_of_the_librarys_own_losses(name: str) -> None:
     given = {"multiclass_focal": _rows(6, torch.float64)[0], "giou_loss": (_boxes(0), _boxes(1))}[name]

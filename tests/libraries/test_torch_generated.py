@@ -261,6 +261,10 @@ def test_arguments_by_name_and_as_numbers() -> None:
             r"huber\(\) of tensors has no argument 'out'",
         ),
         (lambda f: f(torch.zeros(2), torch.zeros(2), detla=2.0), "delta"),
+        (
+            lambda f: f(torch.zeros(2), torch.zeros(2), weight=[torch.tensor(1.0).requires_grad_(), 2.0]),
+            r"weight is a list of tensors, expected torch.stack\(weight\)",
+        ),
     ],
 )
 def test_wrong_arguments(call: Any, words: str) -> None:
