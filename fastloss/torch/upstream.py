@@ -17,17 +17,32 @@ if TYPE_CHECKING:
 
 def scaled(call: Deferred, grads: tuple[Any, ...], upstream: Any, tensors: tuple[Any, ...]) -> list[Any]:
     """Gradients multiplied by upstream in their own memory, in the types of their inputs."""
-    try:
-        if not upstream.dim() and upstream.is_cpu:  # of CUDA, to ask for the number would be to wait
-            factor = upstream.item() * call.scale
-            found = [g.data if factor == 1.0 else g.data.mul_(factor) for g in grads]
-        else:
-            found = [g.data.mul_(aligned(call, upstream, g)) for g in grads]
-            if call.scale != 1.0:
-                found = [g.mul_(call.scale) for g in found]
-    except RuntimeError:  # a batch of upstreams, which has neither one number nor room in one gradient
-        found = [g * aligned(call, upstream, g) * call.scale for g in grads]
+    number = _number(upstream)
+    if number is not None:
+        number *= call.scale
+        found = [g.data if number == 1.0 else g.data.mul_(number) for g in grads]
+    else:
+        above = upstream if call.scale == 1.0 else upstream * call.scale
+        found = [_times(g.data, aligned(call, above, g)) for g in grads]
     return [g if g.dtype is tensors[k].dtype else g.to(tensors[k].dtype) for g, k in zip(found, call.wrt, strict=True)]
+
+
+def _number(upstream: Any) -> float | None:
+    """The one number that upstream is; None of several, and of CUDA, where to ask for it would be to wait."""
+    if upstream.dim() or not upstream.is_cpu:
+        return None
+    try:
+        return float(upstream.item())
+    except RuntimeError:  # a batch of upstreams has no one number
+        return None
+
+
+def _times(x: Any, factor: Any) -> Any:
+    """The product in the memory of `x`, where there is room: a batch of factors has none in one gradient."""
+    try:
+        return x.mul_(factor)
+    except RuntimeError:
+        return x * factor
 
 
 def aligned(call: Deferred, upstream: Any, grad: Any) -> Any:
