@@ -19,7 +19,7 @@ from ...deferred import Deferred
 from ...registry import LOSSES
 from ..autograd import _transforming, run
 from . import autocasts
-from .thresholds import LEAST
+from .thresholds import LEAST, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,7 +108,10 @@ def large(name: str, x: Tensor) -> bool:
     if compiles():
         return True
     least = LEAST.get(name)
-    return least is None or x.numel() >= (least[0] if x.requires_grad and torch.is_grad_enabled() else least[1])
+    if least is None:
+        return True
+    derived = x.requires_grad and torch.is_grad_enabled()
+    return size(name, x, derived) >= least[not derived]
 
 
 def _after(refusal: Exception, native: Callable[..., Tensor], args: Any, keywords: Any) -> Tensor:
