@@ -176,6 +176,7 @@ def outer(x):
 """
 
 
+@pytest.mark.full
 def test_what_a_user_caches_is_not_stale(tmp_path) -> None:
     (tmp_path / "theirs.py").write_text(CACHED, "utf-8")
     script = textwrap.dedent("""
