@@ -357,32 +357,10 @@ FORWARD: dict[str, Callable[..., Any]] = {
     "hinge_embedding": lambda xp, nn, x, t, m, *_: xp.where(t > 0, x, nn.relu(m - x)),
     "contrastive": lambda xp, nn, x, t, m: 0.5 * (t * x**2 + (1 - t) * nn.relu(m - x) ** 2),
     "margin_ranking": lambda xp, nn, x, y, t, m, *_: nn.relu(m - t * (x - y)),
-    "accelerated_failure_time_logistic": lambda xp, nn, p, low, high, s: _censored(xp, nn.sigmoid, p, low, high, s),
-    "accelerated_failure_time_normal": lambda xp, nn, p, low, high, s: _censored(xp, _normal(xp), p, low, high, s),
-    "accelerated_failure_time_extreme": lambda xp, nn, p, low, high, s: _weibull(
-        xp, *((xp.log(f(low, high)) - p) / s for f in (xp.minimum, xp.maximum))),
 }  # fmt: skip
 FORWARD["root_mean_squared_error"] = FORWARD["squared_error"]
 FORWARD["root_mean_squared_log_error"] = FORWARD["squared_log_error"]
 FORWARD["root_mean_squared_percentage_error"] = FORWARD["squared_percentage_error"]
-
-
-def _censored(xp: Any, cdf: Any, p: Any, low: Any, high: Any, scale: float) -> Any:
-    a, b = (xp.log(low) - p) / scale, (xp.log(high) - p) / scale
-    side = xp.where(a + b > 0, -1.0, 1.0).to(p.dtype) if hasattr(p, "requires_grad") else xp.where(a + b > 0, -1, 1)
-    return -xp.log(xp.abs(cdf(side * b) - cdf(side * a)))
-
-
-def _weibull(xp: Any, a: Any, b: Any) -> Any:
-    return xp.exp(a) - xp.log(-xp.expm1(xp.exp(a) - xp.exp(b)))
-
-
-def _normal(xp: Any) -> Any:
-    if hasattr(xp, "special"):
-        return xp.special.ndtr
-    from jax.scipy.special import ndtr
-
-    return ndtr
 
 
 def _huber(xp: Any, a: Any, d: float) -> Any:
