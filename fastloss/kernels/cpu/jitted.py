@@ -191,10 +191,10 @@ class Stamp:
     """Of what was compiled: it can be read where the same would be compiled, and else is like a missing file."""
 
     def __init__(self, library: str, own: str) -> None:
-        self.library, self.own = library, own
+        self.package, self.own = library, own
 
     def __reduce__(self) -> Any:
-        return read_stamp, (self.library, self.own)
+        return read_stamp, (self.package, self.own)
 
 
 def read_stamp(library: str, own: str) -> Stamp:
