@@ -68,6 +68,20 @@ def test_importing_does_not_load_numba_either() -> None:
     assert done.stdout == "set()\n"
 
 
+# -- Benchmarks are collected where no peer is installed ---------------------------------------------------------------
+
+PEERS = {"catboost", "jax", "lightgbm", "numexpr", "optax", "sklearn", "torch", "xgboost"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT.parent / "bench").rglob("*.py")), ids=lambda p: p.stem)
+def test_benchmarks_import_peers_inside_functions(path: Path) -> None:
+    for node in ast.parse(path.read_text("utf-8")).body:
+        modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        roots = {m.removeprefix("fastloss.").partition(".")[0] for m in modules}
+        assert not roots & PEERS, f"line {node.lineno}"
+
+
 # -- Templates, ports and arrays know no loss --------------------------------------------------------------------------
 
 ENGLISH = {"absolute_error"}
