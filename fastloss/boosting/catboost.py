@@ -67,7 +67,8 @@ class CatBoostObjective(Objective):
         self.several = several
         self.own = self.curvature.name in ("exact", "positive")
         """Whether derivatives are the loss's own."""
-        verb = getattr(type(self.definition), "grad_and_hess", None)
+        shared = getattr(type(self.definition), "shared", None)  # a loss's own class has a copy of the verb
+        verb = getattr(shared, "grad_and_hess", None)
         self.direct = self.plain and self.curvature.exact and verb is Loss.grad_and_hess
         """Whether the verb's own steps may be left out."""
 

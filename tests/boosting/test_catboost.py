@@ -92,6 +92,18 @@ def test_the_commonest_call_has_the_same_bits(hessian, least, weighted) -> None:
         f.calc_ders_range(scores, y, w)
 
 
+@pytest.mark.parametrize("name", ["half_squared_error", "huber", "logistic", "poisson"])
+def test_the_commonest_call_is_direct_whatever_was_called_before(name) -> None:
+    loss = fl.LOSSES[name].bind()
+    assert fl.boosting.catboost(loss).direct
+    loss.grad_and_hess(np.ones(3), np.ones(3))  # gives the loss its own class
+    f = fl.boosting.catboost(loss)
+    assert f.direct
+    x, y = np.full(1000, 0.5), np.ones(1000)
+    f.calc_ders_range(x, y, None)  # makes the verb's recipe
+    assert f._direct(x, y, None, np.empty((2, 1000)))
+
+
 def test_verbs_that_are_not_the_library_s_are_called() -> None:
     class Own:
         """The square, as anybody may write it."""
