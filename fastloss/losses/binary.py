@@ -54,7 +54,7 @@ def binary_cross_entropy(pred: float, target: float, clamp: float = 100.0, floor
     rise = absent * p - target * q if held else pred - target
     u = 1.0 / p
     v = 1.0 / q
-    return -target * log - absent * log_other, rise * u * v, target * u * u + absent * v * v
+    return -target * log - absent * log_other, rise / (p * q), target * u * u + absent * v * v
 
 
 def _by_label(

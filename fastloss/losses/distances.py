@@ -7,8 +7,7 @@ import math
 from ..decorators import pointwise, root_mean
 from ..define.domain import NON_NEGATIVE, OPEN_UNIT, POSITIVE, POSITIVE_OR_INF, Domain
 from ..define.with_respect_to import RESIDUAL
-from .divergence import surplus
-from .special import INF, Jet, half_gap, quotient, room, scaled, sign
+from .special import INF, Jet, atanh_tail, half_gap, of_type, quotient, room, scaled, sign
 
 AT_LEAST_ONE = Domain("AT_LEAST_ONE", 1.0)
 """Powers of a distance that make a convex loss."""
@@ -17,6 +16,10 @@ AT_LEAST_ONE = Domain("AT_LEAST_ONE", 1.0)
 _FAR = 1e17
 # Below this, a loss is half the squared residual to every digit, and w * w may vanish in float32.
 _NEAR = 1e-17
+
+# Powers of two of which no quotient of two numbers of the type exceeds the third.
+_SINGLE, _DOUBLE = 2.0**100, 2.0**800
+_LOG_SINGLE, _LOG_DOUBLE = math.log(_SINGLE), math.log(_DOUBLE)
 
 
 @pointwise(others=RESIDUAL, p=AT_LEAST_ONE)
@@ -141,15 +144,23 @@ def generalized_kl(pred: float, target: float) -> Jet:
     """
     d = pred - target
     low = target if d > 0.0 else pred
-    far = low < 1e-32 * abs(d)  # the quotient may be infinite, its fourth root is not
-    root = math.sqrt(math.sqrt(abs(d))) / math.sqrt(math.sqrt(low))
-    log = math.log1p(root - 1.0 if far else abs(d) / low) * (4.0 if far else 1.0)
+    near = -0.5 * target < d and d < target
+    # The quotient may be infinite: a power of two, once or twice in its divisor, is a term of its logarithm.
+    k = of_type(_SINGLE, _DOUBLE)
+    once = low * k < abs(d)
+    twice = low * k < abs(d) * (1.0 / k)
+    part = 0.5 if near else 1.0 / k if twice else 1.0
+    # One division: by the sum for the series near the target, else by the smaller one for the logarithm.
+    s = d * part / (0.5 * target + 0.5 * pred if near else low * (k if once else 1.0))
+    z = s * s
+    shift = of_type(_LOG_SINGLE, _LOG_DOUBLE)
+    log = math.log1p(abs(s) - (1.0 if once else 0.0)) + (shift + shift if twice else shift if once else 0.0)
+    beyond = d - target * (log if d > 0.0 else -log)
     none = target == 0.0
     off = pred == 0.0
-    whole = 1.0 if off else pred
-    ratio = target / whole
+    ratio = target / (1.0 if off else pred)
     return (
-        abs(d) if none or pred == INF or target == INF else surplus(d, target, log if d > 0.0 else -log),
-        1.0 + 0.0 * ratio if none or pred == INF else -INF - target if off else d / whole,
-        0.0 * ratio if none else INF + target if off else ratio / whole,
+        abs(d) if none or pred == INF or target == INF else s * (d - target * z * atanh_tail(z)) if near else beyond,
+        1.0 + 0.0 * target if pred == INF or (none and off) else -INF - target if off else d / pred,
+        0.0 * ratio if none else INF + target if off else ratio / pred,
     )

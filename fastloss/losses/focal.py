@@ -121,7 +121,7 @@ def faded_of(
     u = 1.0 / p
     v = 1.0 / q
     held = pred < floor or other < floor
-    rise = (b * p - a * q if held else pred - a) * u * v
+    rise = (b * p - a * q if held else pred - a) / (p * q)
     even = 1.0 if alpha < 0.0 else alpha * a + (1.0 - alpha) * b
     bend = gamma * tilt * ((gamma - 1.0) * tilt * rate + 2.0 * rise)
     return doubt, even, surprise, gamma * tilt * rate + rise, a * u * u + b * v * v, bend

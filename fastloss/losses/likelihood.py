@@ -214,11 +214,10 @@ def _at_end(pred: float, power: float) -> float:
     return pred if power < 0.0 else (1.0 if power == 0.0 else 0.0)
 
 
-def _compound_identity(pred: float, target: float, power: float, full: float) -> Jet:
-    """`tweedie_identity` for powers between 1 and 2."""
+def _of_shrunk(pred: float, target: float, power: float, shrunk: float) -> Jet:
+    """`tweedie_identity` for powers between 1 and 2, `shrunk` being pred^(1 - power)."""
     up = 2.0 - power
     down = power - 1.0
-    shrunk = math.pow(pred, -down)
     k = 0.25 if target > 1e30 or pred > 1e30 else 1.0
     bend = quotient(power * (target * k) - down * (pred * k), pred)
     endless = pred == INF
@@ -230,9 +229,19 @@ def _compound_identity(pred: float, target: float, power: float, full: float) ->
     )
 
 
+def _compound_identity(pred: float, target: float, power: float, full: float) -> Jet:
+    """`tweedie_identity` for powers between 1 and 2."""
+    return _of_shrunk(pred, target, power, math.pow(pred, 1.0 - power))
+
+
+def _root_identity(pred: float, target: float, power: float, full: float) -> Jet:
+    """`tweedie_identity` for a power of 3/2: a root, not a logarithm and an exponential."""
+    return _of_shrunk(pred, target, power, quotient(math.sqrt(pred), pred))
+
+
 @pointwise(
     pred=POSITIVE, target=_supported, power=POWER, full=SWITCH, constant=_tweedie_constant,
-    instead=lambda power: _compound_identity if 1.0 < power < 2.0 else None,
+    instead=lambda power: _root_identity if power == 1.5 else _compound_identity if 1.0 < power < 2.0 else None,
 )  # fmt: skip
 def tweedie_identity(pred: float, target: float, power: float = 1.5, full: float = False) -> Jet:
     """Tweedie's likelihood of a predicted mean.
