@@ -2,8 +2,8 @@
 
 Each block gives its part of the sum in float64 and its part of the derivatives, in one task. Means divide by a number
 that is known beforehand, or that a graph of its own adds up over weights and labels: scores are read once, and no block
-waits for all others. Derivatives have the chunks of their input. What is wrong is raised when a block is computed, and
-says which.
+waits for all others. Only the derivatives of the root of a mean wait for that mean. Derivatives have the chunks of
+their input. What is wrong is raised when a block is computed, and says which.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..loading import load
 from . import shapes
 from .checks import BACKENDS, check_options
 from .divisors import divided_by
+from .host import roots
 from .host.read import read_array
 
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ def _refuse(loss: Loss, call: Call) -> None:
     what = f"{loss.name} of Dask's arrays"
     if call.out is not None:
         raise ValueError(f"{what}: out is {named(call.out)}, expected None; a lazy result is stored by Dask")
-    if loss.rooted:
-        raise NotImplementedError(f"{what} is not computed; it is the root of one mean: take that of the squares' loss")
     if isinstance(loss, Definition) and call.axis is not None:
         raise NotImplementedError(
             f"{what}: axis is {shown(call.axis)}, expected None; take reduction='none', and the mean of what it gives"
@@ -138,6 +137,15 @@ class Task(NamedTuple):
         job.arrange(call)
         return job, call
 
+    def begun(self, arrays: Sequence[Any], want: int, divisor: Any) -> tuple[Any, Call, Any]:
+        """The job of a block, the call, and what is divided by in all blocks: `divisor`, where that is a mean's."""
+        job, call = self.job(arrays, want)
+        if call.reduction != "mean":
+            return job, call, job.divisor(call, False)
+        number = float(np.asarray(divisor).sum())
+        call = call._replace(normalizer=number or 1.0)
+        return job, call, job.divisor(call, False) if number else divided_by(job.loss, call, 0.0)
+
     def named(self, cut: Any, block: tuple[int, ...], error: Exception) -> Exception:
         """An error of a block that says where this lies, of chunks of these lengths."""
         starts = [sum(c[:k]) for c, k in zip(cut, block, strict=True)]
@@ -145,20 +153,17 @@ class Task(NamedTuple):
         return type(error)(f"{error} (counted in block {block}, which is {self.names[0]}[{place}])")
 
 
-def run_block(*arrays: Any, task: Task, cut: Any, divisor: Any, block_id: Any) -> Any:
-    """One block's part of the value, and its derivatives, as the one element of an array."""
+def run_block(*arrays: Any, task: Task, cut: Any, divisor: Any, mean: Any, block_id: Any) -> Any:
+    """One block's part of the value, and its derivatives, as the one element of an array; a root's `mean` is known."""
     try:
         with np.errstate(all="ignore"):
-            job, call = task.job(arrays, task.call.want)
-            if call.reduction == "mean":
-                number = float(np.asarray(divisor).sum())
-                call = call._replace(normalizer=number or 1.0)
-                by = job.divisor(call, False) if number else divided_by(job.loss, call, 0.0)
-            else:
-                by = job.divisor(call, False)
+            job, call, by = task.begun(arrays, task.call.want, divisor)
             found = job.look(call, False)
             to = job.aims(call, None)
-            value = job.evaluate(call.want, call.check is not False and not found, by, to)
+            if mean is None:
+                value = job.evaluate(call.want, call.check is not False and not found, by, to)
+            else:
+                value = roots.sloped(job, call.want, float(np.asarray(mean).sum()), by, to)
             results = job.results(call, value, to, None)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise task.named(cut, block_id, error) from None
@@ -169,6 +174,18 @@ def run_block(*arrays: Any, task: Task, cut: Any, divisor: Any, block_id: Any) -
     for x in results:
         flat += x if isinstance(x, tuple) else (x,)
     return _boxed(flat, arrays)
+
+
+def mean_block(*arrays: Any, task: Task, cut: Any, divisor: Any, block_id: Any) -> Any:
+    """What one block adds to the mean under a root."""
+    try:
+        with np.errstate(all="ignore"):
+            job, call, by = task.begun(arrays, VALUE, divisor)
+            job.look(call, False)
+            part = roots.part(job, by)
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
+        raise task.named(cut, block_id, error) from None
+    return _boxed([part], arrays)
 
 
 def count_block(*arrays: Any, task: Task, cut: Any, block_id: Any) -> Any:
@@ -195,12 +212,19 @@ def _graph(task: Task, arrays: Sequence[Any], shape: tuple[int, ...], types: Seq
     want, each = task.call.want, task.call.reduction == "none"
     arrays, cut = _aligned(arrays, shape, arrays[0] if task.axis is not None else arrays[task.loss.wrt[0]])
     divisor = _divisor(task, arrays, cut) if task.call.reduction == "mean" else None
-    blocks = da.map_blocks(run_block, *arrays, task=task, cut=cut, divisor=divisor, **_like(object, len(shape)))
+    how = {"task": task, "cut": cut, "divisor": divisor, **_like(object, len(shape))}
+    mean = None
+    if task.loss.rooted:
+        parts = da.map_blocks(mean_block, *arrays, **how)
+        mean = _sum(da.map_blocks(_part, parts, **_ones(parts)))
+    blocks = da.map_blocks(run_block, *arrays, mean=mean, **how)
     results: list[Any] = []
     kind = np.dtype(shapes.kind_of(types[0].char))
     if want & VALUE and each:
         gone = [] if task.axis is None else [task.axis]
         results.append(da.map_blocks(_item, blocks, k=0, drop_axis=gone, **_like(kind, len(shape) - len(gone))))
+    elif want & VALUE and mean is not None:
+        results.append(da.map_blocks(_root, mean, task=task, divisor=divisor, **_like(float, 0)).astype(kind))
     elif want & VALUE:
         results.append(_sum(da.map_blocks(_part, blocks, **_ones(blocks))).astype(kind))
     place = len(results)
@@ -257,6 +281,12 @@ def _sum(parts: Any) -> Any:
 def _item(block: Any, k: int) -> Any:
     """One of a block's arrays."""
     return block.item()[k]
+
+
+def _root(mean: Any, task: Task, divisor: Any) -> Any:
+    """The root of a mean; what that of nothing is."""
+    there = float(np.asarray(divisor).sum())
+    return np.asarray(roots.rooted(float(mean))[0] if there else divided_by(task.loss, task.call, 0.0).nothing)
 
 
 def _part(block: Any) -> Any:

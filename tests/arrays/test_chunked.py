@@ -42,16 +42,12 @@ def same(got: Any, expected: Any) -> None:
     rowwise.close(found, expected, ROUNDING if expected.dtype == np.float64 else 3e-6)
 
 
-@pytest.mark.parametrize("name", some(NAMES, [n for n in REPRESENTATIVE if n != "root_mean_squared_error"], plain=True))
+@pytest.mark.parametrize("name", some(NAMES, REPRESENTATIVE, plain=True))
 def test_every_loss_of_elements(name: str, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
     arrays, weight = draw(loss, (66, 17), "f8", rng), rng.gamma(1.0, 1.0, (66, 17))
     chunks = [CHUNKINGS[k % 3] for k in range(len(arrays))]
     lazy = [da.from_array(x, chunks=c) for x, c in zip(arrays, chunks, strict=True)]
-    if loss.rooted:
-        with pytest.raises(NotImplementedError, match="root of one mean"):
-            loss(*lazy)
-        return
     found = loss.value_and_grad(*lazy, weight=da.from_array(weight, chunks=(66, 3)))
     same(found, loss.value_and_grad(*arrays, weight=weight))
     slopes = found[1] if isinstance(found[1], tuple) else (found[1],)
@@ -118,6 +114,20 @@ def test_weights_of_any_magnitude_and_none_at_all() -> None:
         fl.huber(lazy, 0.0, weight=absent, empty="raise").compute()
 
 
+def test_roots_of_squares_that_float32_does_not_hold_and_of_nothing() -> None:
+    loss, zero = fl.root_mean_squared_error, np.zeros(6)
+    for scale in (1e-30, 1e30):
+        pred = (np.arange(6.0) * scale).astype("f4")
+        lazy = da.from_array(pred, chunks=(1, 2, 3))
+        same(loss.value_and_grad(lazy, 0.0), loss.value_and_grad(pred, 0.0))
+    same(loss.value_and_grad(da.from_array(zero, chunks=2), 0.0), loss.value_and_grad(zero, 0.0))
+    for empty in ("nan", "zero"):
+        lazy = loss.value_and_grad(da.from_array(zero + 1, chunks=2), 0.0, weight=zero, empty=empty)
+        same(lazy, loss.value_and_grad(zero + 1, 0.0, weight=zero, empty=empty))
+    with pytest.raises(ValueError, match="nothing to average"):
+        loss(da.from_array(zero, chunks=2), 0.0, weight=zero, empty="raise").compute()
+
+
 def test_nothing_is_computed_before_it_is_asked_for() -> None:
     seen: list[int] = []
 
@@ -130,6 +140,8 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
     assert not seen
     assert_allclose(da.compute(value, grad.sum()), [0.5, 1.0])
     assert seen == [20, 20, 20]  # once, although weights were added up first
+    fl.root_mean_squared_error.value_and_grad(lazy, 0.0)
+    assert seen == [20, 20, 20]
 
 
 def test_tables() -> None:

@@ -34,23 +34,38 @@ def rooted(mean: float) -> tuple[float, float]:
 def run(job: Any, want: int, divisor: Divisor, to: Outputs) -> float:
     """Write the derivatives; the root. What is out of reach is done again in float64, or with other inputs."""
     denominator = divisor.number or inf
-    mean = _mean(job, denominator)
+    mean = part(job, divisor)
     power = 0
-    if _lost(mean, job.kind) and denominator < inf:
-        if job.kind is not np.float64:
-            job.widen()
-            mean = _mean(job, denominator)
-        elif homogeneous(job.loss):
-            power = _scaled(job, STEP if mean < 1.0 else -STEP)
-            mean = _mean(job, denominator)
-    root, steepness = rooted(mean)
-    if want & ~VALUE:
-        job.run(want & ~VALUE, False, (0.5 * steepness / denominator, steepness), to)
+    if job.kind is np.float64 and _lost(mean, job.kind) and denominator < inf and homogeneous(job.loss):
+        power = _scaled(job, STEP if mean < 1.0 else -STEP)
+        mean = _mean(job, denominator)
+    root = sloped(job, want, mean, divisor, to)
     if power:
         with np.errstate(all="ignore"):
             for a in to.hess:
                 np.ldexp(a, power, out=a)
             root = float(np.ldexp(root, -power))
+    return root
+
+
+def part(job: Any, divisor: Divisor) -> float:
+    """What the job's elements add to the mean under the root; in float64 where float32 has lost it."""
+    denominator = divisor.number or inf
+    mean = _mean(job, denominator)
+    if job.kind is not np.float64 and _lost(mean, job.kind) and denominator < inf:
+        job.widen()
+        mean = _mean(job, denominator)
+    return mean
+
+
+def sloped(job: Any, want: int, mean: float, divisor: Divisor, to: Outputs) -> float:
+    """Write the derivatives of the root of a mean that is known; the root."""
+    root, steepness = rooted(mean)
+    denominator = divisor.number or inf
+    if want & ~VALUE:
+        if job.kind is not np.float64 and _lost(mean, job.kind) and denominator < inf:
+            job.widen()
+        job.run(want & ~VALUE, False, (0.5 * steepness / denominator, steepness), to)
     return root
 
 
