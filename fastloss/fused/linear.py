@@ -70,6 +70,7 @@ class LinearLoss:
         self.name = f"linear_{loss.name}"
         self.loss = loss.called(self.name, ("logits", "labels"))
         passing(LinearLoss, self.inputs, LinearLoss._run, self.loss)
+        self.parameters, self.shown_arguments = self.loss.parameters, self.loss.shown_arguments
 
     def __repr__(self) -> str:
         return f"{self.name}()"

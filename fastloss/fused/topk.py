@@ -57,6 +57,7 @@ class TopKDistillation:
         self.name = "topk_distillation"
         self.loss = LOSSES["distillation_from_probabilities"].called(self.name, ("pred", "teacher", "target"))
         passing(TopKDistillation, self.inputs, TopKDistillation._run, self.loss)
+        self.parameters, self.shown_arguments = self.loss.parameters, self.loss.shown_arguments
 
     def __repr__(self) -> str:
         return f"{self.name}()"

@@ -60,12 +60,16 @@ class Module(torch.nn.Module):
 
     def __init__(self, loss: Any, **keywords: Any) -> None:
         super().__init__()
+        self._function = function(loss)
+        known = self._function.__signature__.parameters  # type: ignore[attr-defined]
+        for name in keywords:
+            if name not in known and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+                raise _unknown(loss, name)
         self.loss = loss
         self.keywords = {name: x for name, x in keywords.items() if not isinstance(x, torch.Tensor)}
         self.tensors = tuple(name for name in keywords if name not in self.keywords)
         for name in self.tensors:
             self.register_buffer(name, keywords[name])
-        self._function = function(loss)
 
     def forward(self, *inputs: Any, **keywords: Any) -> Any:
         """The loss's value; keywords given here go before the module's own."""
@@ -104,7 +108,7 @@ class _Calls:
         self.known: dict[Any, Deferred] = {}
         self.others = {*getattr(loss, "others", ())}
         self.exchanged = loss.inputs[1:2] if getattr(loss, "exchanged", None) is not None else ()
-        self.by_rows = isinstance(loss, Program) or getattr(loss, "separate", None) == "rows"
+        self.by_rows = _by_rows(loss)
 
     def deferred(self, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Deferred, list[Any]]:
         """The call and its tensors."""
@@ -123,7 +127,7 @@ class _Calls:
             if name == "dim":
                 continue
             if name in OTHERS or name == "axis":
-                raise self._unknown(name)
+                raise _unknown(self.loss, name)
             if not isinstance(x, torch.Tensor):
                 if isinstance(x, (list, tuple)) and any(isinstance(item, torch.Tensor) for item in x):
                     kind = type(x).__name__
@@ -190,11 +194,23 @@ class _Calls:
             arranged.append(rest.pop(name))
         return tuple(arranged), rest
 
-    def _unknown(self, name: str) -> TypeError:
-        hint = "that of the classes is dim, 1 by default" if self.by_rows else "it is called dim"
-        if name != "axis":
-            hint = f"fl.{self.name} has it, for NumPy's arrays"
-        return TypeError(f"{self.name}() of tensors has no argument {name!r}: {hint}")
+
+def _by_rows(loss: Any) -> bool:
+    """Whether a row of scores has one axis, which torch has second."""
+    return isinstance(loss, Program) or getattr(loss, "separate", None) == "rows"
+
+
+def _unknown(loss: Any, name: str) -> TypeError:
+    """The error for a keyword that a function of tensors does not have."""
+    if name == "axis":
+        hint = "that of the classes is dim, 1 by default" if _by_rows(loss) else "it is called dim"
+    elif name in OTHERS:
+        hint = f"fl.{loss.name} has it, for NumPy's arrays"
+    else:
+        from ..define.hints import unknown_argument
+
+        return unknown_argument(loss, name)
+    return TypeError(f"{loss.name}() of tensors has no argument {name!r}: {hint}")
 
 
 def _signature(loss: Any) -> inspect.Signature:
@@ -203,8 +219,7 @@ def _signature(loss: Any) -> inspect.Signature:
     found = []
     for p in inspect.signature(loss).parameters.values():
         if p.name == "axis":
-            rows = isinstance(loss, Program) or getattr(loss, "separate", None) == "rows"
-            found.append(p.replace(name="dim", default=1 if rows else None))
+            found.append(p.replace(name="dim", default=1 if _by_rows(loss) else None))
         elif p.name not in OTHERS:
             found.append(p)
     place = next((k for k, p in enumerate(found) if p.kind is kind.VAR_KEYWORD), len(found))

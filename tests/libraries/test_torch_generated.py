@@ -241,6 +241,19 @@ def test_modules() -> None:
     )
 
 
+@pytest.mark.parametrize("name", sorted({*NAMES, *ROWS, *STRUCTURED, "linear_cross_entropy"}))
+def test_a_module_refuses_a_keyword_that_its_loss_lacks(name: str) -> None:
+    loss = getattr(fl, name, None) or fl.LOSSES[name]
+    for wrong, words in (("reductoin", "did you mean reduction"), ("backend", "of tensors has no argument")):
+        with pytest.raises(TypeError, match=words):
+            module(loss, **{wrong: "sum"})
+
+
+def test_a_module_names_the_parameter_that_was_meant() -> None:
+    with pytest.raises(TypeError, match=r"huber: 'detla' is no argument.*did you mean delta\?"):
+        module(fl.huber, detla=1.0)
+
+
 def test_arguments_by_name_and_as_numbers() -> None:
     face = function(fl.huber)
     pred = torch.tensor([0.5, 9.0])
