@@ -29,7 +29,6 @@ GTOL = 1e-8
 FEATURES = 50
 EPSILON, QUANTILE = 1.35, 0.7
 CLASSES = 10
-TASKS = ("logistic", "poisson", "huber", "quantile", "softmax", "softmax by Newton")
 STRENGTH = 1e-4
 """Of the penalty, beside the mean loss."""
 SMOOTH = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)

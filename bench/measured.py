@@ -20,7 +20,6 @@ import numpy as np
 SAMPLE = 2e-3
 """Seconds that one sample lasts at least."""
 
-LARGE = 1 << 22
 COMPILED = (
     "huber, float32",
     "binary_cross_entropy_with_logits, float64",

@@ -107,14 +107,14 @@ def starts(rounds: int, calls: Sequence[str]) -> dict[str, float]:
         return {label: statistics.median(t) for label, t in times.items()}
 
 
-def imports(call: str, count: int = 12) -> list[tuple[str, float]]:
+def imports(call: str) -> list[tuple[str, float]]:
     """What takes longest to import of all that a first result imports besides NumPy, with its own imports: seconds."""
     with tempfile.TemporaryDirectory() as name:
         script = FIRST.format(before="sys.stderr.write('start\\n')", call=CALLS[call])
         for _ in range(2):
             text = _run(script, Path(name), "-X", "importtime").stderr.partition("start\n")[2]
     found = re.findall(r"^import time: +\d+ \| +(\d+) \| +(\S+)$", text, re.MULTILINE)
-    return [(module, int(micro) / 1e6) for micro, module in sorted(found, key=lambda pair: -int(pair[0]))[:count]]
+    return [(module, int(micro) / 1e6) for micro, module in sorted(found, key=lambda pair: -int(pair[0]))[:12]]
 
 
 def unwanted() -> list[str]:

@@ -53,9 +53,7 @@ class Timing:
         return seconds(self.median)
 
 
-def interleaved(
-    calls: Mapping[str, Callable[[], Any]], *, rounds: int = 9, sample: float = SAMPLE
-) -> dict[str, Timing]:
+def interleaved(calls: Mapping[str, Callable[[], Any]], *, rounds: int = 9) -> dict[str, Timing]:
     """Time all `calls` in turns, so that what disturbs the machine disturbs each of them alike.
 
     The order is shuffled anew in each round: in a rotation every call would follow the same other one for ever. Before
@@ -64,7 +62,7 @@ def interleaved(
     call's own buffers, code and threads back.
     """
     order = np.random.default_rng(20261121)
-    repeats = {name: _repeats(call, sample) for name, call in calls.items()}
+    repeats = {name: _repeats(call) for name, call in calls.items()}
     samples: dict[str, list[float]] = {name: [] for name in calls}
     names = list(calls)
     collecting = gc.isenabled()
@@ -95,13 +93,13 @@ def _once(call: Callable[[], Any], repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def _repeats(call: Callable[[], Any], sample: float) -> int:
+def _repeats(call: Callable[[], Any]) -> int:
     """Warm up (compile, fault pages in, start threads), then find how many calls make a sample."""
     call()
     call()
     repeats = 1
-    while (spent := _once(call, repeats) * repeats) < sample:
-        repeats = max(2 * repeats, int(repeats * sample / max(spent, 1e-9))) if spent < 0.9 * sample else repeats + 1
+    while (spent := _once(call, repeats) * repeats) < SAMPLE:
+        repeats = max(2 * repeats, int(repeats * SAMPLE / max(spent, 1e-9))) if spent < 0.9 * SAMPLE else repeats + 1
         repeats = min(repeats, 10_000_000)
     return repeats
 

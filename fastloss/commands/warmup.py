@@ -90,7 +90,7 @@ def compile_all(
     ways: Ways,
     jobs: int,
     done: Callable[[Unit, float, str], None],
-    ahead: Ahead | None = None,
+    ahead: Ahead | None,
 ) -> None:
     """Compile all `units` in `jobs` processes; call `done` for each, with its seconds and what went wrong, or ""."""
     if jobs == 1 and ahead is None:

@@ -15,7 +15,7 @@ from ..arrays.host.elements import Elements
 from ..arrays.host.rows import Rows
 from ..arrays.samples import axes_of, refuse_axis
 from ..arrays.shapes import label_to_ignore
-from ..define.keywords import GRAD, HESS, VALUE, Call
+from ..define.keywords import VALUE, Call
 from ..define.rows import Program
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from ..deferred import Deferred
 
     Shape = tuple[int, ...]
-
-WANTS = {"value": VALUE, "grad": VALUE | GRAD, "hess": GRAD | HESS}
-"""What may be asked of a call: its value, that and its gradients, or its gradients and their own derivatives."""
 
 
 class Facts(NamedTuple):
@@ -53,13 +50,13 @@ class Facts(NamedTuple):
         return [(self.value, self.kind), *self.grads] if want == "grad" else [*self.grads, *self.grads]
 
 
-def facts_of(call: Deferred, arrays: Sequence[Any], want: str = "value") -> Facts:
+def facts_of(call: Deferred, arrays: Sequence[Any]) -> Facts:
     """The facts of a call with these arrays, JAX's or those that stand for them."""
-    return _found(call, tuple((x.shape, np.dtype(x.dtype)) for x in arrays), WANTS[want])
+    return _found(call, tuple((x.shape, np.dtype(x.dtype)) for x in arrays))
 
 
 @lru_cache(1024)
-def _found(call: Deferred, kinds: tuple[tuple[Shape, Any], ...], want: int) -> Facts:
+def _found(call: Deferred, kinds: tuple[tuple[Shape, Any], ...]) -> Facts:
     empty = {n: np.broadcast_to(np.zeros((), t), s) for n, (s, t) in zip(call.names, kinds, strict=True)}
     loss, keywords = call.loss, dict(call.keywords)
     inputs = tuple(empty[n] for n in loss.inputs)
@@ -67,7 +64,7 @@ def _found(call: Deferred, kinds: tuple[tuple[Shape, Any], ...], want: int) -> F
     streams = {n: empty[n] for n in loss.parameters if n in empty and empty[n].ndim}
     if "normalizer" in empty:
         keywords["normalizer"] = 1.0  # some positive number
-    asked = Call(want, weight=empty.get("weight"), class_weight=empty.get("class_weight"))._replace(**keywords)
+    asked = Call(VALUE, weight=empty.get("weight"), class_weight=empty.get("class_weight"))._replace(**keywords)
     loss = loss.having({**numbers, **streams}) if numbers or streams else loss
     found = _of_rows if isinstance(loss, Program) else _of_elements
     return found(loss, inputs, asked, tuple(kinds[k] for k in call.wrt))

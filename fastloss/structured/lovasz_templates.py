@@ -18,7 +18,7 @@ DIGIT = 11
 # Ports.
 prange: Any = range
 real = port
-LABELS = WEIGHED = GRAD = HINGE = False
+GRAD = HINGE = False
 
 
 # -- Errors ------------------------------------------------------------------------------------------------------------

@@ -158,6 +158,7 @@ def test_tables() -> None:
     assert isinstance(fl.huber.grad(array, 0.0), np.ndarray)
 
 
+@pytest.mark.full
 @pytest.mark.compiled
 def test_other_processes() -> None:
     """A loss of one's own goes to them with its parameters."""

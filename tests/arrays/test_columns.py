@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data import rest
+from data import some
 
 import fastloss as fl
 from fastloss.kernels.plan.elements import PARALLEL_FROM
@@ -27,17 +27,11 @@ def softened(x: Any, y: Any, t: Any) -> tuple[Any, Any]:
     return (t[:, 0] ** 2) * (q * np.log(q / p)).sum(1), t * (p - q)
 
 
-TYPES = [
-    (21, np.float64),
-    rest((21, np.float32)),
-    (150, np.float32),
-    rest((150, np.float64)),
-    rest((21, np.float16)),
-]
+TYPES = [(21, np.float64), (150, np.float32), (21, np.float32), (150, np.float64), (21, np.float16)]
 TOLERANCE = {"d": 1e-12, "f": 2e-5, "e": 4e-3}
 
 
-@pytest.mark.parametrize(("classes", "dtype"), TYPES)
+@pytest.mark.parametrize(("classes", "dtype"), some(TYPES, TYPES[:1]))
 def test_each_row_has_its_own(classes: int, dtype: Any) -> None:
     x, y, t = drawn(131, classes, dtype)
     found = fl.soft_distillation.value_and_grad(x, y, temperature=t, reduction="sum")
@@ -49,7 +43,7 @@ def test_each_row_has_its_own(classes: int, dtype: Any) -> None:
 
 
 @pytest.mark.usefixtures("compiled_at_last")
-@pytest.mark.parametrize(("classes", "dtype"), TYPES)
+@pytest.mark.parametrize(("classes", "dtype"), some(TYPES, TYPES[:2]))
 def test_over_the_scores_and_all_the_same(classes: int, dtype: Any) -> None:
     x, y, t = drawn(131, classes, dtype)
     _, slope = softened(x, y, t)

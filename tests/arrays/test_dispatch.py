@@ -46,7 +46,11 @@ def layouts(x: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ["huber", "gaussian_nll", "root_mean_squared_error"])
+@pytest.mark.usefixtures("compiled_at_last")
+@pytest.mark.parametrize(
+    "name",
+    [*(pytest.param(n, marks=pytest.mark.compiled) for n in ("huber", "gaussian_nll")), "root_mean_squared_error"],
+)
 @pytest.mark.parametrize("kind", list(layouts(np.zeros((2, 2)))))
 def test_layouts(name: str, kind: str, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
@@ -81,8 +85,9 @@ def test_out_of_any_layout(kind: str, rng: np.random.Generator) -> None:
         assert not touched.any()
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("kind", ["C", "Fortran", "strided", "slice"])
-@pytest.mark.parametrize("verb", ["value_and_grad", "grad_and_hess"])
+@pytest.mark.parametrize("verb", [pytest.param("value_and_grad", marks=pytest.mark.compiled), "grad_and_hess"])
 def test_in_place(kind: str, verb: str, rng: np.random.Generator) -> None:
     pred, target = draw(fl.bce_with_logits, SHAPE, "f4", rng)
     expected = getattr(fl.bce_with_logits, verb)(pred, target)
@@ -133,6 +138,7 @@ BROADCASTS = [((60, 40), (40,), ()), ((60, 40), (60, 1), (60, 1)), ((60, 40), ()
               ((60, 1), (60, 40), (60, 1)), ((), (60, 40), ()), ((3, 1, 5), (4, 1), (3, 4, 5)), ((1,), (7,), (7,))]  # fmt: skip
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("shapes", BROADCASTS, ids=str)
 def test_broadcasting(shapes: tuple[tuple[int, ...], ...], rng: np.random.Generator) -> None:
     """Against the arrays broadcast beforehand; an input that is broadcast has the sum as its gradient."""
@@ -192,6 +198,7 @@ def test_memory_mapped(tmp_path: Path, rng: np.random.Generator) -> None:
     assert_array_equal(np.load(tmp_path / "grad.npy"), slope)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("shape", [(0,), (0, 5), (5, 0)])
 @pytest.mark.parametrize("name", REPRESENTATIVE)
 def test_empty(name: str, shape: tuple[int, ...]) -> None:

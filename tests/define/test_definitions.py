@@ -27,12 +27,6 @@ from fastloss.kernels.bind import lift
 # -- how exact -----------------------------------------------------------------------------------------------------
 
 
-# -- the definitions as plain Python -------------------------------------------------------------------------------
-
-
-# -- where -----------------------------------------------------------------------------------------------------------
-
-
 def errors(name: str, params: dict[str, float], kind: type, part: str) -> Iterator[tuple[int, float, str]]:
     """Order of the derivative, error, and where, for every point of a part."""
     fixed = {n: float(kind(v)) for n, v in params.items()}

@@ -27,10 +27,6 @@ def probabilities(z: Any, activation: str | None, axis: int | None) -> Any:
     return e / e.sum(axis=axis, keepdims=True)
 
 
-def one_hot(labels: Any, classes: int, axis: int) -> Any:
-    return np.moveaxis((np.asarray(labels)[..., None] == np.arange(classes)).astype(int), -1, axis)
-
-
 def scores(kind: str, p: Any, t: Any, w: Any, axis: int | None, per_sample: bool, per_class: bool, **given: Any) -> Any:
     """Each score, as an array of (samples, classes) of what has scores of its own; w has the shape of p."""
     if axis is None:

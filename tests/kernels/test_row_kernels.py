@@ -207,6 +207,7 @@ def test_axes(shape: tuple[int, ...], kind: str, rng: np.random.Generator) -> No
         close(each.sum() / weight.sum(), value, TOLERANCE["f8"])
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("shape", [(6, 1), (1, 5), (1, 1), (5,), ()], ids=str)
 def test_weights_broadcast_over_the_batch(shape: tuple[int, ...], rng: np.random.Generator) -> None:
     z, t, weight = scores((6, 5, 4), "f8", rng), rng.integers(0, 4, (6, 5)), rng.gamma(1.0, 1.0, shape)
@@ -277,6 +278,7 @@ def test_statistics(k: int, name: str, rng: np.random.Generator) -> None:
     assert_array_equal(stats.correct, there & (z.argmax(axis=1) == t))
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("name", some(["cross_entropy", "distillation"], ["cross_entropy"]))
 @pytest.mark.parametrize("k", SOME_KINDS)
 def test_statistics_in_place(k: int, name: str, rng: np.random.Generator) -> None:

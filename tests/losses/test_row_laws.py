@@ -263,8 +263,11 @@ def test_no_rows(shape: tuple[int, ...]) -> None:
     assert fl.logsumexp(z).shape == shape[:-1]
 
 
-@pytest.mark.parametrize("k", some([3, 21, 131], [21, 131]))
-@pytest.mark.parametrize("name", some(ROWS, EACH_KIND))
+TWICE = [*product(EACH_KIND, [21]), *product(["cross_entropy", "multilabel_margin"], [131])]
+"""Each kind in one way through rows, and long rows once by classes and once by pairs."""
+
+
+@pytest.mark.parametrize(("name", "k"), some(product(ROWS, [3, 21, 131]), TWICE))
 def test_weight_two_is_twice(name: str, k: int, rng: np.random.Generator) -> None:
     """And twice means the row a second time; the sum is that of its rows."""
     loss, arrays, _ = weighted(name, k, rng)

@@ -20,7 +20,7 @@ def loss_of(word: str, command: str) -> Any:
     if loss is None:  # importing the list of all takes its time
         from .listing import UNREGISTERED, losses_named
 
-        (full,) = losses_named([name], UNREGISTERED)
+        (full,) = losses_named([name])
         loss = LOSSES.get(full) or UNREGISTERED[full]
     return _bound(loss, settings, word, command)
 

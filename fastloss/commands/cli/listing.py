@@ -39,7 +39,7 @@ WIDTH = 100
 
 def losses(args: argparse.Namespace) -> int:
     """List the losses, or describe those that are asked for."""
-    names = losses_named(args.names, UNREGISTERED) if args.names else [*LOSSES, *([] if args.json else UNREGISTERED)]
+    names = losses_named(args.names) if args.names else [*LOSSES, *([] if args.json else UNREGISTERED)]
     if args.search is not None:
         names = search(args.search, names)
     if args.plot is not None:
@@ -71,13 +71,15 @@ def _drawn(args: argparse.Namespace, names: Sequence[str]) -> int:
     return OK
 
 
-def losses_named(names: Iterable[str], also: Iterable[str] = ()) -> list[str]:
+def losses_named(names: Iterable[str]) -> list[str]:
     """The losses of these names, ours or another library's, each once."""
     result: dict[str, None] = {}
     for name in names:
-        known = meant(name, also)
+        known = meant(name, UNREGISTERED)
         if known is None:
-            raise Stop(f"no loss is named {name!r}; {hint(name, also) or '`fastloss losses` lists them'}", USAGE)
+            raise Stop(
+                f"no loss is named {name!r}; {hint(name, UNREGISTERED) or '`fastloss losses` lists them'}", USAGE
+            )
         result[known] = None
     return list(result)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...registry import LOSSES
 from .arguments import COMMON, DTYPES, VERBS
-from .listing import UNREGISTERED, losses_named
+from .listing import losses_named
 from .machine import cache_contents, cache_folder
 from .stop import FAILED, OK, USAGE, Stop, check_settings, interruptible, missing, tell
 
@@ -96,7 +96,7 @@ def _asked(args: argparse.Namespace) -> tuple[list[str], list[str], list[str]]:
         verbs = list(VERBS)
     if args.all and words:
         raise Stop(f"warmup: --all compiles all losses; leave out {', '.join(words)} or --all", 2)
-    names = list(LOSSES) if args.all else losses_named(words or COMMON, UNREGISTERED)
+    names = list(LOSSES) if args.all else losses_named(words or COMMON)
     if others := [name for name in names if name not in LOSSES]:
         raise Stop(f"warmup: {', '.join(others)}: compiled at the first call only", USAGE)
     called = [f"__{verb}__" if verb == "call" else verb for verb in dict.fromkeys(verbs or ("call", "value_and_grad"))]

@@ -59,7 +59,7 @@ def descend(fit: Callable[[Array], tuple[float, Array]], start: Array, rate: flo
     return np.array(path)
 
 
-def watershed(fit: Fit, rate: float, steps: int, halvings: int = 60) -> Array:
+def watershed(fit: Fit, rate: float, steps: int, halvings: int) -> Array:
     """The start between the two from which descent goes to neither minimum, as nearly as float64 has it."""
     ends = [descend(fit, start, rate, steps)[-1] for start in (GLOBAL_SIDE, LOCAL_SIDE)]
     low, high = 0.0, 1.0

@@ -23,9 +23,9 @@ from .rowsums import folded, place_of, probed, refolded, summit
 # Ports.
 spread = view = held = port
 real = params_of = folds = settle = second = finishes = statistics = put_top = slope = scores = mass = port
-label_mass = label_of = share = unfit = worth = recall = room = places = along = outside = portion = put_grad = port
+label_mass = label_of = share = unfit = worth = recall = room = places = along = portion = put_grad = port
 put_hess = put_stats = write_value = add_difference = narrow = top = apart = BOTTOM = ZEROS = MORE = UNKNOWN = port
-KEEP = SUM = GRAD = HESS = CHECK = PEAK = SIGHTED = AHEAD = TWICE = RISING = STATS = LABELS = False
+KEEP = SUM = GRAD = HESS = PEAK = AHEAD = TWICE = RISING = STATS = LABELS = False
 
 
 def sloped(arrays: Any, fixed: Any, at: Any, c: Any, factor: Any, width: int) -> None:

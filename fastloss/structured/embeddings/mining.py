@@ -17,6 +17,7 @@ from ..verbs import PassingLoss
 from . import mining_templates, templates
 from .base import batch_of, classes_of, distance_of
 from .batches import present
+from .scores import among
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +133,7 @@ class BatchTripletMargin(PassingLoss):
         nothing = given.nothing(call, divisor)
         total = float(counts[:, 0].sum())
         grads = [batch.back(grad, 1.0 / divisor if divisor else 0.0)] if call.want & GRAD else []
-        each = batch.among(counts[:, 0]) if call.want & VALUE else None
+        each = among(given, batch.here, counts[:, 0]) if call.want & VALUE else None
         return given.results(call, lambda: total / divisor if divisor else nothing, each, grads, to)
 
 
@@ -201,15 +202,7 @@ class _Batch:
             self._run(templates.projected, [self.points, self.inverse], [grad], scale)
         else:
             grad *= scale
-        return self.among(grad)
-
-    def among(self, x: NDArray[Any]) -> NDArray[Any]:
-        """An array of all samples: 0 for those that are absent."""
-        if isinstance(self.here, slice):
-            return x
-        whole = np.zeros((self.given.count, *x.shape[1:]), x.dtype)
-        whole[self.here] = x
-        return whole
+        return among(self.given, self.here, grad)
 
 
 batch_triplet_margin = BatchTripletMargin()

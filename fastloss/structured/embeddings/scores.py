@@ -43,6 +43,15 @@ def blocks(rows: int, columns: int) -> Iterator[slice]:
         yield slice(low, min(rows, low + step))
 
 
+def among(given: Samples, here: NDArray[np.intp] | slice, x: Floats) -> Floats:
+    """An array of all samples, of one of those that are here: 0 for those that are absent."""
+    if isinstance(here, slice):
+        return x
+    whole = np.zeros((given.count, *x.shape[1:]), x.dtype)
+    whole[here] = x
+    return whole
+
+
 class Vectors:
     """Vectors of one shape that are present: as they are, or each as long as 1; and their gradients."""
 
@@ -129,17 +138,11 @@ class Vectors:
                 self._run(templates.projected, [self.vectors[k], self.inverses[k]], [grad], scale)
             else:
                 grad *= grad.dtype.type(scale)
-            found.append(self._among(grad))
+            found.append(among(given, self.here, grad))
         value = each.sum() / divisor if divisor else nothing
-        return given.results(call, lambda: float(value), self._among(each) if call.want & VALUE else None, found, to)
-
-    def _among(self, x: Floats) -> Floats:
-        """An array of all samples: 0 for those that are absent."""
-        if isinstance(self.here, slice):
-            return x
-        whole = np.zeros((self.given.count, *x.shape[1:]), x.dtype)
-        whole[self.here] = x
-        return whole
+        return given.results(
+            call, lambda: float(value), among(given, self.here, each) if call.want & VALUE else None, found, to
+        )
 
     def derives(self, call: Call) -> bool:
         """Whether gradients are asked for."""

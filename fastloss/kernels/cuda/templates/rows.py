@@ -28,12 +28,12 @@ from .rowsums import ORIGIN, climbed, folded, folded_once, refolded, refolded_by
 WARP = 32
 
 # Ports.
-real = params_of = strayed = folds = settle = further = again = probing = finishes = statistics = slope = port
+real = params_of = strayed = folds = settle = again = probing = finishes = statistics = slope = port
 scores = mass = label_of = share = unfit = worth = weighed_mass = mean_worth = portion = put_grad = port
 put_hess = put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = load = port
 store_slope = store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = port
 labeled = rescaled = port
-LOWEST = NOWHERE = ZEROS = MORE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
+LOWEST = NOWHERE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
 HELD = VALUE = GRAD = HESS = CHECK = PEAK = ONCE = TWICE = RISING = STATS = LABELS = BY_MASSES = False
 
 

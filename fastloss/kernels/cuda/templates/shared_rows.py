@@ -20,7 +20,7 @@ from .rows import largest, sloped, summed, together, told, valued, weighed
 from .rowsums import climbed, folded, refolded_by_label, topmost
 
 # Ports.
-real = params_of = strayed = settle = further = finishes = portion = write_value = new_data = new_target = port
+real = params_of = strayed = settle = finishes = portion = write_value = new_data = new_target = port
 new_slope = new_curve = factor_of = unit_of = worth_of = stash = fetch = LOWEST = NOWHERE = ZEROS = MORE = KIND = port
 labeled = GROUP = ROOM = PACKETS = WIDTH = SUMS_FROM = MORE_FROM = BEST_FROM = PARTIAL = port
 SEEK = ADD = AGAIN = VALUE = GRAD = CHECK = PEAK = TWICE = STATS = False
