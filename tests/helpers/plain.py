@@ -51,6 +51,7 @@ class Plain:
         }
         found = {n: kinds[n.partition("_")[0]] for n in vars(access) if n.partition("_")[0] in kinds}
         memory = {"view": identity, "held": identity, "spread": spread}
+        memory |= {"new_wide": np.empty, "new_whole": partial(np.empty, dtype=np.int64)}
         bits = {"bits_of": identity, "of_bits": identity}
         return found | memory | bits | {"select": lambda c, a, b: a if c else b, "masked": lambda: None, "apart": lambda: None} | {
             **{
@@ -89,7 +90,6 @@ class Plain:
             "SETTLED": (0.0,) * sizes.settled,
             "UNKNOWN": (math.nan,) * 2,
             "new": np.empty,
-            "new_wide": np.empty,
         }
 
 

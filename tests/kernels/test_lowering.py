@@ -53,3 +53,23 @@ def test_without_numbas_insides_parts_are_ordinary(monkeypatch: pytest.MonkeyPat
     kernel = numba.njit(lambda x: inner(x))
     assert kernel(3.0) == 6.0
     assert all(library._compiled for library in libraries(inner))
+
+
+def test_names_with_two_values_and_branches_take_all_passes() -> None:
+    def twice(x: Any) -> Any:
+        x = x * 0.5
+        return x + 1
+
+    def either(x: Any) -> Any:
+        return x if x > 2 else 0 * x
+
+    def once(x: Any) -> Any:
+        half = x * 0.5
+        return half + 1
+
+    assert [lowering._straight(f) for f in (twice, either, once)] == [False, False, True]
+    parts = [lowering.part()(f) for f in (twice, either, once)]
+    first, second, third = parts
+    kernel = numba.njit(lambda x: (first(x), second(x), third(x)))
+    assert kernel(3) == (2.5, 3, 2.5)
+    assert kernel(1) == (1.5, 0, 1.5)

@@ -289,7 +289,7 @@ BUDGET = {
     "gan": 950,
     "jax": 950,
     "kernels": 750,
-    "kernels/cpu": 2950,
+    "kernels/cpu": 3050,
     "kernels/cpu/vecmath": 1150,
     "kernels/cuda": 1000,
     "kernels/cuda/plan": 550,

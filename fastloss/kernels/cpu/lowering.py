@@ -24,7 +24,13 @@ from numba.core import untyped_passes as _untyped
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
-from numba.core.typed_passes import DumpParforDiagnostics, NativeLowering, NopythonRewrites
+from numba.core.typed_passes import (
+    AnnotateTypes,
+    DumpParforDiagnostics,
+    NativeLowering,
+    NopythonRewrites,
+    PreLowerStripPhis,
+)
 
 numba: Any = _numba  # half of it is typed
 llvm: Any = _llvm
@@ -122,7 +128,8 @@ def pipeline(state: Any, own: Mapping[Any, Any]) -> Any:
     code = state.func_id.func.__code__
     if not state.flags.auto_parallel.enabled and not _unusual(code):
         once = [step for k, step in enumerate(found.passes) if step not in found.passes[:k]]
-        found.passes = [step for step in once if step[0] not in _SPARED]
+        spared = _SPARED | _STRAIGHT if _straight(state.func_id.func) else _SPARED
+        found.passes = [step for step in once if step[0] not in spared]
     found.passes = [(own.get(step, step), text) for step, text in found.passes]
     found.finalize()
     return found
@@ -137,10 +144,32 @@ _SPARED = {
     untyped_passes.LiteralUnroll,
     untyped_passes.LiteralPropagationSubPipelinePass,
     NopythonRewrites,
+    AnnotateTypes,
     DumpParforDiagnostics,
 }
 """Passes for what `_unusual` sees, and for expressions of whole arrays: together a quarter of Numba's time, most of it
 gone through the function's variables again. Branches of constants need be taken out only once."""
+
+_STRAIGHT = {
+    untyped_passes.RewriteSemanticConstants,
+    untyped_passes.DeadBranchPrune,
+    untyped_passes.InlineInlinables,
+    untyped_passes.ReconstructSSA,
+    PreLowerStripPhis,
+}
+"""Passes for branches, for names that get a second value, and for functions that are taken in as they are written."""
+
+
+def _straight(function: Any) -> bool:
+    """Whether a function has neither branches nor names with two values, and takes in no other as it is written."""
+    code = function.__code__
+    if dis.findlabels(code.co_code):
+        return False
+    stored = [i.argval for i in dis.get_instructions(code) if i.opname.startswith("STORE_FAST")]
+    given = code.co_varnames[: code.co_argcount + bool(code.co_flags & 4)]
+    called = (getattr(function.__globals__.get(name), "targetoptions", {}) for name in code.co_names)
+    once = len({*stored, *given}) == len(stored) + len(given)
+    return once and all(options.get("inline", "never") == "never" for options in called)
 
 
 def _unusual(code: CodeType) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from llvmlite import ir
 from numba import types
@@ -26,13 +27,21 @@ OUTPUTS = (
 )  # fmt: skip
 
 
+_promised: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+"""The promises that each module has: a scope, and all others. There is one for each element that is read or written."""
+
+
 def in_scope(builder: ir.IRBuilder, instruction: Any, scope: str) -> None:
     """Promise that nothing of another scope overlaps what this instruction reads or writes."""
     module = builder.module
-    domain = module.add_metadata([ir.MetaDataString(module, "fastloss")])
-    scopes = {s: module.add_metadata([ir.MetaDataString(module, s), domain]) for s in (INPUTS, *OUTPUTS)}
-    instruction.set_metadata("alias.scope", module.add_metadata([scopes[scope]]))
-    instruction.set_metadata("noalias", module.add_metadata([s for name, s in scopes.items() if name != scope]))
+    made = _promised.setdefault(module, {})
+    if scope not in made:
+        domain = module.add_metadata([ir.MetaDataString(module, "fastloss")])
+        scopes = {s: module.add_metadata([ir.MetaDataString(module, s), domain]) for s in (INPUTS, *OUTPUTS)}
+        others = module.add_metadata([s for name, s in scopes.items() if name != scope])
+        made[scope] = module.add_metadata([scopes[scope]]), others
+    for name, promise in zip(("alias.scope", "noalias"), made[scope], strict=True):
+        instruction.set_metadata(name, promise)
 
 
 def _reader(scope: str) -> Callable[..., Any]:

@@ -39,20 +39,12 @@ _taken = numba.njit(inline="always", **OPTIONS)
 _allocating = part(forceinline=True, _nrt=True, **OPTIONS)
 
 
-def _new32(size: int) -> Any:
-    return np.empty(size, np.float32)
-
-
-def _new64(size: int) -> Any:
-    return np.empty(size, np.float64)
-
-
 LOOPS = (pointwise.strip, pointwise.block, pointwise.combined, rows.counted)
 LOOPS += tuple(template.stretch for template in (pointwise, rows, lanes, pairs))
 TASKS = tuple(template.task for template in (pointwise, rows, lanes, pairs))
 _looping = part(forceinline=False, loop=True, **OPTIONS)
 _kinds = {f.__code__: _inner for f in LOOPS} | {pointwise.strip.__code__: _looping}
-_kinds |= {f.__code__: _allocating for f in (_new32, _new64, *TASKS)}
+_kinds |= {f.__code__: _allocating for f in TASKS}
 _hows = {"within": _taken, "room": _allocating}
 
 
@@ -64,6 +56,7 @@ def jit(function: Any) -> Any:
 
 _VERBS = ("read", "reread", "write", "get", "put", "prefetch")
 _MEMORY = {"view": views.view, "held": views.held, "spread": spread, "apart": tuple_arithmetic.apart}
+_MEMORY |= {"new_wide": views.new_wide, "new_whole": views.new_whole}
 _ACCESS = _MEMORY | {name: found for name, found in vars(access).items() if name.partition("_")[0] in _VERBS}
 
 
@@ -101,8 +94,7 @@ class Cpu:
             "COEFS": (kind(0.0),) * sizes.coefficients,
             "SETTLED": (kind(0.0),) * sizes.settled,
             "UNKNOWN": (kind(np.nan),) * 2,
-            "new_wide": _new64,
-            "new": _new64 if plan.compute == "d" else _new32,
+            "new": views.new_wide if plan.compute == "d" else views.new_narrow,
         }
 
     def decode(self, stored: str) -> Any:

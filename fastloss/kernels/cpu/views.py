@@ -14,11 +14,13 @@ from llvmlite import ir
 from numba.core import cgutils
 from numba.core.typing import templates
 from numba.extending import intrinsic
+from numba.np import arrayobj
 
 types: Any = numba.types  # half of it is typed
 extending: Any = numba.extending
 typed: Any = templates
 _add: Any = cgutils.pointer_add
+_populate: Any = arrayobj.populate_array
 
 
 class Memory(types.Type):  # type: ignore[misc]
@@ -127,3 +129,29 @@ def held(typingctx: Any, arrays: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(arrays), codegen
+
+
+def _maker(element: Any) -> Any:
+    made = types.Array(element, 1, "C")
+
+    def new(typingctx: Any, size: Any) -> Any:
+        """An array of so many elements, which are not set: `np.empty`, of which Numba compiles four functions."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            width = args[0].type(element.bitwidth // 8)
+            wanted = builder.smul_with_overflow(args[0], width)
+            with builder.if_then(builder.extract_value(wanted, 1), likely=False):
+                context.call_conv.return_user_exc(builder, MemoryError)
+            align = context.get_preferred_array_alignment(element)
+            owner = context.nrt.meminfo_alloc_aligned(builder, builder.extract_value(wanted, 0), align)
+            array = context.make_array(made)(context, builder)
+            data = builder.bitcast(context.nrt.meminfo_data(builder, owner), array.data.type)
+            _populate(array, data, args, [width], width, owner)
+            return array._getvalue()
+
+        return made(types.intp), codegen
+
+    return intrinsic(new)
+
+
+new_narrow, new_wide, new_whole = (_maker(kind) for kind in (types.float32, types.float64, types.int64))

@@ -24,7 +24,7 @@ of 64 lanes lose less than one unit in the last place of the result."""
 
 # Ports.
 spread = view = apart = jet = real = inputs = share = portion = outside = put_grad = put_hess = write_value = port
-add = port
+add = new_wide = new_whole = port
 KEEP = SUM = GRAD = HESS = CHECK = False
 
 
@@ -85,7 +85,7 @@ def total(
 ) -> Any:  # fmt: skip
     """All elements: the sum of the blocks' sums, and in how many of them a value lies outside its domain."""
     blocks = (size + BLOCK - 1) // BLOCK
-    sums, flaws = np.empty(blocks, np.float64), np.empty(blocks, np.int64)
+    sums, flaws = new_wide(blocks), new_whole(blocks)
     tasks = tasks_of(crew, blocks)
     fixed, out, results = (params, (), bounds), (loss, grad, hess), (view(sums), view(flaws))
     spread(crew, task, ((data, weight, fixed, scale, root, out, size, results), blocks, tasks), tasks)

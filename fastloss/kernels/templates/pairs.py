@@ -46,8 +46,8 @@ OFTEN = 32
 # Ports.
 spread = view = held = port
 real = params_of = jet = share_of = places = share = unfit = portion = scores = outside = select = add_all = port
-add_wide = masked = apart = new = new_wide = read_score = write_score = read_mass = write_mass = read_slope = port
-write_slope = read_curve = write_curve = read_wide_slope = write_wide_slope = read_wide_curve = port
+add_wide = masked = apart = new = new_wide = new_whole = read_score = write_score = read_mass = write_mass = port
+read_slope = write_slope = read_curve = write_curve = read_wide_slope = write_wide_slope = read_wide_curve = port
 write_wide_curve = put_grad = put_hess = write_value = ZEROS = WIDE = port
 KEEP = SUM = GRAD = HESS = CHECK = False
 
@@ -198,7 +198,7 @@ def total(crew: Any, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any)
     shape = where[SHAPE]
     height = max(1, BLOCK // shape[CLASS])
     blocks = (shape[OUTER] * shape[INNER] + height - 1) // height
-    sums, flaws = np.empty(blocks, np.float64), np.empty(blocks, np.int64)
+    sums, flaws = new_wide(blocks), new_whole(blocks)
     fixed = (fixed[PARAMS], fixed[MIX], fixed[BOUNDS], fixed[SCALE], 0, np.uint64(0))
     tasks = tasks_of(crew, blocks)
     results = (view(sums), view(flaws))

@@ -24,7 +24,8 @@ from .rowsums import folded, place_of, probed, refolded, summit
 spread = view = held = port
 real = params_of = folds = settle = second = finishes = statistics = put_top = slope = scores = mass = port
 label_mass = label_of = share = unfit = worth = recall = room = places = along = portion = put_grad = port
-put_hess = put_stats = write_value = add_difference = narrow = top = apart = BOTTOM = ZEROS = MORE = UNKNOWN = port
+put_hess = put_stats = write_value = add_difference = narrow = top = apart = port
+new_wide = new_whole = BOTTOM = ZEROS = MORE = UNKNOWN = port
 KEEP = SUM = GRAD = HESS = PEAK = AHEAD = TWICE = RISING = STATS = LABELS = False
 
 
@@ -146,7 +147,7 @@ def total(crew: Any, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any)
     shape = where[SHAPE]
     height = max(1, BLOCK // shape[CLASS])
     blocks = (shape[OUTER] * shape[INNER] + height - 1) // height
-    sums, flaws = np.empty(blocks, np.float64), np.empty(blocks, np.int64)
+    sums, flaws = new_wide(blocks), new_whole(blocks)
     fixed = (fixed[PARAMS], fixed[MIX], fixed[BOUNDS], fixed[SCALE], fixed[IGNORE], np.uint64(0))
     tasks = tasks_of(crew, blocks)
     spread(crew, task, (arrays, weight, fixed, out, where, (view(sums), view(flaws)), blocks, tasks), tasks)
@@ -185,7 +186,7 @@ def counted(given: Any, number: int) -> None:
 def census(crew: Any, target: Any, weight: Any, classes: Any, ignore: int, steps: Any, shape: Any) -> Any:
     """What the rows that are present weigh, added up, and how many of their labels are no class."""
     blocks = (shape[OUTER] * shape[INNER] + BLOCK - 1) // BLOCK
-    sums, flaws = np.empty(blocks, np.float64), np.empty(blocks, np.int64)
+    sums, flaws = new_wide(blocks), new_whole(blocks)
     results, tasks = (view(sums), view(flaws)), tasks_of(crew, blocks)
     spread(crew, counted, (target, weight, classes, ignore, steps, shape, results, blocks, tasks), tasks)
     return combined(sums, flaws)

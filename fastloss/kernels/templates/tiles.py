@@ -43,12 +43,10 @@ from .tilesums import LANES, folded, refolded
 # Ports.
 spread = view = held = port
 real = params_of = peaks = finishes = statistics = put_top = slope = bring = carry = ask_late = fetch = mass = port
-label_of = share = unfit = worth = places = strides = along = recall = drop = room = new = new_wide = portion = (
-    present
-) = port
-put_stats = write_value = read_share = write_label = write_share = get_maxima = put_maxima = get_sums = port
-get_more = get_coefs = put_coefs = read_loss = write_loss = add = larger_all = apart = LOWEST = ZEROS = MORE = port
-PROBES = COEFS = SETTLED = UNKNOWN = port
+label_of = share = unfit = worth = places = strides = along = recall = drop = room = new = new_wide = new_whole = port
+portion = present = put_stats = write_value = read_share = write_label = write_share = get_maxima = put_maxima = port
+get_sums = get_more = get_coefs = put_coefs = read_loss = write_loss = add = larger_all = apart = port
+LOWEST = ZEROS = MORE = PROBES = COEFS = SETTLED = UNKNOWN = port
 KEEP = SUM = GRAD = PEAK = TWICE = STATS = DENSE = LABELS = RELATIVE = False
 
 
@@ -224,7 +222,7 @@ def total(crew: Any, arrays: Any, weight: Any, fixed: Any, out: Any, where: Any)
     shape = where[SHAPE]
     height = max(1, BLOCK // (LANES * shape[CLASS]))
     blocks = (shape[OUTER] * ((shape[INNER] + LANES - 1) // LANES) + height - 1) // height
-    sums, flaws = np.empty(blocks, np.float64), np.empty(blocks, np.int64)
+    sums, flaws = new_wide(blocks), new_whole(blocks)
     tasks = tasks_of(crew, blocks)
     spread(crew, task, (arrays, weight, fixed, out, where, (view(sums), view(flaws)), blocks, tasks), tasks)
     return combined(sums, flaws)
