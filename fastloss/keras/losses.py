@@ -20,6 +20,8 @@ from ..signatures import arguments
 from .backends import AXIS, BACKEND, function
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     Shape = tuple[int, ...]
 
 OWN = {"reduction": "sum_over_batch_size", "name": None, "dtype": None}
@@ -196,15 +198,19 @@ def subclass(loss: Any, name: str | None = None) -> type[Loss]:
     rows = isinstance(loss, Program)
     keywords = {n: x for n, x in keywords_of(loss).items() if rows and n in KEPT}
     kind, values = inspect.Parameter, {**loss.values, **keywords, **OWN}
-    about = inspect.cleandoc(loss.own_text).partition("\n")[0]
     facts = {
-        "__doc__": f"{about}\n\nA loss of Keras's: ``{name}(...)(y_true, y_pred)``.\n\n{arguments(loss, keywords)}",
+        "__doc__": _documented(loss, name, keywords),
         "__module__": __package__,
         "__signature__": inspect.Signature([kind(n, kind.KEYWORD_ONLY, default=x) for n, x in values.items()]),
         "base": loss,
         "keywords": keywords,
     }
     return type(name, (OfRows if rows else OfElements,), facts)
+
+
+def _documented(loss: Any, name: str, keywords: Iterable[str]) -> str:
+    about = inspect.cleandoc(loss.own_text).partition("\n")[0]
+    return f"{about}\n\nA loss of Keras's: ``{name}(...)(y_true, y_pred)``.\n\n{arguments(loss, keywords)}"
 
 
 def refusal(loss: Any) -> str | None:
