@@ -111,13 +111,9 @@ def _meant(loss: Any, given: str, positional: int) -> str:
             return f"; {name} is given, too" if k < positional else f"; use {name}"
     if inner := [n for n in loss.parameters if n.endswith(f"__{given}")]:  # of the terms of a sum
         return f"; use {listed(inner, 'or')}"
-    for name, others in MEANT.items():
-        if name in own and given in others.split():
-            return f"; use {name}"
-    if given in INSTEAD:
-        short = loss.name.removesuffix("_with_logits")
-        other = short if short != loss.name else f"{short}_with_logits"
-        return f"; {INSTEAD[given].format(other=other)}" if other in LOSSES or "{" not in INSTEAD[given] else ""
+    foreign = translated(loss, given, own)
+    if foreign is not None:
+        return foreign
     having = [n for n, other in LOSSES.items() if given in other.parameters or given in other.inputs[1:]]
     if having and given != "target":
         some = listed(having[:3]) if len(having) < 4 else f"{', '.join(having[:3])} and others"
@@ -127,6 +123,18 @@ def _meant(loss: Any, given: str, positional: int) -> str:
         return f"; losses of {kind}, take it"
     close = get_close_matches(given, own, 1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def translated(loss: Any, given: str, own: Iterable[str]) -> str | None:
+    """The hint for another library's argument: which of `own` it is, or what there is instead; None for any other."""
+    for name, others in MEANT.items():
+        if name in own and given in others.split():
+            return f"; use {name}"
+    if given not in INSTEAD:
+        return None
+    short = loss.name.removesuffix("_with_logits")
+    other = short if short != loss.name else f"{short}_with_logits"
+    return f"; {INSTEAD[given].format(other=other)}" if other in LOSSES or "{" not in INSTEAD[given] else ""
 
 
 def outside(loss: Any, name: str, got: Any) -> str:

@@ -1,0 +1,61 @@
+"""The library that Keras computes with, and a loss as a function of its tensors."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AXIS = {"torch": "dim", "jax": "axis", "numpy": "axis"}
+"""The backends that there are losses for, and what their functions call the axis of the classes."""
+
+
+def _imported() -> Any:
+    """Keras, on a backend that there are losses for; its default, TensorFlow, fails when it is imported or here."""
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        if error.name == "keras":
+            text = "fastloss.keras: Keras is not installed; pip install keras brings it"
+            raise ModuleNotFoundError(text, name="keras") from None
+        if error.name == "tensorflow":
+            raise _other("tensorflow") from None
+        raise
+    if keras.backend.backend() not in AXIS:
+        raise _other(keras.backend.backend())
+    return keras
+
+
+def _other(backend: str) -> ImportError:
+    return ImportError(
+        f"fastloss.keras: Keras runs on {backend!r}, expected 'torch', 'jax' or 'numpy': set the environment's "
+        "KERAS_BACKEND to one of them before Keras is imported"
+    )
+
+
+keras = _imported()
+BACKEND: str = keras.backend.backend()
+
+
+@lru_cache(1024)
+def function(loss: Any) -> Callable[..., Any]:
+    """A loss as a function of the tensors of Keras's backend, which differentiates it: to write a loss class with.
+
+    It takes what `fastloss.torch.function` or `fastloss.jax.function` gives one; of NumPy's arrays it is the loss.
+    Inputs have the loss's order: the prediction is first. See docs/keras.md.
+
+    >>> import fastloss as fl
+    >>> float(function(fl.huber)(keras.ops.array([3.0]), keras.ops.array([1.0])))
+    1.5
+    """
+    if BACKEND == "torch":
+        from ..torch.generated import function as torch_function
+
+        return torch_function(loss)
+    if BACKEND == "jax":
+        from ..jax.functions import function as jax_function
+
+        return jax_function(loss)
+    return loss  # type: ignore[no-any-return]
