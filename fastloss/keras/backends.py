@@ -58,4 +58,4 @@ def function(loss: Any) -> Callable[..., Any]:
         from ..jax.functions import function as jax_function
 
         return jax_function(loss)
-    return loss  # type: ignore[no-any-return]
+    return loss
