@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .written import LONGEST, LOST, Taken, Text, UnwrittenError, number, run, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ..define.domain import Domain
 
 DEAREST = 6
 """Calls of functions that take as long as some dozen operations: a call of a kernel takes as long as ten of them."""
+_RAISES = re.compile(r"\b(?:sqrt|atanh|pow)\(|(?:\bln\(| / \()(?!1(?:\.0)?e0 \+ exp\()| / [^(]")
+"""What DuckDB makes an error of for some numbers, where its `ieee_floating_point_ops` are off."""
 _DEAR = re.compile(r"\b(?:exp|ln|tanh|atanh|pow)\(")
 
 NUMBERS = r"^(DOUBLE|FLOAT|DECIMAL.*|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BOOLEAN)$"
@@ -30,11 +32,34 @@ LARGE, SMALL = "1e30", "1e-30"
 """Between these lie numbers whose powers and quotients are numbers."""
 
 
+_CASE = re.compile(r"\bCASE\b(?:(?!\bCASE\b).)*?\bEND\b")
+
+
 class Formula(NamedTuple):
     """A loss or a derivative of it in SQL, and the condition under which that is what it is."""
 
     value: str
     holds: str
+
+    def otherwise(self, call: str, also: Iterable[str] = ()) -> str:
+        """The loss where that and `also` hold, and else a call."""
+        holds = " AND ".join([*also, self.holds])
+        if self.shared:
+            return f"coalesce({self.value} * CASE WHEN {holds} THEN 1e0 END, {call})"
+        return f"CASE WHEN {holds} THEN {self.value} ELSE {call} END"
+
+    @property
+    def shared(self) -> bool:
+        """Whether it pays, and does no harm, to compute all rows, those as well of which it does not hold.
+
+        DuckDB computes a call that stands twice in a projection or sum once, but not in a CASE. Where no call does,
+        CASE is faster.
+        """
+        plain, cases = self.value, 1
+        while cases:
+            plain, cases = _CASE.subn("", plain)
+        calls = [_call(plain[found.start() :]) for found in _DEAR.finditer(plain)]
+        return len({*calls}) < len(calls) and not _RAISES.search(self.value)
 
 
 def formula(loss: Any, by: int | None, numbers: Mapping[str, str]) -> Formula | None:
@@ -75,6 +100,16 @@ def _value(loss: Any, by: int | None, read: Mapping[str, Any], ends: Any) -> tup
         return text(found[0] if by is None else found[1][by] if len(loss.wrt) > 1 else found[1]), taken
     except (UnwrittenError, OSError, SyntaxError, ArithmeticError):  # or there is no source
         return Text(LOST), taken
+
+
+def _call(sql: str) -> str:
+    """The call of a function that a text begins with."""
+    depth = 0
+    for end, letter in enumerate(sql):
+        depth += (letter == "(") - (letter == ")")
+        if letter == ")" and not depth:
+            return sql[: end + 1]
+    return sql
 
 
 def free(loss: Any) -> list[str]:

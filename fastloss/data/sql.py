@@ -106,9 +106,7 @@ def _create(con: Any, known: dict[str, bool], name: str, loss: Any, by: str | No
 # takes 10 ns a row, as long as all of huber; a scalar subquery takes 190 (DuckDB 2.0.1, one thread, 3 million rows).
 def _written(found: Formula | None, also: Iterable[str], call: str) -> str:
     """A formula where it holds, and `also` does; else, and where there is none, a call."""
-    return (
-        call if found is None else f"case when {' and '.join([*also, found.holds])} then {found.value} else {call} end"
-    )
+    return call if found is None else found.otherwise(call, also)
 
 
 def _called(

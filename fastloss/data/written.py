@@ -157,7 +157,7 @@ class _Reader(ast.NodeVisitor):
         function, arguments = self.visit(node.func), tuple(self.visit(each) for each in node.args)
         if node.keywords:
             raise UnwrittenError
-        if function is scaled and arguments[1] in self.taken.inputs:
+        if function is scaled and (arguments[1] in self.taken.inputs or self._size(arguments[1])):
             self.taken.finite.add(arguments[1])
             return run(cast("FunctionType", _product), arguments, self.taken)
         if isinstance(function, FunctionType) and function not in _FUNCTIONS:
@@ -167,6 +167,10 @@ class _Reader(ast.NodeVisitor):
         if not any(isinstance(x, Text) for x in arguments):
             return function(*arguments)
         return Text(_FUNCTIONS[function].format(*map(text, arguments)))
+
+    def _size(self, x: Any) -> bool:
+        """Whether that is the size of an input, which is finite where the input is."""
+        return any(x == f"abs({given})" for given in self.taken.inputs)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         x = self.visit(node.operand)
@@ -266,7 +270,7 @@ _FUNCTIONS: dict[Any, str] = {
     math.log1p: "CASE WHEN abs({0}) < 0.5e0 THEN 2e0 * atanh({0} / (2e0 + {0})) ELSE ln(1e0 + {0}) END",
     log1p_small: "ln(1e0 + {0})",  # added to what is larger
     log_cosh_near: "(2e0 * atanh(tanh(0.5e0 * sqrt({0})) * tanh(0.5e0 * sqrt({0}))))",
-    log1p_unit: "(2e0 * atanh(1e0 / (1e0 + 2e0 / {0})))",
+    log1p_unit: "(ln(1e0 + {0}) + ({0} - ((1e0 + {0}) - 1e0)))",  # and what the sum lost
 }
 """SQL lacks two that lose no digits near 0: it has functions of which they can be made without."""
 _COMPARISONS: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {

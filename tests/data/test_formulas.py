@@ -158,3 +158,58 @@ def test_a_random_column_is_one_number() -> None:
     con = fl.data.duckdb(duckdb.connect(), ["huber"])
     least = con.sql("select min(huber(x, 0)) from (select 4 * random() - 2 as x from range(1000))").fetchall()
     assert least[0][0] >= 0  # which docs/data.md says of a column, and not of `random()` as an argument
+
+
+SHARED = [(n, x) for found in (FOUND, SLOPES) for n, x in found.items() if x.shared]
+WILD = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    5e-324,
+    1e-300,
+    0.5,
+    37.0,
+    -37.0,
+    710.0,
+    -750.0,
+    1e200,
+    -1e308,
+    np.inf,
+    -np.inf,
+    np.nan,
+    None,
+]
+
+
+def test_what_is_computed_of_all_rows_raises_for_none() -> None:
+    con = duckdb.connect()
+    con.execute("set ieee_floating_point_ops = false")  # logarithms and quotients of zero are errors then
+    assert {"binary_cross_entropy_with_logits", "logistic", "gamma"} <= {n for n, _ in SHARED}
+    assert not any(x.shared for n, x in FOUND.items() if n in ("huber", "lp", "poisson_identity"))
+    for name, found in SHARED:
+        pred, target = ELEMENTS[name].inputs
+        con.register("wild", pa.table({"x": WILD}))
+        got = con.sql(
+            f"select {found.value} from (select a.x as {pred}, b.x as {target} from wild a, wild b)"
+        ).fetchall()
+        assert len(got) == len(WILD) ** 2
+
+
+def test_what_stands_twice_is_computed_once() -> None:
+    con = fl.data.duckdb(duckdb.connect(), ["logistic"])
+    con.execute("create table t as select 0.5 as p, 1.0 as y")
+    for query in ("select logistic(p, y) from t", "select sum(logistic(p, y)) from t"):
+        assert con.sql(f"explain {query}").fetchall()[0][1].count("exp(") == 1
+
+
+@pytest.mark.parametrize("name", ["binary_cross_entropy_with_logits", "logistic", "gamma"])
+def test_rows_of_which_a_shared_formula_does_not_hold_are_the_kernels(name) -> None:
+    loss, con = fl.LOSSES[name], fl.data.duckdb(duckdb.connect(), {"f": name})
+    con.register("wild", pa.table({"p": WILD, "i": np.arange(len(WILD))}))
+    got = con.sql("select f(p, 1.0) as x from wild order by i").fetchnumpy()["x"]
+    assert np.ma.getmaskarray(got).tolist() == [x is None for x in WILD]
+    expected = loss(np.array(WILD[:-1], float), np.ones(len(WILD) - 1), reduction="none", backend="serial")
+    np.testing.assert_allclose(np.ma.getdata(got)[:-1], expected, rtol=1e-14, atol=0)
+    with pytest.raises(duckdb.Error, match="column 'target' in a row is -3.0"):
+        con.sql("select f(0.5, -3.0)").fetchall()

@@ -53,6 +53,7 @@ class Room:
 
     def __init__(self, dtype: Any) -> None:
         self.bits, self.shift = float_bits(dtype)
+        self.compute = np.dtype(dtype).name
         self.total = np.empty(LANES)
         self.lanes = np.empty(4 * LANES, dtype)
         self.counts = np.zeros(bin_count(dtype), np.uint32)
@@ -65,8 +66,7 @@ class Room:
         inputs = [loss, loss.view(self.bits), *([] if counted is None else [counted.view(np.uint8)])]
         outputs = [sums, self.total, self.lanes, *([self.counts] if binned else [])]
         flags = tuple(name for name, asked in (("COUNTED", counted is not None), ("BINNED", binned)) if asked)
-        compute = loss.dtype.name
-        run(summed, inputs, outputs, (head, self.shift), compute=compute, size=1, backend="serial", flags=flags)
+        run(summed, inputs, outputs, (head, self.shift), compute=self.compute, size=1, backend="serial", flags=flags)
         low, high, least, odd = self.lanes.reshape(4, LANES)
         ends = low.min(), high.max()
         return sums, float(ends[0]), float(ends[1]), self._taken(*ends, least.min()) if binned else [], bool(odd.any())
@@ -92,7 +92,7 @@ _rooms = threading.local()
 
 def _room(dtype: Any) -> Room:
     """This thread's room."""
-    name = np.dtype(dtype).name
+    name = dtype.char
     found: Room | None = getattr(_rooms, name, None)
     if found is None:
         found = Room(dtype)

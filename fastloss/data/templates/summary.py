@@ -59,13 +59,15 @@ def block(inputs: Any, total: Any, lanes: Any, start: int) -> None:
     """The lanes' sums of a whole block, and their extremes so far."""
     loss = inputs[0][start : start + BLOCK]
     for j in range(np.uint64(LANES)):
-        sum_, seen = 0.0, (lanes[LOW + j], lanes[HIGH + j], lanes[LEAST + j], lanes[ODD + j])
+        sum_ = 0.0
         for k in range(np.uint64(BLOCK // LANES)):
-            i = np.uint64(LANES) * k + j
-            x, small, large = taken(inputs, loss, start, i)
-            sum_ += np.float64(x)
-            seen = extended(seen, x, small, large)
+            sum_ += np.float64(taken(inputs, loss, start, np.uint64(LANES) * k + j)[0])
         total[j] = sum_
+    # By themselves extremes of float32 are packed as such, twice as many as sums of float64 are.
+    for j in range(np.uint64(LANES)):
+        seen = lanes[LOW + j], lanes[HIGH + j], lanes[LEAST + j], lanes[ODD + j]
+        for k in range(np.uint64(BLOCK // LANES)):
+            seen = extended(seen, *taken(inputs, loss, start, np.uint64(LANES) * k + j))
         lanes[LOW + j], lanes[HIGH + j], lanes[LEAST + j], lanes[ODD + j] = seen
 
 
