@@ -240,6 +240,30 @@ def test_sizes_decide(flt: Any) -> None:
         same("mse_loss", found, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("rows", "width", "classes", "wanted", "here"),
+    [(512, 128, 32_000, (0, 1), True), (512, 128, 32_000, (1,), True), (512, 128, 32_000, (), True),
+     (2_000, 8, 1_000, (0,), True), (2_000, 8, 1_000, (), False), (4_000, 4_096, 2, (0, 1), False)],
+)  # fmt: skip
+@pytest.mark.parametrize("named", [False, True])
+def test_logits_decide_of_a_layer(
+    rows: int, width: int, classes: int, wanted: tuple[int, ...], here: bool, named: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Not the hidden state: a head of few hidden numbers may have many classes."""
+    from fastloss.torch.functional import calls
+
+    @calls.face(lambda *_, **__: False, layer=(1, "linear_weight"))
+    def linear_cross_entropy(input: Any, linear_weight: Any) -> Any:
+        return True
+
+    monkeypatch.setattr(calls, "_computed", lambda given, kind: given)
+    shapes = (rows, width), (classes, width)
+    x, weight = (torch.zeros(()).expand(s).requires_grad_(k in wanted) for k, s in enumerate(shapes))
+    found: Any = linear_cross_entropy(x, linear_weight=weight) if named else linear_cross_entropy(x, weight)
+    assert found is here
+
+
 def test_the_gradient_may_overwrite_the_logits(flt: Any, computed: list[str], uncompiled: None) -> None:
     x, labels = numbers(4, 3).requires_grad_(), torch.tensor([0, 2, 1, 1])
     expected = torch.autograd.grad(F.cross_entropy(x, labels), x)

@@ -52,14 +52,16 @@ class Given(NamedTuple):
 
 
 def face(
-    native: Callable[..., Tensor], *, first: str = "input", fixed: tuple[int, str] | None = None, strict: bool = False
-) -> Callable[[Callable[P, Given | None]], Callable[P, Tensor]]:
+    native: Callable[..., Tensor], *, first: str = "input", layer: tuple[int, str] | None = None,
+    fixed: tuple[int, str] | None = None, strict: bool = False,
+) -> Callable[[Callable[P, Given | None]], Callable[P, Tensor]]:  # fmt: skip
     """Make a function of torch's name and signature of one that says what is computed here.
 
     What is small, is seen by torch's transforms, or None, goes to `native`; so does what the loss refuses (a negative
     weight, a target outside of the domain), for torch may know what to do with it: if it does not, the error is the
     loss's. With `strict` it is in any case, and whether it is small the plan says. `first` names the input whose size
-    counts; `fixed` is the place and the name of one that torch leaves without a gradient in silence.
+    counts; `layer` is the place and the name of a matrix whose product with it counts instead, `fixed` those of an
+    input that torch leaves without a gradient in silence.
     """
 
     def made(plan: Callable[P, Given | None]) -> Callable[P, Tensor]:
@@ -71,8 +73,9 @@ def face(
         def function(*args: Any, **keywords: Any) -> Any:
             x: Any = args[0] if args else keywords.get(first)
             if fixed is not None:
-                _refuse_derived(name, fixed[1], args[fixed[0]] if len(args) > fixed[0] else keywords.get(fixed[1]))
-            here = isinstance(x, Tensor) and (strict or large(name, x)) and (compiles() or not _transforming())
+                _refuse_derived(name, fixed[1], _argument(fixed, args, keywords))
+            matrix = None if layer is None else _argument(layer, args, keywords)
+            here = isinstance(x, Tensor) and (strict or large(name, x, matrix)) and (compiles() or not _transforming())
             if here and not _missing(needed, args, keywords):
                 autocast = torch.is_autocast_enabled(x.device.type)
                 if autocast:
@@ -103,15 +106,16 @@ def _computed(given: Given, kind: torch.dtype | None) -> Tensor:
     return value if kind is None or value.dtype is kind else value.to(kind)
 
 
-def large(name: str, x: Tensor) -> bool:
+def large(name: str, x: Tensor, layer: Any = None) -> bool:
     """Whether a call of this first input is faster here. A graph has no sizes to ask for: it is of ours at any."""
     if compiles():
         return True
     least = LEAST.get(name)
     if least is None:
         return True
-    derived = x.requires_grad and torch.is_grad_enabled()
-    return size(name, x, derived) >= least[not derived]
+    layer = layer if isinstance(layer, Tensor) else None
+    wanted = torch.is_grad_enabled() and (x.requires_grad or (layer is not None and layer.requires_grad))
+    return size(name, x, layer, wanted) >= least[not wanted]
 
 
 def _after(refusal: Exception, native: Callable[..., Tensor], args: Any, keywords: Any) -> Tensor:
@@ -120,6 +124,12 @@ def _after(refusal: Exception, native: Callable[..., Tensor], args: Any, keyword
         return native(*args, **keywords)
     except REFUSALS:
         raise refusal from None
+
+
+def _argument(which: tuple[int, str], args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
+    """What was passed for an argument, by its place or its name."""
+    place, name = which
+    return args[place] if len(args) > place else keywords.get(name)
 
 
 def _missing(needed: list[str], args: tuple[Any, ...], keywords: Mapping[str, Any]) -> bool:

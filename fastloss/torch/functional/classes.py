@@ -187,7 +187,7 @@ def _own_linear_cross_entropy(
     return F.cross_entropy(logits, target, ignore_index=-100 if ignore_index is None else ignore_index, **keywords)
 
 
-@face(_own_linear_cross_entropy)
+@face(_own_linear_cross_entropy, layer=(1, "linear_weight"))
 def linear_cross_entropy(
     input: Tensor,
     linear_weight: Tensor,

@@ -1,9 +1,9 @@
 """From how many elements on a call is computed here: below, torch's own operators take less time.
 
-The numbers are those of the first input, with its gradient and without, measured in float32 on the CPU by
-``python -m bench.torch_functional --least``, and rounded up: from there on, ours took no longer than torch's (2 cores,
-AVX-512; beside other work but for squared, Huber, absolute and smooth L1 errors, logits and cross_entropy). What is not
-named is computed here at any size.
+The numbers are those of the first input, or of the scores that a layer makes of it, with gradients and without,
+measured in float32 on the CPU by ``python -m bench.torch_functional --least``, and rounded up: from there on, ours took
+no longer than torch's (2 cores, AVX-512; beside other work but for squared, Huber, absolute and smooth L1 errors,
+logits and cross-entropies). What is not named is computed here at any size.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEAST: dict[str, tuple[int, int]] = {
     "huber_loss": (300_000, NEVER),
     "kl_div": (100_000, 100_000),
     "l1_loss": (100_000, 1_000_000),
-    "linear_cross_entropy": (500_000, 500_000),
+    "linear_cross_entropy": (1_000_000, 3_000_000),
     "margin_ranking_loss": (30_000, 300_000),
     "mse_loss": (300_000, 1_000_000),
     "multi_margin_loss": (50_000, 50_000),
@@ -36,16 +36,18 @@ LEAST: dict[str, tuple[int, int]] = {
     "triplet_margin_loss": (1_000_000, NEVER),
     "triplet_margin_with_distance_loss": (1_000_000, NEVER),
 }
-"""The least numbers of elements by the function's name: where the first input requires grad; for the value alone."""
+"""The least numbers of elements by the function's name: with a gradient of input or layer; for the value alone."""
 
-ROWS: dict[str, tuple[int, int]] = {"cross_entropy": (400, 3_000)}
+ROWS: dict[str, tuple[int, int]] = {"cross_entropy": (400, 3_000), "linear_cross_entropy": (100, 300)}
 """How many elements a row counts for besides its own: torch takes a time for each row, too (AVX-512, 2 cores)."""
 
 
-def size(name: str, x: Any, derived: bool) -> int:
-    """What is compared with the least number: the elements of the first input, and more for its rows."""
+def size(name: str, x: Any, layer: Any, derived: bool) -> int:
+    """What is compared with the least number: the elements of the first input, or of a layer's scores, and its rows."""
     count = int(x.numel())
     row = ROWS.get(name)
     if row is None or not count or not x.dim():
         return count
-    return count + row[not derived] * (count // int(x.shape[min(1, x.dim() - 1)]))
+    rows = count // int(x.shape[min(1, x.dim() - 1)])
+    scores = count if layer is None else rows * int(layer.shape[:1].numel())
+    return scores + row[not derived] * rows
