@@ -34,32 +34,33 @@ Numbers = float | list[Any] | tuple[Any, ...] | Array
 
 __all__ = [
     'binary_cross_entropy', 'binary_cross_entropy_with_logits', 'logistic', 'hinge', 'squared_hinge',
-    'modified_huber', 'exponential', 'perceptron', 'kl_divergence', 'kl_divergence_log', 'kl_divergence_log_target',
-    'js_divergence', 'total_variation', 'cosine_distance', 'lp', 'geman_mcclure', 'squared_percentage_error',
-    'root_mean_squared_percentage_error', 'log_lin_quantile', 'generalized_kl', 'soft_distillation',
-    'soft_reverse_distillation', 'soft_js_distillation', 'distillation', 'distillation_from_probabilities',
-    'reverse_distillation', 'js_distillation', 'hinge_embedding', 'contrastive', 'margin_ranking',
-    'poly_cross_entropy', 'multiclass_focal', 'multiclass_focal_from_probabilities', 'generalized_cross_entropy',
-    'generalized_cross_entropy_from_probabilities', 'binary_focal', 'binary_focal_from_probabilities', 'poisson',
-    'poisson_identity', 'gamma', 'gamma_identity', 'tweedie', 'tweedie_identity', 'gaussian_nll',
-    'multiclass_hinge', 'multiclass_hinge_sum', 'multilabel_soft_margin', 'multilabel_margin', 'cross_entropy',
-    'categorical_cross_entropy', 'negative_log_likelihood', 'listwise_softmax', 'squared_error',
-    'half_squared_error', 'absolute_error', 'root_mean_squared_error', 'squared_log_error',
-    'root_mean_squared_log_error', 'absolute_percentage_error', 'symmetric_absolute_percentage_error', 'quantile',
-    'expectile', 'epsilon_insensitive', 'squared_epsilon_insensitive', 'huber', 'smooth_l1', 'pseudo_huber',
-    'log_cosh', 'cauchy', 'welsch', 'fair', 'smoothed_hinge', 'sigmoid_margin', 'distance_weighted_discrimination',
-    'binary_sparsemax', 'sparsemax_loss', 'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme',
-    'accelerated_failure_time_normal', 'gaussian_nll_log_scale', 'linear_cross_entropy', 'topk_distillation',
-    'multibox', 'iou_loss', 'giou_loss', 'diou_loss', 'ciou_loss', 'dice_loss', 'generalized_dice_loss',
-    'jaccard_loss', 'tversky_loss', 'focal_tversky_loss', 'lovasz_softmax_loss', 'lovasz_hinge_loss',
-    'triplet_margin', 'batch_triplet_margin', 'cosine_embedding', 'contrastive_embedding', 'info_nce', 'nt_xent',
-    'supervised_contrastive', 'circle', 'lambdarank', 'pairwise_logistic', 'ctc', 'aft_extreme', 'aft_logistic',
-    'aft_normal', 'bce', 'bce_with_logits', 'cce', 'crammer_singer', 'dwd', 'focal',
-    'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence', 'jensen_shannon', 'jsd',
-    'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh', 'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle',
-    'mspe', 'multi_margin', 'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse',
-    'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy', 'softmax_focal',
-    'sparse_categorical_cross_entropy', 'tvd', 'weston_watkins',
+    'modified_huber', 'exponential', 'perceptron', 'lp', 'geman_mcclure', 'squared_percentage_error',
+    'root_mean_squared_percentage_error', 'log_lin_quantile', 'generalized_kl', 'kl_divergence',
+    'kl_divergence_log', 'kl_divergence_log_target', 'js_divergence', 'total_variation', 'cosine_distance',
+    'soft_distillation', 'soft_reverse_distillation', 'soft_js_distillation', 'distillation',
+    'distillation_from_probabilities', 'reverse_distillation', 'js_distillation', 'hinge_embedding', 'contrastive',
+    'margin_ranking', 'poly_cross_entropy', 'multiclass_focal', 'multiclass_focal_from_probabilities',
+    'generalized_cross_entropy', 'generalized_cross_entropy_from_probabilities', 'binary_focal',
+    'binary_focal_from_probabilities', 'poisson', 'poisson_identity', 'gamma', 'gamma_identity', 'tweedie',
+    'tweedie_identity', 'gaussian_nll', 'multiclass_hinge', 'multiclass_hinge_sum', 'multilabel_soft_margin',
+    'multilabel_margin', 'cross_entropy', 'categorical_cross_entropy', 'negative_log_likelihood',
+    'listwise_softmax', 'squared_error', 'half_squared_error', 'absolute_error', 'root_mean_squared_error',
+    'squared_log_error', 'root_mean_squared_log_error', 'absolute_percentage_error',
+    'symmetric_absolute_percentage_error', 'quantile', 'expectile', 'epsilon_insensitive',
+    'squared_epsilon_insensitive', 'huber', 'smooth_l1', 'pseudo_huber', 'log_cosh', 'cauchy', 'welsch', 'fair',
+    'smoothed_hinge', 'sigmoid_margin', 'distance_weighted_discrimination', 'binary_sparsemax', 'sparsemax_loss',
+    'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme', 'accelerated_failure_time_normal',
+    'gaussian_nll_log_scale', 'linear_cross_entropy', 'topk_distillation', 'multibox', 'iou_loss', 'giou_loss',
+    'diou_loss', 'ciou_loss', 'dice_loss', 'generalized_dice_loss', 'jaccard_loss', 'tversky_loss',
+    'focal_tversky_loss', 'lovasz_softmax_loss', 'lovasz_hinge_loss', 'triplet_margin', 'batch_triplet_margin',
+    'cosine_embedding', 'contrastive_embedding', 'info_nce', 'nt_xent', 'supervised_contrastive', 'circle',
+    'lambdarank', 'pairwise_logistic', 'ctc', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits',
+    'cce', 'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence',
+    'i_divergence', 'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh',
+    'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle', 'mspe', 'multi_margin', 'multilabel_cross_entropy',
+    'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse', 'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape',
+    'soft_margin', 'softmax_cross_entropy', 'softmax_focal', 'sparse_categorical_cross_entropy', 'tvd',
+    'weston_watkins',
 ]
 
 class Elements(Loss, Generic[P]):
@@ -286,48 +287,6 @@ def perceptron(
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
-@rows
-def kl_divergence(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def kl_divergence_log(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def kl_divergence_log_target(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def js_divergence(
-    pred: Any, target: Any, *, beta: float = 0.5, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def total_variation(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def cosine_distance(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
 @elements
 def lp(
     pred: Any, target: Any, *, p: Numbers = 1.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
@@ -368,6 +327,48 @@ def generalized_kl(
     pred: Any, target: Any, *, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def kl_divergence(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def kl_divergence_log(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def kl_divergence_log_target(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def js_divergence(
+    pred: Any, target: Any, *, beta: float = 0.5, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def total_variation(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def cosine_distance(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @rows

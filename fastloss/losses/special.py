@@ -28,6 +28,11 @@ def of_type(single: float, double: float) -> float:
     return double if _FINE > 1.0 else single
 
 
+def fine(x: float) -> float:
+    """x in arithmetic of float64, 0 in that of float32, which does not see a term so small."""
+    return x if _FINE > 1.0 else 0.0
+
+
 def sign(x: float) -> float:
     """1, -1, or x itself where x is 0 or NaN."""
     return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .special import fine
+
 
 def excess(x: float) -> float:
     """How far the normal hazard density(x) / (1 - cdf(x)) lies above x, for x >= 0: within 3 epsilons.
@@ -44,14 +46,14 @@ def moments(tilt: float, square: float) -> tuple[float, float, float]:
     a11 = (tilt * a10 - square * a9) * (1.0 / 11.0)
     a12 = (tilt * a11 - square * a10) * (1.0 / 12.0)
     a13 = (tilt * a12 - square * a11) * (1.0 / 13.0)
-    a14 = (tilt * a13 - square * a12) * (1.0 / 14.0)
-    a15 = (tilt * a14 - square * a13) * (1.0 / 15.0)
-    a16 = (tilt * a15 - square * a14) * (1.0 / 16.0)
-    a17 = (tilt * a16 - square * a15) * (1.0 / 17.0)
-    a18 = (tilt * a17 - square * a16) * (1.0 / 18.0)
-    a19 = (tilt * a18 - square * a17) * (1.0 / 19.0)
-    a20 = (tilt * a19 - square * a18) * (1.0 / 20.0)
-    # The smallest first.
+    a14 = fine((tilt * a13 - square * a12) * (1.0 / 14.0))
+    a15 = fine((tilt * a14 - square * a13) * (1.0 / 15.0))
+    a16 = fine((tilt * a15 - square * a14) * (1.0 / 16.0))
+    a17 = fine((tilt * a16 - square * a15) * (1.0 / 17.0))
+    a18 = fine((tilt * a17 - square * a16) * (1.0 / 18.0))
+    a19 = fine((tilt * a18 - square * a17) * (1.0 / 19.0))
+    a20 = fine((tilt * a19 - square * a18) * (1.0 / 20.0))
+    # The smallest first; those that float32 does not see add up to less than 2^-26 of a mean.
     m0 = a20 * (1.0 / 21.0) + a18 * (1.0 / 19.0) + a16 * (1.0 / 17.0) + a14 * (1.0 / 15.0) + a12 * (1.0 / 13.0)
     m0 = m0 + a10 * (1.0 / 11.0) + a8 * (1.0 / 9.0) + a6 * (1.0 / 7.0) + a4 * (1.0 / 5.0) + a2 * (1.0 / 3.0)
     m1 = a19 * (1.0 / 21.0) + a17 * (1.0 / 19.0) + a15 * (1.0 / 17.0) + a13 * (1.0 / 15.0) + a11 * (1.0 / 13.0)

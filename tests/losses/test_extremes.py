@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from data import some
+from mpmath import log, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
@@ -58,6 +59,18 @@ def test_a_root_of_nothing_is_no_root_of_the_rest() -> None:
     assert fl.rmse(np.float32([np.inf, 0.0]), np.float32([0.0, 0.0])) == np.inf
     assert np.isnan(fl.rmse(np.float32([np.nan, 0.0]), np.float32([0.0, 0.0])))
     assert_allclose(fl.rmsle(np.float32([1e-25]), np.float32([3e-25])), 2e-25, 1e-6)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("dtype", some(["f4", "f8"], ["f4"]))
+def test_a_divergence_of_numbers_near_the_largest(dtype: str) -> None:
+    """No sum on the way overflows where the value, 0.05 to 1 of the largest float, is a number of the type."""
+    largest = np.finfo(dtype).max
+    pred, target = (largest * np.array([[0.51, 1.0, 0.49, 0.3, 1.0], [0.76, 0.66, 0.99, 1.0, 0.0]])).astype(dtype)
+    value = fl.generalized_kl(pred, target, reduction="none")
+    pairs = [(mpf(float(p)), mpf(float(q))) for p, q in zip(pred, target, strict=True)]
+    exact = [float(q * log(q / p) - q + p) if q else float(p) for p, q in pairs]
+    assert_allclose(value.astype("f8"), exact, ROUNDING[dtype])
 
 
 ONE, NONE = np.ones((1, 3)), np.ones((0, 3))
