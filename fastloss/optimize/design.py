@@ -110,8 +110,11 @@ class Dense(Design):
         return np.nonzero(_strange(block)) if _suspect(block) else (NOTHING, NOTHING)  # type: ignore[return-value]
 
     def curvature(self, block: Any, bends: NDArray[Any]) -> NDArray[Any]:
-        """A product of arrays."""
-        return block.T @ (bends[:, None] * block)  # type: ignore[no-any-return]
+        """A product of an array with itself, of which BLAS finds half, where no number is below 0."""
+        if bends.min() < 0.0:
+            return block.T @ (bends[:, None] * block)  # type: ignore[no-any-return]
+        root = np.sqrt(bends)[:, None] * block
+        return root.T @ root  # type: ignore[no-any-return]
 
 
 class Sparse(Design):

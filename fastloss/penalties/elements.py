@@ -57,13 +57,17 @@ class Elementwise(Penalty):
         if self.loss.arrays:
             self._fits(w)
         where = penalised(self.name, w, intercept, mask)
-        values = self.loss.values
-        share = values.get("l1_ratio", 1.0 if self.name.endswith("l1") else 0.0)
-        strength = values["strength"]
-        numbers = {"threshold": step * (strength * share), "decay": step * (strength * (1.0 - share))}
+        size, square = self.parts()
+        numbers = {"threshold": step * size, "decay": step * square}
         if where is not None:
             numbers = {n: x if not is_array(x) and x == 0.0 else _only(x, where, face) for n, x in numbers.items()}
         return evaluate(self.shrink, GRAD, (w,), None, "sum", None, "nan", out, backend, None, numbers)
+
+    def parts(self) -> tuple[Any, Any]:
+        """The strength's part that falls to a coefficient's size, and the one that falls to half its square."""
+        strength = self.loss.values["strength"]
+        share = self.loss.values.get("l1_ratio", 1.0 if self.name.endswith("l1") else 0.0)
+        return strength * share, strength * (1.0 - share)
 
     def _fits(self, w: Any) -> None:
         """Raise for strengths of other coefficients, or of those in another memory."""

@@ -11,8 +11,9 @@ from ..boosting import initial
 from ..penalties.elements import Elementwise
 from ..penalties.variation import TotalVariation
 from .coordinates import coordinates
+from .descent import lowest
 from .kinks import Envelope, kinked, slopes, spread
-from .solvers import EPS, Found, newton, proximal, proximal_newton, quasi_newton
+from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +31,21 @@ WIDTHS = tuple(10.0**-k for k in range(1, 8))
 FEW = 128
 """Coefficients of which a Hessian is found in the time of few gradients."""
 
+MANY = 512
+"""The same of an array's columns, beside proximal steps, which take some 30 gradients at the least."""
+
 MOST = 1e30
 """The strength of a penalty that leaves nothing of any coefficient."""
+
+
+def _steps(prox: Any, tol: float) -> Callable[[Vector, Vector, NDArray[Any]], Vector]:
+    """The minimum of a second-order model and another penalty: it costs nothing beside the data."""
+
+    def end(z: Vector, grad: Vector, bend: NDArray[Any]) -> Vector:
+        sizes, axes = convex(bend)
+        return proximal(Model(z, grad, (axes * sizes) @ axes.T), prox, z, tol, 2000).z
+
+    return end
 
 
 def smooth(penalty: Penalty | None) -> bool:
@@ -69,10 +83,13 @@ class Objective:
         found = self.mean.hess(c.coefficients(z))
         if self.ridge is not None:
             found[: c.size, : c.size] += np.diag(np.broadcast_to(self.ridge.values["strength"], c.size))
-        turn = np.diag(np.concatenate([c.scale, np.full(int(c.intercept), c.unit)]))
-        if c.intercept:
-            turn[-1, :-1] = -c.center * c.scale
-        return turn.T @ found @ turn / self.size  # type: ignore[no-any-return]
+        for _ in range(2):  # rows, then columns
+            if c.intercept:
+                found[:-1] -= np.outer(c.center, found[-1])
+                found[-1] *= c.unit
+            found[: c.size] *= c.scale[:, None]
+            found = found.T
+        return found / self.size  # type: ignore[no-any-return]
 
 
 class Above:
@@ -174,8 +191,11 @@ class Problem:
             found = quasi_newton(Objective(self.mean, penalty, c, self.size), z, tol, max_iter)
         else:
             fun, prox = Objective(self.mean, None, c, self.size), self._prox(penalty)
-            if self.outputs == 1 and self.loss.order > 1 and len(z) <= FEW:
-                found = proximal_newton(fun, fun.hess, prox, self._cost(penalty), z, tol, max_iter)
+            apart = isinstance(penalty, Elementwise)
+            few = MANY if apart and isinstance(self.X, np.ndarray) else FEW
+            if self.outputs == 1 and self.loss.order > 1 and len(z) <= few:
+                ends = self._descent(penalty) if apart else _steps(prox, 0.1 * tol)
+                found = proximal_newton(fun, fun.hess, ends, prox, self._cost(penalty), z, tol, max_iter)
             else:
                 found = proximal(fun, prox, z, tol, max_iter)
         return found._replace(z=c.coefficients(found.z))
@@ -198,6 +218,16 @@ class Problem:
             return found
 
         return prox
+
+    def _descent(self, penalty: Elementwise) -> Callable[[Vector, Vector, NDArray[Any]], Vector]:
+        """The minimum of a second-order model and a penalty of each coefficient by itself."""
+        scale = self.coordinates.scale
+        size, square = penalty.parts()
+        threshold, decay = np.zeros((2, len(self.start)))
+        with np.errstate(over="ignore"):
+            threshold[: len(scale)] = np.minimum(size * scale / self.size, MOST)
+            decay[: len(scale)] = np.minimum(square * scale**2 / self.size, MOST)
+        return lambda z, grad, bend: lowest(bend + np.diag(decay), grad + decay * z, threshold, z)
 
     def _cost(self, penalty: Any) -> Callable[[Vector], float]:
         """A penalty of standardised coordinates."""

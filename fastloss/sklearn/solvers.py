@@ -156,6 +156,7 @@ class Model:
 def proximal_newton(
     fun: Fun,
     hess: Callable[[Vector], NDArray[Any]],
+    lowest: Callable[[Vector, Vector, NDArray[Any]], Vector],
     prox: Callable[[Vector, float], Vector],
     cost: Callable[[Vector], float],
     z: Vector,
@@ -164,23 +165,23 @@ def proximal_newton(
 ) -> Found:
     """Minimise a function's second-order models plus the penalty, each from the last one's minimum on.
 
-    It takes few readings of the data, each of which finds a Hessian: for few coefficients. J. Lee, Y. Sun and
-    M. Saunders, "Proximal Newton-Type Methods for Minimizing Composite Functions" (2014).
+    `lowest` gives a model's minimum, of a point, its gradient and Hessian. It takes few readings of the data, each of
+    which finds a Hessian: for few coefficients. J. Lee, Y. Sun and M. Saunders, "Proximal Newton-Type Methods for
+    Minimizing Composite Functions" (2014).
     """
-    step = 0.0
+    step, (value, grad) = 0.0, fun(z)
     for k in range(1, max_iter + 1):
-        value, grad = fun(z)
         if step and _residual(prox, z, grad, step) <= tol:
             return Found(z, k, "")
-        sizes, axes = convex(hess(z))
-        step = 1.0 / float(sizes.max())
-        # The models cost nothing beside the data: their minima are found to the end.
-        end = proximal(Model(z, grad, (axes * sizes) @ axes.T), prox, z, 0.1 * tol, 2000).z
+        bend = hess(z)
+        step = 1.0 / float(np.abs(bend).sum(axis=0).max())
+        end = lowest(z, grad, bend)
         move, old = end - z, value + cost(z)
         t, fall = 1.0, float(grad @ move) + cost(end) - cost(z)
         while True:
             now = z + t * move
-            if fun.value(now) + cost(now) <= old + 1e-4 * t * fall + 8.0 * EPS * max(abs(old), 1.0):
+            value, grad = fun(now)
+            if value + cost(now) <= old + 1e-4 * t * fall + 8.0 * EPS * max(abs(old), 1.0):
                 break
             t *= 0.5
             if t < 1e-6:

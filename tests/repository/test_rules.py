@@ -303,7 +303,7 @@ BUDGET = {
     "optimize": 900,
     "penalties": 950,
     "plot": 700,
-    "sklearn": 1500,
+    "sklearn": 1560,
     "structured": 5000,
     "structured/embeddings": 1700,
     "torch": 1350,

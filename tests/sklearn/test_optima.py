@@ -56,6 +56,37 @@ def test_lasso_and_elastic_net(l1_ratio: float) -> None:
     assert (mine.coef_ == 0.0).any() and ((mine.coef_ == 0.0) == (other.coef_ == 0.0)).all()
 
 
+@pytest.mark.parametrize(("n", "p", "shared"), [(300, 30, 0.9), (300, 30, 0.9999), (60, 140, 0.0), (60, 140, 0.9)])
+def test_a_lasso_meets_the_conditions_of_its_minimum(n: int, p: int, shared: float) -> None:
+    """Of columns that share so much of their variance, and more of them than rows: one is free, one is 0."""
+    rng = np.random.default_rng(7)
+    x = np.sqrt(1.0 - shared) * rng.normal(size=(n, p)) + np.sqrt(shared) * rng.normal(size=(n, 1))
+    x[:, 5] = 0.0
+    y, weight = x[:, :4] @ rng.normal(size=4) + rng.normal(size=n), rng.integers(0, 3, n).astype(float)
+    strength = np.where(np.arange(p) == p - 1, 0.0, rng.uniform(0.05, 0.1, p) * np.sqrt(1.0 - shared))
+    for loss, slope in (
+        ("half_squared_error", lambda s: s - y),
+        ("logistic", lambda s: -np.sign(y) * expit(-np.sign(y) * s)),
+    ):
+        kind: Any = LossRegressor if loss == "half_squared_error" else LossClassifier
+        model = kind(loss, penalty=fl.penalties.l1(strength), **EXACT)
+        model.fit(x, y if kind is LossRegressor else np.sign(y), weight)
+        w = np.ravel(model.coef_)
+        each = weight * slope(x @ w + model.intercept_) / weight.sum()
+        down, here = -(x.T @ each), w != 0.0
+        np.testing.assert_allclose(down[here], (strength * np.sign(w))[here], atol=1e-7)
+        assert here[-1] and not here[5] and (np.abs(down[~here]) <= strength[~here] + 1e-7).all()
+        assert 1 < here.sum() < min(n, p) and abs(each.sum()) < 1e-7
+
+
+def test_a_loss_that_bends_down_ends_where_l1_has_a_minimum() -> None:
+    model = LossRegressor("cauchy", penalty="l1", alpha=0.05, **EXACT).fit(S, Y)
+    loss, w = fl.cauchy, model.coef_
+    down = -S.T @ np.asarray(loss.grad(S @ w + model.intercept_, Y, reduction="none")) / N
+    np.testing.assert_allclose(down[w != 0.0], 0.05 * np.sign(w[w != 0.0]), atol=1e-7)
+    assert (np.abs(down) <= 0.05 + 1e-7).all()
+
+
 @pytest.mark.parametrize("penalty", ["l1", "l2"])
 @pytest.mark.parametrize("unit", [1e-6, 1e6, 1e12])
 def test_the_unit_of_the_target_does_not_matter(unit: float, penalty: str) -> None:

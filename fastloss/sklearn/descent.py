@@ -1,0 +1,72 @@
+"""The minimum of a quadratic function plus multiples of coordinates' sizes, by scikit-learn's coordinate descent."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import lasso_path
+
+from .solvers import convex
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Vector = NDArray[Any]
+
+GAPS = (1e-4, 1e-7, 1e-10, 1e-13)
+"""Duality gaps, in units of the target's square, at which the signs found are tried as the right ones."""
+ROUNDS = 1000
+"""Of coordinate descent for each of them; what is left of it then is left to the next model."""
+NOISE = 1e-9
+"""The share of a threshold by which rounding may take a slope past it."""
+
+
+def lowest(bend: NDArray[Any], grad: Vector, threshold: Vector, z: Vector) -> Vector:
+    """The x for which (x - z)' bend (x - z) / 2 + grad' (x - z) + threshold' |x| is smallest.
+
+    With the coordinates of threshold 0 first, the last rows of a Cholesky factor are a lasso's features, scaled by
+    their thresholds; the others follow from its coefficients.
+    """
+    order = np.argsort(threshold != 0.0, kind="stable")
+    free = int((threshold == 0.0).sum())
+    lower, z, own = _factor(bend[np.ix_(order, order)]), z[order], threshold[order][free:]
+    target = lower.T @ z - solve_triangular(lower, grad[order], lower=True)
+    found = np.empty(len(z))
+    found[free:] = _lasso(lower[free:, free:].T / own, target[free:], z[free:] * own) / own
+    rest = target[:free] - lower[free:, :free].T @ found[free:]
+    found[:free] = solve_triangular(lower[:free, :free], rest, lower=True, trans="T")
+    found[order] = found.copy()
+    return found
+
+
+def _factor(bend: NDArray[Any]) -> NDArray[Any]:
+    """Cholesky's, of a matrix raised by rounding; where it has none, of one with the sizes of its eigenvalues."""
+    try:
+        return np.linalg.cholesky(bend + 1e-10 * max(float(np.diagonal(bend).max()), 1e-300) * np.eye(len(bend)))
+    except np.linalg.LinAlgError:
+        sizes, axes = convex(bend)
+        return np.asarray(np.linalg.qr((axes * np.sqrt(sizes)).T, mode="r")).T
+
+
+def _lasso(x: NDArray[Any], y: Vector, w: Vector) -> Vector:
+    """The w for which |x w - y|^2 / 2 + |w|_1 is smallest: exact, where the signs found solve its conditions."""
+    if not len(w):
+        return w
+    x = np.asfortranarray(x)
+    options: Any = {"alphas": [1.0 / len(y)], "max_iter": ROUNDS, "precompute": False, "check_input": False}
+    for gap in GAPS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            _, path, _ = lasso_path(x, y, coef_init=w, tol=gap, **options)
+        w = path[:, 0]
+        here, exact = np.flatnonzero(w), np.zeros(len(w))
+        some, signs = x[:, here], np.sign(w[here])
+        exact[here] = np.linalg.solve(some.T @ some, some.T @ y - signs)
+        slope = np.delete(x.T @ (y - x @ exact), here)
+        if (np.sign(exact[here]) == signs).all() and np.abs(slope).max(initial=0.0) <= 1.0 + NOISE:
+            return exact
+    return w
