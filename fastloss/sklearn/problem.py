@@ -191,10 +191,10 @@ class Problem:
             found = quasi_newton(Objective(self.mean, penalty, c, self.size), z, tol, max_iter)
         else:
             fun, prox = Objective(self.mean, None, c, self.size), self._prox(penalty)
-            apart = isinstance(penalty, Elementwise)
+            apart = penalty if isinstance(penalty, Elementwise) else None
             few = MANY if apart and isinstance(self.X, np.ndarray) else FEW
             if self.outputs == 1 and self.loss.order > 1 and len(z) <= few:
-                ends = self._descent(penalty) if apart else _steps(prox, 0.1 * tol)
+                ends = self._descent(apart) if apart else _steps(prox, 0.1 * tol)
                 found = proximal_newton(fun, fun.hess, ends, prox, self._cost(penalty), z, tol, max_iter)
             else:
                 found = proximal(fun, prox, z, tol, max_iter)
