@@ -17,7 +17,7 @@ from .autograd import run
 from .transforms import followed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 OTHERS = ("out", "backend", "return_stats", "return_parts")
 """Keywords of the verbs that a function of tensors does not have."""
@@ -109,9 +109,25 @@ class _Calls:
         self.others = {*getattr(loss, "others", ())}
         self.exchanged = loss.inputs[1:2] if getattr(loss, "exchanged", None) is not None else ()
         self.by_rows = _by_rows(loss)
+        self.plain: dict[Any, Deferred] = {}
 
-    def deferred(self, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Deferred, list[Any]]:
+    def deferred(self, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Deferred, Sequence[Any]]:
         """The call and its tensors."""
+        if keywords or len(inputs) != len(self.inputs) or torch.compiler.is_compiling():
+            return self._arranged(inputs, keywords)
+        wanted: list[bool] = []
+        for x in inputs:
+            if not isinstance(x, torch.Tensor):
+                return self._arranged(inputs, keywords)
+            wanted.append(x.requires_grad)
+        key = inputs[0].dim() > 1, *wanted  # all that a call of tensors alone depends on
+        found = self.plain.get(key)
+        if found is None:
+            found = self.plain[key] = self._arranged(inputs, keywords)[0]
+        return found, inputs
+
+    def _arranged(self, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Deferred, list[Any]]:
+        """The same, of arguments in any form."""
         if len(inputs) != len(self.inputs):
             inputs, keywords = self._by_name(inputs, keywords)
         names, tensors, rest = [], [], []
@@ -146,22 +162,27 @@ class _Calls:
         return self._call(tuple(names), tuple(rest), self._differentiated(names, tensors)), tensors
 
     def _call(self, names: tuple[str, ...], rest: tuple[Any, ...], by: tuple[str, ...]) -> Deferred:
+        if torch.compiler.is_compiling():  # torch compiles anew what has asked a dictionary that then has more
+            return self._made(names, rest, by)
         key = names, rest, by
         found = None
         with suppress(TypeError):  # a value without a hash
             found = self.known.get(key)
         if found is not None:
             return found
-        loss = self.loss.with_respect_to(*by) if by else self.loss
-        wrt = [names.index(name) for name in differentiated(loss)]
-        if "bias" in names:
-            wrt.append(names.index("bias"))
-        found = Deferred(loss, names, tuple(wrt), rest)
+        found = self._made(names, rest, by)
         if len(self.known) >= KEPT:
             self.known.clear()
         with suppress(TypeError):
             self.known[key] = found
         return found
+
+    def _made(self, names: tuple[str, ...], rest: tuple[Any, ...], by: tuple[str, ...]) -> Deferred:
+        loss = self.loss.with_respect_to(*by) if by else self.loss
+        wrt = [names.index(name) for name in differentiated(loss)]
+        if "bias" in names:
+            wrt.append(names.index("bias"))
+        return Deferred(loss, names, tuple(wrt), rest)
 
     def _differentiated(self, names: list[str], tensors: list[Any]) -> tuple[str, ...]:
         """The inputs of `with_respect_to` where another than the definition's own requires grad."""

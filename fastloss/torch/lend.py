@@ -70,7 +70,7 @@ def _lent(call: Deferred, tensors: Sequence[Any], widen: bool = False) -> tuple[
             raise TypeError(f"{call.loss.name}: {call.names[k]} has dtype {x.dtype}, expected floating-point numbers")
         if x.is_cpu is not host or not (host or x.is_cuda):
             raise _elsewhere(call, tensors)
-        kind, x = x.dtype, x.detach()
+        kind, x = x.dtype, x.detach() if x.requires_grad else x
         if widen and kind is HALF and k in wrt:
             x = x.float()
         if host:

@@ -240,6 +240,8 @@ def test_functions_of_the_librarys_own_losses(name: str) -> None:
     assert found.item() == expected.item()
     (a,), (b,) = (torch.autograd.grad(x, leaf) for x in (found, expected))
     torch.testing.assert_close(a, b, rtol=0, atol=0)
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        assert compiled(leaf, *given[1:]).item() == found.item()
 
 
 def _boxes(seed: int) -> Any:

@@ -77,7 +77,7 @@ def face(
             matrix = None if layer is None else _argument(layer, args, keywords)
             here = isinstance(x, Tensor) and (strict or large(name, x, matrix)) and (compiles() or not _transforming())
             if here and not _missing(needed, args, keywords):
-                autocast = torch.is_autocast_enabled(x.device.type)
+                autocast = torch.is_autocast_enabled("cpu" if x.is_cpu else x.device.type)
                 if autocast:
                     args, keywords = autocasts.widened(args, keywords)
                     x = args[0] if args else keywords[first]
@@ -134,7 +134,10 @@ def _argument(which: tuple[int, str], args: tuple[Any, ...], keywords: Mapping[s
 
 def _missing(needed: list[str], args: tuple[Any, ...], keywords: Mapping[str, Any]) -> bool:
     """Whether None stands for what there has to be, of which the error is torch's."""
-    return any(x is None for x in args[: len(needed)]) or any(keywords.get(n, 0) is None for n in needed)
+    for x in args[: len(needed)]:
+        if x is None:
+            return True
+    return bool(keywords) and any(keywords.get(n, 0) is None for n in needed)
 
 
 def _refuse_derived(name: str, argument: str, x: Any) -> None:
@@ -178,11 +181,14 @@ def fit(reduction: str, x: Tensor, *others: Tensor | None, devices: tuple[str, .
     device = x.device
     if reduction not in REDUCTIONS or x.dtype not in FLOATS or device.type not in devices or not x.numel():
         return False
-    return all(
-        y is None
-        or ((type(y) in PLAIN or torch.compiler.is_exporting()) and y.device == device and y.layout is torch.strided)
-        for y in (x, *others)
-    )
+    for y in (x, *others):
+        if y is None:
+            continue
+        if not (type(y) in PLAIN or torch.compiler.is_exporting()) or y.device != device:
+            return False
+        if y.layout is not torch.strided:
+            return False
+    return True
 
 
 def alike(x: Tensor, *others: Tensor | None) -> bool:
