@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,9 +17,9 @@ from ..define.elements import Definition
 from ..define.hints import LOGITS, translated
 from ..define.keywords import LABELS, keywords_of
 from ..define.rows import Program
-from ..define.wording import listed, named
+from ..define.wording import listed, named, shown
 from ..signatures import arguments
-from .backends import AXIS, BACKEND, function
+from .backends import function
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,8 +44,16 @@ class Loss(keras.losses.Loss):
     keywords: dict[str, Any]
     """What it is called with, and the defaults in the class."""
 
-    def __init__(self, *, reduction: Any = OWN["reduction"], name: Any = None, dtype: Any = None, **given: Any) -> None:
+    def __init__(
+        self, *args: Any, reduction: Any = OWN["reduction"], name: Any = None, dtype: Any = None, **given: Any
+    ) -> None:
         base, known = self.base, type(self).keywords
+        if args:
+            raise TypeError(f"{type(self).__name__}: {shown(args[0])} has no name: arguments are passed by name, "
+                            f"{', '.join((*base.parameters, *known, *OWN))}")  # fmt: skip
+        if isinstance(given.get("class_weight"), Mapping):
+            raise TypeError(f"{type(self).__name__}: class_weight is a dict, which model.fit takes; expected a list, "
+                            "one for each class")  # fmt: skip
         for n in given:
             if n not in base.parameters and n not in known:
                 raise self._unknown(n)
@@ -85,13 +95,12 @@ class Loss(keras.losses.Loss):
     def _spread(self, weight: Any, shape: Shape) -> Any:
         """Weights in the shape of the losses: they have the first axes of these, where NumPy would take the last."""
         own = tuple(np.shape(weight))
-        if len(own) > len(shape):
-            return weight
-        if any(n not in (1, m) for n, m in zip(own, shape, strict=False)):
+        extra = own[len(shape) :]
+        if extra not in ((), (1,)) or any(n not in (1, m) for n, m in zip(own, shape, strict=False)):
             raise ValueError(f"{self.name}: sample_weight has shape {own}, and the losses of y_pred have {shape}: "
                              "expected one for each, or for the first axes")  # fmt: skip
         weight = keras.ops.convert_to_tensor(weight, dtype=self.dtype)
-        weight = keras.ops.reshape(weight, (*own, *(1,) * (len(shape) - len(own))))
+        weight = keras.ops.reshape(weight, (*own[: len(shape)], *(1,) * (len(shape) - len(own))))
         return keras.ops.broadcast_to(weight, shape)
 
     def _unknown(self, given: str) -> TypeError:
@@ -114,6 +123,9 @@ class OfElements(Loss):
 
     def _fitted(self, y_true: Any, shape: Shape) -> Any:
         own = tuple(y_true.shape)
+        if self.loss.arrays and len(shape) < 2:
+            raise ValueError(f"{self.name}: y_pred has shape {shape}, expected (n, k): {', '.join(self.loss.arrays)} "
+                             "has a number for each output of a sample")  # fmt: skip
         if len(own) == len(shape) - 1 and (shape[-1] == 1 or self.loss.arrays):
             y_true = keras.ops.expand_dims(y_true, -1)
         elif len(own) == len(shape) + 1 and own[-1] == 1:
@@ -129,7 +141,7 @@ class OfElements(Loss):
         run = function(self.loss)
         if len(y_pred.shape) < 2:
             return run(y_pred, y_true, reduction="none")
-        return run(y_pred, y_true, **{AXIS[BACKEND]: -1})
+        return run(y_pred, y_true, axis=-1)
 
 
 class OfRows(Loss):
@@ -159,7 +171,7 @@ class OfRows(Loss):
         if "class_weight" in keywords:
             keywords["class_weight"] = keras.ops.convert_to_tensor(keywords["class_weight"], dtype=self.dtype)
         axis = self._axis(tuple(y_pred.shape))
-        losses = function(self.loss)(y_pred, y_true, reduction="none", **{AXIS[BACKEND]: axis}, **keywords)
+        losses = function(self.loss)(y_pred, y_true, reduction="none", axis=axis, **keywords)
         ignored = keywords.get("ignore_index")
         if ignored is not None and len(y_true.shape) < len(y_pred.shape):
             set_keras_mask(losses, keras.ops.not_equal(y_true, ignored))
@@ -195,12 +207,16 @@ def subclass(loss: Any, name: str | None = None) -> type[Loss]:
     name = camel(loss.name) if name is None else name
     if not name.isidentifier():
         raise ValueError(f"fastloss.keras.subclass: name is {name!r}, expected that of a class, such as 'Robust'")
+    for n in loss.parameters:
+        if n in OWN:
+            raise TypeError(f"fastloss.keras.subclass: {loss.name} has a parameter {n!r}, which Keras's losses have, "
+                            "too: give it another name")  # fmt: skip
     rows = isinstance(loss, Program)
     keywords = {n: x for n, x in keywords_of(loss).items() if rows and n in KEPT}
     kind, values = inspect.Parameter, {**loss.values, **keywords, **OWN}
     facts = {
         "__doc__": _documented(loss, name, keywords),
-        "__module__": __package__,
+        "__module__": sys._getframe(1).f_globals.get("__name__", __package__),  # where pickle looks for it
         "__signature__": inspect.Signature([kind(n, kind.KEYWORD_ONLY, default=x) for n, x in values.items()]),
         "base": loss,
         "keywords": keywords,

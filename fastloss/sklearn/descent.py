@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +22,14 @@ GAPS = (1e-4, 1e-7, 1e-10, 1e-13)
 """Duality gaps, in units of the target's square, at which the signs found are tried as the right ones."""
 ROUNDS = 1000
 """Of coordinate descent for each of them; what is left of it then is left to the next model."""
+LEAST = 1e-100
+"""The least threshold: the square of a column divided by a smaller one may be infinite."""
 NOISE = 1e-9
 """The share of a threshold by which rounding may take a slope past it."""
+
+
+_WARNING = Lock()
+"""Held while the process's filters of warnings are changed: threads that did so by turns would leave one behind."""
 
 
 def lowest(bend: NDArray[Any], grad: Vector, threshold: Vector, z: Vector) -> Vector:
@@ -31,8 +38,8 @@ def lowest(bend: NDArray[Any], grad: Vector, threshold: Vector, z: Vector) -> Ve
     With the coordinates of threshold 0 first, the last rows of a Cholesky factor are a lasso's features, scaled by
     their thresholds; the others follow from its coefficients.
     """
-    order = np.argsort(threshold != 0.0, kind="stable")
-    free = int((threshold == 0.0).sum())
+    order = np.argsort(threshold > LEAST, kind="stable")
+    free = int((threshold <= LEAST).sum())
     lower, z, own = _factor(bend[np.ix_(order, order)]), z[order], threshold[order][free:]
     target = lower.T @ z - solve_triangular(lower, grad[order], lower=True)
     found = np.empty(len(z))
@@ -44,9 +51,12 @@ def lowest(bend: NDArray[Any], grad: Vector, threshold: Vector, z: Vector) -> Ve
 
 
 def _factor(bend: NDArray[Any]) -> NDArray[Any]:
-    """Cholesky's, of a matrix raised by rounding; where it has none, of one with the sizes of its eigenvalues."""
+    """Cholesky's, of a matrix raised by rounding; where it has none, of one with the sizes of its eigenvalues.
+
+    Each coordinate is raised by its own second derivative: one may have 1e30 of a penalty's square.
+    """
     try:
-        return np.linalg.cholesky(bend + 1e-10 * max(float(np.diagonal(bend).max()), 1e-300) * np.eye(len(bend)))
+        return np.linalg.cholesky(bend + np.diag(1e-10 * np.maximum(np.diagonal(bend), 1e-290)))
     except np.linalg.LinAlgError:
         sizes, axes = convex(bend)
         return np.asarray(np.linalg.qr((axes * np.sqrt(sizes)).T, mode="r")).T
@@ -59,8 +69,8 @@ def _lasso(x: NDArray[Any], y: Vector, w: Vector) -> Vector:
     x = np.asfortranarray(x)
     options: Any = {"alphas": [1.0 / len(y)], "max_iter": ROUNDS, "precompute": False, "check_input": False}
     for gap in GAPS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with _WARNING, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
             _, path, _ = lasso_path(x, y, coef_init=w, tol=gap, **options)
         w = path[:, 0]
         here, exact = np.flatnonzero(w), np.zeros(len(w))

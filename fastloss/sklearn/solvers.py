@@ -174,10 +174,15 @@ def proximal_newton(
         if step and _residual(prox, z, grad, step) <= tol:
             return Found(z, k, "")
         bend = hess(z)
-        step = 1.0 / float(np.abs(bend).sum(axis=0).max())
+        steepest = float(np.abs(bend).sum(axis=0).max(initial=0.0))
+        if not steepest > 0.0:  # no model has a minimum: all residuals lie where the loss is straight
+            return proximal(fun, prox, z, tol, max_iter)
+        step = 1.0 / steepest
         end = lowest(z, grad, bend)
         move, old = end - z, value + cost(z)
         t, fall = 1.0, float(grad @ move) + cost(end) - cost(z)
+        if not fall <= 0.0:  # the model's minimum was not found
+            return proximal(fun, prox, z, tol, max_iter)
         while True:
             now = z + t * move
             value, grad = fun(now)

@@ -83,7 +83,7 @@ def test_every_loss_is_sorted() -> None:
     found = {name: groups.group(loss) for name, loss in fl.LOSSES.items() if name in NAMES}
     assert set(found.values()) <= set(groups.GROUPS)
     assert found["huber"] == found["pseudo_huber"] == "arithmetic"
-    assert found["binary_cross_entropy_with_logits"] == found["tweedie_identity"] == "transcendental"
+    assert found["binary_cross_entropy_with_logits"] == found["tweedie"] == "transcendental"
 
 
 @pytest.mark.full

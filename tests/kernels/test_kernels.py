@@ -97,7 +97,8 @@ def test_types_of_targets_and_weights(target: Any, rng: np.random.Generator) -> 
     weight = rng.integers(0, 2, SIZE).astype(target)
     plain_result = fl.bce_with_logits.value_and_grad(pred, labels.astype("f4"), weight=weight.astype("f4"))
     value, grad = fl.bce_with_logits.value_and_grad(pred, labels, weight=weight)
-    assert value == plain_result[0]
+    # The compiler adds up in as many lanes as it loads of these types: on some processors (Emerald Rapids) in others.
+    np.testing.assert_array_max_ulp(value, plain_result[0], 2)
     assert grad.dtype == np.float32
     np.testing.assert_array_equal(grad, plain_result[1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -209,3 +210,33 @@ def test_a_path_is_made_of_fits() -> None:
     np.testing.assert_allclose(path.intercepts, Y.mean(), rtol=1e-6)
     assert not path.coefs[0].any() and path.coefs[1].any()
     np.testing.assert_array_equal(model.coef_, path.coefs[-1])
+
+
+@pytest.mark.parametrize("most", [1e12, 1e30])
+@pytest.mark.parametrize("name", ["l1", "elastic_net"])
+def test_a_strength_beyond_all_others_leaves_these_their_coefficients(name: str, most: float) -> None:
+    def fitted(x: Any, strength: Any) -> Any:
+        penalty = getattr(fl.penalties, name)(strength)
+        return LossRegressor("half_squared_error", penalty=penalty, **EXACT).fit(x, Y)
+
+    strength = np.full(P, 0.05)
+    strength[1] = most
+    mine, other = fitted(S, strength), fitted(np.delete(S, 1, axis=1), 0.05)
+    assert abs(mine.coef_[1]) < 1e-10
+    np.testing.assert_allclose(np.delete(mine.coef_, 1), other.coef_, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(mine.intercept_, other.intercept_, rtol=1e-6)
+
+
+def test_a_strength_that_is_next_to_nothing_is_none() -> None:
+    bare = theirs.LinearRegression().fit(S, Y)
+    close(LossRegressor("squared_error", penalty="l1", alpha=1e-160, **EXACT).fit(S, Y), bare)
+
+
+def test_a_loss_that_is_straight_at_the_start_is_fitted_all_the_same() -> None:
+    target = 100.0 * np.sign(S[:, 0]) * (1.0 + np.arange(N))  # no residual is within delta of the start
+    model = LossRegressor("huber", penalty="l1", alpha=0.01, max_iter=2000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of how long it takes
+        model.fit(S, target)
+    constant = np.full(N, np.median(target))
+    assert fl.huber(model.predict(S), target) < 0.9 * fl.huber(constant, target)
