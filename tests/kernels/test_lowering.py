@@ -67,7 +67,17 @@ def test_names_with_two_values_and_branches_take_all_passes() -> None:
         half = x * 0.5
         return half + 1
 
-    assert [lowering._straight(f) for f in (twice, either, once)] == [False, False, True]
+    def pair(x: Any, y: Any) -> Any:  # two stores in one instruction of Python 3.13
+        a, b = y, x
+        a = a * 0.5
+        return a + b
+
+    def named(x: Any, *, k: Any) -> Any:
+        k = k * 0.5
+        return x + k
+
+    functions = (twice, either, pair, named, once)
+    assert [lowering._straight(f) for f in functions] == [False, False, False, False, True]
     parts = [lowering.part()(f) for f in (twice, either, once)]
     first, second, third = parts
     kernel = numba.njit(lambda x: (first(x), second(x), third(x)))

@@ -165,11 +165,16 @@ def _straight(function: Any) -> bool:
     code = function.__code__
     if dis.findlabels(code.co_code):
         return False
-    stored = [i.argval for i in dis.get_instructions(code) if i.opname.startswith("STORE_FAST")]
-    given = code.co_varnames[: code.co_argcount + bool(code.co_flags & 4)]
+    stored = [name for i in dis.get_instructions(code) if "STORE_FAST" in i.opname for name in _names(i.argval)]
+    given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4)]
     called = (getattr(function.__globals__.get(name), "targetoptions", {}) for name in code.co_names)
     once = len({*stored, *given}) == len(stored) + len(given)
     return once and all(options.get("inline", "never") == "never" for options in called)
+
+
+def _names(argument: Any) -> tuple[str, ...]:
+    """The names that an instruction has: Python 3.13 and later store two at once, or load the second."""
+    return argument if isinstance(argument, tuple) else (argument,)
 
 
 def _unusual(code: CodeType) -> bool:

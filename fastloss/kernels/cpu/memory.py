@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from llvmlite import ir
 from numba import types
@@ -27,14 +26,11 @@ OUTPUTS = (
 )  # fmt: skip
 
 
-_promised: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
-"""The promises that each module has: a scope, and all others. There is one for each element that is read or written."""
-
-
 def in_scope(builder: ir.IRBuilder, instruction: Any, scope: str) -> None:
     """Promise that nothing of another scope overlaps what this instruction reads or writes."""
     module = builder.module
-    made = _promised.setdefault(module, {})
+    # A module keeps its own, for each element is read or written with them; they refer to it, too.
+    made = module.__dict__.setdefault("fastloss_promises", {})
     if scope not in made:
         domain = module.add_metadata([ir.MetaDataString(module, "fastloss")])
         scopes = {s: module.add_metadata([ir.MetaDataString(module, s), domain]) for s in (INPUTS, *OUTPUTS)}
