@@ -11,6 +11,7 @@ import doctest
 import importlib
 import inspect
 import os
+import pickle
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ os.environ.setdefault("KERAS_BACKEND", "numpy")
 keras = pytest.importorskip("keras", reason="Keras is an extra; CI installs it and runs this file again")
 
 import fastloss.keras as flk  # noqa: E402
+from fastloss.define.domain import POSITIVE  # noqa: E402
 from fastloss.keras import backends, losses  # noqa: E402
 
 pytestmark = [
@@ -310,11 +312,47 @@ def test_what_is_wrong_is_named() -> None:
         r"cross_entropy: dtype is bfloat16, in which .* 256 alone": lambda: flk.CrossEntropy(dtype="bfloat16")(
             np.ones(2, int), np.ones((2, 300), "f")
         ),
+        r"huber: sample_weight has shape \(4, 4\), and the losses": lambda: flk.Huber()(x, x, x),
+        r"huber: sample_weight has shape \(4, 1, 1\), and the losses": lambda: flk.Huber()(x, x, x[:, :1, None]),
+        r"quantile: y_pred has shape \(4,\), expected \(n, k\): q has": lambda: flk.Quantile(q=[0.1, 0.5, 0.6, 0.9])(x[0], x[0]),
+        r"Huber: 1\.5 has no name: arguments are passed by name, delta,": lambda: flk.Huber(1.5),
+        "CrossEntropy: class_weight is a dict, which model.fit takes": lambda: flk.CrossEntropy(class_weight={0: 1.0}),
+        "subclass: named has a parameter 'dtype', which Keras's losses have": lambda: flk.subclass(named),
         "subclass: loss is a.*int, expected": lambda: flk.subclass(3),
         "subclass: name is .*, expected that of a class": lambda: flk.subclass(2 * fl.huber + fl.mse),
     }.items():  # fmt: skip
         with pytest.raises((TypeError, ValueError), match=text):
             run()
+
+
+@fl.pointwise(dtype=POSITIVE)
+def named(pred: float, target: float, dtype: float = 1.0) -> Any:
+    """A loss with a parameter of Keras's name."""
+    r = pred - target
+    return 0.5 * dtype * r * r, dtype * r, dtype
+
+
+def test_classes_are_the_last_axis_on_every_backend(rng: np.random.Generator) -> None:
+    z, labels = rng.normal(size=(2, 3, 4)).astype("f"), rng.integers(0, 3, (2, 3))
+    run = flk.function(fl.cross_entropy)
+    z, y = keras.ops.convert_to_tensor(z), keras.ops.convert_to_tensor(labels)
+    expected = fl.cross_entropy(array(z), labels, reduction="none")
+    np.testing.assert_allclose(array(run(z, y, reduction="none")), expected, rtol=1e-5)
+    turned = run(keras.ops.moveaxis(z, -1, 1), y, reduction="none", axis=1)
+    np.testing.assert_allclose(array(turned), expected, rtol=1e-5)
+
+
+def test_a_column_of_weights_is_one_for_each_sample(rng: np.random.Generator) -> None:
+    x, t = rng.normal(size=(2, 4, 3)).astype("f")
+    w = np.arange(1.0, 5.0, dtype="f")
+    np.testing.assert_allclose(array(flk.Huber()(t, x, w[:, None])), array(flk.Huber()(t, x, w)), rtol=1e-6)
+
+
+Own = flk.subclass(fl.huber, "Own")
+
+
+def test_a_class_of_a_user_s_is_pickled_where_it_stands() -> None:
+    assert pickle.loads(pickle.dumps(Own)) is Own
 
 
 def test_a_bad_label_and_a_number_outside_of_the_domain_are_named_where_they_are() -> None:
