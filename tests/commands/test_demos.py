@@ -24,7 +24,7 @@ def one_thread():
         yield
 
 
-@pytest.fixture(params=some(list(DEMOS), [name for name in DEMOS if name != "detector"]))
+@pytest.fixture(params=some(list(DEMOS), ["outliers"]))
 def demo(request):
     return request.param
 

@@ -14,6 +14,7 @@ distributed = pytest.importorskip("distributed")
 da = pytest.importorskip("dask.array")
 
 
+@pytest.mark.full  # three processes that import Dask: 20 s of processor time
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing kills so here")
 def test_a_killed_worker_changes_no_result(tmp_path) -> None:
     marker = str(tmp_path / "killed")
