@@ -31,7 +31,6 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "full: a case of the rest, which runs with --full, --rest or when a test is named by ::"
     )
     config.addinivalue_line("markers", "compiled: what needs its kernels in a module that mostly does not")
-    config.addinivalue_line("markers", "one_by_one: what two parameters leave out at once needs no kernels in the rest")
     config.addinivalue_line("markers", "plain: what needs no kernels in the rest either")
     config.pluginmanager.register(everywhere)
     config.stash[LEFT_OUT] = (0, 0)

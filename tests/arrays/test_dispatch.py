@@ -326,7 +326,6 @@ SHORT = [
 ]
 
 
-@pytest.mark.one_by_one
 @pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("weighted", some([False, True], [True]))
 @pytest.mark.parametrize(("name", "verb", "reduction"), some(SHORT, [SHORT[3], SHORT[-1]]))

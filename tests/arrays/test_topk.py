@@ -37,7 +37,6 @@ OPTIONS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.one_by_one
 @pytest.mark.parametrize("rows", some([1, 4, 100], [4]))
 @pytest.mark.parametrize(
     "options", [*OPTIONS[:2], *map(rest, OPTIONS[2:-1]), OPTIONS[-1]], ids=lambda o: "-".join(o) or "plain"

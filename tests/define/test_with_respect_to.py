@@ -48,7 +48,6 @@ def test_elements(name: str) -> None:
         assert_allclose(e2, float(curve), 1e-12, 1e-15)
 
 
-@pytest.mark.one_by_one
 @pytest.mark.parametrize(
     "params", some([{}, {"beta": 0.25}, {"beta": 0.0}, {"beta": 1.0}, {"softcap": 2.0}], [{}]), ids=str
 )

@@ -37,12 +37,11 @@ def runs(item: Any, what: str) -> bool:
 def runs_as_python(item: Any, what: str) -> bool:
     """Whether a case's kernels are plain Python in a run.
 
-    In the rest a parameter's other values may be `plain`, or a test `one_by_one`: what one parameter leaves out is then
-    compiled with the few of the others, and what two leave out at once is not. So a law's losses and its ways through
-    rows are compiled one by one, not each with each.
+    In the rest what one parameter leaves out is compiled with the few of the others, and what two leave out at once is
+    not: a law's losses and its ways through rows are compiled one by one, not each with each. A parameter's other
+    values may be `plain`, too.
     """
-    alone = marks(item) > 1 and item.get_closest_marker("one_by_one") is not None
-    plain = alone or item.get_closest_marker("plain") is not None
+    plain = marks(item) > 1 or item.get_closest_marker("plain") is not None
     return spared(item) and (what == FEW or (what != NAMED and plain))
 
 

@@ -237,7 +237,6 @@ OF_BOTH = [
 ]
 
 
-@pytest.mark.one_by_one
 @pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("k", SOME_KINDS)
 @pytest.mark.parametrize(("name", "keywords"), some(OF_BOTH, [("cross_entropy", ""), OF_BOTH[-1]]))

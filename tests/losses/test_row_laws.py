@@ -201,7 +201,6 @@ def test_a_nan_spoils_its_whole_row(name: str, k: int, label: int, sign: float, 
     assert not np.isnan(np.delete(grad, 40, axis=0)).any()
 
 
-@pytest.mark.one_by_one
 @pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("dtype", some(["f2", "f4", "f8"], ["f4"]))
 @pytest.mark.parametrize("k", SOME_KINDS)
@@ -282,7 +281,6 @@ def test_weight_two_is_twice(name: str, k: int, rng: np.random.Generator) -> Non
     close(grads / 96, grad, ROUNDING)
 
 
-@pytest.mark.one_by_one
 @pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("k", SOME_KINDS)
 @pytest.mark.parametrize("name", some(EACH_KIND, ["cross_entropy"]))

@@ -11,9 +11,9 @@ from data import rest
 from selection import ALL, FEW, NAMED, REST, marks, parted, runs_as_python
 
 
-def case(rest: int, at_last: bool, compiled: bool, plain: bool, alone: bool) -> Any:
+def case(rest: int, at_last: bool, compiled: bool, plain: bool) -> Any:
     """One that is of the rest in so many ways, of a test that can do without kernels, or is marked to need them or not."""
-    marked = {"compiled": compiled, "plain": plain and rest, "one_by_one": alone}
+    marked = {"compiled": compiled, "plain": plain and rest}
     return SimpleNamespace(
         iter_markers=lambda name: iter([name] * rest if name == "full" else []),
         get_closest_marker=lambda name: name if marked.get(name) else None,
@@ -21,7 +21,7 @@ def case(rest: int, at_last: bool, compiled: bool, plain: bool, alone: bool) -> 
     )
 
 
-CASES = [case(*how) for how in product(range(3), *[(False, True)] * 4)]
+CASES = [case(*how) for how in product(range(3), *[(False, True)] * 3)]
 
 
 def compiled(what: str) -> set[int]:
