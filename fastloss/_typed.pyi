@@ -492,7 +492,7 @@ def generalized_cross_entropy_from_probabilities(
 
 @elements
 def binary_focal(
-    pred: Any, target: Any, *, gamma: float = 2.0, alpha: Numbers = 0.25, label_smoothing: Numbers = 0.0,
+    pred: Any, target: Any, *, gamma: Numbers = 2.0, alpha: Numbers = 0.25, label_smoothing: Numbers = 0.0,
     weight: Any = None, ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
@@ -500,7 +500,7 @@ def binary_focal(
 
 @elements
 def binary_focal_from_probabilities(
-    pred: Any, target: Any, *, gamma: float = 2.0, alpha: Numbers = 0.25, label_smoothing: Numbers = 0.0,
+    pred: Any, target: Any, *, gamma: Numbers = 2.0, alpha: Numbers = 0.25, label_smoothing: Numbers = 0.0,
     clamp: Numbers = 100.0, floor: float = 1e-12, weight: Any = None, ignore_index: int | None = None,
     axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,

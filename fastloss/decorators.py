@@ -32,6 +32,7 @@ def pointwise(
     *,
     wrt: tuple[str, ...] | None = None,
     instead: Callable[..., Any] | None = None,
+    faster: Callable[..., Any] | None = None,
     constant: Callable[..., float] | None = None,
     others: Mapping[str, Rule] | None = None,
     link: str = "identity",
@@ -45,6 +46,7 @@ def pointwise(
     *,
     wrt: tuple[str, ...] | None = None,
     instead: Callable[..., Any] | None = None,
+    faster: Callable[..., Any] | None = None,
     constant: Callable[..., float] | None = None,
     others: Mapping[str, Rule] | None = None,
     link: str = "identity",
@@ -60,11 +62,12 @@ def pointwise(
     Constants and functions are read once, where the loss is defined: it stays what it is if they change later.
 
     Several differentiable inputs are named by ``wrt=("pred", "var")``; ``d1`` and ``d2`` are then tuples. Where there
-    is a faster or more exact function of the same arguments for some values of parameters, `instead` is a function of
-    those parameters, by their names, that returns it, or None. What no derivative sees may be left out of the value:
-    `constant` is a function of the same arguments that returns it, NaN where it is not known, and ``full=False`` the
-    parameter (a `fastloss.SWITCH`) with which callers ask for it. `others` gives derivatives by inputs that the
-    function does not differentiate, for ``with_respect_to``: ``others={"target": rule}``, where
+    is a more exact function of the same arguments for some values of parameters, `instead` is a function of those
+    parameters, by their names, that returns it, or None; `faster` is the same for a function that only takes less time,
+    and is given NaN for a parameter that is an array, for which None is right. What no derivative sees may be left out
+    of the value: `constant` is a function of the same arguments that returns it, NaN where it is not known, and
+    ``full=False`` the parameter (a `fastloss.SWITCH`) with which callers ask for it. `others` gives derivatives by
+    inputs that the function does not differentiate, for ``with_respect_to``: ``others={"target": rule}``, where
     ``rule(d1, d2, *arguments)`` returns the two of them, given the function's own. The rule of a function of
     ``pred - target`` is `fastloss.define.with_respect_to.mirrored`. `link` says what ``mean`` makes of predictions
     that are raw scores: ``"exp"``, ``"sigmoid"``, ``"double_sigmoid"`` (of twice the score), ``"hard_sigmoid"``, of
@@ -80,9 +83,8 @@ def pointwise(
     """
 
     def make(function: Callable[..., Any]) -> Loss:
-        return register(
-            Loss(function, wrt=wrt, domains=domains, instead=instead, constant=constant, others=others, link=link)
-        )
+        options = {"instead": instead, "faster": faster, "constant": constant, "others": others, "link": link}
+        return register(Loss(function, wrt=wrt, domains=domains, **options))
 
     return make if jet is None else make(jet)
 

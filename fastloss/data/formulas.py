@@ -73,6 +73,7 @@ def formula(loss: Any, by: int | None, numbers: Mapping[str, str]) -> Formula | 
         return None
     values = {n: number(loss.values[n]) for n in loss.parameters}
     read = {**values, **{n: Text(f"try_cast({x} AS DOUBLE)") for n, x in numbers.items()}}
+    loss = loss.for_any(given)
     value, taken = _value(loss, by, read, {})
     if taken.ends and (other := _value(loss, by, read, None))[0] == value:
         value, taken = other  # what has ends is not in it

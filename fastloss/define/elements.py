@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Definition(Parametrised):
     """A jet (value, first and second derivative of one element) and all that the kernels and the checks ask of it.
 
-    `instead` is a function of parameters, by their names, that returns a better jet for their values, or None.
+    `instead` is a function of parameters, by their names, that returns a better jet for their values, or None, and
+    `faster` one that returns a jet which computes what the definition does, and is given NaN for an array.
     `constant` is a function of the jet's arguments that returns the terms which the value lacks unless `full` is on.
     `others` are rules for inputs that the jet does not differentiate. `order` is the number of derivatives where it is
     known; else the jet is tried. `link` names what makes of scores what they predict.
@@ -44,6 +45,7 @@ class Definition(Parametrised):
         doc: str | None = None,
         domains: Mapping[str, Declared],
         instead: Callable[..., Callable[..., Any] | None] | None = None,
+        faster: Callable[..., Callable[..., Any] | None] | None = None,
         constant: Callable[..., float] | None = None,
         others: Mapping[str, Rule] | None = None,
         order: int | None = None,
@@ -62,15 +64,16 @@ class Definition(Parametrised):
             domains = frozen_domains(domains, jet.__name__)
             rest = (*options.values(), domains_key(domains), *self.others)
             functions = [f for f in (jet, constant, *self.others.values()) if f is not None]
-            self.frozen = freeze(functions, jet.__name__, jet.__module__, jet.__qualname__, rest, instead)
-            copies, instead = dict(zip(functions, self.frozen.functions, strict=True)), self.frozen.instead
+            choosers = instead, faster
+            self.frozen = freeze(functions, jet.__name__, jet.__module__, jet.__qualname__, rest, choosers)
+            copies, (instead, faster) = dict(zip(functions, self.frozen.functions, strict=True)), self.frozen.choosers
             jet, constant = copies[jet], constant and copies[constant]
             self.others = {n: copies[f] for n, f in self.others.items()}
             self.frozen.remember_recipe(
-                type(self).__mro__[1], jet, **options, domains=domains, instead=instead, constant=constant,
-                others=self.others,
+                type(self).__mro__[1], jet, **options, domains=domains, instead=instead, faster=faster,
+                constant=constant, others=self.others,
             )  # fmt: skip
-        self._jet, self._instead, self._constant = jet, instead, constant
+        self._jet, self._instead, self._faster, self._constant = jet, instead, faster, constant
         self.wrt = tuple(names.index(n) for n in (wrt or names[:1]))
         if not set(self.wrt) <= set(range(split)) or len(set(self.wrt)) != len(self.wrt) or len(self.wrt) > 2:
             raise TypeError(f"{jet.__name__}: wrt must name one or two of {', '.join(names[:split])}, got {wrt!r}")
@@ -105,9 +108,7 @@ class Definition(Parametrised):
 
     def _refresh(self) -> None:
         super()._refresh()
-        self.jet = self._jet
-        if self._instead is not None:
-            self.jet = self._instead(*[self.values[n] for n in parameters_of(self._instead)]) or self._jet
+        self.jet = self._chosen(self._instead) or self._chosen(self._faster) or self._jet
         jets = [self.jet]
         if self._constant is not None and self.values.get("full"):
             refuse_unknown_constant(self.name, self._constant, [d.inner_point for d in self.domains], self.numbers)
@@ -121,10 +122,21 @@ class Definition(Parametrised):
         if self.frozen is not None:
             self.frozen.kernel_functions.update(jets)  # to be released with it
 
+    def _chosen(self, choose: Callable[..., Callable[..., Any] | None] | None) -> Callable[..., Any] | None:
+        """The jet that is better for the parameters' values, NaN for an array; None where there is none."""
+        if choose is None:
+            return None
+        return choose(*[math.nan if n in self.arrays else self.values[n] for n in parameters_of(choose)])
+
     @property
     def single(self) -> frozenset[str]:
         """The parameters that are numbers: those, too, by which a better function is chosen."""
         return super().single.union(parameters_of(self._instead) if self._instead else ())
+
+    @property
+    def quickened(self) -> frozenset[str]:
+        """The parameters by whose numbers a faster function is chosen."""
+        return frozenset(parameters_of(self._faster) if self._faster else ())
 
     def _reader(self, names: tuple[str, ...]) -> Self:
         """The same with these parameters as further inputs; its kernels are those of other losses of so many."""

@@ -30,10 +30,10 @@ on_release: list[Callable[[set[Any]], object]] = []
 class Frozen:
     """The copied functions of a user's loss, shared by all losses with the same text."""
 
-    def __init__(self, functions: tuple[FunctionType, ...], instead: FunctionType | None) -> None:
+    def __init__(self, functions: tuple[FunctionType, ...], choosers: tuple[FunctionType | None, ...] = ()) -> None:
         self.functions = functions
-        self.instead = instead
-        """The copy of the function that chooses another jet for some values of parameters."""
+        self.choosers = choosers
+        """The copies of the functions that choose another jet for some values of parameters."""
         self.kernel_functions: set[Any] = {*functions}
         """The functions that kernels are made of: the copies, and what is composed of them."""
         weakref.finalize(self, _release, self.kernel_functions).atexit = False
@@ -60,20 +60,22 @@ def _release(functions: set[Any]) -> None:
 
 
 def freeze(
-    functions: Iterable[Any], loss: str, module: str, qualname: str, rest: object, instead: Any = None
+    functions: Iterable[Any], loss: str, module: str, qualname: str, rest: object, choosers: Iterable[Any] = ()
 ) -> Frozen:
-    """Copy the `functions` of a loss and, as `instead`, the function that chooses another jet; or find the same copies.
+    """Copy the `functions` of a loss and its `choosers`, which find another jet, or are None; or find the same copies.
 
     `rest` is what else tells two definitions apart. The first copy is the anchor: pickles refer to it for the loss.
     """
-    *copies, chooser = _copies([*functions, instead], loss)
+    functions = [*functions]
+    copied = _copies([*functions, *choosers], loss)
+    copies, chosen = copied[: len(functions)], tuple(copied[len(functions) :])
     qualname = f"{qualname.removesuffix(_ANCHOR)}{_ANCHOR}"
     contents = [(f.__name__, f.__doc__, content(f)) for f in copies]
-    key = repr((module, qualname, rest, contents, chooser and _function_key(chooser)))
+    key = repr((module, qualname, rest, contents, [f and _function_key(f) for f in chosen]))
     found = _frozen.get(key)
     if found is None:
         copies[0].__module__, copies[0].__qualname__ = module, qualname
-        found = _frozen[key] = Frozen(tuple(copies), chooser)
+        found = _frozen[key] = Frozen(tuple(copies), chosen)
     if found not in _recent:
         _recent.append(found)
     return found
@@ -83,7 +85,7 @@ def made_once(key: Any, make: Callable[[], tuple[FunctionType, ...]]) -> Frozen:
     """Functions that are made of losses' own: the same for all that have the same key, and released with the last."""
     found = _frozen.get(key)
     if found is None:
-        found = _frozen[key] = Frozen(make(), None)
+        found = _frozen[key] = Frozen(make())
     if found not in _recent:
         _recent.append(found)
     return found

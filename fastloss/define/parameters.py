@@ -14,7 +14,7 @@ from .streams import Held, held, is_array, told
 from .wording import shown, wrong_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 SMALLEST_INVERTIBLE = {"e": 1.0 / 65504.0}
@@ -201,8 +201,18 @@ class Parametrised:
         """The loss and the inputs of a call to which parameters that are arrays are further inputs."""
         names = tuple(self.arrays)
         if names not in self._readers:
-            self._readers[names] = self._reader(names)
+            self._readers[names] = self.for_any(names)._reader(names)
         return self._readers[names], (*inputs, *self.arrays.values())
+
+    @property
+    def quickened(self) -> frozenset[str]:
+        """The parameters by whose numbers a faster function is chosen."""
+        return frozenset()
+
+    def for_any(self, names: Iterable[str]) -> Self:
+        """The same loss by functions that serve any values of these parameters."""
+        own = [n for n in names if n in self.quickened]
+        return self.bind(**{n: [self.parameters[n].inner_point] for n in own}) if own else self
 
     def _reader(self, names: tuple[str, ...]) -> Self:
         """The same loss, without values of these parameters: to its kernels they are arrays."""

@@ -66,7 +66,23 @@ def _by_label(
     return (1.0 - label_smoothing) * (-pred if pos_weight == 1.0 else right - (log + wrong)), 0.0
 
 
-@pointwise(link="sigmoid", others={"target": _by_label}, target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT)
+def plain_binary_cross_entropy(pred: float, target: float, pos_weight: float, label_smoothing: float) -> Jet:
+    """`binary_cross_entropy_with_logits` as most call it."""
+    e = exp_neg(-abs(pred))
+    far = 1.0 / (1.0 + e)
+    near = e * far
+    positive = pred > 0.0
+    wrong = 1.0 - target if positive else target
+    slope = wrong - near
+    return scaled(wrong, abs(pred)) + log1p_unit(e), slope if positive else -slope, far * near
+
+
+@pointwise(
+    link="sigmoid",
+    others={"target": _by_label}, target=UNIT, pos_weight=NON_NEGATIVE, label_smoothing=UNIT,
+    faster=lambda pos_weight, label_smoothing:
+        plain_binary_cross_entropy if (pos_weight, label_smoothing) == (1.0, 0.0) else None,
+)  # fmt: skip
 def binary_cross_entropy_with_logits(
     pred: float, target: float, pos_weight: float = 1.0, label_smoothing: float = 0.0
 ) -> Jet:

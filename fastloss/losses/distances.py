@@ -17,12 +17,58 @@ _FAR = 1e17
 # Below this, a loss is half the squared residual to every digit, and w * w may vanish in float32.
 _NEAR = 1e-17
 
+_SQRT_2 = math.sqrt(2.0)
+
 # Powers of two of which no quotient of two numbers of the type exceeds the third.
 _SINGLE, _DOUBLE = 2.0**100, 2.0**800
 _LOG_SINGLE, _LOG_DOUBLE = math.log(_SINGLE), math.log(_DOUBLE)
 
 
-@pointwise(others=RESIDUAL, p=AT_LEAST_ONE)
+def lp_of_three_halves(pred: float, target: float, p: float) -> Jet:
+    """`lp` for 3/2."""
+    r = pred - target
+    a = abs(r)
+    wide = a == INF  # of which the slope is finite
+    root = math.sqrt(half_gap(pred, target) if wide else a) * (_SQRT_2 if wide else 1.0)
+    none = root == 0.0
+    return a * root, math.copysign(1.5 * root, r), INF if none else 0.75 / (1.0 if none else root)
+
+
+def lp_of_two(pred: float, target: float, p: float) -> Jet:
+    """`lp` for 2."""
+    r = pred - target
+    return r * r, r + r, 2.0
+
+
+def lp_of_five_halves(pred: float, target: float, p: float) -> Jet:
+    """`lp` for 5/2."""
+    r = pred - target
+    a = abs(r)
+    wide = a == INF  # of which the second derivative is finite
+    root = math.sqrt(half_gap(pred, target) if wide else a) * (_SQRT_2 if wide else 1.0)
+    return a * (a * root), r * (2.5 * root), 3.75 * root
+
+
+def lp_of_three(pred: float, target: float, p: float) -> Jet:
+    """`lp` for 3."""
+    r = pred - target
+    a = abs(r)
+    return a * (a * a), 3.0 * r * a, 6.0 * a
+
+
+def lp_of_four(pred: float, target: float, p: float) -> Jet:
+    """`lp` for 4."""
+    r = pred - target
+    a = r * r
+    return a * a, 4.0 * r * a, 12.0 * r * r
+
+
+@pointwise(
+    others=RESIDUAL, p=AT_LEAST_ONE,
+    faster=lambda p:
+        lp_of_three_halves if p == 1.5 else lp_of_two if p == 2.0 else lp_of_five_halves if p == 2.5 else
+        lp_of_three if p == 3.0 else lp_of_four if p == 4.0 else None,
+)  # fmt: skip
 def lp(pred: float, target: float, p: float = 1.5) -> Jet:
     """Absolute error to a power between absolute and squared error, or beyond.
 

@@ -27,34 +27,59 @@ def half_power(x: float, k: float) -> float:
     return high * math.sqrt(x) if k >= 1.0 else high
 
 
-def faded(
-    pred: float, target: float, gamma: float, alpha: float, label_smoothing: float
-) -> tuple[float, float, float, float, float]:
-    """Of the focal loss: 1 - p, what its power is multiplied with, and to that the loss and its derivatives."""
+def shares(target: float, label_smoothing: float) -> tuple[float, float, float]:
+    """What a smoothed target leaves to the classes 1 and 0, and the difference."""
     kept = 1.0 - label_smoothing
     least = 0.5 * label_smoothing
-    a = target * kept + least
-    b = (1.0 - target) * kept + least
+    return target * kept + least, (1.0 - target) * kept + least, (target + target - 1.0) * kept
+
+
+def balance(a: float, b: float, alpha: float) -> float:
+    """What both classes, of these shares, are weighted with."""
+    return 1.0 if alpha < 0.0 else alpha * a + (1.0 - alpha) * b
+
+
+def entropy(pred: float, a: float, b: float) -> tuple[float, float, float, float, float, float]:
+    """exp(-|pred|), the likelier class's probability, the shares of the other and of itself, 1 - p, and -log(p)."""
     positive = pred > 0.0
     wrong = b if positive else a
     right = a if positive else b
     e = exp_neg(-abs(pred))
     far = 1.0 / (1.0 + e)
+    return e, far, wrong, right, far * (wrong + right * e), log1p_unit(e) + scaled(wrong, abs(pred))
+
+
+def faded(pred: float, a: float, b: float, tilt: float, gamma: float) -> tuple[float, float, float, float]:
+    """Of the focal loss: 1 - p, and by what its power multiplies the loss and its derivatives."""
+    e, far, wrong, right, doubt, surprise = entropy(pred, a, b)
     mixed = wrong + right * e
     # Quotients of 0 and 0 for a label and an infinite logit on its side.
     sure = wrong == 0.0
     lost = 0.0 if sure else wrong / mixed
     share = 1.0 if sure else e / mixed
-    surprise = log1p_unit(e) + scaled(wrong, abs(pred))
-    even = 1.0 if alpha < 0.0 else alpha * a + (1.0 - alpha) * b
-    tilt = (target + target - 1.0) * kept
-    lean = -tilt if positive else tilt
+    lean = -tilt if pred > 0.0 else tilt
     drift = far * share  # how fast 1 - p falls, by itself: 0 where the surprise is infinite
     pull = drift * (surprise if surprise < 1e30 else 1e30)
     steep = far * (wrong - right * e)
     bend = gamma * lean * (pull * (gamma * lean * drift - far * (lost - right * e * share)) + 2.0 * drift * steep)
-    slope = (steep if positive else -steep) - gamma * tilt * pull
-    return far * mixed, even, surprise, slope, bend + e * far * far
+    slope = (steep if pred > 0.0 else -steep) - gamma * tilt * pull
+    return doubt, surprise, slope, bend + e * far * far
+
+
+def faded_twice(pred: float, a: float, b: float, tilt: float, even: float) -> Jet:
+    """The focal loss for a power of 2, which takes the quotients out of its derivatives."""
+    e, far, wrong, right, doubt, surprise = entropy(pred, a, b)
+    both = e * far * far  # how fast p rises
+    pull = surprise if surprise < 1e30 else 1e30
+    steep = doubt * (far * (wrong - right * e))
+    lean = -tilt if pred > 0.0 else tilt
+    turn = 2.0 * lean * (pull * (2.0 * lean * both - far * far * (wrong - right * e * e)) + 2.0 * steep)
+    weight = even * doubt
+    return (
+        scaled(weight * doubt, surprise),
+        weight * ((steep if pred > 0.0 else -steep) - 2.0 * tilt * (both * pull)),
+        even * (both * (turn + doubt * doubt)),
+    )
 
 
 def weighed(weight: float, value: float, d1: float, d2: float) -> Jet:
@@ -62,22 +87,31 @@ def weighed(weight: float, value: float, d1: float, d2: float) -> Jet:
     return scaled(weight, value), weight * d1, weight * d2
 
 
-def focal_of_two(pred: float, target: float, gamma: float, alpha: float, label_smoothing: float) -> Jet:
+def plain_focal(pred: float, target: float, gamma: float, alpha: float, label_smoothing: float) -> Jet:
     """`binary_focal` as most call it."""
-    doubt, even, value, d1, d2 = faded(pred, target, 2.0, alpha, label_smoothing)
-    return weighed(even * (doubt * doubt), value, d1, d2)
+    other = 1.0 - target
+    return faded_twice(pred, target, other, target + target - 1.0, alpha * target + (1.0 - alpha) * other)
+
+
+def focal_of_two(pred: float, target: float, gamma: float, alpha: float, label_smoothing: float) -> Jet:
+    """`binary_focal` for 2."""
+    a, b, tilt = shares(target, label_smoothing)
+    return faded_twice(pred, a, b, tilt, balance(a, b, alpha))
 
 
 def focal_of_halves(pred: float, target: float, gamma: float, alpha: float, label_smoothing: float) -> Jet:
     """`binary_focal` for multiples of 1/2."""
-    doubt, even, value, d1, d2 = faded(pred, target, gamma, alpha, label_smoothing)
-    return weighed(even * half_power(doubt, gamma + gamma), value, d1, d2)
+    a, b, tilt = shares(target, label_smoothing)
+    doubt, value, d1, d2 = faded(pred, a, b, tilt, gamma)
+    return weighed(balance(a, b, alpha) * half_power(doubt, gamma + gamma), value, d1, d2)
 
 
 @pointwise(
     link="sigmoid",
     target=UNIT, gamma=NON_NEGATIVE, alpha=BALANCE, label_smoothing=UNIT,
-    instead=lambda gamma: focal_of_two if gamma == 2.0 else focal_of_halves if gamma in HALVES else None,
+    faster=lambda gamma, alpha, label_smoothing:
+        plain_focal if gamma == 2.0 and alpha >= 0.0 and label_smoothing == 0.0 else
+        focal_of_two if gamma == 2.0 else focal_of_halves if gamma in HALVES else None,
 )  # fmt: skip
 def binary_focal(
     pred: float, target: float, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0
@@ -97,8 +131,9 @@ def binary_focal(
     >>> fl.binary_focal([0.0, 0.0], [0.5, 0.75], label_smoothing=0.5)
     np.float64(0.08122818522186859)
     """
-    doubt, even, value, d1, d2 = faded(pred, target, gamma, alpha, label_smoothing)
-    return weighed(even * math.pow(doubt, gamma), value, d1, d2)
+    a, b, tilt = shares(target, label_smoothing)
+    doubt, value, d1, d2 = faded(pred, a, b, tilt, gamma)
+    return weighed(balance(a, b, alpha) * math.pow(doubt, gamma), value, d1, d2)
 
 
 def faded_of(
@@ -122,7 +157,7 @@ def faded_of(
     v = 1.0 / q
     held = pred < floor or other < floor
     rise = (b * p - a * q if held else pred - a) / (p * q)
-    even = 1.0 if alpha < 0.0 else alpha * a + (1.0 - alpha) * b
+    even = balance(a, b, alpha)
     bend = gamma * tilt * ((gamma - 1.0) * tilt * rate + 2.0 * rise)
     return doubt, even, surprise, gamma * tilt * rate + rise, a * u * u + b * v * v, bend
 
@@ -138,7 +173,7 @@ def focal_from_probabilities_of_halves(
 
 @pointwise(
     pred=UNIT, target=UNIT, gamma=NON_NEGATIVE, alpha=BALANCE, label_smoothing=UNIT, clamp=POSITIVE, floor=DIVISOR,
-    instead=lambda gamma: focal_from_probabilities_of_halves if gamma >= 1.0 and gamma in HALVES else None,
+    faster=lambda gamma: focal_from_probabilities_of_halves if gamma >= 1.0 and gamma in HALVES else None,
 )  # fmt: skip
 def binary_focal_from_probabilities(
     pred: float, target: float, gamma: float = 2.0, alpha: float = 0.25, label_smoothing: float = 0.0,

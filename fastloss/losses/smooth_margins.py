@@ -58,7 +58,26 @@ def sigmoid_margin(pred: float, target: float, zero_one: float = False) -> Jet:
     return 2.0 * (e if right else 1.0) * inverse, -y * curve, 2.0 * curve * (tanh if right else -tanh)
 
 
-@pointwise(target=labels, q=POSITIVE, zero_one=SWITCH)
+def _falling(y: float, m: float, q: float, k: float, far: float, fall: float) -> Jet:
+    """`distance_weighted_discrimination`, `fall` being (k / far)^q for the larger one of m and k."""
+    linear = m <= k
+    steep = fall * (k / far)
+    return (
+        1.0 - m if linear else fall * (1.0 / (q + 1.0)),
+        -y * steep,
+        0.0 if linear else (q + 1.0) * (steep / far),
+    )
+
+
+def classical_discrimination(pred: float, target: float, q: float, zero_one: float) -> Jet:
+    """`distance_weighted_discrimination` for q = 1."""
+    y = signed(target, zero_one)
+    m = y * pred
+    far = 0.5 if m <= 0.5 else m
+    return _falling(y, m, 1.0, 0.5, far, 0.5 / far)
+
+
+@pointwise(target=labels, q=POSITIVE, zero_one=SWITCH, faster=lambda q: classical_discrimination if q == 1.0 else None)
 def distance_weighted_discrimination(pred: float, target: float, q: float = 1.0, zero_one: float = False) -> Jet:
     """Hinge loss that goes on falling like a power of the margin: every point pulls (Marron, Todd and Ahn, 2007).
 
@@ -73,16 +92,8 @@ def distance_weighted_discrimination(pred: float, target: float, q: float = 1.0,
     y = signed(target, zero_one)
     m = y * pred
     k = q / (q + 1.0)
-    linear = m <= k
-    far = k if linear else m
-    s = k / far
-    fall = math.pow(s, q)
-    steep = fall * s
-    return (
-        1.0 - m if linear else fall * (1.0 / (q + 1.0)),
-        -y * steep,
-        0.0 if linear else (q + 1.0) * (steep / far),
-    )
+    far = k if m <= k else m
+    return _falling(y, m, q, k, far, math.pow(k / far, q))
 
 
 @pointwise(link="hard_sigmoid", target=BINARY)

@@ -146,8 +146,11 @@ def test_constants_and_better_functions_of_the_terms() -> None:
     )
     halves = fl.focal + fl.bce_with_logits
     assert halves.bind(binary_focal__gamma=1.25).jet is not halves.jet
-    with pytest.raises(TypeError, match="binary_focal__gamma is .*, expected one value for all elements"):
-        halves([1.0, 2.0], [0.0, 1.0], binary_focal__gamma=[1.0, 2.0])
+    assert halves([1.0, 2.0], [0.0, 1.0], binary_focal__gamma=[2.0, 2.0]) == pytest.approx(
+        halves([1.0, 2.0], [0.0, 1.0])
+    )
+    with pytest.raises(TypeError, match="cauchy__c is .*, expected one value for all elements"):
+        (fl.cauchy + fl.huber)([1.0, 2.0], [0.0, 1.0], cauchy__c=[1.0, 2.0])
 
 
 # -- factors -----------------------------------------------------------------------------------------------------------

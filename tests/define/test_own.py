@@ -113,11 +113,12 @@ def test_functions_of_math_by_their_names_and_by_the_modules() -> None:
         np.testing.assert_allclose(found, list(map(function, r.tolist())), rtol=1e-14, atol=1e-15)
 
 
-def test_functions_that_stand_in_for_others_stay_too(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("how", ["instead", "faster"])
+def test_functions_that_stand_in_for_others_stay_too(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     m = module(
         text="import fastloss as fl\nK, SOME = 3.0, {2.0, 4.0}\n"
         "def other(pred, target, p=1.0):\n    return K * pred, K\n"
-        "@fl.pointwise(instead=lambda p: other if p in SOME else None)\n"
+        f"@fl.pointwise({how}=lambda p: other if p in SOME else None)\n"
         "def mine(pred, target, p=1.0):\n    return pred, 1.0\n"
     )
     monkeypatch.setitem(sys.modules, m.__name__, m)

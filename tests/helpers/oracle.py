@@ -319,7 +319,7 @@ def binary_focal_from_probabilities(pred, target, gamma, alpha, label_smoothing,
 # -- the tail ------------------------------------------------------------------------------------------------------
 
 
-@formula({"p": 1.5}, {"p": 1.0}, {"p": 2.0}, {"p": 1.05}, {"p": 3.5}, kinks=at_target)
+@formula({"p": 1.5}, *({"p": p} for p in (1.0, 2.0, 1.05, 3.5, 2.5, 3.0, 4.0)), kinks=at_target)
 def lp(pred, target, p):
     return abs(pred - target) ** p
 

@@ -118,6 +118,11 @@ class Sum(Parametrised):
         return frozenset([*factors, *self._named(lambda part: part.single)])
 
     @property
+    def quickened(self) -> frozenset[str]:
+        """The parameters by whose numbers a faster function is chosen, in a part."""
+        return frozenset(self._named(lambda part: part.quickened))
+
+    @property
     def identity(self) -> Any:
         """What the parts are, beside their parameters' values."""
         return tuple([(type(part).shared, part.name, part.identity, part.by) for part in self.parts])

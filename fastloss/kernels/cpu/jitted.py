@@ -52,17 +52,18 @@ def jitted(loss: Any) -> Any:
             f"{loss.name}.jitted: {next(iter(loss.arrays))} is an array: pass its numbers one by one to the function "
             "of the loss without it"
         )
-    return _face(loss.jet, Shape(loss))
+    jet = loss.for_any(loss.quickened).jet
+    return _face(jet, Shape(loss, jet))
 
 
 class Shape:
     """What beside the jet makes the function: names, values, which of the inputs are differentiated."""
 
-    def __init__(self, loss: Any) -> None:
+    def __init__(self, loss: Any, jet: Callable[..., Any]) -> None:
         self.name, self.inputs, self.wrt, self.order = loss.name, loss.inputs, loss.wrt, loss.order
         self.values = tuple(loss.values.items())
         self.chosen = loss.single
-        self.own = "" if LOSSES.get(loss.name) == loss else _digest(content(loss.jet), repr(loss.values))
+        self.own = "" if LOSSES.get(loss.name) == loss else _digest(content(jet), repr(loss.values))
         self.text = f"{loss!r}: {loss.own_text}"
 
         self._key = self.name, self.inputs, self.wrt, self.order, repr(self.values), self.text

@@ -72,7 +72,8 @@ def log(x: float) -> float:
     k, m = parts(x)
     finite = log_of(-k, m - 1.0)
     y = bits.select(x < INF, finite, x)
-    return bits.select(x > 0.0, y, bits.select(x == 0.0, -INF, NAN))
+    # Asked so, LLVM leaves it out of the logarithm of what is never negative, NaN or not.
+    return bits.select(x <= 0.0, bits.select(x == 0.0, -INF, NAN), y)
 
 
 def log1p(x: float) -> float:
@@ -85,7 +86,7 @@ def log1p(x: float) -> float:
     f = (x * four) * 0.25 - (1.0 - four * 0.25)
     finite = log_of(BIAS - exponent_of(moved), f)
     y = bits.select(x < INF, finite, x)
-    return bits.select(x > -1.0, y, bits.select(x == -1.0, -INF, NAN))
+    return bits.select(x <= -1.0, bits.select(x == -1.0, -INF, NAN), y)
 
 
 def log1p_unit_32(e: float) -> float:
