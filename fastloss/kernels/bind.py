@@ -54,6 +54,9 @@ port: Any = None
 _EMPTY = (port, False, range)
 """A flag is `False` where nobody sets it; `range` stands for its parallel twin."""
 
+_BUILTINS = frozenset({"max", "min"})
+"""Functions of Python's that a target may have its own for."""
+
 _bound: dict[Any, Any] = {}
 """Every completed helper of this process: most ports of one kernel are those of another, and a parallel kernel has its
 blocks in common with its serial twin, down to the machine code."""
@@ -119,7 +122,8 @@ def bind(
     """A copy of `function` whose free names are `ports`, and whose own helpers are bound likewise and compiled.
 
     A port that is a plain Python function, or a `Port`, is bound in turn and passed to `jit`; anything else is taken as
-    it is. Every free name must be given, and every port asked for; of the `library` a kernel takes what it needs.
+    it is. Every free name must be given, and every port asked for; of the `library` a kernel takes what it needs, also
+    in the place of Python's own functions.
     """
     library, asked = library or {}, set[str]()
     done: dict[Any, Any] = {}
@@ -149,12 +153,14 @@ def bind(
         return _bound[key]
 
     def completed(fn: FunctionType, own: Mapping[str, Any]) -> dict[str, Any]:
-        names = sorted(globals_of(fn.__code__) & fn.__globals__.keys())
+        asked_for = globals_of(fn.__code__)
+        names = sorted(asked_for & fn.__globals__.keys())
         # Only what stands empty in its module is a port: a helper's own import of the same name is not.
         empty = [name for name in names if any(fn.__globals__[name] is nothing for nothing in _EMPTY)]
         if unasked := own.keys() - empty:
             raise TypeError(f"{told}: {fn.__name__} asks for no {', '.join(sorted(unasked))}")
-        return {n: complete(found(fn, n, own) if n in empty else fn.__globals__[n]) for n in names}
+        taken = {n: complete(found(fn, n, own) if n in empty else fn.__globals__[n]) for n in names}
+        return taken | {name: library[name] for name in sorted(asked_for & _BUILTINS & library.keys())}
 
     def found(fn: FunctionType, name: str, own: Mapping[str, Any]) -> Any:
         if name in own:

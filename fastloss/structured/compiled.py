@@ -95,7 +95,7 @@ def _kernel(
         ports = {name: cpu.jet(formula, *(own or (compute,))) for name, formula, *own in formulas} | dict.fromkeys(
             flags, True
         )
-        library = {"prange": numba.prange, "real": cpu.real(compute), "add": target.bits.add_reassoc}
+        library = {"prange": numba.prange, "real": cpu.real(compute), "add": target.bits.add_reassoc, **target.BUILTINS}
         scalars = types.Tuple([types.float64 if t is float else types.int64 for t in numbers])
         signature = (arrays(types, inputs, True), arrays(types, outputs, False), scalars)
         return bind(template, ports, target.jit, library), signature

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastloss.kernels.cpu import lowering
+from fastloss.kernels.cpu import bits, lowering
 
 
 def libraries(part: Any) -> list[Any]:
@@ -83,3 +83,24 @@ def test_names_with_two_values_and_branches_take_all_passes() -> None:
     kernel = numba.njit(lambda x: (first(x), second(x), third(x)))
     assert kernel(3) == (2.5, 3, 2.5)
     assert kernel(1) == (1.5, 0, 1.5)
+
+
+def test_a_part_is_linked_once_into_what_calls_it() -> None:
+    inner = lowering.part()(lambda x: x * 2.0)
+    left = lowering.part()(lambda x: inner(x) + 1.0)
+    right = lowering.part()(lambda x: inner(x) + left(x))
+    kernel = numba.njit(lambda x: left(x) * right(x))
+    assert kernel(3.0) == 7.0 * 13.0
+    (library,) = libraries(right)
+    assert [function.is_declaration for function in library._final_module.functions].count(False) == 1
+    whole = library._get_module_for_linking()
+    assert not [f.name for f in whole.functions if f.is_declaration and "llvm." not in f.name]
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [(3, 5), (5, -3), (2, 1.5), (1.5, np.nan), (np.nan, 1.5), (-0.0, 0.0), (0.0, -0.0), (np.int32(7), 4)]
+)
+def test_extremes_are_those_of_python(a: float, b: float) -> None:
+    found = numba.njit(lambda a, b: (bits.larger(a, b), bits.smaller(a, b)))(a, b)
+    np.testing.assert_array_equal(np.float64(found), np.float64((max(a, b), min(a, b))))
+    assert [np.signbit(x) for x in found] == [np.signbit(max(a, b)), np.signbit(min(a, b))]

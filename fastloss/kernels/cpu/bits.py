@@ -13,6 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic as numba_intrinsic
 
+_plain: Any = types.unliteral
 _INTEGER_OF: dict[Any, Any] = {types.float32: types.int32, types.float64: types.int64}
 _FLOAT_OF: dict[Any, Any] = {types.int32: types.float32, types.int64: types.float64}
 
@@ -127,6 +128,29 @@ def select(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
         return builder.select(*args)
 
     return a(types.boolean, a, b), codegen
+
+
+def _extreme(sign: str) -> Any:
+    """`max` or `min` of two numbers as Python has it, two instructions: Numba compiles a function for itself."""
+
+    @intrinsic
+    def found(typingctx: Any, a: Any, b: Any) -> Any:
+        kind = typingctx.unify_types(_plain(a), _plain(b))
+        if not isinstance(kind, (types.Integer, types.Float)):
+            return None
+        whole = "icmp_signed" if getattr(kind, "signed", False) else "icmp_unsigned"
+        compare = "fcmp_ordered" if isinstance(kind, types.Float) else whole
+
+        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+            first, second = args
+            return builder.select(getattr(builder, compare)(sign, second, first), second, first)
+
+        return kind(kind, kind), codegen
+
+    return found
+
+
+larger, smaller = _extreme(">"), _extreme("<")
 
 
 @intrinsic

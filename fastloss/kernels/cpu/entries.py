@@ -9,6 +9,8 @@ This replaces one pass of Numba's compiler and two private methods of its librar
 from __future__ import annotations
 
 import gc
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import llvmlite.binding as _llvm
@@ -17,24 +19,47 @@ from numba.core import compiler, lowering, sigutils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering, NativeParforLowering
+from numba.np import linalg as _linalg
 from numba.parfors import parfor_lowering
 
 from . import threads
 from .entry import Writer
-from .lowering import SUPPORTED, pipeline
+from .lowering import SUPPORTED, link, pipeline
 from .objects import ENTRY, Code, by_table, machine
 from .pool import SYMBOLS
 from .views import Memory, as_array
 
 numba: Any = _numba  # half of it is typed
 llvm: Any = _llvm
+linalg: Any = _linalg
 types: Any = _numba.types
 normalized: Any = sigutils.normalize_signature
 lowered: Any = register_pass(mutates_CFG=True, analysis_only=False)  # type: ignore[no-untyped-call]
 threads.preload()  # before Numba looks for its threading layers
-# Load what Numba loads at its first compilation, two hundred modules, inside this import, which nothing interrupts.
-numba.core.registry.cpu_target.typing_context.refresh()
-numba.core.registry.cpu_target.target_context.refresh()
+
+
+def _load() -> None:
+    """Load what Numba loads at its first compilation, two hundred modules, in this import, which nothing interrupts.
+
+    SciPy's linear algebra, a fifth of the time, is left out: Numba loads it only to see whether it is there.
+    """
+    asked = linalg.ensure_blas
+    linalg.ensure_blas = _look
+    try:
+        arraymath: Any = import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = asked
+    arraymath.ensure_blas = asked
+    numba.core.registry.cpu_target.typing_context.refresh()
+    numba.core.registry.cpu_target.target_context.refresh()
+
+
+def _look() -> None:
+    if find_spec("scipy") is None:
+        raise ImportError("no SciPy")
+
+
+_load()
 
 _MEMORY = """
 declare ptr @malloc(i64)
@@ -127,6 +152,10 @@ def built(function: Any, signature: Any, options: dict[str, Any]) -> Any:
         with global_compiler_lock:
             return kernel._compiler.compile(*normalized(signature)).library
     finally:
+        if not gc.get_freeze_count():
+            # What is left is kept: the next collection, of what is new, would go through all of it for nothing.
+            gc.freeze()
+            gc.unfreeze()
         if collecting:
             gc.enable()
 
@@ -157,6 +186,8 @@ class _Lowering:
         made.add_llvm_module(llvm.parse_assembly(_MEMORY))
         state.flags.no_compile = True
         super().run_pass(state)  # type: ignore[misc]
+        link(made._final_module, made)
+        made._linking_libraries.clear()
         made.finalize()
         return True
 

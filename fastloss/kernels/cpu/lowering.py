@@ -4,9 +4,9 @@ Numba makes a finished library of every function: optimised, with machine code. 
 inlined into the next, so most of that work would be done again and thrown away: a kernel of two softmaxes took 6.9
 seconds to compile, and takes 3.8. Here a part's library holds its code alone, and the kernel optimises all of it once.
 
-This replaces one pass of Numba's compiler and two private methods of its libraries (`NativeLowering` in
-numba/core/typed_passes.py and `CPUCodeLibrary` in numba/core/codegen.py of https://github.com/numba/numba), as they are
-in Numba 0.68. Where these methods do not exist, `part` is `numba.njit`: slower to compile, with the same results.
+This replaces two passes of Numba's compiler (`NativeLowering` in numba/core/typed_passes.py, `GenericRewrites` in
+untyped_passes.py) and its libraries (`JITCodeLibrary` in codegen.py of https://github.com/numba/numba), as they are in
+Numba 0.68. Where these methods do not exist, `part` is `numba.njit`: slower to compile, with the same results.
 `tests/kernels/test_lowering.py` fails there, so that a new Numba is noticed.
 """
 
@@ -20,20 +20,25 @@ from typing import Any, TypeVar
 
 import llvmlite.binding as _llvm
 import numba as _numba
+from numba.core import cgutils
+from numba.core import rewrites as _rewrites
 from numba.core import untyped_passes as _untyped
-from numba.core.codegen import CPUCodeLibrary
+from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import (
     AnnotateTypes,
     DumpParforDiagnostics,
+    IRLegalization,
     NativeLowering,
     NopythonRewrites,
     PreLowerStripPhis,
 )
+from numba.core.untyped_passes import GenericRewrites
 
 numba: Any = _numba  # half of it is typed
 llvm: Any = _llvm
+rewrites: Any = _rewrites
 untyped_passes: Any = _untyped
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,13 +48,12 @@ class _Lowering(NativeLowering):
     """Numba's lowering pass, which ends with LLVM's code instead of machine code."""
 
     _name = "lowering_of_a_part"
+    noted = False
 
     def run_pass(self, state: Any) -> bool:
-        library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
+        library = state["library"] = _Library(state.targetctx.codegen(), state.func_id.func_qualname)
         library.enable_object_caching()
-        library._optimize_functions = library._optimize_final_module = _leave_unoptimised
-        library._finalize_final_module = lambda: self.finish(library)
-        state["library"] = library
+        library.noted = self.noted
         state.flags.no_compile = True
         super().run_pass(state)
         lowered = state["cr"]
@@ -61,23 +65,64 @@ class _Lowering(NativeLowering):
         state["cr"] = lowered._replace(cfunc=handle)
         return True
 
-    def finish(self, library: Any) -> None:
-        """Replace the making of machine code: mark a library as ready to be linked into others."""
-        library._finalize_dynamic_globals()
-        library._finalized = True
-
 
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _LoopLowering(_Lowering):
     """The same for a part that is a loop, with a note of how many vectors LLVM shall take at a time."""
 
     _name = "lowering_of_a_loop"
+    noted = True
 
-    def finish(self, library: Any) -> None:
-        codegen = library._codegen
-        count = at_a_time(codegen._llvm_module.triple, codegen._get_host_cpu_features())
-        library._final_module = llvm.parse_assembly(_noted(str(library._final_module), count))
-        super().finish(library)
+
+class _Library(JITCodeLibrary):
+    """The code of a part alone: the kernel that links it optimises, and links what the part calls.
+
+    Optimised here, loops would be taken apart for what is done in them, before it is there to be counted: a tile twice.
+    """
+
+    noted: bool
+
+    def add_ir_module(self, ir_module: Any) -> None:
+        for function in ir_module.functions:
+            if not function.is_declaration and not function.linkage:
+                function.linkage = "linkonce_odr"
+        text = cgutils.normalize_ir_text(str(ir_module))
+        if self.noted:
+            text = _noted(text, at_a_time(self._codegen._llvm_module.triple, self._codegen._get_host_cpu_features()))
+        self._final_module = llvm.parse_assembly(text)
+        self._final_module.name = ir_module.name
+
+    def finalize(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared_module is None:
+            self._shared_module = self._final_module.clone()
+            link(self._shared_module, self)
+        return self._shared_module
+
+
+def link(module: Any, library: Any) -> None:
+    """Add the code of all that a library calls to a module, once: linked into each caller, it was there three times.
+
+    Callers come before what they call, since LLVM takes of code that may be there twice only what is asked for.
+    """
+    ordered: list[Any] = []
+    seen = {library}
+
+    def follow(caller: Any) -> None:
+        for each in caller._linking_libraries:
+            if each not in seen:
+                seen.add(each)
+                if isinstance(each, _Library):
+                    follow(each)
+                ordered.append(each)
+
+    follow(library)
+    for each in reversed(ordered):
+        code = each._final_module if isinstance(each, _Library) else each._get_module_for_linking()
+        module.link_in(code, preserve=True)
 
 
 def at_a_time(triple: str, features: str) -> int:
@@ -106,13 +151,6 @@ def _noted(text: str, count: int) -> str:
     return "\n".join([*lines, "!900000 = distinct !{!900000, !900001}", f"!900001 = {NOTE.format(count)}"])
 
 
-def _leave_unoptimised(module: Any = None) -> None:
-    """Replace the optimisation of a library, and of each of its functions: the kernel that links it optimises.
-
-    Loops would be taken apart for what is done in them, before it is there to be counted: a tile twice.
-    """
-
-
 class _PartCompiler(CompilerBase):
     """Numba's compiler with `_Lowering` in the place of its own lowering."""
 
@@ -122,6 +160,27 @@ class _PartCompiler(CompilerBase):
         return [pipeline(self.state, {NativeLowering: self.lowering})]
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _Rewriting(GenericRewrites):
+    """Numba's rewriting of what is known before types are, without a look at where each variable is used last.
+
+    With that look in three passes, a kernel of ten classes took 1.1 times as long.
+    """
+
+    _name = "rewriting_of_a_part"
+
+    def run_pass(self, state: Any) -> bool:
+        blocks = state.func_ir.blocks
+        for each in rewrites.rewrite_registry.rewrites["before-inference"]:
+            rewrite, left = each(state), list(blocks.items())
+            while left:
+                label, block = left.pop()
+                if rewrite.match(state.func_ir, block, state.typemap, state.calltypes):
+                    blocks[label] = rewrite.apply()
+                    left.append((label, blocks[label]))
+        return True
+
+
 def pipeline(state: Any, own: Mapping[Any, Any]) -> Any:
     """Numba's passes, some replaced by others, without those that have nothing to do in this function."""
     found = DefaultPassBuilder.define_nopython_pipeline(state)
@@ -129,6 +188,9 @@ def pipeline(state: Any, own: Mapping[Any, Any]) -> Any:
     if not state.flags.auto_parallel.enabled and not _unusual(code):
         once = [step for k, step in enumerate(found.passes) if step not in found.passes[:k]]
         spared = _SPARED | _STRAIGHT if _straight(state.func_id.func) else _SPARED
+        own = {GenericRewrites: _Rewriting, **own}
+        if not state.flags.nrt:
+            spared = spared | _COUNTING
         found.passes = [step for step in once if step[0] not in spared]
     found.passes = [(own.get(step, step), text) for step, text in found.passes]
     found.finalize()
@@ -149,6 +211,9 @@ _SPARED = {
 }
 """Passes for what `_unusual` sees, and for expressions of whole arrays: together a quarter of Numba's time, most of it
 gone through the function's variables again. Branches of constants need be taken out only once."""
+
+_COUNTING = {untyped_passes.IRProcessing, IRLegalization}
+"""Passes that find out where each variable is used last: where references are counted, that of one that is gone."""
 
 _STRAIGHT = {
     untyped_passes.RewriteSemanticConstants,
@@ -192,8 +257,8 @@ class _LoopCompiler(_PartCompiler):
 
 
 SUPPORTED = all(
-    hasattr(CPUCodeLibrary, name)
-    for name in ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals")
+    hasattr(JITCodeLibrary, name)
+    for name in ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals", "finalize")
 )
 """Whether this Numba has what is replaced."""
 

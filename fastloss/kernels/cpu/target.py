@@ -57,7 +57,9 @@ def jit(function: Any) -> Any:
 _VERBS = ("read", "reread", "write", "get", "put", "prefetch")
 _MEMORY = {"view": views.view, "held": views.held, "spread": spread, "apart": tuple_arithmetic.apart}
 _MEMORY |= {"new_wide": views.new_wide, "new_whole": views.new_whole}
-_ACCESS = _MEMORY | {name: found for name, found in vars(access).items() if name.partition("_")[0] in _VERBS}
+BUILTINS = {"max": bits.larger, "min": bits.smaller}
+"""Python's functions that kernels have their own for."""
+_ACCESS = _MEMORY | BUILTINS | {name: found for name, found in vars(access).items() if name.partition("_")[0] in _VERBS}
 
 
 class Cpu:
