@@ -17,6 +17,7 @@ from .versions import version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Self
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -144,6 +145,12 @@ class CatBoostMetric:
     def get_final_error(self, error: float, weight: float) -> float:
         """The mean of all rows."""
         return error / weight if weight else 0.0
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self  # as an objective
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _metric, (self.objective,)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..define.rows import Program
-from ..define.wording import shown
+from ..define.wording import no_loss
 from ..structured import reading
 from .arranged import Arranged, Plain
 from .checks import check_outputs, check_target, check_weight, finite, refuse_scores
@@ -17,6 +17,7 @@ from .start import best
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
     from ..define.keywords import Backend
 
@@ -55,7 +56,7 @@ class Objective:
         backend: Backend | None = None,
     ) -> None:
         if not hasattr(loss, "grad_and_hess") or not hasattr(loss, "inputs"):
-            raise TypeError(f"an objective is made of a loss, such as fastloss.huber, got {shown(loss)}")
+            raise TypeError(f"an objective is made of a loss, such as fl.huber, got {no_loss(loss)}")
         given = dict(parameters or {})
         self.rows = isinstance(loss, Program)
         own = ROW_OPTIONS if self.rows else () if hasattr(loss, "bind") else tuple(given)
@@ -94,6 +95,12 @@ class Objective:
     def targets(self) -> tuple[str, ...]:
         """The names of the loss's inputs that are no scores."""
         return tuple([n for k, n in enumerate(self.definition.inputs) if k not in self.definition.wrt])
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self  # scikit-learn clones no estimator of CatBoost whose parameters are copied
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.definition!r}, hessian={self.hessian!r})"

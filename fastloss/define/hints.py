@@ -77,6 +77,9 @@ def unknown_argument(loss: Any, given: str, positional: int | None = None) -> Ty
 
     `positional` is the number of inputs that were given by position; by default all of them.
     """
+    if given in (loss.shown_arguments or ((), keywords_of(loss)))[1]:
+        those = listed(loss.parameters) if loss.parameters else "none"
+        return TypeError(f"{loss.name}: {given!r} is a keyword of the verbs, expected a parameter: {those}")
     meant = _meant(loss, given, len(loss.inputs) if positional is None else positional)
     return TypeError(f"{loss.name}: {given!r} is no argument, expected {arguments(loss)}{meant}")
 
@@ -104,8 +107,6 @@ def too_many(loss: Any, inputs: tuple[Any, ...]) -> TypeError:
 def _meant(loss: Any, given: str, positional: int) -> str:
     inputs, keywords = loss.shown_arguments or (loss.inputs, keywords_of(loss))
     own = (*inputs, *loss.parameters, *keywords)
-    if given in keywords:
-        return f"; bind takes parameters, {given} is passed to the verbs"
     for k, name in enumerate(inputs):
         if given == name or given in MEANT.get(name, "").split():
             return f"; {name} is given, too" if k < positional else f"; use {name}"

@@ -33,6 +33,11 @@ def named(x: Any) -> str:
     return f"{'an' if (module or kind.__qualname__)[0] in 'aeiou' else 'a'} {module}{kind.__qualname__}"
 
 
+def no_loss(x: Any) -> str:
+    """What came in a loss's place; of a name, how to pass the loss."""
+    return f"{x!r}; pass the loss itself, as fl.{x}" if isinstance(x, str) else named(x)
+
+
 def listed(names: Iterable[str], last: str = "and") -> str:
     """Names in a sentence: "a, b and c"."""
     *first, end = names

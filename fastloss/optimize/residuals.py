@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..define.wording import listed, named
+from ..define.wording import listed, no_loss
 from ..loss import Loss
 from ..structured import reading
 
@@ -30,8 +30,7 @@ class Rho:
 
     def __init__(self, loss: Any, parameters: dict[str, Any]) -> None:
         if not isinstance(loss, Loss):
-            told = f"{loss!r}; pass the loss itself, as fl.{loss}" if isinstance(loss, str) else named(loss)
-            raise TypeError(f"{NAME}: the loss is {told}, expected one of elements, such as fl.huber")
+            raise TypeError(f"{NAME}: the loss is {no_loss(loss)}, expected one of elements, such as fl.huber")
         self.loss = loss.bind(**parameters)
         why = _unfit(self.loss.bind(**self.loss.numbers))
         if why:

@@ -15,7 +15,7 @@ from ..arrays.host.elements import Elements
 from ..arrays.host.rows import Rows
 from ..define import hints
 from ..define.keywords import HESS, VALUE, Call, keywords_of
-from ..define.wording import listed, named, shown
+from ..define.wording import listed, no_loss, shown
 from ..loss import Loss, RowLoss
 from ..structured import reading
 
@@ -206,8 +206,7 @@ class Samples:
 def bound(name: str, loss: Any, parameters: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """The loss with its parameters, and keywords of the verbs that it takes beside them."""
     if not isinstance(loss, (Loss, RowLoss)):
-        told = f"{loss!r}; pass the loss itself, as fl.{loss}" if isinstance(loss, str) else named(loss)
-        raise TypeError(f"{name}: the loss is {told}, expected one of elements or rows, such as fl.huber")
+        raise TypeError(f"{name}: the loss is {no_loss(loss)}, expected one of elements or rows, such as fl.huber")
     taken = [n for n in keywords_of(loss) if n not in loss.parameters and n in parameters]
     for n in taken:
         if n not in OF_LABELS:

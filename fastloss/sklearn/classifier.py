@@ -119,9 +119,15 @@ class LossClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]
         X, y = self._validated(X, y)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"{self._name}: y holds one class, {self.classes_[0]!r}, expected at least 2 classes")
+        names = self.classes_.tolist()
+        if len(names) < 2:
+            raise ValueError(f"{self._name}: y holds one class, {names[0]!r}, expected at least 2 classes")
         each = None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
+        if each is not None and not (each >= 0.0).all():
+            k = int((~(each >= 0.0)).argmax())
+            raise ValueError(
+                f"{self._name}: class_weight of {names[codes[k]]!r} is {each[k]:g}, expected a number of at least 0"
+            )
         return X, labels(self._name, self.loss_, codes, len(self.classes_)), each
 
     def __sklearn_tags__(self) -> Any:

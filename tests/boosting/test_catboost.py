@@ -175,6 +175,24 @@ def test_models_are_pickled_and_go_on() -> None:
         assert other.objective.name == "half_squared_error" if hasattr(other, "objective") else other.name
 
 
+def test_estimators_are_cloned() -> None:
+    base = pytest.importorskip("sklearn.base")
+    for several in (False, True):
+        f = fl.boosting.catboost(fl.huber, several=several)
+        model = base.clone(catboost.CatBoostRegressor(**EXACT, loss_function=f, eval_metric=f.metric))
+        assert model.get_params()["loss_function"] is f
+
+
+def test_a_classifier_predicts_classes() -> None:
+    x, y, _ = rows()
+    f = fl.boosting.catboost(fl.cross_entropy)
+    model = catboost.CatBoostClassifier(**EXACT, loss_function=f, eval_metric=f.metric, class_names=[0, 1, 2])
+    kinds = np.digitize(y, [0.5, 1.5])
+    assert set(model.fit(x, kinds).predict(x).ravel()) <= {0, 1, 2}
+    scores = model.predict(x, prediction_type="RawFormulaVal")
+    np.testing.assert_allclose(model.predict_proba(x), f.mean(scores), rtol=1e-6)
+
+
 def test_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y, _ = rows()
     f = fl.boosting.catboost(fl.binary_cross_entropy_with_logits)

@@ -461,9 +461,15 @@ def test_arguments_of_an_objective() -> None:
         Objective(fl.lp, {"p": 3.0}, hessian="majorizer")
     with pytest.raises(ValueError, match="huber: min_hessian is -1, expected a number of at least 0"):
         Objective(fl.huber, min_hessian=-1)
-    with pytest.raises(TypeError, match="an objective is made of a loss, such as fastloss.huber, got 'huber'"):
+    with pytest.raises(
+        TypeError,
+        match="an objective is made of a loss, such as fl.huber, got 'huber'; pass the loss itself, as fl.huber",
+    ):
         Objective("huber")
-    with pytest.raises(TypeError, match="an objective is made of a loss, such as fastloss.huber, got 'huber'"):
+    with pytest.raises(
+        TypeError,
+        match="an objective is made of a loss, such as fl.huber, got 'huber'; pass the loss itself, as fl.huber",
+    ):
         initial("huber", [1.0])
     with pytest.raises(TypeError, match="cross_entropy: target has dtype <U1, expected real numbers"):
         initial(fl.cross_entropy, ["a", "b"])

@@ -103,7 +103,7 @@ CALLS: dict[str, str] = {
     'fl.cross_entropy(scores, labels, smoothing=0.1)':
         f"TypeError: cross_entropy: 'smoothing' is no argument, expected {CROSS_ENTROPY}; use label_smoothing",
     'fl.huber.bind(weight=w)':
-        f"TypeError: huber: 'weight' is no argument, expected {HUBER}; bind takes parameters, weight is passed to the verbs",
+        "TypeError: huber: 'weight' is a keyword of the verbs, expected a parameter: delta",
     'fl.huber(p, t, delta=-1.0)':
         'ValueError: huber: delta is -1, expected a number greater than 0, or inf',
     'fl.huber(p, t, delta="big")':

@@ -198,7 +198,12 @@ def test_a_scorer_in_cross_validation_with_routed_weights() -> None:
             THREE,
             "negative_log_likelihood takes logarithms of probabilities.*cross_entropy",
         ),
-        (LossClassifier(), np.full(80, "a"), "y holds one class"),
+        (LossClassifier(), np.full(80, "a"), "y holds one class, 'a', expected"),
+        (
+            LossClassifier("logistic", class_weight={"a": 1.0, "b": -2.0}),
+            np.array(["a", "b"] * 40),
+            "class_weight of 'b' is -2, expected a number of at least 0",
+        ),
     ],
     ids=str,
 )
