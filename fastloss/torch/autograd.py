@@ -25,7 +25,7 @@ def run(call: Deferred, tensors: Sequence[Any], *, inplace: bool = False, native
     if torch.compiler.is_compiling():
         from . import operators
 
-        return operators.run(call, tensors, native)
+        return operators.run(call, tensors, native, inplace=inplace)
     transformed = _transforming() or transforms.forward_mode()
     if not transformed and not torch.is_grad_enabled():
         return lend.value(call, tensors)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..arrays.dispatch import ELSEWHERE
 from ..deferred import Deferred, differentiated
 from ..define.keywords import ROW_KEYWORDS
 from ..define.rows import Program
@@ -63,6 +64,8 @@ class Module(torch.nn.Module):
         self._function = function(loss)
         known = self._function.__signature__.parameters  # type: ignore[attr-defined]
         for name in keywords:
+            if name in ELSEWHERE or name == loss.inputs[0]:
+                raise TypeError(f"{loss.name}: {name} is passed when the module is called, not when it is made")
             if name not in known and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
                 raise _unknown(loss, name)
         self.loss = loss

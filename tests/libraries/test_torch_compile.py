@@ -230,6 +230,17 @@ def test_tangents_in_what_is_compiled() -> None:
         compiled(ours.multiclass_focal, scores)
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "multiclass_focal"])
+def test_a_graph_overwrites_nothing_and_says_so(name: str) -> None:
+    scores, labels = torch.randn(4, 3, dtype=torch.float64, requires_grad=True), torch.tensor([0, 1, 2, 0])
+    torch._dynamo.reset()
+    compiled = torch.compile(
+        lambda x: getattr(ours, name)(2 * x, labels, inplace=True), backend="eager", fullgraph=True
+    )
+    with pytest.raises(torch._dynamo.exc.Unsupported, match=f"{name}: inplace=True is not for torch.compile"):
+        compiled(scores)
+
+
 @pytest.mark.parametrize("name", ["multiclass_focal", "giou_loss"])
 def test_functions_of_the_librarys_own_losses(name: str) -> None:
     given = {"multiclass_focal": _rows(6, torch.float64)[0], "giou_loss": (_boxes(0), _boxes(1))}[name]

@@ -249,6 +249,14 @@ def test_a_module_refuses_a_keyword_that_its_loss_lacks(name: str) -> None:
             module(loss, **{wrong: "sum"})
 
 
+@pytest.mark.parametrize("name", sorted({*NAMES, *ROWS, *STRUCTURED, "linear_cross_entropy"}))
+def test_a_module_is_made_without_its_prediction(name: str) -> None:
+    loss = getattr(fl, name, None) or fl.LOSSES[name]
+    for given in ("input", "y_pred", loss.inputs[0]):
+        with pytest.raises(TypeError, match=f"^{loss.name}: {given} is passed when the module is called"):
+            module(loss, **{given: torch.ones(2)})
+
+
 def test_a_module_names_the_parameter_that_was_meant() -> None:
     with pytest.raises(TypeError, match=r"huber: 'detla' is no argument.*did you mean delta\?"):
         module(fl.huber, detla=1.0)
