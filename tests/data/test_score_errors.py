@@ -171,7 +171,7 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(case, here):
     [
         ({"pred": "P"}, "x.parquet: there is no column 'P', which is read by huber; did you mean 'p'?"),
         ({"target": "zz"}, "there is no column 'zz', which is read by huber; it has p, y, name, none"),
-        ({"target": "name"}, "x.parquet: huber: column 'name' has type string, expected numbers"),
+        ({"target": "name"}, "x.parquet: huber: column 'name' has type string, expected numbers; row 0 has "),
         ({"target": "none"}, "x.parquet: none of 5,000 rows counts: all are null, or weigh nothing"),
         ({"by": "nme"}, "there is no column 'nme', which is grouped by; did you mean 'name'?"),
         ({"keep": ["x"]}, "there is no column 'x', which is to be kept"),

@@ -22,6 +22,10 @@ NULLS = ["", "#N/A", "#N/A N/A", "#NA", "N/A", "NA", "NULL", "n/a", "null"]
 """What a null is in CSV: Arrow's texts without those of NaN, which is a number that went wrong."""
 
 
+VIEWED = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+"""Polars' texts, rows of which Arrow does not take (26.0), and those of which it does."""
+
+
 @contextmanager
 def told(path: str, row: int | None = None) -> Iterator[None]:
     """Arrow's errors as ours, in one line that begins with the file."""
@@ -71,12 +75,19 @@ class Tables(Source):
                 cut = max(0, skip - before - first)
                 for at in range(cut, batch.num_rows, rows):
                     part = batch.slice(at, rows)
-                    columns = {name: part.column(name) for name in names}
+                    columns = {name: taken(part.column(name)) for name in names}
                     yield Chunk(before + first + at, part.num_rows, columns, path, first + at)
                 seen = first + batch.num_rows
             if known is not None and seen < known:
                 raise DataError(f"{path}: is cut short: {seen:,} rows of {known:,}")
             before += seen if known is None else known
+
+
+def taken(x: pa.Array) -> pa.Array:
+    """A column of a type that rows can be taken of."""
+    if pa.types.is_dictionary(x.type) and x.type.value_type in VIEWED:
+        return pa.DictionaryArray.from_arrays(x.indices, taken(x.dictionary))
+    return x.cast(VIEWED[x.type]) if x.type in VIEWED else x
 
 
 def tables(kind: str, found: Sequence[str], path: str) -> Source:
@@ -278,10 +289,10 @@ class _Again(io.RawIOBase):
 
 
 class _Input(Tables):
-    """Standard input, which is read once."""
+    """Standard input, or a table in memory, which is read once."""
 
-    def __init__(self, kind: str, schema: pa.Schema, opened: Any) -> None:
-        super().__init__("standard input", ["standard input"], schema)
+    def __init__(self, kind: str, schema: pa.Schema, opened: Any, name: str = "standard input") -> None:
+        super().__init__(name, [name], schema)
         self.kind, self.opened = kind, opened
 
     def computed(self, names: Sequence[str]) -> None:
@@ -306,3 +317,13 @@ def standard_input(kind: str) -> Source:
     with told("standard input"):
         reader = pa.ipc.open_stream(file)
     return _Input(kind, reader.schema, reader)
+
+
+def of_stream(given: Any) -> Source:
+    """The source of what gives Arrow's stream: a table of Arrow's or Polars', a reader, a relation of DuckDB's."""
+    name = f"the {type(given).__name__}"
+    with told(name):
+        reader = pa.RecordBatchReader.from_stream(given)
+    found = _Input("stream", reader.schema, reader, name)
+    found.rows = len(given) if hasattr(given, "__len__") else None
+    return found

@@ -20,9 +20,9 @@ class Scores:
     `groups` has a dictionary for each value of the column `by`, the largest mean first; `worst` is an Arrow table.
     """
 
-    def __init__(self, job: Any, loss: Any, source: str, seconds: float) -> None:
+    def __init__(self, job: Any, loss: str, source: str, seconds: float) -> None:
         summary = job.summary
-        self.loss, self.source, self.seconds = repr(loss), source, seconds
+        self.loss, self.source, self.seconds = loss, source, seconds
         self.rows, self.count = summary.rows, summary.count
         self.mean, self.sum = summary.mean, summary.sum
         self.min: float = summary.low if summary.count else math.nan
