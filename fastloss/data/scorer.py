@@ -142,12 +142,6 @@ class Scorer:
         self.columns = tuple(dict.fromkeys(self._names()))
         """The columns that are read: what a file has besides need not be."""
 
-    @property
-    def told(self) -> str:
-        """The loss as rows are computed: with the columns of its parameters, and with the keywords."""
-        keywords = {n: v for n, v in self.keywords.items() if n not in ("check", "backend")}
-        return self.loss.written({**self.varying, **keywords})  # type: ignore[no-any-return]
-
     def __repr__(self) -> str:
         return f"<scorer of {self.loss!r} from {listed([repr(c) for c in self.columns])}>"
 

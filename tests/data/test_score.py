@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import fastloss as fl
-from fastloss.data.scoring import summary, sums
+from fastloss.data.scoring import report, summary, sums
 
 N = 5_000
 RNG = np.random.default_rng(3)
@@ -533,7 +533,7 @@ def test_a_share_of_what_gives_a_stream_takes_its_length():
 
 def test_the_loss_is_told_as_it_is_computed():
     def told(loss, **given):
-        return fl.data.scorer(loss, **given).told
+        return report.loss_told(fl.data.scorer(loss, **given))
 
     assert told("huber", delta="d", weight="w", backend="serial") == "huber(delta='d')"
     both = 2 * fl.huber + fl.quantile

@@ -225,8 +225,8 @@ def test_sources_that_are_none(here):
         with pytest.raises(fl.data.DataError) as caught:
             fl.data.score("huber", source)
         assert text in str(caught.value)
-    with pytest.raises(TypeError, match=r"the source is, or has, a pyarrow.*Table, expected paths, or a dictionary"):
-        fl.data.score("huber", TABLE)
+    with pytest.raises(TypeError, match=r"the source is, or has, a pyarrow.*Field, expected paths, a dictionary"):
+        fl.data.score("huber", TABLE.schema.field(0))
     with pytest.raises(fl.data.DataError, match=r"arrays of different lengths: p has 5,000, y has 4,999 rows"):
         fl.data.score("huber", {"p": P, "y": Y[1:]}, pred="p", target="y")
 

@@ -32,7 +32,7 @@ def open_source(given: Any, kind: str | None = None) -> Source:
     if hasattr(given, "items"):
         return npy.several(given)
     if hasattr(given, "__arrow_c_stream__"):
-        from .tables import of_stream
+        from .streams import of_stream
 
         return of_stream(given)
     each = given if isinstance(given, (list, tuple)) else [given]
@@ -45,7 +45,7 @@ def open_source(given: Any, kind: str | None = None) -> Source:
     if paths == ["-"]:
         if kind not in STREAMED:
             raise DataError(f"standard input: say what it is, format={' or '.join(map(repr, STREAMED))}")
-        from .tables import standard_input
+        from .streams import standard_input
 
         return standard_input(kind)
     found = [p for path in paths for p in expanded(path)]

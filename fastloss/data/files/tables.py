@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -199,14 +198,15 @@ class Arrow(Tables):
             each = (reader.get_batch(b) for b in range(reader.num_record_batches))
         else:
             each = iter(reader)
-        yield from _numbered(each, names)
+        yield from numbered(each, names)
 
 
 class Streams(Arrow):
     """Arrow's streams."""
 
 
-def _numbered(each: Iterator[pa.RecordBatch], names: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+def numbered(each: Iterator[pa.RecordBatch], names: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Batches of these columns, each with its first row's number."""
     first = 0
     for batch in each:
         batch.validate()
@@ -221,11 +221,11 @@ class Csv(Tables):
         self.numbers: set[str] = set()
         with told(found[0]), pa.input_stream(found[0], compression="detect") as file:
             start = file.read(FIRST)
-        super().__init__(path, list(found), _csv_schema(start, found[0]))
+        super().__init__(path, list(found), csv_schema(start, found[0]))
 
     def computed(self, names: Sequence[str]) -> None:
         """Whole numbers at a file's start may be followed by others."""
-        self.schema = _changed(self.schema, names, pa.int64(), pa.float64())
+        self.schema = changed(self.schema, names, pa.int64(), pa.float64())
 
     def row_bytes(self, names: Sequence[str]) -> float:
         """Text takes more than numbers do."""
@@ -233,7 +233,7 @@ class Csv(Tables):
 
     def batches(self, k: int, names: Sequence[str], rows: int, skip: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Blocks of the file, parsed."""
-        yield from _parsed(pa.input_stream(self.files[k], compression="detect"), self.schema, names, self.files[k])
+        yield from parsed(pa.input_stream(self.files[k], compression="detect"), self.schema, names, self.files[k])
 
 
 def _csv_options(path: str) -> Any:
@@ -242,7 +242,7 @@ def _csv_options(path: str) -> Any:
     return csv.ParseOptions(delimiter="\t" if ".tsv" in path.lower() else ",", newlines_in_values=True)
 
 
-def _csv_schema(start: bytes, path: str) -> pa.Schema:
+def csv_schema(start: bytes, path: str) -> pa.Schema:
     """The types that whole lines at the start of a file speak of."""
     from pyarrow import csv
 
@@ -255,75 +255,19 @@ def _csv_schema(start: bytes, path: str) -> pa.Schema:
     with told(path):
         convert = csv.ConvertOptions(null_values=NULLS)
         found = csv.read_csv(io.BytesIO(head), parse_options=_csv_options(path), convert_options=convert).schema
-    return _changed(found, found.names, pa.null(), pa.string())
+    return changed(found, found.names, pa.null(), pa.string())
 
 
-def _changed(schema: pa.Schema, names: Sequence[str], kind: Any, to: Any) -> pa.Schema:
+def changed(schema: pa.Schema, names: Sequence[str], kind: Any, to: Any) -> pa.Schema:
     """The schema with another type of those of the named columns that are of one `kind`."""
     return pa.schema([(f.name, to if f.type == kind and f.name in names else f.type) for f in schema])
 
 
-def _parsed(file: Any, schema: pa.Schema, names: Sequence[str], path: str) -> Iterator[tuple[int, pa.RecordBatch]]:
+def parsed(file: Any, schema: pa.Schema, names: Sequence[str], path: str) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Blocks of CSV in the types of the schema."""
     from pyarrow import csv
 
     kinds = {n: schema.field(n).type for n in names}
     convert = csv.ConvertOptions(column_types=kinds, include_columns=list(names), null_values=NULLS)
     reader = csv.open_csv(file, csv.ReadOptions(block_size=FIRST), _csv_options(path), convert)
-    yield from _numbered(iter(reader), names)
-
-
-class _Again(io.RawIOBase):
-    """A stream whose beginning has been read: that, then the rest."""
-
-    def __init__(self, start: bytes, rest: Any) -> None:
-        self.start, self.rest = start, rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self.start[: len(buffer)] or self.rest.read(len(buffer))
-        self.start = self.start[len(buffer) :]
-        buffer[: len(data)] = data
-        return len(data)
-
-
-class _Input(Tables):
-    """Standard input, or a table in memory, which is read once."""
-
-    def __init__(self, kind: str, schema: pa.Schema, opened: Any, name: str = "standard input") -> None:
-        super().__init__(name, [name], schema)
-        self.kind, self.opened = kind, opened
-
-    def computed(self, names: Sequence[str]) -> None:
-        """Whole numbers at the start of CSV may be followed by others."""
-        if self.kind == "csv":
-            self.schema = _changed(self.schema, names, pa.int64(), pa.float64())
-
-    def batches(self, k: int, names: Sequence[str], rows: int, skip: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """What arrives."""
-        if self.kind == "csv":
-            yield from _parsed(self.opened, self.schema, names, self.path)
-        else:
-            yield from _numbered(iter(self.opened), names)
-
-
-def standard_input(kind: str) -> Source:
-    """The source of what is piped in."""
-    file = sys.stdin.buffer
-    if kind == "csv":
-        start = file.read(FIRST)
-        return _Input(kind, _csv_schema(start, "standard input"), io.BufferedReader(_Again(start, file), FIRST))
-    with told("standard input"):
-        reader = pa.ipc.open_stream(file)
-    return _Input(kind, reader.schema, reader)
-
-
-def of_stream(given: Any) -> Source:
-    """The source of what gives Arrow's stream: a table of Arrow's or Polars', a reader, a relation of DuckDB's."""
-    name = f"the {type(given).__name__}"
-    with told(name):
-        reader = pa.RecordBatchReader.from_stream(given)
-    found = _Input("stream", reader.schema, reader, name)
-    found.rows = len(given) if hasattr(given, "__len__") else None
-    return found
+    yield from numbered(iter(reader), names)

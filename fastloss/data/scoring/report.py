@@ -118,3 +118,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if value != value else "Infinity" if value > 0 else "-Infinity"
     return value if isinstance(value, (int, float, str, bool, type(None))) else str(value)
+
+
+def loss_told(score: Any) -> str:
+    """A scorer's loss as rows are computed: with the columns of its parameters, and with the keywords."""
+    keywords = {n: v for n, v in score.keywords.items() if n not in ("check", "backend")}
+    return score.loss.written({**score.varying, **keywords})  # type: ignore[no-any-return]

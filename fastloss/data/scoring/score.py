@@ -14,7 +14,7 @@ from ..files.opening import open_source
 from ..files.source import DataError
 from ..scorer import scorer
 from .job import Job
-from .report import Scores
+from .report import Scores, loss_told
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -133,7 +133,7 @@ def score(
         job.end()
         if work is not None:
             work.finish(job.written, job.worst.table if job.worst else None)
-    return Scores(job, score.told, table.path, time.perf_counter() - began)
+    return Scores(job, loss_told(score), table.path, time.perf_counter() - began)
 
 
 def _computed(job: Job, chunks: Iterator[Chunk], threads: int | None) -> Generator[Done, None, None]:
