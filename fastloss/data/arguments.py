@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..define.hints import unknown_argument
+from ..define.keywords import keywords_of
 from ..define.wording import listed, named, shown
 from ..losses import ALIASES
 from ..registry import LOSSES
@@ -61,7 +62,9 @@ def unknown(loss: Any, name: str) -> TypeError:
     """The error for an argument that a scorer does not take."""
     if name in OWN:
         return TypeError(f"{loss.name}: a scorer takes no {name}: each row has its own loss")
-    return unknown_argument(loss, name)
+    keywords = [k for k in keywords_of(loss) if k not in OWN]
+    taken = [*loss.inputs, *loss.parameters, "weight", "output", "grad", "nulls", *keywords]
+    return unknown_argument(loss, name, expected=", ".join(taken))
 
 
 def gradients_of(loss: Any, grad: Any) -> dict[str, Columns]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..define.wording import shown
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -110,9 +112,21 @@ def _numbers(x: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     elif t.is_decimal(kind):
         x = x.cast(pa.float64())
     elif not (t.is_integer(kind) or t.is_floating(kind)):
-        raise Unread(f"has type {kind}, expected numbers")
+        raise _no_numbers(x)
     values = _stored(x, _dtypes()[x.type.id])
     return values.view(np.bool_) if t.is_boolean(kind) else values, nulls
+
+
+def _no_numbers(x: Any) -> Unread:
+    """The error for a column of another type; of texts with the first that is no number."""
+    what = f"has type {x.type}, expected numbers"
+    for k, text in enumerate(x.to_pylist()):
+        try:
+            if isinstance(text, str):
+                float(text)
+        except ValueError:
+            return Unread(f"{what}; {{row}} has {shown(text)}", k)
+    return Unread(what)
 
 
 def _stored(x: Any, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -173,7 +173,11 @@ def _constant(loss: Any, name: str, column: Any) -> Any:
     if name in KEYWORDS:
         return KEYWORDS[name](values[0])
     first = values[0]
-    return first.item() if nulls is None and (values == first).all() else name
+    if nulls is None and (values == first).all():
+        return first.item()
+    if name in loss.single:
+        raise loss.not_single(name, values)
+    return name
 
 
 def _scorer(loss: Any, by: str | None, constant: Mapping[str, Any]) -> Scorer:

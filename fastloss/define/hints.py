@@ -72,16 +72,17 @@ def arguments(loss: Any) -> str:
     return ", ".join([*inputs, *loss.parameters, *keywords])
 
 
-def unknown_argument(loss: Any, given: str, positional: int | None = None) -> TypeError:
+def unknown_argument(loss: Any, given: str, positional: int | None = None, expected: str = "") -> TypeError:
     """The error for an argument that the loss does not have: the arguments that it has, and what was meant.
 
-    `positional` is the number of inputs that were given by position; by default all of them.
+    `positional` is the number of inputs that were given by position; by default all of them. What is `expected` are
+    the loss's arguments, unless somebody else has other ones.
     """
     if given in (loss.shown_arguments or ((), keywords_of(loss)))[1]:
         those = listed(loss.parameters) if loss.parameters else "none"
         return TypeError(f"{loss.name}: {given!r} is a keyword of the verbs, expected a parameter: {those}")
     meant = _meant(loss, given, len(loss.inputs) if positional is None else positional)
-    return TypeError(f"{loss.name}: {given!r} is no argument, expected {arguments(loss)}{meant}")
+    return TypeError(f"{loss.name}: {given!r} is no argument, expected {expected or arguments(loss)}{meant}")
 
 
 def missing(loss: Any, name: str, given: Iterable[str]) -> TypeError:

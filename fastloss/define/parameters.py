@@ -240,8 +240,12 @@ class Parametrised:
         return self  # it never changes
 
     def __repr__(self) -> str:
+        return self.written({})
+
+    def written(self, more: Mapping[str, Any]) -> str:
+        """How it is written with these in the place of its own values, or after them."""
         by = f".with_respect_to({', '.join(map(repr, self.by))})" if self.by else ""
-        return f"{self.name}({', '.join(f'{n}={told(v)}' for n, v in self.values.items())}){by}"
+        return f"{self.name}({', '.join(f'{n}={told(v)}' for n, v in {**self.values, **more}.items())}){by}"
 
     def _differentiate(self, names: tuple[str, ...]) -> None:
         """Differentiate these inputs instead of the definition's own."""

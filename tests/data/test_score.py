@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import fastloss as fl
-from fastloss.data.scoring import summary, sums
+from fastloss.data.scoring import report, summary, sums
 
 N = 5_000
 RNG = np.random.default_rng(3)
@@ -492,3 +492,66 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     source.chunks = lambda names, rows, skip: (seen.append(rows), chunks(names, rows, skip))[1]
     fl.data.score("cross_entropy", source)
     assert seen == [(16 << 20) // 400_008]
+
+
+def views():
+    """The table with texts as Polars has them, also in a dictionary."""
+    text = table()["key"].cast(pa.string_view()).combine_chunks()
+    coded = pa.DictionaryArray.from_arrays(pa.array(KEY), pa.array([f"k{k}" for k in range(4)], pa.string_view()))
+    return table().set_column(3, "key", text).append_column("code", coded)
+
+
+def as_reader():
+    return pa.RecordBatchReader.from_batches(table().schema, table().to_batches(900))
+
+
+@pytest.mark.parametrize("given", [table, views, as_reader], ids=["table", "views", "reader"])
+def test_what_gives_arrows_stream_is_a_source(given):
+    found = fl.data.score("huber", given(), pred="p", target="y", by="key", worst=7, chunk_rows=700)
+    assert (found.count, found.mean) == (N, pytest.approx(naive().mean(), rel=1e-14))
+    assert {g["value"]: g["count"] for g in found.groups} == {f"k{k}": (k == KEY).sum() for k in range(4)}
+    assert found.worst["key"].to_pylist() == [f"k{k}" for k in KEY[np.argsort(-naive(), kind="stable")[:7]]]
+
+
+@pytest.mark.parametrize("column", ["key", "code"])
+def test_texts_as_polars_writes_them(column, tmp_path):
+    path, out = tmp_path / "x.arrow", tmp_path / "o.parquet"
+    with pa.ipc.new_file(path, views().schema) as writer:
+        writer.write_table(views())
+    where = f"loss > 1 and {column} = 'k1'"
+    found = fl.data.score("huber", path, pred="p", target="y", by=column, where=where, out=out, keep=["id", column])
+    passed = np.flatnonzero((naive() > 1) & (KEY == 1))
+    assert pq.read_table(out)["id"].to_pylist() == passed.tolist()
+    assert (found.written, [g["value"] for g in found.groups]) == (len(passed), ["k1"])
+
+
+def test_a_share_of_what_gives_a_stream_takes_its_length():
+    assert fl.data.score("huber", table(), pred="p", target="y", worst="1%").worst.num_rows == N // 100
+    with pytest.raises(fl.data.DataError, match="the RecordBatchReader: worst is '1%' of nobody knows how many rows"):
+        fl.data.score("huber", as_reader(), pred="p", target="y", worst="1%")
+
+
+def test_the_loss_is_told_as_it_is_computed():
+    def told(loss, **given):
+        return report.loss_told(fl.data.scorer(loss, **given))
+
+    assert told("huber", delta="d", weight="w", backend="serial") == "huber(delta='d')"
+    both = 2 * fl.huber + fl.quantile
+    assert told(both, huber__delta="d", quantile__q=0.9) == "2 * huber(delta=1.0) + quantile(q=0.9), huber__delta='d'"
+    smooth = told("cross_entropy", label_smoothing=0.1, ignore_index=1)
+    assert smooth == "cross_entropy(z_loss=0.0, softcap=None, label_smoothing=0.1, ignore_index=1)"
+    assert fl.data.score(fl.huber, {"pred": P, "target": Y}, backend="serial").loss == "huber(delta=1.0)"
+
+
+def test_columns_that_are_made_may_be_named_among_those_that_are_kept(tmp_path):
+    out = tmp_path / "o.parquet"
+    fl.data.score("huber", table(), pred="p", target="y", grad="g", out=out, keep=["id", "loss", "g", "row"])
+    assert pq.read_table(out).column_names == ["id", "row", "g", "loss"]
+
+
+def test_a_glob_of_folders_is_what_is_in_them(tmp_path):
+    folder(tmp_path / "x")
+    found = fl.data.score("huber", str(tmp_path / "x" / "key=k[01]"), pred="p", target="y", by="key")
+    assert {g["value"] for g in found.groups} == {"k0", "k1"}
+    both = fl.data.score("huber", [tmp_path / "x" / f"key=k{k}" for k in (0, 1)], pred="p", target="y")
+    assert (both.count, both.source) == (found.count, f"{tmp_path}/x/key=k0 and 1 more")

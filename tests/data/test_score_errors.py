@@ -171,7 +171,7 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(case, here):
     [
         ({"pred": "P"}, "x.parquet: there is no column 'P', which is read by huber; did you mean 'p'?"),
         ({"target": "zz"}, "there is no column 'zz', which is read by huber; it has p, y, name, none"),
-        ({"target": "name"}, "x.parquet: huber: column 'name' has type string, expected numbers"),
+        ({"target": "name"}, "x.parquet: huber: column 'name' has type string, expected numbers; row 0 has "),
         ({"target": "none"}, "x.parquet: none of 5,000 rows counts: all are null, or weigh nothing"),
         ({"by": "nme"}, "there is no column 'nme', which is grouped by; did you mean 'name'?"),
         ({"keep": ["x"]}, "there is no column 'x', which is to be kept"),
@@ -225,8 +225,8 @@ def test_sources_that_are_none(here):
         with pytest.raises(fl.data.DataError) as caught:
             fl.data.score("huber", source)
         assert text in str(caught.value)
-    with pytest.raises(TypeError, match=r"the source is, or has, a pyarrow.*Table, expected paths, or a dictionary"):
-        fl.data.score("huber", TABLE)
+    with pytest.raises(TypeError, match=r"the source is, or has, a pyarrow.*Field, expected paths, a dictionary"):
+        fl.data.score("huber", TABLE.schema.field(0))
     with pytest.raises(fl.data.DataError, match=r"arrays of different lengths: p has 5,000, y has 4,999 rows"):
         fl.data.score("huber", {"p": P, "y": Y[1:]}, pred="p", target="y")
 

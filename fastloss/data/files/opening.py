@@ -26,22 +26,26 @@ STREAMED = ("csv", "stream")
 
 
 def open_source(given: Any, kind: str | None = None) -> Source:
-    """The source of a path, a folder, a glob, ``"-"``, several of them, or a mapping of names to arrays or files."""
+    """The source of a path, a folder, a glob, ``"-"``, several of them, a mapping of names to arrays, or a table."""
     if isinstance(given, Source):
         return given
     if hasattr(given, "items"):
         return npy.several(given)
+    if hasattr(given, "__arrow_c_stream__"):
+        from .streams import of_stream
+
+        return of_stream(given)
     each = given if isinstance(given, (list, tuple)) else [given]
     if strange := [x for x in each if not isinstance(x, (str, os.PathLike))]:
-        raise TypeError(f"fl.data.score: the source is, or has, {named(strange[0])}, expected paths, or a dictionary "
-                        "of arrays; fl.data.scorer takes tables")  # fmt: skip
+        raise TypeError(f"fl.data.score: the source is, or has, {named(strange[0])}, expected paths, a dictionary "
+                        "of arrays, or what gives Arrow's stream")  # fmt: skip
     paths = [os.fspath(p) for p in each]
     if not paths:
         raise DataError("there is no source")
     if paths == ["-"]:
         if kind not in STREAMED:
             raise DataError(f"standard input: say what it is, format={' or '.join(map(repr, STREAMED))}")
-        from .tables import standard_input
+        from .streams import standard_input
 
         return standard_input(kind)
     found = [p for path in paths for p in expanded(path)]
@@ -64,7 +68,7 @@ def _of_files(kind: str, found: list[str], paths: list[str]) -> Source:
         return zarr_source(found[0])
     from .tables import tables
 
-    return tables(kind, found, paths[0])
+    return tables(kind, found, paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more")
 
 
 def _stems(paths: Sequence[str]) -> list[str]:
@@ -76,7 +80,9 @@ def _stems(paths: Sequence[str]) -> list[str]:
 def expanded(path: str) -> list[str]:
     """The files of a path: those of a glob or of a folder in the order of their names."""
     if has_magic(path) and not os.path.exists(path):
-        found = sorted(p for p in glob(path, recursive=True) if not os.path.isdir(p) or kind_of_folder(p))
+        named = sorted(glob(path, recursive=True))
+        found = [p for p in named if not os.path.isdir(p) or kind_of_folder(p)]
+        found = found or [file for folder in named for file in expanded(folder)]
         if not found:
             raise DataError(f"{path}: no file has such a name")
         return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,10 @@ FIRST = 1 << 20
 
 NULLS = ["", "#N/A", "#N/A N/A", "#NA", "N/A", "NA", "NULL", "n/a", "null"]
 """What a null is in CSV: Arrow's texts without those of NaN, which is a number that went wrong."""
+
+
+VIEWED = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+"""Polars' texts, rows of which Arrow does not take (26.0), and those of which it does."""
 
 
 @contextmanager
@@ -71,12 +74,19 @@ class Tables(Source):
                 cut = max(0, skip - before - first)
                 for at in range(cut, batch.num_rows, rows):
                     part = batch.slice(at, rows)
-                    columns = {name: part.column(name) for name in names}
+                    columns = {name: taken(part.column(name)) for name in names}
                     yield Chunk(before + first + at, part.num_rows, columns, path, first + at)
                 seen = first + batch.num_rows
             if known is not None and seen < known:
                 raise DataError(f"{path}: is cut short: {seen:,} rows of {known:,}")
             before += seen if known is None else known
+
+
+def taken(x: pa.Array) -> pa.Array:
+    """A column of a type that rows can be taken of."""
+    if pa.types.is_dictionary(x.type) and x.type.value_type in VIEWED:
+        return pa.DictionaryArray.from_arrays(x.indices, taken(x.dictionary))
+    return x.cast(VIEWED[x.type]) if x.type in VIEWED else x
 
 
 def tables(kind: str, found: Sequence[str], path: str) -> Source:
@@ -188,14 +198,15 @@ class Arrow(Tables):
             each = (reader.get_batch(b) for b in range(reader.num_record_batches))
         else:
             each = iter(reader)
-        yield from _numbered(each, names)
+        yield from numbered(each, names)
 
 
 class Streams(Arrow):
     """Arrow's streams."""
 
 
-def _numbered(each: Iterator[pa.RecordBatch], names: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+def numbered(each: Iterator[pa.RecordBatch], names: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Batches of these columns, each with its first row's number."""
     first = 0
     for batch in each:
         batch.validate()
@@ -210,11 +221,11 @@ class Csv(Tables):
         self.numbers: set[str] = set()
         with told(found[0]), pa.input_stream(found[0], compression="detect") as file:
             start = file.read(FIRST)
-        super().__init__(path, list(found), _csv_schema(start, found[0]))
+        super().__init__(path, list(found), csv_schema(start, found[0]))
 
     def computed(self, names: Sequence[str]) -> None:
         """Whole numbers at a file's start may be followed by others."""
-        self.schema = _changed(self.schema, names, pa.int64(), pa.float64())
+        self.schema = changed(self.schema, names, pa.int64(), pa.float64())
 
     def row_bytes(self, names: Sequence[str]) -> float:
         """Text takes more than numbers do."""
@@ -222,7 +233,7 @@ class Csv(Tables):
 
     def batches(self, k: int, names: Sequence[str], rows: int, skip: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Blocks of the file, parsed."""
-        yield from _parsed(pa.input_stream(self.files[k], compression="detect"), self.schema, names, self.files[k])
+        yield from parsed(pa.input_stream(self.files[k], compression="detect"), self.schema, names, self.files[k])
 
 
 def _csv_options(path: str) -> Any:
@@ -231,7 +242,7 @@ def _csv_options(path: str) -> Any:
     return csv.ParseOptions(delimiter="\t" if ".tsv" in path.lower() else ",", newlines_in_values=True)
 
 
-def _csv_schema(start: bytes, path: str) -> pa.Schema:
+def csv_schema(start: bytes, path: str) -> pa.Schema:
     """The types that whole lines at the start of a file speak of."""
     from pyarrow import csv
 
@@ -244,65 +255,19 @@ def _csv_schema(start: bytes, path: str) -> pa.Schema:
     with told(path):
         convert = csv.ConvertOptions(null_values=NULLS)
         found = csv.read_csv(io.BytesIO(head), parse_options=_csv_options(path), convert_options=convert).schema
-    return _changed(found, found.names, pa.null(), pa.string())
+    return changed(found, found.names, pa.null(), pa.string())
 
 
-def _changed(schema: pa.Schema, names: Sequence[str], kind: Any, to: Any) -> pa.Schema:
+def changed(schema: pa.Schema, names: Sequence[str], kind: Any, to: Any) -> pa.Schema:
     """The schema with another type of those of the named columns that are of one `kind`."""
     return pa.schema([(f.name, to if f.type == kind and f.name in names else f.type) for f in schema])
 
 
-def _parsed(file: Any, schema: pa.Schema, names: Sequence[str], path: str) -> Iterator[tuple[int, pa.RecordBatch]]:
+def parsed(file: Any, schema: pa.Schema, names: Sequence[str], path: str) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Blocks of CSV in the types of the schema."""
     from pyarrow import csv
 
     kinds = {n: schema.field(n).type for n in names}
     convert = csv.ConvertOptions(column_types=kinds, include_columns=list(names), null_values=NULLS)
     reader = csv.open_csv(file, csv.ReadOptions(block_size=FIRST), _csv_options(path), convert)
-    yield from _numbered(iter(reader), names)
-
-
-class _Again(io.RawIOBase):
-    """A stream whose beginning has been read: that, then the rest."""
-
-    def __init__(self, start: bytes, rest: Any) -> None:
-        self.start, self.rest = start, rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self.start[: len(buffer)] or self.rest.read(len(buffer))
-        self.start = self.start[len(buffer) :]
-        buffer[: len(data)] = data
-        return len(data)
-
-
-class _Input(Tables):
-    """Standard input, which is read once."""
-
-    def __init__(self, kind: str, schema: pa.Schema, opened: Any) -> None:
-        super().__init__("standard input", ["standard input"], schema)
-        self.kind, self.opened = kind, opened
-
-    def computed(self, names: Sequence[str]) -> None:
-        """Whole numbers at the start of CSV may be followed by others."""
-        if self.kind == "csv":
-            self.schema = _changed(self.schema, names, pa.int64(), pa.float64())
-
-    def batches(self, k: int, names: Sequence[str], rows: int, skip: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """What arrives."""
-        if self.kind == "csv":
-            yield from _parsed(self.opened, self.schema, names, self.path)
-        else:
-            yield from _numbered(iter(self.opened), names)
-
-
-def standard_input(kind: str) -> Source:
-    """The source of what is piped in."""
-    file = sys.stdin.buffer
-    if kind == "csv":
-        start = file.read(FIRST)
-        return _Input(kind, _csv_schema(start, "standard input"), io.BufferedReader(_Again(start, file), FIRST))
-    with told("standard input"):
-        reader = pa.ipc.open_stream(file)
-    return _Input(kind, reader.schema, reader)
+    yield from numbered(iter(reader), names)

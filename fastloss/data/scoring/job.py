@@ -64,10 +64,12 @@ class Job:
         self.worst = None if asked is None else Worst(*asked)
         self.rows = out or worst is not None
         """Whether rows are kept, beside what is said of them."""
-        self.keep = list(table.names if keep is None else keep)
+        made = {*score._made(), "row"} - {*table.names}
+        self.keep = [name for name in (table.names if keep is None else keep) if name not in made]
         if self.rows or keep is not None:
             self.keep = [table.known(name, "to be kept") for name in self.keep]
-        self.numbered = (worst is not None or where is not None) and "row" not in self.keep
+        asked_row = keep is not None and "row" in keep
+        self.numbered = (worst is not None or where is not None or asked_row) and "row" not in self.keep
         self.written = 0
         also = [*(self.keep if self.rows else ()), *([] if by is None else [by])]
         asked_of = [table.known(name, "asked for by where") for name in self.where.reads] if self.where else []

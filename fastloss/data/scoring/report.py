@@ -20,9 +20,9 @@ class Scores:
     `groups` has a dictionary for each value of the column `by`, the largest mean first; `worst` is an Arrow table.
     """
 
-    def __init__(self, job: Any, loss: Any, source: str, seconds: float) -> None:
+    def __init__(self, job: Any, loss: str, source: str, seconds: float) -> None:
         summary = job.summary
-        self.loss, self.source, self.seconds = repr(loss), source, seconds
+        self.loss, self.source, self.seconds = loss, source, seconds
         self.rows, self.count = summary.rows, summary.count
         self.mean, self.sum = summary.mean, summary.sum
         self.min: float = summary.low if summary.count else math.nan
@@ -118,3 +118,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if value != value else "Infinity" if value > 0 else "-Infinity"
     return value if isinstance(value, (int, float, str, bool, type(None))) else str(value)
+
+
+def loss_told(score: Any) -> str:
+    """A scorer's loss as rows are computed: with the columns of its parameters, and with the keywords."""
+    keywords = {n: v for n, v in score.keywords.items() if n not in ("check", "backend")}
+    return score.loss.written({**score.varying, **keywords})  # type: ignore[no-any-return]

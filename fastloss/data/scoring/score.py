@@ -14,7 +14,7 @@ from ..files.opening import open_source
 from ..files.source import DataError
 from ..scorer import scorer
 from .job import Job
-from .report import Scores
+from .report import Scores, loss_told
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -63,11 +63,12 @@ def score(
 
     loss : str or loss
         The name of a loss, or any loss of elements or rows: one's own, a derived one, a sum.
-    source : path, list of paths, or dict
+    source : path, list of paths, dict, or table
         A ``.npy`` (its fields, its columns by number), ``.npz``, ``.parquet``, ``.feather``, ``.arrow``, ``.csv`` or
         ``.csv.gz`` file, a zarr store, a folder or a glob of tables (inner folders called KEY=VALUE are columns), or
         ``"-"`` for standard input with ``format="csv"`` or ``"stream"`` (Arrow's). A dictionary names columns: arrays,
-        or ``.npy`` files, as in ``{"pred": "pred.npy", "target": "y.npy"}``. Nothing is ever unpickled.
+        or ``.npy`` files, as in ``{"pred": "pred.npy", "target": "y.npy"}``. Nothing is ever unpickled. Or what gives
+        Arrow's stream: a table of pyarrow or Polars, a reader, a relation of DuckDB.
     pred, target, weight, grad, nulls, more
         As for `scorer`, which computes: columns' names, and the loss's parameters. `output` is what the losses' column
         is called.
@@ -132,7 +133,7 @@ def score(
         job.end()
         if work is not None:
             work.finish(job.written, job.worst.table if job.worst else None)
-    return Scores(job, score.loss, table.path, time.perf_counter() - began)
+    return Scores(job, loss_told(score), table.path, time.perf_counter() - began)
 
 
 def _computed(job: Job, chunks: Iterator[Chunk], threads: int | None) -> Generator[Done, None, None]:

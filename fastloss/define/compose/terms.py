@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..domain import REAL, Domain
 from ..parameters import Parametrised
+from ..streams import told
 from ..wording import listed
 
 Terms = Sequence[tuple[float, Any]]
@@ -140,18 +141,20 @@ class Sum(Parametrised):
     def __reduce__(self) -> Any:
         return total, ((*zip(self.factors, self.parts, strict=True),),)
 
-    def __repr__(self) -> str:
-        return _formula([*zip(self.factors, self.parts, strict=True)], repr)
+    def written(self, more: Mapping[str, Any]) -> str:
+        """The sum as it is written, and these after it."""
+        text = _formula([*zip(self.factors, self.parts, strict=True)], repr)
+        return ", ".join([text, *(f"{n}={told(v)}" for n, v in more.items())])
 
 
-def _formula(terms: Terms, told: Any) -> str:
-    """The sum as it is written, each loss as `told` has it."""
+def _formula(terms: Terms, of: Any) -> str:
+    """The sum as it is written, each loss as `of` has it."""
     text = ""
     for factor, part in terms:
         size = abs(factor)
         brief = f"{size:g}" if float(f"{size:g}") == size else repr(size)
         alone = len(terms) == 1 and factor == 1.0
-        body = told(part) if size == 1.0 and not alone else f"{brief} * {told(part)}"
+        body = of(part) if size == 1.0 and not alone else f"{brief} * {of(part)}"
         sign = (" - " if factor < 0.0 else " + ") if text else "-" if factor < 0.0 else ""
         text += f"{sign}{body}"
     return text
