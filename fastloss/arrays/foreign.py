@@ -28,7 +28,7 @@ def refused(loss: str, name: str, x: Any, array: Any = None, error: Exception | 
     elif isinstance(x, np.matrix):
         what, hint = "is a matrix", f"pass numpy.asarray({name})"
     elif isinstance(x, (str, bytes, os.PathLike)):
-        what, hint = f"is {shown(x)}", "a file is read by numpy.load, pandas or polars before it is passed"
+        what, hint = f"is {shown(x)}", _instead_of_text(name)
     elif array is None:
         what, hint = f"is {named(x)} that NumPy cannot read", _unequal(error)
     elif array.ndim == 0 and array.dtype == object:
@@ -46,10 +46,18 @@ def _unequal(error: Exception | None) -> str:
     return str(error)
 
 
+def _instead_of_text(name: str) -> str:
+    if name == "class_weight":
+        return "balanced weights are labels.size / (K * numpy.bincount(labels, minlength=K)) of K classes"
+    return "a file is read by numpy.load, pandas or polars before it is passed, a column is passed, not its name"
+
+
 def _single(name: str, x: Any) -> str:
     """What to pass for an object that is no sequence."""
     if hasattr(x, "toarray"):
         return f"a sparse one becomes dense by {name}.toarray()"
+    if isinstance(x, dict) and name == "class_weight":
+        return "pass a list, one for each class, as [class_weight[k] for k in range(K)]"
     if isinstance(x, dict):
         return f"pass numpy.array(list({name}.values()))"
     if hasattr(x, "__next__") or isinstance(x, (set, frozenset)):
@@ -66,6 +74,8 @@ def _of_dtype(name: str, x: Any, array: Any) -> str:
         return f"pass the time in a unit, as ({name} - start) / numpy.timedelta64(1, 'D')"
     if kind in "fi":
         return f"pass {name}.astype(float)"
+    if kind == "V" and array.dtype.names is None:  # types of ml_dtypes that are no 16-bit floats
+        return f"pass {name}.astype('float32')"
     return "" if kind != "O" else _of_objects(name, x, array)
 
 
@@ -82,14 +92,21 @@ def _of_objects(name: str, x: Any, array: Any) -> str:
     for column, dtype in getattr(getattr(x, "dtypes", None), "items", dict)():
         if str(dtype) in ("object", "str", "string", "category"):
             return f"its column {column!r} has dtype {dtype}"
-    first = next((v for v in array.flat if v is not None and v == v and type(v).__name__ != "NAType"), None)
+    first = next((v for v in array.flat if not _is_missing(v)), None)
     if isinstance(first, (str, bytes)) or hasattr(getattr(x, "dtype", None), "categories"):
         return _of_text(name, x)
+    if any(isinstance(v, int) and v.bit_length() > 64 for v in array.flat):
+        return "it holds an integer of more than 64 bits"
     if isinstance(first, (Number, Decimal)) and hasattr(x, "to_numpy"):
         return f"pass {name}.to_numpy(float, na_value=numpy.nan); what is missing is then NaN, and absent with weight=0"
     if isinstance(first, (Number, Decimal)):
-        return f"pass numpy.array({name}, float); None is then NaN, and absent with weight=0"
+        return f"pass numpy.array({name}, float); a None is then NaN, and absent with weight=0"
     return f"it holds {named(first)}" if first is not None else ""
+
+
+def _is_missing(x: Any) -> bool:
+    """Whether this is one of the libraries' nulls, of which pandas' compare as nothing that is true or false."""
+    return x is None or type(x).__name__ in ("NAType", "NaTType") or (isinstance(x, float) and x != x)
 
 
 def _torch(loss: str, name: str, x: Any) -> tuple[str, str]:

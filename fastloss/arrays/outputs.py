@@ -61,8 +61,10 @@ def checked(job: Written, arrays: Sequence[Any], expected: Sequence[Kind], over:
             got = Kind(x.dtype, x.shape, where)
             raise ValueError(f"{name}: out has {_described(got, True)}, expected {_described(kind, False)}")
         mine = x if isinstance(x, np.ndarray) else x.phantom()
-        if not mine.flags.writeable or overlaps_itself(mine):
-            raise ValueError(f"{name}: out is read-only, or some of its elements are one and the same")
+        if not mine.flags.writeable:
+            raise ValueError(f"{name}: out is read-only, expected an array that may be written to")
+        if overlaps_itself(mine):
+            raise ValueError(f"{name}: some elements of out, of strides {mine.strides}, are one and the same memory")
         for other in memory:
             if overlap(mine, other):
                 raise ValueError(f"{name}: the arrays of out overlap each other")

@@ -196,9 +196,9 @@ def whole(loss: Program, target: Any, weight: Any) -> Any:
     if bad.any():
         where = np.unravel_index(int(bad.argmax()), bad.shape)
         got = target[where]
+        what = "a label, a whole number" + (" of at most 63 bits" if abs(got) >= 2.0**63 else "")
         hint = "; a row whose label is missing is absent with weight=0" if got != got else ""
-        raise ValueError(f"{loss.name}: {loss.inputs[-1]}{place(where)} is {got!s}, expected a label, "
-                         f"a whole number{hint}")  # fmt: skip
+        raise ValueError(f"{loss.name}: {loss.inputs[-1]}{place(where)} is {got!s}, expected {what}{hint}")
     return labels
 
 

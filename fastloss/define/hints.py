@@ -13,7 +13,7 @@ from .keywords import keywords_of
 from .wording import listed, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 MEANT = {
     "pred": "predictions preds prediction logits output outputs y_hat yhat y_score y_prob scores x input y_pred",
@@ -45,18 +45,19 @@ MEANT = {
 """Arguments of fastloss, and what other libraries call them."""
 
 LOGITS = {
-    "binary_cross_entropy": "binary_cross_entropy_with_logits takes logits",
-    "binary_focal_from_probabilities": "binary_focal takes logits",
-    "categorical_cross_entropy": "cross_entropy takes logits",
-    "kl_divergence": "kl_divergence_log takes logarithms",
-    "poisson_identity": "poisson takes the logarithm of the mean",
-    "gamma_identity": "gamma takes the logarithm of the mean",
-    "tweedie_identity": "tweedie takes the logarithm of the mean",
+    "binary_cross_entropy": ("binary_cross_entropy_with_logits", "logits"),
+    "binary_focal_from_probabilities": ("binary_focal", "logits"),
+    "categorical_cross_entropy": ("cross_entropy", "logits"),
+    "multiclass_focal_from_probabilities": ("multiclass_focal", "logits"),
+    "generalized_cross_entropy_from_probabilities": ("generalized_cross_entropy", "logits"),
+    "kl_divergence": ("kl_divergence_log", "logarithms"),
+    "poisson_identity": ("poisson", "the logarithm of the mean"),
+    "gamma_identity": ("gamma", "the logarithm of the mean"),
+    "tweedie_identity": ("tweedie", "the logarithm of the mean"),
 }
-"""Losses of probabilities and means, and what to use for a model that gives logits or logarithms."""
+"""Losses of probabilities and means, the loss for a model that gives logits or logarithms, and which of these it is."""
 
 INSTEAD = {
-    "from_logits": "there is a loss of logits and one of probabilities: {other} is the other one",
     "num_threads": "fastloss.set_num_threads(n) sets the threads",
     "threads": "fastloss.set_num_threads(n) sets the threads",
     "dtype": "the dtype of the prediction decides",
@@ -127,16 +128,32 @@ def _meant(loss: Any, given: str, positional: int) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def translated(loss: Any, given: str, own: Iterable[str]) -> str | None:
-    """The hint for another library's argument: which of `own` it is, or what there is instead; None for any other."""
+def translated(loss: Any, given: str, own: Iterable[str], spelt: Callable[[str], str] = str) -> str | None:
+    """The hint for another library's argument: which of `own` it is, or what there is instead; None for any other.
+
+    Losses are named as `spelt` spells them.
+    """
     for name, others in MEANT.items():
         if name in own and given in others.split():
             return f"; use {name}"
-    if given not in INSTEAD:
-        return None
-    short = loss.name.removesuffix("_with_logits")
-    other = short if short != loss.name else f"{short}_with_logits"
-    return f"; {INSTEAD[given].format(other=other)}" if other in LOSSES or "{" not in INSTEAD[given] else ""
+    if given == "from_logits":
+        return _of_logits_and_not(loss, spelt)
+    return f"; {INSTEAD[given]}" if given in INSTEAD else None
+
+
+def _of_logits_and_not(loss: Any, spelt: Callable[[str], str]) -> str:
+    for name, (other, what) in LOGITS.items():
+        if loss.name in (name, other) and what == "logits":
+            return f"; {spelt(other)} takes logits, {spelt(name)} probabilities"
+    if getattr(loss, "link", None) in ("sigmoid", "softmax"):
+        return f"; {spelt(loss.name)} takes logits"
+    return of_logits(loss, spelt)
+
+
+def of_logits(loss: Any, spelt: Callable[[str], str] = str) -> str:
+    """The hint for a model that gives logits, or logarithms, to a loss of something else."""
+    other, what = LOGITS.get(loss.name, ("", ""))
+    return f"; {spelt(other)} takes {what}" if other else ""
 
 
 def outside(loss: Any, name: str, got: Any) -> str:
@@ -144,7 +161,7 @@ def outside(loss: Any, name: str, got: Any) -> str:
     place, value = loss.inputs.index(name), float(got)
     domain = loss.domains[place]
     if place == 0:
-        return f"; {LOGITS[loss.name]}" if loss.name in LOGITS else ""
+        return of_logits(loss)
     if value == 0.0 and domain.ends_only and domain.low == -1.0:
         also = "binary_cross_entropy_with_logits"
         for n, on in loss.values.items():

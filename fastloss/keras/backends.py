@@ -41,7 +41,7 @@ keras = _imported()
 BACKEND: str = keras.backend.backend()
 
 
-@lru_cache(1024)
+@lru_cache(64)  # a few dozen losses of a program, not all that were ever bound
 def function(loss: Any) -> Callable[..., Any]:
     """A loss as a function of the tensors of Keras's backend, which differentiates it: to write a loss class with.
 

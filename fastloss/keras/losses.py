@@ -14,7 +14,7 @@ from keras.src.backend import in_symbolic_scope, set_keras_mask  # which Keras d
 
 from ..deferred import differentiated
 from ..define.elements import Definition
-from ..define.hints import LOGITS, translated
+from ..define.hints import translated
 from ..define.keywords import LABELS, keywords_of
 from ..define.rows import Program
 from ..define.wording import listed, named, shown
@@ -59,10 +59,12 @@ class Loss(keras.losses.Loss):
                 raise self._unknown(n)
         self.loss = base.bind(**{n: x for n, x in given.items() if n in base.parameters})
         self.keywords = {n: _plain(given.get(n, x)) for n, x in known.items()}
+        self._run = function(self.loss)
         super().__init__(name=base.name if name is None else name, reduction=reduction, dtype=dtype)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The losses, weighed and reduced; a weight is of all that its sample holds."""
+        y_true, y_pred = map(_as_one, (y_true, y_pred))
         if sample_weight is not None:
             sample_weight = self._spread(sample_weight, self._samples(tuple(np.shape(y_pred))))
         return super().__call__(y_true, y_pred, sample_weight)
@@ -106,12 +108,8 @@ class Loss(keras.losses.Loss):
     def _unknown(self, given: str) -> TypeError:
         base = self.base
         own = (*base.parameters, *type(self).keywords, *OWN)
-        if given == "from_logits":
-            what = f"; {base.name} takes logits" if base.link in ("sigmoid", "softmax") else ""
-            hint = f"; {LOGITS[base.name]}" if base.name in LOGITS else what
-        else:
-            close = get_close_matches(given, own, 1)
-            hint = translated(base, given, own) or (f"; did you mean {close[0]}?" if close else "")
+        close = get_close_matches(given, own, 1)
+        hint = translated(base, given, own, camel) or (f"; did you mean {close[0]}?" if close else "")
         return TypeError(f"{type(self).__name__}: {given!r} is no argument, expected {', '.join(own)}{hint}")
 
 
@@ -138,10 +136,9 @@ class OfElements(Loss):
         return y_true
 
     def _computed(self, y_true: Any, y_pred: Any) -> Any:
-        run = function(self.loss)
         if len(y_pred.shape) < 2:
-            return run(y_pred, y_true, reduction="none")
-        return run(y_pred, y_true, axis=-1)
+            return self._run(y_pred, y_true, reduction="none")
+        return self._run(y_pred, y_true, axis=-1)
 
 
 class OfRows(Loss):
@@ -171,7 +168,7 @@ class OfRows(Loss):
         if "class_weight" in keywords:
             keywords["class_weight"] = keras.ops.convert_to_tensor(keywords["class_weight"], dtype=self.dtype)
         axis = self._axis(tuple(y_pred.shape))
-        losses = function(self.loss)(y_pred, y_true, reduction="none", axis=axis, **keywords)
+        losses = self._run(y_pred, y_true, reduction="none", axis=axis, **keywords)
         ignored = keywords.get("ignore_index")
         if ignored is not None and len(y_true.shape) < len(y_pred.shape):
             set_keras_mask(losses, keras.ops.not_equal(y_true, ignored))
@@ -248,3 +245,8 @@ def camel(name: str) -> str:
 def _plain(x: Any) -> Any:
     """An argument as a configuration holds it: numbers and lists of them."""
     return np.asarray(x).tolist() if isinstance(x, (list, tuple)) else x.tolist() if hasattr(x, "tolist") else x
+
+
+def _as_one(x: Any) -> Any:
+    """An array of a list, of which Keras makes a structure of numbers."""
+    return keras.ops.convert_to_tensor(x) if isinstance(x, (list, tuple)) else x

@@ -225,9 +225,8 @@ def _check_scores(name: str, loss: Loss | RowLoss) -> None:
         raise TypeError(f"{name}: {loss.name} is differentiated by {own}, expected {loss.inputs[0]} alone")
     domain = loss.domains[0]
     if not domain.is_real_line:
-        other = f"; {hints.LOGITS[loss.name]}" if loss.name in hints.LOGITS else ""
         raise ValueError(f"{name}: {loss.inputs[0]} of {loss.name} is {domain}, and a linear model's scores are any "
-                         f"numbers{other}")  # fmt: skip
+                         f"numbers{hints.of_logits(loss)}")  # fmt: skip
 
 
 def _beside_scores(name: str, loss: Loss | RowLoss, y: Any, rows: int) -> Arrays:

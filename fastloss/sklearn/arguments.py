@@ -9,7 +9,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from .. import penalties
 from ..data.arguments import loss_of
-from ..define.hints import LOGITS
+from ..define.hints import of_logits
 from ..define.wording import listed, named, shown, wrong_choice
 from ..penalties import Penalty
 from .links import of_means
@@ -54,9 +54,8 @@ def fitting(owner: str, loss: Any, parameters: Any) -> Any:
                          "any numbers; cross_entropy takes these")  # fmt: skip
     domain = found.domains[0]
     if not domain.is_real_line:
-        hint = f"; {LOGITS[found.name]}" if found.name in LOGITS else ""
         raise ValueError(f"{owner}: {found.inputs[0]} of {found.name} is {domain}, and a linear model's scores are any "
-                         f"numbers{hint}")  # fmt: skip
+                         f"numbers{of_logits(found)}")  # fmt: skip
     return found
 
 

@@ -117,4 +117,10 @@ def _kernel(
         sorted(map(str, OPTIONS.items())),
     )
     name = named(template.__name__, key, template)
-    return cache.jit(lambda: name, make, lambda: name, template.__name__, parallel=parallel, **OPTIONS)
+    return cache.jit(lambda: name, make, lambda: name, _topic(template), parallel=parallel, **OPTIONS)
+
+
+def _topic(template: Any) -> str:
+    """What a user is told that a kernel is for, one line for all of a kind: `region kernels` of region_templates."""
+    *_, package, module = template.__module__.split(".")
+    return f"{module.removesuffix('_templates') if module != 'templates' else package} kernels"

@@ -46,7 +46,10 @@ def test_other_names_are_of_losses_that_exist() -> None:
     known = {*fl.LOSSES, *fl.__all__}
     assert {n for names in PEERS.values() for n in names.split()} <= known
     assert not set(PEERS) & set(fl.LOSSES) - {"hinge"}
-    assert set(LOGITS) <= known and {text.split()[0] for text in LOGITS.values()} <= known
+    assert set(LOGITS) <= known and {other for other, _ in LOGITS.values()} <= known
+    assert {n for n in fl.LOSSES if n.endswith(("_from_probabilities", "_identity"))} - set(LOGITS) == {
+        "distillation_from_probabilities"  # the teacher's
+    }
     for ours, theirs in {
         "squared_error": "mean_squared_error MSELoss MeanSquaredError mse_loss L2DistLoss",
         "absolute_error": "mean_absolute_error L1Loss regression_l1 MeanAbsoluteError",
@@ -60,7 +63,9 @@ def test_other_names_are_of_losses_that_exist() -> None:
         "quantile": "mean_pinball_loss pinball_loss Quantile",
         "squared_hinge": "SquaredHinge L2HingeLoss",
         "logistic": "SoftMarginLoss LogitMarginLoss",
-        "binary_focal": "focal_loss sigmoid_focal_loss BinaryFocalCrossentropy",
+        "binary_focal": "focal_loss sigmoid_focal_loss",
+        "binary_focal_from_probabilities": "BinaryFocalCrossentropy",
+        "multiclass_focal_from_probabilities": "CategoricalFocalCrossentropy",
         "accelerated_failure_time_normal": "survival:aft SurvivalAft",
         "hinge_embedding": "HingeEmbeddingLoss",
         "giou_loss": "generalized_box_iou_loss giou",

@@ -47,6 +47,7 @@ CASES: list[tuple[str, Any, tuple[Any, ...], dict[str, Any], type[Exception], st
     ("second scores", KL, (D, D[:, :2]), {}, ValueError, r"target has shape \(2, 2\), expected that of pred, \(2, 3\)"),
     ("teacher", fl.distillation, (X, X[0], Y), {}, ValueError, r"teacher has shape \(3,\), expected that of pred"),
     # types
+    ("huge labels", CE, (X, Y + 1e30), {}, ValueError, r"target\[0\] is 1e\+30, .* a whole number of at most 63 bits$"),
     ("float labels", CE, (X, Y + 0.5), {}, ValueError, r"target\[0\] is 1.5, expected a label, a whole number$"),
     ("float labels that are no class", CE, (X, Y + 1.0), {}, ValueError, r"target\[1\] is 3, but there are 3 classes"),
     ("missing label", CE, (X, at(1, np.nan, Y + 0.0)), {}, ValueError, r"target\[1\] is nan, expected a label.*; a row whose label is missing is absent with weight=0"),
@@ -188,7 +189,7 @@ def test_out() -> None:
         (lambda: CE.grad(X.astype("f2"), Y, out=good), r"expected float16 and \(2, 3\)"),
         (lambda: CE.grad(X, Y, out=np.empty((3, 2), "f4")), r"shape \(3, 2\), expected float32 and \(2, 3\)"),
         (lambda: CE.grad(X, Y, out=frozen), "out is read-only"),
-        (lambda: CE.grad(X, Y, out=np.broadcast_to(np.float32(0), (2, 3))), "out is read-only, or some of its elements"),
+        (lambda: CE.grad(X, Y, out=np.broadcast_to(np.float32(0), (2, 3))), "out is read-only"),
         (lambda: CE.grad(pred, Y, out=part), "out overlaps pred"),
         (lambda: CE.grad(pred, Y, out=pred[::-1]), "out overlaps pred"),
         (lambda: CE.grad(pred, Y, out=pred[:, ::-1]), "out overlaps pred"),

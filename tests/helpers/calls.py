@@ -97,7 +97,7 @@ CALLS: dict[str, str] = {
     'fl.quantile(p, t, alpha=0.9)':
         "TypeError: quantile: 'alpha' is no argument, expected pred, target, q, weight, axis, reduction, normalizer, empty, out, backend, check; use q",
     'fl.binary_cross_entropy(p, t, from_logits=True)':
-        "TypeError: binary_cross_entropy: 'from_logits' is no argument, expected pred, target, clamp, floor, weight, ignore_index, axis, reduction, normalizer, empty, out, backend, check; there is a loss of logits and one of probabilities: binary_cross_entropy_with_logits is the other one",
+        "TypeError: binary_cross_entropy: 'from_logits' is no argument, expected pred, target, clamp, floor, weight, ignore_index, axis, reduction, normalizer, empty, out, backend, check; binary_cross_entropy_with_logits takes logits, binary_cross_entropy probabilities",
     'fl.cross_entropy(scores, labels, dim=1)':
         f"TypeError: cross_entropy: 'dim' is no argument, expected {CROSS_ENTROPY}; use axis",
     'fl.cross_entropy(scores, labels, smoothing=0.1)':
@@ -133,13 +133,13 @@ CALLS: dict[str, str] = {
     'fl.huber(p, None)':
         'TypeError: huber: target is None, expected an array of real numbers',
     'fl.huber(p, "targets.npy")':
-        "TypeError: huber: target is 'targets.npy', expected an array of real numbers; a file is read by numpy.load, pandas or polars before it is passed",
+        "TypeError: huber: target is 'targets.npy', expected an array of real numbers; a file is read by numpy.load, pandas or polars before it is passed, a column is passed, not its name",
     'fl.huber(p, Path("targets.npy"))':
-        "TypeError: huber: target is PosixPath('targets.npy'), expected an array of real numbers; a file is read by numpy.load, pandas or polars before it is passed",
+        "TypeError: huber: target is PosixPath('targets.npy'), expected an array of real numbers; a file is read by numpy.load, pandas or polars before it is passed, a column is passed, not its name",
     'fl.huber(p, ["cat", "dog", "cat"])':
         'TypeError: huber: target has dtype <U3, expected real numbers of at most 64 bits; labels as text become numbers by numpy.unique(target, return_inverse=True)[1]',
     'fl.huber(p, [1.0, None, 2.0])':
-        'TypeError: huber: target has dtype object, expected real numbers of at most 64 bits; pass numpy.array(target, float); None is then NaN, and absent with weight=0',
+        'TypeError: huber: target has dtype object, expected real numbers of at most 64 bits; pass numpy.array(target, float); a None is then NaN, and absent with weight=0',
     'fl.huber(p, [[1.0], [1.0, 2.0]])':
         'TypeError: huber: target is a list that NumPy cannot read, expected an array of real numbers; rows of different lengths are padded to one, with weight=0 where there is nothing',
     'fl.huber(p, {"a": 1.0})':

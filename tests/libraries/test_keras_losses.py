@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import copy
 import doctest
+import gc
 import importlib
 import inspect
+import itertools
 import os
 import pickle
+import re
+import shutil
+import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -179,12 +184,16 @@ PAIRS: dict[str, tuple[Any, Any, Callable[..., Any], float, float]] = {
         flk.BinaryFocal(), K.BinaryFocalCrossentropy(apply_class_balancing=True, from_logits=True), bits, 1.0, 0.0,
     ),
     "sparse": (flk.CategoricalCrossEntropy(), K.SparseCategoricalCrossentropy(), labels, 1.0, 0.0),
+    "dense": (flk.CategoricalCrossEntropy(), K.CategoricalCrossentropy(), one_hot, 1.0, 0.0),
     "sparse logits": (flk.CrossEntropy(), K.SparseCategoricalCrossentropy(from_logits=True), labels, 1.0, 0.0),
     "dense logits": (
         flk.CrossEntropy(label_smoothing=0.1), K.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1),
         one_hot, 1.0, 0.0,
     ),
     "multiclass focal": (
+        flk.MulticlassFocalFromProbabilities(), K.CategoricalFocalCrossentropy(alpha=1.0), one_hot, 1.0, 0.0,
+    ),
+    "multiclass focal logits": (
         flk.MulticlassFocal(), K.CategoricalFocalCrossentropy(alpha=1.0, from_logits=True), one_hot, 1.0, 0.0,
     ),
     "generalized": (
@@ -193,6 +202,8 @@ PAIRS: dict[str, tuple[Any, Any, Callable[..., Any], float, float]] = {
 }  # fmt: skip
 """Ours, Keras's, what draws targets and predictions, and by what Keras's is multiplied, and what is added."""
 
+SCALED = ("sparse", "dense", "multiclass focal")
+"""Where Keras divides probabilities by their sum: a softmax has the same gradient by either."""
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean_with_sample_weight")
 WEIGHED = [(name, "sum_over_batch_size", "samples") for name in PAIRS]
@@ -209,8 +220,7 @@ def test_values_and_gradients_are_those_of_keras(
     t, p = (x.astype("f") if x.dtype.kind == "f" else x for x in drawn(rng))
     w = rng.gamma(2.0, 1.0, 6).astype("f")
     more *= w.mean()
-    # Keras divides probabilities by their sum: a softmax has the same gradient by either.
-    inner = keras.ops.softmax if name == "sparse" else keras.ops.convert_to_tensor
+    inner = keras.ops.softmax if name in SCALED else keras.ops.convert_to_tensor
     runs = [lambda t, p, sample_weight, loss=loss: loss(t, inner(p), sample_weight) for loss in (ours, theirs)]
     same(*runs, t, p, {"none": None, "samples": w, "column": w[:, None]}[weight], scale, more)
     monkeypatch.setattr(ours, "reduction", None)
@@ -287,6 +297,35 @@ def test_several_quantiles_of_one_target(rng: np.random.Generator) -> None:
     assert flk.Quantile.from_config(loss.get_config()).get_config()["q"] == q
 
 
+def test_the_page_s_table_has_each_pair_and_each_of_keras_s() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "keras.md").read_text().partition("| Keras's |")[2]
+    table, rest = page.split("\n\n")[:2]
+    said = set()
+    for row in table.splitlines()[2:]:
+        theirs, ours = (re.findall(r"`(\w+)`", cell) for cell in row.split("|")[1:3])
+        said |= {*itertools.product(theirs, ours)} if "of logits `" in row else {
+            *zip(theirs, ours or theirs, strict=True)}  # fmt: skip
+    assert said == {(type(theirs).__name__, type(ours).__name__) for ours, theirs, *_ in PAIRS.values()}
+    classes = {n for n, x in vars(K).items() if inspect.isclass(x)} - {"Loss"}
+    assert classes == {theirs for theirs, _ in said} | {*re.findall(r"`(\w+)`", rest)} & classes
+    for theirs, ours in said - {("Poisson", "PoissonIdentity")}:  # the one name that is another's here
+        if theirs != ours:
+            with pytest.raises(AttributeError, match=rf"'{theirs}': did you mean .*\b{ours}\b"):
+                getattr(flk, theirs)
+
+
+def test_lists_are_arrays_of_one_prediction() -> None:
+    assert_allclose(array(flk.Huber()([[0.0], [1.0]], [[2.0], [1.0]])), 0.75)
+    assert_allclose(array(flk.CrossEntropy()([0, 1], [[0.0, 0.0], (3.0, 3.0)])), np.log(2.0), rtol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="JAX's compiled programs are kept with what they compute")
+def test_losses_that_nobody_holds_are_let_go() -> None:
+    known = [weakref.ref(flk.Huber(delta=1.0 + k).loss) for k in range(100)]
+    gc.collect()
+    assert sum(loss() is not None for loss in known) <= 64
+
+
 # -- What is wrong ------------------------------------------------------------------------------------------------------
 
 
@@ -296,10 +335,14 @@ def test_what_is_wrong_is_named() -> None:
         "Huber: 'beta' is no argument, expected delta, reduction, name, dtype; use delta": lambda: flk.Huber(beta=1.0),
         "Huber: 'detla' is no argument.*did you mean delta": lambda: flk.Huber(detla=1.0),
         "CrossEntropy: 'from_logits' is no argument, expected z_loss, softcap, axis, class_weight, ignore_index, "
-        "label_smoothing, reduction, name, dtype; cross_entropy takes logits": lambda: flk.CrossEntropy(from_logits=True),
-        "CategoricalCrossEntropy: 'from_logits'.*; cross_entropy takes l": lambda: flk.CategoricalCrossEntropy(
+        "label_smoothing, reduction, name, dtype; CrossEntropy takes logits, CategoricalCrossEntropy probabilities":
+            lambda: flk.CrossEntropy(from_logits=True),
+        "CategoricalCrossEntropy: 'from_logits'.*; CrossEntropy takes logits, Cat": lambda: flk.CategoricalCrossEntropy(
             from_logits=False
         ),
+        "MulticlassFocalFromProbabilities: .*; MulticlassFocal takes logits, MulticlassFocalFromProbabilities prob":
+            lambda: flk.MulticlassFocalFromProbabilities(from_logits=True),
+        "PolyCrossEntropy: 'from_logits' .*; PolyCrossEntropy takes logits": lambda: flk.PolyCrossEntropy(from_logits=True),
         "'ignore_class' is no argument.*; use ignore_index": lambda: flk.CrossEntropy(ignore_class=255),
         "huber: delta is -1, expected": lambda: flk.Huber(delta=-1.0),
         "reduction": lambda: flk.Huber(reduction="average"),
@@ -414,9 +457,10 @@ def test_training_is_keras_own(how: str, rng: np.random.Generator) -> None:
 def test_training_with_a_loss_of_elements_compiled(rng: np.random.Generator) -> None:
     x, t = rng.normal(size=(20, 2)).astype("f"), rng.normal(size=20).astype("f")
     ended = []
-    for loss, compiled in ((flk.Huber(delta=0.5), True), (K.Huber(delta=0.5), False)):
+    compiles = BACKEND == "jax" or shutil.which("c++") is not None  # torch needs a compiler
+    for loss, compiled in ((flk.Huber(delta=0.5), compiles), (K.Huber(delta=0.5), False)):
         made = model(1)
-        made.compile(keras.optimizers.SGD(0.1), loss=loss, jit_compile=compiled and BACKEND == "jax")
+        made.compile(keras.optimizers.SGD(0.1), loss=loss, jit_compile=compiled)
         made.fit(x, t, batch_size=6, epochs=3, verbose=0, shuffle=False)
         ended.append(made.get_weights())
     for a, b in zip(*ended, strict=True):
