@@ -265,6 +265,7 @@ _FUNCTIONS: dict[Any, str] = {
     math.exp: "exp({0})",
     math.log: "ln({0})",
     math.tanh: "tanh({0})",
+    math.copysign: "CASE WHEN {1} < 0e0 THEN -abs({0}) ELSE abs({0}) END",
     math.pow: "pow({0}, {1})",
     math.expm1: "(tanh(0.5e0 * {0}) * (exp({0}) + 1e0))",
     math.log1p: "CASE WHEN abs({0}) < 0.5e0 THEN 2e0 * atanh({0} / (2e0 + {0})) ELSE ln(1e0 + {0}) END",

@@ -56,6 +56,7 @@ def of_duckdb(found: Formula, columns: dict[str, np.ndarray]) -> np.ma.MaskedArr
 
 
 def agree(loss, found: Formula, by: int | None, more: dict[str, float] | None = None) -> None:
+    loss = loss.for_any(more or ())
     columns, values = points(loss), {**loss.values, **(more or {})}
     numbers = [None if v is None else float(v) for v in values.values()]
     expected = of_definition(loss, columns, by, numbers)

@@ -104,3 +104,12 @@ def test_extremes_are_those_of_python(a: float, b: float) -> None:
     found = numba.njit(lambda a, b: (bits.larger(a, b), bits.smaller(a, b)))(a, b)
     np.testing.assert_array_equal(np.float64(found), np.float64((max(a, b), min(a, b))))
     assert [np.signbit(x) for x in found] == [np.signbit(max(a, b)), np.signbit(min(a, b))]
+
+
+def test_extremes_of_several_numbers_and_of_a_tuple() -> None:
+    @numba.njit
+    def found(a: float, b: int, c: float) -> Any:
+        return bits.larger(a, b, c), bits.smaller(a, b, c), bits.larger((a, c, a)), bits.smaller((a, c))
+
+    assert found(2.5, 7, -1.0) == (7.0, -1.0, 2.5, -1.0)
+    assert found(2.5, 1, 9.0) == (9.0, 1.0, 9.0, 2.5)

@@ -14,6 +14,7 @@ from numba import types
 from numba.extending import intrinsic as numba_intrinsic
 
 _plain: Any = types.unliteral
+_several: Any = types.StarArgTuple
 _INTEGER_OF: dict[Any, Any] = {types.float32: types.int32, types.float64: types.int64}
 _FLOAT_OF: dict[Any, Any] = {types.int32: types.float32, types.int64: types.float64}
 
@@ -130,27 +131,44 @@ def select(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
     return a(types.boolean, a, b), codegen
 
 
-def _extreme(sign: str) -> Any:
-    """`max` or `min` of two numbers as Python has it, two instructions: Numba compiles a function for itself."""
+def _extreme(own: Any, sign: str) -> Any:
+    """`max` or `min` of numbers as Python has it, two instructions for each: Numba compiles a function for itself."""
 
     @intrinsic
-    def found(typingctx: Any, a: Any, b: Any) -> Any:
-        kind = typingctx.unify_types(_plain(a), _plain(b))
-        if not isinstance(kind, (types.Integer, types.Float)):
-            return None
+    def found(typingctx: Any, *args: Any) -> Any:
+        kinds = [*map(_plain, args)]
+        kind = typingctx.unify_types(*kinds)
+        if len(args) < 2 or not isinstance(kind, (types.Integer, types.Float)):
+            return _of_numba(typingctx, own, args)
         whole = "icmp_signed" if getattr(kind, "signed", False) else "icmp_unsigned"
         compare = "fcmp_ordered" if isinstance(kind, types.Float) else whole
 
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-            first, second = args
-            return builder.select(getattr(builder, compare)(sign, second, first), second, first)
+            values = (builder.extract_value(args[0], i) for i in range(len(kinds)))
+            best, *others = (context.cast(builder, v, k, kind) for v, k in zip(values, kinds, strict=True))
+            for value in others:
+                best = builder.select(getattr(builder, compare)(sign, value, best), value, best)
+            return best
 
-        return kind(kind, kind), codegen
+        return kind(_several(kinds)), codegen
 
     return found
 
 
-larger, smaller = _extreme(">"), _extreme("<")
+def _of_numba(typingctx: Any, function: Any, args: Sequence[Any]) -> Any:
+    """A call of one of Python's functions as Numba compiles it: of a tuple, say."""
+    kind = typingctx.resolve_value_type(function)
+    of_numba = typingctx.resolve_function_type(kind, args, {})
+    if of_numba is None:
+        return None
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        return context.get_function(kind, of_numba)(builder, args)
+
+    return of_numba.return_type(*of_numba.args), codegen
+
+
+larger, smaller = _extreme(max, ">"), _extreme(min, "<")
 
 
 @intrinsic
