@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from types import SimpleNamespace
 from typing import Any
 
 import numba
 import numpy as np
 import pytest
 
-from fastloss.kernels.cpu import bits, lowering
+from fastloss.kernels.cpu import bits, entries, lowering
 
 
 def libraries(part: Any) -> list[Any]:
@@ -104,3 +107,16 @@ def test_extremes_are_those_of_python(a: float, b: float) -> None:
     found = numba.njit(lambda a, b: (bits.larger(a, b), bits.smaller(a, b)))(a, b)
     np.testing.assert_array_equal(np.float64(found), np.float64((max(a, b), min(a, b))))
     assert [np.signbit(x) for x in found] == [np.signbit(max(a, b)), np.signbit(min(a, b))]
+
+
+def test_a_compilation_keeps_no_rubbish_of_its_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ring:
+        def __init__(self) -> None:
+            self.itself, self.array = self, np.ones(3)
+
+    made = SimpleNamespace(_compiler=SimpleNamespace(compile=lambda *_: SimpleNamespace(library=None)))
+    monkeypatch.setattr(entries, "numba", SimpleNamespace(njit=lambda **_: lambda _: made))
+    rubbish = weakref.ref(Ring().array)
+    assert gc.isenabled() and rubbish() is not None
+    entries.built(None, numba.void(numba.int64), {})
+    assert rubbish() is None
