@@ -210,9 +210,11 @@ class Parametrised:
         return frozenset()
 
     def for_any(self, names: Iterable[str]) -> Self:
-        """The same loss by functions that serve any values of these parameters."""
-        own = [n for n in names if n in self.quickened]
-        return self.bind(**{n: [self.parameters[n].inner_point] for n in own}) if own else self
+        """The same loss by functions that serve any values of these parameters, those that must be numbers aside."""
+        any_number = {*names} - self.single
+        if any_number.isdisjoint(self.quickened):
+            return self
+        return self.bind(**{n: [self.parameters[n].inner_point] for n in any_number})
 
     def _reader(self, names: tuple[str, ...]) -> Self:
         """The same loss, without values of these parameters: to its kernels they are arrays."""

@@ -81,6 +81,18 @@ def test_a_faster_function_computes_what_the_definition_does(name: str) -> None:
     assert faster
 
 
+def test_other_arrays_of_any_kind_stand_beside_one_that_is_no_number_to_choose_by() -> None:
+    loss, pred, target = fl.binary_focal_from_probabilities, np.array([0.2, 0.7, 0.4]), np.array([1.0, 0.0, 1.0])
+    gamma, smoothing = np.array([2.0, 1.5, 3.3]), np.array([0.1, 0.2, 0.3])
+    expected = loss(pred, target, gamma=gamma, label_smoothing=smoothing)
+    for array in (memoryview(smoothing), np.array([0.1, 0.2, 0.3], ">f8")):
+        twin = loss.bind(alpha=0.25)  # another loss, which has seen no arrays
+        assert twin(pred, target, gamma=gamma, label_smoothing=array) == expected
+    absent = {"label_smoothing": np.array([0.1, np.nan, 0.3]), "weight": np.array([1.0, 0.0, 1.0])}
+    kept = loss(pred[::2], target[::2], gamma=gamma[::2], label_smoothing=smoothing[::2])
+    assert loss.bind(alpha=0.25)(pred, target, gamma=gamma, **absent) == kept
+
+
 def test_the_terms_of_a_sum_take_arrays_by_their_definitions() -> None:
     both = fl.lp + fl.huber
     expected = [fl.lp.grad(PRED[0], TARGET[0], p=p)[k] for k, p in enumerate((1.5, 2.0, 3.3))] + fl.huber.grad(

@@ -91,6 +91,21 @@ def test_types_and_arguments_are_read_as_verbs_read_them() -> None:
     assert "Huber" in huber.__doc__
 
 
+def twice_squared(pred, target, twice):
+    r = pred - target
+    return 2.0 * r * r, 4.0 * r, 4.0
+
+
+@fl.pointwise(twice=fl.SWITCH, faster=lambda twice: twice_squared if twice else None)
+def squared(pred, target, twice=False):
+    r, k = pred - target, 1.0 + twice
+    return k * r * r, 2.0 * k * r, 2.0 * k
+
+
+def test_what_is_one_number_for_all_may_choose_a_faster_function() -> None:
+    assert [squared.bind(twice=twice).jitted(3.0, 1.0) for twice in (False, True)] == [(4.0, 4.0, 2.0), (8.0, 8.0, 4.0)]
+
+
 @pytest.mark.parametrize("how", ["prange", "vectorize", "guvectorize", "fastmath"])
 def test_every_kind_of_function_calls_it(how) -> None:
     x, y, log_cosh = *points(fl.log_cosh, "float64"), fl.log_cosh.jitted

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from types import SimpleNamespace
 from typing import Any
 
 import numba
 import numpy as np
 import pytest
 
-from fastloss.kernels.cpu import bits, lowering
+from fastloss.kernels.cpu import bits, entries, lowering
 
 
 def libraries(part: Any) -> list[Any]:
@@ -113,3 +116,16 @@ def test_extremes_of_several_numbers_and_of_a_tuple() -> None:
 
     assert found(2.5, 7, -1.0) == (7.0, -1.0, 2.5, -1.0)
     assert found(2.5, 1, 9.0) == (9.0, 1.0, 9.0, 2.5)
+
+
+def test_a_compilation_keeps_no_rubbish_of_its_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ring:
+        def __init__(self) -> None:
+            self.itself, self.array = self, np.ones(3)
+
+    made = SimpleNamespace(_compiler=SimpleNamespace(compile=lambda *_: SimpleNamespace(library=None)))
+    monkeypatch.setattr(entries, "numba", SimpleNamespace(njit=lambda **_: lambda _: made))
+    rubbish = weakref.ref(Ring().array)
+    assert gc.isenabled() and rubbish() is not None
+    entries.built(None, numba.void(numba.int64), {})
+    assert rubbish() is None

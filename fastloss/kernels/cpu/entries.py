@@ -147,6 +147,10 @@ def built(function: Any, signature: Any, options: dict[str, Any]) -> Any:
     """The library of a kernel: LLVM's code, optimised, and `layout` besides."""
     kernel = numba.njit(pipeline_class=_Compiler, no_cfunc_wrapper=True, **options)(function)
     collecting = gc.isenabled()
+    if collecting:
+        gc.collect(
+            1
+        )  # what is young: the caller's rubbish, which may hold arrays, would be kept with what is made here
     try:
         gc.disable()  # Numba makes millions of objects and little rubbish: a tenth of the time
         with global_compiler_lock:

@@ -53,7 +53,7 @@ def jitted(loss: Any) -> Any:
             "of the loss without it"
         )
     jet = loss.for_any(loss.quickened).jet
-    return _face(jet, Shape(loss, jet))
+    return _face(jet, Shape(loss, jet), loss.jet, tuple(sorted(loss.quickened)))
 
 
 class Shape:
@@ -77,13 +77,21 @@ class Shape:
 
 # Without our lock of compilations: a caller that Numba compiles holds Numba's own.
 @cached_until_release
-def _face(jet: Callable[..., Any], shape: Shape) -> Any:
+def _face(jet: Callable[..., Any], shape: Shape, own: Callable[..., Any], by: tuple[str, ...]) -> Any:
+    """The function, which calls `own`, the jet of the loss's values, where those that it is chosen by are given."""
     if shape.own:
         _known.add(shape.own)
     names = ", ".join([*shape.inputs, *(n for n, _ in shape.values)])
-    parts = Parts(shape, jet, names)
-    text = f"def jitted({names}):\n    return computed(parts, ({names},))\n"
-    face = function_in(text, "jitted", {"computed": computed, "parts": parts}, __name__)
+    scope = {"computed": computed, "parts": Parts(shape, jet, names)}
+    text = f"    return computed(parts, ({names},))\n"
+    values = dict(shape.values)
+    asked = [n for n in by if n not in shape.chosen]
+    if asked and own is not jet:
+        scope |= {"own": Parts(shape, own, names), **{f"own_{n}": values[n] for n in asked}}
+        # Of a parameter that is left out LLVM knows the number, and which of the two is called.
+        held = " and ".join(f"{n} == own_{n}" for n in asked)
+        text = f"    if {held}:\n        return computed(own, ({names},))\n{text}"
+    face = function_in(f"def jitted({names}):\n{text}", "jitted", scope, __name__)
     face.__name__ = face.__qualname__ = shape.name
     face.__doc__ = f"{shape.text.strip()}\n\n{_MORE}"
     # A parameter that chooses the formula is None unless a caller passes what only `bind` may give.
