@@ -278,7 +278,7 @@ BUDGET = {
     "commands/cli": 1400,
     "commands/demo": 1600,
     "data": 1630,
-    "data/files": 1100,
+    "data/files": 1110,
     "data/scoring": 1320,
     "data/templates": 250,
     "define": 2060,
