@@ -25,7 +25,9 @@ def run(call: Deferred, tensors: Sequence[Any], *, inplace: bool = False, native
     if torch.compiler.is_compiling():
         from . import operators
 
-        return operators.run(call, tensors, native, inplace=inplace)
+        if inplace and torch.is_grad_enabled() and any(tensors[k].requires_grad for k in call.wrt):
+            return overwriting(call, tensors)  # a graph may need the scores again, for what it computes anew
+        return operators.run(call, tensors, native)
     transformed = _transforming() or transforms.forward_mode()
     if not transformed and not torch.is_grad_enabled():
         return lend.value(call, tensors)
@@ -46,6 +48,16 @@ def run(call: Deferred, tensors: Sequence[Any], *, inplace: bool = False, native
     if inplace:
         return _Overwriting.apply(call, *_writable(call, tensors))
     return _Fused.apply(call, native, *tensors)
+
+
+def overwriting(call: Deferred, tensors: Sequence[Any]) -> Any:
+    """A call that overwrites the scores, between two graphs; where there may be but one, torch's error."""
+    return torch.compiler.disable(run)(call, tensors, inplace=True)
+
+
+# As `torch.compiler.disable` marks it, whose import brings the whole compiler.
+overwriting._torchdynamo_disable = True  # type: ignore[attr-defined]
+overwriting._torchdynamo_disable_msg = "inplace=True is not for a whole graph"  # type: ignore[attr-defined]
 
 
 class _Fused(torch.autograd.Function):

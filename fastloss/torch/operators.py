@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # -- What is traced ----------------------------------------------------------------------------------------------------
 
 
-def run(call: Deferred, tensors: Sequence[Tensor], native: Any = None, *, inplace: bool = False) -> Tensor:
+def run(call: Deferred, tensors: Sequence[Tensor], native: Any = None) -> Tensor:
     """A call as a part of the graph that is being made; `native` is torch's own, which has other gradients, too.
 
     A denominator that is given, as counts of what is in a batch are, divides outside of the operator: in the text it
@@ -59,9 +59,6 @@ def run(call: Deferred, tensors: Sequence[Tensor], native: Any = None, *, inplac
     text = _text(loss, call.names, call.wrt, fixed, _fixed(call.scale))
     operators = torch.ops.fastloss
     if wanted and any(tensors[k].requires_grad for k in call.wrt):
-        if inplace:  # a graph may need the scores again, for what it computes anew
-            raise NotImplementedError(f"{loss.name}: inplace=True is not for torch.compile, whose graphs overwrite no "
-                                      "input; leave it out, or the call uncompiled")  # fmt: skip
         found = operators.value_and_grad.default(text, list(tensors))[0]
     else:
         found = operators.value.default(text, list(tensors))

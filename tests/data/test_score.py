@@ -525,6 +525,30 @@ def test_texts_as_polars_writes_them(column, tmp_path):
     assert (found.written, [g["value"] for g in found.groups]) == (len(passed), ["k1"])
 
 
+@pytest.mark.parametrize("own", [False, True], ids=["default", "own"])
+def test_a_relation_of_duckdb_s_is_a_source(own):
+    duckdb = pytest.importorskip("duckdb")
+    given = table()
+    relation = (duckdb.connect() if own else duckdb).from_arrow(given).filter("id >= 100")
+    for _ in range(2):  # each runs its query
+        found = fl.data.score("huber", relation, pred="p", target="y", by="key", where="loss > 1", worst=7)
+        assert found.count == (naive()[100:] > 1).sum()
+        assert found.worst["id"].to_pylist() == (100 + np.argsort(-naive()[100:], kind="stable")[:7]).tolist()
+
+
+def test_views_inside_of_lists_and_structures_are_kept():
+    texts = pa.array(["a", None, "b", "c"], pa.string_view())
+    nested = {
+        "list": pa.ListArray.from_arrays([0, 1, 4], texts),
+        "large": pa.LargeListArray.from_arrays([0, 1, 4], texts),
+        "fixed": pa.FixedSizeListArray.from_arrays(texts, 2),
+        "fields": pa.StructArray.from_arrays([pa.ListArray.from_arrays([0, 1, 4], texts)], ["x"]),
+    }
+    given = pa.table({"pred": [1.0, 3.0], "target": [0.0, 0.0], **nested})
+    worst = fl.data.score("huber", given, worst=2).worst
+    assert worst.select([*nested]).to_pylist() == given.select([*nested]).to_pylist()[::-1]
+
+
 def test_a_share_of_what_gives_a_stream_takes_its_length():
     assert fl.data.score("huber", table(), pred="p", target="y", worst="1%").worst.num_rows == N // 100
     with pytest.raises(fl.data.DataError, match="the RecordBatchReader: worst is '1%' of nobody knows how many rows"):
@@ -555,3 +579,12 @@ def test_a_glob_of_folders_is_what_is_in_them(tmp_path):
     assert {g["value"] for g in found.groups} == {"k0", "k1"}
     both = fl.data.score("huber", [tmp_path / "x" / f"key=k{k}" for k in (0, 1)], pred="p", target="y")
     assert (both.count, both.source) == (found.count, f"{tmp_path}/x/key=k0 and 1 more")
+
+
+def test_a_glob_takes_no_file_twice_and_no_hidden_folder(tmp_path):
+    inner = tmp_path / "x" / "a=1" / "b=2"
+    inner.mkdir(parents=True)
+    (tmp_path / "x" / "_log").mkdir()
+    pq.write_table(table(), inner / "x.parquet")
+    for pattern in ("**/*=*", "**/", "*"):
+        assert fl.data.score("huber", str(tmp_path / "x" / pattern), pred="p", target="y").count == N

@@ -174,6 +174,7 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(case, here):
         ({"target": "name"}, "x.parquet: huber: column 'name' has type string, expected numbers; row 0 has "),
         ({"target": "none"}, "x.parquet: none of 5,000 rows counts: all are null, or weigh nothing"),
         ({"by": "nme"}, "there is no column 'nme', which is grouped by; did you mean 'name'?"),
+        ({"by": "name,none"}, "there is no column 'name,none', which is grouped by; these are several, expected one"),
         ({"keep": ["x"]}, "there is no column 'x', which is to be kept"),
         ({"output": "name"}, "x.parquet: there is a column 'name' already; output and grad name new ones"),
         ({"out": "no/o.parquet"}, "no/o.parquet: there is no folder no"),
@@ -195,6 +196,7 @@ def test_wrong_columns_and_places(keywords, text, here):
     [
         ({"out": "o.txt"}, "o.txt: expected a name that ends with .parquet"),
         ({"worst": "0%"}, "worst is '0%', expected a number of rows, or a share as in '1%'"),
+        ({"worst": "101%"}, "worst is '101%', expected a number of rows, or a share as in '1%', of at most 100%"),
         ({"worst": 1.5}, "worst is 1.5, expected a number of rows"),
         ({"nan": "drop"}, "nan is 'drop', expected"),
         ({"resume": True}, "resume is given without out"),
@@ -227,6 +229,8 @@ def test_sources_that_are_none(here):
         assert text in str(caught.value)
     with pytest.raises(TypeError, match=r"the source is, or has, a pyarrow.*Field, expected paths, a dictionary"):
         fl.data.score("huber", TABLE.schema.field(0))
+    with pytest.raises(TypeError, match=r"by is \['name'\], expected the name of one column"):
+        fl.data.score("huber", TABLE, pred="p", target="y", by=["name"])
     with pytest.raises(fl.data.DataError, match=r"arrays of different lengths: p has 5,000, y has 4,999 rows"):
         fl.data.score("huber", {"p": P, "y": Y[1:]}, pred="p", target="y")
 

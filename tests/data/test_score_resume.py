@@ -134,7 +134,13 @@ def test_another_run_is_not_gone_on_with(monkeypatch, tmp_path):
     kept = tmp_path / ".o.csv.fastloss"
     shutil.copytree(kept, tmp_path / "copy")
     text = "the run that was interrupted had another loss, source or options; without resume it begins anew"
-    for other in ({"delta": 2.0}, {"by": "key"}, {"keep": ["p"]}, {"weight": "w"}):
+    for other in (
+        {"delta": 2.0},
+        {"by": "key"},
+        {"keep": ["p"]},
+        {"weight": "w"},
+        {"keep": [*TABLE.column_names, "row"]},
+    ):
         with pytest.raises(fl.data.DataError, match=text):
             fl.data.score("huber", **keywords, **other, resume=True)
         assert kept.is_dir()  # the right one may still come

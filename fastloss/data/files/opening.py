@@ -82,7 +82,8 @@ def expanded(path: str) -> list[str]:
     if has_magic(path) and not os.path.exists(path):
         named = sorted(glob(path, recursive=True))
         found = [p for p in named if not os.path.isdir(p) or kind_of_folder(p)]
-        found = found or [file for folder in named for file in expanded(folder)]
+        shown = [p for p in named if not Path(p).name.startswith((".", "_"))]
+        found = found or [*dict.fromkeys(file for folder in shown for file in expanded(folder))]  # once, if nested
         if not found:
             raise DataError(f"{path}: no file has such a name")
         return found

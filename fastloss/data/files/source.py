@@ -60,6 +60,8 @@ class Source:
                 n for n in self.names if n.lower() == name.lower()
             ]
             hint = f"did you mean {close[0]!r}?" if close else f"it has {listed(self.names)}"
+            if "," in name and {*name.split(",")} <= {*self.names}:
+                hint = "these are several, expected one"
             raise DataError(f"{self.path}: there is no column {name!r}, which is {role}; {hint}")
         if self.names.count(name) > 1:
             raise DataError(f"{self.path}: there are {self.names.count(name)} columns {name!r}, of which one is {role}")

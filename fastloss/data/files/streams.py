@@ -69,5 +69,6 @@ def of_stream(given: Any) -> Source:
     with told(name):
         reader = pa.RecordBatchReader.from_stream(given)
     found = _Input("stream", reader.schema, reader, name)
-    found.rows = len(given) if hasattr(given, "__len__") else None
+    # What pyarrow and Polars call it: `len` of a relation of DuckDB's is a query beside the one that is read.
+    found.rows = getattr(given, "num_rows", getattr(given, "height", None))
     return found

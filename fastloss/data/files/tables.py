@@ -86,7 +86,19 @@ def taken(x: pa.Array) -> pa.Array:
     """A column of a type that rows can be taken of."""
     if pa.types.is_dictionary(x.type) and x.type.value_type in VIEWED:
         return pa.DictionaryArray.from_arrays(x.indices, taken(x.dictionary))
-    return x.cast(VIEWED[x.type]) if x.type in VIEWED else x
+    kind = _takable(x.type)
+    return x if kind == x.type else x.cast(kind)
+
+
+def _takable(kind: Any) -> Any:
+    """The type in the place of one that has views of text, also inside of lists and structures."""
+    t = pa.types
+    if t.is_struct(kind):
+        return pa.struct([f.with_type(_takable(f.type)) for f in kind])
+    if t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind):
+        inner = kind.value_field.with_type(_takable(kind.value_type))
+        return pa.large_list(inner) if t.is_large_list(kind) else pa.list_(inner, getattr(kind, "list_size", -1))
+    return VIEWED.get(kind, kind)
 
 
 def tables(kind: str, found: Sequence[str], path: str) -> Source:

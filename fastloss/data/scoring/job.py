@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...define.frozen import content
+from ...define.wording import shown
 from ..files.source import DataError
 from .groups import Groups, group_part
 from .summary import Summary, part
@@ -50,6 +51,8 @@ class Job:
             table.known(name, f"read by {score.loss.name}")
         table.computed(score.columns)
         if by is not None:
+            if not isinstance(by, str):
+                raise TypeError(f"fl.data.score: by is {shown(by)}, expected the name of one column")
             table.known(by, "grouped by")
         self.where = None
         if where is not None:
@@ -84,7 +87,8 @@ class Job:
         return {
             "loss": [repr(loss), *(content(f) for f in functions if f is not None)],
             "score": repr(vars(self.score)), "source": self.table.identity(),
-            "columns": self.reads, "keep": self.keep, "nan": self.nan, "by": self.by, "quantiles": self.summary.binned,
+            "columns": self.reads, "keep": [self.keep, self.numbered], "nan": self.nan,
+            "by": self.by, "quantiles": self.summary.binned,
             "where": str(self.where.text) if self.where else None,
             "worst": self.worst and [self.worst.most, self.worst.share],
         }  # fmt: skip

@@ -31,7 +31,8 @@ def asked_for(worst: Any, table: Any) -> tuple[int, float | None]:
             rows = sum(c.rows for c in table.chunks(table.names[:1], 1 << 17, 0))
         return math.ceil(number / 100 * rows), number / 100
     if text.endswith("%") or isinstance(worst, bool) or number < 1 or number != int(number):
-        raise ValueError(f"fl.data.score: worst is {shown(worst)}, expected a number of rows, or a share as in '1%'")
+        raise ValueError(f"fl.data.score: worst is {shown(worst)}, expected a number of rows, or a share as in '1%', "
+                         "of at most 100%")  # fmt: skip
     return int(number), None
 
 
