@@ -75,6 +75,11 @@ def _wanted() -> list[tuple[Path | None, str]]:
     return found
 
 
+def problems() -> list[str]:
+    """Why folders that kernels are to be in are of no use; empty if none is."""
+    return [problem for _, problem in _wanted() if problem]
+
+
 def kept_in() -> Path | None:
     """The folder that a kernel is written to, if there is one."""
     return next((folder for folder in folders() if _writable(folder)), None)

@@ -316,6 +316,16 @@ def test_cache_that_cannot_be_written(monkeypatch, tmp_path, capsys):
     assert "FASTLOSS_CACHE_DIR" in capsys.readouterr().err
 
 
+def test_a_folder_to_warm_up_that_cannot_be_written(monkeypatch, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(cache.VARIABLE, os.environ[cache.VARIABLE])  # `--to` sets it, and who may read
+    monkeypatch.setattr(disk, "_readers", 0)
+    assert cli.main(["warmup", "huber", "--to", str(tmp_path / "file" / "cache")]) == 1
+    cache.directories.cache_clear()
+    out, err = capsys.readouterr()
+    assert not out and err.startswith(f"fastloss: warmup: --to {tmp_path}") and cache.VARIABLE not in err
+
+
 def test_cache(own_cache, capsys):
     assert cli.main(["cache"]) == 0
     assert capsys.readouterr() == (f"{own_cache}: 0 kernels, 0 bytes\n", "")

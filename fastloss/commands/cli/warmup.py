@@ -83,6 +83,8 @@ def _folder(text: str) -> str:
         )
     os.environ[disk.VARIABLE] = folder
     disk.open_to_readers()
+    if problems := disk.problems():
+        raise Stop(f"warmup: --to {folder} is of no use: {problems[0]}", FAILED)
     return folder
 
 
