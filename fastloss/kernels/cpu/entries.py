@@ -148,9 +148,8 @@ def built(function: Any, signature: Any, options: dict[str, Any]) -> Any:
     kernel = numba.njit(pipeline_class=_Compiler, no_cfunc_wrapper=True, **options)(function)
     collecting = gc.isenabled()
     if collecting:
-        gc.collect(
-            1
-        )  # what is young: the caller's rubbish, which may hold arrays, would be kept with what is made here
+        # What is young: the caller's rubbish, which may hold arrays, would be kept with what is made here.
+        gc.collect(1)
     try:
         gc.disable()  # Numba makes millions of objects and little rubbish: a tenth of the time
         with global_compiler_lock:
