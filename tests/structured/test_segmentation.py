@@ -393,7 +393,9 @@ def test_errors(rng: np.random.Generator) -> None:
     large = np.where(bad == 3, 2**63, bad.astype("u8"))
     with pytest.raises(ValueError, match=r"target\[1, 2\] is 9223372036854775808, but there are 3 classes"):
         loss(pred, large, axis=1)
-    for weight in (None, np.ones((2, 4))):
-        assert loss(pred, large, axis=1, check=False, weight=weight) == loss(pred, bad, axis=1, check=False)
+    assert loss(pred, large, axis=1, check=False) == loss(pred, bad, axis=1, check=False)
+    # Without weights and with them are two kernels, and LLVM may add up 8 pixels in two orders.
+    weighed = loss(pred, large, axis=1, check=False, weight=np.ones((2, 4)))
+    assert_allclose(weighed, loss(pred, bad, axis=1, check=False), rtol=4 * np.finfo(float).eps)
     assert all(pickle.loads(pickle.dumps(other)) is other for other in LOSSES)
     assert region_templates.STRIP <= region_templates.BLOCK
