@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .define.parameters import Parametrised
-from .define.rows import Functions, Pair
-from .define.rules import check_plain
+from .define.rows import Pair
+from .define.spaces import functions_in, name_and_place, row_functions, variants_in
 from .loss import Loss, RowLoss
 from .registry import LOSSES
 
@@ -159,6 +159,9 @@ def register(loss: L) -> L:
     return loss
 
 
+@overload
+def rowwise(space: type, /) -> RowLoss: ...
+@overload
 def rowwise(
     *,
     inputs: tuple[str, ...] = ("pred", "target"),
@@ -170,7 +173,23 @@ def rowwise(
     symmetric: bool = False,
     link: str = "identity",
     **domains: Declared,
-) -> Callable[[type], RowLoss]:
+) -> Callable[[type], RowLoss]: ...
+
+
+def rowwise(
+    space: type | None = None,
+    /,
+    *,
+    inputs: tuple[str, ...] = ("pred", "target"),
+    targets: str = "both",
+    smooth: bool = True,
+    classed: bool = False,
+    at: Mapping[str, Mapping[float, RowLoss | type]] | None = None,
+    exchanged: RowLoss | None = None,
+    symmetric: bool = False,
+    link: str = "identity",
+    **domains: Declared,
+) -> Any:
     """Make a loss of rows of a class that is used as a namespace of functions of one element.
 
     `fastloss.define.rows.Functions` says what they are; parameters and their defaults stand in the signature of
@@ -206,7 +225,7 @@ def rowwise(
             row_loss_of(space, inputs, targets, smooth, at or {}, domains, classed, symmetric or exchanged, link)
         )
 
-    return make
+    return make if space is None else make(space)
 
 
 def row_loss_of(
@@ -221,14 +240,20 @@ def row_loss_of(
     link: str = "identity",
 ) -> RowLoss:
     """Make a loss of rows of a class of functions, without entering it into the registry."""
-    name, doc, module, qualname = _name_and_place(space)
-    functions, variants = _row_functions(space, {}), _variants(space, at)
+    name, doc, module, qualname = name_and_place(space)
+    functions, variants = row_functions(space, {}), variants_in(space, at)
     return RowLoss(
         name, inputs, targets, smooth, functions, domains, variants, doc, module, qualname, classed, exchanged, link
     )
 
 
-def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Declared) -> Callable[[type], RowLoss]:
+@overload
+def pairwise(space: type, /) -> RowLoss: ...
+@overload
+def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Declared) -> Callable[[type], RowLoss]: ...
+
+
+def pairwise(space: type | None = None, /, *, inputs: tuple[str, str] = ("pred", "target"), **domains: Declared) -> Any:
     """Make a loss of the pairs of a row's scores of a class that is used as a namespace of two functions.
 
     Each score is compared with those whose target is smaller, targets being read in the type of the arithmetic (float32
@@ -253,8 +278,8 @@ def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Declare
     """
 
     def make(space: type) -> RowLoss:
-        name, doc, module, qualname = _name_and_place(space)
-        functions = _functions_in(space, "pair", Pair._fields)
+        name, doc, module, qualname = name_and_place(space)
+        functions = functions_in(space, "pair", Pair._fields)
         inner = [n for n, c in vars(space).items() if isinstance(c, type)]
         if inner:
             raise TypeError(f"{space.__name__}: a pair program has no variants, got class {inner[0]}")
@@ -263,50 +288,4 @@ def pairwise(*, inputs: tuple[str, str] = ("pred", "target"), **domains: Declare
             raise TypeError(f"{space.__name__}: a pair program needs a function {missing[0]}")
         return register(RowLoss(name, inputs, "none", False, Pair(**functions), domains, {}, doc, module, qualname))
 
-    return make
-
-
-def _name_and_place(space: Any) -> tuple[str, str | None, str, str]:
-    """The name, docstring, module and qualified name of a class of functions."""
-    if not isinstance(space, type):
-        raise TypeError(f"a loss of rows is made of a class of functions, got a {type(space).__name__} ({space!r})")
-    if not space.__name__.isprintable():
-        raise TypeError(f"a loss of rows is made of a class with a printable name, got {space.__name__!r}")
-    return space.__name__, space.__doc__, space.__module__, space.__qualname__
-
-
-def _functions_in(space: type, kind: str, known: tuple[str, ...]) -> dict[str, Any]:
-    """The functions of a class; raise for one that a `kind` program does not have."""
-    # getattr takes the function out of a static method, which linters ask for.
-    own = {n: getattr(space, n) for n, f in vars(space).items() if not n.startswith("__") and not isinstance(f, type)}
-    unknown = sorted(set(own) - set(known))
-    if unknown:
-        raise TypeError(f"{space.__name__}: a {kind} program has {', '.join(known)}, and no {unknown[0]}")
-    for n, f in own.items():
-        check_plain(f, f"{space.__name__}: {n} must be")
-    return own
-
-
-def _row_functions(space: type, base: Mapping[str, Any]) -> Functions:
-    """The row program of a class; functions that it lacks are those of `base`, but to rescale another fold's sums."""
-    own = _functions_in(space, "row", Functions._fields)
-    if "fold" in own:
-        base = {n: f for n, f in base.items() if n != "rescale"}
-    missing = [n for n in ("fold", "finish", "grad") if n not in own and n not in base]
-    if missing:
-        raise TypeError(f"{space.__name__}: a row program needs a function {missing[0]}")
-    return Functions(**{**base, **own})
-
-
-def _variants(
-    space: type, at: Mapping[str, Mapping[float, RowLoss | type]]
-) -> dict[tuple[str, float | None], Functions | Pair]:
-    """The row programs of variants, by parameter and value: None where any value selects the variant."""
-    base = _row_functions(space, {})._asdict()
-    inner = {n: c for n, c in vars(space).items() if isinstance(c, type) and not n.startswith("__")}
-    found: dict[tuple[str, float | None], Functions | Pair] = {}
-    found |= {(n, None): _row_functions(c, base) for n, c in inner.items()}
-    for n, others in at.items():
-        for value, other in others.items():
-            found[n, value] = _row_functions(other, {}) if isinstance(other, type) else other.functions
-    return found
+    return make if space is None else make(space)

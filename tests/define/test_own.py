@@ -54,7 +54,7 @@ class rows:
         def finish(total, power):
             return math.pow(total, power) + PAIR[1], ()
 
-@fl.pairwise()
+@fl.pairwise
 class pairs:
     def pair(d, sigma=1.0):
         return shifted(d) * TAU, sigma * TAU
@@ -213,7 +213,7 @@ def test_what_is_no_function_is_named(what: Any) -> None:
                 fl.rowwise(targets="dense")(type("rows", (), functions | {name: staticmethod(what)}))
         with pytest.raises(TypeError, match=f"pairs: pair must be a plain Python function, got a {kind} "):
             fl.pairwise()(type("pairs", (), {"pair": staticmethod(what), "share": lambda c, n: 1.0}))
-        for decorator in (fl.rowwise(), fl.pairwise()):
+        for decorator in (fl.rowwise, fl.pairwise, fl.rowwise(), fl.pairwise()):
             with pytest.raises(TypeError, match=f"a loss of rows is made of a class of functions, got a {kind} "):
                 decorator(what)
 

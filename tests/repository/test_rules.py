@@ -281,7 +281,7 @@ BUDGET = {
     "data/files": 1110,
     "data/scoring": 1320,
     "data/templates": 250,
-    "define": 2062,
+    "define": 2120,
     "define/compose": 800,
     "define/derive": 1800,
     "define/product": 600,
