@@ -33,29 +33,29 @@ class Array(Protocol):
 Numbers = float | list[Any] | tuple[Any, ...] | Array
 
 __all__ = [
-    'binary_cross_entropy', 'binary_cross_entropy_with_logits', 'logistic', 'hinge', 'squared_hinge',
-    'modified_huber', 'exponential', 'perceptron', 'lp', 'geman_mcclure', 'squared_percentage_error',
-    'root_mean_squared_percentage_error', 'log_lin_quantile', 'generalized_kl', 'kl_divergence',
-    'kl_divergence_log', 'kl_divergence_log_target', 'js_divergence', 'total_variation', 'cosine_distance',
-    'soft_distillation', 'soft_reverse_distillation', 'soft_js_distillation', 'distillation',
-    'distillation_from_probabilities', 'reverse_distillation', 'js_distillation', 'hinge_embedding', 'contrastive',
-    'margin_ranking', 'poly_cross_entropy', 'multiclass_focal', 'multiclass_focal_from_probabilities',
-    'generalized_cross_entropy', 'generalized_cross_entropy_from_probabilities', 'binary_focal',
-    'binary_focal_from_probabilities', 'poisson', 'poisson_identity', 'gamma', 'gamma_identity', 'tweedie',
-    'tweedie_identity', 'gaussian_nll', 'multiclass_hinge', 'multiclass_hinge_sum', 'multilabel_soft_margin',
-    'multilabel_margin', 'cross_entropy', 'categorical_cross_entropy', 'negative_log_likelihood',
-    'listwise_softmax', 'squared_error', 'half_squared_error', 'absolute_error', 'root_mean_squared_error',
-    'squared_log_error', 'root_mean_squared_log_error', 'absolute_percentage_error',
-    'symmetric_absolute_percentage_error', 'quantile', 'expectile', 'epsilon_insensitive',
-    'squared_epsilon_insensitive', 'huber', 'smooth_l1', 'pseudo_huber', 'log_cosh', 'cauchy', 'welsch', 'fair',
-    'smoothed_hinge', 'sigmoid_margin', 'distance_weighted_discrimination', 'binary_sparsemax', 'sparsemax_loss',
+    'squared_error', 'half_squared_error', 'absolute_error', 'root_mean_squared_error', 'squared_log_error',
+    'root_mean_squared_log_error', 'absolute_percentage_error', 'symmetric_absolute_percentage_error', 'quantile',
+    'expectile', 'epsilon_insensitive', 'squared_epsilon_insensitive', 'huber', 'smooth_l1', 'pseudo_huber',
+    'log_cosh', 'cauchy', 'welsch', 'fair', 'lp', 'geman_mcclure', 'squared_percentage_error',
+    'root_mean_squared_percentage_error', 'log_lin_quantile', 'generalized_kl', 'binary_cross_entropy',
+    'binary_cross_entropy_with_logits', 'logistic', 'hinge', 'squared_hinge', 'modified_huber', 'exponential',
+    'perceptron', 'smoothed_hinge', 'sigmoid_margin', 'distance_weighted_discrimination', 'binary_sparsemax',
+    'binary_focal', 'binary_focal_from_probabilities', 'cross_entropy', 'categorical_cross_entropy',
+    'negative_log_likelihood', 'listwise_softmax', 'multiclass_hinge', 'multiclass_hinge_sum',
+    'multilabel_soft_margin', 'multilabel_margin', 'poly_cross_entropy', 'multiclass_focal',
+    'multiclass_focal_from_probabilities', 'generalized_cross_entropy',
+    'generalized_cross_entropy_from_probabilities', 'sparsemax_loss', 'poisson', 'poisson_identity', 'gamma',
+    'gamma_identity', 'tweedie', 'tweedie_identity', 'gaussian_nll', 'gaussian_nll_log_scale',
     'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme', 'accelerated_failure_time_normal',
-    'gaussian_nll_log_scale', 'linear_cross_entropy', 'topk_distillation', 'multibox', 'iou_loss', 'giou_loss',
-    'diou_loss', 'ciou_loss', 'dice_loss', 'generalized_dice_loss', 'jaccard_loss', 'tversky_loss',
-    'focal_tversky_loss', 'lovasz_softmax_loss', 'lovasz_hinge_loss', 'triplet_margin', 'batch_triplet_margin',
-    'cosine_embedding', 'contrastive_embedding', 'info_nce', 'nt_xent', 'supervised_contrastive', 'circle',
-    'lambdarank', 'pairwise_logistic', 'ctc', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits',
-    'cce', 'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence',
+    'kl_divergence', 'kl_divergence_log', 'kl_divergence_log_target', 'js_divergence', 'total_variation',
+    'cosine_distance', 'soft_distillation', 'soft_reverse_distillation', 'soft_js_distillation', 'distillation',
+    'distillation_from_probabilities', 'reverse_distillation', 'js_distillation', 'hinge_embedding', 'contrastive',
+    'margin_ranking', 'linear_cross_entropy', 'topk_distillation', 'multibox', 'iou_loss', 'giou_loss', 'diou_loss',
+    'ciou_loss', 'dice_loss', 'generalized_dice_loss', 'jaccard_loss', 'tversky_loss', 'focal_tversky_loss',
+    'lovasz_softmax_loss', 'lovasz_hinge_loss', 'triplet_margin', 'batch_triplet_margin', 'cosine_embedding',
+    'contrastive_embedding', 'info_nce', 'nt_xent', 'supervised_contrastive', 'circle', 'lambdarank',
+    'pairwise_logistic', 'ctc', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce',
+    'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence',
     'i_divergence', 'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh',
     'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle', 'mspe', 'multi_margin', 'multilabel_cross_entropy',
     'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse', 'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape',
@@ -230,392 +230,6 @@ class Aligned(CTC, Generic[P]):
 def aligned(takes: Callable[P, None]) -> Aligned[P]: ...
 
 @elements
-def binary_cross_entropy(
-    pred: Any, target: Any, *, clamp: Numbers = 100.0, floor: float = 1e-12, weight: Any = None,
-    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@elements
-def binary_cross_entropy_with_logits(
-    pred: Any, target: Any, *, pos_weight: Numbers = 1.0, label_smoothing: Numbers = 0.0, weight: Any = None,
-    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@elements
-def logistic(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def hinge(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def squared_hinge(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def modified_huber(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def exponential(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def perceptron(
-    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def lp(
-    pred: Any, target: Any, *, p: Numbers = 1.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def geman_mcclure(
-    pred: Any, target: Any, *, c: Numbers = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def squared_percentage_error(
-    pred: Any, target: Any, *, epsilon: Numbers = 2.220446049250313e-16, weight: Any = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def root_mean_squared_percentage_error(
-    pred: Any, target: Any, *, epsilon: Numbers = 2.220446049250313e-16, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def log_lin_quantile(
-    pred: Any, target: Any, *, q: Numbers = 0.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def generalized_kl(
-    pred: Any, target: Any, *, weight: Any = None, axis: int | tuple[int, ...] | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def kl_divergence(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def kl_divergence_log(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def kl_divergence_log_target(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def js_divergence(
-    pred: Any, target: Any, *, beta: float = 0.5, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def total_variation(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def cosine_distance(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def soft_distillation(
-    pred: Any, teacher: Any, *, temperature: Numbers = 2.0, scale_t2: float = 1.0, axis: int = -1,
-    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
-    out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def soft_reverse_distillation(
-    pred: Any, teacher: Any, *, temperature: Numbers = 2.0, scale_t2: float = 1.0, axis: int = -1,
-    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
-    out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def soft_js_distillation(
-    pred: Any, teacher: Any, *, beta: float = 0.5, temperature: Numbers = 2.0, scale_t2: float = 1.0,
-    axis: int = -1, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def distillation(
-    pred: Any, teacher: Any, target: Any, *, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
-    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, return_stats: bool = False,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def distillation_from_probabilities(
-    pred: Any, teacher: Any, target: Any, *, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
-    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, return_stats: bool = False,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def reverse_distillation(
-    pred: Any, teacher: Any, target: Any, *, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
-    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, return_stats: bool = False,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def js_distillation(
-    pred: Any, teacher: Any, target: Any, *, beta: float = 0.5, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
-    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@elements
-def hinge_embedding(
-    pred: Any, target: Any, *, margin: Numbers = 1.0, zero_one: bool = False, weight: Any = None,
-    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@elements
-def contrastive(
-    pred: Any, target: Any, *, margin: Numbers = 1.0, weight: Any = None, ignore_index: int | None = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def margin_ranking(
-    pred: Any, other: Any, target: Any, *, margin: Numbers = 0.0, zero_one: bool = False, weight: Any = None,
-    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def poly_cross_entropy(
-    pred: Any, target: Any, *, epsilon: Numbers = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def multiclass_focal(
-    pred: Any, target: Any, *, gamma: Numbers = 2.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def multiclass_focal_from_probabilities(
-    pred: Any, target: Any, *, gamma: Numbers = 2.0, clamp: Numbers = 100.0, floor: float = 1e-12, axis: int = -1,
-    weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def generalized_cross_entropy(
-    pred: Any, target: Any, *, q: Numbers = 0.7, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def generalized_cross_entropy_from_probabilities(
-    pred: Any, target: Any, *, q: Numbers = 0.7, floor: float = 1e-12, axis: int = -1, weight: Any = None,
-    class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@elements
-def binary_focal(
-    pred: Any, target: Any, *, gamma: Numbers = 2.0, alpha: Numbers = 0.25, label_smoothing: Numbers = 0.0,
-    weight: Any = None, ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def binary_focal_from_probabilities(
-    pred: Any, target: Any, *, gamma: Numbers = 2.0, alpha: Numbers = 0.25, label_smoothing: Numbers = 0.0,
-    clamp: Numbers = 100.0, floor: float = 1e-12, weight: Any = None, ignore_index: int | None = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def poisson(
-    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def poisson_identity(
-    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def gamma(
-    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def gamma_identity(
-    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def tweedie(
-    pred: Any, target: Any, *, power: float = 1.5, full: bool = False, weight: Any = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def tweedie_identity(
-    pred: Any, target: Any, *, power: float = 1.5, full: bool = False, weight: Any = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
-def gaussian_nll(
-    pred: Any, target: Any, var: Any, *, full: bool = False, weight: Any = None,
-    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def multiclass_hinge(
-    pred: Any, target: Any, *, margin: Numbers = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def multiclass_hinge_sum(
-    pred: Any, target: Any, *, margin: Numbers = 1.0, power: float = 1.0, axis: int = -1, weight: Any = None,
-    class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def multilabel_soft_margin(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def multilabel_margin(
-    pred: Any, target: Any, *, margin: Numbers = 1.0, axis: int = -1, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def cross_entropy(
-    pred: Any, target: Any, *, z_loss: Numbers = 0.0, softcap: float | None = None, axis: int = -1,
-    weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    return_stats: bool = False, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def categorical_cross_entropy(
-    pred: Any, target: Any, *, clamp: Numbers = 100.0, floor: float = 1e-12, axis: int = -1, weight: Any = None,
-    class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def negative_log_likelihood(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@rows
-def listwise_softmax(
-    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@elements
 def squared_error(
     pred: Any, target: Any, *, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
@@ -747,6 +361,106 @@ def fair(
 ) -> None: ...
 
 @elements
+def lp(
+    pred: Any, target: Any, *, p: Numbers = 1.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def geman_mcclure(
+    pred: Any, target: Any, *, c: Numbers = 1.0, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def squared_percentage_error(
+    pred: Any, target: Any, *, epsilon: Numbers = 2.220446049250313e-16, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def root_mean_squared_percentage_error(
+    pred: Any, target: Any, *, epsilon: Numbers = 2.220446049250313e-16, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def log_lin_quantile(
+    pred: Any, target: Any, *, q: Numbers = 0.5, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def generalized_kl(
+    pred: Any, target: Any, *, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def binary_cross_entropy(
+    pred: Any, target: Any, *, clamp: Numbers = 100.0, floor: float = 1e-12, weight: Any = None,
+    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def binary_cross_entropy_with_logits(
+    pred: Any, target: Any, *, pos_weight: Numbers = 1.0, label_smoothing: Numbers = 0.0, weight: Any = None,
+    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def logistic(
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def hinge(
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def squared_hinge(
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def modified_huber(
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def exponential(
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def perceptron(
+    pred: Any, target: Any, *, zero_one: bool = False, weight: Any = None, ignore_index: int | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
 def smoothed_hinge(
     pred: Any, target: Any, *, gamma: Numbers = 1.0, zero_one: bool = False, weight: Any = None,
     ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
@@ -776,12 +490,183 @@ def binary_sparsemax(
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
+@elements
+def binary_focal(
+    pred: Any, target: Any, *, gamma: Numbers = 2.0, alpha: Numbers = 0.25, label_smoothing: Numbers = 0.0,
+    weight: Any = None, ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def binary_focal_from_probabilities(
+    pred: Any, target: Any, *, gamma: Numbers = 2.0, alpha: Numbers = 0.25, label_smoothing: Numbers = 0.0,
+    clamp: Numbers = 100.0, floor: float = 1e-12, weight: Any = None, ignore_index: int | None = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def cross_entropy(
+    pred: Any, target: Any, *, z_loss: Numbers = 0.0, softcap: float | None = None, axis: int = -1,
+    weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    return_stats: bool = False, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def categorical_cross_entropy(
+    pred: Any, target: Any, *, clamp: Numbers = 100.0, floor: float = 1e-12, axis: int = -1, weight: Any = None,
+    class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def negative_log_likelihood(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def listwise_softmax(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def multiclass_hinge(
+    pred: Any, target: Any, *, margin: Numbers = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def multiclass_hinge_sum(
+    pred: Any, target: Any, *, margin: Numbers = 1.0, power: float = 1.0, axis: int = -1, weight: Any = None,
+    class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def multilabel_soft_margin(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def multilabel_margin(
+    pred: Any, target: Any, *, margin: Numbers = 1.0, axis: int = -1, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def poly_cross_entropy(
+    pred: Any, target: Any, *, epsilon: Numbers = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def multiclass_focal(
+    pred: Any, target: Any, *, gamma: Numbers = 2.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def multiclass_focal_from_probabilities(
+    pred: Any, target: Any, *, gamma: Numbers = 2.0, clamp: Numbers = 100.0, floor: float = 1e-12, axis: int = -1,
+    weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def generalized_cross_entropy(
+    pred: Any, target: Any, *, q: Numbers = 0.7, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def generalized_cross_entropy_from_probabilities(
+    pred: Any, target: Any, *, q: Numbers = 0.7, floor: float = 1e-12, axis: int = -1, weight: Any = None,
+    class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
 @rows
 def sparsemax_loss(
     pred: Any, target: Any, *, axis: int = -1, weight: Any = None, class_weight: Any = None,
     ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
+) -> None: ...
+
+@elements
+def poisson(
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def poisson_identity(
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def gamma(
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def gamma_identity(
+    pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def tweedie(
+    pred: Any, target: Any, *, power: float = 1.5, full: bool = False, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def tweedie_identity(
+    pred: Any, target: Any, *, power: float = 1.5, full: bool = False, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def gaussian_nll(
+    pred: Any, target: Any, var: Any, *, full: bool = False, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def gaussian_nll_log_scale(
+    pred: Any, target: Any, log_scale: Any, *, full: bool = False, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements
@@ -805,11 +690,126 @@ def accelerated_failure_time_normal(
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
+@rows
+def kl_divergence(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def kl_divergence_log(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def kl_divergence_log_target(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def js_divergence(
+    pred: Any, target: Any, *, beta: float = 0.5, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def total_variation(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def cosine_distance(
+    pred: Any, target: Any, *, axis: int = -1, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@rows
+def soft_distillation(
+    pred: Any, teacher: Any, *, temperature: Numbers = 2.0, scale_t2: float = 1.0, axis: int = -1,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def soft_reverse_distillation(
+    pred: Any, teacher: Any, *, temperature: Numbers = 2.0, scale_t2: float = 1.0, axis: int = -1,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def soft_js_distillation(
+    pred: Any, teacher: Any, *, beta: float = 0.5, temperature: Numbers = 2.0, scale_t2: float = 1.0,
+    axis: int = -1, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def distillation(
+    pred: Any, teacher: Any, target: Any, *, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
+    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, return_stats: bool = False,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def distillation_from_probabilities(
+    pred: Any, teacher: Any, target: Any, *, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
+    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, return_stats: bool = False,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def reverse_distillation(
+    pred: Any, teacher: Any, target: Any, *, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
+    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, return_stats: bool = False,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def js_distillation(
+    pred: Any, teacher: Any, target: Any, *, beta: float = 0.5, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
+    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
 @elements
-def gaussian_nll_log_scale(
-    pred: Any, target: Any, log_scale: Any, *, full: bool = False, weight: Any = None,
+def hinge_embedding(
+    pred: Any, target: Any, *, margin: Numbers = 1.0, zero_one: bool = False, weight: Any = None,
+    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def contrastive(
+    pred: Any, target: Any, *, margin: Numbers = 1.0, weight: Any = None, ignore_index: int | None = None,
     axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
+def margin_ranking(
+    pred: Any, other: Any, target: Any, *, margin: Numbers = 0.0, zero_one: bool = False, weight: Any = None,
+    ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
 ) -> None: ...
 
 @linear

@@ -55,10 +55,10 @@ ALIASES = {
 """The usual short names of losses. There is no "l2": to some it is the squared error, to others half of it."""
 
 FAMILIES = (
-    "binary", "distances", "distillation", "divergence", "embedding", "emphasis", "focal", "likelihood", "margins",
-    "multiclass", "regression", "robust", "smooth_margins", "soft", "sparse", "survival", "uncertainty",
+    "regression", "robust", "distances", "binary", "smooth_margins", "focal", "multiclass", "margins", "emphasis",
+    "sparse", "likelihood", "uncertainty", "survival", "divergence", "distillation", "soft", "embedding",
 )  # fmt: skip
-"""The modules with losses. A list, because looking through the folder takes 1.5 ms of each import."""
+"""The modules with losses, in the order of the tables. A list, because looking through the folder takes 1.5 ms."""
 
 for _family in FAMILIES:
     import_module(f"{__name__}.{_family}")

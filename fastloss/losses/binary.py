@@ -1,4 +1,4 @@
-"""Two classes: losses of probabilities, of logits, and of margins with labels -1 and 1."""
+"""Binary and multi-label classification: of probabilities, of logits, and of margins with labels -1 and 1."""
 
 from __future__ import annotations
 

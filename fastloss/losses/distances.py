@@ -1,4 +1,4 @@
-"""More distances between a prediction and a target: powers, a bounded one, relative ones, with a logarithmic link."""
+"""Regression, less common: powers, a bounded error, squared relative ones, a logarithmic link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A student learns a teacher's distributions and the labels, in one pass over both; without labels see `soft`.
+"""Knowledge distillation from a teacher's distributions and labels, in one pass.
 
 Q is the softmax of the student's logits divided by the temperature T, P that of the teacher's. With `scale_t2` the
 divergence counts T^2 times, so that its gradient does not fade with the temperature (Hinton et al., 2015).

@@ -1,4 +1,4 @@
-"""How far two distributions, or two directions, are from each other: a row each. 0 log 0 is 0 everywhere.
+"""Divergences of two distributions, distances of two directions: a row each. 0 log 0 is 0 everywhere.
 
 None of these has anything to do with classes, so they take neither class weights nor label smoothing. The mean over
 rows is what torch calls ``batchmean``.

@@ -1,4 +1,4 @@
-"""Distances between two things, which are pulled to 0 if these belong together, and pushed beyond a margin if not."""
+"""Metric learning from distances, pulled to 0 if two things belong together, pushed beyond a margin if not."""
 
 from __future__ import annotations
 

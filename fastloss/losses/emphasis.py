@@ -1,4 +1,4 @@
-"""Cross-entropies of several classes in which easy and hard examples count otherwise than in the plain one."""
+"""Multi-class classification, easy and hard examples reweighted: focal, poly and generalized cross-entropy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two classes, hard examples first: focal losses of a logit and of a probability."""
+"""Binary classification, hard examples first: focal losses of a logit and of a probability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several classes, one score each: hinge losses, and several labels at a time."""
+"""Multi-class and multi-label classification: hinge losses, and several labels at a time."""
 
 from __future__ import annotations
 

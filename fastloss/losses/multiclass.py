@@ -1,4 +1,4 @@
-"""Several classes, one score each: cross-entropy and its relatives, of logits, probabilities and log-probabilities."""
+"""Multi-class classification: cross-entropies of logits, probabilities and log-probabilities; lists to rank."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses of the distance between a prediction and a target: squared, absolute, logarithmic, relative, quantile."""
+"""Regression: squared, absolute, logarithmic, relative and quantile errors."""
 
 from __future__ import annotations
 

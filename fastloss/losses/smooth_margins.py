@@ -1,4 +1,4 @@
-"""Two classes, again: losses of a margin or a logit that turn smoothly, or level off."""
+"""Binary classification: margins that turn smoothly, or level off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A student learns a teacher's distributions, both from logits, without labels: on sequences that either wrote.
+"""Knowledge distillation from a teacher's distributions alone, both from logits: on sequences that either wrote.
 
 Q is the softmax of the student's logits divided by the temperature T, P that of the teacher's. With `scale_t2` the
 divergence counts T^2 times, so that its gradient does not fade with the temperature (Hinton et al., 2015).

@@ -1,4 +1,4 @@
-"""Several classes, one score each, of which most get no probability at all: the sparsemax."""
+"""Multi-class classification with the sparsemax, which gives most classes no probability at all."""
 
 from __future__ import annotations
 

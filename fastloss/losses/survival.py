@@ -1,4 +1,4 @@
-"""Times until something happens, of which some are only known to lie between two bounds (Wei, 1992).
+"""Survival times, of which some are only known to lie between two bounds (Wei, 1992).
 
 The logarithm of the time is pred plus `scale` times an error. Both bounds equal: the event was seen then. An upper
 bound of infinity: not yet by the lower one (right-censored). A lower bound of 0: before the upper one (left-censored).
