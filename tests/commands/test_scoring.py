@@ -20,6 +20,9 @@ from fastloss.commands.cli import arguments, info, scoring_arguments  # noqa: E4
 from fastloss.commands.demo import files  # noqa: E402
 
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("demo") / "data"
