@@ -90,9 +90,9 @@ print("done", numba.threading_layer())
 
 
 @pytest.mark.full
-def test_eight_processes_on_a_cold_cache(tmp_path: Path) -> None:
+def test_four_processes_on_a_cold_cache(tmp_path: Path) -> None:
     script = SETUP + MAIN + "    assert work(1) == expected\n    print('done')\n"
-    folders = [tmp_path / str(i) for i in range(8)]
+    folders = [tmp_path / str(i) for i in range(4)]
     for folder in folders:
         folder.mkdir()
     env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache")}
