@@ -18,6 +18,8 @@ from numpy.testing import assert_array_equal
 import fastloss as fl
 from fastloss.arrays.host import fresh
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 SHAPE = (64, 32)
 SIZE = 64 * 32 * 8
 

@@ -62,6 +62,7 @@ def test_float64_predictions_and_narrow_variances() -> None:
     assert (mean, var, var.dtype) == (0.5, 0.125, np.float16)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("way", some(["fresh", "over"], ["over"]))
 @pytest.mark.parametrize("name", ["huber", "cross_entropy"])
 def test_16_bit_arrays_go_the_short_way(

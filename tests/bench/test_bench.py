@@ -58,7 +58,7 @@ def _root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
 
 
-@pytest.mark.parametrize("script", some(SCRIPTS, ["memory", "accuracy"]))
+@pytest.mark.parametrize("script", some(SCRIPTS, ["accuracy"]))
 def test_runs(script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main = importlib.import_module(f"bench.{script}").main
     arguments = SCRIPTS[script]

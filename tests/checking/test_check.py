@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data import some
 from mpmath import mp
 
 import fastloss as fl
@@ -19,7 +20,9 @@ def kinds(report: Any) -> set[tuple[str, str]]:
     return {(f.kind, f.part) for f in report.faults}
 
 
-@pytest.mark.parametrize("name", ["squared_error", "huber", "quantile", "hinge", "logistic", "gaussian_nll"])
+@pytest.mark.parametrize(
+    "name", some(["squared_error", "huber", "quantile", "hinge", "logistic", "gaussian_nll"], ["huber", "gaussian_nll"])
+)
 def test_losses_of_this_library(name: str) -> None:
     report = fl.check(fl.LOSSES[name], size=8)
     assert report.ok, str(report)
@@ -32,7 +35,7 @@ def test_a_derivative_that_is_0_where_the_next_is_beyond_all_numbers() -> None:
     assert not [f for f in report.faults if f.kind == "derivative"]
 
 
-@pytest.mark.parametrize("name", ["huber", "tweedie", "binary_focal"])
+@pytest.mark.parametrize("name", some(["huber", "tweedie", "binary_focal"], ["huber"]))
 def test_derived_losses(name: str) -> None:
     report = fl.check(derived(name), size=8)
     assert report.ok, str(report)

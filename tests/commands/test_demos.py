@@ -196,6 +196,7 @@ def test_slopes_of_the_generators_are_those_of_their_formulas():
     np.testing.assert_allclose(other, (sigmoid - 1.0) / 25, rtol=1e-12)
 
 
+@pytest.mark.full
 def test_the_gradient_of_minimax_vanishes_and_the_other_does_not():
     (_, unsure, first), *_, (_, sure, last) = gan.alone((0, 200))
     assert 0.3 < unsure < 0.7 and sure < 0.1

@@ -19,6 +19,8 @@ from fastloss.commands import cli  # noqa: E402
 from fastloss.commands.cli import arguments, info, scoring_arguments  # noqa: E402
 from fastloss.commands.demo import files  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -10,6 +10,8 @@ import pytest
 import fastloss as fl
 from fastloss.data.formulas import Formula, formula, free
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 ELEMENTS = {n: x for n, x in fl.LOSSES.items() if not hasattr(x, "target") and not x.rooted}
 NAMES = {n: {x: f'"{x}"' for x in loss.inputs} for n, loss in ELEMENTS.items()}
 FOUND = {n: found for n, x in ELEMENTS.items() if (found := formula(x, None, NAMES[n])) is not None}

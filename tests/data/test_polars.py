@@ -11,6 +11,8 @@ import pytest
 import fastloss as fl
 from fastloss.data import polars as losses
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 FRAME = pl.LazyFrame(
     {"p": [3.0, 1.0, None, 0.5], "y": [0, 1, 1, None], "d": [2.0, 1.0, 1.0, 1.0], "k": ["a", "a", "b", "b"]}
 )
@@ -55,6 +57,7 @@ def test_rows_of_scores(kind) -> None:
     assert made["g"].to_list() == [[0.5, -0.5], None, None]
 
 
+@pytest.mark.compiled
 def test_many_rows_are_what_the_formula_gives() -> None:
     p, y = np.random.default_rng(0).normal(size=(2, 300_000)) * 3
     frame = pl.LazyFrame({"p": p, "y": y})

@@ -18,6 +18,8 @@ import pytest
 import fastloss as fl
 from fastloss.data.scoring import report, summary, sums
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 N = 5_000
 RNG = np.random.default_rng(3)
 P = RNG.standard_normal(N)

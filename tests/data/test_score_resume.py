@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data import some
 
 import fastloss as fl
 from fastloss.data.files import output
@@ -45,8 +44,9 @@ print(found.as_dict() | {"seconds": 0}, flush=True)
 """
 
 
+@pytest.mark.full  # eight processes that import pyarrow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-@pytest.mark.parametrize("what", some(["all", "worst"], ["all"]))
+@pytest.mark.parametrize("what", ["all", "worst"])
 def test_killed_at_random_moments_and_resumed_it_is_the_same_bytes(what, tmp_path):
     pq.write_table(TABLE, tmp_path / "x.parquet", row_group_size=1700)
 
@@ -60,7 +60,7 @@ def test_killed_at_random_moments_and_resumed_it_is_the_same_bytes(what, tmp_pat
     expected = whole.communicate(timeout=120)[0]
     moments = random.Random(what)
     out, kills = tmp_path / "o.parquet", 0
-    for _ in range(10):
+    for _ in range(6):
         process = start(out)
         time.sleep(moments.uniform(0.02, 0.2))
         process.send_signal(signal.SIGKILL)
@@ -68,7 +68,7 @@ def test_killed_at_random_moments_and_resumed_it_is_the_same_bytes(what, tmp_pat
         assert said in ("", expected)  # the whole, if it was faster
         kills += process.returncode == -signal.SIGKILL
         assert out.exists() == (said != "") or process.returncode == -signal.SIGKILL
-    assert kills >= 5
+    assert kills >= 3
     last = start(out)
     assert last.communicate(timeout=120)[0] == expected
     assert out.read_bytes() == (tmp_path / "whole.parquet").read_bytes()

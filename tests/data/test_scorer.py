@@ -16,6 +16,8 @@ import pytest
 import fastloss as fl
 from fastloss.data import batches
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 
 def test_importing_fastloss_loads_no_library_of_data() -> None:
     script = (

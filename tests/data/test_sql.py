@@ -9,6 +9,8 @@ import pytest
 
 import fastloss as fl
 
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
 
 @pytest.fixture(scope="module")
 def con():

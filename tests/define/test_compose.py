@@ -392,6 +392,7 @@ print(len([*folder.rglob("*.nb*")]))
 
 
 @pytest.mark.compiled
+@pytest.mark.full
 def test_another_process_unpickles_it_and_finds_its_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "loss").write_bytes(pickle.dumps(LOSS))
     monkeypatch.setenv("FASTLOSS_CACHE_DIR", str(tmp_path))

@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 import textwrap
+from itertools import product
 
 import numba
 import numpy as np
 import pages
 import pytest
+from data import at_once, rest, some
 
 import fastloss as fl
 
@@ -58,15 +60,24 @@ def flat(results) -> np.ndarray:
     return np.array([[*np.hstack(row)] for row in results])
 
 
-@pytest.mark.parametrize(("kind", "dtype"), [(k, "float32") for k in KINDS] + [(k, "float64") for k in [*KINDS][:2]])
+FEW = ["parameter", "switch", "two gradients", "first order", "derived"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    some(
+        [*product(KINDS, ["float32"]), *product([*KINDS][:2], ["float64"])],
+        [*product(FEW, ["float32"]), ("parameter", "float64")],
+    ),
+)
 def test_the_numbers_are_those_of_the_verbs(kind, dtype) -> None:
     loss, columns = KINDS[kind], points(KINDS[kind], dtype)
-    value, scalar = loss(*columns, reduction="none", backend="serial"), np.dtype(dtype).type
+    scalar = np.dtype(dtype).type
     found = flat([loss.jitted(*map(scalar, row)) for row in zip(*columns, strict=True)])
     if loss.order == 1:
-        derivatives = [loss.grad(*columns, reduction="sum", backend="serial")]
+        value, *derivatives = loss.value_and_grad(*columns, reduction="none", backend="serial")
     else:
-        derivatives = loss.grad_and_hess(*columns, reduction="sum", backend="serial")
+        value, *derivatives = at_once(loss, *columns)
     expected = np.column_stack([value, *np.vstack(derivatives)])
     # A kernel of packed numbers may fuse another multiplication with an addition than code of one number.
     tiny = np.finfo(dtype)
@@ -220,6 +231,9 @@ def test_what_a_user_caches_is_not_stale(tmp_path) -> None:
     assert run("another") == ["40.5", "0"]  # a loss of the user's own is another
 
 
-@pytest.mark.parametrize("block", pages.blocks("numba.md"))
+# A process that compiles for 5 s.
+@pytest.mark.parametrize(
+    "block", [block if block.id == "In a loop 0" else rest(block) for block in pages.blocks("numba.md")]
+)
 def test_code_of_the_page_runs(block: str, tmp_path) -> None:
     pages.run(block, tmp_path)

@@ -89,6 +89,7 @@ def test_as_xgboost(errors: str) -> None:
         ), point
 
 
+@pytest.mark.usefixtures("uncompiled")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_order_of_the_bounds_does_not_matter(name: str, rng: np.random.Generator) -> None:
     pred, low, high = rng.normal(size=50), rng.gamma(2.0, size=50), rng.gamma(2.0, size=50)

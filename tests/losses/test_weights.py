@@ -87,7 +87,7 @@ def test_a_weight_is_present_beside_any_other() -> None:
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("stored", ["f2", "f4", ml_dtypes.bfloat16], ids=str)
+@pytest.mark.parametrize("stored", some(["f2", "f4", ml_dtypes.bfloat16], ["f2"]), ids=str)
 def test_weights_are_added_up_in_float64(stored: Any) -> None:
     """One weight of 2^11 among 4,096 of 2^-14: 2,048.25, of which float32 in strips and float16 have less."""
     weight = np.full(4097, 2.0**-14).astype(stored)

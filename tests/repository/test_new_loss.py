@@ -105,6 +105,7 @@ def run(copy: Path, *arguments: str) -> str:
 EITHER = " or ".join(NAMES)
 
 
+@pytest.mark.full
 def test_the_tests_have_it(copy: Path) -> None:
     """Those that compile little; the others take each loss by its kind alone."""
     files = ("test_definitions", "test_docs", "test_cli", "test_limits", "test_laws", "test_with_respect_to", "test_row_accuracy",

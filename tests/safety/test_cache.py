@@ -12,7 +12,7 @@ from typing import Any
 
 import procs
 import pytest
-from data import some
+from data import rest, some
 
 from fastloss.kernels import disk
 from fastloss.kernels.cpu import cache
@@ -283,6 +283,7 @@ def test_second_process_compiles_nothing(tmp_path: Path, kernels: Path) -> None:
     assert use(tmp_path, "both", FASTLOSS_CACHE_DIR=str(kernels)) == 2 * LOADED
 
 
+@pytest.mark.full
 def test_three_processes_at_a_cold_cache(tmp_path: Path, kernels: Path) -> None:
     script = f"MODE = ''\n{USE}"
     for started in [procs.start(script, tmp_path, FASTLOSS_CACHE_DIR=str(kernels)) for _ in range(3)]:
@@ -290,11 +291,18 @@ def test_three_processes_at_a_cold_cache(tmp_path: Path, kernels: Path) -> None:
     assert use(tmp_path, FASTLOSS_CACHE_DIR=str(kernels)) == LOADED
 
 
+@pytest.mark.full
 def test_damaged_files_are_replaced(tmp_path: Path, kernels: Path) -> None:
     procs.run(DAMAGE, tmp_path, FASTLOSS_CACHE_DIR=str(kernels), PYTHONWARNINGS="error")
 
 
-@pytest.mark.parametrize("script", [ERRORS, VANISHING, EDIT], ids=["errors", "vanishing", "edit"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(ERRORS, id="errors"),
+        *map(rest, [pytest.param(VANISHING, id="vanishing"), pytest.param(EDIT, id="edit")]),
+    ],
+)
 def test_in_one_process(script: str, tmp_path: Path, kernels: Path) -> None:
     procs.run(script, tmp_path, FASTLOSS_CACHE_DIR=str(kernels))
 
@@ -305,11 +313,12 @@ def test_users_numba_settings_are_left_alone(tmp_path: Path, kernels: Path) -> N
 
 
 @posix
-@pytest.mark.parametrize("script", [KILLED, FULL], ids=["killed", "full"])
+@pytest.mark.parametrize("script", [pytest.param(KILLED, id="killed"), rest(pytest.param(FULL, id="full"))])
 def test_writers_that_do_not_finish(script: str, tmp_path: Path, kernels: Path) -> None:
     procs.run(script, tmp_path, FASTLOSS_CACHE_DIR=str(kernels))
 
 
+@pytest.mark.full
 def test_what_others_left_is_not_taken(tmp_path: Path, kernels: Path) -> None:
     procs.run(OTHERS, tmp_path, FASTLOSS_CACHE_DIR=str(kernels))
 

@@ -70,6 +70,7 @@ def test_second_process_needs_no_numba(tmp_path: Path) -> None:
     assert procs.run(CALLS + LATER, tmp_path, **env) == first
 
 
+@pytest.mark.full
 def test_one_name_with_numba_and_without(tmp_path: Path) -> None:
     found = []
     for env in ({}, {"NUMBA_OPT": "2"}, {"NUMBA_CPU_NAME": "generic"}):

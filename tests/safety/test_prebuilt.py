@@ -107,6 +107,7 @@ def test_only_what_this_library_wrote_is_found_by_its_place(folders: Path, monke
 
 
 @pytest.mark.skipif(not objects.processor()[0].startswith("x86_64"), reason="levels of x86-64")
+@pytest.mark.full
 def test_what_is_compiled_for_a_level_is_what_others_find(tmp_path: Path) -> None:
     image, asked = tmp_path / "image", ["squared_error", "float32", "value_and_grad", "--quiet"]
     env = {**os.environ, "PYTHONPATH": str(procs.ROOT), cache.VARIABLE: "off", "NUMBA_OPT": "1"}

@@ -60,7 +60,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("layer", some([None, "omp", "workqueue"], [None]))
-@pytest.mark.parametrize("case", some(CASES, ["threads", "fork pool"]))
+@pytest.mark.parametrize("case", some(CASES, ["threads"]))
 def test_at_once(case: str, layer: str | None, tmp_path: Path) -> None:
     if layer and not case.endswith(("threads", "fork pool")):
         pytest.skip("the layer matters where a process's threads are shared or inherited")
@@ -70,6 +70,7 @@ def test_at_once(case: str, layer: str | None, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.full
 def test_five_threads_give_the_bits_of_one(tmp_path: Path) -> None:
     script = (
         SETUP
@@ -90,9 +91,9 @@ print("done", numba.threading_layer())
 
 
 @pytest.mark.full
-def test_eight_processes_on_a_cold_cache(tmp_path: Path) -> None:
+def test_four_processes_on_a_cold_cache(tmp_path: Path) -> None:
     script = SETUP + MAIN + "    assert work(1) == expected\n    print('done')\n"
-    folders = [tmp_path / str(i) for i in range(8)]
+    folders = [tmp_path / str(i) for i in range(4)]
     for folder in folders:
         folder.mkdir()
     env = {"FASTLOSS_CACHE_DIR": str(tmp_path / "cache")}
@@ -135,6 +136,7 @@ def steep(p, t):
         assert expected in run(script + f"losses = {losses}\n" + show, tmp_path, **env)
 
 
+@pytest.mark.full
 def test_second_process_compiles_nothing(tmp_path: Path) -> None:
     script = (
         SETUP
@@ -293,7 +295,10 @@ def handled(moment):
     signal.signal(signal.SIGALRM, lambda *_: seen.append(call()))
     signal.setitimer(signal.ITIMER_REAL, moment)
     assert call() == 4.0
-    time.sleep(moment)
+    for _ in range(50):                     # a signal that finds the thread waiting for Python's lock is handled late
+        time.sleep(moment)
+        if seen:
+            break
     assert seen == [4.0], seen
 
 def deep(depth=0):
@@ -351,6 +356,7 @@ def test_what_comes_between_a_first_call(tmp_path: Path) -> None:
     assert output.split().count("interrupted") >= 3
 
 
+@pytest.mark.full
 def test_a_call_amid_a_compilation_is_one_clear_error(tmp_path: Path) -> None:
     """Here by Numba's own events, as by a signal; and for a user who has switched Numba's compiling off."""
     script = """

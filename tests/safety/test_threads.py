@@ -263,6 +263,7 @@ def run(script: str, folder: Path, layer: str, kernels: str) -> None:
     procs.run(text, folder, NUMBA_THREADING_LAYER=layer, FASTLOSS_CACHE_DIR=kernels)
 
 
+@pytest.mark.full
 def test_first_calls_of_four_threads_at_once(layer: str, tmp_path: Path) -> None:
     run(CONCURRENT, tmp_path, layer, "off")
 
@@ -290,6 +291,7 @@ def test_torch_keeps_its_threads(layer: str, tmp_path: Path, kernels: str) -> No
     run(TORCH, tmp_path, layer, kernels)
 
 
+@pytest.mark.full
 def test_spawned_workers_are_parallel(tmp_path: Path, kernels: str) -> None:
     procs.run(SPAWN, tmp_path, FASTLOSS_CACHE_DIR=kernels)
 

@@ -47,6 +47,7 @@ def test_scikit_learns_checks(model: Any) -> None:
     assert len(done) > 40 and {each["status"] for each in done} <= {"passed", "skipped"}
 
 
+@pytest.mark.full
 def test_sparse_features_are_dense_ones() -> None:
     some = np.where(RNG.random(X.shape) < 0.5, X, 0.0)
     for model, y in (
@@ -89,6 +90,7 @@ def test_it_says_that_it_did_not_converge() -> None:
             model.fit(X, Y)
 
 
+@pytest.mark.full
 def test_composed_losses_and_penalties_in_pipelines_searches_and_pickles() -> None:
     loss = 0.7 * fl.huber.bind(delta=1.5) + 0.3 * fl.pseudo_huber
     model = LossRegressor(loss, penalty=fl.penalties.elastic_net(0.01, l1_ratio=0.9))
@@ -104,6 +106,7 @@ def test_composed_losses_and_penalties_in_pipelines_searches_and_pickles() -> No
 # -- Scorers -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 def test_scores_are_those_of_scikit_learns_metrics() -> None:
     counts = np.exp(Y)
     line, rate = linear_model.Ridge().fit(X, Y), linear_model.PoissonRegressor().fit(X, counts)

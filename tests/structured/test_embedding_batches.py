@@ -315,7 +315,7 @@ def test_the_same_bits_for_any_number_of_threads(loss: Any, rng: np.random.Gener
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("loss", some(LOSSES, [fl.circle, fl.batch_triplet_margin]), ids=str)
+@pytest.mark.parametrize("loss", some(LOSSES, [fl.circle]), ids=str)
 def test_memory_grows_with_the_batch(loss: Any, rng: np.random.Generator, monkeypatch: Any) -> None:
     """Of so small a block the table of all pairs would be 30 times as large."""
     monkeypatch.setattr(scores, "BLOCK", 1 << 12)

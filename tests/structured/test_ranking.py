@@ -246,6 +246,7 @@ def test_queries_of_one_sample_are_no_names() -> None:
             fl.lambdarank([1.0, 2.0, 0.0, 1.0], [2, 0, 1, 1], group=names)
 
 
+@pytest.mark.full
 def test_the_same_bits_for_any_number_of_threads(rng: np.random.Generator) -> None:
     sizes = rng.integers(1, 90, 300)
     pred, target = queries(rng, sizes=sizes)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from data import EACH_KIND, REPRESENTATIVE, some
 from numba import cuda, types
 from ranking import each_pair, logistic
 
@@ -50,6 +53,16 @@ LONG = {"accelerated_failure_time_normal", "multiclass_focal_from_probabilities"
 """Losses of so much arithmetic that their loop over a packet is not unrolled in float32 either."""
 
 
+def each(losses: list[Any], older: Collection[str]) -> list[Any]:
+    """Every loss for the newer processor, and for the older one those of these names; the others with `--full`."""
+    every = list(product(losses, CAPABILITIES))
+    return some(every, [(loss, of) for loss, of in every if of == CAPABILITIES[-1] or loss.name in older])
+
+
+def named(value: Any) -> str:
+    return str(getattr(value, "name", value))
+
+
 SPILLED = {
     ("js_distillation", "d", "dense", (8, 0), 32_000): [
         "48 bytes stack frame, 4 bytes spill stores, 8 bytes spill loads"
@@ -80,8 +93,7 @@ def faults(binary: Binary, single: bool, wide: bool, most: tuple[int, int] = (25
     return found
 
 
-@pytest.mark.parametrize("capability", CAPABILITIES, ids=str)
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda x: x.name)
+@pytest.mark.parametrize(("loss", "capability"), each(LOSSES, [*REPRESENTATIVE, *LONG]), ids=named)
 def test_every_loss(loss: Any, capability: tuple[int, int]) -> None:
     want = VALUE | GRAD | (HESS if loss.order == 2 else 0)
     binary = compiled(plan(loss, ("f",) * len(loss.inputs), want), capability)
@@ -174,9 +186,8 @@ def row_plan(
     return fitted(base, count, width_for(stored, stored, count, 0), False)
 
 
-@pytest.mark.parametrize("capability", CAPABILITIES, ids=str)
 @pytest.mark.parametrize("classes", [10, 1_000, 128_256])
-@pytest.mark.parametrize("loss", ROWS, ids=lambda x: x.name)
+@pytest.mark.parametrize(("loss", "capability"), each(ROWS, [*EACH_KIND, *LONG, "js_distillation"]), ids=named)
 def test_every_loss_of_rows(loss: Any, classes: int, capability: tuple[int, int]) -> None:
     want = VALUE | GRAD | (HESS if loss.order == 2 else 0)
     how = row_plan(loss, "f", classes, want)
