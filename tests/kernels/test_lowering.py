@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastloss.kernels.cpu import bits, entries, lowering
+from fastloss.kernels.cpu import bits, entries, lowering, passes
 
 
 def libraries(part: Any) -> list[Any]:
@@ -80,7 +80,7 @@ def test_names_with_two_values_and_branches_take_all_passes() -> None:
         return x + k
 
     functions = (twice, either, pair, named, once)
-    assert [lowering._straight(f) for f in functions] == [False, False, False, False, True]
+    assert [passes._straight(f) for f in functions] == [False, False, False, False, True]
     parts = [lowering.part()(f) for f in (twice, either, once)]
     first, second, third = parts
     kernel = numba.njit(lambda x: (first(x), second(x), third(x)))

@@ -24,8 +24,9 @@ from numba.parfors import parfor_lowering
 
 from . import threads
 from .entry import Writer
-from .lowering import SUPPORTED, link, pipeline
+from .lowering import SUPPORTED, link
 from .objects import ENTRY, Code, by_table, machine
+from .passes import pipeline
 from .pool import SYMBOLS
 from .views import Memory, as_array
 

@@ -12,35 +12,46 @@ Numba 0.68. Where these methods do not exist, `part` is `numba.njit`: slower to 
 
 from __future__ import annotations
 
-import dis
 import re
-from collections.abc import Callable, Mapping
-from types import CodeType
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import llvmlite.binding as _llvm
 import numba as _numba
-from numba.core import cgutils
-from numba.core import rewrites as _rewrites
-from numba.core import untyped_passes as _untyped
+from numba.core import cgutils, ir, sigutils
+from numba.core import config as _config
+from numba.core import lowering as _lowering
+from numba.core import registry as _registry
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import register_pass
-from numba.core.typed_passes import (
-    AnnotateTypes,
-    DumpParforDiagnostics,
-    IRLegalization,
-    NativeLowering,
-    NopythonRewrites,
-    PreLowerStripPhis,
-)
-from numba.core.untyped_passes import GenericRewrites
+from numba.core.debuginfo import DummyDIBuilder
+from numba.core.typed_passes import NativeLowering, NopythonTypeInference
+
+from .contexts import seen
+from .inference import Inference
+from .passes import pipeline
 
 numba: Any = _numba  # half of it is typed
 llvm: Any = _llvm
-rewrites: Any = _rewrites
-untyped_passes: Any = _untyped
+config: Any = _config
+lowering: Any = _lowering
+registry: Any = _registry
+normalized: Any = sigutils.normalize_signature
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Lower(lowering.Lower):  # type: ignore[misc]
+    """Numba's writer of LLVM's code, which does not write each line of Numba's own code for nobody to read."""
+
+    def lower_inst(self, inst: Any) -> Any:
+        if not isinstance(inst, ir.Assign) or not isinstance(self.debuginfo, DummyDIBuilder):
+            return super().lower_inst(inst)
+        self.notify_loc(self.loc)
+        value = self.lower_assign(self.typeof(inst.target.name), inst)
+        first = inst.value.index + 1 if isinstance(inst.value, ir.Arg) else None
+        return self.storevar(value, inst.target.name, argidx=first)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -49,6 +60,10 @@ class _Lowering(NativeLowering):
 
     _name = "lowering_of_a_part"
     noted = False
+
+    @property
+    def lowering_class(self) -> Any:
+        return _Lower
 
     def run_pass(self, state: Any) -> bool:
         library = state["library"] = _Library(state.targetctx.codegen(), state.func_id.func_qualname)
@@ -152,104 +167,15 @@ def _noted(text: str, count: int) -> str:
 
 
 class _PartCompiler(CompilerBase):
-    """Numba's compiler with `_Lowering` in the place of its own lowering."""
+    """Numba's compiler with `_Lowering` in the place of its own lowering, and contexts that remember."""
 
     lowering: type[_Lowering] = _Lowering
 
+    def __init__(self, typingctx: Any, targetctx: Any, *more: Any) -> None:
+        super().__init__(*seen(typingctx, targetctx), *more)
+
     def define_pipelines(self) -> list[Any]:
-        return [pipeline(self.state, {NativeLowering: self.lowering})]
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _Rewriting(GenericRewrites):
-    """Numba's rewriting of what is known before types are, without a look at where each variable is used last.
-
-    With that look in three passes, a kernel of ten classes took 1.1 times as long.
-    """
-
-    _name = "rewriting_of_a_part"
-
-    def run_pass(self, state: Any) -> bool:
-        blocks = state.func_ir.blocks
-        for each in rewrites.rewrite_registry.rewrites["before-inference"]:
-            rewrite, left = each(state), list(blocks.items())
-            while left:
-                label, block = left.pop()
-                if rewrite.match(state.func_ir, block, state.typemap, state.calltypes):
-                    blocks[label] = rewrite.apply()
-                    left.append((label, blocks[label]))
-        return True
-
-
-def pipeline(state: Any, own: Mapping[Any, Any]) -> Any:
-    """Numba's passes, some replaced by others, without those that have nothing to do in this function."""
-    found = DefaultPassBuilder.define_nopython_pipeline(state)
-    code = state.func_id.func.__code__
-    if not state.flags.auto_parallel.enabled and not _unusual(code):
-        once = [step for k, step in enumerate(found.passes) if step not in found.passes[:k]]
-        spared = _SPARED | _STRAIGHT if _straight(state.func_id.func) else _SPARED
-        own = {GenericRewrites: _Rewriting, **own}
-        if not state.flags.nrt:
-            spared = spared | _COUNTING
-        found.passes = [step for step in once if step[0] not in spared]
-    found.passes = [(own.get(step, step), text) for step, text in found.passes]
-    found.finalize()
-    return found
-
-
-_SPARED = {
-    untyped_passes.WithLifting,
-    untyped_passes.InlineClosureLikes,
-    untyped_passes.RewriteDynamicRaises,
-    untyped_passes.MakeFunctionToJitFunction,
-    untyped_passes.FindLiterallyCalls,
-    untyped_passes.LiteralUnroll,
-    untyped_passes.LiteralPropagationSubPipelinePass,
-    NopythonRewrites,
-    AnnotateTypes,
-    DumpParforDiagnostics,
-}
-"""Passes for what `_unusual` sees, and for expressions of whole arrays: together a quarter of Numba's time, most of it
-gone through the function's variables again. Branches of constants need be taken out only once."""
-
-_COUNTING = {untyped_passes.IRProcessing, IRLegalization}
-"""Passes that find out where each variable is used last: where references are counted, that of one that is gone."""
-
-_STRAIGHT = {
-    untyped_passes.RewriteSemanticConstants,
-    untyped_passes.DeadBranchPrune,
-    untyped_passes.InlineInlinables,
-    untyped_passes.ReconstructSSA,
-    PreLowerStripPhis,
-}
-"""Passes for branches, for names that get a second value, and for functions that are taken in as they are written."""
-
-
-def _straight(function: Any) -> bool:
-    """Whether a function has neither branches nor names with two values, and takes in no other as it is written."""
-    code = function.__code__
-    if dis.findlabels(code.co_code):
-        return False
-    stored = [name for i in dis.get_instructions(code) if "STORE_FAST" in i.opname for name in _names(i.argval)]
-    given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4)]
-    called = (getattr(function.__globals__.get(name), "targetoptions", {}) for name in code.co_names)
-    once = len({*stored, *given}) == len(stored) + len(given)
-    return once and all(options.get("inline", "never") == "never" for options in called)
-
-
-def _names(argument: Any) -> tuple[str, ...]:
-    """The names that an instruction has: Python 3.13 and later store two at once, or load the second."""
-    return argument if isinstance(argument, tuple) else (argument,)
-
-
-def _unusual(code: CodeType) -> bool:
-    """Whether there are functions in a function, or statements that it takes a closer look for."""
-    if any(isinstance(constant, CodeType) for constant in code.co_consts):
-        return True
-    done = {instruction.opname for instruction in dis.get_instructions(code)}
-    return bool(
-        done & {"RAISE_VARARGS", "BEFORE_WITH", "SETUP_WITH"} | {"literally", "literal_unroll"} & {*code.co_names}
-    )
+        return [pipeline(self.state, {NativeLowering: self.lowering, NopythonTypeInference: Inference})]
 
 
 class _LoopCompiler(_PartCompiler):
@@ -263,13 +189,30 @@ SUPPORTED = all(
 """Whether this Numba has what is replaced."""
 
 
+class _Part(registry.CPUDispatcher):  # type: ignore[misc]
+    """A function that is compiled for its callers, without an account of the time and without Numba's cache on disk."""
+
+    def compile(self, sig: Any) -> Any:
+        with global_compiler_lock, self._compiling_counter:
+            args, return_type = normalized(sig)
+            if (found := self.overloads.get(tuple(args))) is None:
+                if not self._can_compile:
+                    raise RuntimeError("compilation disabled")
+                self.add_overload(found := self._compiler.compile(args, return_type))
+            return found.entry_point
+
+
 def part(*, loop: bool = False, **options: Any) -> Callable[[F], F]:
     """Like `numba.njit`, for functions that only compiled functions call; `loop` says that one loop is all of it."""
-    if SUPPORTED:
-        options["pipeline_class"] = _LoopCompiler if loop else _PartCompiler
     # No entry from Python, and no reference counting unless asked for: it is atomic, and all threads would do it on one
     # counter for every row.
-    decorator: Callable[[F], F] = numba.njit(
-        **{"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, **options}
-    )
-    return decorator
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, **options}
+
+    def compiled(function: Any) -> Any:
+        if not SUPPORTED or config.DISABLE_JIT:
+            return numba.njit(**options)(function)
+        how = _LoopCompiler if loop else _PartCompiler
+        options_of_all = {"nopython": True, "boundscheck": None, **options}
+        return _Part(function, targetoptions=options_of_all, pipeline_class=how)
+
+    return compiled
