@@ -14,8 +14,9 @@ from numba.core import cpu as _cpu
 from numba.core import errors as _errors
 from numba.core import types as _types
 from numba.core import typing as _typing
-from numba.core.utils import OPERATORS_TO_BUILTINS
 from numba.extending import models, register_model
+
+from .views import Memory
 
 base: Any = _base  # half of it is typed
 cpu: Any = _cpu
@@ -23,7 +24,15 @@ types: Any = _types
 typing: Any = _typing
 not_there: Any = _errors.NumbaNotImplementedError
 
-_SCALARS = types.Number, types.Boolean
+_CODE = type(len), type
+"""The types of what `Function` remembers: operators, and functions and classes of Python's."""
+
+
+def _number(kind: Any) -> bool:
+    """Whether a type is that of numbers, tuples of them, or memory: such types keep nothing alive."""
+    if isinstance(kind, types.BaseTuple):
+        return all(map(_number, kind))
+    return isinstance(kind, (types.Number, types.Boolean, types.NoneType, Memory))
 
 
 class Function(types.Function):  # type: ignore[misc]
@@ -35,7 +44,7 @@ class Function(types.Function):  # type: ignore[misc]
 
     def get_call_type(self, context: Any, args: tuple[Any, ...], kws: Any) -> Any:
         """Numba's answer."""
-        if kws or not all(isinstance(arg, _SCALARS) for arg in args):
+        if kws or not all(map(_number, args)):
             return super().get_call_type(context, args, kws)
         if args not in self._known:
             self._known[args] = super().get_call_type(context, args, kws)
@@ -45,8 +54,13 @@ class Function(types.Function):  # type: ignore[misc]
 register_model(Function)(models.OpaqueModel)
 
 
+def _remembering(own: Any) -> Any:
+    """The function in the place of Numba's."""
+    return _function(own) if type(own) is types.Function and type(own.typing_key) in _CODE else own
+
+
 @cache
-def _operator(own: Any) -> Any:
+def _function(own: Any) -> Any:
     """That of Numba's, which another takes the place of when somebody adds to it."""
     return Function(own.templates)
 
@@ -58,9 +72,18 @@ class _Typing(typing.Context):  # type: ignore[misc]
         self.__dict__ = own.__dict__
 
     def resolve_value_type(self, value: Any) -> Any:
-        if type(value) is type(len) and value in OPERATORS_TO_BUILTINS:
-            return _operator(self._lookup_global(value))
-        return super().resolve_value_type(value)
+        found = self._lookup_global(value) if type(value) is type(len) else None
+        return super().resolve_value_type(value) if found is None else _remembering(found)
+
+    def _get_global_type(self, value: Any) -> Any:
+        return _remembering(super()._get_global_type(value))
+
+    def _resolve_user_function_type(self, func: Any, args: Any, kws: Any, literals: Any = None) -> Any:
+        found = self._lookup_global(func)
+        kind = func if found is None else found
+        if type(kind) in _CALLED:
+            return _remembering(kind).get_call_type(self, args, kws)
+        return super()._resolve_user_function_type(func, args, kws, literals)
 
     def refresh(self) -> None:
         if _grown(self):
@@ -84,6 +107,13 @@ class _Target(cpu.CPUContext):  # type: ignore[misc]
             return _Implementation(self._defns[key].find(sig.args), self, sig)
         except not_there:
             return super().get_function(fn, sig, _firstcall)
+
+    def get_constant_generic(self, builder: Any, ty: Any, val: Any) -> Any:
+        return self.get_dummy_value() if type(ty) in _CALLED else super().get_constant_generic(builder, ty, val)
+
+
+_CALLED = Function, types.Function, types.Dispatcher
+"""What is called by its type alone, and is nothing in LLVM's code."""
 
 
 class _Implementation(base._wrap_impl):  # type: ignore[misc]

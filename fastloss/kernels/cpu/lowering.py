@@ -13,6 +13,7 @@ Numba 0.68. Where these methods do not exist, `part` is `numba.njit`: slower to 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -52,6 +53,16 @@ class _Lower(lowering.Lower):  # type: ignore[misc]
         value = self.lower_assign(self.typeof(inst.target.name), inst)
         first = inst.value.index + 1 if isinstance(inst.value, ir.Arg) else None
         return self.storevar(value, inst.target.name, argidx=first)
+
+    def _find_singly_assigned_variable(self) -> None:
+        super()._find_singly_assigned_variable() if len(self.blocks) > 1 else self._count()
+
+    def _count(self) -> None:
+        """The same for a function without branches."""
+        (block,) = self.blocks.values()
+        given = Counter(each.target.name for each in block.body if isinstance(each, ir.Assign))
+        self._singly_assigned_vars = {name for name in given if given[name] == 1}
+        self._blk_local_varmap: dict[str, Any] = {}
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Mapping
+from inspect import CO_GENERATOR
 from types import CodeType
 from typing import Any
 
 from numba.core import compiler_machinery as _machinery
+from numba.core import interpreter as _interpreter
+from numba.core import ir_utils as _ir_utils
 from numba.core import rewrites as _rewrites
+from numba.core import transforms as _transforms
 from numba.core import untyped_passes as _untyped
 from numba.core.compiler import DefaultPassBuilder
 from numba.core.errors import NumbaError
@@ -21,8 +25,11 @@ from numba.core.typed_passes import (
 )
 from numba.core.untyped_passes import GenericRewrites
 
-machinery: Any = _machinery  # half of it is typed
+interpreter: Any = _interpreter  # half of it is typed
+ir_utils: Any = _ir_utils
+machinery: Any = _machinery
 rewrites: Any = _rewrites
+transforms: Any = _transforms
 untyped_passes: Any = _untyped
 registered: Any = machinery.register_pass(mutates_CFG=True, analysis_only=False)
 passes_of: Any = DefaultPassBuilder.define_nopython_pipeline
@@ -46,6 +53,50 @@ class _Rewriting(GenericRewrites):
                 if rewrite.match(state.func_ir, block, state.typemap, state.calltypes):
                     blocks[label] = rewrite.apply()
                     left.append((label, blocks[label]))
+        return True
+
+
+@registered
+class _Translation(untyped_passes.TranslateByteCode):  # type: ignore[misc]
+    """Numba's reading of Python's code, which does not look for what `_unusual` has not found."""
+
+    _name = "translation_of_a_part"
+
+    def run_pass(self, state: Any) -> bool:
+        state["func_ir"] = _Interpreter(state["func_id"]).interpret(state["bc"])
+        return True
+
+
+class _Interpreter(interpreter.Interpreter):  # type: ignore[misc]
+    def post_process(self, peepholes: list[Any], func_ir: Any) -> Any:
+        return super().post_process([each for each in peepholes if each not in _SOUGHT], func_ir)
+
+
+_SOUGHT = interpreter.peep_hole_delete_with_exit, interpreter.peep_hole_fuse_dict_add_updates
+
+
+@registered
+class _Names(untyped_passes.ReconstructSSA):  # type: ignore[misc]
+    """Numba's naming of each value of a variable, without finding out where each lives: nothing asks for that."""
+
+    _name = "names_of_a_part"
+
+    def run_pass(self, state: Any) -> bool:
+        state.func_ir = untyped_passes.reconstruct_ssa(state.func_ir)
+        state.func_ir.blocks = transforms.canonicalize_cfg(state.func_ir.blocks)
+        state.func_ir._definitions = ir_utils.build_definitions(state.func_ir.blocks)
+        return True
+
+
+@registered
+class _Joins(PreLowerStripPhis):
+    """Numba's assignments in the place of joined values, likewise."""
+
+    _name = "joins_of_a_part"
+
+    def run_pass(self, state: Any) -> bool:
+        state.func_ir = self._strip_phi_nodes(state.func_ir)  # type: ignore[no-untyped-call]
+        state.func_ir._definitions = ir_utils.build_definitions(state.func_ir.blocks)
         return True
 
 
@@ -80,13 +131,20 @@ def _pipeline(steps: list[Any], own: Mapping[Any, Any], usual: bool, straight: b
     if usual:
         once = [step for k, step in enumerate(steps) if step not in steps[:k]]
         spared = _SPARED | (_STRAIGHT if straight else set()) | (set() if counting else _COUNTING)
-        own = {GenericRewrites: _Rewriting, **own}
+        own = {**_OWN, **own}
         steps = [step for step in once if step[0] not in spared]
     made = _Passes("nopython")
     made.passes = [(own.get(step, step), text) for step, text in steps]
     made.finalize()
     return made
 
+
+_OWN = {
+    untyped_passes.TranslateByteCode: _Translation,
+    GenericRewrites: _Rewriting,
+    untyped_passes.ReconstructSSA: _Names,
+    PreLowerStripPhis: _Joins,
+}
 
 _SPARED = {
     untyped_passes.WithLifting,
@@ -119,13 +177,16 @@ _STRAIGHT = {
 def _straight(function: Any) -> bool:
     """Whether a function has neither branches nor names with two values, and takes in no other as it is written."""
     code = function.__code__
-    if dis.findlabels(code.co_code):
+    if not _JUMPS.isdisjoint(code.co_code[::2]):
         return False
     stored = [name for i in dis.get_instructions(code) if "STORE_FAST" in i.opname for name in _names(i.argval)]
     given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4)]
     called = (getattr(function.__globals__.get(name), "targetoptions", {}) for name in code.co_names)
     once = len({*stored, *given}) == len(stored) + len(given)
     return once and all(options.get("inline", "never") == "never" for options in called)
+
+
+_JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
 
 
 def _names(argument: Any) -> tuple[str, ...]:
@@ -135,9 +196,12 @@ def _names(argument: Any) -> tuple[str, ...]:
 
 def _unusual(code: CodeType) -> bool:
     """Whether there are functions in a function, or statements that it takes a closer look for."""
-    if any(isinstance(constant, CodeType) for constant in code.co_consts):
+    if code.co_flags & CO_GENERATOR or any(isinstance(constant, CodeType) for constant in code.co_consts):
         return True
-    done = {instruction.opname for instruction in dis.get_instructions(code)}
-    return bool(
-        done & {"RAISE_VARARGS", "BEFORE_WITH", "SETUP_WITH"} | {"literally", "literal_unroll"} & {*code.co_names}
-    )
+    done = {dis.opname[operation] for operation in code.co_code[::2]}
+    return bool(done & _CLOSER | {"literally", "literal_unroll"} & {*code.co_names})
+
+
+_CLOSER = {"RAISE_VARARGS", "BEFORE_WITH", "SETUP_WITH", "LOAD_SPECIAL"}
+_CLOSER |= {"BUILD_MAP", "BUILD_CONST_KEY_MAP", "MAP_ADD", "DICT_UPDATE", "DICT_MERGE"}
+"""Exceptions, `with` and dictionaries."""
