@@ -12,20 +12,23 @@ from typing import Any
 from numba.core import base as _base
 from numba.core import cpu as _cpu
 from numba.core import errors as _errors
+from numba.core import extending as _extending
 from numba.core import types as _types
 from numba.core import typing as _typing
+from numba.core.dispatcher import Dispatcher
 from numba.extending import models, register_model
 
 from .views import Memory
 
 base: Any = _base  # half of it is typed
 cpu: Any = _cpu
+extending: Any = _extending
 types: Any = _types
 typing: Any = _typing
 not_there: Any = _errors.NumbaNotImplementedError
 
-_CODE = type(len), type
-"""The types of what `Function` remembers: operators, and functions and classes of Python's."""
+_CODE = type(len), type, extending._Intrinsic
+"""The types of what `Function` remembers: operators, functions and classes of Python's, and intrinsics."""
 
 
 def _number(kind: Any) -> bool:
@@ -72,7 +75,9 @@ class _Typing(typing.Context):  # type: ignore[misc]
         self.__dict__ = own.__dict__
 
     def resolve_value_type(self, value: Any) -> Any:
-        found = self._lookup_global(value) if type(value) is type(len) else None
+        if isinstance(value, Dispatcher):
+            return types.Dispatcher(value)
+        found = self._lookup_global(value) if type(value) in _CODE else None
         return super().resolve_value_type(value) if found is None else _remembering(found)
 
     def _get_global_type(self, value: Any) -> Any:

@@ -44,7 +44,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Lower(lowering.Lower):  # type: ignore[misc]
-    """Numba's writer of LLVM's code, which does not write each line of Numba's own code for nobody to read."""
+    """Numba's writer of LLVM's code, without what is for its messages, and for exceptions that are not there."""
 
     def lower_inst(self, inst: Any) -> Any:
         if not isinstance(inst, ir.Assign) or not isinstance(self.debuginfo, DummyDIBuilder):
@@ -53,6 +53,27 @@ class _Lower(lowering.Lower):  # type: ignore[misc]
         value = self.lower_assign(self.typeof(inst.target.name), inst)
         first = inst.value.index + 1 if isinstance(inst.value, ir.Arg) else None
         return self.storevar(value, inst.target.name, argidx=first)
+
+    def lower_binop(self, resty: Any, expr: Any, op: Any) -> Any:
+        if not expr.static_lhs is expr.static_rhs is ir.UNDEFINED:
+            return super().lower_binop(resty, expr, op)
+        types, given = self.context.typing_context, self.fndesc.calltypes[expr]
+        operator = types.resolve_value_type(op)
+        found = self.context.get_function(operator, operator.get_call_type(types, given.args, {}))
+        names = expr.lhs.name, expr.rhs.name
+        of_both = zip([self.loadvar(name) for name in names], map(self.typeof, names), given.args, strict=True)
+        result = found(self.builder, [self.context.cast(self.builder, *each) for each in of_both])
+        return self.context.cast(self.builder, result, given.return_type, resty)
+
+    def pre_block(self, block: Any) -> None:
+        if self.func_ir.func_id.code.co_exceptiontable:
+            super().pre_block(block)  # which looks for `try`
+        self._cur_ir_block = block
+
+    def alloca_lltype(self, name: str, lltype: Any, datamodel: Any = None) -> Any:
+        if isinstance(self.debuginfo, DummyDIBuilder):  # which asks LLVM for no size of a type
+            return cgutils.alloca_once(self.builder, lltype, name=name, zfill=False)
+        return super().alloca_lltype(name, lltype, datamodel)
 
     def _find_singly_assigned_variable(self) -> None:
         super()._find_singly_assigned_variable() if len(self.blocks) > 1 else self._count()
