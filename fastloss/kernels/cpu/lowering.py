@@ -1,26 +1,18 @@
-"""`part` compiles a function that only other compiled functions call: to LLVM's code, without machine code of its own.
+"""The compiler of parts: to LLVM's code, without machine code of its own, which the kernel makes of all of it at once.
 
-Numba makes a finished library of every function: optimised, with machine code. A kernel has up to seventy parts, each
-inlined into the next, so most of that work would be done again and thrown away: a kernel of two softmaxes took 6.9
-seconds to compile, and takes 3.8. Here a part's library holds its code alone, and the kernel optimises all of it once.
-
-This replaces two passes of Numba's compiler (`NativeLowering` in numba/core/typed_passes.py, `GenericRewrites` in
-untyped_passes.py) and its libraries (`JITCodeLibrary` in codegen.py of https://github.com/numba/numba), as they are in
-Numba 0.68. Where these methods do not exist, `part` is `numba.njit`: slower to compile, with the same results.
-`tests/kernels/test_lowering.py` fails there, so that a new Numba is noticed.
+This replaces passes of Numba's compiler, as `passes.py` and `inference.py` do, and its libraries (`JITCodeLibrary` in
+codegen.py of https://github.com/numba/numba), as they are in Numba 0.62 to 0.68.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import llvmlite.binding as _llvm
 import numba as _numba
 from numba.core import cgutils, ir, sigutils
-from numba.core import config as _config
 from numba.core import lowering as _lowering
 from numba.core import registry as _registry
 from numba.core.codegen import JITCodeLibrary
@@ -36,11 +28,9 @@ from .passes import pipeline
 
 numba: Any = _numba  # half of it is typed
 llvm: Any = _llvm
-config: Any = _config
 lowering: Any = _lowering
 registry: Any = _registry
 normalized: Any = sigutils.normalize_signature
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Lower(lowering.Lower):  # type: ignore[misc]
@@ -214,13 +204,6 @@ class _LoopCompiler(_PartCompiler):
     lowering = _LoopLowering
 
 
-SUPPORTED = all(
-    hasattr(JITCodeLibrary, name)
-    for name in ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals", "finalize")
-)
-"""Whether this Numba has what is replaced."""
-
-
 class _Part(registry.CPUDispatcher):  # type: ignore[misc]
     """A function that is compiled for its callers, without an account of the time and without Numba's cache on disk."""
 
@@ -234,17 +217,7 @@ class _Part(registry.CPUDispatcher):  # type: ignore[misc]
             return found.entry_point
 
 
-def part(*, loop: bool = False, **options: Any) -> Callable[[F], F]:
-    """Like `numba.njit`, for functions that only compiled functions call; `loop` says that one loop is all of it."""
-    # No entry from Python, and no reference counting unless asked for: it is atomic, and all threads would do it on one
-    # counter for every row.
-    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, **options}
-
-    def compiled(function: Any) -> Any:
-        if not SUPPORTED or config.DISABLE_JIT:
-            return numba.njit(**options)(function)
-        how = _LoopCompiler if loop else _PartCompiler
-        options_of_all = {"nopython": True, "boundscheck": None, **options}
-        return _Part(function, targetoptions=options_of_all, pipeline_class=how)
-
-    return compiled
+def dispatcher(function: Any, loop: bool, options: dict[str, Any]) -> Any:
+    """What `numba.njit` makes of a function, for a part; `loop` says that one loop is all of it."""
+    options = {"nopython": True, "boundscheck": None, **options}
+    return _Part(function, targetoptions=options, pipeline_class=_LoopCompiler if loop else _PartCompiler)
