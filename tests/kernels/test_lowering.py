@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import operator
+import subprocess
+import sys
 import weakref
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +14,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastloss.kernels.cpu import bits, entries, lowering
+from fastloss.kernels.cpu import bits, contexts, entries, parts, passes
 
 
 def libraries(part: Any) -> list[Any]:
@@ -20,11 +23,11 @@ def libraries(part: Any) -> list[Any]:
 
 @pytest.mark.parametrize("inlined", [False, True])
 def test_no_machine_code_is_made_of_a_part(inlined: bool) -> None:
-    assert lowering.SUPPORTED, (
+    assert parts.SUPPORTED, (
         "this Numba has other insides: parts would be compiled one by one, which takes twice as long"
     )
-    inner = lowering.part(forceinline=inlined)(lambda x: x * 2.0)
-    outer = lowering.part(forceinline=inlined)(lambda x: inner(x) + 1.0)
+    inner = parts.part(forceinline=inlined)(lambda x: x * 2.0)
+    outer = parts.part(forceinline=inlined)(lambda x: inner(x) + 1.0)
     kernel = numba.njit(lambda x: outer(x) * outer(x + 1))
     assert kernel(3.0) == 7.0 * 9.0
     assert kernel(np.float32(3.0)) == 7.0 * 9.0
@@ -36,14 +39,14 @@ def test_no_machine_code_is_made_of_a_part(inlined: bool) -> None:
 
 def test_a_part_may_allocate_and_raise() -> None:
     """As far as Numba counts references for it."""
-    allocate = lowering.part(_nrt=True)(lambda n: np.zeros(n))
+    allocate = parts.part(_nrt=True)(lambda n: np.zeros(n))
 
     def reject(n: int) -> int:
         if n < 0:
             raise ValueError("fewer than none")
         return n
 
-    rejecting = lowering.part(_nrt=True)(reject)
+    rejecting = parts.part(_nrt=True)(reject)
     kernel = numba.njit(lambda n: allocate(rejecting(n)).sum())
     assert kernel(5) == 0.0
     with pytest.raises(ValueError, match="fewer than none"):
@@ -51,11 +54,84 @@ def test_a_part_may_allocate_and_raise() -> None:
 
 
 def test_without_numbas_insides_parts_are_ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lowering, "SUPPORTED", False)
-    inner = lowering.part()(lambda x: x * 2.0)
+    monkeypatch.setattr(parts, "SUPPORTED", False)
+    inner = parts.part()(lambda x: x * 2.0)
     kernel = numba.njit(lambda x: inner(x))
     assert kernel(3.0) == 6.0
     assert all(library._compiled for library in libraries(inner))
+
+
+@pytest.mark.full  # a process of its own, which imports Numba
+def test_a_numba_with_other_insides_compiles_parts_itself() -> None:
+    code = """
+import numba, numba.core.interpreter as inside
+known = inside.__dict__.pop("peep_hole_delete_with_exit")
+from fastloss.kernels.cpu import entries, parts
+inside.peep_hole_delete_with_exit = known
+assert not parts.SUPPORTED and entries.code(None, None, {}) is None
+inner = parts.part()(lambda x: x * 2.0)
+assert numba.njit(lambda x: inner(x))(3.0) == 6.0
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def widened(n: int) -> Any:
+    total = 0
+    for k in range(n):
+        if k > 2:
+            total = total + 0.5
+        else:
+            total += k
+    return total
+
+
+def nested(n: int) -> Any:
+    best, at = 1, (n, 0)
+    while best < n:
+        for k in range(best):
+            best, at = best + k + 1, (best, k)
+    return best, at, n is None, n // 3 - 2**n, -n % 4
+
+
+def straight(n: int) -> Any:
+    a = n * 3
+    b = a / 7, a
+    return b[0] + b[1], a == n, not a, len(b)
+
+
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [(f, k) for f in (widened, nested, straight) for k in (numba.int64, numba.int32)]
+    + [(straight, numba.float64), (straight, numba.float32)],
+)
+def test_variables_have_the_types_that_numba_finds(function: Any, kind: Any) -> None:
+    part, whole = parts.part()(function), numba.njit(function)
+    kernel = numba.njit(lambda n: part(n))
+    assert kernel(kind(9)) == whole(kind(9)) == function(9)
+    (found,), (expected,) = part.nopython_signatures, whole.nopython_signatures
+    assert (found.args, found.return_type) == (expected.args, expected.return_type)
+
+
+def test_a_part_that_has_no_types_is_refused_in_numbas_words() -> None:
+    part, whole = parts.part()(lambda x: x + "one"), numba.njit(lambda x: x + "one")
+    for function in (numba.njit(lambda x: part(x)), whole):
+        with pytest.raises(numba.TypingError, match=r"Function\(<built-in function add>\)"):
+            function(1.0)
+    undefined = parts.part()(lambda x: x.nowhere)
+    with pytest.raises(numba.TypingError, match="Unknown attribute 'nowhere'"):
+        numba.njit(lambda x: undefined(x))(1.0)
+
+
+def test_an_operator_is_remembered_until_somebody_adds_to_it() -> None:
+    target = numba.core.registry.cpu_target
+    typed, _ = contexts.seen(target.typing_context, target.target_context)
+    typed.refresh()
+    before = typed.resolve_value_type(operator.matmul)
+    assert before is typed.resolve_value_type(operator.matmul)
+    numba.extending.overload(operator.matmul)(lambda a, b: None)
+    typed.refresh()
+    after = typed.resolve_value_type(operator.matmul)
+    assert len(after.templates) == len(before.templates) + 1
 
 
 def test_names_with_two_values_and_branches_take_all_passes() -> None:
@@ -80,18 +156,17 @@ def test_names_with_two_values_and_branches_take_all_passes() -> None:
         return x + k
 
     functions = (twice, either, pair, named, once)
-    assert [lowering._straight(f) for f in functions] == [False, False, False, False, True]
-    parts = [lowering.part()(f) for f in (twice, either, once)]
-    first, second, third = parts
+    assert [passes._straight(f) for f in functions] == [False, False, False, False, True]
+    first, second, third = (parts.part()(f) for f in (twice, either, once))
     kernel = numba.njit(lambda x: (first(x), second(x), third(x)))
     assert kernel(3) == (2.5, 3, 2.5)
     assert kernel(1) == (1.5, 0, 1.5)
 
 
 def test_a_part_is_linked_once_into_what_calls_it() -> None:
-    inner = lowering.part()(lambda x: x * 2.0)
-    left = lowering.part()(lambda x: inner(x) + 1.0)
-    right = lowering.part()(lambda x: inner(x) + left(x))
+    inner = parts.part()(lambda x: x * 2.0)
+    left = parts.part()(lambda x: inner(x) + 1.0)
+    right = parts.part()(lambda x: inner(x) + left(x))
     kernel = numba.njit(lambda x: left(x) * right(x))
     assert kernel(3.0) == 7.0 * 13.0
     (library,) = libraries(right)

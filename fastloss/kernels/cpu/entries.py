@@ -3,7 +3,7 @@
 Numba compiles the kernel as it does any function, but that, instead of an entry for Python, it gets one of plain C,
 which takes the data out of NumPy's own structure of an array. Numba's memory of arrays becomes that of C, so nothing of
 Numba is needed when the kernel runs; threads are those of its layers (`pool.py`). Every other name is made private.
-This replaces one pass of Numba's compiler and two private methods of its libraries, as `lowering.py` does.
+This replaces one pass of Numba's compiler and two private methods of its libraries, as `parts.py` does.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from numba.parfors import parfor_lowering
 
 from . import threads
 from .entry import Writer
-from .lowering import SUPPORTED, link, pipeline
 from .objects import ENTRY, Code, by_table, machine
+from .parts import SUPPORTED, link, pipeline
 from .pool import SYMBOLS
 from .views import Memory, as_array
 

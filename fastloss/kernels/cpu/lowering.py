@@ -1,46 +1,79 @@
-"""`part` compiles a function that only other compiled functions call: to LLVM's code, without machine code of its own.
+"""The compiler of parts: to LLVM's code, without machine code of its own, which the kernel makes of all of it at once.
 
-Numba makes a finished library of every function: optimised, with machine code. A kernel has up to seventy parts, each
-inlined into the next, so most of that work would be done again and thrown away: a kernel of two softmaxes took 6.9
-seconds to compile, and takes 3.8. Here a part's library holds its code alone, and the kernel optimises all of it once.
-
-This replaces two passes of Numba's compiler (`NativeLowering` in numba/core/typed_passes.py, `GenericRewrites` in
-untyped_passes.py) and its libraries (`JITCodeLibrary` in codegen.py of https://github.com/numba/numba), as they are in
-Numba 0.68. Where these methods do not exist, `part` is `numba.njit`: slower to compile, with the same results.
-`tests/kernels/test_lowering.py` fails there, so that a new Numba is noticed.
+This replaces passes of Numba's compiler, as `passes.py` and `inference.py` do, and its libraries (`JITCodeLibrary` in
+codegen.py of https://github.com/numba/numba), as they are in Numba 0.62 to 0.68.
 """
 
 from __future__ import annotations
 
-import dis
 import re
-from collections.abc import Callable, Mapping
-from types import CodeType
-from typing import Any, TypeVar
+from collections import Counter
+from typing import Any
 
 import llvmlite.binding as _llvm
 import numba as _numba
-from numba.core import cgutils
-from numba.core import rewrites as _rewrites
-from numba.core import untyped_passes as _untyped
+from numba.core import cgutils, ir, sigutils
+from numba.core import lowering as _lowering
+from numba.core import registry as _registry
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import register_pass
-from numba.core.typed_passes import (
-    AnnotateTypes,
-    DumpParforDiagnostics,
-    IRLegalization,
-    NativeLowering,
-    NopythonRewrites,
-    PreLowerStripPhis,
-)
-from numba.core.untyped_passes import GenericRewrites
+from numba.core.debuginfo import DummyDIBuilder
+from numba.core.typed_passes import NativeLowering, NopythonTypeInference
+
+from .contexts import seen
+from .inference import Inference
+from .passes import pipeline
 
 numba: Any = _numba  # half of it is typed
 llvm: Any = _llvm
-rewrites: Any = _rewrites
-untyped_passes: Any = _untyped
-F = TypeVar("F", bound=Callable[..., Any])
+lowering: Any = _lowering
+registry: Any = _registry
+normalized: Any = sigutils.normalize_signature
+
+
+class _Lower(lowering.Lower):  # type: ignore[misc]
+    """Numba's writer of LLVM's code, without what is for its messages, and for exceptions that are not there."""
+
+    def lower_inst(self, inst: Any) -> Any:
+        if not isinstance(inst, ir.Assign) or not isinstance(self.debuginfo, DummyDIBuilder):
+            return super().lower_inst(inst)
+        self.notify_loc(self.loc)
+        value = self.lower_assign(self.typeof(inst.target.name), inst)
+        first = inst.value.index + 1 if isinstance(inst.value, ir.Arg) else None
+        return self.storevar(value, inst.target.name, argidx=first)
+
+    def lower_binop(self, resty: Any, expr: Any, op: Any) -> Any:
+        if not expr.static_lhs is expr.static_rhs is ir.UNDEFINED:
+            return super().lower_binop(resty, expr, op)
+        types, given = self.context.typing_context, self.fndesc.calltypes[expr]
+        operator = types.resolve_value_type(op)
+        found = self.context.get_function(operator, operator.get_call_type(types, given.args, {}))
+        names = expr.lhs.name, expr.rhs.name
+        of_both = zip([self.loadvar(name) for name in names], map(self.typeof, names), given.args, strict=True)
+        result = found(self.builder, [self.context.cast(self.builder, *each) for each in of_both])
+        return self.context.cast(self.builder, result, given.return_type, resty)
+
+    def pre_block(self, block: Any) -> None:
+        if self.func_ir.func_id.code.co_exceptiontable:
+            super().pre_block(block)  # which looks for `try`
+        self._cur_ir_block = block
+
+    def alloca_lltype(self, name: str, lltype: Any, datamodel: Any = None) -> Any:
+        if isinstance(self.debuginfo, DummyDIBuilder):  # which asks LLVM for no size of a type
+            return cgutils.alloca_once(self.builder, lltype, name=name, zfill=False)
+        return super().alloca_lltype(name, lltype, datamodel)
+
+    def _find_singly_assigned_variable(self) -> None:
+        super()._find_singly_assigned_variable() if len(self.blocks) > 1 else self._count()
+
+    def _count(self) -> None:
+        """The same for a function without branches."""
+        (block,) = self.blocks.values()
+        given = Counter(each.target.name for each in block.body if isinstance(each, ir.Assign))
+        self._singly_assigned_vars = {name for name in given if given[name] == 1}
+        self._blk_local_varmap: dict[str, Any] = {}
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -49,6 +82,10 @@ class _Lowering(NativeLowering):
 
     _name = "lowering_of_a_part"
     noted = False
+
+    @property
+    def lowering_class(self) -> Any:
+        return _Lower
 
     def run_pass(self, state: Any) -> bool:
         library = state["library"] = _Library(state.targetctx.codegen(), state.func_id.func_qualname)
@@ -152,124 +189,35 @@ def _noted(text: str, count: int) -> str:
 
 
 class _PartCompiler(CompilerBase):
-    """Numba's compiler with `_Lowering` in the place of its own lowering."""
+    """Numba's compiler with `_Lowering` in the place of its own lowering, and contexts that remember."""
 
     lowering: type[_Lowering] = _Lowering
 
+    def __init__(self, typingctx: Any, targetctx: Any, *more: Any) -> None:
+        super().__init__(*seen(typingctx, targetctx), *more)
+
     def define_pipelines(self) -> list[Any]:
-        return [pipeline(self.state, {NativeLowering: self.lowering})]
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _Rewriting(GenericRewrites):
-    """Numba's rewriting of what is known before types are, without a look at where each variable is used last.
-
-    With that look in three passes, a kernel of ten classes took 1.1 times as long.
-    """
-
-    _name = "rewriting_of_a_part"
-
-    def run_pass(self, state: Any) -> bool:
-        blocks = state.func_ir.blocks
-        for each in rewrites.rewrite_registry.rewrites["before-inference"]:
-            rewrite, left = each(state), list(blocks.items())
-            while left:
-                label, block = left.pop()
-                if rewrite.match(state.func_ir, block, state.typemap, state.calltypes):
-                    blocks[label] = rewrite.apply()
-                    left.append((label, blocks[label]))
-        return True
-
-
-def pipeline(state: Any, own: Mapping[Any, Any]) -> Any:
-    """Numba's passes, some replaced by others, without those that have nothing to do in this function."""
-    found = DefaultPassBuilder.define_nopython_pipeline(state)
-    code = state.func_id.func.__code__
-    if not state.flags.auto_parallel.enabled and not _unusual(code):
-        once = [step for k, step in enumerate(found.passes) if step not in found.passes[:k]]
-        spared = _SPARED | _STRAIGHT if _straight(state.func_id.func) else _SPARED
-        own = {GenericRewrites: _Rewriting, **own}
-        if not state.flags.nrt:
-            spared = spared | _COUNTING
-        found.passes = [step for step in once if step[0] not in spared]
-    found.passes = [(own.get(step, step), text) for step, text in found.passes]
-    found.finalize()
-    return found
-
-
-_SPARED = {
-    untyped_passes.WithLifting,
-    untyped_passes.InlineClosureLikes,
-    untyped_passes.RewriteDynamicRaises,
-    untyped_passes.MakeFunctionToJitFunction,
-    untyped_passes.FindLiterallyCalls,
-    untyped_passes.LiteralUnroll,
-    untyped_passes.LiteralPropagationSubPipelinePass,
-    NopythonRewrites,
-    AnnotateTypes,
-    DumpParforDiagnostics,
-}
-"""Passes for what `_unusual` sees, and for expressions of whole arrays: together a quarter of Numba's time, most of it
-gone through the function's variables again. Branches of constants need be taken out only once."""
-
-_COUNTING = {untyped_passes.IRProcessing, IRLegalization}
-"""Passes that find out where each variable is used last: where references are counted, that of one that is gone."""
-
-_STRAIGHT = {
-    untyped_passes.RewriteSemanticConstants,
-    untyped_passes.DeadBranchPrune,
-    untyped_passes.InlineInlinables,
-    untyped_passes.ReconstructSSA,
-    PreLowerStripPhis,
-}
-"""Passes for branches, for names that get a second value, and for functions that are taken in as they are written."""
-
-
-def _straight(function: Any) -> bool:
-    """Whether a function has neither branches nor names with two values, and takes in no other as it is written."""
-    code = function.__code__
-    if dis.findlabels(code.co_code):
-        return False
-    stored = [name for i in dis.get_instructions(code) if "STORE_FAST" in i.opname for name in _names(i.argval)]
-    given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4)]
-    called = (getattr(function.__globals__.get(name), "targetoptions", {}) for name in code.co_names)
-    once = len({*stored, *given}) == len(stored) + len(given)
-    return once and all(options.get("inline", "never") == "never" for options in called)
-
-
-def _names(argument: Any) -> tuple[str, ...]:
-    """The names that an instruction has: Python 3.13 and later store two at once, or load the second."""
-    return argument if isinstance(argument, tuple) else (argument,)
-
-
-def _unusual(code: CodeType) -> bool:
-    """Whether there are functions in a function, or statements that it takes a closer look for."""
-    if any(isinstance(constant, CodeType) for constant in code.co_consts):
-        return True
-    done = {instruction.opname for instruction in dis.get_instructions(code)}
-    return bool(
-        done & {"RAISE_VARARGS", "BEFORE_WITH", "SETUP_WITH"} | {"literally", "literal_unroll"} & {*code.co_names}
-    )
+        return [pipeline(self.state, {NativeLowering: self.lowering, NopythonTypeInference: Inference})]
 
 
 class _LoopCompiler(_PartCompiler):
     lowering = _LoopLowering
 
 
-SUPPORTED = all(
-    hasattr(JITCodeLibrary, name)
-    for name in ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals", "finalize")
-)
-"""Whether this Numba has what is replaced."""
+class _Part(registry.CPUDispatcher):  # type: ignore[misc]
+    """A function that is compiled for its callers, without an account of the time and without Numba's cache on disk."""
+
+    def compile(self, sig: Any) -> Any:
+        with global_compiler_lock, self._compiling_counter:
+            args, return_type = normalized(sig)
+            if (found := self.overloads.get(tuple(args))) is None:
+                if not self._can_compile:
+                    raise RuntimeError("compilation disabled")
+                self.add_overload(found := self._compiler.compile(args, return_type))
+            return found.entry_point
 
 
-def part(*, loop: bool = False, **options: Any) -> Callable[[F], F]:
-    """Like `numba.njit`, for functions that only compiled functions call; `loop` says that one loop is all of it."""
-    if SUPPORTED:
-        options["pipeline_class"] = _LoopCompiler if loop else _PartCompiler
-    # No entry from Python, and no reference counting unless asked for: it is atomic, and all threads would do it on one
-    # counter for every row.
-    decorator: Callable[[F], F] = numba.njit(
-        **{"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, **options}
-    )
-    return decorator
+def dispatcher(function: Any, loop: bool, options: dict[str, Any]) -> Any:
+    """What `numba.njit` makes of a function, for a part; `loop` says that one loop is all of it."""
+    options = {"nopython": True, "boundscheck": None, **options}
+    return _Part(function, targetoptions=options, pipeline_class=_LoopCompiler if loop else _PartCompiler)

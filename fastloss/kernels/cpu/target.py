@@ -20,7 +20,7 @@ from ..templates import pairs, rows
 from ..templates import tiles as lanes
 from . import bits, float16, transposes, tuple_arithmetic, views
 from . import memory as access
-from .lowering import part
+from .parts import part
 from .tasks import spread
 from .vecmath.elementary import elementary
 

@@ -22,7 +22,7 @@ import numpy as np
 from ....define.rules import CONSTANTS
 from ...bind import bind, lift
 from .. import bits
-from ..lowering import part
+from ..parts import part
 from . import coefficients, logarithms
 from .errorfunctions import erf, erfc, tail
 from .exponentials import cosh, exp, exp_neg, exp_with_expm1, expm1, expm1_neg, sinh, tanh
