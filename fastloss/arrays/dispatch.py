@@ -124,7 +124,7 @@ def _by_job(kind: str, loss: Loss, inputs: tuple[Any, ...], call: Call) -> Any:
     """Run a verb by the job for arrays of their library."""
     names, arrays = (*loss.reads, "weight", "class_weight"), (*inputs, call.weight, call.class_weight)
     if any(type(x).__module__.startswith(_CHUNKED) for x in arrays):
-        chunked = load(f"{__package__}.chunked")
+        chunked = load(f"{__package__}.chunked.verb")
         if any(map(chunked.is_chunked, arrays)):
             return chunked.evaluate(kind, loss, inputs, call)
     face = _library(loss, names, arrays)

@@ -40,8 +40,13 @@ def divided_by(loss: Definition | Program, call: Call, number: float | None) -> 
 def mean_of_nothing(loss: Definition | Program, call: Call) -> float:
     """The mean over no elements, as `empty` says."""
     if call.empty == "raise":
-        raise ValueError(f"{loss.name}: there is nothing to average (no elements, or weights that sum to 0)")
+        raise nothing_to_average(loss)
     return nan if call.empty == "nan" else 0.0
+
+
+def nothing_to_average(loss: Definition | Program) -> ValueError:
+    """The error of a mean over no elements."""
+    return ValueError(f"{loss.name}: there is nothing to average (no elements, or weights that sum to 0)")
 
 
 def largest(kind: Any) -> float:

@@ -154,7 +154,7 @@ class ElementsJob(Job, Protocol):
     device: int
 
     def known(self, call: Call) -> Any:
-        """The results by the short way, which repeats what an earlier call of this kind did; else None."""
+        """The results, where they take no flow of a verb, as by repeating what an earlier call did; else None."""
 
     def twin(self) -> ElementsJob:
         """The same arrays for another verb."""
@@ -167,6 +167,9 @@ class ElementsJob(Job, Protocol):
 
     def looks(self, check: bool | None) -> bool:
         """Whether what is wrong is said before anything is done, and not found by the kernels."""
+
+    def refuse(self, where: Any, x: Any, error: Exception) -> Any:
+        """`x`; raise that error where anything of `where` is true, at the latest when `x` is computed."""
 
     def passed(self, value: Any) -> Any:
         """An array of values as the caller gets it."""

@@ -14,10 +14,10 @@ import numpy as np
 from ..define.keywords import VALUE
 from ..define.wording import shown
 from .checks import check_options
-from .divisors import mean_of_nothing
+from .divisors import mean_of_nothing, nothing_to_average
 from .job import Kind
 from .outputs import checked
-from .shapes import place
+from .shapes import common_shape, holds, label_to_ignore, place
 from .verb import run
 
 if TYPE_CHECKING:
@@ -64,10 +64,13 @@ def _reduced(job: ElementsJob, call: Call) -> Any:
             looks = job.looks(call.check)
             if weight is not None and looks:
                 _refuse_negative(loss, library.host(weight))
-            keep = call.check is None and not looks
+            keep = call.check is not False and not looks
             weight, absent = _shares(library, weight, np.dtype(job.kind).char, job.shape, axes, keep)
-            if absent is not False and (call.empty != "raise" or absent is True or np.any(library.host(absent))):
+            if absent is not False and call.empty == "raise":
+                weight = job.refuse(absent, weight, nothing_to_average(loss))
+            elif absent is not False:
                 nothing = mean_of_nothing(loss, call)
+            absent = absent if isinstance(absent, bool) else absent.reshape(samples)
         each, slopes = _elementwise(job, call, weight)
         if each is None:
             return slopes[0]
@@ -98,6 +101,28 @@ def _elementwise(job: ElementsJob, call: Call, weight: Any) -> tuple[Any, tuple[
         return value, tuple(slopes)
     each = run(VALUE, "none", None, None) if want & VALUE else None
     return each, () if want == VALUE else (run(want & ~VALUE, "sum" if own is None else "mean", own, call.out),)
+
+
+def refuse(job: ElementsJob, where: Any, x: Any, error: Exception) -> Any:
+    """`x`; raise that error where anything of `where` is true."""
+    if np.any(where if where is True else job.arithmetic.host(where)):
+        raise error
+    return x
+
+
+def masked(job: Any, call: Call) -> Any:
+    """The weights, 0 where the label is the one to ignore, of a job that takes an array by its name."""
+    loss, weight = job.loss, call.weight
+    place, number = label_to_ignore(loss, call.ignore_index)
+    target = job.taken(loss.inputs[place], job.inputs[place])
+    if not holds(target.dtype, number):
+        return weight
+    keep = target != number
+    if weight is None:
+        return keep
+    weight = job.taken("weight", weight)
+    common_shape(loss.name, (loss.inputs[place], "weight"), (target, weight))
+    return job.arithmetic.chosen(keep, weight, weight.dtype.type(0))
 
 
 def refuse_axis(loss: Definition, call: Call) -> None:
@@ -134,7 +159,8 @@ def _refuse_negative(loss: Definition, weight: NDArray[Any]) -> None:
 def _shares(library: Arithmetic, weight: Any, char: str, shape: Shape, axes: Shape, keep: bool) -> tuple[Any, Any]:
     """Each element's share of its sample's mean, and which samples have nothing to average: some, all or none.
 
-    With `keep`, what is no weight stays as it is, for a kernel to find.
+    Some are told by an array that has an axis of length 1 for each that is reduced. With `keep`, what is no weight
+    stays as it is, for a kernel to find.
     """
     kept = tuple(n for k, n in enumerate(shape) if k not in axes)
     if weight is None or not prod(shape):
@@ -145,10 +171,10 @@ def _shares(library: Arithmetic, weight: Any, char: str, shape: Shape, axes: Sha
     parts = wide / library.chosen(unit == 0.0, 1.0, unit)
     total = library.add_up(parts, axes, tuple(1 if k in axes else n for k, n in enumerate(shape)), "d")
     absent = total == 0.0
-    shares = library.chosen(absent, 0.0, parts / total)
+    shares = library.chosen(absent, 0.0, parts / library.chosen(absent, 1.0, total))
     # A share that the kernels would read as 0 must not make its element absent.
     lost = (library.cast(shares, char) == 0.0) & (wide != 0.0) & (total != 0.0)
     shares = library.chosen(lost, float(np.finfo(char).smallest_subnormal), shares)
     if keep:
         shares = library.chosen((wide < 0.0) | (abs(wide) == np.inf), wide, shares)
-    return library.cast(shares, char), absent.reshape(kept)
+    return library.cast(shares, char), absent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,8 +58,10 @@ def _objects(x: Any) -> Column:
     try:
         made = arrow.pyarrow().array(list(x) if isinstance(x, np.ndarray) else x)
     except (arrow.pyarrow().ArrowInvalid, arrow.pyarrow().ArrowTypeError):
-        strange = next((v for v in x if not isinstance(v, (Number, Decimal, type(None)))), None)
+        strange = next((v for v in x if not isinstance(v, (int, float, np.number, Decimal, type(None)))), None)
         raise Unread(f"holds {named(strange)}, expected numbers") from None
+    except OverflowError:
+        raise Unread("holds whole numbers of more than 64 bits, expected numbers; give floats") from None
     return arrow.read(made)._replace(form=None)
 
 
@@ -68,7 +69,10 @@ def _polars(x: Any) -> Column:
     arrow.pyarrow()
     if str(x.dtype) == "Object":
         raise Unread("has dtype Object, expected numbers")
-    return arrow.read(x.to_arrow())
+    try:
+        return arrow.read(x.to_arrow())
+    except arrow.pyarrow().ArrowException:  # it cannot say such a type
+        raise Unread(f"has dtype {x.dtype}, expected numbers of at most 64 bits") from None
 
 
 def _pandas(x: Any) -> Column:
@@ -84,4 +88,4 @@ def _pandas(x: Any) -> Column:
         import pandas
 
         return _objects([None if v is pandas.NA else v for v in x])
-    return _objects(x)
+    return _array(x.sparse.to_dense().to_numpy()) if hasattr(x, "sparse") else _objects(x)

@@ -39,6 +39,9 @@ def same(got: Any, expected: Any) -> None:
     found = got.compute(scheduler="threads")
     assert got.shape == np.shape(expected) == np.shape(found)
     assert got.dtype == expected.dtype == found.dtype
+    nan = np.isnan(expected)
+    assert (np.isnan(found) == nan).all()
+    found, expected = np.where(nan, 0, found), np.where(nan, expected.dtype.type(0), expected)
     rowwise.close(found, expected, ROUNDING if expected.dtype == np.float64 else 3e-6)
 
 
@@ -90,6 +93,79 @@ def test_labels_to_ignore_and_weights_of_classes(rng: np.random.Generator) -> No
     same(found, fl.binary_cross_entropy_with_logits.value_and_grad(lazy.compute(), targets, ignore_index=1))
 
 
+SAMPLED = [n for n in NAMES if not fl.LOSSES[n].rooted]
+
+
+@pytest.mark.parametrize("name", some(SAMPLED, [n for n in REPRESENTATIVE if n in SAMPLED], plain=True))
+def test_every_loss_reduced_over_axes(name: str, rng: np.random.Generator) -> None:
+    loss = fl.LOSSES[name]
+    arrays, weight = draw(loss, (66, 17), "f8", rng), rng.gamma(1.0, 1.0, 17) * 1e307
+    weight[3] = 0.0
+    for chunks, axis, keywords in zip(
+        CHUNKINGS, (0, -1, (1, 0)), ({}, {"reduction": "sum"}, {"normalizer": 3.0}), strict=True
+    ):
+        lazy = [da.from_array(x, chunks=chunks) for x in arrays]
+        how = {"axis": axis, "weight": weight / 1e307 if keywords else weight, **keywords}
+        same(loss.value_and_grad(*lazy, **how), loss.value_and_grad(*arrays, **how))
+
+
+def test_samples_with_nothing_to_average(rng: np.random.Generator) -> None:
+    """In chunks of which some are empty; labels that are to be ignored have no weight."""
+    pred, labels = rng.normal(size=(6, 5)), rng.integers(0, 2, (6, 5)).astype(float)
+    labels[2], loss = -100.0, fl.bce_with_logits
+    lazy, other = da.from_array(pred, chunks=((2, 0, 4), (3, 2))), da.from_array(labels, chunks=(3, 5))
+    for empty in ("nan", "zero"):
+        how = {"axis": 1, "empty": empty, "ignore_index": -100}
+        for weight in (None, np.full(5, 1e-308)):
+            same(loss.value_and_grad(lazy, other, weight=weight, **how),
+                 loss.value_and_grad(pred, labels, weight=weight, **how))  # fmt: skip
+    for verb in ("__call__", "grad"):
+        result = getattr(loss, verb)(lazy, other, axis=1, empty="raise", ignore_index=-100)
+        with pytest.raises(ValueError, match="bce_with_logits|binary_cross_entropy.*nothing to average"):
+            result.compute()
+    same(loss(lazy, other, axis=0, empty="raise", ignore_index=-100),
+         loss(pred, labels, axis=0, empty="raise", ignore_index=-100))  # fmt: skip
+    with pytest.raises(ValueError, match="nothing to average"):
+        fl.huber(da.ones((3, 0)), 0.0, axis=1, empty="raise")
+    bad = fl.huber(lazy, 0.0, weight=np.array([1.0, 1.0, 1.0, 1.0, -1.0]), axis=1)
+    with pytest.raises(ValueError, match=r"weight\[0, 1\] is -1.0.*block \([02], 1\), which is pred\["):
+        bad.compute()
+
+
+EXTREMES = [(1e308, 1e308, 1e308), (1e308, 1e-308, 0.0), (5e-324, 0.0, 1e-320), (1e-308, 1e-300, 1e-308)]
+"""Weights, of which the first add up to more than float64 holds."""
+
+
+@pytest.mark.parametrize("extreme", EXTREMES)
+@pytest.mark.parametrize(
+    "name", some([n for n in NAMES if fl.LOSSES[n].order > 1], ["huber", "root_mean_squared_error"], plain=True)
+)
+def test_every_loss_with_weights_at_the_ends_of_float64(
+    name: str, extreme: tuple[float, ...], rng: np.random.Generator
+) -> None:
+    loss, weight = fl.LOSSES[name], np.repeat(extreme, 22)
+    arrays = draw(loss, (66,), "f8", rng)
+    expected = loss.grad_and_hess(*arrays, weight=weight), loss(*arrays, weight=weight)
+    for chunks in ((30, 36), (1, 0, 64, 1)):
+        lazy = [da.from_array(x, chunks=(chunks,)) for x in arrays]
+        same((loss.grad_and_hess(*lazy, weight=weight), loss(*lazy, weight=weight)), expected)
+
+
+def test_rows_with_weights_at_the_ends_of_float64(rng: np.random.Generator) -> None:
+    """Those of rows, of classes, and products of both."""
+    scores, labels = rng.normal(size=(66, 3)), np.repeat([0, 1, 2], 22)
+    lazy = da.from_array(scores, chunks=(20, 2))
+    for extreme in EXTREMES:
+        for keywords in (
+            {"weight": np.repeat(extreme, 22)},
+            {"class_weight": np.array(extreme)},
+            {"weight": np.full(66, 1e-200), "class_weight": np.array([1e-200, 1e-180, 0.0])},
+            {"weight": np.full(66, 1e200), "class_weight": np.array([1e200, 1e180, 0.0])},
+        ):
+            same(fl.cross_entropy.value_and_grad(lazy, labels, **keywords),
+                 fl.cross_entropy.value_and_grad(scores, labels, **keywords))  # fmt: skip
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f2", "i4"])
 def test_dtypes(dtype: str, rng: np.random.Generator) -> None:
     pred = rng.normal(0.0, 3.0, 90).astype(dtype)
@@ -114,12 +190,15 @@ def test_weights_of_any_magnitude_and_none_at_all() -> None:
         fl.huber(lazy, 0.0, weight=absent, empty="raise").compute()
 
 
-def test_roots_of_squares_that_float32_does_not_hold_and_of_nothing() -> None:
+def test_roots_of_squares_that_no_float_holds_and_of_nothing() -> None:
     loss, zero = fl.root_mean_squared_error, np.zeros(6)
-    for scale in (1e-30, 1e30):
-        pred = (np.arange(6.0) * scale).astype("f4")
-        lazy = da.from_array(pred, chunks=(1, 2, 3))
-        same(loss.value_and_grad(lazy, 0.0), loss.value_and_grad(pred, 0.0))
+    for dtype, scale in (("f4", 1e-30), ("f4", 1e30), ("f8", 1e-300), ("f8", 1e-160), ("f8", 1e160), ("f8", 1e307)):
+        for shape in (np.arange(6.0), np.array([0.0, 0.0, 1.0, 1e-150, 1e-170, 1e-307])):
+            pred = (shape * scale).astype(dtype)
+            lazy = da.from_array(pred, chunks=((1, 2, 3),))
+            for weight in (None, np.full(6, 1e308)):
+                same((loss(lazy, 0.0, weight=weight), loss.grad_and_hess(lazy, 0.0, weight=weight)),
+                     (loss(pred, 0.0, weight=weight), loss.grad_and_hess(pred, 0.0, weight=weight)))  # fmt: skip
     same(loss.value_and_grad(da.from_array(zero, chunks=2), 0.0), loss.value_and_grad(zero, 0.0))
     for empty in ("nan", "zero"):
         lazy = loss.value_and_grad(da.from_array(zero + 1, chunks=2), 0.0, weight=zero, empty=empty)
@@ -194,7 +273,8 @@ def test_what_is_wrong_in_a_block_is_told_with_the_block(call: Any, kind: Any, t
     ("call", "kind", "text"),
     [
         (lambda x: fl.huber.grad(x, 0.0, out=np.empty(60)), ValueError, "out is a numpy.ndarray, expected None"),
-        (lambda x: fl.huber(x, 0.0, axis=0), NotImplementedError, "axis is 0, expected None"),
+        (lambda x: fl.huber(x, 0.0, axis=1), ValueError, "axis is 1, expected axes of 1 dimensions"),
+        (lambda x: fl.rmse(x, 0.0, axis=0), ValueError, "axis is 0, expected None; the loss is the root of one mean"),
         (lambda x: fl.huber(x, 0.0, backend="cuda"), ValueError, "backend is 'cuda'"),
         (lambda x: fl.huber(x, x[:7]), ValueError, r"shapes do not broadcast: pred \(60,\), target \(7,\)"),
         (lambda x: fl.huber(x, x[:, None]), ValueError, "differ by an axis of length 1"),

@@ -17,7 +17,7 @@ from ...kernels.cuda.plan.elements import CudaPlan
 from ...kernels.cuda.plan.rows import width_of
 from ...kernels.cuda.templates import elements as pointwise
 from ...kernels.plan.elements import Plan, compute_type
-from .. import shapes
+from .. import samples, shapes
 from ..checks import GPU_BACKENDS
 from ..job import NONE, NOWHERE, Kind, Outputs
 from . import recipes, sums
@@ -37,7 +37,7 @@ class Elements:
     """A loss of elements with its arrays on a GPU."""
 
     backends = GPU_BACKENDS
-    divisor = sums.divisor
+    divisor, refuse = sums.divisor, samples.refuse
 
     def __init__(self, face: Face, loss: Definition, inputs: tuple[Any, ...], also: Mapping[str, Any] = NONE) -> None:
         self.face = self.arithmetic = face

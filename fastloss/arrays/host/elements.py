@@ -12,7 +12,7 @@ import numpy as np
 
 from ...define.keywords import GRAD, HESS, VALUE
 from ...kernels.plan.elements import Plan
-from .. import shapes
+from .. import samples, shapes
 from ..checks import BACKENDS
 from ..job import NONE, NOWHERE, Kind, Outputs
 from ..outputs import same_memory
@@ -37,7 +37,7 @@ class Elements:
 
     backends = BACKENDS
     arithmetic: Any = arithmetic
-    divisor = weights.divisor
+    divisor, refuse, masked = weights.divisor, samples.refuse, samples.masked
     power = 0
     """The power of two that weights were multiplied by before they were read."""
     dense = inplace = wide = False
@@ -107,18 +107,8 @@ class Elements:
     def twin(self) -> Elements:
         return Elements(self.loss, self.inputs, self.also)
 
-    def masked(self, call: Call) -> Any:
-        loss, weight = self.loss, call.weight
-        place, number = shapes.label_to_ignore(loss, call.ignore_index)
-        target = read_array(loss, loss.inputs[place], self.inputs[place])
-        if not shapes.holds(target.dtype, number):
-            return weight
-        keep = target != number
-        if weight is None:
-            return keep
-        weight = read_array(loss, "weight", weight)
-        shapes.common_shape(loss.name, (loss.inputs[place], "weight"), (target, weight))
-        return np.where(keep, weight, weight.dtype.type(0))
+    def taken(self, name: str, x: Any) -> NDArray[Any]:
+        return read_array(self.loss, name, x)
 
     def weight_of(self, call: Call) -> Any:
         return self.weight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import frexp, inf, nan, sqrt
+from math import frexp, inf, isfinite, nan, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,40 +33,43 @@ def rooted(mean: float) -> tuple[float, float]:
 
 def run(job: Any, want: int, divisor: Divisor, to: Outputs) -> float:
     """Write the derivatives; the root. What is out of reach is done again in float64, or with other inputs."""
-    denominator = divisor.number or inf
-    mean = part(job, divisor)
-    power = 0
-    if job.kind is np.float64 and _lost(mean, job.kind) and denominator < inf and homogeneous(job.loss):
-        power = _scaled(job, STEP if mean < 1.0 else -STEP)
-        mean = _mean(job, denominator)
-    root = sloped(job, want, mean, divisor, to)
-    if power:
-        with np.errstate(all="ignore"):
-            for a in to.hess:
-                np.ldexp(a, power, out=a)
-            root = float(np.ldexp(root, -power))
-    return root
+    return sloped(job, want, *part(job, divisor), divisor, to)
 
 
-def part(job: Any, divisor: Divisor) -> float:
-    """What the job's elements add to the mean under the root; in float64 where float32 has lost it."""
-    denominator = divisor.number or inf
+def part(job: Any, divisor: Divisor) -> tuple[float, int]:
+    """What the job's elements add to the mean under the root, and the power of two that its inputs have now.
+
+    In float64 where float32 has lost it, and of other inputs where float64 has.
+    """
+    denominator, power = divisor.number or inf, 0
     mean = _mean(job, denominator)
     if job.kind is not np.float64 and _lost(mean, job.kind) and denominator < inf:
         job.widen()
         mean = _mean(job, denominator)
-    return mean
+    if job.kind is np.float64 and _lost(mean, job.kind) and denominator < inf and homogeneous(job.loss):
+        arrays, power = job.arrays, scaled(job, STEP if mean < 1.0 else -STEP)
+        found = _mean(job, denominator)
+        if isfinite(mean) and not isfinite(found):  # the weights are small, not the squares
+            job.take(arrays)
+            return mean, 0
+        mean = found
+    return mean, power
 
 
-def sloped(job: Any, want: int, mean: float, divisor: Divisor, to: Outputs) -> float:
-    """Write the derivatives of the root of a mean that is known; the root."""
+def sloped(job: Any, want: int, mean: float, power: int, divisor: Divisor, to: Outputs) -> float:
+    """Write the derivatives of the root of a mean that is known, of inputs that have this power of two; the root."""
     root, steepness = rooted(mean)
     denominator = divisor.number or inf
     if want & ~VALUE:
         if job.kind is not np.float64 and _lost(mean, job.kind) and denominator < inf:
             job.widen()
         job.run(want & ~VALUE, False, (0.5 * steepness / denominator, steepness), to)
-    return root
+    if not power:
+        return root
+    with np.errstate(all="ignore"):
+        for a in to.hess:
+            np.ldexp(a, power, out=a)
+        return float(np.ldexp(root, -power))
 
 
 def _mean(job: Any, denominator: float) -> float:
@@ -90,7 +93,7 @@ def homogeneous(loss: Definition) -> bool:
     return all(at([2.0 * x for x in point]) == 4.0 * at(point) for point in points)
 
 
-def _scaled(job: Any, power: int) -> int:
+def scaled(job: Any, power: int) -> int:
     """Multiply the inputs by a power of two, one that leaves the largest finite; which."""
     with np.errstate(all="ignore"):
         wide = [x.astype(np.float64) for x in job.arrays]
@@ -98,3 +101,11 @@ def _scaled(job: Any, power: int) -> int:
         power = min(power, 1000 - frexp(top)[1])
         job.take([np.ldexp(x, power) for x in wide])
     return power
+
+
+def moved(job: Any, mean: float, power: int) -> tuple[float, int]:
+    """A mean of more than the job's elements and the power of two of its inputs, which they are multiplied by, too."""
+    if not power or not homogeneous(job.loss):
+        return float(np.ldexp(mean, -power)), 0
+    step = scaled(job, power // 2)
+    return float(np.ldexp(mean, 2 * step - power)), step

@@ -64,11 +64,15 @@ def near(weight: NDArray[Any], divisor: float, kind: Any) -> tuple[NDArray[Any],
         here = frexp(top)[1]
         power = -frexp(divisor)[1] if isfinite(divisor) else -here
         power = max(-REACH - here, min(REACH - here, power))
-        wide = np.ldexp(wide, power)
-        copy = wide.astype(kind)
+    return raised(weight, power, kind), power
+
+
+def raised(weight: NDArray[Any], power: int, kind: Any) -> NDArray[Any]:
+    """A copy of the weights, multiplied by a power of two; none becomes 0."""
+    with np.errstate(all="ignore"):
+        copy = np.ldexp(weight.astype(np.float64), power).astype(kind)
         lost = (copy == 0.0) & (weight != 0)
-        copy = np.where(lost, np.copysign(np.finfo(kind).smallest_subnormal, weight), copy)
-    return copy, power
+        return np.where(lost, np.copysign(np.finfo(kind).smallest_subnormal, weight), copy)
 
 
 def times(x: float, power: int) -> float:

@@ -35,6 +35,14 @@ def check(kind: str, schema: Any, path: str) -> None:
             raise DataError(f"{path}: CSV has no place for column {field.name!r} of {field.type}; keep others")
         if kind in ("npz", "npy") and not number:
             raise DataError(f"{path}: NumPy's files hold numbers, column {field.name!r} is {field.type}; keep others")
+        if kind in ("parquet", "csv") and not (number and of is field.type):
+            row = pa.table([pa.nulls(1, field.type)], pa.schema([field.with_nullable(True)]))
+            try:
+                write(kind, pa.BufferOutputStream(), row.schema, lambda row=row: iter([row]), 1)  # type: ignore[misc]
+            except pa.ArrowException:
+                raise DataError(
+                    f"{path}: {kind} has no place for column {field.name!r} of {field.type}; keep others"
+                ) from None
 
 
 def _parquet(file: Any, schema: Any, groups: Groups, rows: int) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrow import Unread
+from .memory import LIBRARIES, library, objects, sliced
 from .source import Chunk, DataError, Source
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ class Columns(Source):
 
     def __init__(self, arrays: Mapping[str, Any], path: str, files: Sequence[str] = ()) -> None:
         self.arrays, self.names, self.path, self.files = dict(arrays), list(arrays), path, files
-        lengths = {name: x.shape[0] for name, x in self.arrays.items()}
+        lengths = {name: x.shape[0] if hasattr(x, "shape") else len(x) for name, x in self.arrays.items()}
         if len({*lengths.values()}) > 1:
             several = ", ".join(f"{name} has {n:,}" for name, n in lengths.items())
             raise DataError(f"{path}: arrays of different lengths: {several} rows")
@@ -30,15 +32,30 @@ class Columns(Source):
 
     def row_bytes(self, names: Sequence[str]) -> float:
         """What their shapes and dtypes say."""
-        arrays = [self.arrays[name] for name in names]
-        return float(sum(np.dtype(x.dtype).itemsize * max(1, np.prod(x.shape[1:], dtype=float)) for x in arrays))
+        return float(sum(_row_bytes(self._column(name)) for name in names))
 
     def chunks(self, names: Sequence[str], rows: int, skip: int) -> Iterator[Chunk]:
         """Slices: views of what is mapped or in memory."""
+        arrays = {name: self._column(name) for name in names}
         for start in range(skip, self.rows or 0, rows):
             stop = min(start + rows, self.rows or 0)
-            columns = {name: self.arrays[name][start:stop] for name in names}
+            columns = {name: x[start:stop] for name, x in arrays.items()}
             yield Chunk(start, stop - start, columns, self.path, start)
+
+    def _column(self, name: str) -> Any:
+        """A column that is read, from then on as what is sliced."""
+        try:
+            found = self.arrays[name] = sliced(self.arrays[name])
+        except Unread as error:
+            raise DataError(f"{self.path}: column {name!r} {error}") from None
+        return found
+
+
+def _row_bytes(x: Any) -> float:
+    """About how many bytes a row has."""
+    if library(x) in LIBRARIES:
+        return float(x.nbytes / max(1, len(x)))
+    return float(x.dtype.itemsize * max(1, np.prod(x.shape[1:], dtype=float)))
 
 
 def one(path: str) -> Columns:
@@ -58,12 +75,13 @@ def several(given: Mapping[str, Any]) -> Columns:
         if isinstance(x, (str, os.PathLike)):
             files.append(os.fspath(x))
             x = mapped(files[-1])
-        elif not hasattr(x, "dtype") or not hasattr(x, "shape"):
-            x = np.asarray(x)
-        if not getattr(x, "shape", ()):
+        elif library(x) not in LIBRARIES and not (hasattr(x, "dtype") and hasattr(x, "shape")):
+            x = objects(x) if isinstance(x, (list, tuple)) else np.asarray(x)
+        if not getattr(x, "shape", library(x) in LIBRARIES and hasattr(x, "__len__")):
             raise DataError(f"{name}: is a single value, expected an array of rows")
         arrays[name] = x
-    return Columns(arrays, ", ".join(files) or "arrays", files)
+    frame = "" if isinstance(given, dict) else f"the {type(given).__name__}"
+    return Columns(arrays, ", ".join(files) or frame or "arrays", files)
 
 
 def mapped(path: str) -> NDArray[Any]:

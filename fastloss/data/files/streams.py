@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from .source import DataError
 from .tables import FIRST, Tables, changed, csv_schema, numbered, parsed, told
 
 if TYPE_CHECKING:
@@ -66,9 +67,23 @@ def standard_input(kind: str) -> Source:
 def of_stream(given: Any) -> Source:
     """The source of what gives Arrow's stream: a table of Arrow's or Polars', a reader, a relation of DuckDB's."""
     name = f"the {type(given).__name__}"
-    with told(name):
+    try:
         reader = pa.RecordBatchReader.from_stream(given)
+    except pa.ArrowException as error:
+        raise DataError(f"{name}: {_unread(given)}{error}") from None
     found = _Input("stream", reader.schema, reader, name)
     # What pyarrow and Polars call it: `len` of a relation of DuckDB's is a query beside the one that is read.
     found.rows = getattr(given, "num_rows", getattr(given, "height", None))
     return found
+
+
+def _unread(given: Any) -> str:
+    """The first column of a frame that does not come through by itself."""
+    for column in getattr(given, "columns", ()):
+        try:
+            pa.RecordBatchReader.from_stream(given.select(column))
+        except pa.ArrowException:
+            return f"column {column!r} has dtype {given[column].dtype}: "
+        except (AttributeError, TypeError):  # it is no frame of Polars'
+            break
+    return ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from .decoded import taken
 from .source import Chunk, DataError, Source
 
 if TYPE_CHECKING:
@@ -19,10 +20,6 @@ FIRST = 1 << 20
 
 NULLS = ["", "#N/A", "#N/A N/A", "#NA", "N/A", "NA", "NULL", "n/a", "null"]
 """What a null is in CSV: Arrow's texts without those of NaN, which is a number that went wrong."""
-
-
-VIEWED = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
-"""Polars' texts, rows of which Arrow does not take (26.0), and those of which it does."""
 
 
 @contextmanager
@@ -80,25 +77,6 @@ class Tables(Source):
             if known is not None and seen < known:
                 raise DataError(f"{path}: is cut short: {seen:,} rows of {known:,}")
             before += seen if known is None else known
-
-
-def taken(x: pa.Array) -> pa.Array:
-    """A column of a type that rows can be taken of."""
-    if pa.types.is_dictionary(x.type) and x.type.value_type in VIEWED:
-        return pa.DictionaryArray.from_arrays(x.indices, taken(x.dictionary))
-    kind = _takable(x.type)
-    return x if kind == x.type else x.cast(kind)
-
-
-def _takable(kind: Any) -> Any:
-    """The type in the place of one that has views of text, also inside of lists and structures."""
-    t = pa.types
-    if t.is_struct(kind):
-        return pa.struct([f.with_type(_takable(f.type)) for f in kind])
-    if t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind):
-        inner = kind.value_field.with_type(_takable(kind.value_type))
-        return pa.large_list(inner) if t.is_large_list(kind) else pa.list_(inner, getattr(kind, "list_size", -1))
-    return VIEWED.get(kind, kind)
 
 
 def tables(kind: str, found: Sequence[str], path: str) -> Source:

@@ -54,9 +54,10 @@ def group_part(column: Any, loss: Any, weight: Any, counted: NDArray[np.bool_] |
             column = column.cast(f"large_{kind.removesuffix('_view')}")
         try:
             encoded = column if hasattr(column, "dictionary") else column.dictionary_encode("encode")
-        except NotImplementedError:
+            values = encoded.dictionary.to_pylist()
+            hash(tuple(values))
+        except (NotImplementedError, TypeError):  # no kernel for it, or lists and the like in a dictionary
             raise DataError(f"there are no groups of a column of {column.type}") from None
-        values = encoded.dictionary.to_pylist()
         codes = encoded.indices.cast("int64").fill_null(len(values)).to_numpy(zero_copy_only=False)
         values += [None] * bool(encoded.indices.null_count)
     w = np.ones(len(loss)) if weight is None else np.ascontiguousarray(weight, np.float64)

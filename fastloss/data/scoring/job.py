@@ -172,9 +172,9 @@ class Job:
         """Rows with the columns that are kept, and those that were made."""
         import pyarrow as pa
 
-        from .where import arrow_column, made_column
+        from .where import column_of, made_column
 
-        columns = {name: arrow_column(chunk.columns[name]) for name in self.keep}
+        columns = {name: column_of(chunk, name) for name in self.keep}
         if self.numbered:
             columns["row"] = pa.array(np.arange(chunk.start, chunk.start + chunk.rows))
         columns |= {m.name: made_column(m) for m in made[1:]}

@@ -68,7 +68,7 @@ def score(
         ``.csv.gz`` file, a zarr store, a folder or a glob of tables (inner folders called KEY=VALUE are columns), or
         ``"-"`` for standard input with ``format="csv"`` or ``"stream"`` (Arrow's). A dictionary names columns: arrays,
         or ``.npy`` files, as in ``{"pred": "pred.npy", "target": "y.npy"}``. Nothing is ever unpickled. Or what gives
-        Arrow's stream: a table of pyarrow or Polars, a reader, a relation of DuckDB.
+        Arrow's stream: a table of pyarrow or Polars, a reader, a relation of DuckDB; or a pandas DataFrame.
     pred, target, weight, grad, nulls, more
         As for `scorer`, which computes: columns' names, and the loss's parameters. `output` is what the losses' column
         is called.

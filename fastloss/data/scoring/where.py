@@ -48,7 +48,7 @@ class Where:
 
     def __call__(self, chunk: Chunk, made: Sequence[Any]) -> NDArray[np.bool_]:
         """Which rows of a chunk pass."""
-        columns = {name: arrow_column(chunk.columns[name]) for name in self.reads}
+        columns = {name: column_of(chunk, name) for name in self.reads}
         columns |= {m.name: made_column(m) for m in made}
         columns[PLACE] = pa.array(np.arange(chunk.rows))
         passed: NDArray[np.bool_] = np.zeros(chunk.rows, bool)
@@ -70,12 +70,24 @@ class Where:
         return passed
 
 
+def column_of(chunk: Chunk, name: str) -> Any:
+    """A column of a chunk as Arrow's, or the error that names it."""
+    x = chunk.columns[name]
+    try:
+        return arrow_column(x)
+    except (pa.ArrowException, TypeError, ValueError):
+        raise DataError(f"{chunk.path}: column {name!r} has dtype {x.dtype}, expected one that Arrow has; keep leaves "
+                        "columns out")  from None  # fmt: skip
+
+
 def arrow_column(x: Any) -> Any:
     """A column of a chunk as Arrow's; rows of numbers as lists of a fixed size."""
     if isinstance(x, (pa.Array, pa.ChunkedArray)):
         return x
     if x.dtype.kind in "SUV":
         return pa.array(x.tolist())
+    if not x.dtype.isnative:
+        x = x.astype(x.dtype.newbyteorder("="))
     if x.ndim == 1:
         return pa.array(np.ascontiguousarray(x))
     flat = pa.array(np.ascontiguousarray(x).reshape(-1))
