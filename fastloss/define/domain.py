@@ -73,10 +73,12 @@ class Domain:
 
     @property
     def test(self) -> str:
-        """The comparison of a kernel with an input: "none", "interval", "ends", or "within", which NaN fails."""
+        """The comparison with an input: "none", "below", "interval", "ends", or "within", which NaN fails."""
         if self.gap:
             raise TypeError(f"{self.name}: the domain of an input has no gap")
-        return "within" if self.each else "ends" if self.ends_only else "none" if self.is_real_line else "interval"
+        if self.each or self.ends_only:
+            return "within" if self.each else "ends"
+        return "none" if self.is_real_line else "below" if self.high == inf else "interval"
 
     @property
     def inner_point(self) -> float:

@@ -9,6 +9,7 @@ import pytest
 from data import rest, some
 
 import fastloss as fl
+from fastloss.loss import RowLoss
 
 pytestmark = pytest.mark.usefixtures("compiled_at_last")
 
@@ -173,6 +174,48 @@ def test_check_false_takes_any_number(k: int) -> None:
         CCE(x, np.full(70, 999), check=False)
     x[5, 1] = np.nan  # lies in every domain
     assert np.isnan(CCE(x, np.ones(70, int)))
+
+
+TESTED = [
+    (loss, k)
+    for loss in fl.LOSSES.values()
+    if isinstance(loss, RowLoss)
+    for k, test in enumerate(loss.tests[: loss.scores + (loss.target != "none")])
+    if test != "none"
+]
+"""Losses of rows, and which of their inputs has a domain."""
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["first", "known"])
+@pytest.mark.parametrize(
+    ("loss", "k"), some(TESTED, TESTED[::4]), ids=lambda x: x.name if isinstance(x, RowLoss) else None
+)
+def test_what_is_outside_writes_nothing(loss: RowLoss, k: int, again: bool) -> None:
+    """It is found before, by the first call and by those that follow it; in a row that is absent it may be."""
+    rng = np.random.default_rng(7)
+    arrays = [d.sample(rng, (5, 3)) for d in loss.domains]
+    if again:
+        loss.grad(*arrays, out=np.empty((5, 3)))
+    low, high = loss.domains[k].low, loss.domains[k].high
+    arrays[k][3, 1] = low - 1.0 if low > -np.inf else high + 1.0
+    out = np.full((5, 3), 7.0)
+    with pytest.raises(ValueError, match=rf"{loss.name}: {loss.inputs[k]}\[3, 1\] is "):
+        loss.grad(*arrays, out=out)
+    assert (out == 7.0).all()
+    weight = np.array([1.0, 1.0, 1.0, 0.0, 1.0])
+    assert (loss.grad(*arrays, weight=weight, out=out) == loss.grad(*arrays, weight=weight, check=False)).all()
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_what_is_outside_is_so_in_the_type_of_the_arithmetic(kind: str) -> None:
+    """A mass that float32 rounds to 1 is none above 1 there."""
+    pred, target, out = np.full((2, 2), 0.5, kind), np.full((2, 2), 0.5), np.empty((2, 2), kind)
+    target[1, 0] = 1.0 + 1e-12
+    if kind == "f4":
+        assert np.isfinite(KL.grad(pred, target, out=out)).all()
+    else:
+        with pytest.raises(ValueError, match=r"target\[1, 0\] is 1\.000000000001"):
+            KL.grad(pred, target, out=out)
 
 
 def test_out() -> None:

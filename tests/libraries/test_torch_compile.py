@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 from torch._dynamo.testing import CompileCounterWithBackend  # noqa: E402
 
 import fastloss.torch as ours  # noqa: E402  (without torch there is none)
+from fastloss.torch.functional import calls  # noqa: E402
 
 theirs, value = torch.nn.functional, torch.ops.fastloss.value.default
 Sample = tuple[tuple[Any, ...], dict[str, Any]]
@@ -44,6 +45,13 @@ def _binary(x: Any) -> Any:
 
 def _vectors(n: int, dtype: Any, *targets: Any, count: int = 2, **keywords: Any) -> Sample:
     return (*(_draw(n, 4, dtype=dtype, seed=k) for k in range(count)), *targets), keywords
+
+
+@pytest.fixture(autouse=True)
+def of_any_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is small is computed here, too, but where it is asked which size is small."""
+    if "sizes" not in request.fixturenames:
+        monkeypatch.setattr(calls, "LEAST", {})
 
 
 SAMPLES: dict[str, Callable[[int, Any], Sample]] = {
@@ -196,6 +204,33 @@ def test_one_graph_serves_every_size_of_a_batch(name: str) -> None:
             torch.testing.assert_close(a, b)
         graphs = graphs or counter.frame_count
     assert counter.frame_count == graphs > 0
+
+
+@pytest.mark.parametrize("sizes", [None, [64, 9, 90]])
+@pytest.mark.parametrize("name", ["mse_loss", "cross_entropy", "linear_cross_entropy"])
+def test_what_is_small_is_torchs_own_in_one_graph(name: str, sizes: list[int] | None) -> None:
+    """Of fixed sizes and of any, and above the table's sizes it is ours, in one graph more."""
+    rows, classes = calls.LEAST[name][0], 10
+    given = {
+        "mse_loss": lambda n: (torch.zeros(n, classes), torch.zeros(n, classes)),
+        "cross_entropy": lambda n: (torch.zeros(n, classes), _labels(n, classes)),
+        "linear_cross_entropy": lambda n: (torch.zeros(n, 1), torch.zeros(classes, 1), _labels(n, classes)),
+    }[name]
+    for n in sizes or [64]:
+        assert _calls(getattr(ours, name), *given(n)) == []
+    if sizes is None:
+        return
+    torch._dynamo.reset()
+    graphs: list[list[str]] = []
+
+    def noted(graph: Any, _: Any) -> Any:
+        graphs.append([str(node.target) for node in graph.graph.nodes])
+        return lambda *_: (torch.zeros(()),)
+
+    compiled = torch.compile(getattr(ours, name), backend=noted, fullgraph=True, dynamic=True)
+    for n in (*sizes, rows, rows + 7):
+        compiled(*given(n))
+    assert [any(target.startswith("fastloss.") for target in targets) for targets in graphs] == [False, True]
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "huber_loss", "triplet_margin_loss"])

@@ -13,7 +13,7 @@ from ...kernels.plan.elements import HIGH, LOW, PARALLEL_FROM, sum_plan
 from ...kernels.plan.rows import census_plan
 from ..divisors import largest
 from ..shapes import HALVES, NUMBERS
-from . import kernels, roots
+from . import faults, kernels, roots
 from .memory import plain
 from .recipes import APART, FRESH, OVER, Recipe, aimed, common, fit, row_key
 from .steps import NOWHERE
@@ -116,7 +116,7 @@ def rows(job: Any, o: Call) -> None:
     recipe = Recipe(
         kernel=bound(plan),
         slopes=None,
-        checker=bound(job.plan(0, True, turned=True)) if check and given else None,
+        checker=_looking(job, pred.size, o.backend) if check and given else None,
         counter=counter,
         reach=(1.0, inf),
         span=None,
@@ -128,6 +128,19 @@ def rows(job: Any, o: Call) -> None:
         halves=_halves(types),
     )
     loss.remember(key, recipe)
+
+
+def _looking(job: Any, size: int, backend: str | None) -> Any:
+    """What looks at the elements of rows and at nothing else, as a recipe calls it."""
+    places = [k for k, test in enumerate(job.loss.tests[: len(job.elements)]) if test != "none"]
+    types = [job.elements[k].dtype.char for k in places]
+    looks = [faults.looker(job.loss, k, t, "C", job.kind, size, backend) for k, t in zip(places, types, strict=True)]
+
+    def checker(data: Any, beside: Any, *_: Any) -> Any:
+        arrays = data + beside
+        return 0.0, any([look(arrays[k]) for k, look in zip(places, looks, strict=True)])  # noqa: C419
+
+    return checker
 
 
 def _halves(types: Sequence[Any]) -> bool:

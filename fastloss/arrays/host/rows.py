@@ -12,7 +12,7 @@ from ...define.rows import Pair
 from ...kernels.plan.rows import FEW, LONG, RowPlan, census_plan
 from .. import shapes
 from ..checks import BACKENDS, refuse_class_weights
-from ..job import NONE, NOWHERE, Kind, Outputs
+from ..job import NONE, Kind, Outputs
 from ..outputs import same_memory
 from . import columns, faults, fresh, kernels, presence, remember, weights
 from .memory import number, passed
@@ -159,9 +159,10 @@ class Rows:
         return power
 
     def look(self, call: Call, given: bool) -> bool:
-        """Go through the rows where there are arrays for the results, to which nothing may be written before."""
-        if given and call.check is not False and self.loss.checks:
-            self.run(0, True, (0.0, 0.0), NOWHERE)
+        """Look at the elements where there are arrays for the results, to which nothing may be written before."""
+        first = given and call.check is not False and self.loss.checks
+        if first and faults.strays(self.loss, self.elements, self.kind, self.backend):
+            faults.look_for_values(self.loss, self.elements, self._present, self.kind)
         return given
 
     def aims(self, call: Call, given: Outputs | None) -> Outputs:
@@ -211,7 +212,7 @@ class Rows:
         if flaws:
             self._refuse_labels()
             self.refuse_weights(self.kind)
-            self._refuse_values()
+            faults.refuse_values(self.loss, self.elements, self._present, self.kind)
         for a, b in zip(to.value, values, strict=True):
             if a is not b:
                 a[...] = b
@@ -271,10 +272,15 @@ class Rows:
         if self.weight is not None:
             faults.refuse_weights(self.loss.name, self.called, self.weight, kind, presence.of_labels(self))
 
-    def _refuse_values(self) -> None:
-        masses = [] if self.labels or self.target is None else [self.target]
-        present = np.expand_dims(presence.of_rows(self), self.axis)
-        faults.refuse_values(self.loss, [*self.scores, *masses], present, self.kind)
+    @property
+    def elements(self) -> list[NDArray[Any]]:
+        """The arrays that have a number for each class of each row."""
+        return [*self.scores, *([] if self.labels or self.target is None else [self.target])]
+
+    @property
+    def _present(self) -> NDArray[Any]:
+        """Which rows are there, in the shape of an element of each."""
+        return np.expand_dims(presence.of_rows(self), self.axis)
 
     def results(self, call: Call, value: float, to: Outputs, given: Outputs | None) -> list[Any]:
         """The value, the derivatives, and the rows' own numbers as they came from the kernel."""

@@ -189,3 +189,9 @@ def sum_plan(stored: str, layout: str, wide: bool = True, test: str = "below") -
     infinite one is seen by the sum.
     """
     return Plan(jet=p.sum_of_weights, types=(stored,), want=VALUE, tests=(test,), layout=layout, wide=wide)
+
+
+def look_plan(stored: str, layout: str, test: str, compute: Any) -> Plan:
+    """The plan that counts what of one array fails a test as numbers of `compute`, or of a type that holds these."""
+    wide = compute_type(compute) == "d"
+    return Plan(jet=p.values_outside, types=(stored,), want=0, tests=(test,), layout=layout, wide=wide)

@@ -19,12 +19,15 @@ from ...deferred import Deferred
 from ...registry import LOSSES
 from ..autograd import _transforming, run
 from . import autocasts
-from .thresholds import LEAST, size
+from .thresholds import ALL, LEAST, NEVER, ROWS, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 P = ParamSpec("P")
+
+exports: Callable[[], bool] = getattr(torch.compiler, "is_exporting", compiles)
+"""Whether what runs is traced for a graph of any size; an older torch does not tell it from what is compiled."""
 
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 """What predictions may be."""
@@ -68,15 +71,18 @@ def face(
         name = plan.__name__
         plan.__annotations__["return"] = "Tensor"
         needed = [n for n, p in signature(plan).parameters.items() if p.default is p.empty]
+        # What an element counts for at most.
+        weight = NEVER if strict or layer is not None else 1 + max(ROWS.get(name, (0,)))
 
         @wraps(plan)
         def function(*args: Any, **keywords: Any) -> Any:
             x: Any = args[0] if args else keywords.get(first)
             if fixed is not None:
                 _refuse_derived(name, fixed[1], _argument(fixed, args, keywords))
-            matrix = None if layer is None else _argument(layer, args, keywords)
-            here = isinstance(x, Tensor) and (strict or large(name, x, matrix)) and (compiles() or not _transforming())
-            if here and not _missing(needed, args, keywords):
+            # All that `_here` asks takes 2 us, a fifth of the time of torch's own call of a few numbers.
+            least = LEAST.get(name, ALL)
+            here = isinstance(x, Tensor) and (compiles() or weight * x.numel() >= min(least))
+            if here and _here(name, x, args, keywords, layer, strict) and not _missing(needed, args, keywords):
                 autocast = torch.is_autocast_enabled("cpu" if x.is_cpu else x.device.type)
                 if autocast:
                     args, keywords = autocasts.widened(args, keywords)
@@ -106,13 +112,21 @@ def _computed(given: Given, kind: torch.dtype | None) -> Tensor:
     return value if kind is None or value.dtype is kind else value.to(kind)
 
 
+def _here(name: str, x: Tensor, args: Any, keywords: Any, layer: tuple[int, str] | None, strict: bool) -> bool:
+    """Whether a call is large enough, and not seen by torch's transforms."""
+    matrix = None if layer is None else _argument(layer, args, keywords)
+    return (strict or large(name, x, matrix)) and (compiles() or not _transforming())
+
+
 def large(name: str, x: Tensor, layer: Any = None) -> bool:
-    """Whether a call of this first input is faster here. A graph has no sizes to ask for: it is of ours at any."""
-    if compiles():
+    """Whether a call of this first input is faster here.
+
+    Where one graph serves several sizes, torch makes another beyond this one. What is exported is one graph for all,
+    and ours at any.
+    """
+    if exports():
         return True
-    least = LEAST.get(name)
-    if least is None:
-        return True
+    least = LEAST.get(name, ALL)
     layer = layer if isinstance(layer, Tensor) else None
     wanted = torch.is_grad_enabled() and (x.requires_grad or (layer is not None and layer.requires_grad))
     return size(name, x, layer, wanted) >= least[not wanted]
@@ -184,7 +198,7 @@ def fit(reduction: str, x: Tensor, *others: Tensor | None, devices: tuple[str, .
     for y in (x, *others):
         if y is None:
             continue
-        if not (type(y) in PLAIN or torch.compiler.is_exporting()) or y.device != device:
+        if not (type(y) in PLAIN or exports()) or y.device != device:
             return False
         if y.layout is not torch.strided:
             return False

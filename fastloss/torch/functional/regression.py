@@ -51,7 +51,7 @@ def mse_loss(
     reduction = reduction_of(size_average, reduce, reduction)
 
     def native(pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        return F.mse_loss(pred, target, reduction=reduction, weight=weight)
+        return F.mse_loss(pred, target, reduction=reduction, weight=weight)  # type: ignore[call-arg, unused-ignore]
 
     return _of_residual("squared_error", reduction, input, target, weight, native)
 
@@ -72,7 +72,7 @@ def l1_loss(
     reduction = reduction_of(size_average, reduce, reduction)
 
     def native(pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        return F.l1_loss(pred, target, reduction=reduction, weight=weight)
+        return F.l1_loss(pred, target, reduction=reduction, weight=weight)  # type: ignore[call-arg, unused-ignore]
 
     return _of_residual("absolute_error", reduction, input, target, weight, native)
 
@@ -114,7 +114,7 @@ def huber_loss(
     """
 
     def native(pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        return F.huber_loss(pred, target, reduction=reduction, delta=delta, weight=weight)
+        return F.huber_loss(pred, target, reduction=reduction, delta=delta, weight=weight)  # type: ignore[call-arg, unused-ignore]
 
     if not numbers(delta):
         return None

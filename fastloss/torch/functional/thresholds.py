@@ -15,6 +15,9 @@ from typing import Any
 NEVER = 1 << 62
 """What torch computes at any size."""
 
+ALL = (0, 0)
+"""What is computed here at any size."""
+
 LEAST: dict[str, tuple[int, int]] = {
     "binary_cross_entropy": (10_000, 10_000),
     "binary_cross_entropy_with_logits": (50_000, 30_000),
