@@ -20,6 +20,7 @@ from numba.core.compiler import CompilerBase
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import register_pass
 from numba.core.debuginfo import DummyDIBuilder
+from numba.core.errors import ForceLiteralArg
 from numba.core.typed_passes import NativeLowering, NopythonTypeInference
 
 from .contexts import seen
@@ -213,8 +214,14 @@ class _Part(registry.CPUDispatcher):  # type: ignore[misc]
             if (found := self.overloads.get(tuple(args))) is None:
                 if not self._can_compile:
                     raise RuntimeError("compilation disabled")
-                self.add_overload(found := self._compiler.compile(args, return_type))
+                try:
+                    self.add_overload(found := self._compiler.compile(args, return_type))
+                except ForceLiteralArg as error:
+                    raise error.bind_fold_arguments(self._folded) from None
             return found.entry_point
+
+    def _folded(self, args: Any, kws: Any) -> Any:
+        return self._compiler.fold_argument_types(args, kws)[1]
 
 
 def dispatcher(function: Any, loop: bool, options: dict[str, Any]) -> Any:
