@@ -12,7 +12,7 @@ from typing import Any
 
 import llvmlite.binding as _llvm
 import numba as _numba
-from numba.core import cgutils, ir, sigutils
+from numba.core import cgutils, event, ir, sigutils
 from numba.core import lowering as _lowering
 from numba.core import registry as _registry
 from numba.core.codegen import JITCodeLibrary
@@ -206,7 +206,7 @@ class _LoopCompiler(_PartCompiler):
 
 
 class _Part(registry.CPUDispatcher):  # type: ignore[misc]
-    """A function that is compiled for its callers, without an account of the time and without Numba's cache on disk."""
+    """A function that is compiled for its callers, without Numba's cache on disk or account of what waits."""
 
     def compile(self, sig: Any) -> Any:
         with global_compiler_lock, self._compiling_counter:
@@ -214,10 +214,12 @@ class _Part(registry.CPUDispatcher):  # type: ignore[misc]
             if (found := self.overloads.get(tuple(args))) is None:
                 if not self._can_compile:
                     raise RuntimeError("compilation disabled")
-                try:
-                    self.add_overload(found := self._compiler.compile(args, return_type))
-                except ForceLiteralArg as error:
-                    raise error.bind_fold_arguments(self._folded) from None
+                told = {"dispatcher": self, "args": args, "return_type": return_type}
+                with event.trigger_event("numba:compile", data=told):
+                    try:
+                        self.add_overload(found := self._compiler.compile(args, return_type))
+                    except ForceLiteralArg as error:
+                        raise error.bind_fold_arguments(self._folded) from None
             return found.entry_point
 
     def _folded(self, args: Any, kws: Any) -> Any:
