@@ -12,7 +12,7 @@ from typing import Any
 
 import llvmlite.binding as _llvm
 import numba as _numba
-from numba.core import cgutils, ir, sigutils
+from numba.core import cgutils, event, ir, sigutils
 from numba.core import lowering as _lowering
 from numba.core import registry as _registry
 from numba.core.codegen import JITCodeLibrary
@@ -20,6 +20,7 @@ from numba.core.compiler import CompilerBase
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import register_pass
 from numba.core.debuginfo import DummyDIBuilder
+from numba.core.errors import ForceLiteralArg
 from numba.core.typed_passes import NativeLowering, NopythonTypeInference
 
 from .contexts import seen
@@ -205,7 +206,7 @@ class _LoopCompiler(_PartCompiler):
 
 
 class _Part(registry.CPUDispatcher):  # type: ignore[misc]
-    """A function that is compiled for its callers, without an account of the time and without Numba's cache on disk."""
+    """A function that is compiled for its callers, without Numba's cache on disk or account of what waits."""
 
     def compile(self, sig: Any) -> Any:
         with global_compiler_lock, self._compiling_counter:
@@ -213,8 +214,16 @@ class _Part(registry.CPUDispatcher):  # type: ignore[misc]
             if (found := self.overloads.get(tuple(args))) is None:
                 if not self._can_compile:
                     raise RuntimeError("compilation disabled")
-                self.add_overload(found := self._compiler.compile(args, return_type))
+                told = {"dispatcher": self, "args": args, "return_type": return_type}
+                with event.trigger_event("numba:compile", data=told):
+                    try:
+                        self.add_overload(found := self._compiler.compile(args, return_type))
+                    except ForceLiteralArg as error:
+                        raise error.bind_fold_arguments(self._folded) from None
             return found.entry_point
+
+    def _folded(self, args: Any, kws: Any) -> Any:
+        return self._compiler.fold_argument_types(args, kws)[1]
 
 
 def dispatcher(function: Any, loop: bool, options: dict[str, Any]) -> Any:
