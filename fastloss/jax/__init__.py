@@ -25,8 +25,9 @@ from typing import Any
 from ..losses import ALIASES
 from ..registry import LOSSES
 from .functions import function
+from .host import register
 
-__all__ = ["function"]
+__all__ = ["function", "register"]
 
 
 def __getattr__(name: str) -> Any:
@@ -38,7 +39,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*LOSSES, *ALIASES, "function"])
+    return sorted([*LOSSES, *ALIASES, *__all__])
 
 
 def _unknown(name: str) -> AttributeError:

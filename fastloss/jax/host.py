@@ -33,6 +33,21 @@ def run(call: Deferred, want: str, arrays: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(jax.pure_callback(_called(call, want), kinds, *arrays, vmap_method="sequential"))
 
 
+def register() -> None:
+    """Let XLA's programs call fastloss in this process, before a loss is traced in it, which does the same.
+
+    What `jax.export` has serialized elsewhere needs it, and says ``No FFI handler registered for fastloss`` without.
+
+    Raises
+    ------
+    RuntimeError
+        Where JAX's foreign-function interface is not one that is known here.
+    """
+    if not foreign.known():
+        raise RuntimeError(f"fastloss.jax.register: the foreign-function interface of JAX {jax.__version__} is not "
+                           "known here, so that no exported program can call fastloss")  # fmt: skip
+
+
 @lru_cache(1024)
 def _called(call: Deferred, want: str) -> Any:
     """A function of JAX's callback; the same one for the same call, so that JAX compiles it once."""

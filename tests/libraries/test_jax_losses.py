@@ -565,3 +565,31 @@ def test_examples(module: Any, narrow: None) -> None:
     found = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert found.attempted
     assert not found.failed
+
+
+EXPORTED = """
+import sys
+import jax, numpy as np
+import fastloss as fl, fastloss.jax as flj
+from fastloss.deferred import Deferred
+call = "value " + Deferred(fl.huber, ("pred", "target"), (0,)).text
+if sys.argv[1] == "registered":
+    flj.register()
+made = jax.ffi.ffi_call("fastloss", jax.ShapeDtypeStruct((), np.float32))
+print(jax.jit(lambda x, y: made(x, y, call=call))(np.ones(3, "f"), np.zeros(3, "f")))
+"""
+"""A program that was made elsewhere, in a process that has traced no loss."""
+
+
+@pytest.mark.full
+@pytest.mark.skipif(not foreign.known(), reason="JAX's interface is not one that is known here")
+@pytest.mark.parametrize(("way", "said"), [("registered", "0.5"), ("not", "No FFI handler registered for fastloss")])
+def test_exported_programs_find_the_function_that_was_registered(way: str, said: str) -> None:
+    done = subprocess.run([sys.executable, "-c", EXPORTED, way], capture_output=True, text=True, timeout=60)
+    assert said in done.stdout + done.stderr
+
+
+def test_register_says_where_nothing_can_be_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "known", lambda: False)
+    with pytest.raises(RuntimeError, match="register: the foreign-function interface of JAX"):
+        flj.register()

@@ -233,6 +233,20 @@ def test_what_is_small_is_torchs_own_in_one_graph(name: str, sizes: list[int] | 
     assert [any(target.startswith("fastloss.") for target in targets) for targets in graphs] == [False, True]
 
 
+@pytest.mark.parametrize("sizes", [True])
+@pytest.mark.parametrize("name", ["cross_entropy", "mse_loss"])
+def test_sizes_that_depend_on_numbers_stand_in_a_whole_graph(name: str, sizes: bool) -> None:
+    x, keep = _draw(6, 5, dtype=torch.float64), torch.arange(6) % 3 > 0
+    target = _labels(6, 5) if name == "cross_entropy" else x.sin()
+    torch._dynamo.reset()
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
+        compiled = torch.compile(
+            lambda x, y, keep: getattr(ours, name)(x[keep], y[keep]), backend="aot_eager", fullgraph=True
+        )
+        found = compiled(x, target, keep)
+    torch.testing.assert_close(found, getattr(theirs, name)(x[keep], target[keep]))
+
+
 @pytest.mark.parametrize("name", ["cross_entropy", "huber_loss", "triplet_margin_loss"])
 def test_losses_of_each_element_row_and_sample(name: str) -> None:
     torch._dynamo.reset()

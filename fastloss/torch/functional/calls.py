@@ -121,15 +121,15 @@ def _here(name: str, x: Tensor, args: Any, keywords: Any, layer: tuple[int, str]
 def large(name: str, x: Tensor, layer: Any = None) -> bool:
     """Whether a call of this first input is faster here.
 
-    Where one graph serves several sizes, torch makes another beyond this one. What is exported is one graph for all,
-    and ours at any.
+    Where one graph serves several sizes, torch makes another beyond this one; a size that depends on numbers is none.
+    What is exported is one graph for all, and ours at any.
     """
     if exports():
         return True
     least = LEAST.get(name, ALL)
     layer = layer if isinstance(layer, Tensor) else None
     wanted = torch.is_grad_enabled() and (x.requires_grad or (layer is not None and layer.requires_grad))
-    return size(name, x, layer, wanted) >= least[not wanted]
+    return holds(size(name, x, layer, wanted) >= least[not wanted])
 
 
 def _after(refusal: Exception, native: Callable[..., Tensor], args: Any, keywords: Any) -> Tensor:
@@ -193,7 +193,7 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str)
 def fit(reduction: str, x: Tensor, *others: Tensor | None, devices: tuple[str, ...] = EVERYWHERE) -> bool:
     """Whether a reduction is known, and tensors, of which the first has the predictions, are what is computed here."""
     device = x.device
-    if reduction not in REDUCTIONS or x.dtype not in FLOATS or device.type not in devices or not x.numel():
+    if reduction not in REDUCTIONS or x.dtype not in FLOATS or device.type not in devices or holds(x.numel() == 0):
         return False
     for y in (x, *others):
         if y is None:
@@ -231,6 +231,16 @@ def numbers(*values: Any) -> bool:
 def whole(value: Any) -> bool:
     """Whether this is a whole number of Python's, and no truth value."""
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def holds(condition: Any) -> bool:
+    """Whether a condition on sizes holds; not where what is compiled depends on numbers for it."""
+    if not compiles():
+        return bool(condition)
+    from torch.fx.experimental import symbolic_shapes  # brings SymPy
+
+    sure = getattr(symbolic_shapes, "guard_or_false", bool)  # which torch has had since 2.7
+    return bool(sure(condition))
 
 
 def surely(condition: Tensor) -> bool:

@@ -51,8 +51,9 @@ def size(name: str, x: Any, layer: Any, derived: bool) -> int:
     """What is compared with the least number: the elements of the first input, or of a layer's scores, and its rows."""
     count = int(x.numel())
     row = ROWS.get(name)
-    if row is None or not count or not x.dim():
+    classes = int(x.shape[min(1, x.dim() - 1)]) if x.dim() else 0
+    if row is None or not classes:
         return count
-    rows = count // int(x.shape[min(1, x.dim() - 1)])
+    rows = count // classes
     scores = count if layer is None else rows * int(layer.shape[:1].numel())
     return scores + row[not derived] * rows
