@@ -279,7 +279,7 @@ BUDGET = {
     "commands/cli": 1400,
     "commands/demo": 1600,
     "data": 1630,
-    "data/files": 1270,
+    "data/files": 1300,
     "data/scoring": 1330,
     "data/templates": 250,
     "define": 2062,
