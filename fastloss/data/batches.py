@@ -48,7 +48,7 @@ def of(asking: str, x: Any) -> Batch:
     if library == "polars" and kind == "DataFrame":
         return Batch(x.columns, x.get_column, lambda made: x.with_columns(_polars(m) for m in made))
     if library == "polars" and kind == "LazyFrame":
-        hint = "; fl.data.polars has expressions, and its map_batches takes a scorer"
+        hint = "; fl.data.polars has expressions, and its map_batches takes a scorer, as docs/data.md shows"
     elif library in ("dask", "pyspark", "ray", "datasets", "duckdb"):
         hint = f"; docs/data.md shows how {library} runs a scorer"
     else:

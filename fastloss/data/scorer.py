@@ -127,8 +127,8 @@ class Scorer:
             else:
                 raise unknown(loss, name)
         if loss.rooted:
-            raise ValueError(f"{loss.name}: it is the root of a mean, and has no loss of a row; what is under the root "
-                             "has one")  # fmt: skip
+            under = f"{loss.jet.__name__}, which is under the root, has one"
+            raise ValueError(f"{loss.name}: it is the root of a mean, and has no loss of a row; {under}")
         self.loss = loss.bind(**numbers) if numbers else loss
         self.weight = None if weight is None else columns_of(loss, "weight", weight)
         self.output = None if output is None else columns_of(loss, "output", output)

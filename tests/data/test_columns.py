@@ -202,3 +202,28 @@ def test_columns_that_are_not_read_may_be_anything() -> None:
     frame = pd.DataFrame({"p": np.arange(3.0), "y": np.zeros(3), "x": [object()] * 3, "z": [1, "a", None]})
     assert fl.data.score("half_squared_error", frame, pred="p", target="y").mean == 2.5 / 3
     assert fl.data.score("half_squared_error", frame, pred="p", target="y", where="p < 2").count == 2
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (pl.LazyFrame({"p": [1.0]}), "LazyFrame, expected paths, .* or .collect.. it"),
+        (pd.Series([1.0]), "Series, expected paths"),
+        (pd.DataFrame([[1.0, 2.0, 3.0]], columns=["p", "p", "y"]), "the DataFrame: there are 2 columns 'p'"),
+        (pd.DataFrame({"p": []}), "there is no column 'y'"),
+    ],
+)
+def test_frames_that_do_not_fit(frame: Any, text: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=text):
+        fl.data.score("half_squared_error", frame, pred="p", target="y")
+
+
+def test_frames_of_dask_are_mapped() -> None:
+    dd = pytest.importorskip("dask.dataframe")
+    frame = dd.from_pandas(pd.DataFrame({"p": [1.0], "y": [0.0]}), npartitions=1)
+    with pytest.raises(TypeError, match="DataFrame, expected paths, .* map a scorer over its partitions"):
+        fl.data.score("half_squared_error", frame, pred="p", target="y")
+
+
+def test_columns_called_by_numbers() -> None:
+    assert fl.data.score("half_squared_error", pd.DataFrame({0: [3.0], 1: [1.0]}), pred="0", target="1").sum == 2.0

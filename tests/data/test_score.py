@@ -145,15 +145,25 @@ def test_a_glob_and_a_list_of_files(tmp_path):
     assert numbers(score([tmp_path / f"{k}.parquet" for k in range(3)])) == whole
 
 
-@pytest.mark.parametrize("kind", ["csv", "stream"])
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "stream"])
 def test_standard_input(kind, monkeypatch):
     file = io.BytesIO()
-    if kind == "csv":
-        csv.write_csv(table(), file)
-    else:
+    if kind == "stream":
         stream(file)
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.getvalue())))
-    assert numbers(score("-", format=kind)) == numbers(score({"p": P, "y": Y}))
+    else:
+        csv.write_csv(table(), file)
+    data = gzip.compress(file.getvalue()) if kind == "csv.gz" else file.getvalue()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert numbers(score("-", format=kind.removesuffix(".gz"))) == numbers(score({"p": P, "y": Y}))
+
+
+@pytest.mark.parametrize("damage", [lambda x: x[: len(x) // 2], lambda x: x[:99] + bytes(100) + x[199:]])
+def test_damaged_gzip_on_standard_input(damage, monkeypatch):
+    file = io.BytesIO()
+    csv.write_csv(table(), file)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(damage(gzip.compress(file.getvalue())))))
+    with pytest.raises(fl.data.DataError, match="standard input"):
+        score("-", format="csv")
 
 
 def test_whole_numbers_at_the_start_of_a_csv_file_may_be_followed_by_others(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 
 import numpy as np
@@ -233,6 +234,13 @@ def test_sources_that_are_none(here):
         fl.data.score("huber", TABLE, pred="p", target="y", by=["name"])
     with pytest.raises(fl.data.DataError, match=r"arrays of different lengths: p has 5,000, y has 4,999 rows"):
         fl.data.score("huber", {"p": P, "y": Y[1:]}, pred="p", target="y")
+
+
+@pytest.mark.parametrize(("name", "mark"), [("x.csv", ";"), ("x.csv", "\t"), ("x.tsv", ",;")])
+def test_columns_apart_by_another_mark(name, mark, here):
+    (here / name).write_text("p{0}y\n1,5{0}2\n".format(mark[-1]))
+    with pytest.raises(fl.data.DataError, match=re.escape(f"{name}: {mark[-1]!r} stands between the names")):
+        fl.data.score("huber", name, pred="p", target="y")
 
 
 def test_a_label_that_is_no_class_is_named_with_file_and_row(here):

@@ -225,3 +225,10 @@ def test_class_weights_far_apart_of_masses() -> None:
     masses = np.array([[0, 1], [0, 1]], "f4")
     exact = np.log1p(np.exp([-1.0, -0.5])).mean()
     assert_allclose(fl.cross_entropy(z, masses, class_weight=[1e10, 1e-30]), exact, 1e-6)
+
+
+def test_a_root_where_the_weights_are_small_and_not_the_squares() -> None:
+    """Inputs were multiplied for the mean's sake, to squares beyond float64: infinity."""
+    value, grad = fl.rmse.value_and_grad(np.array([0.0, 1.0]), 0.0, weight=np.array([1e308, 1e-308]))
+    assert 0.0 < value < 1e-150
+    assert np.isfinite(grad).all()

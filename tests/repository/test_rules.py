@@ -279,7 +279,7 @@ BUDGET = {
     "commands/cli": 1390,
     "commands/demo": 1560,
     "data": 1630,
-    "data/files": 1270,
+    "data/files": 1300,
     "data/scoring": 1330,
     "data/templates": 230,
     "define": 2130,

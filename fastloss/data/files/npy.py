@@ -70,8 +70,10 @@ def one(path: str) -> Columns:
 
 def several(given: Mapping[str, Any]) -> Columns:
     """A column of each array, or of each file that is named."""
-    arrays, files = {}, []
-    for name, x in given.items():
+    arrays, names, files = {}, [], []
+    for called, x in given.items():
+        name = str(called)
+        names.append(name)
         if isinstance(x, (str, os.PathLike)):
             files.append(os.fspath(x))
             x = mapped(files[-1])
@@ -81,7 +83,9 @@ def several(given: Mapping[str, Any]) -> Columns:
             raise DataError(f"{name}: is a single value, expected an array of rows")
         arrays[name] = x
     frame = "" if isinstance(given, dict) else f"the {type(given).__name__}"
-    return Columns(arrays, ", ".join(files) or frame or "arrays", files)
+    found = Columns(arrays, ", ".join(files) or frame or "arrays", files)
+    found.names = names  # a frame may have one twice, which is told where it is read
+    return found
 
 
 def mapped(path: str) -> NDArray[Any]:

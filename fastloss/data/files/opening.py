@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...define.wording import named
 from . import npy
+from .memory import library
 from .source import DataError, Source
 
 if TYPE_CHECKING:
@@ -24,21 +25,29 @@ KINDS = {
 STREAMED = ("csv", "stream")
 """The kinds that standard input may have."""
 
+HINTS = {
+    "polars": "; give its files, or .collect() it",
+    "dask": "; give its files, or map a scorer over its partitions, as docs/data.md does",
+}
+"""What to do with what is read by nobody here."""
+
 
 def open_source(given: Any, kind: str | None = None) -> Source:
     """The source of a path, a folder, a glob, ``"-"``, several of them, a mapping of names to arrays, or a table."""
     if isinstance(given, Source):
         return given
-    if hasattr(given, "items"):
+    one = library(given) == "pandas" and getattr(given, "ndim", 0) == 1
+    if hasattr(given, "items") and not one and library(given) != "dask":
         return npy.several(given)
-    if hasattr(given, "__arrow_c_stream__"):
+    if hasattr(given, "__arrow_c_stream__") and not one:
         from .streams import of_stream
 
         return of_stream(given)
     each = given if isinstance(given, (list, tuple)) else [given]
     if strange := [x for x in each if not isinstance(x, (str, os.PathLike))]:
-        raise TypeError(f"fl.data.score: the source is, or has, {named(strange[0])}, expected paths, a dictionary "
-                        "of arrays, or what gives Arrow's stream")  # fmt: skip
+        hint = HINTS.get(library(strange[0]), "")
+        raise TypeError(f"fl.data.score: the source is, or has, {named(strange[0])}, expected paths, a dictionary of "
+                        f"arrays, a frame of pandas, or what gives Arrow's stream{hint}")  # fmt: skip
     paths = [os.fspath(p) for p in each]
     if not paths:
         raise DataError("there is no source")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import sys
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .source import Source
+
+GZIP = b"\x1f\x8b"
+"""What is packed by gzip begins with that, and no text does."""
 
 
 class _Again(io.RawIOBase):
@@ -54,10 +58,14 @@ class _Input(Tables):
 
 
 def standard_input(kind: str) -> Source:
-    """The source of what is piped in."""
+    """The source of what is piped in; CSV may be packed by gzip, as in files."""
     file = sys.stdin.buffer
     if kind == "csv":
         start = file.read(FIRST)
+        if start.startswith(GZIP):
+            file = gzip.GzipFile(fileobj=io.BufferedReader(_Again(start, file), FIRST))
+            with told("standard input"):
+                start = file.read(FIRST)
         return _Input(kind, csv_schema(start, "standard input"), io.BufferedReader(_Again(start, file), FIRST))
     with told("standard input"):
         reader = pa.ipc.open_stream(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def told(path: str, row: int | None = None) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         text = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
         place = f"{path}, near row {row:,}" if row is not None else path
         raise DataError(f"{place}: {text[:300].removesuffix('.')}") from None
@@ -229,7 +230,11 @@ class Csv(Tables):
 def _csv_options(path: str) -> Any:
     from pyarrow import csv
 
-    return csv.ParseOptions(delimiter="\t" if ".tsv" in path.lower() else ",", newlines_in_values=True)
+    return csv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True)
+
+
+def _delimiter(path: str) -> str:
+    return "\t" if ".tsv" in path.lower() else ","
 
 
 def csv_schema(start: bytes, path: str) -> pa.Schema:
@@ -238,6 +243,9 @@ def csv_schema(start: bytes, path: str) -> pa.Schema:
 
     if not start.strip():
         raise DataError(f"{path}: is empty, expected a line of names and lines of numbers")
+    names, comma = start.lstrip().partition(b"\n")[0], _delimiter(path)
+    if comma.encode() not in names and (others := [c for c in ";\t|" if c.encode() in names]):
+        raise DataError(f"{path}: {others[0]!r} stands between the names of its columns, expected {comma!r}")
     end = len(start) if len(start) < FIRST else start.rfind(b"\n") + 1
     while start.count(b'"', 0, end) % 2 and end > 1:  # that line's end is one of a text
         end = start.rfind(b"\n", 0, end - 1) + 1
