@@ -65,6 +65,7 @@ def test_sparse_features_are_dense_ones() -> None:
                 np.testing.assert_allclose(found.predict(kind(some)), dense.predict(some), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.full
 def test_weights_are_repetitions_and_weights_of_classes_are_weights() -> None:
     weight = RNG.integers(0, 3, len(X))
     for model, y in ((LossRegressor("quantile"), Y), (LossClassifier(), THREE)):
@@ -239,6 +240,7 @@ def test_without_scikit_learn_one_error_names_the_extra() -> None:
     assert 'scikit-learn is not installed; pip install "fastloss[sklearn]"' in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.full  # a process that imports scikit-learn and compiles: 19 s
 def test_code_of_the_page_runs(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "sklearn.md").read_text("utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", page, flags=re.M | re.S)

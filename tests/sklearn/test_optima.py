@@ -80,6 +80,7 @@ def test_a_lasso_meets_the_conditions_of_its_minimum(n: int, p: int, shared: flo
         assert 1 < here.sum() < min(n, p) and abs(each.sum()) < 1e-7
 
 
+@pytest.mark.full
 def test_a_loss_that_bends_down_ends_where_l1_has_a_minimum() -> None:
     model = LossRegressor("cauchy", penalty="l1", alpha=0.05, **EXACT).fit(S, Y)
     loss, w = fl.cauchy, model.coef_
