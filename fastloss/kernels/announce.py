@@ -31,6 +31,8 @@ _warned = False
 @contextmanager
 def announced(what: str) -> Iterator[None]:
     """Say that `what` is being compiled if it takes long, and once if it cannot be kept."""
+    import logging  # noqa: F401, or the timer's thread would import it, and a fork meanwhile could never do so again
+
     left = PATIENCE - _spent.get(what, 0.0)
     timer = threading.Timer(max(left, 0.0), _say, (what,))
     timer.daemon = True

@@ -81,7 +81,7 @@ CALLS: dict[str, str] = {
     'fl.huber(p, t, sample_weight=w)':
         f"TypeError: huber: 'sample_weight' is no argument, expected {HUBER}; use weight",
     'fl.huber(p, t, gamma=2.0)':
-        f"TypeError: huber: 'gamma' is no argument, expected {HUBER}; multiclass_focal, multiclass_focal_from_probabilities, binary_focal and others take it",
+        f"TypeError: huber: 'gamma' is no argument, expected {HUBER}; smoothed_hinge, binary_focal, binary_focal_from_probabilities and others take it",
     'fl.huber(p, t, detla=2.0)':
         f"TypeError: huber: 'detla' is no argument, expected {HUBER}; did you mean delta?",
     'fl.huber(p, t, beta=2.0)':

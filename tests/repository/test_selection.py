@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,3 +49,9 @@ def test_what_is_named_is_compiled() -> None:
 @pytest.mark.parametrize("other", [0, rest(1)])
 def test_a_case_counts_each_parameter_that_leaves_it_out(one: int, other: int, request: pytest.FixtureRequest) -> None:
     assert marks(request.node) == one + other
+
+
+def test_no_two_files_have_one_name() -> None:
+    """Pytest would import the first in the place of the second, and run neither."""
+    names = Counter(path.name for path in Path(__file__).parents[1].rglob("*.py") if path.name != "conftest.py")
+    assert not {name for name, count in names.items() if count > 1 and name != "__init__.py"}
