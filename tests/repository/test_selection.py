@@ -51,7 +51,9 @@ def test_a_case_counts_each_parameter_that_leaves_it_out(one: int, other: int, r
     assert marks(request.node) == one + other
 
 
-def test_no_two_files_have_one_name() -> None:
-    """Pytest would import the first in the place of the second, and run neither."""
-    names = Counter(path.name for path in Path(__file__).parents[1].rglob("*.py") if path.name != "conftest.py")
-    assert not {name for name, count in names.items() if count > 1 and name != "__init__.py"}
+def test_no_two_files_of_a_run_have_one_name() -> None:
+    """Pytest would import the first in the place of the second, and run neither. GPUs' folders are runs of their own."""
+    tests = Path(__file__).parents[1]
+    files = [path.relative_to(tests) for path in tests.rglob("test_*.py")]
+    names = Counter(path.name for path in files if path.parts[0] not in ("cuda", "gpu"))
+    assert not {name for name, count in names.items() if count > 1}
