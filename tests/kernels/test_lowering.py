@@ -63,8 +63,9 @@ def test_without_numbas_insides_parts_are_ordinary(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.full  # a process of its own, which imports Numba
 @pytest.mark.parametrize(
-    "other", ["inside.__dict__.pop(name)", "numba.version_info = numba.version_info._replace(short=(0, 69))"]
-)
+    "other",
+    ["inside.__dict__.pop(name)", *(f"numba.version_info = numba.version_info._replace(short={v})" for v in ((0, 69), (None, None)))],
+)  # fmt: skip
 def test_a_numba_with_other_insides_compiles_parts_itself(other: str) -> None:
     code = f"""
 import numba, numba.core.interpreter as inside

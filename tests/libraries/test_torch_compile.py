@@ -206,20 +206,17 @@ def test_one_graph_serves_every_size_of_a_batch(name: str) -> None:
     assert counter.frame_count == graphs > 0
 
 
-@pytest.mark.parametrize("sizes", [None, [64, 9, 90]])
+@pytest.mark.parametrize("sizes", ["fixed", "any"])
 @pytest.mark.parametrize("name", ["mse_loss", "cross_entropy", "linear_cross_entropy"])
-def test_what_is_small_is_torchs_own_in_one_graph(name: str, sizes: list[int] | None) -> None:
-    """Of fixed sizes and of any, and above the table's sizes it is ours, in one graph more."""
+def test_what_is_known_to_be_small_is_torchs_own(name: str, sizes: str) -> None:
+    """A graph that serves several sizes is ours, and the only one."""
     rows, classes = calls.LEAST[name][0], 10
     given = {
         "mse_loss": lambda n: (torch.zeros(n, classes), torch.zeros(n, classes)),
         "cross_entropy": lambda n: (torch.zeros(n, classes), _labels(n, classes)),
         "linear_cross_entropy": lambda n: (torch.zeros(n, 1), torch.zeros(classes, 1), _labels(n, classes)),
     }[name]
-    for n in sizes or [64]:
-        assert _calls(getattr(ours, name), *given(n)) == []
-    if sizes is None:
-        return
+    assert _calls(getattr(ours, name), *given(64)) == []
     torch._dynamo.reset()
     graphs: list[list[str]] = []
 
@@ -227,24 +224,42 @@ def test_what_is_small_is_torchs_own_in_one_graph(name: str, sizes: list[int] | 
         graphs.append([str(node.target) for node in graph.graph.nodes])
         return lambda *_: (torch.zeros(()),)
 
-    compiled = torch.compile(getattr(ours, name), backend=noted, fullgraph=True, dynamic=True)
-    for n in (*sizes, rows, rows + 7):
+    compiled = torch.compile(getattr(ours, name), backend=noted, fullgraph=True, dynamic=sizes == "any")
+    for n in (64, 9, rows, rows + 7):
         compiled(*given(n))
-    assert [any(target.startswith("fastloss.") for target in targets) for targets in graphs] == [False, True]
+    here = [any(target.startswith("fastloss.") for target in targets) for targets in graphs]
+    assert here == ([True] if sizes == "any" else [False, False, True, True])
 
 
-@pytest.mark.parametrize("sizes", [True])
-@pytest.mark.parametrize("name", ["cross_entropy", "mse_loss"])
-def test_sizes_that_depend_on_numbers_stand_in_a_whole_graph(name: str, sizes: bool) -> None:
-    x, keep = _draw(6, 5, dtype=torch.float64), torch.arange(6) % 3 > 0
-    target = _labels(6, 5) if name == "cross_entropy" else x.sin()
+@pytest.mark.parametrize("sizes", [(10, 1_000_000)])
+def test_a_declared_range_of_sizes_needs_no_other_graph(sizes: tuple[int, int]) -> None:
+    torch._dynamo.reset()
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(ours.mse_loss, backend=counter, fullgraph=True)
+    for n in sizes:
+        given = torch.arange(n) * 1.0, torch.zeros(n)
+        for x in given:
+            torch._dynamo.mark_dynamic(x, 0, min=2, max=2_000_000)
+        torch.testing.assert_close(compiled(*given), theirs.mse_loss(*given))
+    assert counter.frame_count == 1
+
+
+@pytest.mark.parametrize(("name", "sizes"), [("cross_entropy", 0), ("cross_entropy", 1), ("mse_loss", 0)])
+def test_sizes_that_depend_on_numbers_stand_in_a_whole_graph(name: str, sizes: int) -> None:
+    """Those of a batch, or of the classes."""
+    x, keep = _draw(6, 6, dtype=torch.float64), torch.arange(6) % 3 > 0
+    target = _labels(6, 4) if name == "cross_entropy" else x.sin()
+
+    def kept(x: Any, y: Any, keep: Any) -> Any:
+        return (x[:, keep], y) if sizes else (x[keep], y[keep])
+
     torch._dynamo.reset()
     with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
         compiled = torch.compile(
-            lambda x, y, keep: getattr(ours, name)(x[keep], y[keep]), backend="aot_eager", fullgraph=True
+            lambda x, y, keep: getattr(ours, name)(*kept(x, y, keep)), backend="aot_eager", fullgraph=True
         )
         found = compiled(x, target, keep)
-    torch.testing.assert_close(found, getattr(theirs, name)(x[keep], target[keep]))
+    torch.testing.assert_close(found, getattr(theirs, name)(*kept(x, target, keep)))
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "huber_loss", "triplet_margin_loss"])

@@ -30,7 +30,8 @@ try:
 except (ImportError, AttributeError):  # a class of ours whose base, or a function whose place, is no longer there
     SUPPORTED = False
 else:
-    SUPPORTED = (0, 62) <= numba.version_info.short <= (0, 68)  # a newer one may mean something else by the same names
+    # A newer one may mean something else by the same names; one without a version may be any.
+    SUPPORTED = None not in numba.version_info.short and (0, 62) <= numba.version_info.short <= (0, 68)
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -19,7 +19,7 @@ from ...deferred import Deferred
 from ...registry import LOSSES
 from ..autograd import _transforming, run
 from . import autocasts
-from .thresholds import ALL, LEAST, NEVER, ROWS, size
+from .thresholds import ALL, LEAST, NEVER, ROWS, holds, known, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -119,17 +119,13 @@ def _here(name: str, x: Tensor, args: Any, keywords: Any, layer: tuple[int, str]
 
 
 def large(name: str, x: Tensor, layer: Any = None) -> bool:
-    """Whether a call of this first input is faster here.
-
-    Where one graph serves several sizes, torch makes another beyond this one; a size that depends on numbers is none.
-    What is exported is one graph for all, and ours at any.
-    """
+    """Whether a call of this first input is faster here, or may be: a graph of sizes that are not known is ours."""
     if exports():
         return True
     least = LEAST.get(name, ALL)
     layer = layer if isinstance(layer, Tensor) else None
     wanted = torch.is_grad_enabled() and (x.requires_grad or (layer is not None and layer.requires_grad))
-    return holds(size(name, x, layer, wanted) >= least[not wanted])
+    return not known(size(name, x, layer, wanted) < least[not wanted])
 
 
 def _after(refusal: Exception, native: Callable[..., Tensor], args: Any, keywords: Any) -> Tensor:
@@ -231,16 +227,6 @@ def numbers(*values: Any) -> bool:
 def whole(value: Any) -> bool:
     """Whether this is a whole number of Python's, and no truth value."""
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def holds(condition: Any) -> bool:
-    """Whether a condition on sizes holds; not where what is compiled depends on numbers for it."""
-    if not compiles():
-        return bool(condition)
-    from torch.fx.experimental import symbolic_shapes  # brings SymPy
-
-    sure = getattr(symbolic_shapes, "guard_or_false", bool)  # which torch has had since 2.7
-    return bool(sure(condition))
 
 
 def surely(condition: Tensor) -> bool:

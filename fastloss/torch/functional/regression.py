@@ -67,7 +67,8 @@ def l1_loss(
 ) -> Given | None:
     """Absolute error, |input - target|; the mean divides by the sum of the weights. See `fastloss.absolute_error`.
 
-    The gradient is NaN where an input is (torch's is 0 there), and 0 where both are equal. The target has one, too.
+    Computed here, the gradient is NaN where an input is (torch's own is 0 there), and 0 where both are equal. The
+    target has one, too.
     """
     reduction = reduction_of(size_average, reduce, reduction)
 

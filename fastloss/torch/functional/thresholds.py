@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch.compiler import is_compiling as compiles
+
 NEVER = 1 << 62
 """What torch computes at any size."""
 
@@ -52,8 +54,26 @@ def size(name: str, x: Any, layer: Any, derived: bool) -> int:
     count = int(x.numel())
     row = ROWS.get(name)
     classes = int(x.shape[min(1, x.dim() - 1)]) if x.dim() else 0
-    if row is None or not classes:
+    if row is None or holds(classes == 0):
         return count
     rows = count // classes
     scores = count if layer is None else rows * int(layer.shape[:1].numel())
     return scores + row[not derived] * rows
+
+
+def holds(condition: Any) -> bool:
+    """Whether a condition on sizes holds; not where what is compiled depends on numbers for it."""
+    return _decided("guard_or_false", condition)
+
+
+def known(condition: Any) -> bool:
+    """Whether a condition on sizes holds for all sizes that a graph serves, which stay as many as they are."""
+    return _decided("statically_known_true", condition)
+
+
+def _decided(how: str, condition: Any) -> bool:
+    if not compiles():
+        return bool(condition)
+    from torch.fx.experimental import symbolic_shapes  # brings SymPy
+
+    return bool(getattr(symbolic_shapes, how, bool)(condition))  # torch has had both since 2.7
