@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,8 @@ import numpy as np
 from ..define.wording import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -68,6 +71,12 @@ def read(x: Any) -> Column:
     x = _plain(x)
     values, nulls = (_lists if _listed(x.type) else _numbers)(x)
     return Column(values, nulls, form)
+
+
+def mixed(values: Sequence[Any]) -> Any:
+    """Python's numbers of several types, which Arrow refuses, as its floats; None where there is something else."""
+    known = all(isinstance(v, (int, float, np.number, np.bool_, Decimal, type(None))) for v in values)
+    return pyarrow().array([None if v is None else float(v) for v in values], "float64") if known else None
 
 
 def any_null(*masks: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:

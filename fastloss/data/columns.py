@@ -58,8 +58,10 @@ def _objects(x: Any) -> Column:
     try:
         made = arrow.pyarrow().array(list(x) if isinstance(x, np.ndarray) else x)
     except (arrow.pyarrow().ArrowInvalid, arrow.pyarrow().ArrowTypeError):
-        strange = next((v for v in x if not isinstance(v, (int, float, np.number, Decimal, type(None)))), None)
-        raise Unread(f"holds {named(strange)}, expected numbers") from None
+        made = arrow.mixed(x)
+        if made is None:
+            strange = next(v for v in x if not isinstance(v, (int, float, np.number, np.bool_, Decimal, type(None))))
+            raise Unread(f"holds {named(strange)}, expected numbers") from None
     except OverflowError:
         raise Unread("holds whole numbers of more than 64 bits, expected numbers; give floats") from None
     return arrow.read(made)._replace(form=None)

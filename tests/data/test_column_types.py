@@ -225,5 +225,15 @@ def test_frames_of_dask_are_mapped() -> None:
         fl.data.score("half_squared_error", frame, pred="p", target="y")
 
 
+@pytest.mark.parametrize("values", [[True, 2.5, None, 1], [Decimal(1), 2.5, np.float32(3.0), 1], [np.True_, 1.5, 2]])
+def test_numbers_of_several_types_are_numbers(values: list[Any]) -> None:
+    """To a batch's scorer and to a source alike."""
+    frame = pd.DataFrame({"p": pd.Series(values, dtype=object), "y": np.zeros(len(values))})
+    losses = [0.0 if v is None else float(v) ** 2 / 2.0 for v in values]
+    assert fl.data.score("half_squared_error", frame, pred="p", target="y").sum == sum(losses)
+    found = fl.data.scorer("half_squared_error", pred="p", target="y", output="loss")(frame)["loss"]
+    assert found.tolist() == losses
+
+
 def test_columns_called_by_numbers() -> None:
     assert fl.data.score("half_squared_error", pd.DataFrame({0: [3.0], 1: [1.0]}), pred="0", target="1").sum == 2.0

@@ -6,6 +6,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from mpmath import mp
 
 import fastloss as fl
 from fastloss.data.formulas import Formula, formula, free
@@ -122,6 +123,17 @@ def test_what_sql_has_differently_is_left_to_the_kernel() -> None:
         con.sql("select binary_cross_entropy(1.5, 1.0)").fetchall()
     with pytest.raises(duckdb.Error, match="delta is -2.0, expected a number greater than 0|delta.*-2"):
         con.sql("select huber(p, y, delta := y) from (values (1.0, 2.0), (1.0, -2.0)) t(p, y)").fetchall()
+
+
+def test_log_cosh_loses_no_digits_near_0() -> None:
+    """ln and cosh, of which it is made elsewhere, lose those that cosh has not near 1."""
+    x = np.geomspace(1e-3, 3.0, 400)
+    con = fl.data.duckdb(duckdb.connect(), ["log_cosh"])
+    con.register("t", pa.table({"x": x}))
+    found = con.sql("select log_cosh(x, 0.0) l from t").fetchnumpy()["l"]
+    with mp.workdps(40):
+        expected = np.array([float(mp.log(mp.cosh(mp.mpf(float(v))))) for v in x])
+    np.testing.assert_allclose(found, expected, rtol=5 * np.finfo(float).eps)
 
 
 def test_numbers_beyond_a_formula_are_left_to_the_kernel() -> None:

@@ -243,6 +243,12 @@ def test_columns_apart_by_another_mark(name, mark, here):
         fl.data.score("huber", name, pred="p", target="y")
 
 
+@pytest.mark.parametrize(("name", "written"), [("a;b", '"a;b"'), ("a|b", "a|b")])
+def test_a_name_of_a_single_column_may_hold_such_a_mark(name, written, here):
+    (here / "x.csv").write_text(f"{written}\n1\n2\n")
+    assert fl.data.score("huber", "x.csv", pred=name, target=name).count == 2
+
+
 def test_a_label_that_is_no_class_is_named_with_file_and_row(here):
     logits, labels = RNG.standard_normal((900, 3)), RNG.integers(0, 3, 900)
     labels[777] = 3

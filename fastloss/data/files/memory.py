@@ -74,6 +74,8 @@ def _objects(x: Any) -> Any:
             raise Unread("holds whole numbers of more than 64 bits, expected values that Arrow has") from None
         except (pa.ArrowException, TypeError):
             pass
+    if (numbers := arrow.mixed(values)) is not None:
+        return numbers
     kinds = dict.fromkeys(named(v) for v in values if v is not None)
     some = listed([*kinds][:3])
     raise Unread(f"holds {some}, expected values of one type that Arrow has")

@@ -243,8 +243,9 @@ def csv_schema(start: bytes, path: str) -> pa.Schema:
 
     if not start.strip():
         raise DataError(f"{path}: is empty, expected a line of names and lines of numbers")
-    names, comma = start.lstrip().partition(b"\n")[0], _delimiter(path)
-    if comma.encode() not in names and (others := [c for c in ";\t|" if c.encode() in names]):
+    (names, *rows), comma = start.lstrip().split(b"\n")[:2], _delimiter(path)
+    others = [c for c in ";\t|" if rows and 0 < names.count(c.encode()) == rows[0].count(c.encode())]
+    if others and comma.encode() not in names:
         raise DataError(f"{path}: {others[0]!r} stands between the names of its columns, expected {comma!r}")
     end = len(start) if len(start) < FIRST else start.rfind(b"\n") + 1
     while start.count(b'"', 0, end) % 2 and end > 1:  # that line's end is one of a text

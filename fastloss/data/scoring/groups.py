@@ -57,7 +57,9 @@ def group_part(column: Any, loss: Any, weight: Any, counted: NDArray[np.bool_] |
             values = encoded.dictionary.to_pylist()
             hash(tuple(values))
         except (NotImplementedError, TypeError):  # no kernel for it, or lists and the like in a dictionary
-            raise DataError(f"there are no groups of a column of {column.type}") from None
+            raise DataError(
+                f"there are no groups of a column of {column.type}; give texts of it, as by astype(str)"
+            ) from None
         codes = encoded.indices.cast("int64").fill_null(len(values)).to_numpy(zero_copy_only=False)
         values += [None] * bool(encoded.indices.null_count)
     w = np.ones(len(loss)) if weight is None else np.ascontiguousarray(weight, np.float64)
