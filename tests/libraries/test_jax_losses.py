@@ -79,7 +79,7 @@ def test_value_and_gradient_are_those_of_the_verbs(name: str, rng: np.random.Gen
 
 def test_names_signatures_and_what_they_are_not() -> None:
     assert flj.mse is flj.squared_error
-    assert {*fl.LOSSES, *fl.ALIASES, "function"} == {*dir(flj)}
+    assert {*fl.LOSSES, *fl.ALIASES, "function", "register"} == {*dir(flj)}
     shown = inspect.signature(flj.huber)
     assert [*shown.parameters][:3] == ["pred", "target", "delta"]
     assert "out" not in shown.parameters
