@@ -73,9 +73,13 @@ def read(x: Any) -> Column:
     return Column(values, nulls, form)
 
 
+NUMERIC = (int, float, np.number, np.bool_, Decimal, type(None))
+"""What a column of Python's numbers may hold."""
+
+
 def mixed(values: Sequence[Any]) -> Any:
     """Python's numbers of several types, which Arrow refuses, as its floats; None where there is something else."""
-    known = all(isinstance(v, (int, float, np.number, np.bool_, Decimal, type(None))) for v in values)
+    known = all(isinstance(v, NUMERIC) for v in values)
     return pyarrow().array([None if v is None else float(v) for v in values], "float64") if known else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +59,7 @@ def _objects(x: Any) -> Column:
     except (arrow.pyarrow().ArrowInvalid, arrow.pyarrow().ArrowTypeError):
         made = arrow.mixed(x)
         if made is None:
-            strange = next(v for v in x if not isinstance(v, (int, float, np.number, np.bool_, Decimal, type(None))))
+            strange = next(v for v in x if not isinstance(v, arrow.NUMERIC))
             raise Unread(f"holds {named(strange)}, expected numbers") from None
     except OverflowError:
         raise Unread("holds whole numbers of more than 64 bits, expected numbers; give floats") from None

@@ -278,7 +278,7 @@ BUDGET = {
     "commands": 390,
     "commands/cli": 1390,
     "commands/demo": 1560,
-    "data": 1640,
+    "data": 1650,
     "data/files": 1300,
     "data/scoring": 1330,
     "data/templates": 230,
