@@ -269,6 +269,15 @@ def test_rows_of_which_some_classes_are_known(stored: str, classes: int, capabil
         assert faults(compiled(how, capability), "d" not in stored, False, how.bounds) == []
 
 
+@pytest.mark.parametrize("name", ["binary_cross_entropy_with_logits", "pseudo_huber", "distillation"])
+def test_divisions_of_16_bit_floats_do_not_branch(name: str) -> None:
+    """Those of float32 are exact, and so branch for what is subnormal or too large."""
+    exact, loss = re.compile(r"(div|rcp|sqrt)\.rn\.f32"), fl.LOSSES[name]
+    for stored, branches in (("f", True), ("e", False), ("E", False)):
+        made = row_plan(loss, stored, 1024) if isinstance(loss, fl.RowLoss) else plan(loss, (stored,) * 2, VALUE | GRAD)
+        assert bool(exact.search(text(compiled(made, (9, 0))))) == branches
+
+
 DTYPES = [("d", "d"), ("f", "f"), ("e", "e"), ("E", "E"), ("f", "?"), ("E", "l"), ("f", "d"), ("f", "b")]
 
 

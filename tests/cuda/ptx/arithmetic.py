@@ -71,7 +71,7 @@ SIMPLE: dict[str, Any] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "mul.lo": operator.mul, "div": _divided,
     "rem": lambda a, b: a - _divided(a, b) * b,
     "fma": _fused, "neg": operator.neg, "abs": np.abs, "min": np.fmin, "max": np.fmax, "max.NaN": np.maximum,
-    "sqrt": np.sqrt,
+    "sqrt": np.sqrt, "sqrt.approx": np.sqrt, "div.full": _divided,
     "rcp": lambda x: x.dtype.type(1) / x, "rcp.approx": lambda x: x.dtype.type(1) / x,
     "ex2.approx": lambda x: np.exp2(_wide(x)).astype(x.dtype), "copysign": lambda a, b: np.copysign(b, a),
     "and": operator.and_, "or": operator.or_, "xor": operator.xor, "not": np.invert,
