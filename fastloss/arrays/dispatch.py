@@ -40,6 +40,9 @@ ELSEWHERE = {"y_pred": 0, "input": 0, "y_true": -1}
 
 _recipes: Any = None
 
+_on_gpu: dict[type, tuple[Any, Any]] = {}
+"""Types of arrays that have been met on a GPU: their library, and the short way of a call that is known there."""
+
 
 def _load_recipes() -> Any:
     """The short way, loaded by the first call: a program that only names a loss need not wait for it."""
@@ -71,7 +74,13 @@ def evaluate(
     if loss.arrays:
         loss, inputs = loss.reading(inputs)
     check = None if check is None else bool(check)
-    if normalizer is None and empty == "nan" and axis is None:
+    if _on_gpu and ignore is None and axis is None and type(inputs[0]) in _on_gpu:
+        options = want, axis, weight, None, ignore, 0.0, reduction, normalizer, empty, out, False, backend, check
+        face, known = _on_gpu[type(inputs[0])]
+        result = known(face, loss, options, inputs)
+        if result is not None:
+            return result
+    elif normalizer is None and empty == "nan" and axis is None:
         short = _recipes or _load_recipes()
         if ignore is None:
             result = short.evaluate(loss, want, inputs, weight, reduction, out, backend, check is not False)
@@ -95,7 +104,11 @@ def evaluate_rows(loss: Program, inputs: tuple[Any, ...], call: Call, parameters
         loss, inputs = loss.reading(inputs)
     if call.check is not None and call.check is not True:
         call = call._replace(check=bool(call.check))
-    result = (_recipes or _load_recipes()).evaluate_rows(loss, inputs, call)
+    if _on_gpu and type(inputs[0]) in _on_gpu:
+        face, known = _on_gpu[type(inputs[0])]
+        result = known(face, loss, call, inputs)
+    else:
+        result = (_recipes or _load_recipes()).evaluate_rows(loss, inputs, call)
     return _by_job("rows", loss, inputs, call) if result is None else result
 
 
@@ -131,6 +144,8 @@ def _by_job(kind: str, loss: Loss, inputs: tuple[Any, ...], call: Call) -> Any:
     if face is not None and face.NAME == "jax":
         return _through(face, loss, names, arrays, call, lambda lent, call: _by_job(kind, loss, lent[:-2], call))
     make, verb = _job("host" if face is None else "gpu", kind)
+    if face is not None and face.owns(inputs[0]):
+        _on_gpu[type(inputs[0])] = face, load(f"{__package__}.gpu.recipes").known
     job = make(loss, inputs) if face is None else make(face, loss, inputs)
     each_sample = kind == "elements" and (call.ignore_index is not None or call.axis is not None)
     if face is not None and not each_sample:  # on the host, that was asked before there was a job

@@ -73,9 +73,10 @@ def buffer(x: Hosted) -> Buffer:
     return Buffer(x, a.ctypes.data, a.shape, a.strides, char_of(a.dtype), x.device)
 
 
-def seen(x: Hosted) -> Any:
-    a = x.array
-    return ((a.shape, a.dtype, x.device), a.ctypes.data) if a.flags.c_contiguous and a.size else None
+def seen(x: Any) -> Any:
+    if not isinstance(x, Hosted) or not x.array.flags.c_contiguous or not x.array.size:
+        return None
+    return (x.array.shape, x.array.dtype, x.device), x.array.ctypes.data
 
 
 def address(x: Hosted) -> int:

@@ -136,7 +136,10 @@ class Face(Arithmetic, Protocol):
         """Where it is. A type that we do not know has the character ''."""
 
     def seen(self, x: Any) -> tuple[Any, int] | None:
-        """The shape, type and device of a dense array in one hashable object, and its address; else None."""
+        """The shape, type and device of a dense array of this library in one hashable object, and its address.
+
+        None for any other, or of which a verb must ask more.
+        """
 
     def address(self, x: Any) -> int:
         """The address alone."""

@@ -44,11 +44,14 @@ class Elements:
         self.loss, self.inputs, self.also = loss, inputs, also
 
     def known(self, call: Call) -> Any:
-        gpu = launch.gpu()
-        gpu.raise_pending()
-        unseen = self.also and call.out is not None  # over which nothing may be written
-        self._common = None if unseen else recipes.given(self.face, call, self.inputs)
-        return recipes.replayed(self.face, gpu, self.loss, self._common)
+        if not self._unseen(call):
+            return recipes.known(self.face, self.loss, call, self.inputs)
+        launch.gpu().raise_pending()
+        return None
+
+    def _unseen(self, call: Call) -> bool:
+        """Whether there are arrays that no recipe knows, over which nothing may be written."""
+        return bool(self.also) and call.out is not None
 
     def read(self, call: Call) -> None:
         """Read the inputs and the weights, of which some may be numbers."""
@@ -216,4 +219,5 @@ class Elements:
 
     def remember(self, call: Call, given: bool, results: Any) -> None:
         """Keep the launches of a call that did nothing else."""
-        recipes.remember(self.loss, self._common, self.work, bool(call.check) or call.empty == "raise", results)
+        waited = bool(call.check) or call.empty == "raise"
+        recipes.remember(self.loss, call, self.inputs, self.work, waited or self._unseen(call), results)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...kernels.cuda.launch import Launch
+from ...kernels.cuda import launch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ...define.elements import Definition
     from ...define.keywords import Call
     from ...define.rows import Program
-    from ...kernels.cuda.launch import Gpu
+    from ...kernels.cuda.launch import Launch, Repeat
     from .buffers import Face, Shape, Work
 
 
 class Tape(NamedTuple):
     """The launches of a call."""
 
-    launches: tuple[tuple[Launch, tuple[tuple[int, int, int], ...]], ...]
+    repeats: tuple[Repeat, ...]
     """Each with its addresses: which argument, which array, how many bytes from its beginning."""
     made: tuple[tuple[Shape, str], ...]
     """Arrays that are allocated, after those that the caller gives."""
@@ -48,95 +48,106 @@ class Given(NamedTuple):
     inputs: int
 
 
-def given(face: Face, call: Call, inputs: Sequence[Any]) -> Given | None:
+def given(face: Face, call: Sequence[Any], inputs: Sequence[Any]) -> Given | None:
     """A call's arrays as the tape knows them; None where it is not of the common kind."""
     want, axis, weight, class_weight, ignore, smoothing, reduction, normalizer, empty, out, stats, backend, check = call
-    outs: Any = () if out is None else out if type(out) is tuple else (out,)
-    arrays: list[Any] = []
-    addresses: list[int] = []
-    kinds: list[Any] = []
-    begins = 0
-    for x in (*inputs, weight, class_weight, *outs):
-        if x is None:
-            kinds.append(None)
-            continue
-        seen = face.seen(x) if face.owns(x) else None
-        if seen is None:
+    seen, addresses, kinds, outs, bits = face.seen, [], [], 0, 0
+    arrays = [*inputs]
+    if weight is not None:
+        arrays.append(weight)
+    if class_weight is not None:
+        arrays.append(class_weight)
+    if out is not None:
+        given = out if type(out) is tuple else (out,)
+        arrays += given
+        outs = len(given)
+    for x in arrays:
+        found = seen(x)
+        if found is None:
             return None
-        kinds.append(seen[0])
-        arrays.append(x)
-        addresses.append(seen[1])
-        begins = 16 * begins + seen[1] % 16  # in what packets kernels read depends on some arrays alone
-    over = bool(outs) and outs[0] is inputs[0]
+        kind, address = found
+        kinds.append(kind)
+        addresses.append(address)
+        bits |= address
+    # In what packets kernels read depends on some arrays alone.
+    begins = tuple([a % 16 for a in addresses]) if bits % 16 else 0
+    over = outs and arrays[-outs] is inputs[0]
     key = (
         want, axis, ignore, smoothing, reduction, normalizer, empty, stats, backend, check,
         # 1 is not True, and -1.0 no axis.
         type(axis), type(ignore), type(smoothing), type(normalizer), type(stats),
-        type(out) is tuple, len(outs), over, begins, *kinds,
+        type(out) is tuple, outs, over, begins, weight is None, class_weight is None, *kinds,
     )  # fmt: skip
-    return Given(key, arrays, addresses, len(arrays) - len(outs))
+    return Given(key, arrays, addresses, len(arrays) - outs)
 
 
-def replayed(face: Face, gpu: Gpu, loss: Definition | Program, call: Given | None) -> Any:
-    """The results of a call whose kind is known; else None."""
-    if call is None:
+def known(face: Face, loss: Definition | Program, call: Sequence[Any], inputs: Sequence[Any]) -> Any:
+    """The results of a call whose kind is known; else None. Raises for what an earlier call has found wrong."""
+    gpu = launch.gpu()
+    gpu.raise_pending()
+    found = given(face, call, inputs)
+    if found is None:
         return None
+    key, arrays, where, count = found
     try:
-        tape: Tape | None = loss.recipes.get(call.key)
+        tape: Tape | None = loss.recipes.get(key)
     except TypeError:  # an option that cannot be looked up cannot be right either
         return None
-    if tape is None or (len(call.addresses) > call.inputs and _overlap(call, tape)):
+    if tape is None or (len(where) > count and _overlap(found, tape)):
         return None
-    arrays, where = call.arrays, call.addresses
-    for shape, char in tape.made:
-        x = face.empty(shape, char, tape.device)
+    repeats, made, results, _, device = tape
+    for shape, char in made:
+        x = face.empty(shape, char, device)
         arrays.append(x)
         where.append(face.address(x))
-    launches = []
-    for (kernel, blocks, values), places in tape.launches:
-        filled = list(values)
-        for argument, array, offset in places:
-            filled[argument] = where[array] + offset
-        launches.append(Launch(kernel, blocks, filled))
-    gpu.again(launches, tape.device, face.stream(tape.device))
-    return _picked(arrays, tape.results)
+    gpu.again(repeats, where, device, face.stream(device))
+    return _picked(arrays, results)
 
 
 def _overlap(call: Given, tape: Tape) -> bool:
     """Whether an output shares memory with anything, but for the first with the first input, where they are one."""
-    for k in range(call.inputs, len(call.addresses)):
-        low, high = call.addresses[k], call.addresses[k] + tape.sizes[k]
+    _, arrays, where, count = call
+    sizes = tape.sizes
+    for k in range(count, len(where)):
+        low = where[k]
+        high = low + sizes[k]
         for j in range(k):
-            start = call.addresses[j]
-            one = j == 0 and k == call.inputs and call.arrays[0] is call.arrays[k]
-            if not one and low < start + tape.sizes[j] and start < high:
+            start = where[j]
+            if low < start + sizes[j] and start < high and not (j == 0 and k == count and arrays[0] is arrays[k]):
                 return True
     return False
 
 
 def _picked(arrays: Sequence[Any], results: Any) -> Any:
-    return tuple([_picked(arrays, r) for r in results]) if isinstance(results, tuple) else arrays[results]
+    if type(results) is not tuple:
+        return arrays[results]
+    return tuple([arrays[r] if type(r) is int else _picked(arrays, r) for r in results])
 
 
-def remember(loss: Definition | Program, call: Given | None, work: Work, waited: bool, results: Any) -> None:
+def remember(
+    loss: Definition | Program, call: Call, inputs: Sequence[Any], work: Work, waited: bool, results: Any
+) -> None:
     """Keep the launches of a call, if all that it did was to launch them."""
-    if call is None or waited or work.copied or not work.launches:
+    if waited or work.copied or not work.launches:
+        return
+    common = given(work.face, call, inputs)
+    if common is None:
         return
     made = work.made
-    arrays, where = [*call.arrays, *(x.array for x in made)], [*call.addresses, *(x.address for x in made)]
-    sizes = [work.face.buffer(x).nbytes for x in call.arrays]
+    arrays, where = [*common.arrays, *(x.array for x in made)], [*common.addresses, *(x.address for x in made)]
+    sizes = [work.face.buffer(x).nbytes for x in common.arrays]
     extents = list(zip(where, [*sizes, *(x.nbytes for x in made)], strict=True))
-    inputs = sorted(extents[: call.inputs])
-    if not all(sizes) or any(low + size > after for (low, size), (after, _) in pairwise(inputs)):
+    apart = sorted(extents[: common.inputs])
+    if not all(sizes) or any(low + size > after for (low, size), (after, _) in pairwise(apart)):
         return  # where inputs share memory, which of them an address is in cannot be told
     try:
-        launches = tuple((launch, _places(launch, extents, work.flag)) for launch in work.launches)
+        repeats = tuple([work.gpu.repeat(x, _places(x, extents, work.flag)) for x in work.launches])
         found = _located(arrays, results)
     except LookupError:
         return
     shapes = tuple((x.shape, x.char) for x in made)
     with suppress(TypeError):  # of an option that cannot be looked up
-        loss.remember(call.key, Tape(launches, shapes, found, tuple(sizes), work.device))
+        loss.remember(common.key, Tape(repeats, shapes, found, tuple(sizes), work.device))
 
 
 def _places(launch: Launch, extents: Sequence[tuple[int, int]], flag: int) -> tuple[tuple[int, int, int], ...]:

@@ -52,10 +52,7 @@ class Rows:
         self.face, self.loss, self.inputs, self.also, self.called = face, loss, inputs, also, called
 
     def known(self, call: Call) -> Any:
-        gpu = launch.gpu()
-        gpu.raise_pending()
-        self._common = recipes.given(self.face, call, self.inputs)
-        return recipes.replayed(self.face, gpu, self.loss, self._common)
+        return recipes.known(self.face, self.loss, call, self.inputs)
 
     def read(self, call: Call) -> None:
         """Read scores, target and weights, each of a shape that fits."""
@@ -266,4 +263,5 @@ class Rows:
 
     def remember(self, call: Call, given: bool, results: Any) -> None:
         """Keep the launches of a call that did nothing else."""
-        recipes.remember(self.loss, self._common, self.work, bool(call.check) or call.empty == "raise", results)
+        waited = bool(call.check) or call.empty == "raise"
+        recipes.remember(self.loss, call, self.inputs, self.work, waited, results)

@@ -1,5 +1,4 @@
-"""Launching: kernels brought onto their devices once, and called with plain addresses. The one module that knows the
-driver.
+"""Launching: kernels brought onto their devices once, and called with plain addresses.
 
 Nothing here waits for a device but what says so. What a kernel finds wrong it writes into memory that the host reads
 without asking anybody: the next call sees it.
@@ -10,35 +9,26 @@ from __future__ import annotations
 import ctypes
 import struct
 import threading
-from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...loading import load
 from .arguments import arguments, flat
+from .driver import Driver
 from .plan.elements import AnyPlan, bounds
 from .store import machine_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterable, Sequence
+
+    Place = tuple[int, int, int]
+    Room = tuple[Any, int, Any]
 
 SLOTS = 1024
 """Losses that can have been called on GPUs; those beyond share the last place."""
 
 GRID = 2**31 - 1
 """Blocks of one launch."""
-
-_LATER = ": was CUDA's toolkit installed for a later driver? fastloss[cuda13] needs one of CUDA 13, [cuda12] of 12"
-HINTS = {
-    "CUDA_ERROR_INVALID_HANDLE": ": a stream of another device, or one that has been destroyed?",
-    "CUDA_ERROR_INVALID_IMAGE": _LATER,
-    "CUDA_ERROR_NO_BINARY_FOR_GPU": _LATER,
-}
-"""Likely causes of the driver's errors."""
-
-
-_AS_IT_IS = nullcontext()
 
 
 class Kernel:
@@ -49,28 +39,29 @@ class Kernel:
         kinds = "".join("Q" if kind[0] == "*" else kind for kind in listed)
         self.pointers = tuple(k for k, kind in enumerate(listed) if kind[0] == "*")
         """Which of its arguments are addresses."""
-        self._handle, self._driver = handle, driver
-        self._threads = bounds(plan)[0]
+        self.handle, self.driver, self.threads = handle, driver, bounds(plan)[0]
         self._struct = struct.Struct("@" + kinds)
         # Where each argument stands: after as much as aligns it.
         self._offsets = [struct.calcsize(f"@{kinds[:k]}0{kind}") for k, kind in enumerate(kinds)]
-        self._local = threading.local()
 
     def __call__(self, blocks: int, stream: int, values: Sequence[Any]) -> None:
         """Put it on a stream, with its arguments one after the other."""
-        try:
-            room, table = self._local.room
-        except AttributeError:
-            room, table = self._local.room = self._room()
-        self._struct.pack_into(room, 0, *values)
+        _, address, _ = room = self.room(values)
         # The driver has copied the arguments when it returns.
-        self._driver.launch(self._handle, blocks, self._threads, stream, ctypes.addressof(table))
+        self.driver.launch(self.handle, blocks, self.threads, stream, address)
+        del room
 
-    def _room(self) -> tuple[Any, Any]:
-        """Memory for a thread's arguments, and the table of their addresses."""
-        room = ctypes.create_string_buffer(self._struct.size)
-        start = ctypes.addressof(room)
-        return room, (ctypes.c_void_p * len(self._offsets))(*(start + offset for offset in self._offsets))
+    def room(self, values: Sequence[Any]) -> Room:
+        """Memory that holds arguments."""
+        words = (ctypes.c_uint64 * -(-self._struct.size // 8))()
+        self._struct.pack_into(words, 0, *values)
+        start = ctypes.addressof(words)
+        table = (ctypes.c_void_p * len(self._offsets))(*(start + offset for offset in self._offsets))
+        return words, ctypes.addressof(table), table
+
+    def word(self, argument: int) -> int:
+        """Which word of the memory an argument is that is an address."""
+        return self._offsets[argument] // 8
 
 
 class Launch(NamedTuple):
@@ -81,83 +72,27 @@ class Launch(NamedTuple):
     values: Sequence[Any]
 
 
-class Driver:
-    """What is needed of CUDA's driver; every call raises for what it returns."""
+class Repeat:
+    """A launch to be made again with other addresses, each so many bytes into one of a call's arrays."""
 
-    def __init__(self, cuda: Any) -> None:
-        self._cuda = cuda
-        self._contexts: dict[int, Any] = {}
-        self._do(cuda.cuInit(0))
+    def __init__(self, launch: Launch, places: Iterable[Place]) -> None:
+        self._kernel, self._blocks, self._values = launch
+        self._places = [(self._kernel.word(argument), array, offset) for argument, array, offset in places]
+        self._rooms: list[Room] = []
+        """Memory of arguments that no thread is using: to fill in addresses takes a third of the time of all."""
 
-    def _do(self, result: Any) -> Any:
-        error, *values = result
-        if int(error):
-            _, name = self._cuda.cuGetErrorName(error)
-            text = name.decode() if isinstance(name, bytes) else str(error)
-            raise RuntimeError(f"CUDA's driver says {text}{HINTS.get(text, '')}")
-        return values[0] if values else None
-
-    def capability(self, device: int) -> tuple[int, int]:
-        """Its compute capability."""
-        kind, found = self._cuda.CUdevice_attribute, self._do(self._cuda.cuDeviceGet(device))
-        major, minor = (
-            self._do(self._cuda.cuDeviceGetAttribute(a, found))
-            for a in (
-                kind.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
-                kind.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
-            )
-        )
-        return int(major), int(minor)
-
-    def current(self, device: int) -> AbstractContextManager[None]:
-        """Make a device the current one, and then the one that was current before."""
-        context = self._contexts.get(device)
-        if context is None:
-            # The primary context is the one that the array libraries share. Never released: it is theirs.
-            found = self._do(self._cuda.cuDeviceGet(device))
-            context = self._contexts[device] = self._do(self._cuda.cuDevicePrimaryCtxRetain(found))
-        here = int(self._do(self._cuda.cuCtxGetCurrent())) == int(context)
-        return _AS_IT_IS if here else self._pushed(context)
-
-    @contextmanager
-    def _pushed(self, context: Any) -> Iterator[None]:
-        self._do(self._cuda.cuCtxPushCurrent(context))
+    def __call__(self, where: Sequence[int], stream: int) -> None:
+        """Put it on a stream, with the arrays at these addresses."""
+        kernel, rooms = self._kernel, self._rooms
         try:
-            yield
-        finally:
-            self._do(self._cuda.cuCtxPopCurrent())
-
-    def load(self, code: bytes, entry: str) -> Any:
-        """A kernel of machine code, for the current device."""
-        library = self._do(self._cuda.cuLibraryLoadData(code, [], [], 0, [], [], 0))
-        kernel = self._do(self._cuda.cuLibraryGetKernel(library, entry.encode()))
-        # Now, and not at the first launch, which may be one that a graph captures.
-        return self._do(self._cuda.cuKernelGetFunction(kernel))
-
-    def launch(self, handle: Any, blocks: int, threads: int, stream: int, table: int) -> None:
-        """Put a kernel on a stream."""
-        self._do(self._cuda.cuLaunchKernel(handle, blocks, 1, 1, threads, 1, 1, 0, stream, table, 0))
-
-    def capturing(self, stream: int) -> bool:
-        """Whether a graph is being captured from a stream."""
-        return int(self._do(self._cuda.cuStreamIsCapturing(stream))) != 0
-
-    def shared(self, size: int) -> int:
-        """Zeroed host memory that every device can write to."""
-        flags = self._cuda.CU_MEMHOSTALLOC_PORTABLE | self._cuda.CU_MEMHOSTALLOC_DEVICEMAP
-        address = int(self._do(self._cuda.cuMemHostAlloc(size, flags)))
-        ctypes.memset(address, 0, size)
-        return address
-
-    def wait(self, stream: int) -> None:
-        """Until a stream's work is done."""
-        self._do(self._cuda.cuStreamSynchronize(stream))
-
-    def wait_for_all(self) -> None:
-        """Until the work of every device that was used is done."""
-        for device in list(self._contexts):
-            with self.current(device):
-                self._do(self._cuda.cuCtxSynchronize())
+            room = rooms.pop()
+        except IndexError:
+            room = kernel.room(self._values)
+        words, address, _ = room
+        for word, array, offset in self._places:
+            words[word] = where[array] + offset
+        kernel.driver.launch(kernel.handle, self._blocks, kernel.threads, stream, address)
+        rooms.append(room)
 
 
 class Flags:
@@ -168,13 +103,16 @@ class Flags:
         self._slots: dict[str, int] = {}
         self._lock = threading.RLock()  # a signal handler may call amid a compilation
         self._numbers = (ctypes.c_int32 * SLOTS).from_address(address)
-        self._bytes = memoryview(self._numbers).cast("B")
+        self._pairs = memoryview(self._numbers).cast("B").cast("Q")
+        self._used = self._pairs[:0]
+        """Those that have a loss, two at a time."""
 
     def slot(self, name: str) -> int:
         """The address of a loss's number."""
         if name not in self._slots:
             with self._lock:
                 self._slots.setdefault(name, min(len(self._slots), SLOTS - 1))
+                self._used = self._pairs[: (len(self._slots) + 1) // 2]
         return self.address + 4 * self._slots[name]
 
     def take(self, slot: int) -> bool:
@@ -185,7 +123,7 @@ class Flags:
 
     def raise_pending(self) -> None:
         """Raise for what an earlier call has found wrong."""
-        if any(self._bytes[: 4 * len(self._slots)]):
+        if any(self._used):
             with self._lock:
                 found = [name for name, slot in self._slots.items() if self._numbers[slot]]
                 ctypes.memset(self.address, 0, 4 * SLOTS)
@@ -233,11 +171,19 @@ class Gpu:
             kernel(blocks, stream, values)
         return Launch(kernel, blocks, values)
 
-    def again(self, launches: Iterable[Launch], device: int, stream: int) -> None:
-        """Put kernels on a stream that have been launched before."""
+    def repeat(self, launch: Launch, places: Iterable[Place]) -> Repeat:
+        """A launch to be made again, its addresses filled in: which argument, of which array, how many bytes in."""
+        return Repeat(launch, places)
+
+    def again(self, repeats: Iterable[Repeat], where: Sequence[int], device: int, stream: int) -> None:
+        """Put kernels on a stream that have been launched before, with arrays at these addresses."""
+        if self.driver.is_current(device):
+            for repeat in repeats:
+                repeat(where, stream)
+            return
         with self.driver.current(device):
-            for kernel, blocks, values in launches:
-                kernel(blocks, stream, values)
+            for repeat in repeats:
+                repeat(where, stream)
 
     def wait(self, device: int, stream: int) -> None:
         """Until a stream's work is done."""

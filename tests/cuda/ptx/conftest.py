@@ -12,6 +12,7 @@ from hardware import Hardware
 import fastloss as fl
 from fastloss.arrays import gpu as faces
 from fastloss.kernels.cuda import launch, target
+from fastloss.kernels.cuda.driver import Driver
 
 
 @cache
@@ -27,7 +28,7 @@ def hardware(monkeypatch: pytest.MonkeyPatch, uncompiled: None) -> Any:
     for loss in fl.LOSSES.values():
         loss.recipes.clear()  # which tell of an earlier test's flags
     found = Hardware()
-    gpu = launch.Gpu(launch.Driver(found))
+    gpu = launch.Gpu(Driver(found))
     # Nothing of it is kept on disk, where machine code lies.
     monkeypatch.setattr(launch, "machine_code", lambda plan, capability, make: _assembled(plan, capability))
     monkeypatch.setattr(launch, "gpu", lambda: gpu)

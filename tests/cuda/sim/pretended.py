@@ -36,15 +36,24 @@ class Pretended(Gpu):
 
     def run(self, plan: Any, device: int, stream: int, blocks: int, args: Any) -> Launch:
         launch = Launch(Simulated(plan), blocks, tuple(flat(args)))
-        self.again([launch], device, stream)
-        self.replays -= 1
+        self._simulate(launch, device, stream)
         return launch
 
-    def again(self, launches: Any, device: int, stream: int) -> None:
+    def repeat(self, launch: Launch, places: Any) -> Any:
+        return launch, places
+
+    def again(self, repeats: Any, where: Any, device: int, stream: int) -> None:
         self.replays += 1
-        for simulated, blocks, values in launches:
-            self.launches.append((type(simulated.plan).__name__, device, stream))
-            simulated(blocks, stream, values)
+        for launch, places in repeats:
+            values = list(launch.values)
+            for argument, array, offset in places:
+                values[argument] = where[array] + offset
+            self._simulate(launch._replace(values=values), device, stream)
+
+    def _simulate(self, launch: Launch, device: int, stream: int) -> None:
+        simulated, blocks, values = launch
+        self.launches.append((type(simulated.plan).__name__, device, stream))
+        simulated(blocks, stream, values)
 
 
 class Simulated:

@@ -14,7 +14,8 @@ import fastloss as fl
 from fastloss.kernels.cpu import cache
 from fastloss.kernels.cuda import launch, store
 from fastloss.kernels.cuda.arguments import arguments, flat
-from fastloss.kernels.cuda.launch import Driver, Gpu
+from fastloss.kernels.cuda.driver import Driver
+from fastloss.kernels.cuda.launch import Gpu
 from fastloss.kernels.cuda.plan.elements import CombinePlan, CudaPlan
 from fastloss.kernels.plan.elements import Plan
 
@@ -141,6 +142,45 @@ def test_threads_have_arguments_of_their_own(gpu: Gpu, told: Told) -> None:
     assert len(told.launches) == 801
     for _, _, k, values, _ in told.launches[1:]:
         assert values == [k, values[1], k + values[1], 0.0, k, values[1]]
+
+
+def test_a_launch_is_repeated_with_other_addresses(gpu: Gpu, told: Told) -> None:
+    launched = gpu.run(PLAN, 1, 5, 3, ARGS)
+    repeat = gpu.repeat(launched, [(0, 1, 0), (4, 0, 24)])
+    before = told.launches.pop()
+    for where in ([7000, 9000], [7001, 9001]):
+        gpu.again([repeat, repeat], where, 1, 6)
+        for function, shape, stream, values, context in (told.launches.pop(), told.launches.pop()):
+            assert (function, shape, stream, context) == (*before[:2], 6, 101)
+            assert values == [where[1], *before[3][1:4], where[0] + 24, before[3][5]]
+        assert told.context == 0  # the caller's device is current again
+    told.context = 101
+    told.pushed.clear()
+    gpu.again([repeat], [0, 0], 1, 6)
+    assert told.pushed == []
+    told.error = 400
+    with pytest.raises(RuntimeError, match="CUDA_ERROR_INVALID_HANDLE"):
+        gpu.again([repeat], [1, 2], 1, 6)
+
+
+def test_threads_repeat_a_launch_with_their_own_addresses(gpu: Gpu, told: Told) -> None:
+    launched = gpu.run(PLAN, 0, 0, 1, ARGS)
+    repeat = gpu.repeat(launched, [(0, 0, 0), (4, 0, 1), (5, 0, 2)])
+    told.launches.clear()
+    threads = [
+        threading.Thread(
+            target=lambda k: [gpu.again([repeat], [1000 * k + 8 * i], 0, k) for i in range(200)], args=(k,)
+        )
+        for k in range(4)
+    ]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(told.launches) == 800
+    for _, _, k, values, _ in told.launches:
+        assert values[0] // 1000 in (k, k + 1)
+        assert values[4:] == [values[0] + 1, values[0] + 2]
 
 
 def test_nothing_is_loaded_or_allocated_while_a_graph_is_captured(gpu: Gpu, told: Told) -> None:

@@ -28,7 +28,10 @@ def buffer(x: Any) -> Buffer:
 
 
 def seen(x: Any) -> tuple[Any, int] | None:
-    return ((x.shape, x.dtype, x.device.id), x.data.ptr) if x.flags.c_contiguous else None
+    if not isinstance(x, cupy.ndarray) or not x.flags.c_contiguous:
+        return None
+    memory = x.data
+    return (x.shape, x.dtype, memory.device_id), memory.ptr
 
 
 def address(x: Any) -> int:

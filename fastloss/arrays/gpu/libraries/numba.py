@@ -33,6 +33,8 @@ def buffer(x: Any) -> Buffer:
 
 def seen(x: Any) -> tuple[Any, int] | None:
     """Only in C order, and with elements."""
+    if not owns(x):
+        return None
     where = buffer(x)
     return ((where.shape, where.char, where.device), where.address) if where.dense and where.size else None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, lru_cache
+from math import prod
 from typing import Any
 
 import torch
@@ -45,14 +46,17 @@ def buffer(x: Any) -> Buffer:
 
 
 def seen(x: Any) -> tuple[Any, int] | None:
-    """Only what nothing needs to be asked about."""
-    if x.layout is not torch.strided or not x.is_contiguous() or refused(x):
+    """Only what nothing needs to be asked about; as `owns` and `refused` ask, in a third of their time."""
+    if not isinstance(x, _Tensor) or not x.is_cuda or x.layout is not _strided or not x.is_contiguous() or x.is_neg():
+        return None
+    if x.requires_grad and torch.is_grad_enabled():
         return None
     return (x.shape, x.dtype, x.get_device()), x.data_ptr()
 
 
-def address(x: Any) -> int:
-    return x.data_ptr()  # type: ignore[no-any-return]
+_Tensor, _strided = torch.Tensor, torch.strided
+
+address: Any = torch.Tensor.data_ptr
 
 
 def stream(device: int) -> int:
@@ -71,7 +75,20 @@ _raw_stream: Any = getattr(torch._C, "_cuda_getCurrentRawStream", None)
 
 
 def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
+    """On torch's current device by what its own compiler calls, which takes a third of the time."""
+    if _allocated is not None and _current_device() == device:
+        return _allocated(shape, _strides(shape), _TYPES[char])
     return torch.empty(shape, dtype=_TYPES[char], device=_device(device))
+
+
+_allocated: Any = getattr(getattr(getattr(torch._C, "_dynamo", None), "guards", None), "_empty_strided_cuda", None)
+_current_device: Any = getattr(torch._C, "_cuda_getDevice", None)
+
+
+@lru_cache(1024)
+def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of a dense tensor."""
+    return tuple([prod(shape[k:]) for k in range(1, len(shape) + 1)])
 
 
 def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any:
