@@ -1,14 +1,9 @@
-"""What the hardware does for us, the one module that knows: packets of 16 bytes, 16-bit floats.
-
-Each loader moves one packet of consecutive elements between memory and an array of the thread's own, which becomes
-registers, in as few accesses of up to 16 bytes as there are: left to itself, the compiler merges none of them.
-"""
+"""What the hardware does for us besides packets: 16-bit floats, what threads exchange, tuples of numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from threading import Lock
 from types import SimpleNamespace
 from typing import Any
@@ -21,121 +16,33 @@ from numba.cuda.extending import intrinsic
 # Port: the compute type.
 real: Any = None
 
-_WORDS = {4: "u32", 8: "u64"}
-"""PTX names of the words that packets are moved in, by size."""
-
-
-def _shape(width: int, size: int) -> tuple[int, int, int]:
-    """Of a packet of `width` elements of `size` bytes: bytes of a word, words of an access, accesses."""
-    total = width * size
-    word = 8 if size == 8 else 4
-    words = min(total // word, 16 // word)
-    return word, words, total // (word * words)
-
-
-def _address(context: Any, builder: Any, kind: Any, pointer: Any, index: Any) -> Any:
-    """Of an element, as an integer in the window of global memory."""
-    place = builder.gep(pointer, [index])
-    space = ir.PointerType(context.get_data_type(kind.dtype), 1)
-    return builder.ptrtoint(builder.addrspacecast(place, space), ir.IntType(64))
-
-
-def _own(context: Any, builder: Any, kind: Any, array: Any, place: Any, word: int) -> Any:
-    """The memory of a thread's own array from `place` on, as words."""
-    data = builder.gep(context.make_array(kind)(context, builder, array).data, [place])
-    return builder.bitcast(data, ir.PointerType(ir.IntType(8 * word)))
-
-
-def _assembly(verb: str, word: int, words: int, operands: str, address: str) -> str:
-    vector = f"v{words}." if words > 1 else ""
-    held = f"{{{operands}}}" if words > 1 else operands
-    body = f"{held}, [{address}]" if verb == "ld" else f"[{address}], {held}"
-    return f"{verb}.global.{vector}{_WORDS[word]} {body};"
-
-
-@cache
-def loader(width: int) -> Any:
-    """Copies `width` elements from `i` on into a thread's own array, from `place` on."""
-
-    def load(typingctx: Any, held: Any, place: Any, pointer: Any, i: Any) -> Any:
-        size = pointer.dtype.bitwidth // 8
-        word, words, accesses = _shape(width, size)
-        integer = ir.IntType(8 * word)
-        letter = "l" if word == 8 else "r"
-        operands = ", ".join(f"${k}" for k in range(words))
-        text = _assembly("ld", word, words, operands, f"${words}")
-        result = ir.LiteralStructType([integer] * words) if words > 1 else integer
-        shape = ir.FunctionType(result, [ir.IntType(64)])
-        # Not the read-only kind: the gradient may be written over what is read.
-        assembly = ir.InlineAsm(shape, text, ",".join([f"={letter}"] * words + ["l"]), side_effect=True)
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            own = _own(context, builder, held, args[0], args[1], word)
-            address = _address(context, builder, pointer, args[2], args[3])
-            for a in range(accesses):
-                here = builder.add(address, ir.Constant(ir.IntType(64), a * word * words))
-                found = builder.call(assembly, [here])
-                for k in range(words):
-                    value = builder.extract_value(found, k) if words > 1 else found
-                    builder.store(value, builder.gep(own, [ir.Constant(ir.IntType(64), a * words + k)]))
-            return context.get_dummy_value()
-
-        return types.void(held, types.int64, pointer, types.int64), codegen
-
-    return intrinsic(load)
-
-
-@cache
-def storer(width: int) -> Any:
-    """Copies a thread's own array to `width` elements from `i` on."""
-
-    def store(typingctx: Any, pointer: Any, i: Any, held: Any) -> Any:
-        size = pointer.dtype.bitwidth // 8
-        word, words, accesses = _shape(width, size)
-        integer = ir.IntType(8 * word)
-        letter = "l" if word == 8 else "r"
-        operands = ", ".join(f"${k + 1}" for k in range(words))
-        text = _assembly("st", word, words, operands, "$0")
-        shape = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] + [integer] * words)
-        assembly = ir.InlineAsm(shape, text, ",".join(["l"] + [letter] * words), side_effect=True)
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            own = _own(context, builder, held, args[2], ir.Constant(ir.IntType(64), 0), word)
-            address = _address(context, builder, pointer, args[0], args[1])
-            for a in range(accesses):
-                here = builder.add(address, ir.Constant(ir.IntType(64), a * word * words))
-                places = [builder.gep(own, [ir.Constant(ir.IntType(64), a * words + k)]) for k in range(words)]
-                builder.call(assembly, [here, *(builder.load(p) for p in places)])
-            return context.get_dummy_value()
-
-        return types.void(pointer, types.int64, held), codegen
-
-    return intrinsic(store)
-
-
-def packed(width: int, size: int) -> int:
-    """Bytes that a packet's address must be a multiple of; 0 where its elements are moved one by one."""
-    return 0 if width * size % 4 else min(16, width * size)
-
-
 # -- 16-bit floats, by the instructions that there are for them --------------------------------------------------------
 
 
-def _converter(text: str, result: Any, argument: Any, constraints: str) -> Any:
+def _converter(make: Any, result: Any, argument: Any) -> Any:
     def convert(typingctx: Any, x: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            shape = ir.FunctionType(context.get_value_type(result), [context.get_value_type(argument)])
-            return builder.call(ir.InlineAsm(shape, text, constraints), args)
-
-        return result(argument), codegen
+        return result(argument), lambda context, builder, signature, args: make(builder, *args)
 
     return intrinsic(convert)
 
 
-_half = _converter("cvt.f32.f16 $0, $1;", types.float32, types.uint16, "=f,h")
-encode_half = _converter("cvt.rn.f16.f32 $0, $1;", types.uint16, types.float32, "=h,f")
-_brain = _converter("mov.b32 $0, {0, $1};", types.float32, types.uint16, "=f,h")
-encode_brain = _converter("cvt.rn.bf16.f32 $0, $1;", types.uint16, types.float32, "=h,f")
+def _narrowed(text: str) -> Any:
+    shape = ir.FunctionType(ir.IntType(16), [ir.FloatType()])
+    return lambda builder, x: builder.call(ir.InlineAsm(shape, text, "=h,f"), [x])
+
+
+def _wider(builder: Any, h: Any) -> Any:
+    # Of both halves of a word, what the shifts leave of it is one instruction.
+    word = builder.shl(builder.zext(h, ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
+    return builder.bitcast(word, ir.FloatType())
+
+
+_half = _converter(
+    lambda builder, h: builder.fpext(builder.bitcast(h, ir.HalfType()), ir.FloatType()), types.float32, types.uint16
+)
+encode_half = _converter(_narrowed("cvt.rn.f16.f32 $0, $1;"), types.uint16, types.float32)
+_brain = _converter(_wider, types.float32, types.uint16)
+encode_brain = _converter(_narrowed("cvt.rn.bf16.f32 $0, $1;"), types.uint16, types.float32)
 
 
 def decode_half(h: Any) -> Any:

@@ -9,10 +9,11 @@ import numba
 import numpy as np
 from numba import cuda, types
 
-from ..bind import by_definition, lift
+from ..bind import Port, by_definition, lift
 from ..plan.elements import BRAIN, HALF, Plan
 from ..ports.elements import keep, native
 from . import intrinsics as device
+from . import packets
 from .arguments import arguments, flat
 from .elementary import elementary
 from .plan.elements import AnyPlan, CudaPlan, bounds
@@ -62,9 +63,13 @@ class Cuda:
 
     def moves(self, stored: str, width: int) -> tuple[Any, Any]:
         """Whole packets where they are at least 4 bytes."""
-        if device.packed(width, stored_type(stored).bitwidth // 8):
-            return device.loader(width), device.storer(width)
-        return one_by_one, one_by_one_back
+        if packets.packed(width, stored_type(stored).bitwidth // 8):
+            return packets.loader(width), packets.storer(width)
+        return Port(one_by_one, WIDTH=width), Port(one_by_one_back, WIDTH=width)
+
+    def shares(self, stored: str, width: int) -> tuple[Any, Any]:
+        """The same where a block shares the memory."""
+        return packets.fetcher(width), packets.leaver(width)
 
     def primitives(self, plan: Plan | RowPlan) -> dict[str, Any]:
         """Of a thread's own arrays, and of single numbers in memory; how threads exchange sums and maxima."""

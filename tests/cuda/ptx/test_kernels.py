@@ -48,6 +48,27 @@ def test_a_parameter_of_each_row(k: int, hardware: Any, rng: np.random.Generator
     assert hardware.races == set()
 
 
+@pytest.mark.parametrize("shift", [0, 1, 2])
+@pytest.mark.parametrize(("dtype", "k"), [("f4", 10), ("f4", 16), ("f4", 31), ("f8", 6), ("f2", 5), ("bf16", 10)])
+def test_a_thread_for_each_row(dtype: str, k: int, shift: int, hardware: Any, rng: np.random.Generator) -> None:
+    """A whole block of rows and what is left, of arrays that begin anywhere; both derivatives, and in place."""
+    n = 201
+    labels = rng.integers(0, k, n)
+    room, out, more = (Hosted(rng.normal(size=n * k + 8).astype(TYPES[dtype])) for _ in range(3))
+    x, *outs = (a[shift : shift + n * k].reshape(n, k) for a in (room, out, more))
+    labels[3] = -100
+    before = [a.array.copy() for a in (room, out, more)]
+    first, second = fl.cross_entropy.grad_and_hess(x.array, labels, ignore_index=-100, reduction="sum")
+    found = fl.cross_entropy.grad_and_hess(x, Hosted(labels), ignore_index=-100, reduction="sum", out=tuple(outs))
+    hosted.agree(found, (first, second))
+    fl.cross_entropy.grad(x, Hosted(labels), ignore_index=-100, reduction="sum", out=x)
+    hosted.agree(x, first)
+    for array, old in zip((room, out, more), before, strict=True):
+        ends = np.r_[:shift, shift + n * k : n * k + 8]
+        assert_array_equal(array.array[ends], old[ends])
+    assert hardware.races == set()
+
+
 @pytest.mark.parametrize(("name", "k"), [("cross_entropy", 25_001), ("js_distillation", 17_001)])
 def test_rows_that_blocks_share(name: str, k: int, hardware: Any, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]

@@ -105,7 +105,7 @@ class Shared(kernelapi.FakeCUDAShared):
         caller = sys._getframe(1)
         key = caller.f_code, caller.f_lineno
         if key not in self._allocations:
-            self._allocations[key] = kernelapi.FakeCUDALocal().array(shape, dtype, alignment)
+            self._allocations[key] = kernelapi.FakeCUDALocal().array(shape, dtype)  # of NumPy's own alignment
         return self._allocations[key]
 
 

@@ -13,7 +13,7 @@ from numba import cuda
 
 from fastloss.define.keywords import GRAD, HESS, VALUE
 from fastloss.define.rules import ELEMENTARY as _ELEMENTARY
-from fastloss.kernels.bind import lift
+from fastloss.kernels.bind import Port, lift
 from fastloss.kernels.cuda.plan import rows as rowplan
 from fastloss.kernels.cuda.plan.elements import complete
 from fastloss.kernels.cuda.ports.elements import one_by_one, one_by_one_back
@@ -62,7 +62,9 @@ class Simulated:
         return KINDS.get(stored, np.dtype(stored).type if stored not in "eE" else np.uint16)
 
     def moves(self, stored: str, width: int) -> Any:
-        return one_by_one, one_by_one_back
+        return Port(one_by_one, WIDTH=width), Port(one_by_one_back, WIDTH=width)
+
+    shares = moves
 
     def tuples(self, plan: Any) -> Any:
         kind = self.real(plan.compute)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import ml_dtypes
@@ -111,21 +112,40 @@ def check(
     return how
 
 
+@pytest.mark.parametrize("staged", [0, 64])
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda x: x.name)
-def test_every_loss(loss: Any, rng: np.random.Generator) -> None:
+def test_every_loss(loss: Any, staged: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rowplan, "STAGED", staged)
     how = check(loss, 12, "f4", loss.target == "dense", rng)
     # A heavy program's threads hold half as much of a row.
     heavy, several = how.plan.twice or loss.sizes.coefficients > 4, loss.scores + (loss.target == "dense") > 1
-    assert (how.group, how.width, how.held) == (4 if several else 1 + heavy, 4, True)
+    assert (how.group, how.width, how.held) == (1 if staged else 4 if several else 1 + heavy, 4, True)
+    assert how.staged == (4 if staged else 0)
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+@pytest.mark.parametrize("k", [2, 3, 10, 16, 24])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_a_thread_for_each_row(
+    dtype: str, k: int, aligned: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole blocks of 8 rows and what is left, one array and several, packets that end amid rows, banks skipped."""
+    monkeypatch.setattr(rowplan, "STAGED", 512)
+    monkeypatch.setattr(sys.modules[__name__], "N", 21)
+    for name, dense in (("cross_entropy", False), ("cross_entropy", True), ("distillation", False)):
+        how = check(fl.LOSSES[name], k, dtype, dense, rng, aligned, curved=True)
+        packet = rowplan.width_of(how.plan.types[0]) if aligned else 1
+        assert how.staged == (0 if k <= packet and packet % k == 0 else packet)
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "js_divergence", "distillation", "multiclass_hinge"])
 @pytest.mark.parametrize("k", [1, 7, 60, 100, 300])
-def test_classes(name: str, k: int, rng: np.random.Generator) -> None:
+def test_classes(name: str, k: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     loss = fl.LOSSES[name]
     if k == 1 and name == "multiclass_hinge":
         k = 2
     aligned = k % 4 == 0
+    monkeypatch.setattr(rowplan, "STAGED", 0)
     how = check(loss, k, "f4", loss.target == "dense", rng, aligned, curved=k in (7, 300))
     # A heavy program's threads hold half as much of a row.
     assert how.held == (k < (300 if name in ("cross_entropy", "multiclass_hinge") else 100))

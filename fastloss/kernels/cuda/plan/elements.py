@@ -77,6 +77,9 @@ class CudaTarget(Target, Protocol):
     def moves(self, stored: str, width: int) -> tuple[Any, Any]:
         """What loads a packet into a thread's own array, and what stores one."""
 
+    def shares(self, stored: str, width: int) -> tuple[Any, Any]:
+        """The same in memory that a block shares."""
+
     def elementary(self) -> Any:
         """Elementary functions of float64, as `math` has them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..ports import rows as q
 from ..templates import elements as pointwise
 from ..templates import pairs, rows
 from ..templates import shared_rows as splitrows
+from . import staged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +44,9 @@ twice or of several arrays, have half of it."""
 
 BROAD = 4
 """Packets of a thread of a group smaller than a warp: more, and what a warp reads at once lies too far apart."""
+
+STAGED = 32
+"""Numbers of a row, of all arrays together, up to which a thread goes through it alone."""
 
 CHUNKS = 4
 """Chunks of a row, each what a block holds at a time, from which several blocks may share it."""
@@ -71,6 +76,9 @@ class CudaRowPlan(NamedTuple):
     """The type of the classes' weights, if there are any."""
     stage: str = ""
     """Of rows that several blocks share: "peaks", "sums", "more" or "last"."""
+    staged: int = 0
+    """Elements of the packets in which a block brings in rows, each of which a thread goes through; 0 where each reads
+    its own where it is."""
 
     @property
     def once(self) -> bool:
@@ -108,23 +116,31 @@ def width_of(stored: str) -> int:
     return {"d": 2, "f": 4}.get(stored, 8)
 
 
-def width_for(stored: str, others: str, classes: int, addresses: int) -> int:
-    """The elements of the widest packets by which all rows can be read.
+def packet_for(stored: str, others: str, addresses: int) -> int:
+    """The elements of the widest packets that may begin where arrays do.
 
     `others` are the types of further arrays; `addresses` are those of all arrays, joined by or.
     """
     most = width = width_of(stored)
-    while width > 1 and (classes % width or addresses % (16 if others.strip(stored) else 16 * width // most)):
+    while width > 1 and addresses % (16 if others.strip(stored) else 16 * width // most):
         width //= 2
     return width
 
 
-def fitted(plan: rowplan.RowPlan, classes: int, width: int, found: bool) -> CudaRowPlan:
-    """The plan for rows of so many classes, in packets of so many."""
+def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> CudaRowPlan:
+    """The plan for rows of so many classes, of arrays that begin where such packets may."""
     entry = "pairs" if isinstance(plan.functions, Pair) else "rows"
+    # Each thread has its packets before it writes over them: in place is nothing special.
+    plan = plan._replace(inplace=False, turned=False, entry=entry)
+    kind = plan.compute if plan.classes else ""
     streams = plan.sizes.scores + (plan.target == "dense")
     heavy = streams > 1 or plan.twice or plan.sizes.coefficients > LIGHT
-    most = max(1, HOLD // (1 + heavy) // (streams * (4 if plan.compute == "d" else 1) * width))
+    numbers = streams * (4 if plan.compute == "d" else 1)
+    width = gcd(packet, classes)
+    if entry == "rows" and width < classes <= STAGED // (1 + heavy) // numbers and _alike(plan):
+        whole = gcd(classes, width_of(plan.types[0]))
+        return CudaRowPlan(plan, 1, classes // whole, whole, True, found, classes=kind, staged=packet)
+    most = max(1, HOLD // (1 + heavy) // (numbers * width))
     sizes = [2**k for k in range(THREADS.bit_length())]
     if entry == "pairs":  # all threads read the same single element
         width, most, sizes = 1, 4, [rows.WARP, THREADS]
@@ -136,10 +152,12 @@ def fitted(plan: rowplan.RowPlan, classes: int, width: int, found: bool) -> Cuda
     packets = 1
     while packets < most and group * width * packets < classes:
         packets *= 2
-    # Each thread has its packets before it writes over them: in place is nothing special.
-    plan = plan._replace(inplace=False, turned=False, entry=entry)
-    kind = plan.compute if plan.classes else ""
     return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found, classes=kind)
+
+
+def _alike(plan: rowplan.RowPlan) -> bool:
+    """Whether all arrays of a row's length are of one type."""
+    return {*plan.types, *plan.target_type * (plan.target == "dense")} == {plan.types[0]}
 
 
 def parts_of(plan: CudaRowPlan, rows: int, classes: int) -> int:
@@ -222,14 +240,20 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
     sighted = q.label_mass if labels else raw
     grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
     own = Port(c.room, how="within", kind=target.kind(base.types[0]))
-    store = Port(c.store, K=0, move=target.moves(base.types[0], width)[1])
+    moves = target.shares if plan.staged else target.moves
+    store = Port(c.store, K=0, move=moves(base.types[0], width)[1])
 
     def room(stored: str) -> Port:
         return Port(c.room, how="within", kind=target.kind(stored), WIDTH=width * plan.packets)
 
     streams = [(SCORES, ROW_DATA, k, stored) for k, stored in enumerate(base.types)]
     streams += [(TARGET, ROW_TARGET, 0, base.target_type)] * dense
-    taken = [Port(q.take, OF=of, FROM=at, K=k, move=target.moves(t, width)[0]) for of, at, k, t in streams]
+    taken = [
+        Port(q.take_staged, OF=of, K=k, AT=area, move=moves(t, width)[0])
+        if plan.staged
+        else Port(q.take, OF=of, FROM=at, K=k, move=moves(t, width)[0])
+        for area, (of, at, k, t) in enumerate(streams)
+    ]
     return {
         "WIDTH": width,
         "mass": Port(q.class_mass, unweighed=raw) if rowplan.relative(base) else raw,
@@ -245,7 +269,15 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "probing": q.probing,
         "store_slope": store,
         "store_curve": store,
+        **_rows(plan, target),
     }
+
+
+def _rows(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
+    """Where a block's rows are, when its threads go through them."""
+    if not plan.staged:
+        return staged.UNSTAGED
+    return staged.ports(plan.plan, plan.threads, plan.packets * plan.width, plan.width, plan.staged, target)
 
 
 def template(plan: CudaRowPlan) -> Any:

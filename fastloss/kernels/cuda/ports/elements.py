@@ -30,7 +30,7 @@ def load(own: Any, arrays: Any, i: int) -> None:
 
 
 def store(arrays: Any, i: int, own: Any) -> None:
-    move(arrays[K], i, own[K])
+    move(arrays[K], i, own[K], 0)
 
 
 # One element at a time, for what does not fill a packet.
@@ -49,9 +49,9 @@ def one_by_one(own: Any, place: int, array: Any, i: int) -> None:
         own[place + k] = array[i + k]
 
 
-def one_by_one_back(array: Any, i: int, own: Any) -> None:
+def one_by_one_back(array: Any, i: int, own: Any, place: int) -> None:
     for k in range(WIDTH):
-        array[i + k] = own[k]
+        array[i + k] = own[place + k]
 
 
 # -- what derivatives are multiplied with, and a root's second one besides: from the host, or left by a kernel ---------

@@ -24,7 +24,7 @@ from ...places import (
 
 # Ports of the ports: the K-th array of a kind, where it is in what the thread holds and in memory, what moves packets.
 real = read = scores = second = probe = rescale = dense = unweighed = take_row = port
-OF = FROM = K = move = WIDTH = GROUP = PACKETS = port
+OF = FROM = K = AT = move = WIDTH = GROUP = PACKETS = port
 ORIGIN = (0, 0, 0, 0, 0, 0)
 
 
@@ -33,6 +33,10 @@ ORIGIN = (0, 0, 0, 0, 0, 0)
 
 def take(own: Any, row: Any, place: int, i: int) -> None:
     move(own[OF][K], place, row[FROM][K], i)
+
+
+def take_staged(own: Any, row: Any, place: int, i: int) -> None:
+    move(own[OF][K], place, row[ROW_DATA][AT], i)
 
 
 def load_chunk(own: Any, row: Any, low: int) -> None:

@@ -32,7 +32,7 @@ real = params_of = strayed = folds = settle = again = probing = finishes = stati
 scores = mass = label_of = share = unfit = worth = weighed_mass = mean_worth = portion = put_grad = port
 put_hess = put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = load = port
 store_slope = store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = port
-labeled = rescaled = port
+labeled = rescaled = new_areas = bring = width_of = scores_at = start_at = slopes_at = carry = port
 LOWEST = NOWHERE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
 HELD = VALUE = GRAD = HESS = CHECK = PEAK = ONCE = TWICE = RISING = STATS = LABELS = BY_MASSES = False
 
@@ -83,6 +83,8 @@ def risen(own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any, shared: 
 
 def anyones(yes: bool) -> Any:
     """Whether it is so in any group of the warp: groups that are done exchange what they have until all are."""
+    if GROUP == 1:
+        return yes
     a = (real(1.0) if yes else real(0.0),)
     step = GROUP
     while step < WARP:
@@ -171,6 +173,9 @@ def total(
 ) -> None:  # fmt: skip
     """All rows: their losses, statistics and derivatives, and 1 in `flaws[0]` where a label or a value is wrong."""
     thread, number, there, lane = seated(rows)
+    width = width_of(width)
+    areas = new_areas()
+    bring(areas, (data, target), rows)
     given = params_of((params, mix, bounds, scale, ignore, np.int64(0)), number)
     factor, _ = factor_of(scale, slopes)
     label, s, bad = weighed(target, weight, ignore, number, width)
@@ -181,7 +186,7 @@ def total(
     each = valued(target, classes, s, label, number, width, shared, thread)
     s = worth_of(s, each, unit_of(slopes))
     fixed = (given, mix, bounds, scale, ignore, each)
-    row = (data, target, number * width, label, width, lane, np.int64(0))
+    row = (scores_at(areas, data), target, start_at(number, thread, width), label, width, lane, np.int64(0))
     if ONCE:
         part, sums, flaw = folded_once(own, fixed, classes, row)
         m = together(largest, part, shared, thread)
@@ -214,7 +219,9 @@ def total(
         if there and lane == 0:
             told(facts, number, m, sums, given, best, s)
     if GRAD:
-        sloped(own, fixed, classes, row, m, c, mine, (s, factor), grad, hess, there)
+        slopes_to, curves_to, there = slopes_at(areas, grad, hess, there)
+        sloped(own, fixed, classes, row, m, c, mine, (s, factor), slopes_to, curves_to, there)
+        carry(areas, (grad, hess), rows)
 
 
 def census(target: Any, weight: Any, classes: Any, ignore: int, sums: Any, flaws: Any, rows: Any, width: Any) -> None:
