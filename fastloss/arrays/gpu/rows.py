@@ -209,8 +209,8 @@ class Rows:
         kind = shapes.kind_of(base.compute)
         streams = (*self.scores, *([self.target] if self.target and not self.labels else []), *to.grad, *to.hess)
         bits = reduce(or_, [x.address for x in streams])
-        width = rowplan.width_for(base.types[0], "".join([x.char for x in streams]), self.classes, bits)
-        plan = rowplan.fitted(base, self.classes, width, scale is None)._replace(
+        packet = rowplan.packet_for(base.types[0], "".join([x.char for x in streams]), bits)
+        plan = rowplan.fitted(base, self.classes, packet, scale is None)._replace(
             unit=self.room.unit if scale is None else "", classes=self.class_weight.char if self.class_weight else ""
         )
         blocks = -(-self.count // (plan.threads // plan.group))

@@ -28,7 +28,7 @@ from fastloss.kernels.cuda import target
 from fastloss.kernels.cuda.arguments import arguments, flat
 from fastloss.kernels.cuda.plan import sparse as spreadplan
 from fastloss.kernels.cuda.plan.elements import ClassPlan, CombinePlan, CudaPlan
-from fastloss.kernels.cuda.plan.rows import CudaRowPlan, fitted, parts_of, width_for, width_of
+from fastloss.kernels.cuda.plan.rows import CudaRowPlan, fitted, packet_for, parts_of, width_of
 from fastloss.kernels.cuda.target import Binary, compiled
 from fastloss.kernels.plan.elements import Plan, compute_type, sum_plan
 from fastloss.kernels.plan.rows import RowPlan, census_plan
@@ -183,7 +183,7 @@ def row_plan(
     types = {"target_type": {"none": "", "labels": "q", "dense": stored}[kind]}
     base = RowPlan.of(loss, (stored,) * loss.scores, want, True, kind, **types, **ports)
     base = base._replace(functions=loss.functions, sizes=loss.sizes, weighed=False)
-    return fitted(base, count, width_for(stored, stored, count, 0), False)
+    return fitted(base, count, packet_for(stored, stored, 0), False)
 
 
 @pytest.mark.parametrize("classes", [10, 1_000, 128_256])

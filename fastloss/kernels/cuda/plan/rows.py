@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,9 @@ twice or of several arrays, have half of it."""
 BROAD = 4
 """Packets of a thread of a group smaller than a warp: more, and what a warp reads at once lies too far apart."""
 
+RAGGED = 64
+"""Classes from which packets need not begin where rows do: the first and the last of a row may be of two rows."""
+
 CHUNKS = 4
 """Chunks of a row, each what a block holds at a time, from which several blocks may share it."""
 
@@ -71,6 +75,8 @@ class CudaRowPlan(NamedTuple):
     """The type of the classes' weights, if there are any."""
     stage: str = ""
     """Of rows that several blocks share: "peaks", "sums", "more" or "last"."""
+    ragged: bool = False
+    """Whether packets begin at multiples of their bytes, wherever rows do."""
 
     @property
     def once(self) -> bool:
@@ -108,43 +114,54 @@ def width_of(stored: str) -> int:
     return {"d": 2, "f": 4}.get(stored, 8)
 
 
-def width_for(stored: str, others: str, classes: int, addresses: int) -> int:
-    """The elements of the widest packets by which all rows can be read.
+def packet_for(stored: str, others: str, addresses: int) -> int:
+    """The elements of the widest packets that may begin where arrays do.
 
     `others` are the types of further arrays; `addresses` are those of all arrays, joined by or.
     """
     most = width = width_of(stored)
-    while width > 1 and (classes % width or addresses % (16 if others.strip(stored) else 16 * width // most)):
+    while width > 1 and addresses % (16 if others.strip(stored) else 16 * width // most):
         width //= 2
     return width
 
 
-def fitted(plan: rowplan.RowPlan, classes: int, width: int, found: bool) -> CudaRowPlan:
-    """The plan for rows of so many classes, in packets of so many."""
+def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> CudaRowPlan:
+    """The plan for rows of so many classes, of arrays that begin where such packets may."""
     entry = "pairs" if isinstance(plan.functions, Pair) else "rows"
     streams = plan.sizes.scores + (plan.target == "dense")
     heavy = streams > 1 or plan.twice or plan.sizes.coefficients > LIGHT
+    width = gcd(packet, classes)
+    ragged = width < packet and RAGGED <= classes < 2**31 and entry == "rows" and _alike(plan)
+    width = packet if ragged else width
+    reach = classes + (width - 1) * ragged
     most = max(1, HOLD // (1 + heavy) // (streams * (4 if plan.compute == "d" else 1) * width))
     sizes = [2**k for k in range(THREADS.bit_length())]
     if entry == "pairs":  # all threads read the same single element
         width, most, sizes = 1, 4, [rows.WARP, THREADS]
     group = THREADS
     for size in sizes:
-        if classes <= size * width * (most if size >= rows.WARP else min(most, BROAD)):
+        if reach <= size * width * (most if size >= rows.WARP else min(most, BROAD)):
             group = size
             break
     packets = 1
-    while packets < most and group * width * packets < classes:
+    while packets < most and group * width * packets < reach:
         packets *= 2
     # Each thread has its packets before it writes over them: in place is nothing special.
     plan = plan._replace(inplace=False, turned=False, entry=entry)
     kind = plan.compute if plan.classes else ""
-    return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found, classes=kind)
+    held = reach <= group * width * packets
+    return CudaRowPlan(plan, group, packets, width, held, found, classes=kind, ragged=ragged)
+
+
+def _alike(plan: rowplan.RowPlan) -> bool:
+    """Whether what is read at each class are arrays of a row's length, all of one type: weights of classes are not."""
+    streams = {*plan.types, *plan.target_type * (plan.target == "dense")}
+    return len(streams) == 1 and not rowplan.relative(plan)
 
 
 def parts_of(plan: CudaRowPlan, rows: int, classes: int) -> int:
     """How many blocks share a row: one, but for rows that are few and long."""
-    chunks = -(-classes // (plan.group * plan.width * plan.packets))
+    chunks = -(-(classes + (plan.width - 1) * plan.ragged) // (plan.group * plan.width * plan.packets))
     # How often sums are taken again is not known where the launches are made.
     if plan.plan.entry != "rows" or plan.plan.rising or chunks < CHUNKS:
         return 1
@@ -222,7 +239,8 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
     sighted = q.label_mass if labels else raw
     grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
     own = Port(c.room, how="within", kind=target.kind(base.types[0]))
-    store = Port(c.store, K=0, move=target.moves(base.types[0], width)[1])
+    how: Any = q.store_within if plan.ragged else q.store_whole
+    store = Port(how, move=target.moves(base.types[0], width)[1])
 
     def room(stored: str) -> Port:
         return Port(c.room, how="within", kind=target.kind(stored), WIDTH=width * plan.packets)
@@ -230,6 +248,10 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
     streams = [(SCORES, ROW_DATA, k, stored) for k, stored in enumerate(base.types)]
     streams += [(TARGET, ROW_TARGET, 0, base.target_type)] * dense
     taken = [Port(q.take, OF=of, FROM=at, K=k, move=target.moves(t, width)[0]) for of, at, k, t in streams]
+    packet = Port(q.take_whole, take_row=joined(IN_TURN, taken))
+    if plan.ragged:
+        single = [Port(q.take_one, OF=of, FROM=at, K=k) for of, at, k, _ in streams]
+        packet = Port(q.take_within, take_row=joined(IN_TURN, taken), take_row_one=joined(IN_TURN, single))
     return {
         "WIDTH": width,
         "mass": Port(q.class_mass, unweighed=raw) if rowplan.relative(base) else raw,
@@ -240,7 +262,9 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "new_target": room(base.target_type) if dense else p.none,
         "new_slope": own if grad else p.none,
         "new_curve": own if hess else p.none,
-        "load": Port(q.load_chunk, take_row=joined(IN_TURN, taken)),
+        "load": Port(q.load_chunk, take_packet=packet),
+        "within": q.is_within if plan.ragged else q.always,
+        "begun": q.at_packet if plan.ragged else q.at_first,
         "further": q.further,
         "probing": q.probing,
         "store_slope": store,
