@@ -100,7 +100,7 @@ class CudaRowPlan(NamedTuple):
     @property
     def bounds(self) -> tuple[int, int]:
         """Threads of a block, and blocks that a multiprocessor must be able to hold."""
-        large = self.plan.sizes.scores > 1 or self.plan.compute == "d" or self.plan.twice or not self.held
+        large = self.plan.sizes.scores > 1 or self.plan.compute == "d" or self.plan.twice or not self.held or self.ragged
         return self.threads, (FEWER if large else RESIDENT) // self.threads
 
     @property
