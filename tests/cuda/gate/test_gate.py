@@ -207,6 +207,18 @@ def test_rows_of_every_dtype(name: str, stored: str, target: str, capability: tu
         assert faults(compiled(how, capability), stored != "d", True, how.bounds) == known
 
 
+RAGGED = [(name, stored) for name in (*EACH_KIND, "sparsemax_loss", "multiclass_hinge_sum") for stored in "fE"]
+
+
+@pytest.mark.parametrize("classes", [1_001, 50_257])
+@pytest.mark.parametrize(("name", "stored"), RAGGED)
+def test_rows_that_are_no_multiples_of_packets(name: str, stored: str, classes: int) -> None:
+    loss: Any = fl.LOSSES[name]
+    how = row_plan(loss, stored, classes, VALUE | GRAD | (HESS if loss.order == 2 else 0))
+    assert how.ragged == (not isinstance(loss.functions, Pair))
+    assert faults(compiled(how, (9, 0)), True, how.ragged, how.bounds) == []
+
+
 @pytest.mark.parametrize("stored", "fdE")
 @pytest.mark.parametrize("name", ["cross_entropy", "distillation_from_probabilities", "js_distillation"])
 def test_rows_that_blocks_share(name: str, stored: str) -> None:

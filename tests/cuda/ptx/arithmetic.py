@@ -69,6 +69,7 @@ def clamped(x: Any) -> Any:
 
 SIMPLE: dict[str, Any] = {
     "add": operator.add, "sub": operator.sub, "mul": operator.mul, "mul.lo": operator.mul, "div": _divided,
+    "mad.lo": lambda a, b, c: a * b + c,
     "rem": lambda a, b: a - _divided(a, b) * b,
     "fma": _fused, "neg": operator.neg, "abs": np.abs, "min": np.fmin, "max": np.fmax, "max.NaN": np.maximum,
     "sqrt": np.sqrt, "sqrt.approx": np.sqrt, "div.full": _divided,

@@ -155,6 +155,24 @@ def test_every_port_of_rows_at_once(k: int, dtype: str, hardware: Any, rng: np.r
     )
 
 
+@pytest.mark.parametrize("k", [67, 9_001])
+@pytest.mark.parametrize("dtype", ["f4", "bf16"])
+def test_rows_that_are_no_multiples_of_packets(k: int, dtype: str, hardware: Any, rng: np.random.Generator) -> None:
+    """Each begins elsewhere in a packet; nothing is read or written before the first and behind the last."""
+    x, labels = row_data(fl.cross_entropy, k, TYPES[dtype], rng, 9)
+    labels[:6] = 0, k - 1, 1, k - 2, 0, k - 1
+    x[3, 0], x[4, -1], x[5, 0] = 30.0, 30.0, np.nan
+    both(fl.cross_entropy.value_and_grad, x, labels, return_stats=True, reduction="none")
+    both(fl.cross_entropy.grad_and_hess, x[:5], labels[:5])
+    masses = rng.dirichlet(np.ones(k), 9).astype(TYPES[dtype])
+    both(fl.cross_entropy.value_and_grad, x[:5], masses[:5], label_smoothing=0.1)
+    assert hardware.races == set()
+    over = Hosted(x.copy())
+    fl.cross_entropy.grad(over, Hosted(labels), out=over)
+    expected, limit = fl.cross_entropy.grad(x, labels).astype("f8"), hosted.TOLERANCE[x.dtype.char]
+    assert_allclose(over.array.astype("f8"), expected, rtol=limit, atol=limit * np.nanmax(expected))
+
+
 def test_addresses_that_are_no_multiples_of_packets(hardware: Any, rng: np.random.Generator) -> None:
     memory = rng.random(210).astype("f4")
     out = Hosted(np.zeros(107, "f4"))

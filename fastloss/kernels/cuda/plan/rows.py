@@ -48,6 +48,9 @@ BROAD = 4
 STAGED = 32
 """Numbers of a row, of all arrays together, up to which a thread goes through it alone."""
 
+RAGGED = 64
+"""Classes from which packets need not begin where rows do: the first and the last of a row may be of two rows."""
+
 CHUNKS = 4
 """Chunks of a row, each what a block holds at a time, from which several blocks may share it."""
 
@@ -79,6 +82,8 @@ class CudaRowPlan(NamedTuple):
     staged: int = 0
     """Elements of the packets in which a block brings in rows, each of which a thread goes through; 0 where each reads
     its own where it is."""
+    ragged: bool = False
+    """Whether packets begin at multiples of their bytes, wherever rows do."""
 
     @property
     def once(self) -> bool:
@@ -140,19 +145,26 @@ def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> Cud
     if entry == "rows" and width < classes <= STAGED // (1 + heavy) // numbers and _alike(plan):
         whole = gcd(classes, width_of(plan.types[0]))
         return CudaRowPlan(plan, 1, classes // whole, whole, True, found, classes=kind, staged=packet)
-    most = max(1, HOLD // (1 + heavy) // (numbers * width))
+    # What is read at each class are to be arrays of a row's length: weights of classes are not.
+    ragged = width < packet and RAGGED <= classes < 2**31 and entry == "rows" and _alike(plan)
+    ragged = ragged and not rowplan.relative(plan)
+    width = packet if ragged else width
+    reach = classes + (width - 1) * ragged
+    # Whether an element is its row's takes registers, too, of which programs that sum twice have none left.
+    most = max(1, HOLD // (1 + heavy + 2 * (ragged and plan.twice)) // (numbers * width))
     sizes = [2**k for k in range(THREADS.bit_length())]
     if entry == "pairs":  # all threads read the same single element
         width, most, sizes = 1, 4, [rows.WARP, THREADS]
     group = THREADS
     for size in sizes:
-        if classes <= size * width * (most if size >= rows.WARP else min(most, BROAD)):
+        if reach <= size * width * (most if size >= rows.WARP else min(most, BROAD)):
             group = size
             break
     packets = 1
-    while packets < most and group * width * packets < classes:
+    while packets < most and group * width * packets < reach:
         packets *= 2
-    return CudaRowPlan(plan, group, packets, width, classes <= group * width * packets, found, classes=kind)
+    held = reach <= group * width * packets
+    return CudaRowPlan(plan, group, packets, width, held, found, classes=kind, ragged=ragged)
 
 
 def _alike(plan: rowplan.RowPlan) -> bool:
@@ -162,7 +174,7 @@ def _alike(plan: rowplan.RowPlan) -> bool:
 
 def parts_of(plan: CudaRowPlan, rows: int, classes: int) -> int:
     """How many blocks share a row: one, but for rows that are few and long."""
-    chunks = -(-classes // (plan.group * plan.width * plan.packets))
+    chunks = -(-(classes + (plan.width - 1) * plan.ragged) // (plan.group * plan.width * plan.packets))
     # How often sums are taken again is not known where the launches are made.
     if plan.plan.entry != "rows" or plan.plan.rising or chunks < CHUNKS:
         return 1
@@ -241,7 +253,8 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
     grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
     own = Port(c.room, how="within", kind=target.kind(base.types[0]))
     moves = target.shares if plan.staged else target.moves
-    store = Port(c.store, K=0, move=moves(base.types[0], width)[1])
+    how: Any = q.store_within if plan.ragged else q.store_whole
+    store = Port(how, move=moves(base.types[0], width)[1])
 
     def room(stored: str) -> Port:
         return Port(c.room, how="within", kind=target.kind(stored), WIDTH=width * plan.packets)
@@ -254,6 +267,10 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         else Port(q.take, OF=of, FROM=at, K=k, move=moves(t, width)[0])
         for area, (of, at, k, t) in enumerate(streams)
     ]
+    packet = Port(q.take_whole, take_row=joined(IN_TURN, taken))
+    if plan.ragged:
+        single = [Port(q.take_one, OF=of, FROM=at, K=k) for of, at, k, _ in streams]
+        packet = Port(q.take_within, take_row=joined(IN_TURN, taken), take_row_one=joined(IN_TURN, single))
     return {
         "WIDTH": width,
         "mass": Port(q.class_mass, unweighed=raw) if rowplan.relative(base) else raw,
@@ -264,7 +281,9 @@ def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "new_target": room(base.target_type) if dense else p.none,
         "new_slope": own if grad else p.none,
         "new_curve": own if hess else p.none,
-        "load": Port(q.load_chunk, take_row=joined(IN_TURN, taken)),
+        "load": Port(q.load_chunk, take_packet=packet),
+        "within": q.is_within if plan.ragged else q.always,
+        "begun": q.at_packet if plan.ragged else q.at_first,
         "further": q.further,
         "probing": q.probing,
         "store_slope": store,

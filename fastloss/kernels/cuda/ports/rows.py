@@ -23,7 +23,7 @@ from ...places import (
 )
 
 # Ports of the ports: the K-th array of a kind, where it is in what the thread holds and in memory, what moves packets.
-real = read = scores = second = probe = rescale = dense = unweighed = take_row = port
+real = read = scores = second = probe = rescale = dense = unweighed = take_row = take_row_one = take_packet = port
 OF = FROM = K = AT = move = WIDTH = GROUP = PACKETS = port
 ORIGIN = (0, 0, 0, 0, 0, 0)
 
@@ -43,7 +43,61 @@ def load_chunk(own: Any, row: Any, low: int) -> None:
     for p in range(PACKETS):
         k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
         if k < row[ROW_STOP]:
-            take_row(own, row, p * WIDTH, row[ROW_START] + k)
+            take_packet(own, row, p * WIDTH, k)
+
+
+def take_whole(own: Any, row: Any, place: int, k: int) -> None:
+    take_row(own, row, place, row[ROW_START] + k)
+
+
+# -- packets that begin where those of memory do, of which the first and the last may be of two rows -------------------
+
+
+def take_within(own: Any, row: Any, place: int, k: int) -> None:
+    if is_whole(row, k):
+        take_row(own, row, place, row[ROW_START] + k)
+    else:
+        for j in range(WIDTH):
+            if is_within(row, k + j):
+                take_row_one(own, row, place + j, row[ROW_START] + k + j)
+
+
+def take_one(own: Any, row: Any, place: int, i: int) -> None:
+    own[OF][K][place] = row[FROM][K][i]
+
+
+def store_whole(arrays: Any, row: Any, k: int, own: Any) -> None:
+    move(arrays[0], row[ROW_START] + k, own[0], 0)
+
+
+def store_within(arrays: Any, row: Any, k: int, own: Any) -> None:
+    if is_whole(row, k):
+        move(arrays[0], row[ROW_START] + k, own[0], 0)
+    else:
+        for j in range(WIDTH):
+            if is_within(row, k + j):
+                arrays[0][row[ROW_START] + k + j] = own[0][j]
+
+
+def always(row: Any, k: int) -> Any:
+    return True
+
+
+def is_within(row: Any, k: int) -> Any:
+    return np.uint32(k) < np.uint32(row[ROW_STOP])
+
+
+def is_whole(row: Any, k: int) -> Any:
+    return np.int64(0) <= k and k + np.int64(WIDTH) <= row[ROW_STOP]
+
+
+def at_first(start: Any) -> Any:
+    return np.int64(0)
+
+
+def at_packet(start: Any) -> Any:
+    """As many places before the row as a packet begins there."""
+    return -(start & np.int64(WIDTH - 1))
 
 
 # -- sums by larger maxima ---------------------------------------------------------------------------------------------
@@ -102,8 +156,9 @@ def class_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -
 def labeled(row: Any) -> Any:
     """Whether the thread holds it; its scores, read before the gradient may be written over them."""
     k, at = row[ROW_LABEL], row[ROW_START]
-    held = row[ROW_FIRST] <= k and k < row[ROW_STOP] and k // np.int64(WIDTH) % np.int64(GROUP) == row[ROW_LANE]
-    return held, scores((row[ROW_DATA],), (at, at, at, at, at, at), k if held else row[ROW_FIRST])
+    here = row[ROW_FIRST] <= k and k < row[ROW_STOP]
+    held = here and (k - row[ROW_FIRST]) // np.int64(WIDTH) % np.int64(GROUP) == row[ROW_LANE]
+    return held, scores((row[ROW_DATA],), (at, at, at, at, at, at), k if held else max(row[ROW_FIRST], np.int64(0)))
 
 
 def unlabeled(row: Any) -> Any:

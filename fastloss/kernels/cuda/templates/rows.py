@@ -32,7 +32,7 @@ real = params_of = strayed = folds = settle = again = probing = finishes = stati
 scores = mass = label_of = share = unfit = worth = weighed_mass = mean_worth = portion = put_grad = port
 put_hess = put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = load = port
 store_slope = store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = port
-labeled = rescaled = new_areas = bring = width_of = scores_at = start_at = slopes_at = carry = port
+labeled = rescaled = begun = new_areas = bring = width_of = scores_at = start_at = slopes_at = carry = port
 LOWEST = NOWHERE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
 HELD = VALUE = GRAD = HESS = CHECK = PEAK = ONCE = TWICE = RISING = STATS = LABELS = BY_MASSES = False
 
@@ -113,9 +113,9 @@ def sloped(
                     if HESS:
                         put_hess(own, ORIGIN, j, portion(s, factor * d2))
                 if there:
-                    store_slope(grad, row[ROW_START] + k, own[GRADS])
+                    store_slope(grad, row, k, own[GRADS])
                     if HESS:
-                        store_curve(hess, row[ROW_START] + k, own[HESSES])
+                        store_curve(hess, row, k, own[HESSES])
     if LABELS:
         held, x = mine
         if held and there:
@@ -186,7 +186,7 @@ def total(
     each = valued(target, classes, s, label, number, width, shared, thread)
     s = worth_of(s, each, unit_of(slopes))
     fixed = (given, mix, bounds, scale, ignore, each)
-    row = (scores_at(areas, data), target, start_at(number, thread, width), label, width, lane, np.int64(0))
+    row = (scores_at(areas, data), target, start_at(number, thread, width), label, width, lane, begun(number * width))
     if ONCE:
         part, sums, flaw = folded_once(own, fixed, classes, row)
         m = together(largest, part, shared, thread)

@@ -17,7 +17,7 @@ ORIGIN = (0, 0, 0, 0, 0, 0)
 
 # Ports.
 real = peaks = folds = further = scores = mass = outside = load = add_all = larger_all = add_difference = port
-sighted_mass = rescaled = port
+sighted_mass = rescaled = within = port
 LOWEST = NOWHERE = ZEROS = MORE = GROUP = PACKETS = WIDTH = port
 HELD = CHECK = PEAK = LABELS = False
 
@@ -32,7 +32,8 @@ def climbed(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
             if k < row[ROW_STOP]:
                 for j in range(WIDTH):
                     t = sighted_mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
-                    m = larger_all(m, peaks(scores(own, ORIGIN, p * WIDTH + j), t, fixed[PARAMS]))
+                    higher = larger_all(m, peaks(scores(own, ORIGIN, p * WIDTH + j), t, fixed[PARAMS]))
+                    m = higher if within(row, k + j) else m
     return m
 
 
@@ -46,7 +47,8 @@ def topmost(own: Any, fixed: Any, row: Any, m: Any) -> Any:
             k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
             if k < row[ROW_STOP]:
                 for j in range(WIDTH):
-                    if peaks(scores(own, ORIGIN, p * WIDTH + j), real(0.0), fixed[PARAMS])[0] == m[0]:
+                    here = peaks(scores(own, ORIGIN, p * WIDTH + j), real(0.0), fixed[PARAMS])[0] == m[0]
+                    if here and within(row, k + j):
                         best = larger_all(best, (real(-(k + j)),))
     return best
 
@@ -65,8 +67,9 @@ def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, mine: Any) -> A
                     x = scores(own, ORIGIN, p * WIDTH + j)
                     t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
                     terms, _ = folds(x, t, m, fixed[PARAMS])
-                    sums = add_all(sums, terms)
-                    if CHECK:
+                    added = add_all(sums, terms)
+                    sums = added if within(row, k + j) else sums
+                    if CHECK and within(row, k + j):
                         flaws = np.int32(flaws | outside(own, x, ORIGIN, p * WIDTH + j, fixed[BOUNDS]))
     if LABELS:  # as `with_label`, of which the assembler spills two registers for sm_80
         held, x = mine
@@ -101,7 +104,8 @@ def folded_once(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
             if k < row[ROW_STOP]:
                 for j in range(WIDTH):
                     t = sighted_mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
-                    higher = larger_all(higher, peaks(scores(own, ORIGIN, p * WIDTH + j), t, fixed[PARAMS]))
+                    highest = larger_all(higher, peaks(scores(own, ORIGIN, p * WIDTH + j), t, fixed[PARAMS]))
+                    higher = highest if within(row, k + j) else higher
         sums = rescaled(sums, m, higher, fixed[PARAMS])
         m = higher
         for p in range(PACKETS):
@@ -111,8 +115,9 @@ def folded_once(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
                     x = scores(own, ORIGIN, p * WIDTH + j)
                     t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
                     terms, _ = folds(x, t, m, fixed[PARAMS])
-                    sums = add_all(sums, terms)
-                    if CHECK:
+                    added = add_all(sums, terms)
+                    sums = added if within(row, k + j) else sums
+                    if CHECK and within(row, k + j):
                         flaws = np.int32(flaws | outside(own, x, ORIGIN, p * WIDTH + j, fixed[BOUNDS]))
     return m, sums, flaws
 
@@ -128,7 +133,8 @@ def refolded(terms: Any, sums: Any, own: Any, fixed: Any, classes: Any, row: Any
                 for j in range(WIDTH):
                     t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
                     _, kept = folds(scores(own, ORIGIN, p * WIDTH + j), t, m, fixed[PARAMS])
-                    sums = add_all(sums, terms(kept, t, c, fixed))
+                    added = add_all(sums, terms(kept, t, c, fixed))
+                    sums = added if within(row, k + j) else sums
     return sums
 
 

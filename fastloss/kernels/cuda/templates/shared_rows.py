@@ -22,7 +22,7 @@ from .rowsums import climbed, folded, refolded_by_label, topmost
 # Ports.
 real = params_of = strayed = settle = finishes = portion = write_value = new_data = new_target = port
 new_slope = new_curve = factor_of = unit_of = worth_of = stash = fetch = LOWEST = NOWHERE = ZEROS = MORE = KIND = port
-labeled = GROUP = ROOM = PACKETS = WIDTH = SUMS_FROM = MORE_FROM = BEST_FROM = PARTIAL = port
+labeled = begun = GROUP = ROOM = PACKETS = WIDTH = SUMS_FROM = MORE_FROM = BEST_FROM = PARTIAL = port
 SEEK = ADD = AGAIN = VALUE = GRAD = CHECK = PEAK = TWICE = STATS = False
 
 
@@ -91,8 +91,9 @@ def total(
     fixed = (given, mix, bounds, scale, ignore, each)
     # Parts are of whole chunks.
     chunk = np.int64(GROUP * WIDTH * PACKETS)
-    span = ((width + chunk - 1) // chunk + parts - 1) // parts * chunk
-    first = (block - number * parts) * span
+    begin = begun(number * width)
+    span = ((width - begin + chunk - 1) // chunk + parts - 1) // parts * chunk
+    first = (block - number * parts) * span + begin
     row = (data, target, number * width, label, min(width, first + span), thread, first)
     room, place = (memory, number * parts, parts), block * PARTIAL
     mine = labeled(row)
@@ -112,7 +113,7 @@ def total(
                 again(own, fixed, classes, row, room, place, shared, m, sums, mine)
             else:
                 value, c = ended(fixed, room, shared, thread, m, sums)
-                one = thread == 0 and first == 0
+                one = thread == 0 and first <= 0
                 if VALUE and one:
                     write_value(loss[0], number, portion(s, value))
                 if STATS:
