@@ -46,7 +46,10 @@ BROAD = 4
 """Packets of a thread of a group smaller than a warp: more, and what a warp reads at once lies too far apart."""
 
 STAGED = 32
-"""Numbers of a row, of all arrays together, up to which a thread goes through it alone."""
+"""Numbers that a thread holds of a row that its block brings in, of all arrays together."""
+
+TEAM = 8
+"""Threads that go through such a row at most. Not measured."""
 
 CHUNKS = 4
 """Chunks of a row, each what a block holds at a time, from which several blocks may share it."""
@@ -77,8 +80,9 @@ class CudaRowPlan(NamedTuple):
     stage: str = ""
     """Of rows that several blocks share: "peaks", "sums", "more" or "last"."""
     staged: int = 0
-    """Elements of the packets in which a block brings in rows, each of which a thread goes through; 0 where each reads
-    its own where it is."""
+    """Elements of the packets in which a block brings in its rows; 0 where threads read them where they are."""
+    exact: int = 0
+    """The classes of a row that is brought in: the kernel is for so many alone."""
 
     @property
     def once(self) -> bool:
@@ -137,9 +141,14 @@ def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> Cud
     heavy = streams > 1 or plan.twice or plan.sizes.coefficients > LIGHT
     numbers = streams * (4 if plan.compute == "d" else 1)
     width = gcd(packet, classes)
-    if entry == "rows" and width < classes <= STAGED // (1 + heavy) // numbers and _alike(plan):
-        whole = gcd(classes, width_of(plan.types[0]))
-        return CudaRowPlan(plan, 1, classes // whole, whole, True, found, classes=kind, staged=packet)
+    alone = STAGED // (1 + heavy) // numbers
+    if entry == "rows" and width < classes <= TEAM * alone and _alike(plan):
+        team = next(2**k for k in range(TEAM.bit_length()) if classes <= 2**k * alone)
+        inner, block = gcd(classes, width_of(plan.types[0])), THREADS // 2 // team * classes
+        return CudaRowPlan(
+            plan, team, -(-classes // (inner * team)), inner, True, found, classes=kind, staged=gcd(packet, block),
+            exact=classes,
+        )  # fmt: skip
     most = max(1, HOLD // (1 + heavy) // (numbers * width))
     sizes = [2**k for k in range(THREADS.bit_length())]
     if entry == "pairs":  # all threads read the same single element
@@ -203,7 +212,7 @@ def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "KIND": target.kind(base.compute),
         "strayed": rowplan.strayed(base, np.float64 if base.compute == "d" else np.float32),
         "VALUE": bool(base.want & VALUE),
-        "portion": p.absent_if_zero,
+        "portion": p.absent_if_zero if base.weight or base.classes else q.whole_or_absent,
         "factor_of": c.factor_found if plan.found else c.factor_given,
         "unit_of": c.unit_found if plan.unit else c.no_unit,
         "worth_of": worth_in_units(plan.unit, base.compute, target) if plan.unit else c.worth,
@@ -277,7 +286,7 @@ def _rows(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
     """Where a block's rows are, when its threads go through them."""
     if not plan.staged:
         return staged.UNSTAGED
-    return staged.ports(plan.plan, plan.threads, plan.packets * plan.width, plan.width, plan.staged, target)
+    return staged.ports(plan, target, width_of(plan.plan.types[0]))
 
 
 def template(plan: CudaRowPlan) -> Any:

@@ -24,7 +24,7 @@ from ...places import (
 
 # Ports of the ports: the K-th array of a kind, where it is in what the thread holds and in memory, what moves packets.
 real = read = scores = second = probe = rescale = dense = unweighed = take_row = port
-OF = FROM = K = AT = move = WIDTH = GROUP = PACKETS = port
+OF = FROM = K = AT = move = WIDTH = GROUP = PACKETS = ABSENT = port
 ORIGIN = (0, 0, 0, 0, 0, 0)
 
 
@@ -64,6 +64,13 @@ def probing(kept: Any, t: Any, c: Any, fixed: Any) -> Any:
     return probe(*(kept + c + fixed[PARAMS]))
 
 
+# -- what is left of a number of a row that counts once, or not at all -------------------------------------------------
+
+
+def whole_or_absent(s: Any, x: Any) -> Any:
+    return x if s != real(0.0) else real(0.0)
+
+
 # -- target masses of the k-th class, the j-th that the thread holds ---------------------------------------------------
 
 
@@ -101,9 +108,9 @@ def class_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -
 
 def labeled(row: Any) -> Any:
     """Whether the thread holds it; its scores, read before the gradient may be written over them."""
-    k, at = row[ROW_LABEL], row[ROW_START]
+    k, at = row[ROW_LABEL], np.uint64(row[ROW_START])
     held = row[ROW_FIRST] <= k and k < row[ROW_STOP] and k // np.int64(WIDTH) % np.int64(GROUP) == row[ROW_LANE]
-    return held, scores((row[ROW_DATA],), (at, at, at, at, at, at), k if held else row[ROW_FIRST])
+    return held, scores((row[ROW_DATA],), (at, at, at, at, at, at), np.uint64(k)) if held else ABSENT
 
 
 def unlabeled(row: Any) -> Any:

@@ -122,10 +122,10 @@ def sloped(
             # After the packet that it is in, by the same thread.
             _, kept = folds(x, fixed[MIX][LABELED], m, fixed[PARAMS])
             d1, d2 = slope(*(kept + (fixed[MIX][LABELED],) + c + fixed[PARAMS]))
-            at = row[ROW_START] + row[ROW_LABEL]
-            put_grad(((), (), (), grad, hess), ORIGIN, at, portion(s, factor * d1))
+            at = np.uint64(row[ROW_START] + row[ROW_LABEL])
+            put_grad(((), (), (), grad, hess), (at, at, at, at, at, at), np.uint64(0), portion(s, factor * d1))
             if HESS:
-                put_hess(((), (), (), grad, hess), ORIGIN, at, portion(s, factor * d2))
+                put_hess(((), (), (), grad, hess), (at, at, at, at, at, at), np.uint64(0), portion(s, factor * d2))
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
@@ -133,8 +133,8 @@ def sloped(
 
 def seated(rows: Any) -> Any:
     """The thread, its row, whether there is such a row, and the thread's place in the row's group."""
-    thread = np.int64(cuda.threadIdx.x)
-    number = np.int64(cuda.blockIdx.x) * np.int64(THREADS // GROUP) + thread // np.int64(GROUP)
+    thread = np.int64(np.uint32(cuda.threadIdx.x))  # what is never negative is divided in one instruction
+    number = np.int64(np.uint32(cuda.blockIdx.x)) * np.int64(THREADS // GROUP) + thread // np.int64(GROUP)
     # Warps exchange what they have as a whole: those beyond the last row go along with it, and write nothing.
     return thread, min(number, rows - np.int64(1)), number < rows, thread % np.int64(GROUP)
 
