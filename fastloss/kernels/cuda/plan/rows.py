@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ....define.keywords import GRAD, HESS, VALUE
+from ....define.keywords import VALUE
 from ....define.rows import Functions, Pair
-from ...bind import BOTH, IN_TURN, Port, joined
-from ...places import ROW_DATA, ROW_TARGET, SCORES, TARGET
+from ...bind import Port
 from ...plan import rows as rowplan
 from ...ports import elements as p
 from ...ports import rows as r
@@ -20,7 +19,8 @@ from ..ports import rows as q
 from ..templates import elements as pointwise
 from ..templates import pairs, rows
 from ..templates import shared_rows as splitrows
-from . import staged
+from . import held
+from .held import width_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,11 +115,6 @@ class CudaRowPlan(NamedTuple):
         return self.group if self.group > rows.WARP else THREADS // 2
 
 
-def width_of(stored: str) -> int:
-    """Elements of a packet of 16 bytes."""
-    return {"d": 2, "f": 4}.get(stored, 8)
-
-
 def packet_for(stored: str, others: str, addresses: int) -> int:
     """The elements of the widest packets that may begin where arrays do.
 
@@ -189,7 +184,7 @@ def ports(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
     """The template's free names for this plan."""
     base = plan.plan
     chosen = rowplan.ports(base, target) | _threads(plan, target)
-    return chosen if base.entry == "pairs" else chosen | _packets(plan, target) | _stage(plan)
+    return chosen if base.entry == "pairs" else chosen | held.ports(plan, target) | _stage(plan)
 
 
 def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
@@ -238,55 +233,6 @@ def _stage(plan: CudaRowPlan) -> dict[str, Any]:
     stages = {"SEEK": plan.stage == "peaks", "ADD": plan.stage == "sums", "AGAIN": plan.stage == "more"}
     places = {"SUMS_FROM": peaks, "MORE_FROM": peaks + sums, "BEST_FROM": peaks + sums + more, "PARTIAL": plan.partial}
     return stages | places
-
-
-def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
-    """What a thread holds of its row."""
-    base, width = plan.plan, plan.width
-    dense, labels = base.target == "dense", base.target == "labels"
-    alike: Any = q.smoothed if base.smooth else q.no_mass
-    raw: Any = alike if labels else q.dense_mass if dense else q.one_mass
-    sighted = q.label_mass if labels else raw
-    grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
-    own = Port(c.room, how="within", kind=target.kind(base.types[0]))
-    moves = target.shares if plan.staged else target.moves
-    store = Port(c.store, K=0, move=moves(base.types[0], width)[1])
-
-    def room(stored: str) -> Port:
-        return Port(c.room, how="within", kind=target.kind(stored), WIDTH=width * plan.packets)
-
-    streams = [(SCORES, ROW_DATA, k, stored) for k, stored in enumerate(base.types)]
-    streams += [(TARGET, ROW_TARGET, 0, base.target_type)] * dense
-    taken = [
-        Port(q.take_staged, OF=of, K=k, AT=area, move=moves(t, width)[0])
-        if plan.staged
-        else Port(q.take, OF=of, FROM=at, K=k, move=moves(t, width)[0])
-        for area, (of, at, k, t) in enumerate(streams)
-    ]
-    return {
-        "WIDTH": width,
-        "mass": Port(q.class_mass, unweighed=raw) if rowplan.relative(base) else raw,
-        "sighted_mass": Port(q.class_mass, unweighed=sighted) if rowplan.relative(base) else sighted,
-        "labeled": q.labeled if labels else q.unlabeled,
-        "dense": r.smooth_dense_mass if base.smooth else r.dense_mass,
-        "new_data": joined(BOTH, [room(stored) for stored in base.types]),
-        "new_target": room(base.target_type) if dense else p.none,
-        "new_slope": own if grad else p.none,
-        "new_curve": own if hess else p.none,
-        "load": Port(q.load_chunk, take_row=joined(IN_TURN, taken)),
-        "further": q.further,
-        "probing": q.probing,
-        "store_slope": store,
-        "store_curve": store,
-        **_rows(plan, target),
-    }
-
-
-def _rows(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
-    """Where a block's rows are, when its threads go through them."""
-    if not plan.staged:
-        return staged.UNSTAGED
-    return staged.ports(plan, target, width_of(plan.plan.types[0]))
 
 
 def template(plan: CudaRowPlan) -> Any:

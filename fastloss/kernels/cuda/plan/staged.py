@@ -12,8 +12,6 @@ from ..ports import staged as s
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .rows import CudaRowPlan
-
 SLOPES, CURVES = range(2)
 """What is carried out."""
 
@@ -28,7 +26,7 @@ def stride(classes: int, width: int, group: int, whole: int) -> int:
     return (times + 1 - times % 2) * width * group
 
 
-def ports(plan: CudaRowPlan, target: Any, whole: int) -> Mapping[str, Any]:
+def ports(plan: Any, target: Any, whole: int) -> Mapping[str, Any]:
     """What completes the template where a block brings in its rows; `whole` elements are 16 bytes."""
     base, rows, packet = plan.plan, plan.threads // plan.group, plan.staged
     stored, classes = base.types[0], plan.exact

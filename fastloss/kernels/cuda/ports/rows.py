@@ -19,11 +19,12 @@ from ...places import (
     ROW_LANE,
     ROW_START,
     ROW_STOP,
+    STASH,
     WORTH,
 )
 
 # Ports of the ports: the K-th array of a kind, where it is in what the thread holds and in memory, what moves packets.
-real = read = scores = second = probe = rescale = dense = unweighed = take_row = port
+real = read = scores = folds = second = probe = rescale = dense = unweighed = take_row = port
 OF = FROM = K = AT = move = WIDTH = GROUP = PACKETS = ABSENT = port
 ORIGIN = (0, 0, 0, 0, 0, 0)
 
@@ -44,6 +45,22 @@ def load_chunk(own: Any, row: Any, low: int) -> None:
         k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
         if k < row[ROW_STOP]:
             take_row(own, row, p * WIDTH, row[ROW_START] + k)
+
+
+# -- what `fold` keeps of an element, until its derivatives are written ------------------------------------------------
+
+
+def keep(own: Any, i: int, kept: Any) -> None:
+    own[STASH][K][i] = kept[K]
+
+
+def recall(own: Any, fixed: Any, t: Any, m: Any, i: int) -> Any:
+    return (own[STASH][K][i],)
+
+
+def find_again(own: Any, fixed: Any, t: Any, m: Any, i: int) -> Any:
+    _, kept = folds(scores(own, ORIGIN, i), t, m, fixed[PARAMS])
+    return kept
 
 
 # -- sums by larger maxima ---------------------------------------------------------------------------------------------
