@@ -8,16 +8,28 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numba import cuda
 from numba.cuda import libdevice
 
 from ...define.rules import CONSTANTS, ELEMENTARY
+from .intrinsics import power_of_two
+
+LOG2E = np.float32(math.log2(math.e))
+
+
+@cuda.jit(device=True, forceinline=True)
+def exp_neg_within_1e7(x: Any) -> Any:
+    """Of x <= 0, in two instructions; the accurate one takes eight."""
+    return power_of_two(x * LOG2E)
 
 
 @cache
-def elementary(compute: str) -> Any:
-    """Of float64 ("d") or float32: libdevice's names are those of C."""
+def elementary(compute: str, coarse: bool = False) -> Any:
+    """Of float64 ("d") or float32: libdevice's names are those of C. `coarse` where all arrays are of 16 bits."""
     kind, suffix = (np.float64, "") if compute == "d" else (np.float32, "f")
     module = ModuleType(f"{__name__}.{compute}")
     vars(module).update({name: kind(getattr(math, name)) for name in CONSTANTS})
     vars(module).update({name: getattr(libdevice, name + suffix) for name in ELEMENTARY - CONSTANTS})
+    if coarse and compute != "d":
+        module.exp_neg = exp_neg_within_1e7  # type: ignore[attr-defined]
     return module

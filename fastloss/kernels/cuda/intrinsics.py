@@ -10,6 +10,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import cuda, types
+from numba.core import cgutils
 from numba.cuda import dispatcher
 from numba.cuda.extending import intrinsic
 
@@ -55,6 +56,14 @@ def decode_brain(h: Any) -> Any:
     return real(_brain(h))
 
 
+def _power(builder: Any, x: Any) -> Any:
+    shape = ir.FunctionType(x.type, [x.type])
+    return builder.call(cgutils.get_or_insert_function(builder.module, shape, "llvm.nvvm.ex2.approx.ftz.f"), [x])
+
+
+power_of_two = _converter(_power, types.float32, types.float32)
+"""2^x within 2 units in the last place, 0 below 2^-126."""
+
 BRAINS = (8, 0)
 """The compute capability that bfloat16 needs."""
 
@@ -84,7 +93,7 @@ def _larger(builder: Any, x: Any, y: Any) -> Any:
     return builder.select(kept, x, y)
 
 
-add_all = _pairwise(lambda builder, x, y: builder.fadd(x, y))
+add_all = _pairwise(lambda builder, x, y: builder.fadd(x, y, flags=("nsz",)))
 larger_all = _pairwise(lambda builder, x, y: _larger(builder, x, y))
 """The sums, and the larger ones; NaN where one of them is, so that all threads come to the same."""
 

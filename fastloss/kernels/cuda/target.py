@@ -41,13 +41,17 @@ def stored_type(stored: str) -> Any:
 class Cuda:
     """What `plan.ports` asks of a target, for numba-cuda."""
 
+    def __init__(self, coarse: bool) -> None:
+        """`coarse`: all of a loss's arrays are of 16 bits."""
+        self._coarse = coarse
+
     def real(self, compute: str) -> Any:
         """Numba's own type, which can be called in compiled code."""
         return types.float64 if compute == "d" else types.float32
 
     def jet(self, jet: Callable[..., Any], compute: str) -> Any:
         """The definition on libdevice's functions, its numbers of the compute type."""
-        return _lifted(jet, compute)
+        return _lifted(jet, compute, self._coarse)
 
     def decode(self, stored: str) -> Any:
         """By the instruction for it."""
@@ -88,6 +92,7 @@ class Cuda:
                 "PROBES": (kind(0.0),) * plan.sizes.probes,
                 "LOWEST": (kind(-np.inf),) * plan.sizes.peaks,
                 "NOWHERE": (kind(-np.inf),),
+                "ABSENT": (kind(0.0),) * plan.sizes.scores,
                 "UNKNOWN": (kind(np.nan),) * 2,
             }
         )
@@ -115,13 +120,14 @@ def jit(function: Any) -> Any:
 
 
 @by_definition
-def _lifted(jet: Callable[..., Any], compute: str) -> Any:
-    return lift(jet, elementary(compute), float if compute == "d" else np.float32, jit)
+def _lifted(jet: Callable[..., Any], compute: str, coarse: bool) -> Any:
+    return lift(jet, elementary(compute, coarse), float if compute == "d" else np.float32, jit)
 
 
 def complete(plan: AnyPlan) -> Any:
     """The template with all of its ports plugged in, as a plain function."""
-    return completed(plan, Cuda(), jit)
+    types = getattr(getattr(plan, "plan", None), "types", ())
+    return completed(plan, Cuda(bool(types) and {*types} <= {HALF, BRAIN}), jit)
 
 
 def signature(plan: AnyPlan) -> tuple[Any, ...]:

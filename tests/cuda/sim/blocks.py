@@ -34,6 +34,7 @@ class Thread(threading.Thread):
 
     def join_block(self, block: Block, blockIdx: Any, threadIdx: Any) -> None:
         self._manager, self.blockIdx, self.threadIdx, self.there = block, blockIdx, threadIdx, True
+        self.barriers = self.exchanges = 0
 
     def run(self) -> None:
         while True:
@@ -41,7 +42,18 @@ class Thread(threading.Thread):
             self._manager.work(self)
 
     def syncthreads(self) -> None:
+        """Until all threads that have not ended have come to as many barriers."""
+        self.barriers += 1
         self._manager.wait(self)
+        while any(other.there and other.barriers < self.barriers for other in self._manager.crew):
+            self._manager.wait(self)
+
+    def exchange(self, partner: int) -> None:
+        """Until one other thread has come to as many exchanges: those of a warp are no barriers of the block."""
+        self.exchanges += 1
+        self._manager.wait(self)
+        while self._manager.crew[partner].exchanges < self.exchanges:
+            self._manager.wait(self)
 
     syncthreads_or = kernel.BlockThread.syncthreads_or
     syncthreads_and = kernel.BlockThread.syncthreads_and
@@ -62,6 +74,7 @@ class Block:
         points = [Dim3(*point) for point in np.ndindex(*self.shape)]
         _crew.extend(Thread() for _ in range(len(points) - len(_crew)))
         self.args, self.order, self.at = args, _crew[: len(points)], 0
+        self.crew = self.order
         for thread, point in zip(self.order, points, strict=True):
             thread.join_block(self, Dim3(*place), point)
         self.order[0].turn.release()

@@ -21,7 +21,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, uncompiled: None) -> Any:
     """Warps of 4 threads, blocks of 16, tiles of 64. The host, which results are held against, compiles nothing."""
     for module, name, value in (
         (template, "WARP", 4), (template, "TILE", 64), (rowplan, "THREADS", 16), (pointwise, "THREADS", 16),
-        (pointwise, "TILE", 64), (rowplan, "HOLD", 4),
+        (pointwise, "TILE", 64), (rowplan, "HOLD", 4), (rowplan, "STAGED", 8), (rowplan, "TEAM", 2),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     hosted.memory.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -83,6 +84,7 @@ class Simulated:
             "PROBES": (kind(0.0),) * plan.sizes.probes,
             "LOWEST": (kind(-np.inf),) * plan.sizes.peaks,
             "NOWHERE": (kind(-np.inf),),
+            "ABSENT": (kind(0.0),) * plan.sizes.scores,
             "UNKNOWN": (kind(np.nan),) * 2,
         }
 
@@ -100,12 +102,13 @@ _board = Board()
 
 
 def exchanged(a: Any, step: int) -> Any:
-    """A shuffle: the simulator has none. All threads of the block come here, as they must on the device."""
-    thread = cuda.threadIdx.x
-    _board[thread] = a
-    cuda.syncthreads()
-    partner = _board[thread ^ step]
-    cuda.syncthreads()
+    """A shuffle: the simulator has none. All threads of the warp come here, as they must on the device."""
+    thread: Any = threading.current_thread()
+    here = thread.threadIdx.x
+    _board[here] = a
+    thread.exchange(here ^ step)
+    partner = _board[here ^ step]
+    thread.exchange(here ^ step)
     return partner
 
 

@@ -32,6 +32,7 @@ def _few_threads(monkeypatch: pytest.MonkeyPatch, uncompiled: None) -> None:
     monkeypatch.setattr(template, "WARP", 4)
     monkeypatch.setattr(rowplan, "THREADS", 16)
     monkeypatch.setattr(rowplan, "HOLD", 16)
+    monkeypatch.setattr(rowplan, "TEAM", 1)
     monkeypatch.setattr(pointwise, "THREADS", 16)
     monkeypatch.setattr(pointwise, "TILE", 64)
     monkeypatch.setattr(template, "TILE", 64)
@@ -126,16 +127,21 @@ def test_every_loss(loss: Any, staged: int, rng: np.random.Generator, monkeypatc
 @pytest.mark.parametrize("aligned", [True, False])
 @pytest.mark.parametrize("k", [2, 3, 10, 16, 24])
 @pytest.mark.parametrize("dtype", TYPES)
-def test_a_thread_for_each_row(
-    dtype: str, k: int, aligned: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("team", [1, 4])
+def test_rows_that_a_block_brings_in(
+    dtype: str, k: int, team: int, aligned: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whole blocks of 8 rows and what is left, one array and several, packets that end amid rows, banks skipped."""
-    monkeypatch.setattr(rowplan, "STAGED", 512)
+    monkeypatch.setattr(rowplan, "STAGED", 512 if team == 1 else 32)
+    monkeypatch.setattr(rowplan, "TEAM", team)
     monkeypatch.setattr(sys.modules[__name__], "N", 21)
+    teams = set()
     for name, dense in (("cross_entropy", False), ("cross_entropy", True), ("distillation", False)):
         how = check(fl.LOSSES[name], k, dtype, dense, rng, aligned, curved=True)
         packet = rowplan.width_of(how.plan.types[0]) if aligned else 1
-        assert how.staged == (0 if k <= packet and packet % k == 0 else packet)
+        teams.add(how.group)
+        assert team > 1 or how.staged == (0 if packet % k == 0 else packet)
+    assert team == 1 or k < 24 or max(teams) > 1
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "js_divergence", "distillation", "multiclass_hinge"])

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ....define.keywords import GRAD, HESS, VALUE
+from ....define.keywords import VALUE
 from ....define.rows import Functions, Pair
-from ...bind import BOTH, IN_TURN, Port, joined
-from ...places import ROW_DATA, ROW_TARGET, SCORES, TARGET
+from ...bind import Port
 from ...plan import rows as rowplan
 from ...ports import elements as p
 from ...ports import rows as r
@@ -20,7 +19,8 @@ from ..ports import rows as q
 from ..templates import elements as pointwise
 from ..templates import pairs, rows
 from ..templates import shared_rows as splitrows
-from . import staged
+from . import held
+from .held import width_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,10 @@ BROAD = 4
 """Packets of a thread of a group smaller than a warp: more, and what a warp reads at once lies too far apart."""
 
 STAGED = 32
-"""Numbers of a row, of all arrays together, up to which a thread goes through it alone."""
+"""Numbers that a thread holds of a row that its block brings in, of all arrays together."""
+
+TEAM = 8
+"""Threads that go through such a row at most. Not measured."""
 
 RAGGED = 64
 """Classes from which packets need not begin where rows do: the first and the last of a row may be of two rows."""
@@ -80,8 +83,9 @@ class CudaRowPlan(NamedTuple):
     stage: str = ""
     """Of rows that several blocks share: "peaks", "sums", "more" or "last"."""
     staged: int = 0
-    """Elements of the packets in which a block brings in rows, each of which a thread goes through; 0 where each reads
-    its own where it is."""
+    """Elements of the packets in which a block brings in its rows; 0 where threads read them where they are."""
+    exact: int = 0
+    """The classes of a row that is brought in: the kernel is for so many alone."""
     ragged: bool = False
     """Whether packets begin at multiples of their bytes, wherever rows do."""
 
@@ -116,11 +120,6 @@ class CudaRowPlan(NamedTuple):
         return self.group if self.group > rows.WARP else THREADS // 2
 
 
-def width_of(stored: str) -> int:
-    """Elements of a packet of 16 bytes."""
-    return {"d": 2, "f": 4}.get(stored, 8)
-
-
 def packet_for(stored: str, others: str, addresses: int) -> int:
     """The elements of the widest packets that may begin where arrays do.
 
@@ -142,9 +141,14 @@ def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> Cud
     heavy = streams > 1 or plan.twice or plan.sizes.coefficients > LIGHT
     numbers = streams * (4 if plan.compute == "d" else 1)
     width = gcd(packet, classes)
-    if entry == "rows" and width < classes <= STAGED // (1 + heavy) // numbers and _alike(plan):
-        whole = gcd(classes, width_of(plan.types[0]))
-        return CudaRowPlan(plan, 1, classes // whole, whole, True, found, classes=kind, staged=packet)
+    alone = STAGED // (1 + heavy) // numbers
+    if entry == "rows" and width < classes <= TEAM * alone and _alike(plan):
+        team = next(2**k for k in range(TEAM.bit_length()) if classes <= 2**k * alone)
+        inner, block = gcd(classes, width_of(plan.types[0])), THREADS // 2 // team * classes
+        return CudaRowPlan(
+            plan, team, -(-classes // (inner * team)), inner, True, found, classes=kind, staged=gcd(packet, block),
+            exact=classes,
+        )  # fmt: skip
     # What is read at each class are to be arrays of a row's length: weights of classes are not.
     ragged = width < packet and RAGGED <= classes < 2**31 and entry == "rows" and _alike(plan)
     ragged = ragged and not rowplan.relative(plan)
@@ -192,7 +196,7 @@ def ports(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
     """The template's free names for this plan."""
     base = plan.plan
     chosen = rowplan.ports(base, target) | _threads(plan, target)
-    return chosen if base.entry == "pairs" else chosen | _packets(plan, target) | _stage(plan)
+    return chosen if base.entry == "pairs" else chosen | held.ports(plan, target) | _stage(plan)
 
 
 def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
@@ -215,7 +219,7 @@ def _threads(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
         "KIND": target.kind(base.compute),
         "strayed": rowplan.strayed(base, np.float64 if base.compute == "d" else np.float32),
         "VALUE": bool(base.want & VALUE),
-        "portion": p.absent_if_zero,
+        "portion": p.absent_if_zero if base.weight or base.classes else q.whole_or_absent,
         "factor_of": c.factor_found if plan.found else c.factor_given,
         "unit_of": c.unit_found if plan.unit else c.no_unit,
         "worth_of": worth_in_units(plan.unit, base.compute, target) if plan.unit else c.worth,
@@ -241,62 +245,6 @@ def _stage(plan: CudaRowPlan) -> dict[str, Any]:
     stages = {"SEEK": plan.stage == "peaks", "ADD": plan.stage == "sums", "AGAIN": plan.stage == "more"}
     places = {"SUMS_FROM": peaks, "MORE_FROM": peaks + sums, "BEST_FROM": peaks + sums + more, "PARTIAL": plan.partial}
     return stages | places
-
-
-def _packets(plan: CudaRowPlan, target: Any) -> dict[str, Any]:
-    """What a thread holds of its row."""
-    base, width = plan.plan, plan.width
-    dense, labels = base.target == "dense", base.target == "labels"
-    alike: Any = q.smoothed if base.smooth else q.no_mass
-    raw: Any = alike if labels else q.dense_mass if dense else q.one_mass
-    sighted = q.label_mass if labels else raw
-    grad, hess = bool(base.want & GRAD), bool(base.want & HESS)
-    own = Port(c.room, how="within", kind=target.kind(base.types[0]))
-    moves = target.shares if plan.staged else target.moves
-    how: Any = q.store_within if plan.ragged else q.store_whole
-    store = Port(how, move=moves(base.types[0], width)[1])
-
-    def room(stored: str) -> Port:
-        return Port(c.room, how="within", kind=target.kind(stored), WIDTH=width * plan.packets)
-
-    streams = [(SCORES, ROW_DATA, k, stored) for k, stored in enumerate(base.types)]
-    streams += [(TARGET, ROW_TARGET, 0, base.target_type)] * dense
-    taken = [
-        Port(q.take_staged, OF=of, K=k, AT=area, move=moves(t, width)[0])
-        if plan.staged
-        else Port(q.take, OF=of, FROM=at, K=k, move=moves(t, width)[0])
-        for area, (of, at, k, t) in enumerate(streams)
-    ]
-    packet = Port(q.take_whole, take_row=joined(IN_TURN, taken))
-    if plan.ragged:
-        single = [Port(q.take_one, OF=of, FROM=at, K=k) for of, at, k, _ in streams]
-        packet = Port(q.take_within, take_row=joined(IN_TURN, taken), take_row_one=joined(IN_TURN, single))
-    return {
-        "WIDTH": width,
-        "mass": Port(q.class_mass, unweighed=raw) if rowplan.relative(base) else raw,
-        "sighted_mass": Port(q.class_mass, unweighed=sighted) if rowplan.relative(base) else sighted,
-        "labeled": q.labeled if labels else q.unlabeled,
-        "dense": r.smooth_dense_mass if base.smooth else r.dense_mass,
-        "new_data": joined(BOTH, [room(stored) for stored in base.types]),
-        "new_target": room(base.target_type) if dense else p.none,
-        "new_slope": own if grad else p.none,
-        "new_curve": own if hess else p.none,
-        "load": Port(q.load_chunk, take_packet=packet),
-        "within": q.is_within if plan.ragged else q.always,
-        "begun": q.at_packet if plan.ragged else q.at_first,
-        "further": q.further,
-        "probing": q.probing,
-        "store_slope": store,
-        "store_curve": store,
-        **_rows(plan, target),
-    }
-
-
-def _rows(plan: CudaRowPlan, target: Any) -> Mapping[str, Any]:
-    """Where a block's rows are, when its threads go through them."""
-    if not plan.staged:
-        return staged.UNSTAGED
-    return staged.ports(plan.plan, plan.threads, plan.packets * plan.width, plan.width, plan.staged, target)
 
 
 def template(plan: CudaRowPlan) -> Any:

@@ -1,4 +1,4 @@
-"""Rows so short that a thread goes through each: how they lie in memory that a block shares."""
+"""Rows so short that a block brings several into memory that its threads share: how they lie there."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ from ..ports import staged as s
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...plan.rows import RowPlan
-
 SLOPES, CURVES = range(2)
 """What is carried out."""
 
 
-def stride(classes: int, width: int) -> int:
-    """Elements from one row to the next: an odd number of packets, so that those of a warp lie in different banks."""
-    return classes if classes // width % 2 else classes + width
+def stride(classes: int, width: int, group: int, whole: int) -> int:
+    """Elements from one row to the next: an odd number of times what a group reads at once, which all lie in different
+    banks then. Rows that are not of whole packets of 16 bytes lie as in memory: an odd number of smaller ones.
+    """
+    if width < whole:
+        return classes
+    times = -(-classes // (width * group))
+    return (times + 1 - times % 2) * width * group
 
 
-def ports(base: RowPlan, rows: int, classes: int, width: int, packet: int, target: Any) -> Mapping[str, Any]:
-    """What completes the template where a block brings in so many rows, by packets of `packet` elements."""
-    stored = base.types[0]
+def ports(plan: Any, target: Any, whole: int) -> Mapping[str, Any]:
+    """What completes the template where a block brings in its rows; `whole` elements are 16 bytes."""
+    base, rows, packet = plan.plan, plan.threads // plan.group, plan.staged
+    stored, classes = base.types[0], plan.exact
     (load, store), (fetch, leave) = target.moves(stored, packet), target.shares(stored, packet)
     streams = [(SCORES, k) for k in range(len(base.types))] + [(TARGET, 0)] * (base.target == "dense")
     outputs = [SLOPES] * bool(base.want & GRAD) + [CURVES] * bool(base.want & HESS)
     inward = [Port(s.bring_one, OF=of, K=k, AT=at, move=load, put=leave) for at, (of, k) in enumerate(streams)]
     outward = [Port(s.carry_one, OF=of, AT=of, move=store, put=fetch) for of in outputs]
-    pieces = -(-classes // packet)
-    areas, step = max(len(streams), len(outputs)), stride(classes, width)
+    areas, step = max(len(streams), len(outputs)), stride(classes, plan.width, plan.group, whole)
     parts = [Port(s.part, how="within", LOW=k * rows * step) for k in range(areas)]
+    pieces = -(-rows * classes // (packet * plan.threads))
     return {
         "STORED": target.kind(stored),
         "CLASSES": classes,

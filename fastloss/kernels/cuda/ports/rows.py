@@ -19,12 +19,13 @@ from ...places import (
     ROW_LANE,
     ROW_START,
     ROW_STOP,
+    STASH,
     WORTH,
 )
 
 # Ports of the ports: the K-th array of a kind, where it is in what the thread holds and in memory, what moves packets.
-real = read = scores = second = probe = rescale = dense = unweighed = take_row = take_row_one = take_packet = port
-OF = FROM = K = AT = move = WIDTH = GROUP = PACKETS = port
+real = read = scores = folds = second = probe = rescale = dense = unweighed = take_row = take_row_one = port
+take_packet = OF = FROM = K = AT = move = WIDTH = GROUP = PACKETS = ABSENT = port
 ORIGIN = (0, 0, 0, 0, 0, 0)
 
 
@@ -100,6 +101,22 @@ def at_packet(start: Any) -> Any:
     return -(start & np.int64(WIDTH - 1))
 
 
+# -- what `fold` keeps of an element, until its derivatives are written ------------------------------------------------
+
+
+def keep(own: Any, i: int, kept: Any) -> None:
+    own[STASH][K][i] = kept[K]
+
+
+def recall(own: Any, fixed: Any, t: Any, m: Any, i: int) -> Any:
+    return (own[STASH][K][i],)
+
+
+def find_again(own: Any, fixed: Any, t: Any, m: Any, i: int) -> Any:
+    _, kept = folds(scores(own, ORIGIN, i), t, m, fixed[PARAMS])
+    return kept
+
+
 # -- sums by larger maxima ---------------------------------------------------------------------------------------------
 
 
@@ -116,6 +133,13 @@ def further(kept: Any, t: Any, c: Any, fixed: Any) -> Any:
 
 def probing(kept: Any, t: Any, c: Any, fixed: Any) -> Any:
     return probe(*(kept + c + fixed[PARAMS]))
+
+
+# -- what is left of a number of a row that counts once, or not at all -------------------------------------------------
+
+
+def whole_or_absent(s: Any, x: Any) -> Any:
+    return x if s != real(0.0) else real(0.0)
 
 
 # -- target masses of the k-th class, the j-th that the thread holds ---------------------------------------------------
@@ -155,10 +179,10 @@ def class_mass(own: Any, fixed: Any, classes: Any, label: int, k: int, j: int) -
 
 def labeled(row: Any) -> Any:
     """Whether the thread holds it; its scores, read before the gradient may be written over them."""
-    k, at = row[ROW_LABEL], row[ROW_START]
+    k, at = row[ROW_LABEL], np.uint64(row[ROW_START])
     here = row[ROW_FIRST] <= k and k < row[ROW_STOP]
     held = here and (k - row[ROW_FIRST]) // np.int64(WIDTH) % np.int64(GROUP) == row[ROW_LANE]
-    return held, scores((row[ROW_DATA],), (at, at, at, at, at, at), k if held else max(row[ROW_FIRST], np.int64(0)))
+    return held, scores((row[ROW_DATA],), (at, at, at, at, at, at), np.uint64(k)) if held else ABSENT
 
 
 def unlabeled(row: Any) -> Any:

@@ -1,8 +1,8 @@
 """What brings a block's rows into memory that its threads share, and their derivatives out of it again.
 
-Neighbours that go through short rows of their own would read far apart. All of a block's rows are one run of memory,
-which its threads bring in side by side, in packets. There a row begins STRIDE elements behind the one before it, so
-that threads which read the same packet of their rows do not meet in a bank. Derivatives are written over it.
+Threads that go through short rows, alone or a few of them, would read far apart. All of a block's rows are one run of
+memory, which its threads bring in side by side, in packets. There a row begins STRIDE elements behind the one before
+it, so that threads of several rows do not meet in a bank. Derivatives are written over it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from ...bind import port
 # Ports of the ports: what is done with each array, the K-th of a kind, and the area that is for it; what moves packets
 # between memory and a thread's own array, and between that and the area.
 parts = each = move = put = port
-OF = K = AT = LOW = STORED = CLASSES = STRIDE = ROWS = AREA = ALL_AREAS = PACKET = PIECES = BROUGHT = port
+OF = K = AT = LOW = STORED = THREADS = GROUP = CLASSES = STRIDE = ROWS = AREA = ALL_AREAS = PACKET = PIECES = (
+    BROUGHT
+) = port
 
 
 def areas() -> Any:
@@ -36,28 +38,28 @@ def place(i: Any) -> Any:
 
 
 def run_of(rows: Any) -> Any:
-    """Where the block's run begins, and its size."""
-    first = np.int64(cuda.blockIdx.x) * np.int64(ROWS)
-    return first * np.int64(CLASSES), min(np.int64(ROWS), rows - first) * np.int64(CLASSES)
+    """Where the block's run begins, and how many rows there are from there on."""
+    first = np.int64(np.uint32(cuda.blockIdx.x)) * np.int64(ROWS)
+    return first * np.int64(CLASSES), rows - first
 
 
 def packet_of(q: int, thread: Any) -> Any:
     """Where the thread's q-th packet of a whole run begins, and whether there is one."""
-    i = q * ROWS + thread
-    return i * PACKET, q < CLASSES // PACKET or i < ROWS * CLASSES // PACKET
+    i = q * THREADS + thread
+    return i * PACKET, q < ROWS * CLASSES // PACKET // THREADS or i < ROWS * CLASSES // PACKET
 
 
 # -- in ----------------------------------------------------------------------------------------------------------------
 
 
 def bring(areas: Any, arrays: Any, rows: Any) -> None:
-    start, size = run_of(rows)
-    each(areas, arrays, start, size, np.int64(cuda.threadIdx.x))
+    start, left = run_of(rows)
+    each(areas, arrays, start, left, np.int64(np.uint32(cuda.threadIdx.x)))
     cuda.syncthreads()
 
 
-def bring_one(areas: Any, arrays: Any, start: Any, size: Any, thread: Any) -> None:
-    if size == ROWS * CLASSES:
+def bring_one(areas: Any, arrays: Any, start: Any, left: Any, thread: Any) -> None:
+    if left >= ROWS:
         own = cuda.local.array(BROUGHT, STORED)
         for q in range(PIECES):
             i, there = packet_of(q, thread)
@@ -68,12 +70,12 @@ def bring_one(areas: Any, arrays: Any, start: Any, size: Any, thread: Any) -> No
             if there:
                 put(areas[AT], place(i), own, q * PACKET)
     else:
-        # Threads beyond the last row go along with what it ends with.
-        for i in range(thread, ROWS * CLASSES, ROWS):
-            areas[AT][place(i)] = arrays[OF][K][start + min(i, size - np.int64(1))]
+        for i in range(thread, ROWS * CLASSES, THREADS):
+            # Threads beyond the last row go along with zeros.
+            areas[AT][place(i)] = arrays[OF][K][start + i] if i < left * CLASSES else STORED(0)
 
 
-# -- a row of it -------------------------------------------------------------------------------------------------------
+# -- rows of it --------------------------------------------------------------------------------------------------------
 
 
 def width_of(width: Any) -> Any:
@@ -85,7 +87,7 @@ def scores_at(areas: Any, data: Any) -> Any:
 
 
 def start_at(number: Any, thread: Any, width: Any) -> Any:
-    return thread * np.int64(STRIDE)
+    return thread // np.int64(GROUP) * np.int64(STRIDE)
 
 
 def slopes_at(areas: Any, grad: Any, hess: Any, there: Any) -> Any:
@@ -96,13 +98,13 @@ def slopes_at(areas: Any, grad: Any, hess: Any, there: Any) -> Any:
 
 
 def carry(areas: Any, arrays: Any, rows: Any) -> None:
-    start, size = run_of(rows)
+    start, left = run_of(rows)
     cuda.syncthreads()
-    each(areas, arrays, start, size, np.int64(cuda.threadIdx.x))
+    each(areas, arrays, start, left, np.int64(np.uint32(cuda.threadIdx.x)))
 
 
-def carry_one(areas: Any, arrays: Any, start: Any, size: Any, thread: Any) -> None:
-    if size == ROWS * CLASSES:
+def carry_one(areas: Any, arrays: Any, start: Any, left: Any, thread: Any) -> None:
+    if left >= ROWS:
         own = cuda.local.array(PACKET, STORED)
         for q in range(PIECES):
             i, there = packet_of(q, thread)
@@ -110,7 +112,7 @@ def carry_one(areas: Any, arrays: Any, start: Any, size: Any, thread: Any) -> No
                 put(own, 0, areas[AT], place(i))
                 move(arrays[OF][0], start + i, own, 0)
     else:
-        for i in range(thread, size, ROWS):
+        for i in range(thread, left * CLASSES, THREADS):
             arrays[OF][0][start + i] = areas[AT][place(i)]
 
 

@@ -9,8 +9,9 @@ every run.
 Where there are labels, passes take all elements as the others, and the thread that holds the label's puts it right:
 no element is compared with the label.
 
-`own` are the thread's own (data, target, -, gradient, second derivative), arranged as `kernels/ports/rows.py` expects;
-`row` are (memory of data, memory of target, first element of the row, label, width, lane, class to begin with).
+`own` are the thread's own (data, target, -, gradient, second derivative, what is kept of elements), arranged as
+`kernels/ports/rows.py` expects; `row` are (memory of data, memory of target, first element of the row, label, width,
+lane, class to begin with).
 """
 
 from __future__ import annotations
@@ -23,7 +24,17 @@ from numba import cuda
 from ...bind import port
 from ...places import GRADS, HESSES, LABELED, MIX, PARAMS, ROW_FIRST, ROW_LABEL, ROW_LANE, ROW_START, ROW_STOP
 from .elements import TILE, halve
-from .rowsums import ORIGIN, climbed, folded, folded_once, refolded, refolded_by_label, topmost, with_label
+from .rowsums import (
+    ORIGIN,
+    climbed,
+    end_of,
+    folded,
+    folded_once,
+    refolded,
+    refolded_by_label,
+    topmost,
+    with_label,
+)
 
 WARP = 32
 
@@ -32,7 +43,8 @@ real = params_of = strayed = folds = settle = again = probing = finishes = stati
 scores = mass = label_of = share = unfit = worth = weighed_mass = mean_worth = portion = put_grad = port
 put_hess = put_stats = put_top = write_value = new_data = new_target = new_slope = new_curve = load = port
 store_slope = store_curve = factor_of = unit_of = worth_of = add_all = larger_all = exchanged = stash = fetch = port
-labeled = rescaled = begun = new_areas = bring = width_of = scores_at = start_at = slopes_at = carry = port
+labeled = rescaled = begun = new_areas = bring = width_of = scores_at = start_at = slopes_at = carry = recall = port
+new_kept = port
 LOWEST = NOWHERE = PROBES = UNKNOWN = KIND = GROUP = THREADS = WARPS = ROOM = PACKETS = WIDTH = port
 HELD = VALUE = GRAD = HESS = CHECK = PEAK = ONCE = TWICE = RISING = STATS = LABELS = BY_MASSES = False
 
@@ -99,7 +111,7 @@ def sloped(
 ) -> None:  # fmt: skip
     """Write the derivatives, where the row is there, of its share and what that is multiplied with."""
     s, factor = shares
-    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
+    for low in range(row[ROW_FIRST], end_of(row), GROUP * WIDTH * PACKETS):
         if not HELD:
             load(own, row, low)
         for p in range(PACKETS):
@@ -107,7 +119,7 @@ def sloped(
             if k < row[ROW_STOP]:
                 for j in range(WIDTH):
                     t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
-                    _, kept = folds(scores(own, ORIGIN, p * WIDTH + j), t, m, fixed[PARAMS])
+                    kept = recall(own, fixed, t, m, p * WIDTH + j)
                     d1, d2 = slope(*(kept + (t,) + c + fixed[PARAMS]))
                     put_grad(own, ORIGIN, j, portion(s, factor * d1))
                     if HESS:
@@ -122,10 +134,10 @@ def sloped(
             # After the packet that it is in, by the same thread.
             _, kept = folds(x, fixed[MIX][LABELED], m, fixed[PARAMS])
             d1, d2 = slope(*(kept + (fixed[MIX][LABELED],) + c + fixed[PARAMS]))
-            at = row[ROW_START] + row[ROW_LABEL]
-            put_grad(((), (), (), grad, hess), ORIGIN, at, portion(s, factor * d1))
+            at = np.uint64(row[ROW_START] + row[ROW_LABEL])
+            put_grad(((), (), (), grad, hess), (at, at, at, at, at, at), np.uint64(0), portion(s, factor * d1))
             if HESS:
-                put_hess(((), (), (), grad, hess), ORIGIN, at, portion(s, factor * d2))
+                put_hess(((), (), (), grad, hess), (at, at, at, at, at, at), np.uint64(0), portion(s, factor * d2))
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
@@ -133,8 +145,8 @@ def sloped(
 
 def seated(rows: Any) -> Any:
     """The thread, its row, whether there is such a row, and the thread's place in the row's group."""
-    thread = np.int64(cuda.threadIdx.x)
-    number = np.int64(cuda.blockIdx.x) * np.int64(THREADS // GROUP) + thread // np.int64(GROUP)
+    thread = np.int64(np.uint32(cuda.threadIdx.x))  # what is never negative is divided in one instruction
+    number = np.int64(np.uint32(cuda.blockIdx.x)) * np.int64(THREADS // GROUP) + thread // np.int64(GROUP)
     # Warps exchange what they have as a whole: those beyond the last row go along with it, and write nothing.
     return thread, min(number, rows - np.int64(1)), number < rows, thread % np.int64(GROUP)
 
@@ -182,7 +194,7 @@ def total(
     if s != real(0.0) and strayed(given):
         bad = np.int32(1)
     shared = cuda.shared.array(ROOM, KIND)
-    own = (new_data(), new_target(), (), new_slope(), new_curve())
+    own = (new_data(), new_target(), (), new_slope(), new_curve(), new_kept())
     each = valued(target, classes, s, label, number, width, shared, thread)
     s = worth_of(s, each, unit_of(slopes))
     fixed = (given, mix, bounds, scale, ignore, each)

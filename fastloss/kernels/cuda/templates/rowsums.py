@@ -17,15 +17,20 @@ ORIGIN = (0, 0, 0, 0, 0, 0)
 
 # Ports.
 real = peaks = folds = further = scores = mass = outside = load = add_all = larger_all = add_difference = port
-sighted_mass = rescaled = within = port
+sighted_mass = rescaled = within = keep = recall = port
 LOWEST = NOWHERE = ZEROS = MORE = GROUP = PACKETS = WIDTH = port
 HELD = CHECK = PEAK = LABELS = False
+
+
+def end_of(row: Any) -> Any:
+    """Before which chunks begin: a row that is held is one."""
+    return row[ROW_FIRST] + np.int64(1) if HELD else row[ROW_STOP]
 
 
 def climbed(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
     """The maxima."""
     m = LOWEST
-    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
+    for low in range(row[ROW_FIRST], end_of(row), GROUP * WIDTH * PACKETS):
         load(own, row, low)
         for p in range(PACKETS):
             k = low + (p * GROUP + row[ROW_LANE]) * WIDTH
@@ -40,7 +45,7 @@ def climbed(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
 def topmost(own: Any, fixed: Any, row: Any, m: Any) -> Any:
     """Minus the place where the first maximum is first taken, as a number; -inf where it is not."""
     best = NOWHERE
-    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
+    for low in range(row[ROW_FIRST], end_of(row), GROUP * WIDTH * PACKETS):
         if not HELD:
             load(own, row, low)
         for p in range(PACKETS):
@@ -57,7 +62,7 @@ def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, mine: Any) -> A
     """The sums, and whether an element lies outside its domain (0 or 1)."""
     sums = ZEROS
     flaws = np.int32(0)
-    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
+    for low in range(row[ROW_FIRST], end_of(row), GROUP * WIDTH * PACKETS):
         if not (HELD and PEAK):
             load(own, row, low)
         for p in range(PACKETS):
@@ -66,7 +71,8 @@ def folded(own: Any, fixed: Any, classes: Any, row: Any, m: Any, mine: Any) -> A
                 for j in range(WIDTH):
                     x = scores(own, ORIGIN, p * WIDTH + j)
                     t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
-                    terms, _ = folds(x, t, m, fixed[PARAMS])
+                    terms, kept = folds(x, t, m, fixed[PARAMS])
+                    keep(own, p * WIDTH + j, kept)
                     added = add_all(sums, terms)
                     sums = added if within(row, k + j) else sums
                     if CHECK and within(row, k + j):
@@ -96,7 +102,7 @@ def folded_once(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
     m = LOWEST
     sums = ZEROS
     flaws = np.int32(0)
-    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
+    for low in range(row[ROW_FIRST], end_of(row), GROUP * WIDTH * PACKETS):
         load(own, row, low)
         higher = m
         for p in range(PACKETS):
@@ -124,7 +130,7 @@ def folded_once(own: Any, fixed: Any, classes: Any, row: Any) -> Any:
 
 def refolded(terms: Any, sums: Any, own: Any, fixed: Any, classes: Any, row: Any, m: Any, c: Any) -> Any:
     """Sums, from nothing on, of what the first pass keeps."""
-    for low in range(row[ROW_FIRST], row[ROW_STOP], GROUP * WIDTH * PACKETS):
+    for low in range(row[ROW_FIRST], end_of(row), GROUP * WIDTH * PACKETS):
         if not HELD:
             load(own, row, low)
         for p in range(PACKETS):
@@ -132,7 +138,7 @@ def refolded(terms: Any, sums: Any, own: Any, fixed: Any, classes: Any, row: Any
             if k < row[ROW_STOP]:
                 for j in range(WIDTH):
                     t = mass(own, fixed, classes, row[ROW_LABEL], k + j, p * WIDTH + j)
-                    _, kept = folds(scores(own, ORIGIN, p * WIDTH + j), t, m, fixed[PARAMS])
+                    kept = recall(own, fixed, t, m, p * WIDTH + j)
                     added = add_all(sums, terms(kept, t, c, fixed))
                     sums = added if within(row, k + j) else sums
     return sums

@@ -85,7 +85,7 @@ def total(
     if s != real(0.0) and strayed(given):
         bad = np.int32(1)
     shared = cuda.shared.array(ROOM, KIND)
-    own = (new_data(), new_target(), (), new_slope(), new_curve())
+    own = (new_data(), new_target(), (), new_slope(), new_curve(), ())
     each = valued(target, classes, s, label, number, width, shared, thread)
     s = worth_of(s, each, unit_of(slopes))
     fixed = (given, mix, bounds, scale, ignore, each)
