@@ -78,6 +78,8 @@ def _lent(call: Deferred, tensors: Sequence[Any], widen: bool = False) -> tuple[
                 x = x.numpy() if kind is not BRAIN else _brain(x)
             except (TypeError, RuntimeError, NotImplementedError):
                 x = _odd(call, k, x)
+        elif x.is_neg():
+            x = x.resolve_neg()
         arrays.append(x)
     return arrays, host
 

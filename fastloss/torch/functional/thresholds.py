@@ -4,8 +4,9 @@ The numbers are those of the first input, or of the scores that a layer makes of
 measured in float32 on the CPU by ``python -m bench.torch_functional --least``, and rounded up: from there on, ours took
 no longer than torch's on either of two processors with AVX-512, 2 cores each: an AMD EPYC (Zen 4; beside other work
 but for errors, logits and cross-entropies) and an Intel Xeon (Emerald Rapids). What is not named is computed here at
-any size. `mse_loss` and `soft_margin_loss` have a size between the two measured ones, slower and faster; triplets have
-one beyond a million numbers, where rows of 10 took 1.2 times torch's time and rows of 1,000 took 0.7.
+any size; on a GPU all is but layers, and what is `NEVER`. `mse_loss` and `soft_margin_loss` have a size between the two
+measured ones, slower and faster; triplets have one beyond a million numbers, where rows of 10 took 1.2 times torch's
+time and rows of 1,000 took 0.7.
 """
 
 from __future__ import annotations
