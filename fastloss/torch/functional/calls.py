@@ -19,7 +19,7 @@ from ...deferred import Deferred
 from ...registry import LOSSES
 from ..autograd import _transforming, run
 from . import autocasts
-from .thresholds import ALL, LEAST, NEVER, ROWS, holds, known, size
+from .thresholds import ALL, LEAST, NEVER, ON_GPU, ROWS, holds, known, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -119,16 +119,12 @@ def _here(name: str, x: Tensor, args: Any, keywords: Any, layer: tuple[int, str]
 
 
 def large(name: str, x: Tensor, layer: Any = None) -> bool:
-    """Whether a call of this first input is faster here, or may be: a graph of sizes that are not known is ours.
-
-    On a GPU that does not depend on the size, but for layers: of few numbers what takes time are launches, and torch's
-    are more.
-    """
+    """Whether a call of this first input is faster here, or may be: a graph of sizes that are not known is ours."""
     if exports():
         return True
     least = LEAST.get(name, ALL)
     if x.is_cuda and layer is None:
-        return min(least) < NEVER
+        return min(least) < NEVER and not known(x.numel() < ON_GPU)
     layer = layer if isinstance(layer, Tensor) else None
     wanted = torch.is_grad_enabled() and (x.requires_grad or (layer is not None and layer.requires_grad))
     return not known(size(name, x, layer, wanted) < least[not wanted])
