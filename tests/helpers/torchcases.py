@@ -112,7 +112,9 @@ def values_and_gradients(name: str, case: Case, device: str, dtype: Any) -> None
     with torch.no_grad():
         each = both_of(native(name), exact, case, "none").abs()
     for reduction in ("mean", "sum", "none"):
-        above = torch.rand(each.shape, dtype=torch.float64) + 0.5 if reduction == "none" else None
+        # By nothing, which is 1; by a number that all types hold; by one for each value.
+        one = None if reduction == "mean" else torch.tensor(0.375, dtype=torch.float64)
+        above = torch.rand(each.shape, dtype=torch.float64) + 0.5 if reduction == "none" else one
         keywords = {**case.keywords, "reduction": reduction}
         expected = both(native(name), exact, own, above, **keywords)
         found = both(getattr(functional, name), args, leaves, above, **keywords)
