@@ -16,11 +16,11 @@ SIZES = (1, 10, 100, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 ROWS = (*((n, 10) for n in (1, 10, 100, 1_000, 10_000, 100_000)), *((n, 1_000) for n in (1, 10, 30, 100, 300, 1_000)))
 
 
-def elements(n: int) -> dict[str, tuple[Any, ...]]:
+def elements(n: int, device: str = "cpu") -> dict[str, tuple[Any, ...]]:
     """Arguments of the functions of elements."""
     import torch
 
-    x, y = torch.randn(n), torch.randn(n)
+    x, y = torch.randn(2, n, device=device)
     p, t, signs = x.sigmoid(), y.sigmoid(), torch.where(y > 0, 1.0, -1.0)
     found = dict.fromkeys(("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"), (x, y))
     return {
@@ -30,22 +30,23 @@ def elements(n: int) -> dict[str, tuple[Any, ...]]:
     }  # fmt: skip
 
 
-def rows(n: int, k: int) -> dict[str, tuple[Any, ...]]:
+def rows(n: int, k: int, device: str = "cpu") -> dict[str, tuple[Any, ...]]:
     """Arguments of the functions of rows."""
     import torch
 
-    (x, y, z), labels = torch.randn(3, n, k), torch.randint(k, (n,))
-    lists = torch.full((n, k), -1)
+    (x, y, z), labels = torch.randn(3, n, k, device=device), torch.randint(k, (n,), device=device)
+    lists = torch.full((n, k), -1, device=device)
     lists[:, :3] = torch.tensor([2, 5, 7])
-    signs = torch.where(torch.rand(n) > 0.5, 1.0, -1.0)
+    signs = torch.where(torch.rand(n, device=device) > 0.5, 1.0, -1.0)
     frames = min(n, 200), 2, k
     return {
         "cross_entropy": (x, labels), "nll_loss": (x.log_softmax(-1), labels), "multi_margin_loss": (x, labels),
         "multilabel_margin_loss": (x, lists), "multilabel_soft_margin_loss": (x, y.sigmoid()),
         "kl_div": (x.log_softmax(-1), y.softmax(-1)), "cosine_embedding_loss": (x, y, signs),
         "triplet_margin_loss": (x, y, z), "triplet_margin_with_distance_loss": (x, y, z),
-        "linear_cross_entropy": (torch.randn(n, 64), torch.randn(k, 64), labels),
-        "ctc_loss": (torch.randn(*frames).log_softmax(-1), torch.randint(1, k, (2, 1 + frames[0] // 4)),
+        "linear_cross_entropy": (torch.randn(n, 64, device=device), torch.randn(k, 64, device=device), labels),
+        "ctc_loss": (torch.randn(*frames, device=device).log_softmax(-1),
+                     torch.randint(1, k, (2, 1 + frames[0] // 4), device=device),
                      torch.full((2,), frames[0]), torch.full((2,), 1 + frames[0] // 4)),
     }  # fmt: skip
 

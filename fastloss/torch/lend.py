@@ -12,7 +12,7 @@ from ..kernels.cpu import threads
 from ..kernels.plan.elements import PARALLEL_FROM
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..deferred import Deferred
 
@@ -59,6 +59,22 @@ def hessian(call: Deferred, tensors: Sequence[Any]) -> Any:
     return _tensor(_verb(call, "grad_and_hess", arrays, host)[1])
 
 
+def multiplied(x: Any, factor: Any, also: float) -> bool:
+    """Whether a gradient on a GPU was multiplied, where it is, by a number there and by `also`.
+
+    Where the product is 1, as it mostly is, the gradient is neither read nor written.
+    """
+    if not (x.is_cuda and factor.is_cuda) or factor.dim() or _wrapped(factor):
+        return False
+    from ..arrays import gpu
+    from ..arrays.gpu import scale
+
+    return scale.multiplied(gpu.face("torch"), x, factor, also)
+
+
+_wrapped: Callable[[Any], bool] = torch._C._functorch.is_functorch_wrapped_tensor
+
+
 # -- There -------------------------------------------------------------------------------------------------------------
 
 
@@ -78,6 +94,8 @@ def _lent(call: Deferred, tensors: Sequence[Any], widen: bool = False) -> tuple[
                 x = x.numpy() if kind is not BRAIN else _brain(x)
             except (TypeError, RuntimeError, NotImplementedError):
                 x = _odd(call, k, x)
+        elif x.is_neg():
+            x = x.resolve_neg()
         arrays.append(x)
     return arrays, host
 

@@ -8,6 +8,7 @@ import torch
 
 from ..define.elements import Definition
 from ..define.rows import Program
+from . import lend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,7 @@ def scaled(call: Deferred, grads: tuple[Any, ...], upstream: Any, tensors: tuple
         number *= call.scale
         found = [g.data if number == 1.0 else g.data.mul_(number) for g in grads]
     else:
-        above = upstream if call.scale == 1.0 else upstream * call.scale
-        found = [_times(g.data, aligned(call, above, g)) for g in grads]
+        found = [g.data if lend.multiplied(g, upstream, call.scale) else _by_tensor(call, g, upstream) for g in grads]
     return [g if g.dtype is tensors[k].dtype else g.to(tensors[k].dtype) for g, k in zip(found, call.wrt, strict=True)]
 
 
@@ -37,12 +37,13 @@ def _number(upstream: Any) -> float | None:
         return None
 
 
-def _times(x: Any, factor: Any) -> Any:
-    """The product in the memory of `x`, where there is room: a batch of factors has none in one gradient."""
+def _by_tensor(call: Deferred, grad: Any, upstream: Any) -> Any:
+    """The product in the gradient's memory, where there is room: a batch of factors has none in one gradient."""
+    factor = aligned(call, upstream if call.scale == 1.0 else upstream * call.scale, grad)
     try:
-        return x.mul_(factor)
+        return grad.data.mul_(factor)
     except RuntimeError:
-        return x * factor
+        return grad.data * factor
 
 
 def aligned(call: Deferred, upstream: Any, grad: Any) -> Any:

@@ -86,14 +86,35 @@ def test_a_number_for_the_weights_of_what_is_not_ignored(weight: Any, face: Any)
     assert (found.dtype, found.tolist()) == (torch.float64, [float(weight), 0.0])
 
 
-def test_the_short_way_sees_dense_tensors_alone(face: Any) -> None:
+def test_the_short_way_sees_dense_tensors_alone(face: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.zeros(4, 6)
+    assert face.seen(x) is None
+    assert face.seen(np.zeros(2)) is None
+    monkeypatch.setattr(torch.Tensor, "is_cuda", True)
     kind, address = face.seen(x)
     assert (address, face.address(x)) == (x.data_ptr(), x.data_ptr())
     others = (torch.zeros(4, 6), torch.zeros(6, 4), torch.zeros(4, 6, dtype=torch.float64), torch.zeros(24))
     assert [face.seen(y)[0] == kind for y in others] == [True, False, False, False]
-    for y in (x.T, x[:, 1:], x.to_sparse(), torch.zeros(2, requires_grad=True)):
+    leaf = torch.zeros(2, requires_grad=True)
+    for y in (x.T, x[:, 1:], x.to_sparse(), leaf, torch.zeros(1, dtype=torch.complex64).conj().imag):
         assert face.seen(y) is None
+    with torch.no_grad():
+        assert face.seen(leaf) is not None
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (4, 6), (2, 0, 5), (2, 1, 3)], ids=str)
+def test_what_torchs_compiler_allocates_is_dense(
+    shape: tuple[int, ...], face: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same of the CPU stands for it; on another device than the current one there is none."""
+    monkeypatch.setattr(face, "_allocated", torch._C._dynamo.guards._empty_strided_cpu)
+    monkeypatch.setattr(face, "_current_device", lambda: 1)
+    monkeypatch.setattr(face, "_device", lambda device: torch.device("meta"))
+    for char in CHARS.values():
+        found = face.empty(shape, char, 1)
+        other = face.empty(shape, char, 0)
+        assert (other.device.type, found.device.type) == ("meta", "cpu")
+        assert (found.shape, found.dtype, found.stride()) == (other.shape, other.dtype, other.stride())
 
 
 def test_conversions(face: Any) -> None:

@@ -6,6 +6,7 @@ Kernels are plain Python here, but where a test says otherwise: what they comput
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -238,6 +239,14 @@ def test_sizes_decide(flt: Any) -> None:
     for given in (x, x[:3]):
         found, expected = (derivatives(f, [given, given.sin()], {}, (0,), 1) for f in (flt.mse_loss, F.mse_loss))
         same("mse_loss", found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_sizes_decide_on_a_gpu() -> None:
+    from fastloss.torch.functional import calls
+
+    few, many = (SimpleNamespace(is_cuda=True, numel=lambda n=n: n) for n in (calls.ON_GPU - 1, calls.ON_GPU))
+    assert [calls.large("mse_loss", x) for x in (few, many)] == [False, True]
+    assert not calls.large("nll_loss", many)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(
             torch, name, lambda *a, make=make, **k: make(*a, **{n: v for n, v in k.items() if n != "device"})
         )
-    for kind in map(type, fl.LOSSES.values()):  # each has its own copy of the verbs
+    # Each has its own copy of the verbs, from when one is first looked up.
+    for kind in [type(loss) for loss in fl.LOSSES.values() if loss.value_and_grad]:
         verb = kind.value_and_grad
 
         def value_and_grad(loss: Any, *inputs: Any, verb: Any = verb, out: Any = None, **options: Any) -> Any:
@@ -162,3 +163,22 @@ def test_what_was_measured_is_kept_when_the_run_is_ended(
         gpu.main([*ARGUMENTS, "--dtype", "float32", "--json", str(tmp_path / "gpu.json")])
     written = json.loads((tmp_path / "gpu.json").read_text())
     assert [r["loss"] for r in written["records"]] == ["huber", "huber", "cross_entropy"]
+
+
+def test_each_function_is_timed_and_what_fails_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    """`bench.torch_cuda`, on the CPU, of 8 numbers, where the functions here are torch's."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    bench: Any = importlib.import_module("bench.torch_cuda")
+    interleaved = bench.interleaved
+    monkeypatch.setattr(bench, "SAMPLE", 1e-6)
+    monkeypatch.setattr(bench, "interleaved", lambda *given: 1 // len(failing) and interleaved(*given))
+    path, line = tmp_path / "found.json", ["--device", "cpu", "--quick", "--json"]
+    failing = ["one"]
+    assert bench.main([*line, str(path), "--functions", "mse_loss,kl_div"]) == 0
+    assert [r["function"] for r in json.loads(path.read_text())["records"]] == ["mse_loss", "kl_div"]
+    failing.clear()
+    assert bench.main([*line, str(path), "--functions", "l1_loss,huber_loss"]) == 1
+    assert "ZeroDivisionError: integer division or modulo by zero: l1_loss 8, huber_loss 8" in capsys.readouterr().out
+    assert len(json.loads(path.read_text())["records"]) == 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...define.keywords import GRAD, HESS, VALUE
 from ..plan.rows import ROW
-from .plan.elements import AnyPlan, ClassPlan, CombinePlan
+from .plan.elements import AnyPlan, ClassPlan, CombinePlan, ScalePlan
 from .plan.rows import CudaRowPlan
 from .plan.sparse import SpreadPlan
 
@@ -34,6 +34,8 @@ def arguments(plan: AnyPlan) -> tuple[Any, ...]:
         return "*" + plan.sums, "q", divisor, "d", result, "*" + plan.compute, pointers(plan.unit)
     if isinstance(plan, ClassPlan):
         return "*d", "q", "*" + plan.compute
+    if isinstance(plan, ScalePlan):
+        return "*" + plan.stored, "*" + plan.factor, "d", "q"
     base, compute = plan.plan, plan.plan.compute
     slopes = pointers(base.types[k] for k in base.wrt)
     return (

@@ -13,7 +13,7 @@ from ..announce import announced
 from ..bind import content
 from ..cpu import cache
 from ..sources import sources, versions
-from .plan.elements import AnyPlan, ClassPlan, CombinePlan
+from .plan.elements import AnyPlan, ClassPlan, CombinePlan, ScalePlan
 from .plan.sparse import SpreadPlan
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def machine_code(
 
 
 def _name(plan: AnyPlan, capability: tuple[int, int]) -> str:
-    if isinstance(plan, (CombinePlan, ClassPlan)):
-        name, key = "combine" if isinstance(plan, CombinePlan) else "classes", repr(plan)
+    if isinstance(plan, (CombinePlan, ClassPlan, ScalePlan)):
+        name, key = {CombinePlan: "combine", ClassPlan: "classes", ScalePlan: "scale"}[type(plan)], repr(plan)
     else:
         base = plan.plan
         name = plan.entry if isinstance(plan, SpreadPlan) else base.name

@@ -13,7 +13,9 @@ import torch
 HALVES = (torch.float16, torch.bfloat16)
 
 KEPT = frozenset({"gaussian_nll_loss", "multilabel_soft_margin_loss", "triplet_margin_with_distance_loss"})
-"""Functions that torch's list for the CPU has not, and whose values keep the type of the tensors."""
+"""Functions that torch's list for the CPU has not, and whose values keep the type of the tensors. CUDA's list has what
+they are made of.
+"""
 
 
 def widened(args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

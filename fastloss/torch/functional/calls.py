@@ -19,7 +19,7 @@ from ...deferred import Deferred
 from ...registry import LOSSES
 from ..autograd import _transforming, run
 from . import autocasts
-from .thresholds import ALL, LEAST, NEVER, ROWS, holds, known, size
+from .thresholds import ALL, LEAST, NEVER, ON_GPU, ROWS, holds, known, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,8 +80,8 @@ def face(
             if fixed is not None:
                 _refuse_derived(name, fixed[1], _argument(fixed, args, keywords))
             # All that `_here` asks takes 2 us, a fifth of the time of torch's own call of a few numbers.
-            least = LEAST.get(name, ALL)
-            here = isinstance(x, Tensor) and (compiles() or weight * x.numel() >= min(least))
+            least = min(LEAST.get(name, ALL))
+            here = isinstance(x, Tensor) and (compiles() or x.is_cuda or weight * x.numel() >= least)
             if here and _here(name, x, args, keywords, layer, strict) and not _missing(needed, args, keywords):
                 autocast = torch.is_autocast_enabled("cpu" if x.is_cpu else x.device.type)
                 if autocast:
@@ -89,7 +89,7 @@ def face(
                     x = args[0] if args else keywords[first]
                 given = plan(*args, **keywords)
                 if given is not None:
-                    kind = None if autocast and name not in autocasts.KEPT else x.dtype
+                    kind = None if autocast and (x.is_cuda or name not in autocasts.KEPT) else x.dtype
                     if strict or x.is_cuda or compiles():
                         return _computed(given, kind)
                     try:
@@ -123,6 +123,8 @@ def large(name: str, x: Tensor, layer: Any = None) -> bool:
     if exports():
         return True
     least = LEAST.get(name, ALL)
+    if x.is_cuda and layer is None:
+        return min(least) < NEVER and not known(x.numel() < ON_GPU)
     layer = layer if isinstance(layer, Tensor) else None
     wanted = torch.is_grad_enabled() and (x.requires_grad or (layer is not None and layer.requires_grad))
     return not known(size(name, x, layer, wanted) < least[not wanted])
@@ -229,9 +231,9 @@ def whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def surely(condition: Tensor) -> bool:
-    """Whether a condition on numbers holds: what is compiled cannot know."""
-    return not compiles() and bool(condition)
+def knowable(x: Tensor) -> bool:
+    """Whether a plan may look at a tensor's numbers: not at those of a graph, nor where it would wait for a GPU."""
+    return not compiles() and x.is_cpu
 
 
 # Made beforehand: what traces these functions sees no cache.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from .calls import FLOATS, Given, alike, by, derived, face, fit, given, numbers, over, reduction_of, surely, whole
+from .calls import FLOATS, Given, alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,7 +126,7 @@ def _entropy(
         return None
     if not whole(ignore_index) or not numbers(smoothing) or not 0.0 <= smoothing <= 1.0:
         return None
-    if smoothing and weight is not None and not surely((weight.detach() > 0).all()):
+    if smoothing and weight is not None and not (knowable(weight) and bool((weight.detach() > 0).all())):
         return None
     found: dict[str, Any] = {"reduction": reduction}
     if smoothing:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from .calls import Given, alike, by, derived, face, fit, given, numbers, over, reduction_of
+from .calls import Given, alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,7 +174,7 @@ def gaussian_nll_loss(
     spread = _variances(input, var)
     if spread is None:
         return None
-    if torch.compiler.is_compiling():
+    if not knowable(var):
         spread = spread + (spread.clamp(min=eps) - spread).detach()
     elif not bool(var.detach().min() >= eps):
         return None

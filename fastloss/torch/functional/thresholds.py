@@ -4,8 +4,9 @@ The numbers are those of the first input, or of the scores that a layer makes of
 measured in float32 on the CPU by ``python -m bench.torch_functional --least``, and rounded up: from there on, ours took
 no longer than torch's on either of two processors with AVX-512, 2 cores each: an AMD EPYC (Zen 4; beside other work
 but for errors, logits and cross-entropies) and an Intel Xeon (Emerald Rapids). What is not named is computed here at
-any size. `mse_loss` and `soft_margin_loss` have a size between the two measured ones, slower and faster; triplets have
-one beyond a million numbers, where rows of 10 took 1.2 times torch's time and rows of 1,000 took 0.7.
+any size, on the CPU. `mse_loss` and `soft_margin_loss` have a size between the two
+measured ones, slower and faster; triplets have one beyond a million numbers, where rows of 10 took 1.2 times torch's
+time and rows of 1,000 took 0.7.
 """
 
 from __future__ import annotations
@@ -44,6 +45,13 @@ LEAST: dict[str, tuple[int, int]] = {
     "triplet_margin_with_distance_loss": (2_000_000, NEVER),
 }
 """The least numbers of elements by the function's name: with a gradient of input or layer; for the value alone."""
+
+ON_GPU = 4_000_000
+"""The least number of elements on a GPU, of any function but layers, and those that torch computes at any size.
+
+Below, the host takes longest: 60 us forward and backward by an operator in Python, 45 by torch's own. Not measured on a
+card yet: one reads or writes so many numbers in 4 us, which torch does seven times (`python -m bench.torch_cuda`).
+"""
 
 ROWS: dict[str, tuple[int, int]] = {"cross_entropy": (400, 3_000), "linear_cross_entropy": (100, 300)}
 """How many elements a row counts for besides its own: torch takes a time for each row, too (AVX-512, 2 cores)."""

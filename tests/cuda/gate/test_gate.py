@@ -27,7 +27,7 @@ from fastloss.define.rules import CONSTANTS, ELEMENTARY
 from fastloss.kernels.cuda import target
 from fastloss.kernels.cuda.arguments import arguments, flat
 from fastloss.kernels.cuda.plan import sparse as spreadplan
-from fastloss.kernels.cuda.plan.elements import ClassPlan, CombinePlan, CudaPlan
+from fastloss.kernels.cuda.plan.elements import ClassPlan, CombinePlan, CudaPlan, scaling
 from fastloss.kernels.cuda.plan.rows import CudaRowPlan, fitted, packet_for, parts_of, width_of
 from fastloss.kernels.cuda.target import Binary, compiled
 from fastloss.kernels.plan.elements import Plan, compute_type, sum_plan
@@ -352,6 +352,8 @@ def test_weights_in_units(weight: str) -> None:
     for kind in ("weighed", "normalized"):
         assert faults(compiled(CombinePlan("d", "f", kind, False, unit), (9, 0)), False, False) == []
     assert faults(compiled(ClassPlan("f"), (9, 0)), False, False) == []
+    for stored, factor in (("f", "f"), ("E", "f"), ("e", "f"), ("d", "d")):
+        assert faults(compiled(scaling(stored, factor), (9, 0)), False, False) == []
 
 
 def test_sums_of_weights() -> None:

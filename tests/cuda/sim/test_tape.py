@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import hosted
+import ml_dtypes
 import numpy as np
 import pytest
 from hosted import Hosted, agree, to_gpu
 from numpy.testing import assert_array_equal
 
 import fastloss as fl
+from fastloss.arrays.gpu import scale
 
 pytestmark = [pytest.mark.usefixtures("gpu"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 
@@ -163,3 +165,16 @@ def test_what_is_refused_is_refused_after_every_permitted_call(name: str, gpu: A
     assert_array_equal(x.array, before)
     loss.grad(x, x, out=out)
     assert gpu.replays == 1
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "f2", ml_dtypes.bfloat16], ids=str)
+def test_a_gradient_times_a_number_on_the_device(kind: Any, gpu: Any, rng: np.random.Generator) -> None:
+    """Which 1 leaves as it is, NaNs and all; the second time by the launch of the first."""
+    drawn = rng.normal(size=(3, 700)).astype(kind)
+    for k, (number, also) in enumerate([(1.0, 1.0), (-3.0, 1.0), (0.5, 1.0), (0.5, 2.0), (np.nan, 1.0)]):
+        x, factor = Hosted(drawn.copy()), Hosted(np.asarray(number, "f8" if kind == "f8" else "f4"))
+        assert scale.multiplied(hosted, x, factor, also)
+        assert_array_equal(x.array.astype("f8"), (drawn.astype("f8") * (number * also)).astype(kind).astype("f8"))
+        assert gpu.replays == k - (k > 2)
+    assert not scale.multiplied(hosted, Hosted(drawn.T), Hosted(np.ones((), "f4")), 1.0)
+    assert not scale.multiplied(hosted, Hosted(drawn), Hosted(np.ones(2, "f4")), 1.0)

@@ -88,7 +88,7 @@ _current_device: Any = getattr(torch._C, "_cuda_getDevice", None)
 @lru_cache(1024)
 def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Those of a dense tensor."""
-    return tuple([prod(shape[k:]) for k in range(1, len(shape) + 1)])
+    return tuple([prod([max(1, n) for n in shape[k:]]) for k in range(1, len(shape) + 1)])
 
 
 def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any:

@@ -68,6 +68,25 @@ class ClassPlan(NamedTuple):
     """The type."""
 
 
+class ScalePlan(NamedTuple):
+    """The kernel that multiplies an array by a number on the device."""
+
+    stored: str
+    """The array's type."""
+    factor: str
+    """The number's."""
+
+    @property
+    def compute(self) -> str:
+        """The type of the arithmetic."""
+        return "d" if "d" in self else "f"
+
+
+def scaling(stored: str, factor: str) -> ScalePlan:
+    """The plan for such an array and such a number."""
+    return ScalePlan(stored, factor)
+
+
 class CudaTarget(Target, Protocol):
     """What the plan must know of the compiler, or of what stands in for it."""
 
@@ -84,7 +103,7 @@ class CudaTarget(Target, Protocol):
         """Elementary functions of float64, as `math` has them."""
 
 
-AnyPlan = CudaPlan | CombinePlan | ClassPlan | CudaRowPlan | SpreadPlan
+AnyPlan = CudaPlan | CombinePlan | ClassPlan | ScalePlan | CudaRowPlan | SpreadPlan
 
 
 def template(plan: AnyPlan) -> Any:
@@ -95,6 +114,8 @@ def template(plan: AnyPlan) -> Any:
         return spreadplan.template(plan)
     if isinstance(plan, ClassPlan):
         return pointwise.bring_near
+    if isinstance(plan, ScalePlan):
+        return pointwise.multiply
     return pointwise.total if isinstance(plan, CudaPlan) else pointwise.combine
 
 
@@ -111,6 +132,8 @@ def complete(plan: AnyPlan, target: CudaTarget, jit: Callable[[Any], Any]) -> An
         return bind(template(plan), _combine_ports(plan, target), jit)
     if isinstance(plan, ClassPlan):
         return bind(template(plan), _class_ports(plan, target), jit)
+    if isinstance(plan, ScalePlan):
+        return bind(template(plan), _scale_ports(plan, target), jit)
     library = target.primitives(plan.plan)
     if isinstance(plan, CudaPlan):
         return bind(template(plan), _ports(plan, target), jit, library)
@@ -199,3 +222,10 @@ def _near(unit: str) -> Any:
 def _class_ports(plan: ClassPlan, target: CudaTarget) -> Mapping[str, Any]:
     worth = worth_in_units("d", plan.compute, target)
     return {"near": _near("d"), "real": target.real(plan.compute), "worth_of": worth}
+
+
+def _scale_ports(plan: ScalePlan, target: CudaTarget) -> Mapping[str, Any]:
+    return {
+        "decode": target.decode(plan.stored), "encode": target.encode(plan.stored),
+        "decode_factor": target.decode(plan.factor), "real": target.real(plan.compute),
+    }  # fmt: skip

@@ -26,6 +26,7 @@ BLOCKS = 4
 
 # Ports.
 real = factor_of = concluded = divisor_of = measured = leave = near = worth_of = settled = strip_wide = put_sum = port
+decode = encode = decode_factor = port
 KIND = WIDTH = port
 new_data = new_weight = new_value = new_slope = new_curve = port
 load_data = load_weight = store_value = store_slope = store_curve = port
@@ -159,3 +160,15 @@ def bring_near(weight: Any, count: int, kept: Any) -> None:
     while i < count:
         kept[i] = worth_of(weight[i], 1.0, unit)
         i += np.int64(THREADS)
+
+
+def multiply(array: Any, factor: Any, also: float, count: int) -> None:
+    """Multiply an array by a number on the device, and by one of the host's: 1 leaves it as it is, unread."""
+    each = real(decode_factor(factor[0])) * real(also)
+    if each == real(1.0):
+        return
+    i = np.int64(cuda.blockIdx.x) * np.int64(THREADS) + np.int64(cuda.threadIdx.x)
+    step = np.int64(cuda.gridDim.x) * np.int64(THREADS)
+    while i < count:
+        array[i] = encode(real(decode(array[i])) * each)
+        i += step
