@@ -107,6 +107,18 @@ def test_every_loss_of_rows(
 
 
 @pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("k", [2, 7, 10, 16, 31, 64, 100, 250])
+def test_rows_that_a_block_brings_in(k: int, dtype: str, library: Any, rng: np.random.Generator) -> None:
+    """Whole blocks of rows, and what is left of the last."""
+    x, labels = rng.normal(size=(1_003, k)).astype(TYPES[dtype]), rng.integers(0, k, 1_003)
+    for loss in (fl.cross_entropy, fl.multiclass_focal, fl.sparsemax_loss):
+        both(library, loss.value_and_grad, (x, labels), dtype)
+    both(library, fl.cross_entropy.grad_and_hess, (x, labels), dtype, reduction="sum")
+    masses = rng.dirichlet(np.ones(k), len(x)).astype(TYPES[dtype])
+    both(library, fl.cross_entropy.value_and_grad, (x, masses), dtype, reduction="none")
+
+
+@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("loss", PAIRWISE, ids=lambda x: x.name)
 def test_every_loss_of_pairs(loss: Any, dtype: str, library: Any, rng: np.random.Generator) -> None:
     # Not so many pairs that the difference of one of them is rounded across a kink.
