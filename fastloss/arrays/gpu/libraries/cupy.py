@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import cupy
@@ -54,6 +55,10 @@ def current(device: int) -> Any:
 def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
     with cupy.cuda.Device(device):
         return cupy.empty(shape, dtype_of(char))
+
+
+def maker(shape: tuple[int, ...], char: str, device: int) -> Any:
+    return partial(empty, shape, char, device)
 
 
 def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any:
