@@ -31,8 +31,7 @@ def buffer(x: Any) -> Buffer:
 def seen(x: Any) -> tuple[Any, int] | None:
     if not isinstance(x, cupy.ndarray) or not x.flags.c_contiguous:
         return None
-    memory = x.data
-    return (x.shape, x.dtype, memory.device_id), memory.ptr
+    return (x.shape, x.dtype, x.device.id), x.data.ptr
 
 
 def address(x: Any) -> int:
