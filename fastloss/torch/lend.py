@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,10 +67,18 @@ def multiplied(x: Any, factor: Any, also: float) -> bool:
     """
     if not (x.is_cuda and factor.is_cuda) or factor.dim() or _wrapped(factor):
         return False
-    from ..arrays import gpu
-    from ..arrays.gpu import scale
+    face, by_kernel = _gpu()
+    found: bool = by_kernel(face, x, factor, also)
+    return found
 
-    return scale.multiplied(gpu.face("torch"), x, factor, also)
+
+@cache
+def _gpu() -> tuple[Any, Any]:
+    """What is known of tensors on a GPU, and what multiplies them there: Numba comes with it."""
+    from ..arrays import gpu
+    from ..arrays.gpu.scale import multiplied
+
+    return gpu.face("torch"), multiplied
 
 
 _wrapped: Callable[[Any], bool] = torch._C._functorch.is_functorch_wrapped_tensor

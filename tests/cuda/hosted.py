@@ -101,6 +101,10 @@ def empty(shape: Any, char: str, device: int) -> Hosted:
     return Hosted(np.full(shape, 77, dtype_of(char)), device)
 
 
+def maker(shape: Any, char: str, device: int) -> Any:
+    return lambda: empty(shape, char, device)
+
+
 def filled(number: float, shape: Any, char: str, device: int) -> Hosted:
     return Hosted(np.full(shape, number, dtype_of(char)), device)
 

@@ -12,7 +12,7 @@ from ..job import Arithmetic
 from ..shapes import NUMBERS as READABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ...define.elements import Definition
     from ...define.rows import Program
@@ -149,6 +149,9 @@ class Face(Arithmetic, Protocol):
 
     def empty(self, shape: Shape, char: str, device: int) -> Any:
         """A fresh array."""
+
+    def maker(self, shape: Shape, char: str, device: int) -> Callable[[], Any]:
+        """What makes such arrays, for a call that is made again and again."""
 
     def moved(self, x: Any, source: int, destination: int) -> Any:
         """A view with one axis elsewhere."""

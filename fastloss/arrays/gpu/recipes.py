@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...kernels.cuda import launch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ...define.elements import Definition
     from ...define.keywords import Call
     from ...define.rows import Program
     from ...kernels.cuda.launch import Launch, Repeat
-    from .buffers import Face, Shape, Work
+    from .buffers import Face, Work
 
 
 class Tape(NamedTuple):
@@ -28,8 +28,8 @@ class Tape(NamedTuple):
 
     repeats: tuple[Repeat, ...]
     """Each with its addresses: which argument, which array, how many bytes from its beginning."""
-    made: tuple[tuple[Shape, str], ...]
-    """Arrays that are allocated, after those that the caller gives."""
+    makers: tuple[Callable[[], Any], ...]
+    """What makes the arrays that are allocated, after those that the caller gives."""
     results: Any
     """Which arrays the verb returns: a number, or a tuple of them."""
     sizes: tuple[int, ...]
@@ -95,13 +95,13 @@ def known(face: Face, loss: Definition | Program, call: Sequence[Any], inputs: S
         return None
     if tape is None or (len(where) > count and _overlap(found, tape)):
         return None
-    repeats, made, results, _, device = tape
-    for shape, char in made:
-        x = face.empty(shape, char, device)
+    repeats, makers, results, _, device = tape
+    for make in makers:
+        x = make()
         arrays.append(x)
         where.append(face.address(x))
     gpu.again(repeats, where, device, face.stream(device))
-    return _picked(arrays, results)
+    return _picked(arrays, results) if type(results) is tuple else arrays[results]
 
 
 def _overlap(call: Given, tape: Tape) -> bool:
@@ -118,9 +118,7 @@ def _overlap(call: Given, tape: Tape) -> bool:
     return False
 
 
-def _picked(arrays: Sequence[Any], results: Any) -> Any:
-    if type(results) is not tuple:
-        return arrays[results]
+def _picked(arrays: Sequence[Any], results: tuple[Any, ...]) -> Any:
     return tuple([arrays[r] if type(r) is int else _picked(arrays, r) for r in results])
 
 
@@ -145,9 +143,9 @@ def remember(
         found = _located(arrays, results)
     except LookupError:
         return
-    shapes = tuple((x.shape, x.char) for x in made)
+    makers = tuple([work.face.maker(x.shape, x.char, work.device) for x in made])
     with suppress(TypeError):  # of an option that cannot be looked up
-        loss.remember(common.key, Tape(repeats, shapes, found, tuple(sizes), work.device))
+        loss.remember(common.key, Tape(repeats, makers, found, tuple(sizes), work.device))
 
 
 def _places(launch: Launch, extents: Sequence[tuple[int, int]], flag: int) -> tuple[tuple[int, int, int], ...]:

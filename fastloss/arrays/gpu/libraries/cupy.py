@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import cupy
@@ -30,8 +31,7 @@ def buffer(x: Any) -> Buffer:
 def seen(x: Any) -> tuple[Any, int] | None:
     if not isinstance(x, cupy.ndarray) or not x.flags.c_contiguous:
         return None
-    memory = x.data
-    return (x.shape, x.dtype, memory.device_id), memory.ptr
+    return (x.shape, x.dtype, x.device.id), x.data.ptr
 
 
 def address(x: Any) -> int:
@@ -54,6 +54,10 @@ def current(device: int) -> Any:
 def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
     with cupy.cuda.Device(device):
         return cupy.empty(shape, dtype_of(char))
+
+
+def maker(shape: tuple[int, ...], char: str, device: int) -> Any:
+    return partial(empty, shape, char, device)
 
 
 def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,10 @@ def current(device: int) -> Any:
 def empty(shape: tuple[int, ...], char: str, device: int) -> Any:
     with cuda.gpus[device]:
         return cuda.device_array(shape, dtype_of(char))
+
+
+def maker(shape: tuple[int, ...], char: str, device: int) -> Any:
+    return partial(empty, shape, char, device)
 
 
 def filled(number: float, shape: tuple[int, ...], char: str, device: int) -> Any:
