@@ -273,7 +273,7 @@ BUDGET = {
     "arrays/gpu": 1230,
     "arrays/gpu/libraries": 550,
     "arrays/host": 1860,
-    "boosting": 1460,
+    "boosting": 1560,
     "checking": 780,
     "commands": 390,
     "commands/cli": 1390,
