@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.host.recipes import derivatives
+from ..arrays.host.direct import derivatives, derivatives_of_row
 from ..loss import Loss
 from .arranged import Plain
 from .checks import finite
@@ -72,6 +72,22 @@ class CatBoostObjective(Objective):
         verb = getattr(shared, "grad_and_hess", None)
         self.direct = self.plain and self.curvature.exact and verb is Loss.grad_and_hess
         """Whether the verb's own steps may be left out."""
+        self.smoothing = self.options.get("label_smoothing", 0.0)
+        self.shares = self._shares()
+        """What a row's loss is multiplied by, by its label; None where a call of a row takes another look."""
+
+    def _shares(self) -> list[float] | None:
+        loss = self.definition
+        if not self.rows or len(loss.inputs) != 2 or loss.arrays or loss.turned is not None:
+            return None
+        weights = np.asarray(self.options.get("class_weight", ()), np.float64)
+        if weights.size and self.smoothing:  # each class's mass has its own
+            return None
+        return weights.tolist() if weights.ndim == 1 and (np.isfinite(weights) & (weights > 0.0)).all() else None
+
+    def _labelled(self, label: Any, classes: int) -> bool:
+        fit = self.shares is not None and len(self.shares) in (0, classes)
+        return fit and isinstance(label, float) and label in range(classes)
 
     @property
     def metric(self) -> CatBoostMetric:
@@ -111,9 +127,40 @@ class CatBoostObjective(Objective):
 
     def calc_ders_multi(self, approxes: Any, targets: Any, weight: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """Minus the gradient of one row of several scores, and minus the Hessian, its diagonal, as a matrix."""
-        scores, labels = np.asarray(approxes)[np.newaxis], np.asarray(targets)[np.newaxis]
-        grad, hess = self.grad_and_hess(scores, labels, np.array([weight]))
-        return -grad[0], np.diag(-hess[0])
+        both = np.empty((2, len(approxes)))
+        if not (self._direct_row(approxes, targets, weight, both) and finite(both.reshape(-1))):
+            scores, labels = np.asarray(approxes)[np.newaxis], np.asarray(targets)[np.newaxis]
+            grad, hess = self.grad_and_hess(scores, labels, np.array([weight]))
+            np.negative(grad[0], both[0])
+            np.negative(hess[0], both[1])
+        matrix = np.zeros((len(approxes), len(approxes)))
+        matrix.reshape(-1)[:: len(approxes) + 1] = both[1]
+        return both[0], matrix
+
+    def _direct_row(self, scores: Any, labels: Any, weight: float, both: NDArray[np.float64]) -> bool:
+        """The same of one row of several scores, for each of which CatBoost calls: in a tenth of the time."""
+        (grad, hess), loss, factor, classes = both, self.definition, -weight, len(scores)
+        if not (self.own and weight > 0.0 and type(scores) is np.ndarray and scores.dtype == grad.dtype):
+            return False
+        if self.direct:
+            done = derivatives(loss, scores, labels, None, factor, grad, hess)
+        elif self._labelled(labels, classes):
+            labels = int(labels)
+            factor *= self.shares[labels] if self.shares else 1.0
+            done = derivatives_of_row(loss, scores, labels, self.smoothing, factor, grad, hess)
+        else:
+            return False
+        if not done:  # and leave a recipe behind
+            smoothing = {"label_smoothing": self.smoothing} if self.smoothing else {}
+            told: Any = {"reduction": "sum", "backend": "serial", **smoothing}
+            np.multiply(
+                loss.grad_and_hess(scores[np.newaxis], np.array([labels]), **told), factor, out=both[:, np.newaxis]
+            )
+        if hess[0] == 0.0 and not hess.any():  # where "positive" is 1
+            return False
+        if self.curvature.least > 0.0:
+            np.minimum(hess, -self.curvature.least * weight, out=hess)
+        return True
 
     def baseline(self, labels: ArrayLike, weight: Any = None) -> Any:
         """The best constant for each row, as ``Pool(baseline=)`` and ``fit(baseline=)`` take it.
