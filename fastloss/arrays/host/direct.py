@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from numpy import array, ndarray
+from numpy import array, dtype, ndarray
 
 from ...define.keywords import GRAD, HESS, Call
 from ...kernels.plan.elements import PARALLEL_FROM
@@ -44,22 +44,17 @@ def derivatives(
     return not flaws
 
 
-def derivatives_of_row(
-    loss: Program,
-    scores: NDArray[Any],
-    label: int,
-    smoothing: float,
-    factor: float,
-    grad: NDArray[Any],
-    hess: NDArray[Any],
-) -> bool:
-    """Write the derivatives of one row of a loss with labels, times a factor; False where that takes another look.
+def of_row(loss: Program, classes: int, smoothing: float) -> Any:
+    """What writes the derivatives of one row of a loss with labels, times a factor; None where there is no recipe.
 
-    `scores`, `grad` and `hess` have one axis and one type. A verb that takes (1, classes) and (1,) leaves the recipe.
+    It takes scores, derivatives of float64 with one axis and a label, and tells whether it took no offence. A verb that
+    takes (1, classes) and (1,) leaves the recipe.
     """
-    size, labels = scores.size, array([label])
     call = Call(GRAD | HESS, -1, label_smoothing=smoothing, reduction="sum", backend="serial")
-    recipe = loss.recipes.get(row_key(call, FRESH, (1, size), size, 1, [scores.dtype, labels.dtype]))
+    recipe = loss.recipes.get(row_key(call, FRESH, (1, classes), classes, 1, [dtype("f8"), array([0]).dtype]))
     if recipe is None or recipe.halves or recipe.checker is not None or recipe.counter is not None:
-        return False
-    return not recipe.kernel((scores,), (labels,), factor, 0.0, (), (grad,), (hess,), 1)[1]
+        return None
+    kernel = recipe.kernel
+    return lambda scores, label, factor, grad, hess: (
+        not kernel((scores,), (array([label]),), factor, 0.0, (), (grad,), (hess,), 1)[1]
+    )
