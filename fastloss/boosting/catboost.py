@@ -67,11 +67,11 @@ class CatBoostObjective(Objective):
     ) -> None:
         super().__init__(loss, parameters, hessian, min_hessian, "serial")
         self.several = several
-        self.own = self.curvature.name in ("exact", "positive")
-        """Whether derivatives are the loss's own."""
+        self.own = self.curvature.name in ("exact", "positive", "constant")
+        """Whether derivatives are the loss's own, or 1."""
         shared = getattr(type(self.definition), "shared", None)  # a loss's own class has a copy of the verb
         verb = getattr(shared, "grad_and_hess", None)
-        self.direct = self.plain and self.curvature.exact and verb is Loss.grad_and_hess
+        self.direct = self.plain and self.definition.order > 1 and verb is Loss.grad_and_hess
         """Whether the verb's own steps may be left out."""
         self.smoothing = self.options.get("label_smoothing", 0.0)
         self.shares = self._shares()
@@ -119,7 +119,7 @@ class CatBoostObjective(Objective):
 
         Of a thousand rows, for which it calls, that takes half the time.
         """
-        grad, hess, least, own = both[0], both[1], self.curvature.least, self.own
+        grad, hess, own = both[0], both[1], self.own
         if not self.direct:
             return False
         if not derivatives(self.definition, scores, labels, weight, -1.0 if own else 1.0, grad, hess):
@@ -127,12 +127,17 @@ class CatBoostObjective(Objective):
         if not own:
             self.curvature.put(Plain(self, scores, labels, weight), grad, hess)
             np.negative(both, out=both)
-            return True
-        if hess[0] == 0.0 and not hess.any():  # where "positive" is 1
-            return False
+        else:
+            self._lowered(hess, weight)
+        return True
+
+    def _lowered(self, hess: NDArray[np.float64], weight: Any) -> None:
+        """Bring minus the loss's own second derivative to minus what stands for it."""
+        name, least = self.curvature.name, self.curvature.least
+        if name == "constant" or (name == "positive" and hess[0] == 0.0 and not hess.any()):
+            hess[...] = -1.0 if weight is None else -weight
         if least > 0.0:
             np.minimum(hess, -least if weight is None else np.float64(-least) * weight, out=hess)
-        return True
 
     def calc_ders_multi(self, approxes: Any, targets: Any, weight: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """Minus the gradient of one row of several scores, and minus the Hessian, its diagonal, as a matrix."""
@@ -166,13 +171,9 @@ class CatBoostObjective(Objective):
             done = kernel is not None and kernel(scores, label, factor, grad, hess)
         else:
             return False
-        if not done:
-            return False
-        if hess[0] == 0.0 and not hess.any():  # where "positive" is 1
-            return False
-        if self.curvature.least > 0.0:
-            np.minimum(hess, -self.curvature.least * weight, out=hess)
-        return True
+        if done:
+            self._lowered(hess, weight)
+        return done
 
     def baseline(self, labels: ArrayLike, weight: Any = None) -> Any:
         """The best constant for each row, as ``Pool(baseline=)`` and ``fit(baseline=)`` take it.

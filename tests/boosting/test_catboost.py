@@ -75,11 +75,12 @@ def test_chunks_from_threads() -> None:
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
 @pytest.mark.parametrize("least", [None, 0.0, 0.25])
-@pytest.mark.parametrize("hessian", ["exact", "positive", "majorizer"])
+@pytest.mark.parametrize("hessian", ["exact", "positive", "majorizer", "constant"])
 def test_the_commonest_call_has_the_same_bits(hessian, least, weighted) -> None:
     x, y, weight = rows()
     scores, w = x[:, 1].astype("f8"), weight if weighted else None
     f = fl.boosting.catboost(fl.huber, delta=0.5, hessian=hessian, min_hessian=least)
+    assert f.direct
     for shift in (0.0, 1e3):  # where the second derivative is 0 everywhere
         grad, hess = f.grad_and_hess(scores + shift, y, w)
         for _ in range(2):
@@ -109,7 +110,7 @@ ROW_OPTIONS = [{}, {"class_weight": [1.0, 2.0, 5.0]}, {"class_weight": [1.0, 0.0
 
 
 @pytest.mark.parametrize("least", [None, 0.25])
-@pytest.mark.parametrize("hessian", ["exact", "positive", "majorizer"])
+@pytest.mark.parametrize("hessian", ["exact", "positive", "majorizer", "constant"])
 @pytest.mark.parametrize("options", ROW_OPTIONS, ids=lambda o: "-".join(o) or "plain")
 def test_a_call_of_a_row_of_classes_has_the_same_numbers(options, hessian, least) -> None:
     f = fl.boosting.catboost(fl.cross_entropy, hessian=hessian, min_hessian=least, **options)
