@@ -2,13 +2,14 @@
 
 ===============  =======================================================================================================
 ``"auto"``       ``"majorizer"`` for losses of a residual that grow slower than its square (absolute, quantile, Huber,
-                 Cauchy, ...) and sums of them: their second derivative is 0, or negative, where it matters; else
-                 ``"positive"``
+                 Cauchy, ..., and your own) and sums of them: their second derivative is 0, or negative, where it
+                 matters; else ``"positive"``
 ``"exact"``      the second derivative as it is, also where it is 0 or negative
 ``"positive"``   the same, but at least 1e-16; 1 in a call that has nothing but zeros
 ``"fisher"``     its expectation, were the label drawn from the model; for likelihoods
 ``"majorizer"``  the curvature of a parabola that touches the loss at the score and is nowhere below it: a step to its
-                 minimum never makes the loss larger; of a sum, that of each term
+                 minimum never makes the loss larger; of a sum, that of each term. Of your own losses of a
+                 residual it is found by trying
 ``"constant"``   1
 ``"xgboost"``    what XGBoost 3.2 has for the objective of this loss
 ``"lightgbm"``   what LightGBM 4.7 has
@@ -27,14 +28,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..define.wording import listed, nearest, shown
+from ..loss import Loss
+from .majorizers import (
+    Tried,
+    constant,
+    number,
+    over_distance,
+    over_residual,
+    power,
+    sigmoid_bound,
+    softmax_bound,
+    tried,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .arranged import Arranged
-
-    Preset = Callable[[Arranged, Any, Any], None]
-    """A function of a call and its derivatives, weighted, that writes over the second."""
+    from .majorizers import Preset
 
 FLOOR = 1e-16
 """The least of "positive": XGBoost's."""
@@ -50,20 +61,17 @@ class Curvature:
         if least is not None and not (isinstance(least, Real) and 0.0 <= float(least) < math.inf):
             raise ValueError(f"{loss.name}: min_hessian is {shown(least)}, expected a number of at least 0")
         if name == "auto":
-            slower = all(part.name in _SLOWER for part in getattr(loss, "parts", (loss,)))
-            name = "majorizer" if slower and preset_of("majorizer", loss) is not None else "positive"
-        if loss.order < 2 and name != "constant":
+            name = "majorizer" if slower(loss) and preset_of("majorizer", loss) is not None else "positive"
+        preset = preset_of(name, loss)
+        if loss.order < 2 and name != "constant" and not isinstance(preset, Tried):
             raise TypeError(f"{loss.name} has no second derivative, and hessian is {name!r}: hessian='constant' puts 1 "
                             "in its place")  # fmt: skip
-        if preset_of(name, loss) is None:
-            bounded = name == "majorizer" and loss.name in _ONLY and of_the_library(loss)
-            known = f"for {_ONLY[loss.name][0]}" if bounded else f"of fastloss's {listed(TABLES[name])}"
-            sums = ", and of their sums" if name == "majorizer" and not bounded else ""
-            raise TypeError(f"{loss.name}: hessian is {name!r}, which is known {known}{sums}; every loss has "
+        if preset is None:
+            raise TypeError(f"{loss.name}: hessian is {name!r}, which is known {_known(name, loss)}; every loss has "
                             "'positive' and 'constant'")  # fmt: skip
         self.name = name
         self.least = (FLOOR if name == "positive" else 0.0) if least is None else float(least)
-        self.exact = name != "constant"
+        self.exact = name != "constant" and loss.order > 1
         """Whether the loss's own second derivative is asked for."""
 
     def put(self, call: Arranged, grad: Any, hess: Any) -> None:
@@ -82,11 +90,6 @@ def positive(call: Arranged, grad: Any, hess: Any) -> None:
     """The second derivative, where there is one."""
     if hess.size and hess.flat[0] == 0.0 and not hess.any():
         constant(call, grad, hess)
-
-
-def constant(call: Arranged, grad: Any, hess: Any) -> None:
-    """1 for each row, times its weight."""
-    hess[...] = 1.0 if call.weight is None else call.spread()
 
 
 def times(factor: float, least: float = 0.0) -> Preset:
@@ -121,57 +124,6 @@ def active(call: Arranged, grad: Any, hess: Any) -> None:
     np.multiply(hess, np.where(grad != 0, 1.0, np.finfo(np.float32).tiny), out=hess)
 
 
-def number(value: Callable[[Mapping[str, Any]], Any]) -> Preset:
-    """What depends on the loss's parameters alone."""
-
-    def filled(call: Arranged, grad: Any, hess: Any) -> None:
-        constant(call, grad, hess)
-        np.multiply(hess, np.asarray(value(call.loss.values), hess.dtype), out=hess)
-
-    return filled
-
-
-def over_residual(call: Arranged, grad: Any, hess: Any) -> None:
-    """gradient / residual; at a residual of 0 its limit, the second derivative."""
-    e = _residual(call)
-    np.divide(grad, e, out=hess, where=e != 0)
-
-
-def over_distance(factor: float) -> Preset:
-    """A number / |residual|, for a kink at 0, where no parabola is above it: a residual counts as at least a thousandth
-    of the mean of all.
-    """
-
-    def divided(call: Arranged, grad: Any, hess: Any) -> None:
-        np.divide(hess.dtype.type(factor), _distance(call), out=hess)
-        if call.weight is not None:
-            np.multiply(hess, call.spread(), out=hess)
-
-    return divided
-
-
-def power(call: Arranged, grad: Any, hess: Any) -> None:
-    """|gradient| / |residual|, with the same floor."""
-    if call.loss.values["p"] < 2.0:
-        np.divide(np.abs(grad), _distance(call), out=hess)
-
-
-def _distance(call: Arranged) -> Any:
-    e = _residual(call)
-    np.abs(e, out=e)
-    rows = call.count if call.weight is None else int((call.weight != 0).sum())
-    least = 1e-3 * float(e.sum(dtype=np.float64)) / (rows * e.size / call.count) if rows else 0.0
-    return np.maximum(e, e.dtype.type(least or 1.0), out=e)
-
-
-def _residual(call: Arranged) -> Any:
-    """Score less label; 0 in rows that are absent, whatever they hold."""
-    e = call.scores - call.labels[0]
-    if call.weight is not None:
-        np.copyto(e, 0.0, where=call.spread() == 0)
-    return e
-
-
 def by_terms(call: Arranged, grad: Any, hess: Any) -> None:
     """The sum of what each term of a sum has."""
     hess[...] = 0.0
@@ -179,32 +131,9 @@ def by_terms(call: Arranged, grad: Any, hess: Any) -> None:
         term = copy(call)
         term.loss = part
         own = term.derivatives("grad_and_hess")
-        TABLES["majorizer"][part.name](term, *own)
+        majorizer: Any = preset_of("majorizer", part)
+        majorizer(term, *own)
         hess += own[1] * hess.dtype.type(factor)
-
-
-def softmax_bound(call: Arranged, grad: Any, hess: Any) -> None:
-    """1/2, Boehning's (1992), times the weights of the target's classes."""
-    number(lambda values: 0.5)(call, grad, hess)
-    weights, smoothing = (call.objective.options.get(n) for n in ("class_weight", "label_smoothing"))
-    if weights is not None:
-        target, each = call.labels[-1], np.asarray(weights, np.float64)
-        if target.ndim == 1:
-            with np.errstate(invalid="ignore"):
-                share = each.take(np.asarray(target).astype(np.intp), mode="clip")
-        else:
-            share = each @ (target if call.turned else target.T)
-        share = (1.0 - (smoothing or 0.0)) * share + (smoothing or 0.0) * each.mean()
-        np.multiply(hess, share if call.turned else share[:, None], out=hess, casting="same_kind")
-
-
-def sigmoid_bound(call: Arranged, grad: Any, hess: Any) -> None:
-    """tanh(score / 2) / (2 score), Jaakkola's and Jordan's (2000)."""
-    half = 0.5 * call.scores
-    bound = np.full_like(half, 0.25)
-    np.divide(np.tanh(half), 4.0 * half, out=bound, where=half != 0)
-    constant(call, grad, hess)
-    np.multiply(hess, bound, out=hess)
 
 
 def expected(call: Arranged, grad: Any, hess: Any) -> None:
@@ -279,20 +208,43 @@ _ONLY: dict[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
 """Parameters that the bound of a loss needs, in words and as a test."""
 
 
+def _known(name: str, loss: Any) -> str:
+    """Of what losses a preset is known, for one of which it is not."""
+    if name == "majorizer" and loss.name in _ONLY and of_the_library(loss):
+        return f"for {_ONLY[loss.name][0]}"
+    more = ", of their sums, and of losses that grow no faster than a residual's square" if name == "majorizer" else ""
+    return f"of fastloss's {listed(TABLES[name])}{more}"
+
+
 def preset_of(name: str, loss: Any) -> Preset | None:
     """The function that a name stands for with a loss; None where there is none."""
     if name not in TABLES:
         return HESSIANS[name]
-    if hasattr(loss, "parts"):  # no term may pull down what the others hold up
-        terms = zip(loss.factors, loss.parts, strict=True)
-        known = name == "majorizer" and all(f >= 0.0 and preset_of(name, part) is not None for f, part in terms)
-        return by_terms if known and not hasattr(loss, "target") else None
-    if not of_the_library(loss):
-        return None
-    only = _ONLY.get(loss.name)
-    if name == "majorizer" and only is not None and (loss.arrays or not only[1](loss.values)):
+    found: Preset | None = _of_a_sum(name, loss) if hasattr(loss, "parts") else _of_the_table(name, loss)
+    if found is None and name == "majorizer" and isinstance(loss, Loss):
+        found = tried(loss)
+    return found
+
+
+def _of_a_sum(name: str, loss: Any) -> Preset | None:
+    terms = zip(loss.factors, loss.parts, strict=True)  # none of them may pull down what the others hold up
+    known = name == "majorizer" and all(f >= 0.0 and preset_of(name, part) is not None for f, part in terms)
+    return by_terms if known and not hasattr(loss, "target") else None
+
+
+def _of_the_table(name: str, loss: Any) -> Preset | None:
+    only = _ONLY.get(loss.name) if name == "majorizer" else None
+    if not of_the_library(loss) or (only is not None and (loss.arrays or not only[1](loss.values))):
         return None
     return TABLES[name].get(loss.name)
+
+
+def slower(loss: Any) -> bool:
+    """Whether a loss of a residual grows slower than its square."""
+    if hasattr(loss, "parts"):
+        return all(slower(part) for part in loss.parts)
+    found = preset_of("majorizer", loss)
+    return found.slower if isinstance(found, Tried) else found is not None and loss.name in _SLOWER
 
 
 def of_the_library(loss: Any) -> bool:

@@ -75,11 +75,12 @@ def test_chunks_from_threads() -> None:
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
 @pytest.mark.parametrize("least", [None, 0.0, 0.25])
-@pytest.mark.parametrize("hessian", ["exact", "positive", "majorizer"])
+@pytest.mark.parametrize("hessian", ["exact", "positive", "majorizer", "constant"])
 def test_the_commonest_call_has_the_same_bits(hessian, least, weighted) -> None:
     x, y, weight = rows()
     scores, w = x[:, 1].astype("f8"), weight if weighted else None
     f = fl.boosting.catboost(fl.huber, delta=0.5, hessian=hessian, min_hessian=least)
+    assert f.direct
     for shift in (0.0, 1e3):  # where the second derivative is 0 everywhere
         grad, hess = f.grad_and_hess(scores + shift, y, w)
         for _ in range(2):
@@ -102,6 +103,49 @@ def test_the_commonest_call_is_direct_whatever_was_called_before(name) -> None:
     x, y = np.full(1000, 0.5), np.ones(1000)
     f.calc_ders_range(x, y, None)  # makes the verb's recipe
     assert f._direct(x, y, None, np.empty((2, 1000)))
+
+
+ROW_OPTIONS = [{}, {"class_weight": [1.0, 2.0, 5.0]}, {"class_weight": [1.0, 0.0, 5.0]}, {"label_smoothing": 0.1},
+               {"label_smoothing": 0.1, "class_weight": [1.0, 2.0, 5.0]}]  # fmt: skip
+
+
+@pytest.mark.parametrize("least", [None, 0.25])
+@pytest.mark.parametrize("hessian", ["exact", "positive", "majorizer", "constant"])
+@pytest.mark.parametrize("options", ROW_OPTIONS, ids=lambda o: "-".join(o) or "plain")
+def test_a_call_of_a_row_of_classes_has_the_same_numbers(options, hessian, least) -> None:
+    f = fl.boosting.catboost(fl.cross_entropy, hessian=hessian, min_hessian=least, **options)
+    scores = np.random.default_rng(0).normal(size=(6, 3))
+    labels, weight = np.array([0.0, 1.0, 2.0, 0.0, 1.0, 2.0]), np.array([1.0, 2.0, 0.5, 0.0, 3.0, 1.0])
+    scores[3] = np.nan  # of weight 0
+    for _ in range(2):
+        for k in range(6):
+            grad, hess = f.grad_and_hess(scores[k : k + 1], labels[k : k + 1], weight[k : k + 1])
+            slope, matrix = f.calc_ders_multi(scores[k].copy(), float(labels[k]), float(weight[k]))
+            np.testing.assert_allclose(slope, -grad[0], rtol=1e-14, atol=1e-300)
+            np.testing.assert_allclose(matrix, np.diag(-hess[0]), rtol=1e-14, atol=1e-300)
+    for label in (3.0, -1.0, 1.5, np.nan):
+        with pytest.raises(ValueError, match=r"cross_entropy: target\[0\] is "):
+            f.calc_ders_multi(scores[0], label, 1.0)
+    with pytest.raises(FloatingPointError, match="cross_entropy: the score of row 0 is nan"):
+        f.calc_ders_multi(np.array([0.0, np.nan, 0.0]), 2.0, 1.0)
+    short = fl.boosting.catboost(fl.cross_entropy, class_weight=[1.0, 2.0])
+    with pytest.raises(ValueError, match="class_weight"):
+        short.calc_ders_multi(scores[0], 0.0, 1.0)
+
+
+def test_a_call_of_a_row_of_targets_has_the_same_numbers() -> None:
+    scores, labels = np.random.default_rng(0).normal(size=(2, 4, 3))
+    masses = np.array([[0.5, 0.25, 0.25]])
+    slope, _ = fl.boosting.catboost(fl.cross_entropy, several=True).calc_ders_multi(scores[0], masses[0], 2.0)
+    np.testing.assert_allclose(slope, -2.0 * fl.cross_entropy.grad(scores[:1], masses)[0], rtol=1e-12)
+    for loss in (fl.huber, fl.quantile.bind(q=0.8), fl.quantile.bind(q=[0.1, 0.5, 0.9])):
+        f = fl.boosting.catboost(loss, several=True, hessian="positive")
+        grad, hess = f.grad_and_hess(scores, labels.astype("f4"), np.full(4, 2.0))
+        for _ in range(2):
+            for k in range(4):
+                slope, matrix = f.calc_ders_multi(scores[k].copy(), labels[k].astype("f4"), 2.0)
+                np.testing.assert_array_equal(slope, -grad[k])
+                np.testing.assert_array_equal(matrix.diagonal() > -1.0, hess[k] < 1.0)
 
 
 def test_verbs_that_are_not_the_library_s_are_called() -> None:

@@ -127,10 +127,39 @@ def test_derivatives_go_where_one_says() -> None:
 PARAMETERS: dict[str, dict[str, Any]] = {"lp": {"p": 1.25}, "expectile": {"q": 0.8}, "quantile": {"q": 0.8}}
 
 
-@pytest.mark.parametrize("name", TABLES["majorizer"])
+def lopsided(pred: Any, target: Any, delta: float = 2.0, under: float = 3.0) -> Any:
+    return fl.where(pred < target, under, 1.0) * (fl.math.sqrt(1.0 + ((pred - target) / delta) ** 2) - 1.0)
+
+
+def mixed(pred: Any, target: Any) -> Any:
+    """Straight on one side, and a parabola on the other."""
+    return fl.where(pred < target, 3.0 * (target - pred), (pred - target) ** 2)
+
+
+def log_square(pred: Any, target: Any, c: float = 1.0) -> Any:
+    return fl.math.log1p(((pred - target) / c) ** 2)
+
+
+def pinball(pred: float, target: float, q: float = 0.8) -> tuple[float, float]:
+    """Of one derivative."""
+    e = pred - target
+    return ((1.0 - q) * e, 1.0 - q) if e > 0.0 else (-q * e, -q)
+
+
+OWN = {
+    "lopsided": fl.derive(lopsided),
+    "mixed": fl.derive(mixed),
+    "log_square": fl.derive(log_square),
+    "pinball": fl.pointwise(pinball),
+    "sum": 0.5 * fl.derive(lopsided) + fl.huber,
+}
+"""Losses of a residual, of no table."""
+
+
+@pytest.mark.parametrize("name", [*TABLES["majorizer"], *OWN])
 def test_a_majorizer_is_above_the_loss(name: str) -> None:
     """The parabola that it makes touches the loss at the score, and is nowhere below it."""
-    loss = fl.LOSSES[name].bind(**PARAMETERS.get(name, {}))
+    loss = OWN.get(name) or fl.LOSSES[name].bind(**PARAMETERS.get(name, {}))
     if is_rows(loss):
         labels = np.array([1, 0])
         here = np.array([[0.5, -1.0, 3.0], [4.0, 4.0, -4.0]])
@@ -158,10 +187,45 @@ def test_a_majorizer_of_a_sum_is_the_sum_of_theirs() -> None:
     parts = [Objective(part).grad_and_hess(scores, y, weight) for part in (fl.huber, fl.quantile.bind(q=0.9))]
     np.testing.assert_allclose(grad, 0.7 * parts[0][0] + 0.3 * parts[1][0])
     np.testing.assert_allclose(hess, 0.7 * parts[0][1] + 0.3 * parts[1][1])
-    with pytest.raises(TypeError, match="hessian is 'majorizer', which is known of fastloss's .*, and of their sums"):
+    with pytest.raises(TypeError, match="hessian is 'majorizer', which is known of fastloss's .*, of their sums"):
         Objective(fl.huber - 0.5 * fl.cauchy, hessian="majorizer")
     with pytest.raises(TypeError, match="hessian is 'majorizer'"):
         Objective(fl.huber + fl.poisson, hessian="majorizer")
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_loss_of_ones_own_that_grows_slowly_is_bounded_by_itself(name: str) -> None:
+    """Divided by its second derivative, a leaf leaps: of rows far out that is next to nothing."""
+    loss, y, weight = OWN[name], np.array([0.0, 1.0, -2.0]), np.array([1.0, 2.0, 0.0])
+    objective = Objective(loss)
+    assert objective.hessian == "majorizer"
+    objective = Objective(loss, hessian="majorizer")
+    for far in (1e3, -1e3):
+        scores = y + far
+        grad, hess = objective.grad_and_hess(scores, np.array([0.0, 1.0, math.nan]), weight)
+        assert grad[2] == hess[2] == 0.0 and abs(grad.sum() / hess.sum()) <= 1.001e3
+        several = objective.grad_and_hess(np.stack([scores] * 2, 1), y, weight)[1]
+        np.testing.assert_allclose(several, np.stack([hess] * 2, 1), rtol=1e-12)
+
+
+def test_what_is_no_loss_of_a_residual_or_grows_faster_has_no_majorizer() -> None:
+    faster = {
+        "fourth power": lambda pred, target: (pred - target) ** 4,
+        "LINEX": lambda pred, target: fl.math.exp(pred - target) - (pred - target) - 1.0,
+        "relative": lambda pred, target: abs(pred - target) / (1.0 + abs(target)),
+        "dead zone": lambda pred, target: fl.where(abs(pred - target) < 1.0, 0.0, abs(pred - target) - 1.0),
+        "uneven, bent back": lambda pred, target: fl.where(pred < target, 3.0, 1.0) * log_square(pred, target),
+    }
+    for formula in faster.values():
+        loss = fl.derive(formula)
+        assert Objective(loss).hessian == "positive"
+        with pytest.raises(TypeError, match="hessian is 'majorizer', which is known .* that grow no faster"):
+            Objective(loss, hessian="majorizer")
+    assert Objective(fl.derive(lambda pred, target: (pred - target) ** 2)).hessian == "positive"
+    lopsided = Objective(OWN["lopsided"], {"under": [1.0, 3.0]})
+    assert lopsided.hessian == "majorizer"
+    _, hess = lopsided.grad_and_hess(np.array([[4.0, 4.0]]), [0.0])
+    assert hess[0, 1] == pytest.approx(3.0 * hess[0, 0])
 
 
 def test_weights_of_classes_count_in_the_majorizer_of_a_softmax() -> None:

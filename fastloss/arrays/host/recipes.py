@@ -18,8 +18,6 @@ from . import fresh, roots
 from .memory import number, stored
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ...define.elements import Definition
     from ...define.keywords import Call
     from ...define.rows import Program
@@ -99,33 +97,6 @@ def evaluate(
         flat = _words if recipe.halves else _flat
         return _run(recipe, want, inputs, flat(inputs), flat(beside), given, shape, size)
     return _run(recipe, want, inputs, inputs, beside, given, shape, size)
-
-
-def derivatives(
-    loss: Definition, pred: Any, target: Any, weight: Any, factor: float, grad: NDArray[Any], hess: NDArray[Any]
-) -> bool:
-    """Write the derivatives of the sum, times a factor, of arrays of one axis; False where that takes another look.
-
-    It is for loops of calls on a thousand elements, which a verb's own steps would double. `grad` and `hess` are new.
-    """
-    arrays = (pred, target) if weight is None else (pred, target, weight)
-    size = grad.size
-    for x in arrays:
-        if type(x) is not ndarray or x.shape != grad.shape or not x.flags.c_contiguous:
-            return False
-    types = [x.dtype for x in arrays]
-    recipe = loss.recipes.get((GRAD | HESS, "sum", "serial", True, FRESH, size < PARALLEL_FROM, *types))
-    if recipe is None or recipe.halves or recipe.checker is not None or recipe.span is not None:
-        return False
-    if not size or types[0] != grad.dtype:
-        return False
-    beside = arrays[2:]
-    if recipe.counter is not None:
-        found, flaws = recipe.counter(beside, size)
-        if flaws or not recipe.reach[0] <= found <= recipe.reach[1]:
-            return False
-    _, flaws = recipe.kernel((pred, target), beside, factor, 0.0, (), (grad,), (hess,), size)
-    return not flaws
 
 
 def ignoring(

@@ -1,0 +1,189 @@
+"""Parabolas that touch a loss at the score and are nowhere below it: their curvatures, by loss and of your own."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from .arranged import Arranged
+
+    Preset = Callable[[Arranged, Any, Any], None]
+    """A function of a call and its derivatives, weighted, that writes over the second."""
+
+
+def constant(call: Arranged, grad: Any, hess: Any) -> None:
+    """1 for each row, times its weight."""
+    hess[...] = 1.0 if call.weight is None else call.spread()
+
+
+def number(value: Callable[[Mapping[str, Any]], Any]) -> Preset:
+    """What depends on the loss's parameters alone."""
+
+    def filled(call: Arranged, grad: Any, hess: Any) -> None:
+        constant(call, grad, hess)
+        np.multiply(hess, np.asarray(value(call.loss.values), hess.dtype), out=hess)
+
+    return filled
+
+
+def over_residual(call: Arranged, grad: Any, hess: Any) -> None:
+    """gradient / residual; at a residual of 0 its limit, the second derivative."""
+    e = _residual(call)
+    np.divide(grad, e, out=hess, where=e != 0)
+
+
+def over_distance(factor: float) -> Preset:
+    """A number / |residual|, for a kink at 0, where no parabola is above it: a residual counts as at least a thousandth
+    of the mean of all.
+    """
+
+    def divided(call: Arranged, grad: Any, hess: Any) -> None:
+        np.divide(hess.dtype.type(factor), _distance(call), out=hess)
+        if call.weight is not None:
+            np.multiply(hess, call.spread(), out=hess)
+
+    return divided
+
+
+def power(call: Arranged, grad: Any, hess: Any) -> None:
+    """|gradient| / |residual|, with the same floor."""
+    if call.loss.values["p"] < 2.0:
+        np.divide(np.abs(grad), _distance(call), out=hess)
+
+
+def _distance(call: Arranged) -> Any:
+    e = _residual(call)
+    np.abs(e, out=e)
+    rows = call.count if call.weight is None else int((call.weight != 0).sum())
+    least = 1e-3 * float(e.sum(dtype=np.float64)) / (rows * e.size / call.count) if rows else 0.0
+    return np.maximum(e, e.dtype.type(least or 1.0), out=e)
+
+
+def _residual(call: Arranged) -> Any:
+    """Score less label; 0 in rows that are absent, whatever they hold."""
+    e = call.scores - call.labels[0]
+    if call.weight is not None:
+        np.copyto(e, 0.0, where=call.spread() == 0)
+    return e
+
+
+def softmax_bound(call: Arranged, grad: Any, hess: Any) -> None:
+    """1/2, Boehning's (1992), times the weights of the target's classes."""
+    number(lambda values: 0.5)(call, grad, hess)
+    weights, smoothing = (call.objective.options.get(n) for n in ("class_weight", "label_smoothing"))
+    if weights is not None:
+        target, each = call.labels[-1], np.asarray(weights, np.float64)
+        if target.ndim == 1:
+            with np.errstate(invalid="ignore"):
+                share = each.take(np.asarray(target).astype(np.intp), mode="clip")
+        else:
+            share = each @ (target if call.turned else target.T)
+        share = (1.0 - (smoothing or 0.0)) * share + (smoothing or 0.0) * each.mean()
+        np.multiply(hess, share if call.turned else share[:, None], out=hess, casting="same_kind")
+
+
+def sigmoid_bound(call: Arranged, grad: Any, hess: Any) -> None:
+    """tanh(score / 2) / (2 score), Jaakkola's and Jordan's (2000)."""
+    half = 0.5 * call.scores
+    bound = np.full_like(half, 0.25)
+    np.divide(np.tanh(half), 4.0 * half, out=bound, where=half != 0)
+    constant(call, grad, hess)
+    np.multiply(hess, bound, out=hess)
+
+
+# -- Of losses of your own, tried on the spot --------------------------------------------------------------------------
+
+SIZES = np.ldexp(1.0, range(-30, 41))
+"""Residuals at which a loss is tried; added to small whole numbers, they are exact."""
+
+SHIFTS = (0.0, 1.0, 3.0)
+"""Labels with which it is tried."""
+
+ROUNDING = 1e-6
+"""What a formula may lose of a slope; a loss that is none of a residual changes by more."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What has been seen of a loss of a residual whose slope over the residual rises on neither side."""
+
+    both: Callable[[Any, Any], Any] | None
+    """What makes a curvature of both sides' slopes over the residual; None where they are alike."""
+    kink: bool
+    """Whether the slope jumps at 0, or there is no second derivative to take its place there."""
+    slower: bool
+    """Whether it grows slower than the square."""
+
+    def __call__(self, call: Arranged, grad: Any, hess: Any) -> None:
+        """The curvature of a parabola that touches the loss and is nowhere below it."""
+        e = _residual(call)
+        steep = np.abs(grad)
+        if self.both is not None:
+            mirrored = copy(call)
+            mirrored.scores = (call.scores - 2.0 * e).astype(e.dtype, copy=False)
+            steep = self.both(steep, np.abs(mirrored.derivatives("grad")))
+        if self.kink:
+            np.divide(steep, _distance(call), out=hess)
+        else:
+            np.divide(steep, np.abs(e), out=hess, where=e != 0)
+
+
+@lru_cache(maxsize=64)
+def tried(loss: Any) -> Tried | None:
+    """How a loss of elements is bounded by parabolas; None where it is no loss of a residual that these bound.
+
+    It has to depend on score less label alone, and its slope over the residual must not rise on either side: then this
+    is the curvature of a parabola about 0 that is above the loss on its side. Of an even loss it is so on both. Of
+    another, which has to be convex, the larger of both sides' is enough if one side is a multiple of the other, and
+    their sum is always.
+    """
+    if len(loss.inputs) != 2 or loss.wrt != (0,) or loss.by or loss.rooted or not loss.domains[0].is_real_line:
+        return None
+    arrays = {n: np.ravel(x) for n, x in loss.arrays.items()}
+    seen = []
+    for k in range(max((x.size for x in arrays.values()), default=1)):
+        one = _tried(loss.bind(**{n: x[k % x.size].item() for n, x in arrays.items()}))
+        if one is None:
+            return None
+        seen.append(one)
+    both = next((f for f in (np.add, np.maximum) if any(t.both is f for t in seen)), None)
+    return Tried(both, loss.order < 2 or any(t.kink for t in seen), any(t.slower for t in seen))
+
+
+def _tried(loss: Any) -> Tried | None:
+    """The same of one whose parameters are numbers. No kernel is compiled."""
+    labels = [x for x in SHIFTS if x in loss.domains[1]] or [loss.domains[1].inner_point]
+    tables = np.array([_slopes(loss, label) for label in labels])
+    known = np.isfinite(tables).all(axis=(0, 1))
+    slopes, sizes = tables[..., known], SIZES[known]
+    if known.sum() < SIZES.size // 2 or (np.ptp(slopes, axis=0) > ROUNDING * np.abs(slopes[0])).any():
+        return None
+    up, down = over = slopes[0] * [[1.0], [-1.0]] / sizes
+    if not (over[:, 0] > 0.0).all() or not (over >= 0.0).all() or (np.diff(over) > ROUNDING * over[:, :-1]).any():
+        return None
+    both = None
+    if (np.abs(up - down) > ROUNDING * up).any():
+        if (np.diff(over * sizes) < -ROUNDING * (over * sizes)[:, :-1]).any():
+            return None
+        both = np.maximum if (np.abs(up * down[0] - down * up[0]) <= ROUNDING * up * down[0]).all() else np.add
+    return Tried(both, bool((over[:, 0] > 1.1 * over[:, 1]).any()), bool((over[:, -1] < 0.5 * over[:, 0]).any()))
+
+
+def _slopes(loss: Any, label: float) -> NDArray[np.float64]:
+    """Those at positive and at negative residuals; NaN where plain Python has none."""
+    found = np.full((2, SIZES.size), np.nan)
+    for side, sign in enumerate((1.0, -1.0)):
+        for k, size in enumerate(SIZES.tolist()):
+            with suppress(ArithmeticError, ValueError):
+                found[side, k] = loss.jet(label + sign * size, label, *loss.values.values())[1]
+    return found
