@@ -71,12 +71,12 @@ def evaluate(
     if loss.arrays:
         loss, inputs = loss.reading(inputs)
     check = None if check is None else bool(check)
-    if normalizer is None and empty == "nan" and axis is None:
-        short = _recipes or _load_recipes()
+    if empty == "nan" and axis is None:
+        short, look = _recipes or _load_recipes(), check is not False
         if ignore is None:
-            result = short.evaluate(loss, want, inputs, weight, reduction, out, backend, check is not False)
+            result = short.evaluate(loss, want, inputs, weight, reduction, out, backend, look, normalizer)
         else:
-            result = short.ignoring(loss, want, inputs, weight, ignore, reduction, out, backend, check is not False)
+            result = short.ignoring(loss, want, inputs, weight, ignore, reduction, out, backend, look, normalizer)
         if result is not None:
             return result
     call = Call(want, axis, weight, None, ignore, 0.0, reduction, normalizer, empty, out, False, backend, check)
