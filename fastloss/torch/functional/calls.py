@@ -20,7 +20,7 @@ from ...registry import LOSSES
 from ..autograd import _transforming, run
 from . import autocasts
 from .recipes import PLAIN, Given, Recipes, kind
-from .thresholds import ALL, LEAST, ROWS, holds, known, size
+from .thresholds import ALL, COMPILED, LEAST, ROWS, holds, known, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -119,7 +119,7 @@ def large(name: str, x: Tensor, layer: Any = None) -> bool:
     """Whether a call of this first input is faster here, or may be: a graph of sizes that are not known is ours."""
     if exports():
         return True
-    least = LEAST.get(name, ALL)
+    least = (COMPILED if compiles() else LEAST).get(name, ALL)
     layer = layer if isinstance(layer, Tensor) else None
     wanted = torch.is_grad_enabled() and (x.requires_grad or (layer is not None and layer.requires_grad))
     return not known(size(name, x, layer, wanted) < least[not wanted])
