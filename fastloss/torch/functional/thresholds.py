@@ -50,7 +50,7 @@ COMPILED: dict[str, tuple[int, int]] = {
     "binary_cross_entropy": (300_000, 1_000_000),
     "binary_cross_entropy_with_logits": (300_000, 1_000_000),
     "cosine_embedding_loss": (NEVER, NEVER),
-    "cross_entropy": (100_000, 1_000_000),
+    "cross_entropy": (100_000, 3_000_000),
     "gaussian_nll_loss": (100_000, 300_000),
     "hinge_embedding_loss": (100_000, NEVER),
     "huber_loss": (NEVER, NEVER),
