@@ -77,10 +77,12 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--least", action="store_true", help="compute at any size")
+    parser.add_argument("--compiled", action="store_true", help="both by torch.compile, a graph for each size")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--fewest", type=int, default=1, help="elements")
     parser.add_argument("--most", type=int, default=1_000_000, help="elements")
     options = parser.parse_args(argv)
+    import torch
     import torch.nn.functional as F
 
     from fastloss.torch import functional
@@ -88,6 +90,15 @@ def main(argv: list[str] | None = None) -> None:
 
     if options.least:
         thresholds.LEAST.clear()
+        thresholds.COMPILED.clear()
+
+    def made(where: Any, name: str) -> Callable[..., Any]:
+        function: Callable[..., Any] = getattr(where, name)
+        if not options.compiled:
+            return function
+        # Compiled code is kept by the code object: a lambda of its own for each.
+        return torch.compile(lambda *args, **keywords: function(*args, **keywords), dynamic=False)
+
     cases = [((n,), elements(n)) for n in SIZES if options.fewest <= n <= options.most]
     cases += [((n, k), rows(n, k)) for n, k in ROWS if options.fewest <= n * k <= options.most]
     print("function and shape, then microseconds here, of torch, ratio: forward and backward; forward alone")
@@ -98,7 +109,9 @@ def main(argv: list[str] | None = None) -> None:
             line = [f"{name:34}", f"{shape!s:14}"]
             keywords = {"reduction": "batchmean"} if name == "kl_div" else {}
             for wanted in (WANTED.get(name, 1), 0):
-                pair = [call(getattr(where, name), args, wanted, keywords) for where in (functional, F)]
+                if options.compiled:
+                    torch.compiler.reset()
+                pair = [call(made(where, name), args, wanted, keywords) for where in (functional, F)]
                 found = timing.interleaved(dict(zip(("ours", "theirs"), pair, strict=True)), rounds=options.rounds)
                 ours, theirs = found["ours"].best, found["theirs"].best
                 line.append(f"{1e6 * ours:10.1f} {1e6 * theirs:10.1f} {theirs / ours:6.2f}")

@@ -80,12 +80,12 @@ def evaluate(
         result = known(face, loss, options, inputs)
         if result is not None:
             return result
-    elif normalizer is None and empty == "nan" and axis is None:
-        short = _recipes or _load_recipes()
+    elif empty == "nan" and axis is None:
+        short, look = _recipes or _load_recipes(), check is not False
         if ignore is None:
-            result = short.evaluate(loss, want, inputs, weight, reduction, out, backend, check is not False)
+            result = short.evaluate(loss, want, inputs, weight, reduction, out, backend, look, normalizer)
         else:
-            result = short.ignoring(loss, want, inputs, weight, ignore, reduction, out, backend, check is not False)
+            result = short.ignoring(loss, want, inputs, weight, ignore, reduction, out, backend, look, normalizer)
         if result is not None:
             return result
     call = Call(want, axis, weight, None, ignore, 0.0, reduction, normalizer, empty, out, False, backend, check)

@@ -347,6 +347,7 @@ def test_short_way_and_long_way_agree(
     short = watched(recipes, "evaluate_rows", monkeypatch)
     drawn = draw(fl.LOSSES[name], 5, 7, "f4", rng)
     choices: list[dict[str, Any]] = [{}, {"ignore_index": int(drawn[-1][1])}] if name == "cross_entropy" else [{}]
+    choices += [{**o, "normalizer": 3.5} for o in choices if reduction == "mean"]
     for options, way in product(choices, ["fresh"] if verb == "__call__" else ["fresh", "apart", "over"]):
         loss = fl.LOSSES[name].bind()
         results = []

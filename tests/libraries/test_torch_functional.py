@@ -260,17 +260,47 @@ def test_logits_decide_of_a_layer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Not the hidden state: a head of few hidden numbers may have many classes."""
-    from fastloss.torch.functional import calls
+    from fastloss.torch.functional import calls, recipes
 
     @calls.face(lambda *_, **__: False, layer=(1, "linear_weight"))
     def linear_cross_entropy(input: Any, linear_weight: Any) -> Any:
-        return True
+        return recipes.Given(None, (), lambda: True, lasting=False)
 
-    monkeypatch.setattr(calls, "_computed", lambda given, kind: given)
+    monkeypatch.setattr(calls, "_computed", lambda given, kind: given.native())
     shapes = (rows, width), (classes, width)
     x, weight = (torch.zeros(()).expand(s).requires_grad_(k in wanted) for k, s in enumerate(shapes))
     found: Any = linear_cross_entropy(x, linear_weight=weight) if named else linear_cross_entropy(x, weight)
     assert found is here
+
+
+def test_a_call_like_an_earlier_one_is_of_its_own_numbers(flt: Any, computed: list[str], uncompiled: None) -> None:
+    """What is known of a kind of call says nothing of numbers, of which tensor is which, or of what may change."""
+    x, y, weight = numbers(6), numbers(6), numbers(6, low=0.5)
+    measure = torch.nn.PairwiseDistance(eps=0.0)
+    distance = {"distance_function": measure}
+    rows = [numbers(3, 4) for _ in range(3)]
+    labels = torch.tensor([0, 3, 1])
+    smooth = {"label_smoothing": 0.2}
+
+    def check(name: str, *args: Any, **keywords: Any) -> None:
+        found, expected = (derivatives(getattr(m, name), [*args], keywords, (0,), 1) for m in (flt, F))
+        same(name, found, expected)
+
+    for given in ((y, y), (x, y), (y, x)):
+        torch.testing.assert_close(flt.mse_loss(*given), F.mse_loss(*given))
+    for given in ({"input": x, "target": y.sign()}, {"target": y.sign(), "input": x}):
+        torch.testing.assert_close(flt.soft_margin_loss(**given), F.soft_margin_loss(**given))
+    for var in (weight, weight - 0.5 + 1e-9, weight):
+        check("gaussian_nll_loss", x, y, var)
+    for factor in (1.0, 3.0, 1.0):
+        positive = torch.tensor(factor, dtype=torch.float64)
+        check("binary_cross_entropy_with_logits", x, weight.clamp(max=1.0), pos_weight=positive)
+    for least in (0.5, 0.0, 0.25):
+        check("cross_entropy", rows[0], labels, weight=numbers(4, low=0.5) * 0 + least, **smooth)
+    for norm in (2.0, 1.0, 2.0):
+        measure.norm = norm
+        check("triplet_margin_with_distance_loss", *rows, **distance)
+    assert len(computed) > 10
 
 
 def test_the_gradient_may_overwrite_the_logits(flt: Any, computed: list[str], uncompiled: None) -> None:

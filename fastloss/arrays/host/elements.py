@@ -48,12 +48,11 @@ class Elements:
 
     def known(self, call: Call) -> Any:
         unseen = self.also and call.out is not None  # over which nothing may be written
-        if unseen or call.normalizer is not None or call.empty != "nan":
+        if unseen or call.empty != "nan":
             return None
+        want, weight, reduction, out, backend = call.want, call.weight, call.reduction, call.out, call.backend
         check = call.check is not False
-        return recipes.evaluate(
-            self.loss, call.want, self.inputs, call.weight, call.reduction, call.out, call.backend, check
-        )
+        return recipes.evaluate(self.loss, want, self.inputs, weight, reduction, out, backend, check, call.normalizer)
 
     def read(self, call: Call) -> None:
         """Read the inputs and the weights."""
@@ -243,5 +242,5 @@ class Elements:
 
     def remember(self, call: Call, given: bool, results: Any) -> None:
         """Keep a recipe of a call whose arrays were dense."""
-        if call.normalizer is None and self.dense and not self.wide:
+        if self.dense and not self.wide:
             remember.elements(self, call, given)

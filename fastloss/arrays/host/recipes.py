@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from numpy import empty, empty_like, may_share_memory, ndarray, where
 
 from ...define.keywords import GRAD, HESS, VALUE
-from ...kernels.plan.elements import PARALLEL_FROM
+from ...kernels.plan.elements import HIGH, LOW, PARALLEL_FROM
 from ..shapes import HALVES, NUMBERS, holds
 from . import fresh, roots
 from .memory import number, stored
@@ -69,10 +69,11 @@ def evaluate(
     out: Any,
     backend: str | None,
     check: bool,
+    normalizer: Any = None,
 ) -> Any:
     """The result of a verb of elements, or None where the call is not of the common kind."""
     first = inputs[0]
-    if type(first) is not ndarray:
+    if type(first) is not ndarray or (normalizer is not None and not summed(loss.rooted, reduction, normalizer)):
         return None
     shape = first.shape
     arrays = inputs if weight is None else (*inputs, weight)
@@ -85,7 +86,8 @@ def evaluate(
     if out is not None:
         given, way = aimed(out, first)
     try:
-        recipe = loss.recipes.get((want, reduction, backend, check, way, size < PARALLEL_FROM, *types))
+        how = reduction if normalizer is None else "sum"
+        recipe = loss.recipes.get((want, how, backend, check, way, size < PARALLEL_FROM, *types))
     except TypeError:  # an option that cannot be looked up cannot be right either
         return None
     if recipe is None or not size or not shape:
@@ -95,8 +97,8 @@ def evaluate(
     beside = () if weight is None else (weight,)
     if first.ndim != 1 or recipe.halves:
         flat = _words if recipe.halves else _flat
-        return _run(recipe, want, inputs, flat(inputs), flat(beside), given, shape, size)
-    return _run(recipe, want, inputs, inputs, beside, given, shape, size)
+        return _run(recipe, want, inputs, flat(inputs), flat(beside), given, shape, size, normalizer)
+    return _run(recipe, want, inputs, inputs, beside, given, shape, size, normalizer)
 
 
 def ignoring(
@@ -109,6 +111,7 @@ def ignoring(
     out: Any,
     backend: str | None,
     check: bool,
+    normalizer: Any = None,
 ) -> Any:
     """The same where elements with a label are absent: their weight is 0."""
     place = loss.labelled
@@ -125,7 +128,7 @@ def ignoring(
         if weight.shape != labels.shape:
             return None
         keep = where(keep, weight, weight.dtype.type(0))
-    return evaluate(loss, want, inputs, keep, reduction, out, backend, check)
+    return evaluate(loss, want, inputs, keep, reduction, out, backend, check, normalizer)
 
 
 def evaluate_rows(loss: Program, inputs: tuple[Any, ...], o: Call) -> Any:
@@ -158,20 +161,27 @@ def evaluate_rows(loss: Program, inputs: tuple[Any, ...], o: Call) -> Any:
     data, beside = tuple(flat[:scores]), tuple(flat[scores:])
     if recipe.halves:
         data, beside = _words(data), _words(beside)
-    return _run(recipe, want, inputs, data, beside, given, batch, size // shape[-1])
+    return _run(recipe, want, inputs, data, beside, given, batch, size // shape[-1], o.normalizer)
 
 
 def common(o: Call) -> bool:
     """Whether nothing was asked for that needs another look at the rows."""
-    plain = o.weight is None and o.class_weight is None and o.normalizer is None
-    return plain and not o.stats and o.empty == "nan"
+    plain = o.weight is None and o.class_weight is None and not o.stats and o.empty == "nan"
+    return plain and (o.normalizer is None or summed(False, o.reduction, o.normalizer))
+
+
+def summed(rooted: bool, reduction: str, normalizer: Any) -> bool:
+    """Whether a mean with a denominator of the caller's is a sum that is divided by it, of weights as they are."""
+    own = type(normalizer) is float or type(normalizer) is int
+    return own and not rooted and reduction == "mean" and LOW <= normalizer <= HIGH
 
 
 def row_key(o: Call, way: int, shape: tuple[int, ...], size: int, last: int, types: list[Any]) -> Any:
     """What a recipe of rows is kept under; `last` is the number of axes of the last input."""
     ndim, ignore = len(shape), o.ignore_index
+    reduction = o.reduction if o.normalizer is None else "sum"
     return (
-        o.want, o.reduction, o.backend, o.check, o.label_smoothing, ignore, type(ignore), way,
+        o.want, reduction, o.backend, o.check, o.label_smoothing, ignore, type(ignore), way,
         shape[-1], ndim > 1, last < ndim, size < PARALLEL_FROM, *types,
     )  # fmt: skip
 
@@ -216,6 +226,7 @@ def _run(
     given: tuple[Any, ...],
     shape: tuple[int, ...],
     size: int,
+    normalizer: Any,
 ) -> Any:
     """Follow the recipe; None where something needs a second look."""
     kernel, slopes, checker, counter, reach, span, kind, wrt, single, mean, each, halves = recipe
@@ -238,12 +249,12 @@ def _run(
         values, slants, bends = losses and _flat(losses), grads and flat(grads), hesses and flat(hesses)
     if checker is not None and checker(data, beside, 0.0, 0.0, (), (), (), size)[1]:
         return None
-    denominator = size if mean else 1.0
+    denominator = size if mean else normalizer or 1.0
     if counter is not None:
         found, flaws = counter(beside, size)
         if flaws or not reach[0] <= found <= reach[1]:
             return None
-        denominator = found if mean else 1.0
+        denominator = found if mean else denominator
     if span is None:
         total, flaws = kernel(data, beside, 1.0 / denominator, 0.0, values, slants, bends, size)
     else:

@@ -15,7 +15,7 @@ from ..divisors import largest
 from ..shapes import HALVES, NUMBERS
 from . import faults, kernels, roots
 from .memory import plain
-from .recipes import APART, FRESH, OVER, Recipe, aimed, common, fit, row_key
+from .recipes import APART, FRESH, OVER, Recipe, aimed, common, fit, row_key, summed
 from .steps import NOWHERE
 from .weights import ALL
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 def elements(job: Any, call: Call, given: bool) -> None:
     """Keep what a call of elements needs."""
     loss, size, want, backend, check = job.loss, job.count, call.want, call.backend, call.check is not False
+    if call.normalizer is not None:
+        if not summed(loss.rooted, call.reduction, call.normalizer):
+            return
+        call = call._replace(reduction="sum", normalizer=None)
     types = [x.dtype for x in (*job.arrays, *([] if job.weight is None else [job.weight]))]
     over = job.inplace
     way = FRESH if not given else OVER if over else APART
@@ -89,7 +93,7 @@ def rows(job: Any, o: Call) -> None:
     key = row_key(o, way, pred.shape, pred.size, inputs[-1].ndim, types)
     if key in loss.recipes or (way and not fit(o.out, given, [pred], inputs, want)):
         return
-    cpu, check, mean = kernels(), o.check is not False and loss.checks, o.reduction == "mean"
+    cpu, check, mean = kernels(), o.check is not False and loss.checks, o.reduction == "mean" and o.normalizer is None
     each = job.each and bool(want & VALUE)
     plan = job.plan(want, check and not given, each=each, inplace=way == OVER, turned=True)
     parameters, mix = plain(loss.cast(job.kind, pred.dtype.char)), plain(job.mix())

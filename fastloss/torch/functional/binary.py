@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from .calls import Given, alike, by, derived, face, fit, given, numbers, over, reduction_of, spread
+from .calls import alike, by, derived, face, fit, given, numbers, over, reduction_of, spread
+from .recipes import Given
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,20 +74,20 @@ def binary_cross_entropy_with_logits(
     tensor([-0.7500,  0.2500])
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    given_weight = pos_weight
-
-    def native(pred: Tensor, target: Tensor, weight: Tensor | None = None, pos_weight: Any = given_weight) -> Tensor:
-        return F.binary_cross_entropy_with_logits(pred, target, weight, reduction=reduction, pos_weight=pos_weight)
-
     if not fit(reduction, input, target, weight, pos_weight) or not alike(input, target) or derived(weight, pos_weight):
         return None
     if not spread(input, weight) or not spread(input, pos_weight):
         return None
+    alone = pos_weight is not None and pos_weight.numel() == 1 and pos_weight.is_cpu
+    number = pos_weight if alone and not torch.compiler.is_compiling() else None
+
+    def native(pred: Tensor, target: Tensor, weight: Tensor | None = None, pos_weight: Any = number) -> Tensor:
+        return F.binary_cross_entropy_with_logits(pred, target, weight, reduction=reduction, pos_weight=pos_weight)
+
     loss, wrt = _of_probability("binary_cross_entropy_with_logits", target)
     keywords: dict[str, Any] = {} if weight is None else over(reduction, input.numel())
-    alone = pos_weight is not None and pos_weight.numel() == 1 and pos_weight.is_cpu
-    if alone and not torch.compiler.is_compiling():
-        keywords["pos_weight"], pos_weight = pos_weight.item(), None  # type: ignore[union-attr]
+    if number is not None:
+        keywords["pos_weight"], pos_weight = number.item(), None
     return given(loss, {"pred": input, "target": target, "weight": weight, "pos_weight": pos_weight}, native, wrt=wrt,
                  reduction=reduction, **keywords)  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache, wraps
 from inspect import signature
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import torch
 from torch import Tensor
@@ -19,7 +19,8 @@ from ...deferred import Deferred
 from ...registry import LOSSES
 from ..autograd import _transforming, run
 from . import autocasts
-from .thresholds import ALL, LEAST, NEVER, ON_GPU, ROWS, holds, known, size
+from .recipes import PLAIN, Given, Recipes, kind
+from .thresholds import ALL, COMPILED, LEAST, NEVER, ON_GPU, ROWS, holds, known, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,9 +33,6 @@ exports: Callable[[], bool] = getattr(torch.compiler, "is_exporting", compiles)
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 """What predictions may be."""
 
-PLAIN = (Tensor, torch.nn.Parameter)
-"""Tensors that are no others in disguise: a subclass has its own idea of what a function does."""
-
 EVERYWHERE, HOST = ("cpu", "cuda"), ("cpu",)
 """Devices: those of losses of elements and rows, and of losses with an algorithm of their own."""
 
@@ -42,16 +40,6 @@ REDUCTIONS = ("mean", "sum", "none")
 
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError)
 """Errors of torch's that can be raised anew with a longer message."""
-
-
-class Given(NamedTuple):
-    """A call that is computed here, and its tensors."""
-
-    call: Deferred
-    tensors: tuple[Tensor, ...]
-    native: Callable[..., Tensor]
-    """The same of these tensors by torch's own operators, whose derivatives have derivatives."""
-    inplace: bool = False
 
 
 def face(
@@ -71,29 +59,31 @@ def face(
         name = plan.__name__
         plan.__annotations__["return"] = "Tensor"
         needed = [n for n, p in signature(plan).parameters.items() if p.default is p.empty]
-        # What an element counts for at most.
-        weight = NEVER if strict or layer is not None else 1 + max(ROWS.get(name, (0,)))
+        unsized = strict or layer is not None
+        recipes = Recipes()
 
         @wraps(plan)
         def function(*args: Any, **keywords: Any) -> Any:
             x: Any = args[0] if args else keywords.get(first)
             if fixed is not None:
                 _refuse_derived(name, fixed[1], _argument(fixed, args, keywords))
-            # All that `_here` asks takes 2 us, a fifth of the time of torch's own call of a few numbers.
-            least = min(LEAST.get(name, ALL))
-            here = isinstance(x, Tensor) and (compiles() or x.is_cuda or weight * x.numel() >= least)
-            if here and _here(name, x, args, keywords, layer, strict) and not _missing(needed, args, keywords):
+            if isinstance(x, Tensor) and (unsized or compiles() or x.is_cuda or not _small(name, x)):
                 autocast = torch.is_autocast_enabled("cpu" if x.is_cpu else x.device.type)
-                if autocast:
-                    args, keywords = autocasts.widened(args, keywords)
-                    x = args[0] if args else keywords[first]
-                given = plan(*args, **keywords)
+                key = None if strict or autocast or compiles() or _transforming() else kind(args, keywords)
+                given = None if key is None else recipes.find(key, args, keywords)
+                if given is None and _here(name, x, args, keywords, layer, strict):
+                    if autocast:
+                        args, keywords = autocasts.widened(args, keywords)
+                        x = args[0] if args else keywords[first]
+                    given = None if _missing(needed, args, keywords) else plan(*args, **keywords)
+                    if given is not None and key is not None:
+                        recipes.keep(key, given, args, keywords)
                 if given is not None:
-                    kind = None if autocast and (x.is_cuda or name not in autocasts.KEPT) else x.dtype
+                    dtype = None if autocast and (x.is_cuda or name not in autocasts.KEPT) else x.dtype
                     if strict or x.is_cuda or compiles():
-                        return _computed(given, kind)
+                        return _computed(given, dtype)
                     try:
-                        return _computed(given, kind)
+                        return _computed(given, dtype)
                     except (TypeError, ValueError) as refusal:
                         return _after(refusal, native, args, keywords)
             try:
@@ -104,6 +94,13 @@ def face(
         return function
 
     return made
+
+
+def _small(name: str, x: Tensor) -> bool:
+    """Whether a call of this first input alone is torch's, which has to be known in less than a microsecond."""
+    wanted = x.requires_grad and torch.is_grad_enabled()
+    least = LEAST.get(name, ALL)[not wanted]
+    return x.numel() < least and (name not in ROWS or size(name, x, None, wanted) < least)
 
 
 def _computed(given: Given, kind: torch.dtype | None) -> Tensor:
@@ -122,9 +119,9 @@ def large(name: str, x: Tensor, layer: Any = None) -> bool:
     """Whether a call of this first input is faster here, or may be: a graph of sizes that are not known is ours."""
     if exports():
         return True
-    least = LEAST.get(name, ALL)
     if x.is_cuda and layer is None:
-        return min(least) < NEVER and not known(x.numel() < ON_GPU)
+        return min(LEAST.get(name, ALL)) < NEVER and not known(x.numel() < ON_GPU)
+    least = (COMPILED if compiles() else LEAST).get(name, ALL)
     layer = layer if isinstance(layer, Tensor) else None
     wanted = torch.is_grad_enabled() and (x.requires_grad or (layer is not None and layer.requires_grad))
     return not known(size(name, x, layer, wanted) < least[not wanted])
@@ -251,7 +248,7 @@ def by(name: str, *, both: bool = False) -> Any:
 
 def given(
     loss: Any, tensors: Mapping[str, Tensor | None], native: Callable[..., Tensor], *, wrt: tuple[int, ...] = (0,),
-    inplace: bool = False, **keywords: Any,
+    inplace: bool = False, lasting: bool = True, **keywords: Any,
 ) -> Given:  # fmt: skip
     """The call of a loss with those tensors that there are; `native` takes them by the same names."""
     here = {n: x for n, x in tensors.items() if x is not None}
@@ -261,7 +258,7 @@ def given(
         return native(**dict(zip(names, them, strict=True)))
 
     make = Deferred if compiles() else _known
-    return Given(make(loss, names, wrt, tuple(keywords.items())), tuple(here.values()), by_name, inplace)
+    return Given(make(loss, names, wrt, tuple(keywords.items())), tuple(here.values()), by_name, inplace, lasting)
 
 
 @lru_cache(4096)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from .calls import FLOATS, Given, alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of, whole
+from .calls import FLOATS, alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of, whole
+from .recipes import Given
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,7 +116,8 @@ def cross_entropy(
     if options is None:
         return None
     return given(by("cross_entropy"), {"pred": input, "target": target, "class_weight": weight}, native,
-                 inplace=inplace, axis=_axis(input), **options)  # fmt: skip
+                 inplace=inplace, lasting=weight is None or not label_smoothing, axis=_axis(input),
+                 **options)  # fmt: skip
 
 
 def _entropy(
@@ -235,4 +237,5 @@ def linear_cross_entropy(
     from ...fused.linear import linear_cross_entropy as loss
 
     tensors = {"hidden": input, "weight": linear_weight, "labels": target, "bias": linear_bias, "class_weight": weight}
-    return given(loss, tensors, native, wrt=(0, 1) if linear_bias is None else (0, 1, 3), **found)
+    return given(loss, tensors, native, wrt=(0, 1) if linear_bias is None else (0, 1, 3),
+                 lasting=weight is None or not label_smoothing, **found)  # fmt: skip

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from .calls import Given, alike, by, derived, face, fit, given, numbers, over, reduction_of
+from .calls import alike, by, derived, face, fit, given, numbers, over, reduction_of
 from .classes import labelled, weighted
+from .recipes import Given
 
 if TYPE_CHECKING:
     from torch import Tensor

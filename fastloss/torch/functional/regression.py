@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from .calls import Given, alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of
+from .calls import alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of
+from .recipes import Given
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,7 +184,7 @@ def gaussian_nll_loss(
         return F.gaussian_nll_loss(pred, target, var, full=full, eps=eps, reduction=reduction)
 
     return given(by("gaussian_nll"), {"pred": input, "target": target, "var": spread}, native, wrt=(0, 2),
-                 reduction=reduction, full=bool(full))  # fmt: skip
+                 lasting=False, reduction=reduction, full=bool(full))  # fmt: skip
 
 
 def _variances(x: Tensor, var: Tensor) -> Tensor | None:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .calls import HOST, Given, alike, face, fit, given, large, numbers, reduction_of
+from .calls import HOST, alike, face, fit, given, large, numbers, reduction_of
+from .recipes import Given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
