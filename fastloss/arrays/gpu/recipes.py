@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...kernels.cuda import launch
@@ -30,8 +31,8 @@ class Tape(NamedTuple):
     """Each with its addresses: which argument, which array, how many bytes from its beginning."""
     makers: tuple[Callable[[], Any], ...]
     """What makes the arrays that are allocated, after those that the caller gives."""
-    results: Any
-    """Which arrays the verb returns: a number, or a tuple of them."""
+    picked: Callable[[Sequence[Any]], Any]
+    """What the verb returns, of all arrays."""
     sizes: tuple[int, ...]
     """Bytes of the given arrays."""
     device: int
@@ -95,13 +96,13 @@ def known(face: Face, loss: Definition | Program, call: Sequence[Any], inputs: S
         return None
     if tape is None or (len(where) > count and _overlap(found, tape)):
         return None
-    repeats, makers, results, _, device = tape
+    repeats, makers, picked, _, device = tape
     for make in makers:
         x = make()
         arrays.append(x)
         where.append(face.address(x))
     gpu.again(repeats, where, device, face.stream(device))
-    return _picked(arrays, results) if type(results) is tuple else arrays[results]
+    return picked(arrays)
 
 
 def _overlap(call: Given, tape: Tape) -> bool:
@@ -118,8 +119,15 @@ def _overlap(call: Given, tape: Tape) -> bool:
     return False
 
 
-def _picked(arrays: Sequence[Any], results: tuple[Any, ...]) -> Any:
-    return tuple([arrays[r] if type(r) is int else _picked(arrays, r) for r in results])
+def _picker(arrays: Sequence[Any], results: Any) -> Callable[[Sequence[Any]], Any]:
+    """What finds a verb's results in arrays where they stand as in these: an array, or a tuple of such results."""
+    if type(results) is not tuple:
+        for k, x in enumerate(arrays):
+            if x is results:
+                return itemgetter(k)
+        raise LookupError
+    each = [_picker(arrays, r) for r in results]
+    return lambda arrays: tuple([picked(arrays) for picked in each])
 
 
 def remember(
@@ -140,12 +148,12 @@ def remember(
         return  # where inputs share memory, which of them an address is in cannot be told
     try:
         repeats = tuple([work.gpu.repeat(x, _places(x, extents, work.flag)) for x in work.launches])
-        found = _located(arrays, results)
+        picked = _picker(arrays, results)
     except LookupError:
         return
     makers = tuple([work.face.maker(x.shape, x.char, work.device) for x in made])
     with suppress(TypeError):  # of an option that cannot be looked up
-        loss.remember(common.key, Tape(repeats, makers, found, tuple(sizes), work.device))
+        loss.remember(common.key, Tape(repeats, makers, picked, tuple(sizes), work.device))
 
 
 def _places(launch: Launch, extents: Sequence[tuple[int, int]], flag: int) -> tuple[tuple[int, int, int], ...]:
@@ -159,13 +167,3 @@ def _places(launch: Launch, extents: Sequence[tuple[int, int]], flag: int) -> tu
                 raise LookupError
             found.append((k, array, address - extents[array][0]))
     return tuple(found)
-
-
-def _located(arrays: Sequence[Any], results: Any) -> Any:
-    """Which arrays the results are."""
-    if type(results) is tuple:
-        return tuple(_located(arrays, r) for r in results)
-    for k, x in enumerate(arrays):
-        if x is results:
-            return k
-    raise LookupError

@@ -54,13 +54,13 @@ class Driver:
     @contextmanager
     def current(self, device: int) -> Iterator[None]:
         """Make a device the current one, and then the one that was current before."""
-        if self.is_current(device):
-            yield
-            return
         if device not in self._contexts:
             # The primary context is the one that the array libraries share. Never released: it is theirs.
             found = self._do(self._cuda.cuDeviceGet(device))
             self._contexts[device] = int(self._do(self._cuda.cuDevicePrimaryCtxRetain(found)))
+        if self.is_current(device):
+            yield
+            return
         self._do(self._cuda.cuCtxPushCurrent(self._contexts[device]))
         try:
             yield
