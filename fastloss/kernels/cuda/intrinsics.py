@@ -27,23 +27,21 @@ def _converter(make: Any, result: Any, argument: Any) -> Any:
     return intrinsic(convert)
 
 
-def _narrowed(text: str) -> Any:
-    shape = ir.FunctionType(ir.IntType(16), [ir.FloatType()])
-    return lambda builder, x: builder.call(ir.InlineAsm(shape, text, "=h,f"), [x])
+def _assembled(text: str, result: Any, argument: Any, constraints: str) -> Any:
+    shape = ir.FunctionType(result, [argument])
+    return lambda builder, x: builder.call(ir.InlineAsm(shape, text, constraints), [x])
 
 
-def _wider(builder: Any, h: Any) -> Any:
-    # Of both halves of a word, what the shifts leave of it is one instruction.
-    word = builder.shl(builder.zext(h, ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
-    return builder.bitcast(word, ir.FloatType())
+_BITS, _FLOAT = ir.IntType(16), ir.FloatType()
 
 
 _half = _converter(
-    lambda builder, h: builder.fpext(builder.bitcast(h, ir.HalfType()), ir.FloatType()), types.float32, types.uint16
+    lambda builder, h: builder.fpext(builder.bitcast(h, ir.HalfType()), _FLOAT), types.float32, types.uint16
 )
-encode_half = _converter(_narrowed("cvt.rn.f16.f32 $0, $1;"), types.uint16, types.float32)
-_brain = _converter(_wider, types.float32, types.uint16)
-encode_brain = _converter(_narrowed("cvt.rn.bf16.f32 $0, $1;"), types.uint16, types.float32)
+encode_half = _converter(_assembled("cvt.rn.f16.f32 $0, $1;", _BITS, _FLOAT, "=h,f"), types.uint16, types.float32)
+# A shift of what is one half of a word would be two instructions.
+_brain = _converter(_assembled("mov.b32 $0, {0, $1};", _FLOAT, _BITS, "=f,h"), types.float32, types.uint16)
+encode_brain = _converter(_assembled("cvt.rn.bf16.f32 $0, $1;", _BITS, _FLOAT, "=h,f"), types.uint16, types.float32)
 
 
 def decode_half(h: Any) -> Any:
