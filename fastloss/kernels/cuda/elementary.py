@@ -17,9 +17,8 @@ from .intrinsics import power_of_two
 LOG2E = np.float32(math.log2(math.e))
 
 
-@cuda.jit(device=True, forceinline=True)
-def exp_neg_within_1e7(x: Any) -> Any:
-    """Of x <= 0, in two instructions; the accurate one takes eight."""
+def coarse_exp_neg(x: Any) -> Any:
+    """Of x <= 0, within 3e-7 of what is at most 1, in two instructions; the accurate one takes eight."""
     return power_of_two(x * LOG2E)
 
 
@@ -31,5 +30,5 @@ def elementary(compute: str, coarse: bool = False) -> Any:
     vars(module).update({name: kind(getattr(math, name)) for name in CONSTANTS})
     vars(module).update({name: getattr(libdevice, name + suffix) for name in ELEMENTARY - CONSTANTS})
     if coarse and compute != "d":
-        module.exp_neg = exp_neg_within_1e7  # type: ignore[attr-defined]
+        vars(module)["exp_neg"] = cuda.jit(device=True, forceinline=True)(coarse_exp_neg)
     return module
