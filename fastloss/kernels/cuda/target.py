@@ -165,7 +165,7 @@ def assembly(plan: AnyPlan, capability: tuple[int, int]) -> tuple[str, str]:
     entry = re.search(r"\.entry\s+([\w$]+)", ptx)
     assert entry is not None
     if isinstance(plan, (CudaPlan, CudaRowPlan)) and {*plan.plan.types} & {HALF, BRAIN}:
-        # Derivatives are rounded to 11 bits or 8, and arithmetic is what such kernels wait for: of log(1 + e^-x) and its
+        # Derivatives are rounded to 11 bits or 8, and such kernels wait for arithmetic alone: of log(1 + e^-x) and its
         # derivative 64 instructions an element in place of 80.
         ptx = re.sub("|".join(map(re.escape, _SHORT)), lambda found: _SHORT[found[0]], ptx)
     return ptx, entry.group(1)
