@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
+from sysconfig import get_path
 from typing import Any
 
 import pytest
@@ -24,6 +28,7 @@ pytestmark = pytest.mark.filterwarnings("default", "ignore:.torch.jit.script:Dep
 
 CASES = torchcases.cases(24_008, 130, 8_000)
 HERE = [name for name in NAMES if name not in TORCHS]
+HEADERS = Path(get_path("include")) / "Python.h"
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +75,9 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_values_and_gradients(name: str, dtype: Any, computed: list[str]) -> None:
     if name in ("ctc_loss", "multilabel_margin_loss") and dtype is torch.bfloat16:
         pytest.skip("torch has none of 16 bits")
-    torchcases.values_and_gradients(name, CASES[name], "cuda", dtype)
+    # Distances of 16 bits are rounded before margins decide, so that torch's own are others than in float64.
+    law = torchcases.handed_over if name in TORCHS and dtype is torch.bfloat16 else torchcases.values_and_gradients
+    law(name, CASES[name], "cuda", dtype)
     assert bool(computed) is (name in HERE)
     fl.synchronize()
 
@@ -200,6 +207,10 @@ def test_modules_go_where_their_tensors_go() -> None:
 
 
 @pytest.mark.parametrize("name", ["mse_loss", "cross_entropy"])
+@pytest.mark.skipif(
+    not (find_spec("triton") and (which("cc") or which("gcc") or which("clang")) and HEADERS.exists()),
+    reason="torch.compile on a GPU needs Triton, and a C compiler and Python.h for what Triton makes",
+)
 def test_compiled(name: str) -> None:
     """By torch's own compiler, in one graph."""
     args, leaves = placed(CASES[name], "cuda", torch.float32)

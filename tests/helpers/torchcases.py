@@ -87,8 +87,12 @@ def native(name: str) -> Any:
 
 
 def placed(case: Case, device: str, dtype: Any) -> tuple[list[Any], list[Any]]:
-    """Its arguments there, floats in a type; and those of them that have gradients."""
-    args = [x.to(device, dtype if x.is_floating_point() else None) if torch.is_tensor(x) else x for x in case.args]
+    """Its arguments there, floats in a type; and those of them that have gradients.
+
+    All are copies: what requires grad must not be the case's, of which later tensors would be no leaves any more.
+    """
+    args = [x.to(device, dtype if x.is_floating_point() else None, copy=True) if torch.is_tensor(x) else x
+            for x in case.args]  # fmt: skip
     for k in case.places:
         args[k].requires_grad_()
     return args, [args[k] for k in case.places]
@@ -125,6 +129,19 @@ def values_and_gradients(name: str, case: Case, device: str, dtype: Any) -> None
         for a, b, x in zip(found[1:], expected[1:], leaves, strict=True):
             assert a.dtype is dtype and a.device == x.device
             close(a, b, limit, float(b.abs().max()))
+
+
+def handed_over(name: str, case: Case, device: str, dtype: Any) -> None:
+    """What torch computes is torch's own of the same tensors, whatever it rounds in between."""
+    args, leaves = placed(case, device, dtype)
+    for reduction in ("mean", "sum", "none"):
+        keywords = {**case.keywords, "reduction": reduction}
+        with torch.no_grad():
+            above = torch.rand_like(both_of(native(name), args, case, reduction)) + 0.5
+        found = both(getattr(functional, name), args, leaves, above, **keywords)
+        for a, b in zip(found, both(native(name), args, leaves, above, **keywords), strict=True):
+            assert a.dtype is b.dtype and a.device == b.device
+            torch.testing.assert_close(a, b)
 
 
 def both_of(function: Any, args: list[Any], case: Case, reduction: str) -> Any:

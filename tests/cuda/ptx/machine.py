@@ -27,7 +27,8 @@ class Machine:
         self.who, self.at = np.arange(self.count), np.zeros(self.count, np.int32)
         self._garbage = np.random.default_rng(1)
         self.registers: dict[str, Any] = {
-            "%tid.x": (self.who % threads).astype(np.uint32), "%ctaid.x": (self.who // threads).astype(np.uint32)
+            "%tid.x": (self.who % threads).astype(np.uint32), "%ctaid.x": (self.who // threads).astype(np.uint32),
+            "%nctaid.x": np.full(self.count, blocks, np.uint32),
         }  # fmt: skip
         self.steps = [[self._step(i) for i in block] for block in kernel.blocks]
 

@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spaces import Memory, of_the_host
 
 import fastloss as fl
+from fastloss.arrays.gpu import scale
 from fastloss.define.keywords import GRAD, VALUE
 from fastloss.kernels.cuda import target
 from fastloss.kernels.cuda.plan.elements import CudaPlan
@@ -227,3 +228,17 @@ def test_elements_that_32_bits_do_not_count(rng: np.random.Generator) -> None:
     losses, expected = loss.value_and_grad(x.astype("f8"), y.astype("f8"), reduction="none")
     assert_allclose(grad, expected, rtol=1e-6, atol=1e-6)
     assert_allclose(sums, [losses[:tile].sum(), losses[tile:].sum()], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("stored", "of_factor"), [("bf16", "f4"), ("bf16", "bf16"), ("f4", "f8"), ("f8", "f8")])
+@pytest.mark.parametrize("factor", [0.375, 1.0, np.inf, np.nan])
+def test_an_array_times_a_number(
+    stored: str, of_factor: str, factor: float, hardware: Any, rng: np.random.Generator
+) -> None:
+    """Of several blocks, at the first call and the next."""
+    drawn = rng.normal(size=700).astype(TYPES[stored])
+    for _ in range(2):
+        x = Hosted(drawn.copy())
+        assert scale.multiplied(hosted, x, Hosted(np.array(factor, TYPES[of_factor])), 1.0)
+        assert_array_equal(x.array.astype("f8"), (drawn.astype("f8") * factor).astype(drawn.dtype).astype("f8"))
+    assert hardware.races == set()
