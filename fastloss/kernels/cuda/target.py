@@ -165,8 +165,8 @@ def assembly(plan: AnyPlan, capability: tuple[int, int]) -> tuple[str, str]:
     entry = re.search(r"\.entry\s+([\w$]+)", ptx)
     assert entry is not None
     if isinstance(plan, (CudaPlan, CudaRowPlan)) and {*plan.plan.types} & {HALF, BRAIN}:
-        # Derivatives are rounded to 11 bits or 8, and arithmetic is what such kernels wait for: of a logarithm and an
-        # exponential of each element 64 instructions in place of 80.
+        # Derivatives are rounded to 11 bits or 8, and arithmetic is what such kernels wait for: of a logarithm and a
+        # power of e of each element 64 instructions in place of 80.
         ptx = re.sub("|".join(map(re.escape, _SHORT)), lambda found: _SHORT[found[0]], ptx)
     return ptx, entry.group(1)
 
