@@ -152,6 +152,7 @@ OWN = {
     "log_square": fl.derive(log_square),
     "pinball": fl.pointwise(pinball),
     "sum": 0.5 * fl.derive(lopsided) + fl.huber,
+    "sum with one derivative": 0.5 * fl.pointwise(pinball) + fl.huber,
 }
 """Losses of a residual, of no table."""
 
