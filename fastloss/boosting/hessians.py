@@ -63,7 +63,8 @@ class Curvature:
         if name == "auto":
             name = "majorizer" if slower(loss) and preset_of("majorizer", loss) is not None else "positive"
         preset = preset_of(name, loss)
-        if loss.order < 2 and name != "constant" and not isinstance(preset, Tried):
+        needless = isinstance(preset, Tried) or preset is by_terms or name == "constant"
+        if loss.order < 2 and not needless:
             raise TypeError(f"{loss.name} has no second derivative, and hessian is {name!r}: hessian='constant' puts 1 "
                             "in its place")  # fmt: skip
         if preset is None:
@@ -130,7 +131,11 @@ def by_terms(call: Arranged, grad: Any, hess: Any) -> None:
     for factor, part in zip(call.loss.factors, call.loss.parts, strict=True):
         term = copy(call)
         term.loss = part
-        own = term.derivatives("grad_and_hess")
+        if part.order > 1:
+            own = term.derivatives("grad_and_hess")
+        else:
+            slope = term.derivatives("grad")
+            own = slope, np.empty_like(slope)
         majorizer: Any = preset_of("majorizer", part)
         majorizer(term, *own)
         hess += own[1] * hess.dtype.type(factor)

@@ -106,8 +106,8 @@ def sigmoid_bound(call: Arranged, grad: Any, hess: Any) -> None:
 SIZES = np.ldexp(1.0, range(-30, 41))
 """Residuals at which a loss is tried; added to small whole numbers, they are exact."""
 
-SHIFTS = (0.0, 1.0, 3.0)
-"""Labels with which it is tried."""
+SHIFTS = (0.0, 1.0, 3.0, -1.0, -1000.0, 2.0**20)
+"""Labels with which it is tried: a loss may be another one of negative and of large labels."""
 
 ROUNDING = 1e-6
 """What a formula may lose of a slope; a loss that is none of a residual changes by more."""
@@ -126,16 +126,27 @@ class Tried:
 
     def __call__(self, call: Arranged, grad: Any, hess: Any) -> None:
         """The curvature of a parabola that touches the loss and is nowhere below it."""
-        e = _residual(call)
-        steep = np.abs(grad)
+        steep, e, near = np.abs(grad), _residual(call), call
+        if (self.kink or self.both is not None) and not e.all():  # at 0 the slope says nothing of either side
+            near = _moved(call, e)
+            steep, e = np.abs(near.derivatives("grad")), _residual(near)
         if self.both is not None:
-            mirrored = copy(call)
-            mirrored.scores = (call.scores - 2.0 * e).astype(e.dtype, copy=False)
+            mirrored = copy(near)
+            mirrored.scores = (near.scores - 2.0 * e).astype(e.dtype, copy=False)
             steep = self.both(steep, np.abs(mirrored.derivatives("grad")))
         if self.kink:
             np.divide(steep, _distance(call), out=hess)
         else:
             np.divide(steep, np.abs(e), out=hess, where=e != 0)
+
+
+def _moved(call: Arranged, e: Any) -> Arranged:
+    """The call with scores next to the labels where they are on them."""
+    found = copy(call)
+    with np.errstate(invalid="ignore"):  # rows that are absent hold whatever they like
+        step = np.maximum(4.0 * np.spacing(np.abs(call.scores)), 2.0**-30)
+        found.scores = np.where(e == 0, call.scores + step, call.scores).astype(e.dtype, copy=False)
+    return found
 
 
 @lru_cache(maxsize=64)

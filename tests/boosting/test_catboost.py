@@ -120,9 +120,10 @@ def test_a_call_of_a_row_of_classes_has_the_same_numbers(options, hessian, least
     for _ in range(2):
         for k in range(6):
             grad, hess = f.grad_and_hess(scores[k : k + 1], labels[k : k + 1], weight[k : k + 1])
-            slope, matrix = f.calc_ders_multi(scores[k].copy(), float(labels[k]), float(weight[k]))
-            np.testing.assert_allclose(slope, -grad[0], rtol=1e-14, atol=1e-300)
-            np.testing.assert_allclose(matrix, np.diag(-hess[0]), rtol=1e-14, atol=1e-300)
+            for row in (scores[k].copy(), np.repeat(scores[k], 2)[::2]):
+                slope, matrix = f.calc_ders_multi(row, float(labels[k]), float(weight[k]))
+                np.testing.assert_allclose(slope, -grad[0], rtol=1e-14, atol=1e-300)
+                np.testing.assert_allclose(matrix, np.diag(-hess[0]), rtol=1e-14, atol=1e-300)
     for label in (3.0, -1.0, 1.5, np.nan):
         with pytest.raises(ValueError, match=r"cross_entropy: target\[0\] is "):
             f.calc_ders_multi(scores[0], label, 1.0)

@@ -152,6 +152,7 @@ OWN = {
     "log_square": fl.derive(log_square),
     "pinball": fl.pointwise(pinball),
     "sum": 0.5 * fl.derive(lopsided) + fl.huber,
+    "sum with one derivative": 0.5 * fl.pointwise(pinball) + fl.huber,
 }
 """Losses of a residual, of no table."""
 
@@ -208,8 +209,25 @@ def test_a_loss_of_ones_own_that_grows_slowly_is_bounded_by_itself(name: str) ->
         np.testing.assert_allclose(several, np.stack([hess] * 2, 1), rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+@pytest.mark.parametrize("label", [0.0, 7.0, -3000.0])
+def test_a_majorizer_at_a_residual_of_0_is_that_of_the_steeper_side(label: float, kind: str) -> None:
+    """A second derivative there is one side's, and the slope of a kink may be 0."""
+    y, scores = np.array([label, label, math.nan]), np.array([label, label + 1.0, math.inf], kind)
+    weight = np.array([1.0, 2.0, 0.0])
+    _, hess = Objective(OWN["lopsided"]).grad_and_hess(scores, y.astype(kind), weight)
+    assert hess[0] == pytest.approx(0.75, rel=1e-5) and hess[2] == 0.0
+    expected = Objective(fl.absolute_error).grad_and_hess(scores, y.astype(kind), weight)[1]
+    own = Objective(fl.derive(lambda pred, target: abs(pred - target))).grad_and_hess(scores, y.astype(kind), weight)[1]
+    np.testing.assert_allclose(own, expected, rtol=1e-5)
+
+
 def test_what_is_no_loss_of_a_residual_or_grows_faster_has_no_majorizer() -> None:
     faster = {
+        "of negative labels": lambda pred, target: fl.where(
+            target < 0.0, log_square(pred, target) ** 2, log_square(pred, target)
+        ),
+        "of large labels": lambda pred, target: fl.where(target > 1e5, (pred - target) ** 4, log_square(pred, target)),
         "fourth power": lambda pred, target: (pred - target) ** 4,
         "LINEX": lambda pred, target: fl.math.exp(pred - target) - (pred - target) - 1.0,
         "relative": lambda pred, target: abs(pred - target) / (1.0 + abs(target)),
