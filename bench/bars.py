@@ -33,7 +33,7 @@ CAUSES = (
         "CUDA",
         ", 10 classes",
         "",
-        "half of the instructions are a row's, and labels and losses take a sixth of the bytes",
+        "several threads a row then and one since: see README",
     ),
     (
         "starts",
@@ -45,13 +45,13 @@ CAUSES = (
         "CUDA",
         "cross_entropy, bfloat16",
         "copy",
-        "31 to 39 instructions an element, where a copy's time has room for 32",
+        "some 43 instructions an element then and 31 to 39 since, where a copy's time has room for 32: see README",
     ),
     (
         "CUDA",
         "numbers",
         "overhead",
-        "28 us on a host on which an allocation takes 2.4, and the calls of a day before took 49",
+        "on a slower host 49 us then and 28 since, of which two allocations take 5",
     ),
     ("accuracy", "", "", "named with its reason in tests/helpers/elements.py: roundings that add up"),
 )
