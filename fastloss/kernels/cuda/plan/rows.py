@@ -45,9 +45,10 @@ twice or of several arrays, have half of it."""
 BROAD = 4
 """Packets of a thread of a group smaller than a warp: more, and what a warp reads at once lies too far apart."""
 
-STAGED = 64
-"""Numbers that a thread holds of a row that its block brings in, of all arrays together; several threads half of it.
-An H200 went through 50 classes of float32 by 93% of a copy's bandwidth in place of 43%, of bfloat16 by 68% for 22%."""
+STAGED = 32
+"""Numbers that each of several threads holds of a row that their block brings in, of all arrays together; one alone has
+twice as many, but of a heavy program. An H200 went through 50 classes of float32 by 93% of a copy's bandwidth in place
+of 43%, of bfloat16 by 68% for 22%."""
 
 BROUGHT = 48_000
 """Bytes of the memory that a block shares which its rows may take: of 48 KiB sums are exchanged in the rest."""
@@ -145,15 +146,16 @@ def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> Cud
     heavy = streams > 1 or plan.twice or plan.sizes.coefficients > LIGHT
     numbers = streams * (4 if plan.compute == "d" else 1)
     width = gcd(packet, classes)
-    alone = STAGED // (1 + heavy) // numbers
+    share = STAGED // (1 + heavy) // numbers
+    alone = share * (2 - heavy)
     # Threads read rows of whole packets as fast themselves, unless these are short: 64 classes of float32 by 96%.
-    most = alone * 3 // 4 if width == packet else TEAM * alone // 2
+    most = alone * 3 // 4 if width == width_of(plan.types[0]) else TEAM * share
     if entry == "rows" and width < classes <= most and _alike(plan):
         areas = max(streams, bool(plan.want & GRAD) + bool(plan.want & HESS))
         row = (classes + packet) * areas * 16 // width_of(plan.types[0])
         team = next(
             size for size in map(int, 2 ** np.arange(TEAM.bit_length()))
-            if classes <= (alone if size == 1 else size * alone // 2) and THREADS // 2 // size * row <= BROUGHT
+            if classes <= (alone if size == 1 else size * share) and THREADS // 2 // size * row <= BROUGHT
         )  # fmt: skip
         inner, block = gcd(classes, width_of(plan.types[0])), THREADS // 2 // team * classes
         return CudaRowPlan(
