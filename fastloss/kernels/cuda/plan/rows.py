@@ -146,17 +146,8 @@ def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> Cud
     heavy = streams > 1 or plan.twice or plan.sizes.coefficients > LIGHT
     numbers = streams * (4 if plan.compute == "d" else 1)
     width = gcd(packet, classes)
-    share = STAGED // (1 + heavy) // numbers
-    alone = share * (2 - heavy)
-    # Threads read rows of whole packets as fast themselves, unless these are short: 64 classes of float32 by 96%.
-    most = alone * 3 // 4 if width == width_of(plan.types[0]) else TEAM * share
-    if entry == "rows" and width < classes <= most and _alike(plan):
-        areas = max(streams, bool(plan.want & GRAD) + bool(plan.want & HESS))
-        row = (classes + packet) * areas * 16 // width_of(plan.types[0])
-        team = next(
-            size for size in map(int, 2 ** np.arange(TEAM.bit_length()))
-            if classes <= (alone if size == 1 else size * share) and THREADS // 2 // size * row <= BROUGHT
-        )  # fmt: skip
+    team = _team(plan, classes, packet, STAGED // (1 + heavy) // numbers, heavy) if entry == "rows" else 0
+    if team:
         inner, block = gcd(classes, width_of(plan.types[0])), THREADS // 2 // team * classes
         return CudaRowPlan(
             plan, team, -(-classes // (inner * team)), inner, True, found, classes=kind, staged=gcd(packet, block),
@@ -182,6 +173,19 @@ def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> Cud
         packets *= 2
     held = reach <= group * width * packets
     return CudaRowPlan(plan, group, packets, width, held, found, classes=kind, ragged=ragged)
+
+
+def _team(plan: rowplan.RowPlan, classes: int, packet: int, share: int, heavy: bool) -> int:
+    """How many threads go through a row that their block brings in, each by its share; 0 where they read it there."""
+    alone, whole, width = share * (2 - heavy), width_of(plan.types[0]), gcd(packet, classes)
+    # Threads read rows of whole packets as fast themselves, unless these are short: 64 classes of float32 by 96%.
+    most = alone * 3 // 4 if width == whole else TEAM * share
+    if not width < classes <= most or not _alike(plan):
+        return 0
+    areas = max(plan.sizes.scores + (plan.target == "dense"), bool(plan.want & GRAD) + bool(plan.want & HESS))
+    row = (classes + packet) * areas * 16 // whole
+    sizes = [1 << k for k in range(TEAM.bit_length()) if (THREADS // 2 >> k) * row <= BROUGHT]
+    return next(size for size in sizes if classes <= (alone if size == 1 else size * share))
 
 
 def _alike(plan: rowplan.RowPlan) -> bool:
