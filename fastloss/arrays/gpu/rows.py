@@ -207,7 +207,7 @@ class Rows:
         streams = (*self.scores, *([self.target] if self.target and not self.labels else []), *to.grad, *to.hess)
         bits = reduce(or_, [x.address for x in streams])
         packet = rowplan.packet_for(base.types[0], "".join([x.char for x in streams]), bits)
-        plan = rowplan.fitted(base, self.classes, packet, scale is None)._replace(
+        plan = rowplan.chosen(base, self.classes, packet, scale is None)._replace(
             unit=self.room.unit if scale is None else "", classes=self.class_weight.char if self.class_weight else ""
         )
         blocks = -(-self.count // (plan.threads // plan.group))

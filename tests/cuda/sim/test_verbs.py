@@ -13,6 +13,7 @@ from hosted import Hosted, agree, both, raises, row_data, sampled, to_gpu
 from numpy.testing import assert_array_equal
 
 import fastloss as fl
+from fastloss.kernels.cuda.plan import rows as rowplan
 
 pytestmark = [pytest.mark.usefixtures("gpu"), pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 POINTWISE = [loss for loss in fl.LOSSES.values() if isinstance(loss, fl.Loss)]
@@ -174,6 +175,24 @@ def test_ports_of_rows(kind: str, dense: bool, reduction: str, rng: np.random.Ge
     if kind == "f4":
         both(fl.cross_entropy, x[0, :2], target[0, :2], weight=0.5)
         both(fl.cross_entropy.value_and_grad, x, target, normalizer=3.0, **options)
+
+
+def test_rows_of_many_lengths_share_kernels(
+    gpu: Any, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    """The first of them have kernels of their own, which they keep."""
+    found, run = [], gpu.run
+
+    def counted(plan: Any, *rest: Any) -> Any:
+        if isinstance(plan, rowplan.CudaRowPlan):
+            found.append(plan.exact)
+        return run(plan, *rest)
+
+    monkeypatch.setattr(gpu, "run", counted)
+    monkeypatch.setattr(rowplan, "OWN", 2)
+    for k, n in ((3, 4), (5, 4), (6, 4), (7, 4), (5, 9), (7, 9), (3, 9)):
+        both(fl.cross_entropy.value_and_grad, rng.normal(size=(n, k)).astype("f4"), rng.integers(0, k, n))
+    assert found == [3, 5, 0, 0, 5, 0, 3]
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])

@@ -56,6 +56,12 @@ BROUGHT = 48_000
 TEAM = 8
 """Threads that go through such a row at most. 151 classes of float32: 74%, and 59% where each begins in a packet."""
 
+OWN = 8
+"""Numbers of classes for which a program may have a kernel that takes rows of so many alone: lists of many lengths would
+compile one for each, and share those of any number from then on."""
+
+_own: dict[rowplan.RowPlan, set[int]] = {}
+
 RAGGED = 64
 """Classes from which packets need not begin where rows do: the first and the last of a row may be of two rows."""
 
@@ -136,8 +142,23 @@ def packet_for(stored: str, others: str, addresses: int) -> int:
     return width
 
 
-def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> CudaRowPlan:
-    """The plan for rows of so many classes, of arrays that begin where such packets may."""
+def chosen(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> CudaRowPlan:
+    """The plan for such rows, of which few numbers of classes have kernels of their own."""
+    fit = fitted(plan, classes, packet, found)
+    own = _own.setdefault(plan, set())
+    if not fit.exact or classes in own:
+        return fit
+    if len(own) >= OWN:
+        return fitted(plan, classes, packet, found, own=False)
+    own.add(classes)
+    return fit
+
+
+def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool, own: bool = True) -> CudaRowPlan:
+    """The plan for rows of so many classes, of arrays that begin where such packets may.
+
+    `own` says whether it may be for so many alone.
+    """
     entry = "pairs" if isinstance(plan.functions, Pair) else "rows"
     # Each thread has its packets before it writes over them: in place is nothing special.
     plan = plan._replace(inplace=False, turned=False, entry=entry)
@@ -146,7 +167,7 @@ def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> Cud
     heavy = streams > 1 or plan.twice or plan.sizes.coefficients > LIGHT
     numbers = streams * (4 if plan.compute == "d" else 1)
     width = gcd(packet, classes)
-    team = _team(plan, classes, packet, STAGED // (1 + heavy) // numbers, heavy) if entry == "rows" else 0
+    team = _team(plan, classes, packet, STAGED // (1 + heavy) // numbers, heavy) if own and entry == "rows" else 0
     if team:
         inner, block = gcd(classes, width_of(plan.types[0])), THREADS // 2 // team * classes
         return CudaRowPlan(
