@@ -294,7 +294,7 @@ BUDGET = {
     "kernels/cpu": 3610,
     "kernels/cpu/vecmath": 1150,
     "kernels/cuda": 1140,
-    "kernels/cuda/plan": 740,
+    "kernels/cuda/plan": 760,
     "kernels/cuda/ports": 510,
     "kernels/cuda/templates": 940,
     "kernels/plan": 640,

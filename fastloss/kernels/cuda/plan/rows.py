@@ -57,7 +57,7 @@ TEAM = 8
 """Threads that go through such a row at most. 151 classes of float32: 74%, and 59% where each begins in a packet."""
 
 OWN = 8
-"""Numbers of classes for which a program may have a kernel that takes rows of so many alone: lists of many lengths would
+"""Numbers of classes for which a program may have a kernel of rows of so many alone: lists of many lengths would
 compile one for each, and share those of any number from then on."""
 
 _own: dict[rowplan.RowPlan, set[int]] = {}
