@@ -36,7 +36,7 @@ def derivatives(function: Any, args: list[Any], keywords: Any, places: tuple[int
         value = function(*args, **keywords)
     found = [value.detach()]
     torch.manual_seed(1)
-    upstream = torch.rand_like(value) + 0.5
+    upstream = (torch.rand(value.shape, dtype=torch.float64) + 0.5).to(value)  # the same of every type
     grads = torch.autograd.grad(value, inputs, upstream, create_graph=order > 1)
     found += [g.detach() for g in grads]
     if order > 1:
