@@ -9,6 +9,8 @@ there is a gradient.
 
 from __future__ import annotations
 
+import ctypes
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -56,7 +58,7 @@ def run(call: Deferred, tensors: Sequence[Tensor], native: Any = None) -> Tensor
         divisor = given.pop("normalizer")
         given["reduction"] = "sum"
     fixed = tuple([(name, _fixed(x)) for name, x in given.items()])
-    text = _text(loss, call.names, call.wrt, fixed, _fixed(call.scale))
+    text = _text(id(loss), call.names, call.wrt, fixed, _fixed(call.scale))
     operators = torch.ops.fastloss
     if wanted and any(tensors[k].requires_grad for k in call.wrt):
         found = operators.value_and_grad.default(text, list(tensors))[0]
@@ -69,12 +71,19 @@ def _fixed(x: Any) -> Any:
     """A number as the graph has it for good: another one makes another graph."""
     if isinstance(x, bool) or not isinstance(x, (int, float, torch.SymInt, torch.SymFloat)):
         return x
-    from torch.fx.experimental.symbolic_shapes import guard_scalar  # brings SymPy
-
-    return guard_scalar(x)
+    return index(x) if isinstance(x, (int, torch.SymInt)) else x.__float__()
 
 
-def _text(loss: Any, *rest: Any) -> str:
+_traced: dict[int, Any] = {}
+"""Losses of graphs by their addresses, which stay theirs."""
+
+
+def _text(address: int, *rest: Any) -> str:
+    """A call's text; of the loss its address, for before 2.13 torch hands no objects to what it takes for a constant.
+
+    The loss is alive: who traces the call holds it.
+    """
+    loss = _traced.setdefault(address, ctypes.cast(address, ctypes.py_object).value)
     _ = loss.value_and_grad  # with its first verb a loss changes its class, which a graph depends on
     return Deferred(loss, *rest).text
 

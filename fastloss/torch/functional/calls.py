@@ -146,7 +146,7 @@ def _missing(needed: list[str], args: tuple[Any, ...], keywords: Mapping[str, An
     for x in args[: len(needed)]:
         if x is None:
             return True
-    return bool(keywords) and any(keywords.get(n, 0) is None for n in needed)
+    return len(keywords) > 0 and any(keywords.get(n, 0) is None for n in needed)  # older torch traces no bool()
 
 
 def _refuse_derived(name: str, argument: str, x: Any) -> None:
@@ -209,8 +209,9 @@ def spread(x: Tensor, other: Tensor | None) -> bool:
     """Whether another tensor, if there is one, has the first one's dtype and broadcasts to its shape."""
     if other is None:
         return True
-    sizes = zip(reversed(other.shape), reversed(x.shape), strict=False)
-    return other.dtype == x.dtype and other.dim() <= x.dim() and all(a in (1, b) for a, b in sizes)
+    if other.dtype != x.dtype or other.dim() > x.dim():
+        return False
+    return all(a in (1, b) for a, b in zip(other.shape, x.shape[x.dim() - other.dim() :], strict=True))
 
 
 def derived(*tensors: Tensor | None) -> bool:

@@ -116,4 +116,6 @@ def _decided(how: str, condition: Any) -> bool:
         return bool(condition)
     from torch.fx.experimental import symbolic_shapes  # brings SymPy
 
-    return bool(getattr(symbolic_shapes, how, bool)(condition))  # torch has had both since 2.7
+    decide = getattr(symbolic_shapes, how, None)  # torch has had both since 2.7
+    found = condition if decide is None else decide(condition)
+    return True if found else False  # noqa: SIM210 (which 2.6 traces, and no bool())
