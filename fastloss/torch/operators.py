@@ -83,7 +83,8 @@ def _text(address: int, *rest: Any) -> str:
 
     The loss is alive: who traces the call holds it.
     """
-    loss = _traced.setdefault(address, ctypes.cast(address, ctypes.py_object).value)
+    there: Any = ctypes.cast(address, ctypes.py_object).value
+    loss = _traced.setdefault(address, there)
     _ = loss.value_and_grad  # with its first verb a loss changes its class, which a graph depends on
     return Deferred(loss, *rest).text
 
