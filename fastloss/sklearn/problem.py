@@ -10,9 +10,10 @@ from .. import optimize
 from ..boosting import initial
 from ..penalties.elements import Elementwise
 from ..penalties.variation import TotalVariation
-from .coordinates import coordinates
+from .coordinates import coordinates, moments
 from .descent import lowest
-from .kinks import Envelope, kinked, slopes, spread
+from .kinks import Envelope, middle, shape, slopes, spread
+from .quadratic import direct, hessian, parabola
 from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ FEW = 128
 
 MANY = 512
 """The same of an array's columns, beside proximal steps, which take some 30 gradients at the least."""
+
+MOST_COLUMNS = 2048
+"""Columns of which a quadratic loss's Hessian is found, which is as large as a quarter of X at most beyond `MANY`."""
 
 MOST = 1e30
 """The strength of a penalty that leaves nothing of any coefficient."""
@@ -56,8 +60,10 @@ def smooth(penalty: Penalty | None) -> bool:
 class Objective:
     """A mean loss and a ridge of standardised coordinates, in units of `size`."""
 
-    def __init__(self, mean: Any, ridge: Penalty | None, coordinates: Coordinates, size: float) -> None:
-        self.mean, self.ridge, self.coordinates, self.size = mean, ridge, coordinates, size
+    def __init__(
+        self, mean: Any, ridge: Penalty | None, coordinates: Coordinates, size: float, bend: NDArray[Any] | None = None
+    ) -> None:  # fmt: skip
+        self.mean, self.ridge, self.coordinates, self.size, self.bend = mean, ridge, coordinates, size, bend
 
     def __call__(self, z: Vector) -> tuple[float, Vector]:
         """Value and gradient."""
@@ -65,8 +71,8 @@ class Objective:
         w = c.coefficients(z)
         value, grad = self.mean(w)
         if self.ridge is not None:
-            more, rise = self.ridge.value_and_grad(c.features(w))
-            value += float(more)
+            rise = self._decay(w)
+            value += 0.5 * float(np.vdot(rise, c.features(w)))
             c.features(grad)[...] += rise
         return value / self.size, c.gradient(grad) / self.size
 
@@ -74,22 +80,34 @@ class Objective:
         """The value alone."""
         c = self.coordinates
         w = c.coefficients(z)
-        more = 0.0 if self.ridge is None else float(self.ridge(c.features(w)))
+        more = 0.0 if self.ridge is None else 0.5 * float(np.vdot(self._decay(w), c.features(w)))
         return float(self.mean.value(w) + more) / self.size
+
+    def _decay(self, w: Vector) -> Vector:
+        """The ridge's gradient; its own verbs would take as long as a thousand rows."""
+        found: Vector = self.ridge.values["strength"] * self.coordinates.features(w)  # type: ignore[union-attr]
+        return found
 
     def hess(self, z: Vector) -> NDArray[Any]:
         """The Hessian of one output."""
         c = self.coordinates
-        found = self.mean.hess(c.coefficients(z))
+        found = self._of_mean(z) if self.bend is None else self.bend.copy()
         if self.ridge is not None:
-            found[: c.size, : c.size] += np.diag(np.broadcast_to(self.ridge.values["strength"], c.size))
+            places = np.arange(c.size)
+            found[places, places] += self.ridge.values["strength"] * c.scale**2
+        found /= self.size
+        return found
+
+    def _of_mean(self, z: Vector) -> NDArray[Any]:
+        c = self.coordinates
+        found: NDArray[Any] = self.mean.hess(c.coefficients(z))
         for _ in range(2):  # rows, then columns
             if c.intercept:
                 found[:-1] -= np.outer(c.center, found[-1])
                 found[-1] *= c.unit
             found[: c.size] *= c.scale[:, None]
             found = found.T
-        return found / self.size  # type: ignore[no-any-return]
+        return found
 
 
 class Above:
@@ -156,16 +174,22 @@ class Problem:
         there = target if weight is None else target[weight > 0.0]
         self.spread = spread(loss, there, outputs)
         """The size of scores."""
-        self.coordinates = coordinates(X, weight, outputs, intercept, decay, not elementwise, self.spread)
-        self.kinked = kinked(loss, there, outputs)
-        self.start = np.zeros(self.coordinates.size + outputs * intercept)
+        self.kinked, bend = shape(loss, there, outputs)
+        line = bend and parabola(loss, bend, target, weight, middle(loss, target, outputs), 2.0 * self.spread)
+        n, p = X.shape
+        whole = bool(line) and isinstance(X, np.ndarray) and p <= max(MANY, min(n // 4, MOST_COLUMNS))
+        known = moments(X, weight, intercept, whole)
+        self.coordinates = c = coordinates(known, outputs, intercept, decay, not elementwise, self.spread)
+        self.bend = hessian(line.bend, known.covariance, c) if line and known.covariance is not None else None
+        """The Hessian of the mean loss in standardised coordinates, of a loss that has one everywhere."""
+        self.start = np.zeros(c.size + outputs * intercept)
         if intercept:
-            constant = initial(loss, target, weight, outputs if rows else None)
-            self.start[self.coordinates.size :] = constant / self.spread
+            constant = line.constant if line else initial(loss, target, weight, outputs if rows else None)
+            self.start[c.size :] = constant / self.spread
         self._measure()
 
     def _measure(self) -> None:
-        """Find what values, derivatives and scores are compared with."""
+        """Find what values and derivatives are compared with."""
         n = self.X.shape[0]
         scores = np.zeros(n if self.outputs == 1 else (n, self.outputs))
         first, steep = self.loss.value_and_grad(scores, self.target, weight=self.weight)
@@ -176,9 +200,10 @@ class Problem:
         """The mean loss of the best constant."""
         self.slope = max(float(np.abs(grad).sum()), EPS * float(np.abs(steep).sum())) or 1.0
         """Its mean slope."""
-        most = float(np.abs(slopes(self.loss, scores, self.target)).max())
-        self.unit = self.spread / (most or 1.0)
-        """The width of an envelope that is as wide as the scores' size."""
+        if self.kinked:
+            most = float(np.abs(slopes(self.loss, scores, self.target)).max())
+            self.unit = self.spread / (most or 1.0)
+            """The width of an envelope that is as wide as the scores' size."""
 
     def solve(self, penalty: Penalty | None, w: Vector | None, tol: float, max_iter: int) -> Found:
         """The coefficients, from those of an earlier problem on."""
@@ -188,12 +213,14 @@ class Problem:
         if self.kinked and self.outputs == 1:
             found = self._by_envelopes(penalty, z, tol, max_iter)
         elif smooth(penalty):
-            found = quasi_newton(Objective(self.mean, penalty, c, self.size), z, tol, max_iter)
+            fun = Objective(self.mean, penalty, c, self.size, self.bend)
+            known = self.bend is not None
+            found = direct(fun, fun.hess(z), z, tol, max_iter) if known else quasi_newton(fun, z, tol, max_iter)
         else:
-            fun, prox = Objective(self.mean, None, c, self.size), self._prox(penalty)
+            fun, prox = Objective(self.mean, None, c, self.size, self.bend), self._prox(penalty)
             apart = penalty if isinstance(penalty, Elementwise) else None
             few = MANY if apart and isinstance(self.X, np.ndarray) else FEW
-            if self.outputs == 1 and self.loss.order > 1 and len(z) <= few:
+            if self.bend is not None or (self.outputs == 1 and self.loss.order > 1 and len(z) <= few):
                 ends = self._descent(apart) if apart else _steps(prox, 0.1 * tol)
                 found = proximal_newton(fun, fun.hess, ends, prox, self._cost(penalty), z, tol, max_iter)
             else:
