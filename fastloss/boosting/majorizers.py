@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ..define.limit import TooLong, limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,6 +110,9 @@ SIZES = np.ldexp(1.0, range(-30, 41))
 SHIFTS = (0.0, 1.0, 3.0, -1.0, -1000.0, 2.0**20)
 """Labels with which it is tried: a loss may be another one of negative and of large labels."""
 
+LINES = 1_000_000
+"""Of Python that the whole trial may run, in 0.2 s: a loop may be as long as a residual."""
+
 ROUNDING = 1e-6
 """What a formula may lose of a slope; a loss that is none of a residual changes by more."""
 
@@ -172,9 +176,13 @@ def tried(loss: Any) -> Tried | None:
 
 
 def _tried(loss: Any) -> Tried | None:
-    """The same of one whose parameters are numbers. No kernel is compiled."""
+    """The same of one whose parameters are numbers. No kernel is compiled, and a loop as long as a residual ends it."""
     labels = [x for x in SHIFTS if x in loss.domains[1]] or [loss.domains[1].inner_point]
-    tables = np.array([_slopes(loss, label) for label in labels])
+    try:
+        with limited(LINES):
+            tables = np.array([_slopes(loss, label) for label in labels])
+    except TooLong:
+        return None
     known = np.isfinite(tables).all(axis=(0, 1))
     slopes, sizes = tables[..., known], SIZES[known]
     if known.sum() < SIZES.size // 2 or (np.ptp(slopes, axis=0) > ROUNDING * np.abs(slopes[0])).any():
@@ -193,8 +201,11 @@ def _tried(loss: Any) -> Tried | None:
 def _slopes(loss: Any, label: float) -> NDArray[np.float64]:
     """Those at positive and at negative residuals; NaN where plain Python has none."""
     found = np.full((2, SIZES.size), np.nan)
+    jet, values = loss.jet, tuple(loss.values.values())
     for side, sign in enumerate((1.0, -1.0)):
         for k, size in enumerate(SIZES.tolist()):
-            with suppress(ArithmeticError, ValueError):
-                found[side, k] = loss.jet(label + sign * size, label, *loss.values.values())[1]
+            try:
+                found[side, k] = jet(label + sign * size, label, *values)[1]
+            except (ArithmeticError, ValueError):
+                continue
     return found

@@ -164,4 +164,5 @@ def _variance(X: Any, weight: NDArray[Any] | None, mean: NDArray[Any], total: fl
         seen += np.bincount(at, each, p)
     rest = np.maximum(total - seen, 0.0)  # what is not stored is 0
     first, second = first - rest * mean, second + rest * mean * mean
-    return np.maximum(second / total - (first / total) ** 2, 0.0)
+    found: NDArray[Any] = np.maximum(second / total - (first / total) ** 2, 0.0)
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import sys
 from typing import Any
 
 import numpy as np
@@ -244,6 +245,22 @@ def test_what_is_no_loss_of_a_residual_or_grows_faster_has_no_majorizer() -> Non
     assert lopsided.hessian == "majorizer"
     _, hess = lopsided.grad_and_hess(np.array([[4.0, 4.0]]), [0.0])
     assert hess[0, 1] == pytest.approx(3.0 * hess[0, 0])
+
+
+@fl.pointwise
+def stairs(pred, target):  # type: ignore[no-untyped-def]
+    """Loops as often as the residual is large, and for ever where 1 more is lost to rounding."""
+    r, k = abs(pred - target), 0.0
+    while k < r:
+        k += 1.0
+    return k * r, k if pred > target else -k, 0.0
+
+
+def test_a_loop_as_long_as_its_residual_is_not_waited_for() -> None:
+    before = sys.gettrace()
+    assert Objective(stairs).hessian == "positive" and sys.gettrace() is before
+    with pytest.raises(TypeError, match="hessian is 'majorizer', which is known"):
+        Objective(0.5 * stairs + fl.huber, hessian="majorizer")
 
 
 def test_weights_of_classes_count_in_the_majorizer_of_a_softmax() -> None:
