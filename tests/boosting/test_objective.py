@@ -186,6 +186,22 @@ def test_a_majorizer_is_above_the_loss(name: str) -> None:
         assert (loss(here + step, labels, reduction="none") <= above + 1e-9).all()
 
 
+@pytest.mark.parametrize("name", TABLES["majorizer"])
+def test_every_majorizer_is_one_of_a_sum(name: str) -> None:
+    """Of losses of rows, too, with the weights of their classes."""
+    loss, weight = fl.LOSSES[name].bind(**PARAMETERS.get(name, {})), np.array([1.0, 2.0, 0.0])
+    here, options = np.array([-3.0, 0.25, 2.0]), {}
+    labels = np.full(3, loss.domains[1].high if loss.domains[1].high < math.inf else 0.5)
+    if is_rows(loss):
+        here, labels = np.array([[0.5, -1.0], [3.0, 4.0], [0.0, 1.0]]), np.array([1, 0, 1])
+        options = {"class_weight": [1.0, 3.0], "label_smoothing": 0.1}
+    one, both = (Objective(x, options, hessian="majorizer") for x in (loss, 0.5 * loss + 0.25 * loss))
+    for x in (here, np.asfortranarray(here)):
+        expected, found = (o.grad_and_hess(x, labels, weight) for o in (one, both))
+        np.testing.assert_allclose(found[1], 0.75 * expected[1], rtol=1e-12)
+        np.testing.assert_allclose(found[0], 0.75 * expected[0], rtol=1e-12)
+
+
 def test_a_majorizer_of_a_sum_is_the_sum_of_theirs() -> None:
     """Without it a sum of losses without curvature far out steps over its target, or nowhere."""
     loss, y = 0.7 * fl.huber + 0.3 * fl.quantile.bind(q=0.9), np.array([0.0, 1.0, -2.0])
@@ -268,7 +284,7 @@ def test_what_is_no_loss_of_a_residual_or_grows_faster_has_no_majorizer() -> Non
 
 
 @fl.pointwise
-def stairs(pred, target):  # type: ignore[no-untyped-def]
+def stairs(pred: float, target: float) -> tuple[float, float, float]:
     """Loops as often as the residual is large, and for ever where 1 more is lost to rounding."""
     r, k = abs(pred - target), 0.0
     while k < r:
