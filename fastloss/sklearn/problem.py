@@ -9,11 +9,11 @@ import numpy as np
 from .. import optimize
 from ..boosting import initial
 from ..penalties.elements import Elementwise
-from ..penalties.variation import TotalVariation
 from .coordinates import coordinates, moments
 from .descent import lowest
 from .kinks import Envelope, middle, shape, slopes, spread
-from .quadratic import direct, hessian, parabola
+from .objectives import Above, Objective
+from .quadratic import direct, hessian, modelled, parabola
 from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..penalties import Penalty
-    from .coordinates import Coordinates
 
     Vector = NDArray[Any]
 
@@ -55,100 +54,6 @@ def _steps(prox: Any, tol: float) -> Callable[[Vector, Vector, NDArray[Any]], Ve
 def smooth(penalty: Penalty | None) -> bool:
     """Whether a penalty has a gradient everywhere."""
     return penalty is None or penalty.name == "penalties.l2"
-
-
-class Objective:
-    """A mean loss and a ridge of standardised coordinates, in units of `size`."""
-
-    def __init__(
-        self, mean: Any, ridge: Penalty | None, coordinates: Coordinates, size: float, bend: NDArray[Any] | None = None
-    ) -> None:  # fmt: skip
-        self.mean, self.ridge, self.coordinates, self.size, self.bend = mean, ridge, coordinates, size, bend
-
-    def __call__(self, z: Vector) -> tuple[float, Vector]:
-        """Value and gradient."""
-        c = self.coordinates
-        w = c.coefficients(z)
-        value, grad = self.mean(w)
-        if self.ridge is not None:
-            rise = self._decay(w)
-            value += 0.5 * float(np.vdot(rise, c.features(w)))
-            c.features(grad)[...] += rise
-        return value / self.size, c.gradient(grad) / self.size
-
-    def value(self, z: Vector) -> float:
-        """The value alone."""
-        c = self.coordinates
-        w = c.coefficients(z)
-        more = 0.0 if self.ridge is None else 0.5 * float(np.vdot(self._decay(w), c.features(w)))
-        return float(self.mean.value(w) + more) / self.size
-
-    def _decay(self, w: Vector) -> Vector:
-        """The ridge's gradient; its own verbs would take as long as a thousand rows."""
-        found: Vector = self.ridge.values["strength"] * self.coordinates.features(w)  # type: ignore[union-attr]
-        return found
-
-    def hess(self, z: Vector) -> NDArray[Any]:
-        """The Hessian of one output."""
-        c = self.coordinates
-        found = self._of_mean(z) if self.bend is None else self.bend.copy()
-        if self.ridge is not None:
-            places = np.arange(c.size)
-            found[places, places] += self.ridge.values["strength"] * c.scale**2
-        found /= self.size
-        return found
-
-    def _of_mean(self, z: Vector) -> NDArray[Any]:
-        c = self.coordinates
-        found: NDArray[Any] = self.mean.hess(c.coefficients(z))
-        for _ in range(2):  # rows, then columns
-            if c.intercept:
-                found[:-1] -= np.outer(c.center, found[-1])
-                found[-1] *= c.unit
-            found[: c.size] *= c.scale[:, None]
-            found = found.T
-        return found
-
-
-class Above:
-    """A function and the envelope of a penalty, which has a gradient everywhere."""
-
-    def __init__(self, fun: Objective, penalty: Any, prox: Any, step: float) -> None:
-        self.fun, self.penalty, self.prox, self.step = fun, penalty, prox, step
-
-    def cost(self, z: Vector) -> float:
-        """The penalty."""
-        c = self.fun.coordinates
-        return float(self.penalty(c.features(c.coefficients(z)))) / self.fun.size
-
-    def slope(self, z: Vector) -> Vector:
-        """Its gradient."""
-        c, found = self.fun.coordinates, np.zeros(len(z))
-        c.features(found)[...] = self.penalty.grad(c.features(c.coefficients(z)))
-        c.matrix(found)[...] *= c.scale[:, None] / self.fun.size
-        return found
-
-    def __call__(self, z: Vector) -> tuple[float, Vector]:
-        """Value and gradient."""
-        value, grad = self.fun(z)
-        near = self.prox(z, self.step)
-        move = z - near
-        # What a step of a weak penalty moves is lost to rounding: its slope there is that of the penalty itself.
-        steps = move / self.step
-        slope = steps if isinstance(self.penalty, TotalVariation) else np.where(near == 0.0, steps, self.slope(near))
-        return value + self.cost(near) + float(move @ move) / (2.0 * self.step), grad + slope
-
-    def value(self, z: Vector) -> float:
-        """The value alone."""
-        return self(z)[0]
-
-    def hess(self, z: Vector) -> NDArray[Any]:
-        """The Hessian, of a penalty of each coefficient by itself: how each moves when its place does."""
-        near, far = self.prox(z, self.step), 1e-3 * z
-        with np.errstate(invalid="ignore"):
-            moved = np.where(near == 0.0, 0.0, (self.prox(z + far, self.step) - near) / far)
-        moved[self.fun.coordinates.size :] = 1.0
-        return self.fun.hess(z) + np.diag(np.clip(1.0 - moved, 0.0, 1.0) / self.step)
 
 
 class Problem:
@@ -186,6 +91,8 @@ class Problem:
         if intercept:
             constant = line.constant if line else initial(loss, target, weight, outputs if rows else None)
             self.start[c.size :] = constant / self.spread
+        self.model: Model | None = None
+        """The quadratic function that a mean loss of one second derivative is."""
         self._measure()
 
     def _measure(self) -> None:
@@ -205,8 +112,19 @@ class Problem:
             self.unit = self.spread / (most or 1.0)
             """The width of an envelope that is as wide as the scores' size."""
 
-    def solve(self, penalty: Penalty | None, w: Vector | None, tol: float, max_iter: int) -> Found:
-        """The coefficients, from those of an earlier problem on."""
+    def path(self, penalties: list[Penalty], w: Vector | None, tol: float, max_iter: int) -> list[Found]:
+        """Those of one penalty after another; of a quadratic loss X is read for the last, unless that is no minimum."""
+        for look in (self.bend is None, True):
+            found: list[Found] = []
+            for k, penalty in enumerate(penalties, 1):
+                before = found[-1].z if found else w
+                found.append(self.solve(penalty, before, tol, max_iter, look or k == len(penalties)))
+            if look or not found or found[-1].iterations == 1:
+                break
+        return found
+
+    def solve(self, penalty: Penalty | None, w: Vector | None, tol: float, max_iter: int, look: bool = True) -> Found:
+        """The coefficients, from those of an earlier problem on; `look`: whether a quadratic loss is what it seems."""
         c = self.coordinates
         z = self.start if w is None else c.standardised(w)
         tol *= self.slope * self.spread / self.size
@@ -220,7 +138,14 @@ class Problem:
             fun, prox = Objective(self.mean, None, c, self.size, self.bend), self._prox(penalty)
             apart = penalty if isinstance(penalty, Elementwise) else None
             few = MANY if apart and isinstance(self.X, np.ndarray) else FEW
-            if self.bend is not None or (self.outputs == 1 and self.loss.order > 1 and len(z) <= few):
+            done = False
+            if self.bend is not None and apart:
+                if self.model is None:
+                    self.model = Model(self.start, fun(self.start)[1], fun.hess(self.start))
+                z, done = modelled(self.model, self._descent(apart), prox, fun if look else None, z, tol)
+            if done:
+                found = Found(z, 1, "")
+            elif self.bend is not None or (self.outputs == 1 and self.loss.order > 1 and len(z) <= few):
                 ends = self._descent(apart) if apart else _steps(prox, 0.1 * tol)
                 found = proximal_newton(fun, fun.hess, ends, prox, self._cost(penalty), z, tol, max_iter)
             else:

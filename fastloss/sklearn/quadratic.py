@@ -8,13 +8,15 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from .kinks import SAME, slopes
-from .solvers import Found, quasi_newton
+from .solvers import Found, quasi_newton, residual
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from .coordinates import Coordinates
-    from .solvers import Fun
+    from .solvers import Fun, Model
 
     Vector = NDArray[Any]
 
@@ -80,3 +82,17 @@ def direct(fun: Fun, bend: NDArray[Any], z: Vector, tol: float, max_iter: int) -
         if not after <= 0.5 * before:
             break
     return quasi_newton(fun, z, tol, max_iter)
+
+
+def modelled(
+    model: Model,
+    lowest: Callable[[Vector, Vector, NDArray[Any]], Vector],
+    prox: Callable[[Vector, float], Vector],
+    fun: Fun | None,
+    z: Vector,
+    tol: float,
+) -> tuple[Vector, bool]:
+    """The minimum of a model and a penalty, and whether it is that of the function, or else of the model."""
+    end = lowest(z, model(z)[1], model.hess)
+    _, grad = (fun or model)(end)
+    return end, residual(prox, end, grad, 1.0 / float(np.abs(model.hess).sum(axis=0).max())) <= tol

@@ -265,6 +265,20 @@ def test_a_path_is_made_of_fits() -> None:
     np.testing.assert_array_equal(model.coef_, path.coefs[-1])
 
 
+@pytest.mark.parametrize("delta", [1e5, 1e4, 10.0])
+def test_a_path_of_a_loss_that_is_nearly_quadratic_is_its_own(delta: float) -> None:
+    """Up to the tolerance, which is less than what a parabola of its curvature is off: each model meets its conditions."""
+    loss = fl.derive(lambda pred, target, d=1.0: fl.math.sqrt(1.0 + ((pred - target) / d) ** 2) * d * d, name="nearly")
+    model = LossRegressor(loss.bind(d=delta), penalty="l1", tol=1e-11, max_iter=5000)
+    path = model.fit_path(S, Y, alphas=[0.5, 0.1, 0.02])
+    for alpha, coef, intercept in zip(path.alphas, path.coefs, path.intercepts, strict=True):
+        r = S @ coef + intercept - Y
+        slope = r / np.sqrt(1.0 + (r / delta) ** 2)
+        down, here = -S.T @ slope / N, coef != 0.0
+        np.testing.assert_allclose(down[here], alpha * np.sign(coef[here]), atol=1e-9)
+        assert here.any() and (np.abs(down) <= alpha + 1e-9).all() and abs(slope.mean()) < 1e-9
+
+
 @pytest.mark.parametrize("most", [1e12, 1e30])
 @pytest.mark.parametrize("name", ["l1", "elastic_net"])
 def test_a_strength_beyond_all_others_leaves_these_their_coefficients(name: str, most: float) -> None:
