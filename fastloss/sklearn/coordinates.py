@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 NUMBERS = 1 << 17
 """Numbers of a block of rows."""
 
+FAR = 1e-6
+"""The share of its mean square below which a column's variance is found about its mean: differences lose digits."""
+
 FLAT = 1e-26
-"""The share of a column's mean square below which its variance is rounding."""
+"""The share below which it is rounding."""
 
 
 class Coordinates(NamedTuple):
@@ -78,7 +81,8 @@ class Coordinates(NamedTuple):
 def blocks(X: Any, least: int = 64) -> Iterator[tuple[slice, Any]]:
     """A matrix of features, a block of rows at a time, `least` at the least, in float64."""
     n, p = X.shape
-    rows = max(least, NUMBERS // max(p, 1))
+    numbers = NUMBERS if isinstance(X, np.ndarray) else 16 * NUMBERS  # of which few are stored
+    rows = max(least, numbers // max(p, 1))
     for low in range(0, n, rows):
         part = slice(low, min(n, low + rows))
         yield part, X[part].astype(np.float64, copy=False)
@@ -115,10 +119,13 @@ def moments(X: Any, weight: NDArray[Any] | None, intercept: bool, whole: bool) -
     total = float(X.shape[0]) if weight is None else float(weight.sum())
     mean, square = np.zeros((2, X.shape[1]))
     for block, w in _weighed(X, weight):
-        mean += block.T @ w
-        square += block.power(2).T @ w
+        mean += w @ block
+        square += w @ block.power(2)
     mean, square = mean / total, square / total
-    return Moments(mean, square, _variance(X, weight, mean, total) if intercept else square, None)
+    varies = square - mean * mean if intercept else square
+    if (varies < FAR * square).any():
+        varies = _variance(X, weight, mean, total)
+    return Moments(mean, square, varies, None)
 
 
 def _weighed(X: Any, weight: NDArray[Any] | None, least: int = 64) -> Iterator[tuple[Any, NDArray[Any]]]:
