@@ -234,7 +234,7 @@ def preset_of(name: str, loss: Any) -> Preset | None:
 def _of_a_sum(name: str, loss: Any) -> Preset | None:
     terms = zip(loss.factors, loss.parts, strict=True)  # none of them may pull down what the others hold up
     known = name == "majorizer" and all(f >= 0.0 and preset_of(name, part) is not None for f, part in terms)
-    return by_terms if known and not hasattr(loss, "target") else None
+    return by_terms if known else None
 
 
 def _of_the_table(name: str, loss: Any) -> Preset | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ..define.limit import TooLong, limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,16 +110,26 @@ SIZES = np.ldexp(1.0, range(-30, 41))
 SHIFTS = (0.0, 1.0, 3.0, -1.0, -1000.0, 2.0**20)
 """Labels with which it is tried: a loss may be another one of negative and of large labels."""
 
+LINES = 300_000
+"""Of Python that the whole trial may run, in 0.1 s: a loop may be as long as a residual."""
+
 ROUNDING = 1e-6
 """What a formula may lose of a slope; a loss that is none of a residual changes by more."""
+
+
+NARROWER = 1.5
+"""By what a residual of the other side is divided until a parabola through it holds: the curvature is at most the
+square of this times the least that would do.
+"""
 
 
 @dataclass(frozen=True)
 class Tried:
     """What has been seen of a loss of a residual whose slope over the residual rises on neither side."""
 
-    both: Callable[[Any, Any], Any] | None
-    """What makes a curvature of both sides' slopes over the residual; None where they are alike."""
+    both: Callable[[Arranged, Any, Any], Any] | None
+    """What makes of a call, its residuals and the size of its slopes that of slopes which bound both sides; None where
+    these are alike."""
     kink: bool
     """Whether the slope jumps at 0, or there is no second derivative to take its place there."""
     slower: bool
@@ -131,22 +142,80 @@ class Tried:
             near = _moved(call, e)
             steep, e = np.abs(near.derivatives("grad")), _residual(near)
         if self.both is not None:
-            mirrored = copy(near)
-            mirrored.scores = (near.scores - 2.0 * e).astype(e.dtype, copy=False)
-            steep = self.both(steep, np.abs(mirrored.derivatives("grad")))
+            steep = self.both(near, e, steep)
         if self.kink:
             np.divide(steep, _distance(call), out=hess)
         else:
             np.divide(steep, np.abs(e), out=hess, where=e != 0)
 
 
+def larger(call: Arranged, e: Any, steep: Any) -> Any:
+    """Enough for a convex loss one side of which is a multiple of the other."""
+    return np.maximum(steep, _mirrored(call, e))
+
+
+def added(call: Arranged, e: Any, steep: Any) -> Any:
+    """Enough for a convex loss."""
+    return steep + _mirrored(call, e)
+
+
+def _mirrored(call: Arranged, e: Any) -> Any:
+    found = copy(call)
+    found.scores = (call.scores - 2.0 * e).astype(e.dtype, copy=False)
+    return np.abs(found.derivatives("grad"))
+
+
+def lifted(call: Arranged, e: Any, steep: Any) -> Any:
+    """Enough for any loss, of residuals that are not 0; it takes some 20 times as long.
+
+    The slope over the residual is enough on its own side, and with that or more a parabola rises from 0 on to the
+    other. At 0 it is `rest` and half the curvature times e^2, which has to be as high as a parabola about 0, of no
+    larger curvature, that touches the loss at some residual of the other side and is above it there.
+    """
+    value, slope = _values(call)
+    rest, size = value - slope * e, np.abs(e)
+    own = _over(steep, size)
+    most = _across(call, e, _least_step(call))[1]
+    x, found, left = size, own, np.full(size.shape, True)
+    noise = 64.0 * np.finfo(size.dtype).eps
+    while left.any():
+        at, bend, value = _across(call, e, x)
+        found = np.where(left, np.maximum(own, bend), found)
+        above = rest + 0.5 * (found * size * size + bend * at * at) - value
+        left = left & (above < -noise * (np.abs(rest) + np.abs(value)))
+        near = left & ((most <= NARROWER**2 * found) | (at == 0))  # as much as any asks for; values are rounding here
+        found, left = np.where(near, np.maximum(own, most), found), left & ~near
+        x = np.where(left, x / NARROWER, x)
+    return found * size
+
+
+def _across(call: Arranged, e: Any, x: Any) -> tuple[Any, Any, Any]:
+    """Of residuals of size `x` on the side where `e` is not: their sizes, slopes over these, and losses."""
+    other = copy(call)
+    other.scores = (call.labels[0] - np.copysign(x, e)).astype(e.dtype, copy=False)
+    at, (value, slope) = np.abs(_residual(other)), _values(other)
+    return at, _over(np.abs(slope), at), value
+
+
+def _over(slope: Any, size: Any) -> Any:
+    return np.divide(slope, size, out=np.zeros_like(size), where=size != 0)
+
+
+def _values(call: Arranged) -> Any:
+    """Each row's loss and its slope."""
+    return call.loss.value_and_grad(*call.inputs(), **call.keywords("none"))
+
+
 def _moved(call: Arranged, e: Any) -> Arranged:
     """The call with scores next to the labels where they are on them."""
     found = copy(call)
-    with np.errstate(invalid="ignore"):  # rows that are absent hold whatever they like
-        step = np.maximum(4.0 * np.spacing(np.abs(call.scores)), 2.0**-30)
-        found.scores = np.where(e == 0, call.scores + step, call.scores).astype(e.dtype, copy=False)
+    found.scores = np.where(e == 0, call.scores + _least_step(call), call.scores).astype(e.dtype, copy=False)
     return found
+
+
+def _least_step(call: Arranged) -> Any:
+    with np.errstate(invalid="ignore"):  # rows that are absent hold whatever they like
+        return np.maximum(4.0 * np.spacing(np.abs(call.scores)), 2.0**-30)
 
 
 @lru_cache(maxsize=64)
@@ -154,9 +223,7 @@ def tried(loss: Any) -> Tried | None:
     """How a loss of elements is bounded by parabolas; None where it is no loss of a residual that these bound.
 
     It has to depend on score less label alone, and its slope over the residual must not rise on either side: then this
-    is the curvature of a parabola about 0 that is above the loss on its side. Of an even loss it is so on both. Of
-    another, which has to be convex, the larger of both sides' is enough if one side is a multiple of the other, and
-    their sum is always.
+    is the curvature of a parabola about 0 that is above the loss on its side, and on both of an even loss.
     """
     if len(loss.inputs) != 2 or loss.wrt != (0,) or loss.by or loss.rooted or not loss.domains[0].is_real_line:
         return None
@@ -167,14 +234,18 @@ def tried(loss: Any) -> Tried | None:
         if one is None:
             return None
         seen.append(one)
-    both = next((f for f in (np.add, np.maximum) if any(t.both is f for t in seen)), None)
+    both = next((f for f in (lifted, added, larger) if any(t.both is f for t in seen)), None)
     return Tried(both, loss.order < 2 or any(t.kink for t in seen), any(t.slower for t in seen))
 
 
 def _tried(loss: Any) -> Tried | None:
-    """The same of one whose parameters are numbers. No kernel is compiled."""
+    """The same of one whose parameters are numbers. No kernel is compiled, and a loop as long as a residual ends it."""
     labels = [x for x in SHIFTS if x in loss.domains[1]] or [loss.domains[1].inner_point]
-    tables = np.array([_slopes(loss, label) for label in labels])
+    try:
+        with limited(LINES):
+            tables = np.array([_slopes(loss, label) for label in labels])
+    except TooLong:
+        return None
     known = np.isfinite(tables).all(axis=(0, 1))
     slopes, sizes = tables[..., known], SIZES[known]
     if known.sum() < SIZES.size // 2 or (np.ptp(slopes, axis=0) > ROUNDING * np.abs(slopes[0])).any():
@@ -184,17 +255,20 @@ def _tried(loss: Any) -> Tried | None:
         return None
     both = None
     if (np.abs(up - down) > ROUNDING * up).any():
-        if (np.diff(over * sizes) < -ROUNDING * (over * sizes)[:, :-1]).any():
-            return None
-        both = np.maximum if (np.abs(up * down[0] - down * up[0]) <= ROUNDING * up * down[0]).all() else np.add
+        convex = (np.diff(over * sizes) >= -ROUNDING * (over * sizes)[:, :-1]).all()
+        multiple = (np.abs(up * down[0] - down * up[0]) <= ROUNDING * up * down[0]).all()
+        both = lifted if not convex else larger if multiple else added
     return Tried(both, bool((over[:, 0] > 1.1 * over[:, 1]).any()), bool((over[:, -1] < 0.5 * over[:, 0]).any()))
 
 
 def _slopes(loss: Any, label: float) -> NDArray[np.float64]:
     """Those at positive and at negative residuals; NaN where plain Python has none."""
     found = np.full((2, SIZES.size), np.nan)
+    jet, values = loss.jet, tuple(loss.values.values())
     for side, sign in enumerate((1.0, -1.0)):
         for k, size in enumerate(SIZES.tolist()):
-            with suppress(ArithmeticError, ValueError):
-                found[side, k] = loss.jet(label + sign * size, label, *loss.values.values())[1]
+            try:
+                found[side, k] = jet(label + sign * size, label, *values)[1]
+            except (ArithmeticError, ValueError):
+                continue
     return found

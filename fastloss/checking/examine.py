@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import math
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mpmath import mp, mpf
 
+from ..define.limit import TooLong, limited
+from ..define.wording import listed
 from ..kernels.bind import lift
 from .numbers import ExactMath, Number, RoughMath, as_number, outcomes, units
 from .report import PARTS, Finding
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from ..loss import Loss
 
 TYPES = {"float32": np.float32, "float64": np.float64}
+
+LINES = 100_000
+"""Of Python that one look at a loss may run: in many digits they would take a second."""
 
 AGREE = 1e-9
 """How near a derivative must be to differences, relative to it: constants of definitions have 16 digits."""
@@ -47,9 +53,22 @@ class Runs:
 
     def exact(self, point: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """All outputs at a point, and which way comparisons went."""
+        self._look(point)
         outcomes.clear()
         result = self._exact(*(Number(mpf(x)) for x in (*point, *self.parameters)))
         return [as_number(x, None).exact for x in self._flat(result)], list(outcomes)
+
+    def _look(self, point: Sequence[Any]) -> None:
+        """Raise where a loop is as long as a large input: in many digits it would take for ever."""
+        where = [float(x) for x in point]
+        try:
+            with suppress(ArithmeticError, ValueError, TypeError), limited(LINES):
+                self.loss.jet(*where, *self.parameters)
+        except TooLong as error:
+            at = listed([f"{n} is {x:g}" for n, x in zip(self.loss.inputs, where, strict=True)])
+            raise TypeError(
+                f"fl.check: {self.loss.name} runs {error} where {at}, and cannot be looked at there"
+            ) from None
 
     def rough(self, point: Point, kind: Any) -> list[Any]:
         """All outputs as arithmetic of a type has them."""

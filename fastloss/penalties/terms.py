@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from ..define.domain import NON_NEGATIVE, UNIT, Domain
@@ -33,12 +34,14 @@ def shrunk(w: float, threshold: float = 0.0, decay: float = 0.0) -> tuple[float,
     return 0.0, w if w != w else beyond / (1.0 + decay)
 
 
+@cache
 def element(jet: Any, name: str) -> Loss:
     """The penalty of arrays of coefficients, under the name that errors call it by."""
     domains = {"strength": NON_NEGATIVE} if jet is not both else {"strength": NON_NEGATIVE, "l1_ratio": UNIT}
     return Loss(jet, name=name, domains=domains, order=2)
 
 
+@cache
 def step(name: str) -> Loss:
     """The proximal step of such penalties."""
     far = Domain("NON_NEGATIVE_OR_INF", 0.0, endless=True)  # a product of step and strength may overflow

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 NUMBERS = 1 << 17
 """Numbers of a block of rows."""
 
+FAR = 1e-6
+"""The share of its mean square below which a column's variance is found about its mean: differences lose digits."""
+
 FLAT = 1e-26
-"""The share of a column's mean square below which its variance is rounding."""
+"""The share below which it is rounding."""
 
 
 class Coordinates(NamedTuple):
@@ -75,52 +78,98 @@ class Coordinates(NamedTuple):
         return g
 
 
-def blocks(X: Any) -> Iterator[tuple[slice, Any]]:
-    """A matrix of features, a block of rows at a time, in float64."""
+def blocks(X: Any, least: int = 64) -> Iterator[tuple[slice, Any]]:
+    """A matrix of features, a block of rows at a time, `least` at the least, in float64."""
     n, p = X.shape
-    rows = max(64, NUMBERS // max(p, 1))
+    numbers = NUMBERS if isinstance(X, np.ndarray) else 16 * NUMBERS  # of which few are stored
+    rows = max(least, numbers // max(p, 1))
     for low in range(0, n, rows):
         part = slice(low, min(n, low + rows))
         yield part, X[part].astype(np.float64, copy=False)
 
 
 def coordinates(
-    X: Any, weight: NDArray[Any] | None, outputs: int, intercept: bool, decay: float, alike: bool, unit: float
-) -> Coordinates:
+    moments: Moments, outputs: int, intercept: bool, decay: float, alike: bool, unit: float
+) -> Coordinates:  # fmt: skip
     """Those of a matrix of features; `decay` is a ridge's strength, `alike` asks for one scale of all columns."""
-    n, p = X.shape
-    mean, square = np.zeros(p), np.zeros(p)
-    for part, block in blocks(X):
-        w = np.ones(block.shape[0]) if weight is None else weight[part]
-        mean += block.T @ w
-        square += (block * block if isinstance(block, np.ndarray) else block.power(2)).T @ w
-    total = float(n) if weight is None else float(weight.sum())
-    mean, square = mean / total, square / total
-    varies = _variance(X, weight, mean, total) if intercept else square
+    mean, square, varies = moments.mean, moments.square, moments.variance
     varies = np.where(varies > FLAT * square, varies, square)
-    if alike and p:
-        varies = np.full(p, varies.mean())
+    if alike and len(mean):
+        varies = np.full(len(mean), varies.mean())
     varies = np.where(varies > 0.0, varies, 1.0) + decay
     return Coordinates(mean, unit / np.sqrt(varies), outputs, intercept, unit)
 
 
-def _variance(X: Any, weight: NDArray[Any] | None, mean: NDArray[Any], total: float) -> NDArray[Any]:
-    """The variance of each column, of what is left of the mean: squares lose that of a column far from 0."""
-    p = len(mean)
-    first, second, seen = np.zeros(p), np.zeros(p), np.zeros(p)
-    for part, block in blocks(X):
-        w = np.ones(block.shape[0]) if weight is None else weight[part]
-        if isinstance(block, np.ndarray):
-            d = block - mean
-            first += d.T @ w
-            second += (d * d).T @ w
+class Moments(NamedTuple):
+    """What is known of columns: means over the rows, by their weights."""
+
+    mean: NDArray[Any]
+    square: NDArray[Any]
+    """Of the squares."""
+    variance: NDArray[Any]
+    """About the mean, or about 0 where there is no intercept."""
+    covariance: NDArray[Any] | None
+    """The same of each two columns, where it has been asked for."""
+
+
+def moments(X: Any, weight: NDArray[Any] | None, intercept: bool, whole: bool) -> Moments:
+    """Those of a matrix of features; `whole` asks for covariances, of an array."""
+    if isinstance(X, np.ndarray):
+        return _dense(X, weight, intercept, whole)
+    total = float(X.shape[0]) if weight is None else float(weight.sum())
+    mean, square = np.zeros((2, X.shape[1]))
+    for block, w in _weighed(X, weight):
+        mean += w @ block
+        square += w @ block.power(2)
+    mean, square = mean / total, square / total
+    varies = square - mean * mean if intercept else square
+    if (varies < FAR * square).any():
+        varies = _variance(X, weight, mean, total)
+    return Moments(mean, square, varies, None)
+
+
+def _weighed(X: Any, weight: NDArray[Any] | None, least: int = 64) -> Iterator[tuple[Any, NDArray[Any]]]:
+    for part, block in blocks(X, least):
+        yield block, np.ones(block.shape[0]) if weight is None else weight[part]
+
+
+def _dense(X: NDArray[Any], weight: NDArray[Any] | None, intercept: bool, whole: bool) -> Moments:
+    """In one reading, of what is left of the first rows' mean: squares lose the variance of a column far from 0."""
+    p = X.shape[1]
+    shift: Any = None
+    total, first = 0.0, np.zeros(p)
+    second = np.zeros((p, p) if whole else p)
+    for block, w in _weighed(X, weight, 2 * p if whole else 64):  # beside a product of p x p, short blocks are slow
+        size = float(w.sum())
+        if shift is None and size > 0.0:
+            shift = (w @ block) / size if intercept else np.zeros(p)
+        if shift is None:
             continue
+        d = block - shift
+        first += w @ d
+        if weight is not None:
+            d *= np.sqrt(w)[:, None]
+        second += d.T @ d if whole else np.einsum("ij,ij->j", d, d)
+        total += size
+    rest, second = first / total, second / total
+    if intercept:
+        second -= np.multiply.outer(rest, rest) if whole else rest * rest
+    varies = np.maximum(np.diagonal(second) if whole else second, 0.0)
+    mean = rest + shift
+    return Moments(mean, varies + mean * mean if intercept else varies, varies, second if whole else None)
+
+
+def _variance(X: Any, weight: NDArray[Any] | None, mean: NDArray[Any], total: float) -> NDArray[Any]:
+    """The variance of each column of a sparse matrix, of what is left of the mean."""
+    p = len(mean)
+    first, second, seen = np.zeros((3, p))
+    for block, w in _weighed(X, weight):
         at, each = block.indices, np.repeat(w, np.diff(block.indptr))
         d = block.data - mean[at]
         first += np.bincount(at, d * each, p)
         second += np.bincount(at, d * d * each, p)
         seen += np.bincount(at, each, p)
-    if not isinstance(X, np.ndarray):  # what is not stored is 0
-        rest = np.maximum(total - seen, 0.0)
-        first, second = first - rest * mean, second + rest * mean * mean
-    return np.maximum(second / total - (first / total) ** 2, 0.0)
+    rest = np.maximum(total - seen, 0.0)  # what is not stored is 0
+    first, second = first - rest * mean, second + rest * mean * mean
+    found: NDArray[Any] = np.maximum(second / total - (first / total) ** 2, 0.0)
+    return found

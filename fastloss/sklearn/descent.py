@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg import solve_triangular
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
 
@@ -68,11 +69,12 @@ def _lasso(x: NDArray[Any], y: Vector, w: Vector) -> Vector:
         return w
     x = np.asfortranarray(x)
     options: Any = {"alphas": [1.0 / len(y)], "max_iter": ROUNDS, "precompute": False, "check_input": False}
-    for gap in GAPS:
-        with _WARNING, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
-            _, path, _ = lasso_path(x, y, coef_init=w, tol=gap, **options)
-        w = path[:, 0]
+    for gap in (None, *GAPS):  # the signs of a path's last model are often those of its next
+        if gap is not None:
+            with _WARNING, warnings.catch_warnings(), config_context(skip_parameter_validation=True):
+                warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
+                _, path, _ = lasso_path(x, y, coef_init=w, tol=gap, **options)
+            w = path[:, 0]
         here, exact = np.flatnonzero(w), np.zeros(len(w))
         some, signs = x[:, here], np.sign(w[here])
         exact[here] = np.linalg.solve(some.T @ some, some.T @ y - signs)

@@ -18,6 +18,8 @@ SAMPLE = 64
 """Rows on whose targets a kink is looked for."""
 PIECES = 16
 """Pieces of the line through each of these rows' scores."""
+SAME = 1e-6
+"""How far second derivatives may lie apart, in shares of them, to count as one: Newton's steps do not mind."""
 
 
 def slopes(loss: Any, scores: NDArray[Any], target: Any) -> NDArray[Any]:
@@ -35,18 +37,24 @@ def spread(loss: Any, target: NDArray[Any], outputs: int) -> float:
     return size if size > 1e-14 * np.abs(found).max(initial=0.0) else 1.0
 
 
-def kinked(loss: Any, target: NDArray[Any], outputs: int) -> bool:
+def middle(loss: Any, target: NDArray[Any], outputs: int) -> NDArray[Any]:
+    """Scores about which a loss of each row is looked at: those that predict its target, or 0."""
+    if outputs > 1 or loss.labelled is not None:
+        return np.zeros(len(target))
+    found = scores_of(loss, np.asarray(target, np.float64))
+    return np.where(np.isfinite(found), found, 0.0)
+
+
+def shape(loss: Any, target: NDArray[Any], outputs: int) -> tuple[bool, float | None]:
     """Whether the slope jumps somewhere: on lines through the scores, halved where it changes most.
 
-    `target` is as the loss takes it, a row for each sample.
+    With it the second derivative, of a loss of one score that has the same all along these. `target` is as the loss
+    takes it, a row for each sample.
     """
     rng = np.random.default_rng(0)
     rows = target[rng.integers(0, len(target), SAMPLE)]
     reach = 2.0 * spread(loss, target, outputs)
-    around = np.zeros(SAMPLE)
-    if outputs == 1 and loss.labelled is None:
-        around = scores_of(loss, np.asarray(rows, np.float64))
-        around = np.where(np.isfinite(around), around, 0.0)
+    around = middle(loss, rows, outputs)
     ends = around.reshape(-1, *(1,) * (outputs > 1)) + reach * rng.normal(
         size=(2, SAMPLE, outputs) if outputs > 1 else (2, SAMPLE)
     )
@@ -62,6 +70,10 @@ def kinked(loss: Any, target: NDArray[Any], outputs: int) -> bool:
     left, right = along(low), along(low + step)
     length = np.abs(step) if outputs == 1 else np.sqrt((step * step).sum(axis=1))
     whole = np.nanmax(np.abs(np.concatenate([left, right])), initial=0.0)
+    bends = (right - left) / length**2
+    bend = float(bends.mean())
+    if outputs == 1 and bend > 0.0 and (np.abs(bends - bend) <= SAME * bend).all():
+        return False, bend
     part = 1.0
     for _ in range(30):
         part *= 0.5
@@ -71,7 +83,7 @@ def kinked(loss: Any, target: NDArray[Any], outputs: int) -> bool:
         left = np.where(first, left, found)
         low = low + np.where(first, 0.0, part).reshape(-1, *(1,) * (outputs > 1)) * step
     jump = np.abs(right - left) / length
-    return bool((jump > 1e-4 * whole / length.max(initial=1e-300)).any())
+    return bool((jump > 1e-4 * whole / length.max(initial=1e-300)).any()), None
 
 
 class Envelope:

@@ -62,7 +62,8 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
             The weight of each row, at least 0; the mean divides by their sum. A row of weight 0 is absent.
         """
         problem = self._problem(X, y, sample_weight)
-        found = self._solved(problem, problem.penalty, self._earlier(problem))
+        found = problem.solve(problem.penalty, self._earlier(problem), float(self.tol), int(self.max_iter))
+        self._warn(found)
         self.coef_, self.intercept_ = self._parts(found.z, problem)
         self.n_iter_ = max(1, found.iterations)
         return self
@@ -86,16 +87,14 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
             top, w = problem.strongest(self.tol, self.max_iter)
             alphas = top * np.logspace(0.0, np.log10(eps), count)
         strengths = np.sort(np.asarray(alphas, np.float64).reshape(-1))[::-1]
-        coefs, intercepts, counts = [], [], []
-        for alpha in strengths:
-            found = self._solved(problem, problem.penalty.bind(strength=float(alpha)), w)
-            w = found.z
-            coef, intercept = self._parts(w, problem)
-            coefs.append(coef)
-            intercepts.append(intercept)
-            counts.append(found.iterations)
-        if not counts:
+        penalties = [problem.penalty.bind(strength=float(alpha)) for alpha in strengths]
+        if not penalties:
             raise ValueError(f"{self._name}: alphas is empty, expected one strength at least")
+        found = problem.path(penalties, w, float(self.tol), int(self.max_iter))
+        for one in found:
+            self._warn(one)
+        coefs, intercepts = zip(*[self._parts(one.z, problem) for one in found], strict=True)
+        counts = [one.iterations for one in found]
         self.coef_, self.intercept_, self.n_iter_ = coefs[-1], intercepts[-1], max(1, sum(counts))
         return Path(strengths, np.array(coefs), np.array(intercepts), np.array(counts))
 
@@ -135,12 +134,10 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         found: tuple[Any, Any] = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, **keywords)
         return found
 
-    def _solved(self, problem: Problem, penalty: Any, w: Any) -> Found:
-        found = problem.solve(penalty, w, float(self.tol), int(self.max_iter))
+    def _warn(self, found: Found) -> None:
         if found.trouble:
             told = f"{self._name}: the fit of {self.loss_.name} did not converge: {found.trouble}"
-            warnings.warn(told, ConvergenceWarning, stacklevel=4)
-        return found
+            warnings.warn(told, ConvergenceWarning, stacklevel=3)
 
     def _earlier(self, problem: Problem) -> NDArray[Any] | None:
         """The coefficients of the last fit, where a warm start can use them."""

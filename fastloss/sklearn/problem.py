@@ -9,10 +9,11 @@ import numpy as np
 from .. import optimize
 from ..boosting import initial
 from ..penalties.elements import Elementwise
-from ..penalties.variation import TotalVariation
-from .coordinates import coordinates
+from .coordinates import coordinates, moments
 from .descent import lowest
-from .kinks import Envelope, kinked, slopes, spread
+from .kinks import Envelope, middle, shape, slopes, spread
+from .objectives import Above, Objective
+from .quadratic import direct, hessian, modelled, parabola
 from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..penalties import Penalty
-    from .coordinates import Coordinates
 
     Vector = NDArray[Any]
 
@@ -33,6 +33,9 @@ FEW = 128
 
 MANY = 512
 """The same of an array's columns, beside proximal steps, which take some 30 gradients at the least."""
+
+MOST_COLUMNS = 2048
+"""Columns of which a quadratic loss's Hessian is found, which is as large as a quarter of X at most beyond `MANY`."""
 
 MOST = 1e30
 """The strength of a penalty that leaves nothing of any coefficient."""
@@ -51,86 +54,6 @@ def _steps(prox: Any, tol: float) -> Callable[[Vector, Vector, NDArray[Any]], Ve
 def smooth(penalty: Penalty | None) -> bool:
     """Whether a penalty has a gradient everywhere."""
     return penalty is None or penalty.name == "penalties.l2"
-
-
-class Objective:
-    """A mean loss and a ridge of standardised coordinates, in units of `size`."""
-
-    def __init__(self, mean: Any, ridge: Penalty | None, coordinates: Coordinates, size: float) -> None:
-        self.mean, self.ridge, self.coordinates, self.size = mean, ridge, coordinates, size
-
-    def __call__(self, z: Vector) -> tuple[float, Vector]:
-        """Value and gradient."""
-        c = self.coordinates
-        w = c.coefficients(z)
-        value, grad = self.mean(w)
-        if self.ridge is not None:
-            more, rise = self.ridge.value_and_grad(c.features(w))
-            value += float(more)
-            c.features(grad)[...] += rise
-        return value / self.size, c.gradient(grad) / self.size
-
-    def value(self, z: Vector) -> float:
-        """The value alone."""
-        c = self.coordinates
-        w = c.coefficients(z)
-        more = 0.0 if self.ridge is None else float(self.ridge(c.features(w)))
-        return float(self.mean.value(w) + more) / self.size
-
-    def hess(self, z: Vector) -> NDArray[Any]:
-        """The Hessian of one output."""
-        c = self.coordinates
-        found = self.mean.hess(c.coefficients(z))
-        if self.ridge is not None:
-            found[: c.size, : c.size] += np.diag(np.broadcast_to(self.ridge.values["strength"], c.size))
-        for _ in range(2):  # rows, then columns
-            if c.intercept:
-                found[:-1] -= np.outer(c.center, found[-1])
-                found[-1] *= c.unit
-            found[: c.size] *= c.scale[:, None]
-            found = found.T
-        return found / self.size  # type: ignore[no-any-return]
-
-
-class Above:
-    """A function and the envelope of a penalty, which has a gradient everywhere."""
-
-    def __init__(self, fun: Objective, penalty: Any, prox: Any, step: float) -> None:
-        self.fun, self.penalty, self.prox, self.step = fun, penalty, prox, step
-
-    def cost(self, z: Vector) -> float:
-        """The penalty."""
-        c = self.fun.coordinates
-        return float(self.penalty(c.features(c.coefficients(z)))) / self.fun.size
-
-    def slope(self, z: Vector) -> Vector:
-        """Its gradient."""
-        c, found = self.fun.coordinates, np.zeros(len(z))
-        c.features(found)[...] = self.penalty.grad(c.features(c.coefficients(z)))
-        c.matrix(found)[...] *= c.scale[:, None] / self.fun.size
-        return found
-
-    def __call__(self, z: Vector) -> tuple[float, Vector]:
-        """Value and gradient."""
-        value, grad = self.fun(z)
-        near = self.prox(z, self.step)
-        move = z - near
-        # What a step of a weak penalty moves is lost to rounding: its slope there is that of the penalty itself.
-        steps = move / self.step
-        slope = steps if isinstance(self.penalty, TotalVariation) else np.where(near == 0.0, steps, self.slope(near))
-        return value + self.cost(near) + float(move @ move) / (2.0 * self.step), grad + slope
-
-    def value(self, z: Vector) -> float:
-        """The value alone."""
-        return self(z)[0]
-
-    def hess(self, z: Vector) -> NDArray[Any]:
-        """The Hessian, of a penalty of each coefficient by itself: how each moves when its place does."""
-        near, far = self.prox(z, self.step), 1e-3 * z
-        with np.errstate(invalid="ignore"):
-            moved = np.where(near == 0.0, 0.0, (self.prox(z + far, self.step) - near) / far)
-        moved[self.fun.coordinates.size :] = 1.0
-        return self.fun.hess(z) + np.diag(np.clip(1.0 - moved, 0.0, 1.0) / self.step)
 
 
 class Problem:
@@ -156,16 +79,24 @@ class Problem:
         there = target if weight is None else target[weight > 0.0]
         self.spread = spread(loss, there, outputs)
         """The size of scores."""
-        self.coordinates = coordinates(X, weight, outputs, intercept, decay, not elementwise, self.spread)
-        self.kinked = kinked(loss, there, outputs)
-        self.start = np.zeros(self.coordinates.size + outputs * intercept)
+        self.kinked, bend = shape(loss, there, outputs)
+        line = bend and parabola(loss, bend, target, weight, middle(loss, target, outputs), 2.0 * self.spread)
+        n, p = X.shape
+        whole = bool(line) and isinstance(X, np.ndarray) and p <= max(MANY, min(n // 4, MOST_COLUMNS))
+        known = moments(X, weight, intercept, whole)
+        self.coordinates = c = coordinates(known, outputs, intercept, decay, not elementwise, self.spread)
+        self.bend = hessian(line.bend, known.covariance, c) if line and known.covariance is not None else None
+        """The Hessian of the mean loss in standardised coordinates, of a loss that has one everywhere."""
+        self.start = np.zeros(c.size + outputs * intercept)
         if intercept:
-            constant = initial(loss, target, weight, outputs if rows else None)
-            self.start[self.coordinates.size :] = constant / self.spread
+            constant = line.constant if line else initial(loss, target, weight, outputs if rows else None)
+            self.start[c.size :] = constant / self.spread
+        self.model: Model | None = None
+        """The quadratic function that a mean loss of one second derivative is."""
         self._measure()
 
     def _measure(self) -> None:
-        """Find what values, derivatives and scores are compared with."""
+        """Find what values and derivatives are compared with."""
         n = self.X.shape[0]
         scores = np.zeros(n if self.outputs == 1 else (n, self.outputs))
         first, steep = self.loss.value_and_grad(scores, self.target, weight=self.weight)
@@ -176,24 +107,45 @@ class Problem:
         """The mean loss of the best constant."""
         self.slope = max(float(np.abs(grad).sum()), EPS * float(np.abs(steep).sum())) or 1.0
         """Its mean slope."""
-        most = float(np.abs(slopes(self.loss, scores, self.target)).max())
-        self.unit = self.spread / (most or 1.0)
-        """The width of an envelope that is as wide as the scores' size."""
+        if self.kinked:
+            most = float(np.abs(slopes(self.loss, scores, self.target)).max())
+            self.unit = self.spread / (most or 1.0)
+            """The width of an envelope that is as wide as the scores' size."""
 
-    def solve(self, penalty: Penalty | None, w: Vector | None, tol: float, max_iter: int) -> Found:
-        """The coefficients, from those of an earlier problem on."""
+    def path(self, penalties: list[Penalty], w: Vector | None, tol: float, max_iter: int) -> list[Found]:
+        """Those of one penalty after another; of a quadratic loss X is read for the last, unless that is no minimum."""
+        for look in (self.bend is None, True):
+            found: list[Found] = []
+            for k, penalty in enumerate(penalties, 1):
+                before = found[-1].z if found else w
+                found.append(self.solve(penalty, before, tol, max_iter, look or k == len(penalties)))
+            if look or not found or found[-1].iterations == 1:
+                break
+        return found
+
+    def solve(self, penalty: Penalty | None, w: Vector | None, tol: float, max_iter: int, look: bool = True) -> Found:
+        """The coefficients, from those of an earlier problem on; `look`: whether a quadratic loss is what it seems."""
         c = self.coordinates
         z = self.start if w is None else c.standardised(w)
         tol *= self.slope * self.spread / self.size
         if self.kinked and self.outputs == 1:
             found = self._by_envelopes(penalty, z, tol, max_iter)
         elif smooth(penalty):
-            found = quasi_newton(Objective(self.mean, penalty, c, self.size), z, tol, max_iter)
+            fun = Objective(self.mean, penalty, c, self.size, self.bend)
+            known = self.bend is not None
+            found = direct(fun, fun.hess(z), z, tol, max_iter) if known else quasi_newton(fun, z, tol, max_iter)
         else:
-            fun, prox = Objective(self.mean, None, c, self.size), self._prox(penalty)
+            fun, prox = Objective(self.mean, None, c, self.size, self.bend), self._prox(penalty)
             apart = penalty if isinstance(penalty, Elementwise) else None
             few = MANY if apart and isinstance(self.X, np.ndarray) else FEW
-            if self.outputs == 1 and self.loss.order > 1 and len(z) <= few:
+            done = False
+            if self.bend is not None and apart:
+                if self.model is None:
+                    self.model = Model(self.start, fun(self.start)[1], fun.hess(self.start))
+                z, done = modelled(self.model, self._descent(apart), prox, fun if look else None, z, tol)
+            if done:
+                found = Found(z, 1, "")
+            elif self.bend is not None or (self.outputs == 1 and self.loss.order > 1 and len(z) <= few):
                 ends = self._descent(apart) if apart else _steps(prox, 0.1 * tol)
                 found = proximal_newton(fun, fun.hess, ends, prox, self._cost(penalty), z, tol, max_iter)
             else:

@@ -40,9 +40,10 @@ class LossRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]
     "half_squared_error", ``PoissonRegressor(alpha)`` is "poisson", ``QuantileRegressor(quantile, alpha)`` is "quantile"
     with penalty "l1". Columns are centred and scaled within the fit alone, and no copy of X is made.
 
-    A smooth problem is solved by L-BFGS, one with another penalty by accelerated proximal steps; a loss with kinks
-    (absolute_error, quantile) by Newton's steps on ever closer smooth functions below it. docs/sklearn.md says how
-    close they come. Of a loss that is not convex (cauchy, welsch) it is a local minimum.
+    A loss of one second derivative with "l2" is one linear system, another smooth problem is solved by L-BFGS, one with
+    another penalty by accelerated proximal steps, a loss with kinks (absolute_error, quantile) by Newton's steps on
+    ever closer smooth functions below it. docs/sklearn.md says how close they come. Of a loss that is not convex
+    (cauchy, welsch) it is a local minimum.
 
     >>> import numpy as np
     >>> from fastloss.sklearn import LossRegressor

@@ -171,7 +171,7 @@ def proximal_newton(
     """
     step, (value, grad) = 0.0, fun(z)
     for k in range(1, max_iter + 1):
-        if step and _residual(prox, z, grad, step) <= tol:
+        if step and residual(prox, z, grad, step) <= tol:
             return Found(z, k, "")
         bend = hess(z)
         steepest = float(np.abs(bend).sum(axis=0).max(initial=0.0))
@@ -195,6 +195,6 @@ def proximal_newton(
     return Found(z, max_iter, unfinished(max_iter))
 
 
-def _residual(prox: Callable[[Vector, float], Vector], z: Vector, grad: Vector, step: float) -> float:
+def residual(prox: Callable[[Vector, float], Vector], z: Vector, grad: Vector, step: float) -> float:
     """How far a proximal gradient step goes, by its length."""
     return float(np.abs(prox(z - step * grad, step) - z).max(initial=0.0)) / step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import sys
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,12 @@ def log_square(pred: Any, target: Any, c: float = 1.0) -> Any:
     return fl.math.log1p(((pred - target) / c) ** 2)
 
 
+def bent_back(pred: Any, target: Any) -> Any:
+    """Convex on neither side, and of two kinds."""
+    e = pred - target
+    return fl.where(e < 0.0, 3.0 * log_square(pred, target), 1.0 - fl.math.exp(-0.5 * e * e))
+
+
 def pinball(pred: float, target: float, q: float = 0.8) -> tuple[float, float]:
     """Of one derivative."""
     e = pred - target
@@ -150,6 +157,7 @@ OWN = {
     "lopsided": fl.derive(lopsided),
     "mixed": fl.derive(mixed),
     "log_square": fl.derive(log_square),
+    "bent back": fl.derive(bent_back),
     "pinball": fl.pointwise(pinball),
     "sum": 0.5 * fl.derive(lopsided) + fl.huber,
     "sum with one derivative": 0.5 * fl.pointwise(pinball) + fl.huber,
@@ -176,6 +184,22 @@ def test_a_majorizer_is_above_the_loss(name: str) -> None:
         terms = grad * step + 0.5 * hess * step * step
         above = start + (terms.sum(1) if is_rows(loss) else terms)
         assert (loss(here + step, labels, reduction="none") <= above + 1e-9).all()
+
+
+@pytest.mark.parametrize("name", TABLES["majorizer"])
+def test_every_majorizer_is_one_of_a_sum(name: str) -> None:
+    """Of losses of rows, too, with the weights of their classes."""
+    loss, weight = fl.LOSSES[name].bind(**PARAMETERS.get(name, {})), np.array([1.0, 2.0, 0.0])
+    here, options = np.array([-3.0, 0.25, 2.0]), {}
+    labels = np.full(3, loss.domains[1].high if loss.domains[1].high < math.inf else 0.5)
+    if is_rows(loss):
+        here, labels = np.array([[0.5, -1.0], [3.0, 4.0], [0.0, 1.0]]), np.array([1, 0, 1])
+        options = {"class_weight": [1.0, 3.0], "label_smoothing": 0.1}
+    one, both = (Objective(x, options, hessian="majorizer") for x in (loss, 0.5 * loss + 0.25 * loss))
+    for x in (here, np.asfortranarray(here)):
+        expected, found = (o.grad_and_hess(x, labels, weight) for o in (one, both))
+        np.testing.assert_allclose(found[1], 0.75 * expected[1], rtol=1e-12)
+        np.testing.assert_allclose(found[0], 0.75 * expected[0], rtol=1e-12)
 
 
 def test_a_majorizer_of_a_sum_is_the_sum_of_theirs() -> None:
@@ -222,6 +246,20 @@ def test_a_majorizer_at_a_residual_of_0_is_that_of_the_steeper_side(label: float
     np.testing.assert_allclose(own, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("weighted", [True, False])
+def test_a_majorizer_of_an_uneven_loss_holds_far_out(weighted: bool) -> None:
+    """Where the loss of the other side has grown to many times this one's, and next to the label."""
+    e = np.concatenate([sign * np.logspace(-3, 4, 29) for sign in (-1.0, 1.0)] + [[0.0]])
+    to, y, weight = e[:, None], np.zeros(len(e)), np.where(weighted, 3.0, 1.0) * np.ones(len(e))
+    loss = OWN["bent back"]
+    grad, hess = Objective(loss, hessian="majorizer").grad_and_hess(e, y, weight if weighted else None)
+    at, there = (weight * loss(x, np.zeros(x.shape), reduction="none") for x in (e, np.broadcast_to(to, (len(e),) * 2)))
+    above = at + grad * (to - e) + 0.5 * hess * (to - e) ** 2
+    assert (above >= there - 1e-9 * (1.0 + there)).all()
+    _, other = Objective(loss, hessian="majorizer").grad_and_hess(e + 100.0, y + 100.0, weight if weighted else None)
+    np.testing.assert_allclose(other, hess, rtol=1e-6)
+
+
 def test_what_is_no_loss_of_a_residual_or_grows_faster_has_no_majorizer() -> None:
     faster = {
         "of negative labels": lambda pred, target: fl.where(
@@ -232,7 +270,6 @@ def test_what_is_no_loss_of_a_residual_or_grows_faster_has_no_majorizer() -> Non
         "LINEX": lambda pred, target: fl.math.exp(pred - target) - (pred - target) - 1.0,
         "relative": lambda pred, target: abs(pred - target) / (1.0 + abs(target)),
         "dead zone": lambda pred, target: fl.where(abs(pred - target) < 1.0, 0.0, abs(pred - target) - 1.0),
-        "uneven, bent back": lambda pred, target: fl.where(pred < target, 3.0, 1.0) * log_square(pred, target),
     }
     for formula in faster.values():
         loss = fl.derive(formula)
@@ -244,6 +281,22 @@ def test_what_is_no_loss_of_a_residual_or_grows_faster_has_no_majorizer() -> Non
     assert lopsided.hessian == "majorizer"
     _, hess = lopsided.grad_and_hess(np.array([[4.0, 4.0]]), [0.0])
     assert hess[0, 1] == pytest.approx(3.0 * hess[0, 0])
+
+
+@fl.pointwise
+def stairs(pred: float, target: float) -> tuple[float, float, float]:
+    """Loops as often as the residual is large, and for ever where 1 more is lost to rounding."""
+    r, k = abs(pred - target), 0.0
+    while k < r:
+        k += 1.0
+    return k * r, k if pred > target else -k, 0.0
+
+
+def test_a_loop_as_long_as_its_residual_is_not_waited_for() -> None:
+    before = sys.gettrace()
+    assert Objective(stairs).hessian == "positive" and sys.gettrace() is before
+    with pytest.raises(TypeError, match="hessian is 'majorizer', which is known"):
+        Objective(0.5 * stairs + fl.huber, hessian="majorizer")
 
 
 def test_weights_of_classes_count_in_the_majorizer_of_a_softmax() -> None:

@@ -16,7 +16,7 @@ from sklearn import linear_model as theirs
 from sklearn.svm import LinearSVC
 
 import fastloss as fl
-from fastloss.sklearn import LossClassifier, LossRegressor
+from fastloss.sklearn import LossClassifier, LossRegressor, coordinates
 
 N, P = 300, 6
 RNG = np.random.default_rng(20261126)
@@ -46,6 +46,58 @@ def test_ridge() -> None:
     close(mine, other)
     bare = LossRegressor(fl.squared_error, alpha=2 * alpha / N, fit_intercept=False, **EXACT).fit(csr_array(X), Y)
     close(bare, theirs.Ridge(alpha, fit_intercept=False, solver="cholesky").fit(X, Y))
+
+
+POWERS = np.linspace(0.0, 1.0, N)[:, None] ** np.arange(1, 9)
+"""Columns of which L-BFGS leaves a hundredth of the coefficients' size."""
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("loss", [fl.squared_error, 0.5 * fl.squared_error + fl.half_squared_error])
+def test_a_quadratic_loss_is_one_step(loss: Any, weight: Any) -> None:
+    """Beside least squares of rows that hold the penalty, which do not square the condition of X."""
+    lam, each = 1e-3, np.ones(N) if weight is None else weight
+    y = np.sin(3.0 * POWERS[:, 0]) + 0.1 * RNG.normal(size=N)
+    rows = np.vstack([np.column_stack([POWERS, np.ones(N)]) * np.sqrt(each)[:, None], np.sqrt(lam) * np.eye(8, 9)])
+    w = np.linalg.lstsq(rows, np.append(np.sqrt(each) * y, np.zeros(8)), rcond=None)[0]
+    model = LossRegressor(loss, alpha=2.0 * lam / each.sum()).fit(POWERS, y, weight)
+    assert model.n_iter_ == 1
+    np.testing.assert_allclose(np.append(model.coef_, model.intercept_), w, rtol=1e-9)
+
+
+def test_a_loss_that_is_quadratic_of_most_rows_is_fitted_as_what_it_is() -> None:
+    """One residual of a thousand lies where the loss is straight, which rows chosen at random do not show."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(2000, 3))
+    y = x @ [1.0, -1.0, 0.5] + rng.normal(size=2000)
+    y[[77, 1077]] = 500.0
+    model = LossRegressor("huber", loss_params={"delta": 150.0}, penalty=None, tol=1e-9).fit(x, y)
+    slope = np.clip(x @ model.coef_ + model.intercept_ - y, -150.0, 150.0)
+    assert np.abs(x.T @ slope).max() < 1e-4 and abs(slope.sum()) < 1e-4 and (slope == -150.0).sum() == 2
+
+
+def test_least_squares_of_columns_that_say_the_same_twice() -> None:
+    twice = np.column_stack([S, S[:, 0], S[:, 1] + S[:, 2]])
+    model = LossRegressor("squared_error", penalty=None).fit(twice, Y)
+    np.testing.assert_allclose(model.predict(twice), theirs.LinearRegression().fit(S, Y).predict(S), atol=1e-4)
+    assert np.abs(model.coef_).max() < 100.0
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_moments_of_columns(kind: Any, intercept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several blocks, the first of which has no row that is present."""
+    monkeypatch.setattr(coordinates, "NUMBERS", 1)
+    x, weight = X + np.arange(P) * 1e5, WEIGHT.copy()
+    x[:100], weight[:100] = 1e30, 0.0
+    here = np.repeat(x, weight.astype(int), axis=0)
+    found = coordinates.moments(kind(x), weight, intercept, kind is np.asarray)
+    expected = np.cov(here.T, bias=True) if intercept else here.T @ here / len(here)
+    np.testing.assert_allclose(found.mean, here.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.square, (here**2).mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.variance, np.diagonal(expected), rtol=1e-5)
+    if found.covariance is not None:
+        np.testing.assert_allclose(found.covariance, expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.3])
@@ -211,6 +263,20 @@ def test_a_path_is_made_of_fits() -> None:
     np.testing.assert_allclose(path.intercepts, Y.mean(), rtol=1e-6)
     assert not path.coefs[0].any() and path.coefs[1].any()
     np.testing.assert_array_equal(model.coef_, path.coefs[-1])
+
+
+@pytest.mark.parametrize("delta", [1e5, 1e4, 10.0])
+def test_a_path_of_a_loss_that_is_nearly_quadratic_is_its_own(delta: float) -> None:
+    """Up to the tolerance, which is less than what a parabola of its curvature is off: each model meets its conditions."""
+    loss = fl.derive(lambda pred, target, d=1.0: fl.math.sqrt(1.0 + ((pred - target) / d) ** 2) * d * d, name="nearly")
+    model = LossRegressor(loss.bind(d=delta), penalty="l1", tol=1e-11, max_iter=5000)
+    path = model.fit_path(S, Y, alphas=[0.5, 0.1, 0.02])
+    for alpha, coef, intercept in zip(path.alphas, path.coefs, path.intercepts, strict=True):
+        r = S @ coef + intercept - Y
+        slope = r / np.sqrt(1.0 + (r / delta) ** 2)
+        down, here = -S.T @ slope / N, coef != 0.0
+        np.testing.assert_allclose(down[here], alpha * np.sign(coef[here]), atol=1e-9)
+        assert here.any() and (np.abs(down) <= alpha + 1e-9).all() and abs(slope.mean()) < 1e-9
 
 
 @pytest.mark.parametrize("most", [1e12, 1e30])

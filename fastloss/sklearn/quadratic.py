@@ -1,0 +1,98 @@
+"""Losses whose second derivative is one number: of their mean, one reading of X tells all but rounding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from .kinks import SAME, slopes
+from .solvers import Found, quasi_newton, residual
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from .coordinates import Coordinates
+    from .solvers import Fun, Model
+
+    Vector = NDArray[Any]
+
+SINGULAR = 1e-11
+"""The square of a Cholesky factor's pivot, by the largest, below which a matrix has directions that are rounding."""
+
+STEPS = 5
+"""Newton's, each of which halves the gradient at least: of columns that differ enough one leaves rounding."""
+
+
+class Parabola(NamedTuple):
+    """What is known of a loss that is a quadratic function of each row's score."""
+
+    bend: float
+    """The second derivative."""
+    constant: float
+    """The score of least mean loss, if all rows have the same."""
+
+
+def parabola(
+    loss: Any, bend: float, target: NDArray[Any], weight: Vector | None, around: Vector, reach: float
+) -> Parabola | None:  # fmt: skip
+    """That of a loss which has shown one second derivative on a few rows; None where not all of them have it.
+
+    Each row's slopes are those of one line at 0 and at `reach` below and above the score that predicts its target.
+    """
+    at_zero, low, high = (slopes(loss, s, target) for s in (np.zeros(len(target)), around - reach, around + reach))
+    off = np.maximum(
+        np.abs(high - low - 2.0 * reach * bend),
+        np.abs(0.5 * (low + high) - bend * around - at_zero),
+    )
+    near = off <= SAME * bend * (reach + np.abs(around))
+    if not (near if weight is None else near | (weight == 0.0)).all():
+        return None
+    return Parabola(bend, -float(np.average(at_zero, weights=weight)) / bend)
+
+
+def hessian(bend: float, covariance: NDArray[Any], c: Coordinates) -> NDArray[Any]:
+    """The Hessian of the mean of a loss in standardised coordinates."""
+    found = np.zeros((c.size + c.intercept, c.size + c.intercept))
+    found[: c.size, : c.size] = bend * covariance * np.multiply.outer(c.scale, c.scale)
+    found[c.size :, c.size :] = bend * c.unit**2
+    return found
+
+
+def direct(fun: Fun, bend: NDArray[Any], z: Vector, tol: float, max_iter: int) -> Found:
+    """Newton's steps with one Hessian, until no derivative is larger than `tol`; else L-BFGS."""
+    try:
+        factor = cho_factor(bend, lower=True, check_finite=False)
+    except LinAlgError:
+        return quasi_newton(fun, z, tol, max_iter)
+    pivots = np.diagonal(factor[0]) ** 2
+    if not pivots.min(initial=np.inf) > SINGULAR * pivots.max(initial=0.0):
+        return quasi_newton(fun, z, tol, max_iter)
+    _, grad = fun(z)
+    for k in range(1, STEPS + 1):
+        before = np.abs(grad).max(initial=0.0)
+        z = z - cho_solve(factor, grad, check_finite=False)
+        _, grad = fun(z)
+        after = np.abs(grad).max(initial=0.0)
+        if after <= tol:
+            return Found(z - cho_solve(factor, grad, check_finite=False), k, "")
+        if not after <= 0.5 * before:
+            break
+    return quasi_newton(fun, z, tol, max_iter)
+
+
+def modelled(
+    model: Model,
+    lowest: Callable[[Vector, Vector, NDArray[Any]], Vector],
+    prox: Callable[[Vector, float], Vector],
+    fun: Fun | None,
+    z: Vector,
+    tol: float,
+) -> tuple[Vector, bool]:
+    """The minimum of a model and a penalty, and whether it is that of the function, or else of the model."""
+    end = lowest(z, model(z)[1], model.hess)
+    _, grad = (fun or model)(end)
+    return end, residual(prox, end, grad, 1.0 / float(np.abs(model.hess).sum(axis=0).max())) <= tol
