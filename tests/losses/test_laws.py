@@ -94,7 +94,7 @@ def test_which_losses_have_labels_to_ignore() -> None:
 
 
 @pytest.mark.usefixtures("compiled_at_last")
-@pytest.mark.parametrize("name", some(NAMES, REPRESENTATIVE))
+@pytest.mark.parametrize("name", some(NAMES, REPRESENTATIVE, plain=True))
 def test_sum_of_none_is_sum(name: str, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
     arrays = draw(loss, 500, "f8", rng)
