@@ -25,7 +25,7 @@ LIBRARIES = [name for name in peers.LIBRARIES if name != "torch.compile"]
 
 @pytest.fixture(autouse=True)
 def _once(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Where nothing is timed, run the templates as plain Python: that each case can be called needs none of 300 kernels."""
+    """Where nothing is timed, run the templates as plain Python: no case needs a kernel, of 300, to be called once."""
     if not request.config.getoption("benchmark_disable"):
         yield
         return
