@@ -75,10 +75,11 @@ def _run(script: str, folder: Path, *options: str) -> subprocess.CompletedProces
     return subprocess.run(command, env=env, capture_output=True, text=True, check=True)
 
 
-def shipped(folder: Path) -> None:
+def shipped(folder: Path, calls: Sequence[str]) -> None:
     """Compile the kernels of these calls ahead, for this processor's best level that is not itself."""
     level = (levels.here()[1:] or levels.here())[0]
-    words = ["huber", "cross_entropy", "float32", "value_and_grad", "--quiet", "--to", str(folder), "--for", level]
+    losses = [name for name in ("huber", "cross_entropy") if any(f"fl.{name}." in CALLS[call] for call in calls)]
+    words = [*losses, "float32", "value_and_grad", "--quiet", "--to", str(folder), "--for", level]
     subprocess.run(
         [sys.executable, "-m", "fastloss", "warmup", *words], check=True, cwd=ROOT, stdout=subprocess.DEVNULL
     )
@@ -93,7 +94,7 @@ def starts(rounds: int, calls: Sequence[str]) -> dict[str, float]:
             for extra, before in (("", ""), (", no SciPy", WITHOUT)):
                 for kind in FIRST_BARS if not extra else ("kept", "compiled"):
                     scripts[f"first result, {call}, {kind}{extra}"] = FIRST.format(before=before, call=CALLS[call])
-        shipped(ahead)
+        shipped(ahead, calls)
         times: dict[str, list[float]] = {label: [] for label in scripts}
         for turn in range(rounds + 1):
             for label, script in scripts.items():

@@ -27,11 +27,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "full: a case of the rest, which runs with --full, --rest or when a test is named by ::"
-    )
-    config.addinivalue_line("markers", "compiled: what needs its kernels in a module that mostly does not")
-    config.addinivalue_line("markers", "plain: what needs no kernels in the rest either")
     config.pluginmanager.register(everywhere)
     config.stash[LEFT_OUT] = (0, 0)
     os.environ["FASTLOSS_QUIET"] = "1"  # what subprocesses write is compared

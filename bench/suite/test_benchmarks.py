@@ -2,12 +2,13 @@
 
 A group is one loss and one size: its verbs and its peers stand beside each other. Names stay the same from run to run,
 for ``--benchmark-compare``. ``FASTLOSS_BENCH_SIZE`` is the number of elements; continuous integration runs each case
-once, tiny, with ``--benchmark-disable``. No package, or asv would look for benchmarks here.
+once, tiny, with ``--benchmark-disable``, which compiles nothing. No package, or asv would look for benchmarks here.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,18 @@ from bench import rows as row_inputs
 SIZE = int(os.environ.get("FASTLOSS_BENCH_SIZE", 1 << 20))
 # torch.compile takes seconds for each case: `bench.pointwise` and `bench.rows` have it.
 LIBRARIES = [name for name in peers.LIBRARIES if name != "torch.compile"]
+
+
+@pytest.fixture(autouse=True)
+def _once(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where nothing is timed, run the templates as plain Python: no case needs a kernel, of 300, to be called once."""
+    if not request.config.getoption("benchmark_disable"):
+        yield
+        return
+    from uncompiled import nothing_compiled
+
+    with nothing_compiled():
+        yield
 
 
 @pytest.mark.parametrize("verb", cases.VERBS)

@@ -43,7 +43,7 @@ def test_each_row_has_its_own(classes: int, dtype: Any) -> None:
 
 
 @pytest.mark.usefixtures("compiled_at_last")
-@pytest.mark.parametrize(("classes", "dtype"), some(TYPES, TYPES[:2]))
+@pytest.mark.parametrize(("classes", "dtype"), some(TYPES, TYPES[:2], plain=True))
 def test_over_the_scores_and_all_the_same(classes: int, dtype: Any) -> None:
     x, y, t = drawn(131, classes, dtype)
     _, slope = softened(x, y, t)

@@ -328,7 +328,7 @@ SHORT = [
 
 @pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("weighted", some([False, True], [True]))
-@pytest.mark.parametrize(("name", "verb", "reduction"), some(SHORT, [SHORT[3], SHORT[-1]]))
+@pytest.mark.parametrize(("name", "verb", "reduction"), some(SHORT, [SHORT[3], SHORT[-1]], plain=True))
 def test_short_way_and_long_way_agree(
     name: str, verb: str, reduction: str, weighted: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data import NAMES, some
+from data import NAMES, rest, some
 
 import fastloss as fl
 
@@ -87,7 +87,8 @@ def test_every_loss_is_sorted() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.usefixtures("compiled_at_last")
+@pytest.mark.parametrize("dtype", [np.float32, rest(np.float64, plain=True)])
 def test_every_peer_that_is_here_agrees(dtype: type) -> None:
     peers, timing = (importlib.import_module(f"bench.{name}") for name in ("peers", "timing"))
     # torch.compile takes seconds a loss, and is torch.

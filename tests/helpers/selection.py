@@ -7,6 +7,9 @@ from typing import Any
 FEW, REST, ALL, NAMED = "few", "rest", "all", "named"
 """What a run is of: `pytest`, `pytest --rest`, `pytest --full`, `pytest tests/a/test_b.py::test_c`."""
 
+EXAMPLES = {"losses", "define", "structured", "fused", "penalties", "gan"}
+"""The folders, and those in them, whose docstrings' examples need no kernels among the few."""
+
 
 def asked(config: Any) -> str:
     """What a run is of."""
@@ -24,7 +27,7 @@ def marks(item: Any) -> int:
 
 def spared(item: Any) -> bool:
     """Whether a case can do without compiled kernels, as the examples of losses can."""
-    example = type(item).__name__ == "DoctestItem" and item.path.parent.name == "losses"
+    example = type(item).__name__ == "DoctestItem" and not EXAMPLES.isdisjoint(item.path.parts[-3:-1])
     wanted = example or "compiled_at_last" in getattr(item, "fixturenames", ())
     return wanted and item.get_closest_marker("compiled") is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from itertools import product
 
 import pytest
 from data import NAMES, REPRESENTATIVE, some
@@ -28,9 +29,12 @@ RUNTIME = re.compile(r"^NRT_|^_?malloc$|^_?free$|^tasks$|fastloss.*elements")
 
 
 @pytest.mark.skipif(platform.machine() not in PACKED, reason="its assembly is not known here")
-@pytest.mark.parametrize("compute", some(["f", "d"], ["f"]))
-@pytest.mark.parametrize("name", some(NAMES, FEW))
+@pytest.mark.parametrize(
+    ("name", "compute"),
+    some([*product(NAMES, "f"), *product(FEW, "d")], [*product(FEW, "f")]),
+)
 def test_packed_and_no_call(name: str, compute: str) -> None:
+    """Every loss's float32 loop; of float64 one of each kind and of each elementary function."""
     loss = fl.LOSSES[name]
     plan = Plan.of(loss, (compute,) * len(loss.inputs), VALUE | GRAD, True)
     assembly = entries.built(target.complete(plan), signature(plan), OPTIONS).get_asm_str()

@@ -413,7 +413,9 @@ def check_compiled(
     fixed = {n: v if v is None else float(kind(v)) for n, v in params.items()}
     wrong = []
     for group, scores, target, smoothing in batches(name, kind, only):
-        inputs = [*scores, *([] if target is None else [target])]
+        # Where a row's elements lie apart, one kernel takes any number of classes; of a loss of each kind both do.
+        lay = np.ascontiguousarray if name in EACH_KIND or only is not None else np.asfortranarray
+        inputs = [*map(lay, scores), *([] if target is None else [lay(target)])]
         if target is not None and ((group[0].label is None) != dense or (smoothing > 0) != smoothed):
             continue
         options = {**fixed, **({"label_smoothing": smoothing} if smoothing else {})}

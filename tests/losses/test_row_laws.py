@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data import EACH_KIND, ROWS, some
+from data import EACH_KIND, ROWS, at_once, some
 from numpy.testing import assert_allclose, assert_array_equal
 from rowwise import KINDS, SOME_KINDS, TOLERANCE, close, draw, layouts, scores, targets
 
@@ -145,22 +145,30 @@ def test_same_bits_for_any_number_of_threads(name: str, k: int, verb: str, rng: 
                 assert a.tobytes() == b.tobytes()
 
 
-@pytest.mark.parametrize("k", some([3, 21, 131], [21]))
-@pytest.mark.parametrize("name", some(ROWS, ["cross_entropy", "multilabel_margin"]))
-def test_nan_in_nan_out(name: str, k: int, rng: np.random.Generator) -> None:
-    """In the value and in the row's gradient, and nowhere else: NaNs of both signs, in each input, at either end."""
+KINDS_FIRST = [*product(EACH_KIND, [21], ["f8"])]
+
+
+@pytest.mark.parametrize(
+    ("name", "k", "dtype"),
+    some([*KINDS_FIRST, *product(ROWS, [3], ["f4"]), *product(ROWS, [131], ["f8"])], KINDS_FIRST),
+)
+def test_nan_in_nan_out(name: str, k: int, dtype: str, rng: np.random.Generator) -> None:
+    """In the value and in the row's gradient, and nowhere else: NaNs of both signs, in each input, at either end.
+
+    The kernels are those of the loss's accuracy, and of test_row_templates.py.
+    """
     loss = fl.LOSSES[name]
+    weight = None if dtype == "f4" else np.ones(66)
     for sign, row, place in product((1.0, -1.0), (0, 65), (0, k - 1)):
-        arrays = draw(loss, 66, k, "f4", rng)
+        arrays = draw(loss, 66, k, dtype, rng)
         for x in arrays:
             if x.ndim < 2:
                 continue
             kept, x[row, place] = x[row, place], np.copysign(np.nan, sign)
-            value, grad = loss.value_and_grad(*arrays)
+            each, grad, _ = at_once(loss, *arrays, weight=weight)
             x[row, place] = kept
-            assert np.isnan(value)
-            assert np.isnan(grad[row]).any()
-            assert not np.isnan(np.delete(grad, row, axis=0)).any()
+            assert_array_equal(np.isnan(each), np.arange(66) == row)
+            assert_array_equal(np.isnan(grad).any(axis=1), np.arange(66) == row)
 
 
 @pytest.mark.full
@@ -185,18 +193,26 @@ def test_a_nan_divided_by_too_much(k: int) -> None:
     assert_array_equal(np.isnan(grad).all(axis=1), [False, True, False])
 
 
+SPOILED = [*product(["cross_entropy", "soft_distillation"], [20], ["f8"])]
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("label", [0, 1])
-@pytest.mark.parametrize("k", SOME_KINDS)
-@pytest.mark.parametrize("name", some(OF_SOFTMAX, ["cross_entropy", "soft_distillation"]))
-def test_a_nan_spoils_its_whole_row(name: str, k: int, label: int, sign: float, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(
+    ("name", "k", "dtype"),
+    some([*SPOILED, *product(OF_SOFTMAX, [3], ["f4"]), *product(OF_SOFTMAX, [150], ["f8"])], SPOILED),
+)
+def test_a_nan_spoils_its_whole_row(
+    name: str, k: int, dtype: str, label: int, sign: float, rng: np.random.Generator
+) -> None:
     """A softmax of which one number is not known is not known; not even where the label stands elsewhere."""
-    loss, arrays, weight = weighted(name, k, rng)
+    loss, weight = fl.LOSSES[name], None if dtype == "f4" else np.ones(66)
+    arrays = draw(loss, 66, k, dtype, rng)
     arrays[0][40, 1] = np.copysign(np.nan, sign)
     if arrays[-1].ndim == 1:
         arrays[-1][40] = label
-    each, grad = loss.value_and_grad(*arrays, weight=weight)
-    assert np.isnan(each)
+    each, grad, _ = at_once(loss, *arrays, weight=weight)
+    assert_array_equal(np.isnan(each), np.arange(66) == 40)
     assert np.isnan(grad[40]).all()
     assert not np.isnan(np.delete(grad, 40, axis=0)).any()
 
@@ -266,9 +282,20 @@ TWICE = [*product(EACH_KIND, [21]), *product(["cross_entropy", "multilabel_margi
 """Each kind in one way through rows, and long rows once by classes and once by pairs."""
 
 
-@pytest.mark.parametrize(("name", "k"), some(product(ROWS, [3, 21, 131]), TWICE))
+@pytest.mark.full
+@pytest.mark.parametrize("name", ROWS)
+def test_weight_two_is_twice_of_a_row(name: str, rng: np.random.Generator) -> None:
+    """With the kernels of test_row_templates.py."""
+    loss, arrays, weight = weighted(name, 131, rng)
+    for found, one in zip(
+        at_once(loss, *arrays, weight=weight), at_once(loss, *arrays, weight=np.ones(66)), strict=True
+    ):
+        close(found, one * (weight if one.ndim == 1 else weight[:, None]), ROUNDING)
+
+
+@pytest.mark.parametrize(("name", "k"), some([*TWICE, *product(EACH_KIND, [3, 131])], TWICE))
 def test_weight_two_is_twice(name: str, k: int, rng: np.random.Generator) -> None:
-    """And twice means the row a second time; the sum is that of its rows."""
+    """And twice means the row a second time; the sum is that of its rows. What sums up rows knows no loss."""
     loss, arrays, _ = weighted(name, k, rng)
     weight = np.where(np.arange(66) < 30, 2.0, 1.0)
     value, grad = loss.value_and_grad(*arrays, weight=weight)
@@ -312,7 +339,7 @@ def test_same_bits_wherever_the_arrays_lie(k: int, rng: np.random.Generator) -> 
             assert grad.tobytes() == slope.tobytes()
 
 
-@pytest.mark.parametrize("k", SOME_KINDS)
+@pytest.mark.parametrize("k", some(KINDS, [20]))
 @pytest.mark.parametrize("kind", some(layouts(np.zeros((2, 2))), ["strided"]))
 def test_memory(kind: str, k: int, rng: np.random.Generator) -> None:
     """Scores, targets, weights and gradients in other memory; in place; nothing around is touched."""

@@ -160,6 +160,10 @@ def test_a_scorer_in_cross_validation_with_routed_weights() -> None:
         assert not np.allclose(found, plain)
         with pytest.raises(sklearn.exceptions.UnsetMetadataPassedError):
             cross_val_score(model, X, Y, scoring=scorer("mse"), **params)
+
+
+@pytest.mark.full
+def test_two_scorers_in_cross_validation() -> None:
     several = cross_validate(
         LossClassifier(), X, THREE, cv=3, scoring={"a": scorer("cross_entropy"), "b": scorer("multiclass_hinge")}
     )
