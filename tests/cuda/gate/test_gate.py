@@ -150,14 +150,14 @@ def test_every_loss_of_longer_rows(loss: Any, classes: int, capability: tuple[in
     assert faults(compiled(how, capability), True, wide, how.bounds, loss.name in LONG) == []
 
 
-# Labels or masses with each type; masses beside two arrays of scores take most registers.
+# Each type with labels and with masses, these beside two arrays of scores, which takes most registers; each program in
+# both types of the arithmetic.
 TARGETS = list(product(["cross_entropy", "distillation", "js_distillation"], ["labels", "dense"], "fdeE"))
+EACH_TYPE = [x for x in TARGETS if x[:2] in (("cross_entropy", "labels"), ("distillation", "dense"))]
+EACH_TYPE += [("js_distillation", "labels", "f"), ("js_distillation", "labels", "d")]
 
 
-@pytest.mark.parametrize(
-    ("name", "target", "stored"),
-    some(TARGETS, [(n, t, c) for n, t, c in TARGETS if t == "labels" or n == "distillation"]),
-)
+@pytest.mark.parametrize(("name", "target", "stored"), some(TARGETS, EACH_TYPE))
 def test_rows_of_every_dtype(name: str, target: str, stored: str) -> None:
     for classes, capability in product((128, 32_000), CAPABILITIES):
         how = row_plan(fl.LOSSES[name], stored, classes, target=target)
@@ -191,8 +191,8 @@ def test_rows_that_blocks_share(name: str, stored: str) -> None:
         assert re.search(r"ld\.global\.(v4|v2\.u64)", binary.ptx)  # the others write next to nothing
 
 
-space = {"__module__": __name__, "pair": logistic, "share": each_pair}
-RANKING = fl.pairwise(target=fl.NON_NEGATIVE, sigma=fl.POSITIVE)(type("ranking", (), space))
+PROGRAM = type("ranking", (), {"__module__": __name__, "pair": logistic, "share": each_pair})
+RANKING = fl.pairwise(target=fl.NON_NEGATIVE, sigma=fl.POSITIVE)(PROGRAM)
 # What is written has nothing to do with how it is read.
 PAIRS = list(product([0, VALUE, GRAD, VALUE | GRAD, GRAD | HESS], "fdeE"))
 
