@@ -3,12 +3,15 @@ kernels (the gate, and `ptx`, which goes through what the compiler made of them)
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
+
+gc.set_threshold(100_000)  # of a compilation's time Python's collector takes a seventh
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

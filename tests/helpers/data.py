@@ -61,15 +61,18 @@ def draw(loss: fl.Loss, shape: int | tuple[int, ...], dtype: Any, rng: np.random
 
 
 def at_once(loss: Any, *inputs: Any, weight: Any = None, **parameters: Any) -> tuple[Any, Any, Any]:
-    """The value of each element or row, gradient and second derivative of their sum: of one kernel, not of two verbs'."""
-    want = VALUE | GRAD | HESS
+    """The value of each element or row, gradient and second derivative of their sum: of one kernel, not of two verbs'.
+
+    Of a root, which is one of a mean, it is the only value.
+    """
+    want, reduction = VALUE | GRAD | HESS, "mean" if loss.rooted else "none"
     smoothing = parameters.pop("label_smoothing", 0.0) if isinstance(loss, fl.RowLoss) else 0.0
     loss = loss.bind(**parameters)  # anew, for the short way of later calls knows what verbs want, no more
     if isinstance(loss, fl.RowLoss):
-        call = Call(want, weight=weight, axis=-1, label_smoothing=smoothing, reduction="none")
+        call = Call(want, weight=weight, axis=-1, label_smoothing=smoothing, reduction=reduction)
         value, grad, hess = evaluate_rows(loss, inputs, call, {})
     else:
-        value, grad, hess = evaluate(loss, want, inputs, weight, "none", None, "nan", None, None, None, {})
+        value, grad, hess = evaluate(loss, want, inputs, weight, reduction, None, "nan", None, None, None, {})
     return value, grad, hess
 
 

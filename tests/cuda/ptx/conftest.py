@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import hosted
+import made
 import pytest
 from hardware import Hardware
 
 import fastloss as fl
 from fastloss.arrays import gpu as faces
-from fastloss.kernels.cuda import launch, target
+from fastloss.kernels.cuda import launch
 from fastloss.kernels.cuda.driver import Driver
-
-
-@cache
-def _assembled(plan: Any, capability: tuple[int, int]) -> tuple[bytes, str]:
-    ptx, entry = target.assembly(plan, capability)
-    return ptx.encode(), entry
 
 
 @pytest.fixture
@@ -29,8 +23,14 @@ def hardware(monkeypatch: pytest.MonkeyPatch, uncompiled: None) -> Any:
         loss.recipes.clear()  # which tell of an earlier test's flags
     found = Hardware()
     gpu = launch.Gpu(Driver(found))
-    # Nothing of it is kept on disk, where machine code lies.
-    monkeypatch.setattr(launch, "machine_code", lambda plan, capability, make: _assembled(plan, capability))
+
+    def assembled(plan: Any, capability: tuple[int, int], make: Any) -> tuple[bytes, str]:
+        """Nothing of it is kept on disk, where machine code lies."""
+        found.plans.append(plan)
+        ptx, entry = made.assembly(plan, capability)
+        return ptx.encode(), entry
+
+    monkeypatch.setattr(launch, "machine_code", assembled)
     monkeypatch.setattr(launch, "gpu", lambda: gpu)
     monkeypatch.setattr(faces, "face", lambda package: hosted)
     return found

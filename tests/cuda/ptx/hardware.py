@@ -25,6 +25,8 @@ class Hardware:
         self.races: set[str] = set()
         """Of all launches."""
         self.launches = 0
+        self.plans: list[Any] = []
+        """Of the kernels that were launched, each once."""
 
     def cuInit(self, flags: int) -> Any:
         return (0,)
