@@ -47,7 +47,12 @@ def run(call: Deferred, tensors: Sequence[Any], *, inplace: bool = False, native
         return transforms.value(call, tensors) if native is None else native(*tensors)
     if inplace:
         return _Overwriting.apply(call, *_writable(call, tensors))
-    return _Fused.apply(call, native, *tensors)
+    try:
+        return _Fused.apply(call, native, *tensors)
+    except RuntimeError:
+        if native is None or not any(x.is_inference() for x in tensors):
+            raise
+        return native(*tensors)  # which tensors of inference mode have a gradient is torch's to say
 
 
 def overwriting(call: Deferred, tensors: Sequence[Any]) -> Any:

@@ -164,6 +164,21 @@ def test_special_values(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_exponentials_of_rows_are_normal_numbers_or_none(dtype):
+    """The same bits as any other exponential, and 0 for all that is below twice the least normal number, or nearly."""
+    tiny = float(np.finfo(dtype).tiny)
+    low, edge = 1.1 * math.log(tiny), math.log(tiny)
+    x = np.concatenate([np.linspace(low, 0.0, 4001), np.linspace(edge - 1.0, edge + 1.0, 4001), [-INF, -1e30]])
+    x = x.astype(dtype)
+    got, full = (evaluate(name, dtype, x) for name in ("exp_flushed", "exp_neg"))
+    some = got != 0.0
+    np.testing.assert_array_equal(got[some], full[some])
+    assert got[some].min() >= tiny
+    assert full[~some].max() < 2.0 * tiny
+    assert np.isnan(evaluate("exp_flushed", dtype, np.full(67, np.nan, dtype))).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_special_values_pow(dtype):
     named = [special(v, dtype) for v in ("max", "tiny", "least")]
     one_up = float(np.nextafter(np.array(1, dtype), np.array(2, dtype)))

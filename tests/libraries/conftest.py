@@ -18,7 +18,7 @@ def flt() -> Any:
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Compute at any size; the names of the losses that were."""
-    from fastloss.torch.functional import calls
+    from fastloss.torch.functional import calls, thresholds
 
     run, found = calls.run, []
 
@@ -27,7 +27,8 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(call.loss.name)
         return value
 
-    monkeypatch.setattr(calls, "LEAST", {})
+    for name in [*thresholds.LEAST]:
+        monkeypatch.delitem(thresholds.LEAST, name)
     monkeypatch.setattr(calls, "run", counted)
     return found
 

@@ -51,8 +51,9 @@ def _vectors(n: int, dtype: Any, *targets: Any, count: int = 2, **keywords: Any)
 def of_any_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is small is computed here, too, but where it is asked which size is small."""
     if "sizes" not in request.fixturenames:
-        monkeypatch.setattr(calls, "COMPILED", {})
-        monkeypatch.setattr(calls, "LEAST", {})
+        for table in (calls.COMPILED, calls.LEAST):
+            for name in [*table]:
+                monkeypatch.delitem(table, name)
 
 
 SAMPLES: dict[str, Callable[[int, Any], Sample]] = {

@@ -423,7 +423,9 @@ def check_compiled(
         for i, case in enumerate(group):
             got = value[i], grad[i], hess[i]
             wrong += [
-                f"d{k} off by {e:.1f}, {w}" for k, e, w in faults(name, fixed, kind, case, got) if not e <= bounds[k]
+                f"d{k} off by {e:.1f}, {w}"
+                for k, e, w in faults(name, fixed, kind, case, got, flushed=True)
+                if not e <= bounds[k]
             ]
     assert not wrong, f"{len(wrong)}\n" + "\n".join(wrong[:20])
 

@@ -65,13 +65,17 @@ _ACCESS = _MEMORY | BUILTINS | {name: found for name, found in vars(access).item
 class Cpu:
     """What `plan.ports` asks of a target, for Numba on the CPU."""
 
+    def __init__(self, rows: bool = False) -> None:
+        """`rows`: the definition is of rows of scores."""
+        self._rows = rows
+
     def real(self, compute: str) -> Any:
         """Numba's own type, which can be called in compiled code."""
         return numba.float64 if compute == "d" else numba.float32
 
     def jet(self, jet: Callable[..., Any], compute: str) -> Any:
         """The definition on vectorised elementary functions, its numbers of the compute type."""
-        return _lifted(jet, compute)
+        return _lifted(jet, compute, self._rows)
 
     def primitives(self, plan: Plan | RowPlan) -> dict[str, Any]:
         """Access that promises no overlap of outputs; sums in the compute type, maxima as patterns of bits."""
@@ -109,10 +113,10 @@ class Cpu:
 
 
 @by_definition
-def _lifted(jet: Callable[..., Any], compute: str) -> Any:
-    return lift(jet, elementary(compute), float if compute == "d" else np.float32, jit)
+def _lifted(jet: Callable[..., Any], compute: str, rows: bool) -> Any:
+    return lift(jet, elementary(compute, rows), float if compute == "d" else np.float32, jit)
 
 
 def complete(plan: Plan | RowPlan) -> Any:
     """The template with all of its ports plugged in, as a plain function that Numba can compile."""
-    return completed(plan, Cpu(), jit)
+    return completed(plan, Cpu(isinstance(plan, RowPlan)), jit)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from .calls import alike, by, derived, face, fit, given, numbers, over, reduction_of, spread
+from .direct import Direct
 from .recipes import Given
 
 if TYPE_CHECKING:
@@ -19,7 +20,11 @@ def _of_probability(name: str, target: Tensor) -> tuple[Any, tuple[int, ...]]:
     return (by(name, both=True), (0, 1)) if derived(target) else (by(name), (0,))
 
 
-@face(F.binary_cross_entropy)
+@face(F.binary_cross_entropy, direct=Direct(
+    "nn.binary_cross_entropy(input, target, None if weight is None else "
+    "weight.expand(torch.broadcast_shapes(target.size(), weight.size())), NUMBER[reduction])",
+    "target.shape == input.shape",
+))  # fmt: skip
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -49,7 +54,10 @@ def binary_cross_entropy(
                  **count)  # fmt: skip
 
 
-@face(F.binary_cross_entropy_with_logits)
+@face(F.binary_cross_entropy_with_logits, direct=Direct(
+    "torch.binary_cross_entropy_with_logits(input, target, weight, pos_weight, NUMBER[reduction])",
+    "target.shape == input.shape",
+))  # fmt: skip
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -92,7 +100,7 @@ def binary_cross_entropy_with_logits(
                  reduction=reduction, **keywords)  # fmt: skip
 
 
-@face(F.soft_margin_loss)
+@face(F.soft_margin_loss, direct=Direct("nn.soft_margin_loss(input, target, NUMBER[reduction])"))
 def soft_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -115,7 +123,9 @@ def soft_margin_loss(
     return given(by("logistic"), {"pred": input, "target": target}, native, reduction=reduction)
 
 
-@face(F.hinge_embedding_loss, fixed=(1, "target"))
+@face(F.hinge_embedding_loss, fixed=(1, "target"), direct=Direct(
+    "torch.hinge_embedding_loss(input, target, margin, NUMBER[reduction])", "not target.requires_grad"
+))  # fmt: skip
 def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
@@ -141,7 +151,10 @@ def hinge_embedding_loss(
                  margin=float(margin))  # fmt: skip
 
 
-@face(F.margin_ranking_loss, first="input1")
+@face(F.margin_ranking_loss, first="input1", direct=Direct(
+    "torch.margin_ranking_loss(input1, input2, target, margin, NUMBER[reduction])",
+    "input1.dim() == input2.dim() == target.dim()",
+))  # fmt: skip
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,

@@ -19,6 +19,7 @@ from ...deferred import Deferred
 from ...registry import LOSSES
 from ..autograd import _transforming, run
 from . import autocasts
+from .direct import Direct, shortened
 from .recipes import PLAIN, Given, Recipes, kind
 from .thresholds import ALL, COMPILED, LEAST, NEVER, ON_GPU, ROWS, holds, known, size
 
@@ -44,7 +45,7 @@ REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError
 
 def face(
     native: Callable[..., Tensor], *, first: str = "input", layer: tuple[int, str] | None = None,
-    fixed: tuple[int, str] | None = None, strict: bool = False,
+    fixed: tuple[int, str] | None = None, strict: bool = False, direct: Direct | None = None,
 ) -> Callable[[Callable[P, Given | None]], Callable[P, Tensor]]:  # fmt: skip
     """Make a function of torch's name and signature of one that says what is computed here.
 
@@ -52,7 +53,7 @@ def face(
     weight, a target outside of the domain), for torch may know what to do with it: if it does not, the error is the
     loss's. With `strict` it is in any case, and whether it is small the plan says. `first` names the input whose size
     counts; `layer` is the place and the name of a matrix whose product with it counts instead, `fixed` those of an
-    input that torch leaves without a gradient in silence.
+    input that torch leaves without a gradient in silence. `direct` is what `native` makes of few numbers.
     """
 
     def made(plan: Callable[P, Given | None]) -> Callable[P, Tensor]:
@@ -62,7 +63,6 @@ def face(
         unsized = strict or layer is not None
         recipes = Recipes()
 
-        @wraps(plan)
         def function(*args: Any, **keywords: Any) -> Any:
             x: Any = args[0] if args else keywords.get(first)
             if fixed is not None:
@@ -91,7 +91,7 @@ def face(
             except REFUSALS as error:
                 raise _explained(error, name, plan, args, keywords) from error
 
-        return function
+        return wraps(plan)(function if direct is None else shortened(direct, plan, native, function, first))
 
     return made
 

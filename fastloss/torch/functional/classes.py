@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from .calls import FLOATS, alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of, whole
+from .direct import Direct
 from .recipes import Given
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def weighted(x: Tensor, weight: Tensor | None) -> bool:
     return weight.dtype == x.dtype and weight.shape == x.shape[_axis(x) : _axis(x) + 1] and not derived(weight)
 
 
-@face(F.nll_loss)
+@face(F.nll_loss, direct=Direct("nn.nll_loss_nd(input, target, weight, NUMBER[reduction], ignore_index)"))
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -70,7 +71,9 @@ def _own_cross_entropy(*args: Any, inplace: bool = False, **keywords: Any) -> Te
     return F.cross_entropy(*args, **keywords)
 
 
-@face(_own_cross_entropy)
+@face(_own_cross_entropy, direct=Direct(
+    "nn.cross_entropy_loss(input, target, weight, NUMBER[reduction], ignore_index, label_smoothing)"
+))  # fmt: skip
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -140,7 +143,11 @@ def _entropy(
     return {**found, **over(reduction, x.numel() // x.shape[_axis(x)])}
 
 
-@face(F.kl_div)
+@face(F.kl_div, direct=Direct(
+    "torch.kl_div(input, target, 2, log_target=log_target) / input.shape[0] if reduction == 'batchmean' else "
+    "torch.kl_div(input, target, NUMBER[reduction], log_target=log_target)",
+    "reduction != 'mean' and input.dim()",
+))  # fmt: skip
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -189,7 +196,14 @@ def _own_linear_cross_entropy(
     return F.cross_entropy(logits, target, ignore_index=-100 if ignore_index is None else ignore_index, **keywords)
 
 
-@face(_own_linear_cross_entropy, layer=(1, "linear_weight"))
+@face(_own_linear_cross_entropy, layer=(1, "linear_weight"), direct=Direct(
+    "nn.cross_entropy_loss(F.linear(input, linear_weight, linear_bias), target, weight, NUMBER[reduction], "
+    "-100 if ignore_index is None else ignore_index, label_smoothing)",
+    "options is None and linear_weight.dim() == 2 and 0 < input.dim() < 3 and "
+    "(linear_bias is None or linear_bias.shape == linear_weight.shape[:1]) and "
+    "(ignore_index is None or target.dim() < input.dim())",
+    classes="linear_weight.shape[0]",
+))  # fmt: skip
 def linear_cross_entropy(
     input: Tensor,
     linear_weight: Tensor,

@@ -9,13 +9,17 @@ import torch.nn.functional as F
 
 from .calls import alike, by, derived, face, fit, given, numbers, over, reduction_of
 from .classes import labelled, weighted
+from .direct import Direct
 from .recipes import Given
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-@face(F.multi_margin_loss)
+@face(F.multi_margin_loss, direct=Direct(
+    "nn.multi_margin_loss(input, target, p, margin, weight, NUMBER[reduction])",
+    "(p == 1 or p == 2) and (weight is None or weight.dim() == 1)",
+))  # fmt: skip
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -47,7 +51,7 @@ def multi_margin_loss(
                  reduction=reduction, margin=float(margin), power=float(p), **count)  # fmt: skip
 
 
-@face(F.multilabel_margin_loss)
+@face(F.multilabel_margin_loss, direct=Direct("nn.multilabel_margin_loss(input, target, NUMBER[reduction])"))
 def multilabel_margin_loss(
     input: Tensor,
     target: Tensor,

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from .calls import alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of
+from .direct import Direct
 from .recipes import Given
 
 if TYPE_CHECKING:
@@ -29,7 +30,11 @@ def _of_residual(
                  **keywords)  # fmt: skip
 
 
-@face(F.mse_loss)
+@face(F.mse_loss, direct=Direct(
+    "nn.mse_loss(input, target, NUMBER[reduction]) if weight is None else "
+    "F.mse_loss(input, target, None, None, reduction, weight)",
+    "target.shape == input.shape",
+))  # fmt: skip
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -57,7 +62,11 @@ def mse_loss(
     return _of_residual("squared_error", reduction, input, target, weight, native)
 
 
-@face(F.l1_loss)
+@face(F.l1_loss, direct=Direct(
+    "nn.l1_loss(input, target, NUMBER[reduction]) if weight is None else "
+    "F.l1_loss(input, target, None, None, reduction, weight)",
+    "target.shape == input.shape",
+))  # fmt: skip
 def l1_loss(
     input: Tensor,
     target: Tensor,
@@ -79,7 +88,9 @@ def l1_loss(
     return _of_residual("absolute_error", reduction, input, target, weight, native)
 
 
-@face(F.smooth_l1_loss)
+@face(F.smooth_l1_loss, direct=Direct(
+    "nn.smooth_l1_loss(input, target, NUMBER[reduction], beta)", "beta != 0 and target.shape == input.shape"
+))  # fmt: skip
 def smooth_l1_loss(
     input: Tensor,
     target: Tensor,
@@ -105,7 +116,11 @@ def smooth_l1_loss(
     return _of_residual("smooth_l1", reduction, input, target, None, native, beta=float(beta))
 
 
-@face(F.huber_loss)
+@face(F.huber_loss, direct=Direct(
+    "nn.huber_loss(input, target, NUMBER[reduction], delta) if weight is None else "
+    "F.huber_loss(input, target, reduction, delta, weight)",
+    "target.shape == input.shape",
+))  # fmt: skip
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Given | None:
@@ -124,7 +139,9 @@ def huber_loss(
     return _of_residual("huber", reduction, input, target, weight, native, delta=float(delta), **count)
 
 
-@face(F.poisson_nll_loss)
+@face(F.poisson_nll_loss, direct=Direct(
+    "torch.poisson_nll_loss(input, target, log_input, full, eps, NUMBER[reduction])"
+))  # fmt: skip
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -151,7 +168,7 @@ def poisson_nll_loss(
     return given(by("poisson"), {"pred": input, "target": target}, native, reduction=reduction)
 
 
-@face(F.gaussian_nll_loss)
+@face(F.gaussian_nll_loss, direct=Direct("F.gaussian_nll_loss(input, target, var, full, eps, reduction)"))
 def gaussian_nll_loss(
     input: Tensor,
     target: Tensor,

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from .calls import HOST, alike, face, fit, given, large, numbers, reduction_of
+from .direct import Direct
 from .recipes import Given
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@face(F.cosine_embedding_loss, first="input1", fixed=(2, "target"))
+@face(F.cosine_embedding_loss, first="input1", fixed=(2, "target"), direct=Direct(
+    "torch.cosine_embedding_loss(input1, input2, target, margin, NUMBER[reduction])", "not target.requires_grad"
+))  # fmt: skip
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,
@@ -73,7 +76,9 @@ def _triplets(
                  reduction=reduction, margin=float(margin))  # fmt: skip
 
 
-@face(F.triplet_margin_loss, first="anchor")
+@face(F.triplet_margin_loss, first="anchor", direct=Direct(
+    "torch.triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, NUMBER[reduction])", "margin > 0"
+))  # fmt: skip
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -100,7 +105,10 @@ def triplet_margin_loss(
     return _triplets(anchor, positive, negative, margin, eps, reduction)
 
 
-@face(F.triplet_margin_with_distance_loss, first="anchor")
+@face(F.triplet_margin_with_distance_loss, first="anchor", direct=Direct(
+    "F.triplet_margin_with_distance_loss(anchor, positive, negative, distance_function=distance_function, "
+    "margin=margin, swap=swap, reduction=reduction)"
+))  # fmt: skip
 def triplet_margin_with_distance_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -124,7 +132,10 @@ def triplet_margin_with_distance_loss(
     return None if swap else _triplets(anchor, positive, negative, margin, eps, reduction)
 
 
-@face(F.ctc_loss, first="log_probs", strict=True)
+@face(F.ctc_loss, first="log_probs", strict=True, direct=Direct(
+    "torch.ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, NUMBER[reduction], zero_infinity)",
+    "targets.is_cpu and blank not in (joined(targets.tolist()) if targets.dim() == 2 else targets.tolist())",
+))  # fmt: skip
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,

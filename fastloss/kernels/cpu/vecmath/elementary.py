@@ -25,7 +25,7 @@ from .. import bits
 from ..parts import part
 from . import coefficients, logarithms
 from .errorfunctions import erf, erfc, tail
-from .exponentials import cosh, exp, exp_neg, exp_with_expm1, expm1, expm1_neg, sinh, tanh
+from .exponentials import cosh, exp, exp_flushed, exp_neg, exp_with_expm1, expm1, expm1_neg, sinh, tanh
 from .factorials import distant, divisor, lgamma, middle
 from .logarithms import asinh, log, log1p
 from .powers import cbrt, log2, pow, pow_signed, sqrt
@@ -72,6 +72,7 @@ def _functions() -> dict[str, Any]:
     return {
         "exp": exp,
         "exp_neg": exp_neg,
+        "exp_flushed": exp_flushed,
         "expm1": expm1,
         "expm1_neg": expm1_neg,
         "exp_with_expm1": exp_with_expm1,
@@ -98,8 +99,11 @@ def _functions() -> dict[str, Any]:
 
 
 @cache
-def elementary(compute: str) -> Any:
-    """What definitions find in place of `math` in kernels of float64 ("d") or float32."""
+def elementary(compute: str, rows: bool = False) -> Any:
+    """What definitions find in place of `math` in kernels of float64 ("d") or float32.
+
+    A row's exponentials are parts of a sum that is 1 or more, to which no subnormal one adds anything.
+    """
     kind: Any = float if compute == "d" else np.float32
 
     def jit(function: Any) -> Any:
@@ -108,6 +112,8 @@ def elementary(compute: str) -> Any:
     constants = {name: kind(getattr(math, name)) for name in CONSTANTS}
     module = ModuleType(f"{__name__}.{compute}")  # the compiler reads attributes of modules alone
     vars(module).update(constants, **bind(_functions, {}, jit, ports(compute))())
+    if rows:
+        vars(module)["exp_neg"] = vars(module)["exp_flushed"]
     return module
 
 
@@ -187,6 +193,9 @@ def _layout(kind: Any, word: Any, exp: Any, exp2: Any) -> dict[str, Any]:
         "BIAS": kind(biased),
         "BIAS_SUBNORMAL": kind(biased + raised),
         "EXP_SERIES": (kind(1.0), kind(1.0), *exp),
+        # As exp_flushed evaluates it, a normal number times the least power that is one.
+        "EXP_SERIES_TWICE": tuple(kind(2.0 * c) for c in (1.0, 1.0, *exp)),
+        "FLUSHED": kind((info.minexp + 1e-3) * math.log(2.0)),
         "EXP_SERIES_SCALED": tuple(kind(c * kind(2.0**-below)) for c in (1.0, 1.0, *exp)),
         "EXP2_SERIES": (kind(1.0), *exp2),
     }
