@@ -22,10 +22,11 @@ def run(call: Deferred, tensors: Sequence[Any], *, inplace: bool = False, native
     `native` is a function of the same tensors that torch differentiates, and has the same value: it is taken where
     there is no derivative of our own. With `inplace` the gradient is written over the scores, the first of `call.wrt`.
     """
-    if torch.compiler.is_compiling():
+    compiles = torch.compiler.is_compiling()
+    if compiles or transforms.recorded():
         from . import operators
 
-        if inplace and torch.is_grad_enabled() and any(tensors[k].requires_grad for k in call.wrt):
+        if inplace and compiles and torch.is_grad_enabled() and any(tensors[k].requires_grad for k in call.wrt):
             return overwriting(call, tensors)  # a graph may need the scores again, for what it computes anew
         return operators.run(call, tensors, native)
     transformed = _transforming() or transforms.forward_mode()

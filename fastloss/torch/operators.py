@@ -60,7 +60,9 @@ def run(call: Deferred, tensors: Sequence[Tensor], native: Any = None) -> Tensor
     fixed = tuple([(name, _fixed(x)) for name, x in given.items()])
     text = _text(id(loss), call.names, call.wrt, fixed, _fixed(call.scale))
     operators = torch.ops.fastloss
-    if wanted and any(tensors[k].requires_grad for k in call.wrt):
+    # torch.jit.trace checks its graph by tensors that require no grad.
+    known = wanted and torch._C._get_tracing_state() is None
+    if known and any(tensors[k].requires_grad for k in call.wrt):
         found = operators.value_and_grad.default(text, list(tensors))[0]
     else:
         found = operators.value.default(text, list(tensors))

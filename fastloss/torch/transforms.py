@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _wrapped: Callable[[Any], bool] = torch._C._functorch.is_functorch_wrapped_tensor
 
+_RECORDS = (torch._C._TorchDispatchModeKey.PROXY, torch._C._TorchDispatchModeKey.FAKE)
+
 
 def no_gradient(call: Deferred, k: int) -> Exception:
     """The error for a tensor that requires grad and has none."""
@@ -32,6 +34,15 @@ def no_gradient(call: Deferred, k: int) -> Exception:
 def forward_mode() -> bool:
     """Whether tensors may have tangents, which only torch's own arithmetic takes along."""
     return forward_ad._current_level >= 0
+
+
+def recorded() -> bool:
+    """Whether torch.jit.trace, make_fx or fake tensors follow a call: they see operators alone, and keep a result that
+    is of none for a constant."""
+    c = torch._C
+    if c._get_tracing_state() is not None:
+        return True
+    return c._len_torch_dispatch_stack() > 0 and any(c._get_dispatch_mode(key) is not None for key in _RECORDS)
 
 
 def followed(x: Any) -> bool:

@@ -457,6 +457,24 @@ def test_transforms_of_rows() -> None:
 
 
 @OLD
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("wanted", [False, True])
+def test_traces_hold_the_loss_and_not_its_result(wanted: bool, uncompiled: None) -> None:
+    """Of torch.jit.trace and make_fx, with a gradient, of elements and of rows: other numbers have their own value."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    labels = torch.tensor([0, 2, 1, 1])
+    for loss, target in ((fl.huber, torch.zeros(4, 3)), (fl.cross_entropy, labels)):
+        face = function(loss)
+        first, then = (torch.randn(4, 3).requires_grad_(wanted) for _ in range(2))
+        for traced in (torch.jit.trace(face, (first, target)), make_fx(face)(first, target),
+                       make_fx(face, tracing_mode="fake")(first, target)):  # fmt: skip
+            found, expected = traced(then, target), face(then, target)
+            assert torch.equal(found, expected)
+            if wanted:
+                assert torch.equal(*(torch.autograd.grad(value, then)[0] for value in (found, expected)))
+
+
 def test_transforms_by_what_has_no_derivative() -> None:
     x, y = torch.randn(1, 3).double(), torch.randn(1, 3).double()
     loss = function(fl.pairwise_logistic)

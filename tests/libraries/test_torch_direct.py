@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch.fx.experimental.proxy_tensor import make_fx  # noqa: E402
 from torch.overrides import TorchFunctionMode  # noqa: E402
 from torchface import INPUTS, derivatives, numbers, same  # noqa: E402
 
@@ -154,6 +155,29 @@ def test_what_torch_warns_of_and_refuses(flt: Any) -> None:
             getattr(flt, name)(*args, **keywords)
     with pytest.raises(TypeError, match=r"mse_loss\(\) missing 2 required"):
         flt.mse_loss()
+
+
+def test_tensors_without_numbers(flt: Any, computed: list[str]) -> None:
+    """On torch's device "meta" the result is torch's own, of any size."""
+    for name in ("mse_loss", "cross_entropy", "multi_margin_loss", "multilabel_soft_margin_loss"):
+        x, y = torch.empty(10_000_000, 2, device="meta"), torch.empty(10_000_000, 2, device="meta")
+        assert getattr(flt, name)(x, y[:, 0].long() if name == "multi_margin_loss" else y).is_meta, name
+    assert not computed
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_traces_hold_torchs_operators(flt: Any, computed: list[str]) -> None:
+    """And no result of the numbers that they were made with."""
+    x, y, z = numbers(4, 3).sigmoid(), numbers(4, 3).sigmoid(), numbers(4, 3).sigmoid()
+    for name in ("mse_loss", "binary_cross_entropy", "cross_entropy", "multilabel_soft_margin_loss"):
+        ours, theirs = (getattr(m, name) for m in (flt, F))
+
+        def called(a: Any, b: Any) -> Any:
+            return ours(a, b)  # noqa: B023
+
+        for traced in (torch.jit.trace(called, (x, y), check_trace=False), make_fx(called)(x, y)):
+            assert torch.equal(traced(z, y), theirs(z, y)), name
+    assert not computed
 
 
 def _outcome(function: Any, args: list[Any], keywords: Any, made: set[int]) -> Any:

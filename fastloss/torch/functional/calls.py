@@ -18,6 +18,7 @@ from torch.nn._reduction import legacy_get_string
 from ...deferred import Deferred
 from ...registry import LOSSES
 from ..autograd import _transforming, run
+from ..transforms import recorded
 from . import autocasts
 from .direct import Direct, shortened
 from .recipes import PLAIN, Given, Recipes, kind
@@ -49,11 +50,12 @@ def face(
 ) -> Callable[[Callable[P, Given | None]], Callable[P, Tensor]]:  # fmt: skip
     """Make a function of torch's name and signature of one that says what is computed here.
 
-    What is small, is seen by torch's transforms, or None, goes to `native`; so does what the loss refuses (a negative
-    weight, a target outside of the domain), for torch may know what to do with it: if it does not, the error is the
-    loss's. With `strict` it is in any case, and whether it is small the plan says. `first` names the input whose size
-    counts; `layer` is the place and the name of a matrix whose product with it counts instead, `fixed` those of an
-    input that torch leaves without a gradient in silence. `direct` is what `native` makes of few numbers.
+    What is small, lies on other devices, is seen by torch's transforms and traces, or None, goes to `native`; so does
+    what the loss refuses (a negative weight, a target outside of the domain), for torch may know what to do with it: if
+    it does not, the error is the loss's. With `strict` it is in any case, and whether it is small the plan says.
+    `first` names the input whose size counts; `layer` is the place and the name of a matrix whose product with it
+    counts instead, `fixed` those of an input that torch leaves without a gradient in silence. `direct` is what `native`
+    makes of few numbers.
     """
 
     def made(plan: Callable[P, Given | None]) -> Callable[P, Tensor]:
@@ -67,9 +69,10 @@ def face(
             x: Any = args[0] if args else keywords.get(first)
             if fixed is not None:
                 _refuse_derived(name, fixed[1], _argument(fixed, args, keywords))
-            if isinstance(x, Tensor) and (unsized or compiles() or x.is_cuda or not _small(name, x)):
+            there = isinstance(x, Tensor) and (x.is_cpu or x.is_cuda)
+            if there and (unsized or compiles() or x.is_cuda or not _small(name, x)):
                 autocast = torch.is_autocast_enabled("cpu" if x.is_cpu else x.device.type)
-                key = None if strict or autocast or compiles() or _transforming() else kind(args, keywords)
+                key = None if strict or autocast or compiles() or _watched() else kind(args, keywords)
                 given = None if key is None else recipes.find(key, args, keywords)
                 if given is None and _here(name, x, args, keywords, layer, strict):
                     if autocast:
@@ -110,9 +113,15 @@ def _computed(given: Given, kind: torch.dtype | None) -> Tensor:
 
 
 def _here(name: str, x: Tensor, args: Any, keywords: Any, layer: tuple[int, str] | None, strict: bool) -> bool:
-    """Whether a call is large enough, and not seen by torch's transforms."""
-    matrix = None if layer is None else _argument(layer, args, keywords)
-    return (strict or large(name, x, matrix)) and (compiles() or not _transforming())
+    """Whether a call is large enough, and not seen by torch's transforms and traces."""
+    if not compiles() and _watched():
+        return False
+    return strict or large(name, x, None if layer is None else _argument(layer, args, keywords))
+
+
+def _watched() -> bool:
+    """Whether torch's own operators are to be seen: by a transform, or by what writes them down."""
+    return _transforming() or recorded()
 
 
 def large(name: str, x: Tensor, layer: Any = None) -> bool:
