@@ -157,6 +157,29 @@ def test_what_torch_warns_of_and_refuses(flt: Any) -> None:
         flt.mse_loss()
 
 
+def test_symbols_that_are_no_class_are_an_error(flt: Any) -> None:
+    """torch's own reads what lies beside the frame's numbers; what is beyond a target's length counts for nothing."""
+    logs = numbers(6, 2, 4).log_softmax(-1)
+    for targets, text in (([[1, 9], [3, 1]], r"targets\[0, 1\] is 9"), ([1, 3, -1, 1], r"targets\[2\].* is -1")):
+        with pytest.raises(ValueError, match=text):
+            flt.ctc_loss(logs, torch.tensor(targets), [6, 6], [2, 2])
+    padded, short = torch.tensor([[1, -1], [3, 9]]), torch.tensor([[1, 1], [3, 1]])
+    assert flt.ctc_loss(logs, padded, [6, 6], [1, 1]) == F.ctc_loss(logs, short, [6, 6], [1, 1])
+
+
+def test_a_distance_is_called_no_second_time(flt: Any) -> None:
+    calls = []
+
+    def distance(a: Any, b: Any) -> Any:
+        calls.append((a, b))
+        raise ValueError("too far")
+
+    x = numbers(4, 3)
+    with pytest.raises(ValueError, match="too far"):
+        flt.triplet_margin_with_distance_loss(x, x, x, distance_function=distance)
+    assert len(calls) == 1
+
+
 def test_tensors_without_numbers(flt: Any, computed: list[str]) -> None:
     """On torch's device "meta" the result is torch's own, of any size."""
     for name in ("mse_loss", "cross_entropy", "multi_margin_loss", "multilabel_soft_margin_loss"):

@@ -107,7 +107,8 @@ def triplet_margin_loss(
 
 @face(F.triplet_margin_with_distance_loss, first="anchor", direct=Direct(
     "F.triplet_margin_with_distance_loss(anchor, positive, negative, distance_function=distance_function, "
-    "margin=margin, swap=swap, reduction=reduction)"
+    "margin=margin, swap=swap, reduction=reduction)",
+    "distance_function is None",
 ))  # fmt: skip
 def triplet_margin_with_distance_loss(
     anchor: Tensor,
@@ -134,7 +135,8 @@ def triplet_margin_with_distance_loss(
 
 @face(F.ctc_loss, first="log_probs", strict=True, direct=Direct(
     "torch.ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, NUMBER[reduction], zero_infinity)",
-    "targets.is_cpu and blank not in (joined(targets.tolist()) if targets.dim() == 2 else targets.tolist())",
+    "targets.is_cpu and blank not in (symbols := {*(joined(targets.tolist()) if targets.dim() == 2 else "
+    "targets.tolist())}) and all(map(range(log_probs.shape[-1]).__contains__, symbols))",
 ))  # fmt: skip
 def ctc_loss(
     log_probs: Tensor,
@@ -153,14 +155,15 @@ def ctc_loss(
 
     "mean" divides by the targets' lengths and then averages, "sum" and "none" do not. The gradient is that of the
     logits of which these are the log-softmax, as torch's. See `fastloss.ctc`. A blank inside of a target is an error,
-    of which torch knows nothing, and lengths and symbols are checked. Where no alignment fits, the loss is infinite, or
-    0 with `zero_infinity`. On a GPU torch computes it.
+    of which torch knows nothing, and so is a symbol that is no class, for which torch reads what lies beside. Where no
+    alignment fits, the loss is infinite, or 0 with `zero_infinity`. On a GPU torch computes it.
     """
 
     def native(logits: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor) -> Tensor:
         return F.ctc_loss(logits, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
 
-    if not large("ctc_loss", log_probs) and not _has_blank(targets, target_lengths, blank):
+    classes = log_probs.shape[-1] if log_probs.dim() else 0
+    if not large("ctc_loss", log_probs) and not _amiss(targets, target_lengths, blank, classes):
         return None
     lengths = [_lengths(x) for x in (input_lengths, target_lengths)]
     if any(x is None for x in lengths) or not fit(reduction, log_probs, targets, *lengths, devices=HOST):
@@ -181,11 +184,12 @@ def _one_target(targets: Tensor, length: Any) -> bool:
     return targets.dim() == 1 and (torch.compiler.is_compiling() or targets.numel() == int(length.sum()))
 
 
-def _has_blank(targets: Any, lengths: Any, blank: int) -> bool:
-    """Whether the blank may be among the symbols that count."""
+def _amiss(targets: Any, lengths: Any, blank: int, classes: int) -> bool:
+    """Whether the blank, or what is no class, may be among the symbols that count."""
     if not isinstance(targets, torch.Tensor) or not targets.is_cpu:
         return False
-    found = targets.detach().numpy() == blank
+    symbols = targets.detach().numpy()
+    found = (symbols == blank) | (symbols < 0) | (symbols >= classes)
     if not found.any():
         return False
     counts = lengths.numpy() if isinstance(lengths, torch.Tensor) else np.asarray(lengths)
