@@ -294,7 +294,7 @@ BUDGET = {
     "kernels/cpu": 3620,
     "kernels/cpu/vecmath": 1180,
     "kernels/cuda": 1140,
-    "kernels/cuda/plan": 760,
+    "kernels/cuda/plan": 770,
     "kernels/cuda/ports": 510,
     "kernels/cuda/templates": 940,
     "kernels/plan": 640,

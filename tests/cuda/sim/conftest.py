@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import hosted
@@ -22,7 +23,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, uncompiled: None) -> Any:
     for module, name, value in (
         (template, "WARP", 4), (template, "TILE", 64), (rowplan, "THREADS", 16), (pointwise, "THREADS", 16),
         (pointwise, "TILE", 64), (rowplan, "HOLD", 4), (rowplan, "STAGED", 8), (rowplan, "TEAM", 2),
-        (rowplan, "_own", {}),
+        (rowplan, "_own", cache(lambda plan: set())),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     hosted.memory.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from simulated import census, rows
 
 import fastloss as fl
+from fastloss.define import frozen
 from fastloss.define.keywords import GRAD, HESS, VALUE
 from fastloss.define.rows import Functions
 from fastloss.kernels.cuda.plan import rows as rowplan
@@ -252,6 +254,27 @@ def test_over_the_scores(k: int, rng: np.random.Generator) -> None:
     assert grads[0] is over
     assert_array_equal(over, apart[2][0])
     assert_array_equal(losses[0], apart[0][0])
+
+
+def test_lengths_are_forgotten_with_the_last_loss() -> None:
+    def fold(x: float, t: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        return (x * x,), (x,)
+
+    def finish(total: float) -> tuple[float, tuple[float, ...]]:
+        return total, ()
+
+    def grad(x: float, t: float) -> tuple[float, float]:
+        return 2.0 * x, 2.0
+
+    space = {"fold": fold, "finish": finish, "grad": grad}
+    loss = fl.rowwise(targets="none", inputs=("pred",))(type("mine", (), space))
+    base = RowPlan.of(loss, ("f",), GRAD, False, "none")
+    assert rowplan.chosen(base, 5, 4, False).exact == 5
+    assert rowplan._own(base) == {5}
+    del loss
+    frozen._recent.clear()
+    gc.collect()
+    assert rowplan._own(base) == set()
 
 
 def test_values_outside_a_domain_are_found(rng: np.random.Generator) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....define.keywords import GRAD, HESS, VALUE
 from ....define.rows import Functions, Pair
-from ...bind import Port
+from ...bind import Port, by_definition
 from ...plan import rows as rowplan
 from ...ports import elements as p
 from ...ports import rows as r
@@ -59,8 +59,6 @@ TEAM = 8
 OWN = 8
 """Numbers of classes for which a program may have a kernel of rows of so many alone: lists of many lengths would
 compile one for each, and share those of any number from then on."""
-
-_own: dict[rowplan.RowPlan, set[int]] = {}
 
 RAGGED = 64
 """Classes from which packets need not begin where rows do: the first and the last of a row may be of two rows."""
@@ -145,13 +143,19 @@ def packet_for(stored: str, others: str, addresses: int) -> int:
 def chosen(plan: rowplan.RowPlan, classes: int, packet: int, found: bool) -> CudaRowPlan:
     """The plan for such rows, of which few numbers of classes have kernels of their own."""
     fit = fitted(plan, classes, packet, found)
-    own = _own.setdefault(plan, set())
+    own = _own(plan)
     if not fit.exact or classes in own:
         return fit
     if len(own) >= OWN:
         return fitted(plan, classes, packet, found, own=False)
     own.add(classes)
     return fit
+
+
+@by_definition
+def _own(plan: rowplan.RowPlan) -> set[int]:
+    """The numbers of classes for which kernels of rows of so many alone were chosen."""
+    return set()
 
 
 def fitted(plan: rowplan.RowPlan, classes: int, packet: int, found: bool, own: bool = True) -> CudaRowPlan:
