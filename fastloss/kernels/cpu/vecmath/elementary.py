@@ -102,7 +102,7 @@ def _functions() -> dict[str, Any]:
 def elementary(compute: str, rows: bool = False) -> Any:
     """What definitions find in place of `math` in kernels of float64 ("d") or float32.
 
-    A row's exponentials are parts of a sum that is 1 or more, to which no subnormal one adds anything.
+    A row's sum of exponentials is 1 or more, to which no subnormal one adds anything; its own derivative is then 0.
     """
     kind: Any = float if compute == "d" else np.float32
 
