@@ -111,6 +111,22 @@ def test_subclasses_and_modes_see_torchs_own_function(flt: Any) -> None:
             assert getattr(flt, name)(*given) == name
 
 
+class _Strict(torch.Tensor):
+    """A tensor that knows torch's functions, and nothing else."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(F, func.__name__, None) is not func:
+            raise NotImplementedError
+        return func.__name__
+
+
+def test_a_subclass_is_asked_for_nothing_but_the_loss(flt: Any, computed: list[str]) -> None:
+    """Of any size, by every function, as by torch's own."""
+    for name, args, keywords in _calls():
+        assert getattr(flt, name)(args[0].as_subclass(_Strict), *args[1:], **keywords) == name
+
+
 @pytest.mark.filterwarnings("ignore:There is a performance drop")
 def test_transforms_autocast_and_inference(flt: Any) -> None:
     x, y = numbers(4, 3), numbers(4, 3)

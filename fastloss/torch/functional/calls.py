@@ -69,7 +69,7 @@ def face(
             x: Any = args[0] if args else keywords.get(first)
             if fixed is not None:
                 _refuse_derived(name, fixed[1], _argument(fixed, args, keywords))
-            there = isinstance(x, Tensor) and (x.is_cpu or x.is_cuda)
+            there = (type(x) in PLAIN or (isinstance(x, Tensor) and exports())) and (x.is_cpu or x.is_cuda)
             if there and (unsized or compiles() or x.is_cuda or not _small(name, x)):
                 autocast = torch.is_autocast_enabled("cpu" if x.is_cpu else x.device.type)
                 key = None if strict or autocast or compiles() or _watched() else kind(args, keywords)
@@ -177,6 +177,8 @@ def _explained(error: Exception, name: str, plan: Any, args: tuple[Any, ...], ke
 
 def _said(x: Tensor) -> str:
     """What a tensor is, in words."""
+    if type(x) not in PLAIN:  # which may answer no questions
+        return f"a {type(x).__name__}"
     kind = str(x.dtype).removeprefix("torch.")
     layout = "" if x.layout is torch.strided else f"{str(x.layout).removeprefix('torch.')} "
     where = "" if x.device.type == "cpu" else f" on {x.device}"
