@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _wrapped: Callable[[Any], bool] = torch._C._functorch.is_functorch_wrapped_tensor
 
+_modes: Callable[[], int] = torch._C._len_torch_dispatch_stack
+
+_state: Callable[[], Any] = torch._C._get_tracing_state
+
 _RECORDS = (torch._C._TorchDispatchModeKey.PROXY, torch._C._TorchDispatchModeKey.FAKE)
 
 
@@ -39,10 +43,7 @@ def forward_mode() -> bool:
 def recorded() -> bool:
     """Whether torch.jit.trace, make_fx or fake tensors follow a call: they see operators alone, and keep a result that
     is of none for a constant."""
-    c = torch._C
-    if c._get_tracing_state() is not None:
-        return True
-    return c._len_torch_dispatch_stack() > 0 and any(c._get_dispatch_mode(key) is not None for key in _RECORDS)
+    return _state() is not None or (_modes() > 0 and any(torch._C._get_dispatch_mode(k) is not None for k in _RECORDS))
 
 
 def followed(x: Any) -> bool:
