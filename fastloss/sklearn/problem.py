@@ -108,8 +108,9 @@ class Problem:
         """The mean loss of the best constant."""
         self.slope = max(float(np.abs(grad).sum()), EPS * float(np.abs(steep).sum())) or 1.0
         """Its mean slope."""
-        self.noise = 4.0 * EPS * float(np.abs(steep).sum())
-        """The share of it that rounding of scores makes."""
+        noise = 4.0 * EPS * float(np.abs(steep).sum())
+        self.noise = noise if self.slope <= 16.0 * noise else 0.0  # a mean of many numbers is off by some roundings
+        """What rounding of scores makes of it, where that is all there is."""
         if self.kinked:
             most = float(np.abs(slopes(self.loss, scores, self.target)).max())
             self.unit = self.spread / (most or 1.0)
