@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -110,8 +111,8 @@ SIZES = np.ldexp(1.0, range(-30, 41))
 SHIFTS = (0.0, 1.0, 3.0, -1.0, -1000.0, 2.0**20)
 """Labels with which it is tried: a loss may be another one of negative and of large labels."""
 
-LINES = 300_000
-"""Of Python that the whole trial may run, in 0.1 s: a loop may be as long as a residual."""
+LINES = 1000
+"""Of Python that the trial may run at one residual, of some 850: a loop may be as long as that."""
 
 ROUNDING = 1e-6
 """What a formula may lose of a slope; a loss that is none of a residual changes by more."""
@@ -242,8 +243,7 @@ def _tried(loss: Any) -> Tried | None:
     """The same of one whose parameters are numbers. No kernel is compiled, and a loop as long as a residual ends it."""
     labels = [x for x in SHIFTS if x in loss.domains[1]] or [loss.domains[1].inner_point]
     try:
-        with limited(LINES):
-            tables = np.array([_slopes(loss, label) for label in labels])
+        tables = np.array([_slopes(loss, label) for label in labels])
     except TooLong:
         return None
     known = np.isfinite(tables).all(axis=(0, 1))
@@ -267,8 +267,6 @@ def _slopes(loss: Any, label: float) -> NDArray[np.float64]:
     jet, values = loss.jet, tuple(loss.values.values())
     for side, sign in enumerate((1.0, -1.0)):
         for k, size in enumerate(SIZES.tolist()):
-            try:
+            with suppress(ArithmeticError, ValueError), limited(LINES):
                 found[side, k] = jet(label + sign * size, label, *values)[1]
-            except (ArithmeticError, ValueError):
-                continue
     return found

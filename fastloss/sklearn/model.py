@@ -84,6 +84,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         w = None
         if np.ndim(alphas) == 0:
             count = reading.whole(self._name, "alphas", alphas, 1)
+            eps = reading.number(self._name, "eps", eps, 0.0, above=True)
             top, w = problem.strongest(self.tol, self.max_iter)
             alphas = top * np.logspace(0.0, np.log10(eps), count)
         strengths = np.sort(np.asarray(alphas, np.float64).reshape(-1))[::-1]

@@ -13,7 +13,7 @@ from .coordinates import coordinates, moments
 from .descent import lowest
 from .kinks import Envelope, middle, shape, slopes, spread
 from .objectives import Above, Objective
-from .quadratic import direct, hessian, modelled, parabola
+from .quadratic import direct, hessian, holds, modelled, parabola
 from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Problem:
         self.spread = spread(loss, there, outputs)
         """The size of scores."""
         self.kinked, bend = shape(loss, there, outputs)
-        line = bend and parabola(loss, bend, target, weight, middle(loss, target, outputs), 2.0 * self.spread)
+        around, reach = middle(loss, target, outputs), 2.0 * self.spread
+        self.line = line = parabola(loss, bend, target, weight, around, reach) if bend else None
         n, p = X.shape
         whole = bool(line) and isinstance(X, np.ndarray) and p <= max(MANY, min(n // 4, MOST_COLUMNS))
         known = moments(X, weight, intercept, whole)
@@ -107,6 +108,9 @@ class Problem:
         """The mean loss of the best constant."""
         self.slope = max(float(np.abs(grad).sum()), EPS * float(np.abs(steep).sum())) or 1.0
         """Its mean slope."""
+        noise = 4.0 * EPS * float(np.abs(steep).sum())
+        self.noise = noise if self.slope <= 16.0 * noise else 0.0  # a mean of many numbers is off by some roundings
+        """What rounding of scores makes of it, where that is all there is."""
         if self.kinked:
             most = float(np.abs(slopes(self.loss, scores, self.target)).max())
             self.unit = self.spread / (most or 1.0)
@@ -114,7 +118,11 @@ class Problem:
 
     def path(self, penalties: list[Penalty], w: Vector | None, tol: float, max_iter: int) -> list[Found]:
         """Those of one penalty after another; of a quadratic loss X is read for the last, unless that is no minimum."""
-        for look in (self.bend is None, True):
+        blind = self.bend is not None and isinstance(self.penalty, Elementwise) and not smooth(self.penalty)
+        if blind and self.line:
+            start = self.line.constant if self.intercept else 0.0
+            blind = holds(self.line, self.loss, self.target, self.weight, start)
+        for look in (not blind, True):
             found: list[Found] = []
             for k, penalty in enumerate(penalties, 1):
                 before = found[-1].z if found else w
@@ -127,7 +135,7 @@ class Problem:
         """The coefficients, from those of an earlier problem on; `look`: whether a quadratic loss is what it seems."""
         c = self.coordinates
         z = self.start if w is None else c.standardised(w)
-        tol *= self.slope * self.spread / self.size
+        tol = max(tol * self.slope, self.noise) * self.spread / self.size
         if self.kinked and self.outputs == 1:
             found = self._by_envelopes(penalty, z, tol, max_iter)
         elif smooth(penalty):

@@ -32,6 +32,8 @@ class Parabola(NamedTuple):
 
     bend: float
     """The second derivative."""
+    vertex: Vector
+    """The score of each row's least loss."""
     constant: float
     """The score of least mean loss, if all rows have the same."""
 
@@ -51,15 +53,27 @@ def parabola(
     near = off <= SAME * bend * (reach + np.abs(around))
     if not (near if weight is None else near | (weight == 0.0)).all():
         return None
-    return Parabola(bend, -float(np.average(at_zero, weights=weight)) / bend)
+    return Parabola(bend, at_zero / -bend, -float(np.average(at_zero, weights=weight)) / bend)
 
 
-def hessian(bend: float, covariance: NDArray[Any], c: Coordinates) -> NDArray[Any]:
-    """The Hessian of the mean of a loss in standardised coordinates."""
+def holds(line: Parabola, loss: Any, target: NDArray[Any], weight: Vector | None, start: float) -> bool:
+    """Whether a loss is this parabola wherever a path may come: no model's sum of squares is above that of `start`."""
+    each = np.ones(len(target)) if weight is None else weight
+    with np.errstate(all="ignore"):
+        far = np.sqrt(each @ (line.vertex - start) ** 2 / each)
+        low, high = (slopes(loss, line.vertex + s, target) for s in (-far, far))
+        off = np.maximum(np.abs(high - line.bend * far), np.abs(low + line.bend * far))
+        near = off <= SAME * line.bend * (far + np.abs(line.vertex))
+    return bool((near | (each == 0.0)).all())
+
+
+def hessian(bend: float, covariance: NDArray[Any], c: Coordinates) -> NDArray[Any] | None:
+    """The Hessian of the mean of a loss in standardised coordinates; None of columns whose squares overflow."""
     found = np.zeros((c.size + c.intercept, c.size + c.intercept))
-    found[: c.size, : c.size] = bend * covariance * np.multiply.outer(c.scale, c.scale)
-    found[c.size :, c.size :] = bend * c.unit**2
-    return found
+    with np.errstate(over="ignore", invalid="ignore"):
+        found[: c.size, : c.size] = bend * covariance * c.scale[:, None] * c.scale  # two scales' product may overflow
+        found[c.size :, c.size :] = bend * c.unit**2
+    return found if np.isfinite(found).all() else None
 
 
 def direct(fun: Fun, bend: NDArray[Any], z: Vector, tol: float, max_iter: int) -> Found:
@@ -93,6 +107,9 @@ def modelled(
     tol: float,
 ) -> tuple[Vector, bool]:
     """The minimum of a model and a penalty, and whether it is that of the function, or else of the model."""
+    steepest = float(np.abs(model.hess).sum(axis=0).max(initial=0.0))
+    if not steepest > 0.0:  # of columns that hold nothing
+        return z, False
     end = lowest(z, model(z)[1], model.hess)
     _, grad = (fun or model)(end)
-    return end, residual(prox, end, grad, 1.0 / float(np.abs(model.hess).sum(axis=0).max())) <= tol
+    return end, residual(prox, end, grad, 1.0 / steepest) <= tol

@@ -292,6 +292,20 @@ def stairs(pred: float, target: float) -> tuple[float, float, float]:
     return k * r, k if pred > target else -k, 0.0
 
 
+@fl.pointwise
+def series(pred: float, target: float) -> tuple[float, float, float]:
+    """Loops as often wherever it is."""
+    e, share = pred - target, 0.0
+    for _ in range(300):
+        share = 0.5 * share + 0.5
+    root = math.sqrt(1.0 + e * e)
+    return share * (root - 1.0), share * e / root, share / (root * root * root)
+
+
+def test_a_loop_of_so_many_steps_at_every_residual_is_tried() -> None:
+    assert Objective(series).hessian == "majorizer"
+
+
 def test_a_loop_as_long_as_its_residual_is_not_waited_for() -> None:
     before = sys.gettrace()
     assert Objective(stairs).hessian == "positive" and sys.gettrace() is before

@@ -225,6 +225,8 @@ def test_errors_of_weights_paths_and_scorers() -> None:
         LossRegressor().fit(X, Y, np.where(np.arange(80) == 2, -1.0, 1.0))
     with pytest.raises(ValueError, match="alphas is a number, expected strengths: l2 leaves no coefficient at 0"):
         LossRegressor().fit_path(X, Y)
+    with pytest.raises(ValueError, match="eps is 0, expected a number greater than 0"):
+        LossRegressor(penalty="l1").fit_path(X, Y, eps=0)
     with pytest.raises(AttributeError, match="predict_proba"):
         LossClassifier("hinge").fit(X, LABELS).predict_proba(X)
     tree = DecisionTreeClassifier().fit(X, LABELS)

@@ -16,7 +16,7 @@ from sklearn import linear_model as theirs
 from sklearn.svm import LinearSVC
 
 import fastloss as fl
-from fastloss.sklearn import LossClassifier, LossRegressor, coordinates
+from fastloss.sklearn import LossClassifier, LossRegressor, coordinates, problem
 
 N, P = 300, 6
 RNG = np.random.default_rng(20261126)
@@ -277,6 +277,41 @@ def test_a_path_of_a_loss_that_is_nearly_quadratic_is_its_own(delta: float) -> N
         down, here = -S.T @ slope / N, coef != 0.0
         np.testing.assert_allclose(down[here], alpha * np.sign(coef[here]), atol=1e-9)
         assert here.any() and (np.abs(down) <= alpha + 1e-9).all() and abs(slope.mean()) < 1e-9
+
+
+def test_a_path_of_a_loss_that_is_quadratic_at_both_its_ends_is_made_of_fits() -> None:
+    """Of the first row, that predicts 0 at the start and has a column of its own at the end, but 300 between."""
+    rng = np.random.default_rng(4)
+    x = np.column_stack([rng.normal(size=10_000), 20.0 * np.eye(1, 10_000)[0]])
+    y = 5.0 * x[:, 0] + rng.normal(size=10_000)
+    x[0, 0], y[0] = 100.0, 0.0
+    model = LossRegressor("huber", loss_params={"delta": 150.0}, penalty="l1")
+    path = model.fit_path(x, y, alphas=[3.0, 0.5, 1e-7])
+    for alpha, coef in zip(path.alphas, path.coefs, strict=True):
+        r = x @ coef + model.intercept_ - y
+        assert alpha != 0.5 or (np.abs(r) > 150.0).any()
+        np.testing.assert_allclose(coef, model.set_params(alpha=alpha).fit(x, y).coef_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["l2", "group_lasso", "l1"])
+def test_a_path_solves_each_of_its_problems_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    solve = problem.Problem.solve
+    monkeypatch.setattr(problem.Problem, "solve", lambda self, *a: seen.append(a[0]) or solve(self, *a))
+    groups = [0, 0, 1, 1, 2, 2] if name == "group_lasso" else None
+    LossRegressor("squared_error", penalty=name, groups=groups).fit_path(S, Y, alphas=[0.5, 0.1, 0.02])
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("name", ["l1", "elastic_net", "l2", None])
+@pytest.mark.parametrize("target", [Y, np.full(N, 7.1), np.full(N, 7.3), np.zeros(N)])
+def test_columns_that_hold_nothing_and_targets_that_need_none(name: Any, target: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bare = LossRegressor("squared_error", penalty=name, fit_intercept=False).fit(0.0 * S, target)
+        model = LossRegressor("squared_error", penalty=name).fit(S if np.ptp(target) == 0.0 else 0.0 * S, target)
+    assert not bare.coef_.any() and np.abs(model.coef_).max() < 1e-12
+    assert model.intercept_ == pytest.approx(target.mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize("most", [1e12, 1e30])
