@@ -14,7 +14,8 @@ import numba
 import numpy as np
 import pytest
 
-from fastloss.kernels.cpu import bits, contexts, entries, parts, passes
+from fastloss.kernels import steps
+from fastloss.kernels.cpu import bits, contexts, entries, parts
 
 
 def libraries(part: Any) -> list[Any]:
@@ -162,7 +163,7 @@ def test_names_with_two_values_and_branches_take_all_passes() -> None:
         return x + k
 
     functions = (twice, either, pair, named, once)
-    assert [passes._straight(f) for f in functions] == [False, False, False, False, True]
+    assert [steps.straight(f) for f in functions] == [False, False, False, False, True]
     first, second, third = (parts.part()(f) for f in (twice, either, once))
     kernel = numba.njit(lambda x: (first(x), second(x), third(x)))
     assert kernel(3) == (2.5, 3, 2.5)

@@ -1,0 +1,42 @@
+"""What numba-cuda's compiler is spared changes no instruction."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+import fastloss as fl
+from fastloss.define.keywords import GRAD, VALUE
+from fastloss.kernels.cuda import passes, target
+from fastloss.kernels.cuda.plan.elements import AnyPlan, CudaPlan
+from fastloss.kernels.cuda.plan.rows import fitted, packet_for, width_of
+from fastloss.kernels.plan.elements import Plan
+from fastloss.kernels.plan.rows import RowPlan
+
+
+def plan_of(loss: Any) -> AnyPlan:
+    if isinstance(loss, fl.RowLoss):
+        base = RowPlan.of(loss, ("f",), VALUE | GRAD, True, "labels", target_type="q")
+        return fitted(base, 10, packet_for("f", "f", 0), False)
+    return CudaPlan(Plan.of(loss, ("f", "f"), VALUE | GRAD, True, "", each=False), width_of("f"), False)
+
+
+@pytest.mark.parametrize("loss", [fl.huber, fl.cross_entropy], ids=lambda loss: loss.name)
+def test_the_code_is_that_of_all_passes(loss: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def instructions(ptx: str) -> list[str]:
+        # Names have a number of their own in each compilation.
+        return [
+            re.sub(r"_Z\w+|_cudapy_smem_\d+|[\w$]*fastloss[\w$]*", "name", line)
+            for line in ptx.splitlines()
+            if line[:1] == "\t"
+        ]
+
+    short, _ = target.assembly(plan_of(loss), (9, 0))
+    asked: list[Any] = []
+    monkeypatch.setattr(passes, "needed", lambda steps, *rest, **told: asked.append(steps) or steps)
+    monkeypatch.setattr(passes, "_remembering", lambda own: own)
+    monkeypatch.setattr("fastloss.kernels.bind._bound", {})
+    whole, _ = target.assembly(plan_of(loss), (9, 0))
+    assert asked and instructions(short) == instructions(whole)
