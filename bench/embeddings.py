@@ -211,13 +211,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batches", default="32,256,2048", help="samples of a batch, separated by commas")
     options = parser.parse_args(argv)
     sizes, batches = ([int(x) for x in text.split(",")] for text in (options.sizes, options.batches))
-    rounds, grown = options.rounds, [1_024, 2_048, 4_096, 8_192]
+    rounds, grown, dtypes = options.rounds, [1_024, 2_048, 4_096, 8_192], ["float32", "float64"]
     if options.quick:
-        sizes, batches, rounds, grown = [4], [16], 2, [32]
+        sizes, batches, rounds, grown, dtypes = [4], [16], 2, [32], ["float32"]
     timing.warn_if_busy()
     libraries = command.installed(options)
     records = []
-    for dtype in ("float32", "float64"):
+    for dtype in dtypes:
         for n in sizes:
             records += side_by_side(n, dtype, libraries, rounds)
         for n in batches:

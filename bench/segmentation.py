@@ -122,6 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = command.parser(__doc__, libraries=PEERS, rounds=9)
     options = parser.parse_args(argv)
     sizes, rounds = ((8,), 2) if options.quick else (SIZES, options.rounds)
+    dtypes = ("float64",) if options.quick else ("float32", "float64")
     timing.warn_if_busy()
     libraries = command.installed(options)
     records = [
@@ -129,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in LOSSES
         for classes in CLASSES
         for pixels in sizes
-        for dtype in ("float32", "float64")
+        for dtype in dtypes
     ]
     print(timing.headline(timing.machine()))
     print(f"Segmentation: classes x pixels; {command.spread(records)}\n")

@@ -43,12 +43,12 @@ PRINTED = {
     "rows": ["float32, 1000 classes", "bfloat16, 1000 classes", "10 classes", "numpy", "sklearn"],
     "distillation": ["10 classes", "1000 classes: out= / bare"],
     "linear": ["products, 64 rows at once", "chunk=16", "plain", "peak of one call"],
-    "embeddings": ["triplet_margin, 4 x 128, float32", "nt_xent, 16 x 128, float64", "samples", "circle, B/sample"],
+    "embeddings": ["triplet_margin, 4 x 128, float32", "nt_xent, 16 x 128, float32", "samples", "circle, B/sample"],
     "detection": ["multibox, 2 x 21, float64", "box_iou, 10 x 8732, float32", "numpy, float32: fresh / numpy"],
     "gan": ["minimax", "relativistic_average", "elastic_net", "group_lasso", "total_variation"],
     "ranking": ["queries of 10", "grad_and_hess", "RankNet", "numpy"],
     "estimators": ["ridge", "softmax of 10", "logistic, l1", "quantile"],
-    "segmentation": ["dice, 1 x 8, float32", "lovasz, 21 x 8, float64"],
+    "segmentation": ["dice, 1 x 8, float64", "lovasz, 21 x 8, float64"],
     "ctc": ["2 x 12 x 5, float32", "value"],
 }
 
