@@ -28,14 +28,16 @@ def constant(call: Arranged, grad: Any, hess: Any) -> None:
     hess[...] = 1.0 if call.weight is None else call.spread()
 
 
-def number(value: Callable[[Mapping[str, Any]], Any]) -> Preset:
+@dataclass(frozen=True)
+class Number:
     """What depends on the loss's parameters alone."""
 
-    def filled(call: Arranged, grad: Any, hess: Any) -> None:
-        constant(call, grad, hess)
-        np.multiply(hess, np.asarray(value(call.loss.values), hess.dtype), out=hess)
+    value: Callable[[Mapping[str, Any]], Any]
 
-    return filled
+    def __call__(self, call: Arranged, grad: Any, hess: Any) -> None:
+        """Fill with it."""
+        constant(call, grad, hess)
+        np.multiply(hess, np.asarray(self.value(call.loss.values), hess.dtype), out=hess)
 
 
 def over_residual(call: Arranged, grad: Any, hess: Any) -> None:
@@ -81,7 +83,7 @@ def _residual(call: Arranged) -> Any:
 
 def softmax_bound(call: Arranged, grad: Any, hess: Any) -> None:
     """1/2, Boehning's (1992), times the weights of the target's classes."""
-    number(lambda values: 0.5)(call, grad, hess)
+    Number(lambda values: 0.5)(call, grad, hess)
     weights, smoothing = (call.objective.options.get(n) for n in ("class_weight", "label_smoothing"))
     if weights is not None:
         target, each = call.labels[-1], np.asarray(weights, np.float64)

@@ -100,9 +100,7 @@ def test_the_commonest_call_is_direct_whatever_was_called_before(name) -> None:
     loss.grad_and_hess(np.ones(3), np.ones(3))  # gives the loss its own class
     f = fl.boosting.catboost(loss)
     assert f.direct
-    x, y = np.full(1000, 0.5), np.ones(1000)
-    f.calc_ders_range(x, y, None)  # makes the verb's recipe
-    assert f._direct(x, y, None, np.empty((2, 1000)))
+    assert f.written(np.full(1000, 0.5), np.ones(1000), None, -1.0, *np.empty((2, 1000)))
 
 
 ROW_OPTIONS = [{}, {"class_weight": [1.0, 2.0, 5.0]}, {"class_weight": [1.0, 0.0, 5.0]}, {"label_smoothing": 0.1},
