@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.host.direct import of_row
+from .checks import one_label, one_score
 from .objective import Objective
 from .versions import version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
     from numpy.typing import ArrayLike, NDArray
@@ -45,12 +46,14 @@ def catboost(
            [-4. , -2. ]])
     """
     version("catboost")
+    one_label(loss, "CatBoost")
     return _kind(several)(loss, parameters, hessian, min_hessian, several)
 
 
 class CatBoostObjective(Objective):
     """What `fastloss.boosting.catboost` returns."""
 
+    option = "classes_count"
     no_jit = True
     """CatBoost would compile the methods with Numba, and warn that it cannot."""
 
@@ -64,6 +67,7 @@ class CatBoostObjective(Objective):
     ) -> None:
         super().__init__(loss, parameters, hessian, min_hessian, "serial")
         self.several = several
+        one_score(self, several)
         self.smoothing = self.options.get("label_smoothing", 0.0)
         self.shares = self._shares()
         """What a row's loss is multiplied by, by its label; None where a call of a row takes another look."""
@@ -101,7 +105,7 @@ class CatBoostObjective(Objective):
         if self.written(approxes, targets, weights, -1.0, grad, hess):
             return both.T
         version("catboost")
-        found = self.grad_and_hess(approxes, targets, weights)
+        found = _called(self.grad_and_hess, approxes, targets, weights)
         np.negative(found[0], grad)
         np.negative(found[1], hess)
         return both.T
@@ -113,7 +117,7 @@ class CatBoostObjective(Objective):
         grad, hess = both[:count], both[count:]
         if not (self._direct_row(approxes, targets, weight, grad, hess) and math.isfinite(both.dot(both))):
             scores, labels = np.asarray(approxes)[np.newaxis], np.asarray(targets)[np.newaxis]
-            found = self.grad_and_hess(scores, labels, np.array([weight]))
+            found = _called(self.grad_and_hess, scores, labels, np.array([weight]))
             np.negative(found[0][0], grad)
             np.negative(found[1][0], hess)
         matrix = np.zeros(count * count)
@@ -168,7 +172,7 @@ class CatBoostMetric:
         scores = approxes[0] if len(approxes) == 1 else np.stack([*approxes], axis=1)
         labels = np.stack(target, axis=1) if isinstance(target, tuple) else target
         total = float(len(scores)) if weight is None else float(np.sum(weight, dtype=np.float64))
-        return (total * self.objective.loss(scores, labels, weight) if total else 0.0), total
+        return (total * _called(self.objective.loss, scores, labels, weight) if total else 0.0), total
 
     def get_final_error(self, error: float, weight: float) -> float:
         """The mean of all rows."""
@@ -182,6 +186,14 @@ class CatBoostMetric:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _metric, (self.objective,)
+
+
+def _called(function: Callable[..., Any], *args: Any) -> Any:
+    """What it returns; an error by itself: CatBoost shows all of it, and before it what its thread has seen before."""
+    try:
+        return function(*args)
+    except Exception as error:
+        raise error.with_traceback(None) from None
 
 
 def _metric(objective: CatBoostObjective) -> CatBoostMetric:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.host.fresh import empty
+from .checks import one_label
 from .objective import Objective
 from .versions import version
 
@@ -39,6 +40,7 @@ def lightgbm(
     (array([-0.5,  4. ], dtype=float32), array([1., 2.], dtype=float32))
     """
     version("lightgbm")
+    one_label(loss, "LightGBM")
     return LightGBMObjective(loss, parameters, hessian, min_hessian, backend)
 
 

@@ -50,6 +50,9 @@ class Objective:
     scores takes a tuple of them. An objective never changes, and is pickled as its loss is.
     """
 
+    option = "num_class"
+    """What the library calls the number of scores of a row."""
+
     def __init__(
         self,
         loss: Any,
@@ -151,11 +154,14 @@ class Objective:
         else:
             check_outputs(self, outputs)
             call = Arranged(self, scores, labels, weight, group, out)
+        wrong: Exception | None = None
         try:
             grad, hess = self._derivatives(call)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError) as error:
+            wrong = error
+        if wrong is not None:
             self.check(labels, weight, outputs)  # which says more, if it knows
-            raise
+            raise wrong
         if not finite(grad):
             self.check(labels, weight, outputs)
             refuse_scores(self.name, scores, call.passed(grad))
@@ -170,9 +176,11 @@ class Objective:
         `grad` and `hess` are new, or the caller's own. It is one step, of one kernel, which looks at the results, too:
         derivatives of a thousand rows take 4 us this way and 18 the other.
         """
-        curvature = self.curvature
+        curvature, level = self.curvature, self.curvature.level
         found = (scores, label) if weight is None else (scores, label, weight)
-        if not self.direct or not newton(self.definition, found, factor, curvature.level, grad, hess, self.backend):
+        if not self.direct or level is None:
+            return False
+        if not newton(self.definition, found, factor, level, grad, hess, self.backend):
             return False
         if not curvature.fills:
             return True
@@ -181,10 +189,10 @@ class Objective:
 
     def _filled(self, found: tuple[Any, ...], factor: float, grad: Any, hess: Any) -> bool:
         """The same of a call whose second derivatives are perhaps all 0."""
-        loss, curvature = self.definition, self.curvature
+        loss, least = self.definition, self.curvature.least
         if not newton(loss, found, factor, ("own", 1.0, -np.inf), grad, hess, self.backend):
             return False
-        level = curvature.level if hess.any() else ("own", 0.0, max(1.0, curvature.least))
+        level = ("own", 1.0, least or -np.inf) if hess.any() else ("own", 0.0, max(1.0, least))
         return newton(loss, found, factor, level, grad, hess, self.backend)
 
     def _derivatives(self, call: Arranged) -> tuple[Any, Any]:

@@ -589,6 +589,15 @@ def test_labels_of_a_table() -> None:
     )
 
 
+def test_labels_of_another_kind_are_named() -> None:
+    with pytest.raises(
+        ValueError, match=r"logistic: target\[0\] is 0, expected -1 or 1; zero_one=True takes labels of 0"
+    ):
+        Objective(fl.logistic).check([0, 1])
+    with pytest.raises(ValueError, match=r"expected a number in \[0, 1\]; labels of -1 and 1 are taken by logistic"):
+        Objective(fl.binary_cross_entropy).check([1, -1])
+
+
 def test_scores_that_have_diverged() -> None:
     text = "huber: the score of row 1 is nan: training has diverged"
     with pytest.raises(FloatingPointError, match=text):
