@@ -32,9 +32,9 @@ from ..define.wording import listed, nearest, shown
 from ..loss import Loss
 from .majorizers import (
     Number,
+    OverDistance,
     Tried,
     constant,
-    over_distance,
     over_residual,
     power,
     sigmoid_bound,
@@ -122,6 +122,8 @@ def level(preset: Any, loss: Any) -> tuple[str, float, float] | None:
         return "own", 0.0, float(preset.value(loss.values))
     if isinstance(preset, Tried):
         return None if preset.kink or preset.both is not None else ("chord", 1.0, -math.inf)
+    if isinstance(preset, OverDistance):
+        return "distance", preset.factor, -math.inf
     return LEVELS.get(preset)
 
 
@@ -189,8 +191,8 @@ TABLES: dict[str, dict[str, Preset]] = {
     "majorizer": {
         **dict.fromkeys(("squared_error", "half_squared_error"), exact),
         **dict.fromkeys(_EVEN, over_residual),
-        "absolute_error": over_distance(1.0),
-        "quantile": over_distance(0.5),
+        "absolute_error": OverDistance(1.0),
+        "quantile": OverDistance(0.5),
         "lp": power,
         "expectile": Number(lambda v: 2.0 * np.maximum(v["q"], 1.0 - v["q"])),
         **dict.fromkeys(("squared_hinge", "modified_huber", "squared_epsilon_insensitive"), Number(lambda v: 2.0)),

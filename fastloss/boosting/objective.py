@@ -16,6 +16,7 @@ from ..structured import reading
 from .arranged import Arranged, Plain
 from .checks import check_outputs, check_target, check_weight, finite, refuse_scores
 from .hessians import Curvature
+from .majorizers import nearest
 from .start import best
 
 if TYPE_CHECKING:
@@ -180,7 +181,12 @@ class Objective:
         found = (scores, label) if weight is None else (scores, label, weight)
         if not self.direct or level is None:
             return False
-        if not newton(self.definition, found, factor, level, grad, hess, self.backend):
+        near = 0.0
+        if level[0] == "distance":
+            if not Plain.takes(self, scores, label, weight):
+                return False
+            near = nearest(Plain(self, scores, label, weight))
+        if not newton(self.definition, found, factor, level, grad, hess, self.backend, near):
             return False
         if not curvature.fills:
             return True

@@ -273,7 +273,7 @@ BUDGET = {
     "arrays/gpu": 1280,
     "arrays/gpu/libraries": 580,
     "arrays/host": 1940,
-    "boosting": 1690,
+    "boosting": 1750,
     "checking": 800,
     "commands": 390,
     "commands/cli": 1390,

@@ -31,12 +31,14 @@ def newton(
     grad: NDArray[Any],
     hess: NDArray[Any],
     backend: Backend | None = "serial",
+    near: float = 0.0,
 ) -> bool:
     """Write the derivatives of a sum, times a factor, as Newton's steps want them; False where that takes another look.
 
     loss : of one prediction and one target
     arrays : those of one axis, and perhaps their weights
     level : what takes the second derivatives' place, what it is multiplied by, and what that is raised to
+    near : the least distance of a prediction from its target, where that takes their place
 
     False says that an array, a value or a derivative is not as most are; what is in `grad` and `hess` then means
     nothing. They are new, and of one type.
@@ -55,7 +57,7 @@ def newton(
             if lasting(types, size, backend):
                 loss.remember(key, found)
         kernel, most = found
-        total, flaws = kernel(arrays[:2], arrays[2:], factor, (grad,), (hess,), size)
+        total, flaws = kernel(arrays[:2], arrays[2:], near, factor, (grad,), (hess,), size)
     except TypeError:  # from the kernel itself: one of them has gaps
         return False
     return not flaws and total <= most
@@ -73,8 +75,8 @@ def _newton(
     kernel = kernels().runner(plan.for_newton(level[0], stored.char), size, backend)
     parameters, bounds = (*plain(loss.cast(kind, codes[0])), *level[1:]), plain(loss.bounds(kind))
 
-    def bound(data: Any, beside: Any, factor: float, grads: Any, hesses: Any, size: int) -> Any:
-        return kernel(data, beside, parameters, factor, 0.0, bounds, (), grads, hesses, size)
+    def bound(data: Any, beside: Any, near: float, factor: float, grads: Any, hesses: Any, size: int) -> Any:
+        return kernel(data, beside, (*parameters, near), factor, 0.0, bounds, (), grads, hesses, size)
 
     return bound, float(finfo(stored).max)
 

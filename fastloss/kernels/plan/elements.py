@@ -59,8 +59,8 @@ class Plan(NamedTuple):
     """Whether the arithmetic is in float64, whatever the inputs are."""
     newton: str = ""
     """One of `NEWTON` where it is for Newton's steps: what that is, is multiplied by one number and raised to another,
-    which come after the parameters, and the value is the sum of both sizes: infinite or NaN if one of them is."""
-
+    which come after the parameters, and the least distance last. The value is the sum of both sizes, infinite or NaN if
+    one of them is."""
     slopes: tuple[str, ...] = ()
     """The types of derivatives, if not those of what they are with respect to."""
 
@@ -84,7 +84,7 @@ class Plan(NamedTuple):
 
     def for_newton(self, curve: str, stored: str) -> Plan:
         """The same for Newton's steps, which are stored in a type of their own."""
-        return self._replace(newton=curve, slopes=(stored,), parameters=self.parameters + 2)
+        return self._replace(newton=curve, slopes=(stored,), parameters=self.parameters + 3)
 
     @property
     def written(self) -> tuple[str, ...]:
@@ -136,8 +136,9 @@ class Target(Protocol):
         """From a number of the compute type to an element as it is stored."""
 
 
-NEWTON = {"own": p.own, "chord": p.chord}
-"""What stands for a second derivative: itself, or the slope of the gradient's chord from target to prediction."""
+NEWTON = {"own": p.own, "chord": p.chord, "distance": p.distance}
+"""What stands for a second derivative: itself, the slope of the gradient's chord from target to prediction, or 1 over
+their distance, which counts as at least a number."""
 
 
 TESTS = {"below": p.below, "interval": p.off_interval, "within": p.off_within, "ends": p.off_ends}

@@ -134,10 +134,10 @@ def raised(*point: Any) -> Any:
 
 
 def newton(*point: Any) -> Any:
-    """A jet with a curve in place of the second derivative, times the last number but one and at least the last."""
-    _, d1, d2 = jet(*point[:-2])
-    bent = point[-2] * curve(point, d1, d2)
-    bent = point[-1] if bent < point[-1] else bent
+    """A jet with a curve in place of the second derivative, times one number and at least another."""
+    _, d1, d2 = jet(*point[:-3])
+    bent = point[-3] * curve(point, d1, d2)
+    bent = point[-2] if bent < point[-2] else bent
     return abs(d1) + abs(bent), d1, bent
 
 
@@ -148,6 +148,11 @@ def own(point: Any, d1: Any, d2: Any) -> Any:
 def chord(point: Any, d1: Any, d2: Any) -> Any:
     e = point[0] - point[1]
     return d2 if e == real(0.0) else d1 / e
+
+
+def distance(point: Any, d1: Any, d2: Any) -> Any:
+    size = abs(point[0] - point[1])
+    return real(1.0) / (point[-1] if size < point[-1] else size)
 
 
 def arranged(*point: Any) -> Any:
