@@ -141,10 +141,12 @@ class CatBoostObjective(Objective):
         share = self.shares[label] if self.shares else 1.0
         if kernel is None or not kernel(scores, label, -weight * share, grad, hess):
             return False
-        if self.curvature.fills and not hess.any():
+        if self.curvature.fills and hess[0] == 0.0 and not hess.any():
             hess[...] = -weight
-        np.multiply(hess, level[1], out=hess)
-        np.minimum(hess, -weight * level[2], out=hess)
+        if level[1] != 1.0:
+            np.multiply(hess, level[1], out=hess)
+        if level[2] > -math.inf:
+            np.minimum(hess, -weight * level[2], out=hess)
         return True
 
     def baseline(self, labels: ArrayLike, weight: Any = None) -> Any:
