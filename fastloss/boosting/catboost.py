@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.host.direct import derivatives, of_row
-from ..loss import Loss
-from .arranged import Plain
-from .checks import finite
+from ..arrays.host.direct import of_row
+from .checks import one_label, one_score
 from .objective import Objective
 from .versions import version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
     from numpy.typing import ArrayLike, NDArray
@@ -48,12 +46,14 @@ def catboost(
            [-4. , -2. ]])
     """
     version("catboost")
+    one_label(loss, "CatBoost")
     return _kind(several)(loss, parameters, hessian, min_hessian, several)
 
 
 class CatBoostObjective(Objective):
     """What `fastloss.boosting.catboost` returns."""
 
+    option = "classes_count"
     no_jit = True
     """CatBoost would compile the methods with Numba, and warn that it cannot."""
 
@@ -67,12 +67,7 @@ class CatBoostObjective(Objective):
     ) -> None:
         super().__init__(loss, parameters, hessian, min_hessian, "serial")
         self.several = several
-        self.own = self.curvature.name in ("exact", "positive", "constant")
-        """Whether derivatives are the loss's own, or 1."""
-        shared = getattr(type(self.definition), "shared", None)  # a loss's own class has a copy of the verb
-        verb = getattr(shared, "grad_and_hess", None)
-        self.direct = self.plain and self.definition.order > 1 and verb is Loss.grad_and_hess
-        """Whether the verb's own steps may be left out."""
+        one_score(self, several)
         self.smoothing = self.options.get("label_smoothing", 0.0)
         self.shares = self._shares()
         """What a row's loss is multiplied by, by its label; None where a call of a row takes another look."""
@@ -106,38 +101,14 @@ class CatBoostObjective(Objective):
     def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> NDArray[np.float64]:
         """Minus the gradient and minus the Hessian of rows of one score each, side by side."""
         both = np.empty((2, len(approxes)))
-        if self._direct(approxes, targets, weights, both) and finite(both.reshape(-1)):
+        grad, hess = both
+        if self.written(approxes, targets, weights, -1.0, grad, hess):
             return both.T
         version("catboost")
-        grad, hess = self.grad_and_hess(approxes, targets, weights)
-        np.negative(grad, both[0])
-        np.negative(hess, both[1])
+        found = _called(self.grad_and_hess, approxes, targets, weights)
+        np.negative(found[0], grad)
+        np.negative(found[1], hess)
         return both.T
-
-    def _direct(self, scores: Any, labels: Any, weight: Any, both: NDArray[np.float64]) -> bool:
-        """Write minus the derivatives as CatBoost's commonest call has them; False where it is another, or is wrong.
-
-        Of a thousand rows, for which it calls, that takes half the time.
-        """
-        grad, hess, own = both[0], both[1], self.own
-        if not self.direct:
-            return False
-        if not derivatives(self.definition, scores, labels, weight, -1.0 if own else 1.0, grad, hess):
-            return False
-        if not own:
-            self.curvature.put(Plain(self, scores, labels, weight), grad, hess)
-            np.negative(both, out=both)
-        else:
-            self._lowered(hess, weight)
-        return True
-
-    def _lowered(self, hess: NDArray[np.float64], weight: Any) -> None:
-        """Bring minus the loss's own second derivative to minus what stands for it."""
-        name, least = self.curvature.name, self.curvature.least
-        if name == "constant" or (name == "positive" and hess[0] == 0.0 and not hess.any()):
-            hess[...] = -1.0 if weight is None else -weight
-        if least > 0.0:
-            np.minimum(hess, -least if weight is None else np.float64(-least) * weight, out=hess)
 
     def calc_ders_multi(self, approxes: Any, targets: Any, weight: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """Minus the gradient of one row of several scores, and minus the Hessian, its diagonal, as a matrix."""
@@ -146,7 +117,7 @@ class CatBoostObjective(Objective):
         grad, hess = both[:count], both[count:]
         if not (self._direct_row(approxes, targets, weight, grad, hess) and math.isfinite(both.dot(both))):
             scores, labels = np.asarray(approxes)[np.newaxis], np.asarray(targets)[np.newaxis]
-            found = self.grad_and_hess(scores, labels, np.array([weight]))
+            found = _called(self.grad_and_hess, scores, labels, np.array([weight]))
             np.negative(found[0][0], grad)
             np.negative(found[1][0], hess)
         matrix = np.zeros(count * count)
@@ -157,25 +128,26 @@ class CatBoostObjective(Objective):
         self, scores: Any, label: Any, weight: float, grad: NDArray[np.float64], hess: NDArray[np.float64]
     ) -> bool:
         """The same of one row of several scores, for each of which CatBoost calls: in a tenth of the time."""
-        if not (self.own and weight > 0.0 and type(scores) is np.ndarray and scores.dtype == grad.dtype):
+        if not (0.0 < weight < math.inf and type(scores) is np.ndarray and scores.dtype == grad.dtype):
+            return False
+        if self.direct:
+            return self.written(scores, label, None, -weight, grad, hess)
+        count, level = len(scores), self.curvature.level
+        if self.shares is None or level is None or not isinstance(label, float) or label not in range(count):
             return False
         if scores.shape != grad.shape or not scores.flags.c_contiguous:
             return False
-        factor = -weight
-        if self.direct:
-            done = derivatives(self.definition, scores, label, None, factor, grad, hess)
-            if not done:  # the next call finds a recipe
-                self.definition.grad_and_hess(scores, label, reduction="sum", backend="serial")
-        elif self.shares is not None and isinstance(label, float) and label in range(len(scores)):
-            label = int(label)
-            kernel = self._row_kernels.get(len(scores)) or self._of_rows(len(scores))
-            factor *= self.shares[label] if self.shares else 1.0
-            done = kernel is not None and kernel(scores, label, factor, grad, hess)
-        else:
+        kernel, label = self._row_kernels.get(count) or self._of_rows(count), int(label)
+        share = self.shares[label] if self.shares else 1.0
+        if kernel is None or not kernel(scores, label, -weight * share, grad, hess):
             return False
-        if done:
-            self._lowered(hess, weight)
-        return done
+        if self.curvature.fills and hess[0] == 0.0 and not hess.any():
+            hess[...] = -weight
+        if level[1] != 1.0:
+            np.multiply(hess, level[1], out=hess)
+        if level[2] > -math.inf:
+            np.minimum(hess, -weight * level[2], out=hess)
+        return True
 
     def baseline(self, labels: ArrayLike, weight: Any = None) -> Any:
         """The best constant for each row, as ``Pool(baseline=)`` and ``fit(baseline=)`` take it.
@@ -202,7 +174,7 @@ class CatBoostMetric:
         scores = approxes[0] if len(approxes) == 1 else np.stack([*approxes], axis=1)
         labels = np.stack(target, axis=1) if isinstance(target, tuple) else target
         total = float(len(scores)) if weight is None else float(np.sum(weight, dtype=np.float64))
-        return (total * self.objective.loss(scores, labels, weight) if total else 0.0), total
+        return (total * _called(self.objective.loss, scores, labels, weight) if total else 0.0), total
 
     def get_final_error(self, error: float, weight: float) -> float:
         """The mean of all rows."""
@@ -216,6 +188,14 @@ class CatBoostMetric:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _metric, (self.objective,)
+
+
+def _called(function: Callable[..., Any], *args: Any) -> Any:
+    """What it returns; an error by itself: CatBoost shows all of it, and before it what its thread has seen before."""
+    try:
+        return function(*args)
+    except Exception as error:
+        raise error.with_traceback(None) from None
 
 
 def _metric(objective: CatBoostObjective) -> CatBoostMetric:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..define.hints import outside
+from ..define.wording import listed
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 SMALL = 4096
@@ -18,18 +24,40 @@ def check_outputs(objective: Any, outputs: int | None) -> None:
     """Raise for a number of scores a row that the loss does not have."""
     if outputs is None:
         return
-    o, name = objective, objective.name
+    o, name, option = objective, objective.name, objective.option
     if o.rows and outputs < 2:
         raise ValueError(f"{name} takes a score for each class, and the model has {outputs} output: set its number of "
-                         "classes (num_class)")  # fmt: skip
+                         f"classes ({option})")  # fmt: skip
     if len(o.definition.wrt) == 2 and outputs != 2:
         both = " and ".join(o.definition.inputs[k] for k in o.definition.wrt)
         raise ValueError(f"{name} takes two scores for each row, {both}, and the model has {outputs} output(s): set "
-                         "its number of classes (num_class) to 2")  # fmt: skip
+                         f"its number of classes ({option}) to 2")  # fmt: skip
     for n, size in o.sizes.items():
         if outputs != size and size > 1:
             raise ValueError(f"{name}: {n} has {size} values, and the model has {outputs} output(s), expected one for "
-                             f"each value: set its number of classes (num_class) to {size}")  # fmt: skip
+                             f"each value: set its number of classes ({option}) to {size}")  # fmt: skip
+
+
+def one_label(loss: Any, library: str) -> None:
+    """Raise for a loss with several arrays of labels, of which a library has one."""
+    labels = [n for k, n in enumerate(getattr(loss, "inputs", ())) if k not in loss.wrt]
+    if len(labels) > 1:
+        raise TypeError(f"{loss.name} takes {listed(labels)} of each row, and {library} has one label (XGBoost has "
+                        "the two bounds of times)")  # fmt: skip
+
+
+def one_score(objective: Any, several: bool) -> None:
+    """Raise for a loss of which CatBoost has too little: as many scores as labels of a row, and no queries."""
+    o = objective
+    if o.grouped:
+        raise TypeError(f"{o.name} is a loss of queries, which CatBoost does not hand over; XGBoost and LightGBM do")
+    if len(o.definition.wrt) > 1:
+        raise TypeError(f"{o.name} takes two scores for each row, and CatBoost has as many as labels; XGBoost and "
+                        "LightGBM have as many as one says")  # fmt: skip
+    for n, size in o.sizes.items():
+        if size > 1 and not several and not o.rows:
+            raise TypeError(f"{o.name}: {n} has {size} values, and CatBoost has as many scores as labels: set "
+                            f"several=True, and give the labels {size} times, in {size} columns")  # fmt: skip
 
 
 def check_weight(name: str, weight: Any, count: int) -> Any:
@@ -62,13 +90,16 @@ def check_target(objective: Any, name: str, labels: NDArray[Any], present: Any, 
             _refuse(o.name, name, labels, bad & there, f"expected a class, a whole number of at least 0{ends}")
         elif domains:
             domain = domains[loss.inputs.index(name)]
-            _refuse(o.name, name, labels, domain.violations(labels) & there, f"expected {domain}")
+            hint = partial(outside, loss, name)
+            _refuse(o.name, name, labels, domain.violations(labels) & there, f"expected {domain}", hint)
 
 
-def _refuse(loss: str, name: str, x: NDArray[Any], bad: Any, expected: str) -> None:
+def _refuse(
+    loss: str, name: str, x: NDArray[Any], bad: Any, expected: str, hint: Callable[[Any], str] = lambda got: ""
+) -> None:
     if np.any(bad):
         where = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), x.shape))
-        raise ValueError(f"{loss}: {name}[{', '.join(map(str, where))}] is {x[where]!s}, {expected}")
+        raise ValueError(f"{loss}: {name}[{', '.join(map(str, where))}] is {x[where]!s}, {expected}{hint(x[where])}")
 
 
 def finite(x: Any) -> bool:

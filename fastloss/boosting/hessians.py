@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from copy import copy
+from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,10 @@ import numpy as np
 from ..define.wording import listed, nearest, shown
 from ..loss import Loss
 from .majorizers import (
+    Number,
+    OverDistance,
     Tried,
     constant,
-    number,
-    over_distance,
     over_residual,
     power,
     sigmoid_bound,
@@ -74,6 +75,11 @@ class Curvature:
         self.least = (FLOOR if name == "positive" else 0.0) if least is None else float(least)
         self.exact = name != "constant" and loss.order > 1
         """Whether the loss's own second derivative is asked for."""
+        found = level(preset, loss)
+        self.level = found and (*found[:2], max(found[2], self.least) if self.least > 0.0 else found[2])
+        """What takes a second derivative's place, by what it is multiplied and what it is raised to, if that is all."""
+        self.fills = preset is positive
+        """Whether it is 1 in a call that has nothing but zeros."""
 
     def put(self, call: Arranged, grad: Any, hess: Any) -> None:
         """Write over a second derivative."""
@@ -93,16 +99,32 @@ def positive(call: Arranged, grad: Any, hess: Any) -> None:
         constant(call, grad, hess)
 
 
-def times(factor: float, least: float = 0.0) -> Preset:
+@dataclass(frozen=True)
+class Times:
     """The second derivative times a number, and at least another."""
 
-    def scaled(call: Arranged, grad: Any, hess: Any) -> None:
-        if factor != 1.0:
-            np.multiply(hess, hess.dtype.type(factor), out=hess)
-        if least:
-            raised(call, hess, least)
+    factor: float
+    least: float = -math.inf
 
-    return scaled
+    def __call__(self, call: Arranged, grad: Any, hess: Any) -> None:
+        """Bring it there."""
+        if self.factor != 1.0:
+            np.multiply(hess, hess.dtype.type(self.factor), out=hess)
+        if self.least > 0.0:
+            raised(call, hess, self.least)
+
+
+def level(preset: Any, loss: Any) -> tuple[str, float, float] | None:
+    """The curve that a preset takes, by what it multiplies it, and what it raises that to, if that is all it does."""
+    if isinstance(preset, Times):
+        return "own", preset.factor, preset.least
+    if isinstance(preset, Number) and not loss.arrays:
+        return "own", 0.0, float(preset.value(loss.values))
+    if isinstance(preset, Tried):
+        return None if preset.kink or preset.both is not None else ("chord", 1.0, -math.inf)
+    if isinstance(preset, OverDistance):
+        return "distance", preset.factor, -math.inf
+    return LEVELS.get(preset)
 
 
 def raised(call: Arranged, hess: Any, least: float) -> None:
@@ -116,7 +138,7 @@ def raised(call: Arranged, hess: Any, least: float) -> None:
 def by_classes(call: Arranged, grad: Any, hess: Any) -> None:
     """K / (K - 1) times the second derivative."""
     classes = hess.shape[0 if call.turned else -1]
-    times(classes / (classes - 1.0))(call, grad, hess)
+    Times(classes / (classes - 1.0))(call, grad, hess)
 
 
 def active(call: Arranged, grad: Any, hess: Any) -> None:
@@ -169,13 +191,13 @@ TABLES: dict[str, dict[str, Preset]] = {
     "majorizer": {
         **dict.fromkeys(("squared_error", "half_squared_error"), exact),
         **dict.fromkeys(_EVEN, over_residual),
-        "absolute_error": over_distance(1.0),
-        "quantile": over_distance(0.5),
+        "absolute_error": OverDistance(1.0),
+        "quantile": OverDistance(0.5),
         "lp": power,
-        "expectile": number(lambda v: 2.0 * np.maximum(v["q"], 1.0 - v["q"])),
-        **dict.fromkeys(("squared_hinge", "modified_huber", "squared_epsilon_insensitive"), number(lambda v: 2.0)),
-        "smoothed_hinge": number(lambda v: 1.0 / v["gamma"]),
-        "binary_sparsemax": number(lambda v: 0.5),
+        "expectile": Number(lambda v: 2.0 * np.maximum(v["q"], 1.0 - v["q"])),
+        **dict.fromkeys(("squared_hinge", "modified_huber", "squared_epsilon_insensitive"), Number(lambda v: 2.0)),
+        "smoothed_hinge": Number(lambda v: 1.0 / v["gamma"]),
+        "binary_sparsemax": Number(lambda v: 0.5),
         **dict.fromkeys(("logistic", "binary_cross_entropy_with_logits"), sigmoid_bound),
         "cross_entropy": softmax_bound,
     },
@@ -183,22 +205,27 @@ TABLES: dict[str, dict[str, Preset]] = {
         **dict.fromkeys(("squared_error", "half_squared_error", "expectile", "gamma", "tweedie", "pseudo_huber"),
                         exact),
         **dict.fromkeys(("absolute_error", "quantile"), constant),
-        **dict.fromkeys(("logistic", "binary_cross_entropy_with_logits"), times(1.0, FLOOR)),
-        "poisson": times(math.exp(0.7)),
-        "squared_log_error": times(1.0, 2e-6),
+        **dict.fromkeys(("logistic", "binary_cross_entropy_with_logits"), Times(1.0, FLOOR)),
+        "poisson": Times(math.exp(0.7)),
+        "squared_log_error": Times(1.0, 2e-6),
         "hinge": active,
-        "cross_entropy": times(2.0, FLOOR),
-        **dict.fromkeys(("lambdarank", "pairwise_logistic"), times(2.0)),
+        "cross_entropy": Times(2.0, FLOOR),
+        **dict.fromkeys(("lambdarank", "pairwise_logistic"), Times(2.0)),
     },
     "lightgbm": {
         **dict.fromkeys(("squared_error", "half_squared_error", "fair", "gamma", "tweedie", "logistic",
                          "binary_cross_entropy_with_logits", "lambdarank"), exact),
         **dict.fromkeys(("absolute_error", "quantile", "huber", "absolute_percentage_error"), constant),
-        "poisson": times(math.exp(0.7)),
+        "poisson": Times(math.exp(0.7)),
         "cross_entropy": by_classes,
     },
 }  # fmt: skip
 """Presets that differ by loss."""
+
+LEVELS: dict[Any, tuple[str, float, float]] = {
+    exact: ("own", 1.0, -math.inf), positive: ("own", 1.0, -math.inf), constant: ("own", 0.0, 1.0),
+    over_residual: ("chord", 1.0, -math.inf),
+}  # fmt: skip
 
 HESSIANS: dict[str, Preset | None] = {
     "auto": None, "exact": exact, "positive": positive, "fisher": None, "majorizer": None, "constant": constant,

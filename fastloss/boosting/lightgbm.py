@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.host.fresh import empty
+from .checks import one_label
 from .objective import Objective
 from .versions import version
 
@@ -38,6 +40,7 @@ def lightgbm(
     (array([-0.5,  4. ], dtype=float32), array([1., 2.], dtype=float32))
     """
     version("lightgbm")
+    one_label(loss, "LightGBM")
     return LightGBMObjective(loss, parameters, hessian, min_hessian, backend)
 
 
@@ -45,7 +48,7 @@ class LightGBMObjective(Objective):
     """What `fastloss.boosting.lightgbm` returns."""
 
     _spare: tuple[Any, ...] = ()
-    """Derivatives in the type of the scores, kept from round to round: new memory takes longer than the kernel."""
+    """Derivatives in the type of several scores, kept from round to round: new memory takes longer than the kernel."""
 
     def __call__(
         self, labels: Any, scores: Any, weight: Any = None, group: Any = None
@@ -57,6 +60,10 @@ class LightGBMObjective(Objective):
         version("lightgbm")
         scores, labels, weight, group = _told(labels, scores, weight, group)
         scores = scores if hasattr(scores, "dtype") else np.asarray(scores, np.float64)
+        if self.direct and isinstance(scores, np.ndarray):
+            both = empty(scores.shape, np.float32), empty(scores.shape, np.float32)
+            if self.written(scores, labels, weight, 1.0, *both):
+                return both
         kept = vars(self).pop("_spare", ())  # nobody else's, in whatever thread
         if not kept or any(getattr(kept[0], n) != getattr(scores, n) for n in ("dtype", "shape", "strides")):
             kept = np.empty_like(scores), np.empty_like(scores)

@@ -28,14 +28,16 @@ def constant(call: Arranged, grad: Any, hess: Any) -> None:
     hess[...] = 1.0 if call.weight is None else call.spread()
 
 
-def number(value: Callable[[Mapping[str, Any]], Any]) -> Preset:
+@dataclass(frozen=True)
+class Number:
     """What depends on the loss's parameters alone."""
 
-    def filled(call: Arranged, grad: Any, hess: Any) -> None:
-        constant(call, grad, hess)
-        np.multiply(hess, np.asarray(value(call.loss.values), hess.dtype), out=hess)
+    value: Callable[[Mapping[str, Any]], Any]
 
-    return filled
+    def __call__(self, call: Arranged, grad: Any, hess: Any) -> None:
+        """Fill with it."""
+        constant(call, grad, hess)
+        np.multiply(hess, np.asarray(self.value(call.loss.values), hess.dtype), out=hess)
 
 
 def over_residual(call: Arranged, grad: Any, hess: Any) -> None:
@@ -44,17 +46,24 @@ def over_residual(call: Arranged, grad: Any, hess: Any) -> None:
     np.divide(grad, e, out=hess, where=e != 0)
 
 
-def over_distance(factor: float) -> Preset:
+@dataclass(frozen=True)
+class OverDistance:
     """A number / |residual|, for a kink at 0, where no parabola is above it: a residual counts as at least a thousandth
     of the mean of all.
     """
 
-    def divided(call: Arranged, grad: Any, hess: Any) -> None:
-        np.divide(hess.dtype.type(factor), _distance(call), out=hess)
+    factor: float
+
+    def __call__(self, call: Arranged, grad: Any, hess: Any) -> None:
+        """Write it."""
+        np.divide(hess.dtype.type(self.factor), _distance(call), out=hess)
         if call.weight is not None:
             np.multiply(hess, call.spread(), out=hess)
 
-    return divided
+
+def nearest(call: Arranged) -> float:
+    """The least distance that counts in a call."""
+    return _least(call, np.abs(_residual(call)))
 
 
 def power(call: Arranged, grad: Any, hess: Any) -> None:
@@ -66,22 +75,25 @@ def power(call: Arranged, grad: Any, hess: Any) -> None:
 def _distance(call: Arranged) -> Any:
     e = _residual(call)
     np.abs(e, out=e)
-    rows = call.count if call.weight is None else int((call.weight != 0).sum())
-    least = 1e-3 * float(e.sum(dtype=np.float64)) / (rows * e.size / call.count) if rows else 0.0
-    return np.maximum(e, e.dtype.type(least or 1.0), out=e)
+    return np.maximum(e, e.dtype.type(_least(call, e)), out=e)
+
+
+def _least(call: Arranged, sizes: Any) -> float:
+    rows = call.count if call.weight is None else int(np.count_nonzero(call.weight))
+    return 1e-3 * float(sizes.sum(dtype=np.float64)) / (rows * sizes.size / call.count or 1.0) or 1.0
 
 
 def _residual(call: Arranged) -> Any:
     """Score less label; 0 in rows that are absent, whatever they hold."""
     e = call.scores - call.labels[0]
-    if call.weight is not None:
+    if call.weight is not None and not call.weight.all():
         np.copyto(e, 0.0, where=call.spread() == 0)
     return e
 
 
 def softmax_bound(call: Arranged, grad: Any, hess: Any) -> None:
     """1/2, Boehning's (1992), times the weights of the target's classes."""
-    number(lambda values: 0.5)(call, grad, hess)
+    Number(lambda values: 0.5)(call, grad, hess)
     weights, smoothing = (call.objective.options.get(n) for n in ("class_weight", "label_smoothing"))
     if weights is not None:
         target, each = call.labels[-1], np.asarray(weights, np.float64)

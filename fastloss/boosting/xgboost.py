@@ -36,7 +36,7 @@ def xgboost(
     Weights are those of the data. Losses of rows and of two scores, and parameters that are arrays, need ``num_class``
     among XGBoost's parameters, the number of scores of a row; labels of several columns say it themselves. Losses of
     times (``accelerated_failure_time_normal``) read the data's ``label_lower_bound`` and ``label_upper_bound``, losses
-    of queries (``lambdarank``) its groups, whose weights they do not take.
+    of queries (``lambdarank``) its groups, whose weights are those of their rows.
 
     The model starts from ``base_score``, which is a raw score here: add `params` to XGBoost's parameters. It predicts
     raw scores: ``objective.mean(model.predict(data, output_margin=True))`` makes means and probabilities of them.
@@ -91,6 +91,8 @@ class XGBoostObjective(Objective):
             labels, scores = scores, data
         else:
             weight = data.get_weight()
+            if self.grouped and len(weight) != len(scores):  # XGBoost has one for each query
+                weight = np.repeat(weight, np.asarray(data.get_group(), np.int64)) if len(weight) else None
             bounds = self.targets == ("lower", "upper")
             labels = (
                 tuple([data.get_float_info(f"label_{n}_bound") for n in self.targets]) if bounds else data.get_label()

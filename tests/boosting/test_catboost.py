@@ -100,9 +100,7 @@ def test_the_commonest_call_is_direct_whatever_was_called_before(name) -> None:
     loss.grad_and_hess(np.ones(3), np.ones(3))  # gives the loss its own class
     f = fl.boosting.catboost(loss)
     assert f.direct
-    x, y = np.full(1000, 0.5), np.ones(1000)
-    f.calc_ders_range(x, y, None)  # makes the verb's recipe
-    assert f._direct(x, y, None, np.empty((2, 1000)))
+    assert f.written(np.full(1000, 0.5), np.ones(1000), None, -1.0, *np.empty((2, 1000)))
 
 
 ROW_OPTIONS = [{}, {"class_weight": [1.0, 2.0, 5.0]}, {"class_weight": [1.0, 0.0, 5.0]}, {"label_smoothing": 0.1},
@@ -250,3 +248,45 @@ def test_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catboost, "__version__", "1.1.1")
     with pytest.raises(ImportError, match=r"CatBoost 1\.1\.1 is too old: it is for 1\.2"):
         fl.boosting.catboost(fl.huber)
+
+
+def test_an_error_is_told_by_itself() -> None:
+    """CatBoost's threads still hold the error of the training before, which Python would show first."""
+    x, _, _ = rows()
+    said = []
+    for loss in (fl.poisson, fl.gamma):
+        f = fl.boosting.catboost(loss)
+        with pytest.raises(catboost.CatBoostError) as told:
+            trained(f, x, -1.0 - np.arange(len(x)))
+        said.append(str(told.value))
+    assert "poisson: target[0] is -" in said[0] and "gamma: target[0] is -" in said[1]
+    assert all(text.count("Error: ") == 1 and "During handling" not in text for text in said)
+
+
+REFUSED = [
+    (fl.lambdarank, {}, "lambdarank is a loss of queries, which CatBoost does not hand over"),
+    (fl.gaussian_nll_log_scale, {}, "takes two scores for each row, and CatBoost has as many as labels"),
+    (fl.accelerated_failure_time_normal, {"several": True}, "takes lower and upper of each row, and CatBoost has one"),
+    (fl.quantile, {"q": [0.1, 0.9]}, r"q has 2 values, .* set several=True, and give the labels 2 times"),
+]
+
+
+@pytest.mark.parametrize(("loss", "told", "text"), REFUSED, ids=lambda x: getattr(x, "name", ""))
+def test_what_catboost_has_no_room_for_is_refused_at_once(loss, told, text) -> None:
+    with pytest.raises(TypeError, match=text):
+        fl.boosting.catboost(loss, **told)
+
+
+def test_the_number_of_classes_is_called_as_catboost_calls_it() -> None:
+    f = fl.boosting.catboost(fl.cross_entropy)
+    with pytest.raises(ValueError, match=r"the model has 1 output: set its number of classes \(classes_count\)"):
+        f.calc_ders_range(np.zeros(3), np.zeros(3), None)
+
+
+def test_several_quantiles_of_labels_that_are_repeated() -> None:
+    x, y, _ = rows()
+    f = fl.boosting.catboost(fl.quantile, q=[0.1, 0.5, 0.9], several=True)
+    many = np.stack([y] * 3, axis=1)
+    told = {"iterations": 60, "learning_rate": 0.3, "leaf_estimation_method": "Newton"}
+    below = (many < trained(f, x, many, **told).predict(x)).mean(axis=0)
+    np.testing.assert_allclose(below, [0.1, 0.5, 0.9], atol=0.12)

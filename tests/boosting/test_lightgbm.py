@@ -168,6 +168,8 @@ def test_errors(x, monkeypatch: pytest.MonkeyPatch) -> None:
         trained(objective("binary"), x, y)
     with pytest.raises(ValueError, match=r"target\[\d+\] is 2\.0, expected a class"):
         trained(objective("multiclass"), x, labels(x, "multiclass"), num_class=2)
+    with pytest.raises(TypeError, match="takes lower and upper of each row, and LightGBM has one label"):
+        fl.boosting.lightgbm(fl.accelerated_failure_time_normal)
     monkeypatch.setattr(lightgbm, "__version__", "3.3.5")
     with pytest.raises(ImportError, match=r"LightGBM 3\.3\.5 is too old: it is for 4\.0"):
         fl.boosting.lightgbm(fl.huber)

@@ -589,6 +589,15 @@ def test_labels_of_a_table() -> None:
     )
 
 
+def test_labels_of_another_kind_are_named() -> None:
+    with pytest.raises(
+        ValueError, match=r"logistic: target\[0\] is 0, expected -1 or 1; zero_one=True takes labels of 0"
+    ):
+        Objective(fl.logistic).check([0, 1])
+    with pytest.raises(ValueError, match=r"expected a number in \[0, 1\]; labels of -1 and 1 are taken by logistic"):
+        Objective(fl.binary_cross_entropy).check([1, -1])
+
+
 def test_scores_that_have_diverged() -> None:
     text = "huber: the score of row 1 is nan: training has diverged"
     with pytest.raises(FloatingPointError, match=text):
@@ -639,11 +648,8 @@ def test_the_commonest_call_is_like_any_other(name: str, hessian: str, rng: np.r
     objective = Objective(loss, hessian=hessian)
     for weight in (None, rng.uniform(0.5, 2.0, N), np.r_[0.0, rng.uniform(0.5, 2.0, N - 1)]):
         plain = objective.grad_and_hess(scores, labels, weight)
-        listed = objective.grad_and_hess(scores, list(labels), None if weight is None else list(weight))
-        given = objective.grad_and_hess(scores, labels, weight, out=(np.empty(N), np.empty(N)))
-        for other in (listed, given):
-            np.testing.assert_array_equal(plain[0], other[0])
-            np.testing.assert_array_equal(plain[1], other[1])
+        for other in others(objective, scores, labels, weight):
+            np.testing.assert_allclose(other, plain, rtol=1e-15)
     broken = np.where(np.arange(N) == 4, np.nan, scores)
     for x, y in ((broken, labels), (scores, np.where(np.arange(N) == 2, np.nan, labels))):
         with pytest.raises((ValueError, FloatingPointError)) as one:
@@ -651,3 +657,59 @@ def test_the_commonest_call_is_like_any_other(name: str, hessian: str, rng: np.r
         with pytest.raises(type(one.value)) as two:
             objective.grad_and_hess(x, list(y))
         assert str(one.value) == str(two.value)
+
+
+def others(objective: Objective, scores: Any, labels: Any, weight: Any) -> list[Any]:
+    """What calls find that are not of the commonest kind."""
+    listed = objective.grad_and_hess(scores, list(labels), None if weight is None else list(weight))
+    return [listed, objective.grad_and_hess(scores, labels, weight, out=(np.empty(N), np.empty(N)))]
+
+
+PLAIN = [n for n in LOSSES if not is_rows(fl.LOSSES[n]) and Objective(fl.LOSSES[n], hessian="constant").plain]
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *OWN])
+def test_one_step_is_what_several_are(name: str, rng: np.random.Generator) -> None:
+    """Whatever stands for the second derivative, whatever the least, and where it is 0 in all rows, or in the first."""
+    loss = OWN.get(name) or fl.LOSSES[name]
+    scores, labels = drawn(loss)
+    absent = np.where(np.arange(N) == 1, np.nan, labels), np.where(np.arange(N) == 1, 0.0, rng.uniform(0.5, 2.0, N))
+    at_once, direct = set(), {n for n in HESSIANS if known(loss, n) and Objective(loss, hessian=n).direct}
+    for hessian in [n for n in HESSIANS if known(loss, n)]:
+        for least in (None, 0.0, 0.25, 3.0):
+            objective = Objective(loss, hessian=hessian, min_hessian=least)
+            for x in (scores, np.full(N, labels), np.r_[labels[0], scores[1:]], np.r_[scores[0], labels[1:]]):
+                for y, weight in ((labels, None), absent):
+                    both = np.empty((2, N))
+                    if objective.written(x, y, weight, -1.0, *both):
+                        at_once.add(hessian)
+                        for other in others(objective, x, y, weight):
+                            np.testing.assert_allclose(both, -np.array(other), rtol=1e-14, atol=1e-300)
+    assert at_once == direct >= {"constant", *(["exact", "positive"] if loss.order > 1 else [])}
+    assert name not in ("quantile", "huber") or "majorizer" in direct
+
+
+def known(loss: Any, hessian: str) -> bool:
+    try:
+        return bool(Objective(loss, hessian=hessian))
+    except TypeError:
+        return False
+
+
+def test_what_is_not_finite_takes_more_than_one_step() -> None:
+    """Products with weights, too, and what a least Hessian is."""
+    objective = Objective(fl.squared_error, min_hessian=1e300)
+    for x, weight in ((np.inf, 1.0), (np.nan, 1.0), (1e300, 1e20)):
+        assert not objective.written(np.array([x]), np.zeros(1), np.array([weight]), 1.0, *np.empty((2, 1)))
+        with pytest.raises(FloatingPointError, match="of row 0 is"):
+            objective.grad_and_hess(np.array([x]), np.zeros(1), np.array([weight]))
+    assert not objective.written(np.zeros(1), np.zeros(1), np.full(1, 1e20), 1.0, *np.empty((2, 1)))
+    assert not objective.written(np.zeros(1), np.zeros(1), -np.ones(1), 1.0, *np.empty((2, 1)))
+    assert not objective.written(np.zeros((1, 1)), np.zeros(1), None, 1.0, *np.empty((2, 1)))
+    assert not objective.written(np.zeros(2)[::2], np.zeros(1, ">f8"), None, 1.0, *np.empty((2, 1)))
+
+
+def test_derivatives_may_go_where_the_scores_are() -> None:
+    scores, other = np.array([1.0, 2.0, 4.0]), np.empty(3)
+    Objective(fl.half_squared_error).grad_and_hess(scores, np.ones(3), out=(scores, other))
+    assert scores.tolist() == [0.0, 1.0, 3.0] and other.tolist() == [1.0, 1.0, 1.0]

@@ -50,3 +50,19 @@ def test_xgboost(name, loss, parameters) -> None:
     ours = xgboost.train(told, data, 3, obj=objective).predict(data)
     assert np.ptp(theirs) > 0.1
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=3e-6 * np.ptp(theirs))  # scores are float32
+
+
+def test_weights_of_xgboosts_queries() -> None:
+    """XGBoost has a number for each query; its own objective divides them by their mean."""
+    xgboost = pytest.importorskip("xgboost", reason="XGBoost is an extra; CI installs it and runs this file again")
+    weight = np.array([1.0, 3.0, 0.5, 2.0, 4.0, 1.5]) / 2.0
+    data = xgboost.DMatrix(X, GRADES, group=SIZES, weight=weight)
+    told = {"max_depth": 3, "nthread": 1, "tree_method": "hist", "base_score": 0.0}
+    objective = fl.boosting.xgboost(fl.lambdarank, hessian="xgboost", truncation=32)
+    theirs = xgboost.train({**told, "objective": "rank:ndcg"}, data, 3).predict(data)
+    ours = xgboost.train(told, data, 3, obj=objective).predict(data)
+    even = xgboost.train(told, xgboost.DMatrix(X, GRADES, group=SIZES), 3, obj=objective).predict(data)
+    assert np.abs(even - theirs).max() > 0.1 * np.ptp(theirs)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=3e-6 * np.ptp(theirs))  # scores are float32
+    assert objective.metric(ours, data)[1] == pytest.approx(float(fl.lambdarank(
+        ours, GRADES, group=SIZES, weight=weight, truncation=32)))  # fmt: skip

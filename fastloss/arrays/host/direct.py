@@ -1,47 +1,84 @@
-"""Derivatives straight from a verb's recipe, for loops of small calls: a verb's own steps would double their time."""
+"""Derivatives straight from a kernel, for loops of small calls: a verb's own steps would double their time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from numpy import array, dtype, ndarray
+from numpy import array, dtype, finfo, ndarray
 
-from ...define.keywords import GRAD, HESS, Call
-from ...kernels.plan.elements import PARALLEL_FROM
-from .recipes import FRESH, row_key
+from ...define.keywords import GRAD, HESS, VALUE, Call
+from ...kernels.plan.elements import PARALLEL_FROM, Plan
+from . import kernels
+from .memory import plain
+from .recipes import AS_THEY_ARE, FRESH, row_key
+from .remember import lasting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...define.elements import Definition
+    from ...define.keywords import Backend
     from ...define.rows import Program
 
+    Level = tuple[str, float, float]
 
-def derivatives(
-    loss: Definition, pred: Any, target: Any, weight: Any, factor: float, grad: NDArray[Any], hess: NDArray[Any]
+
+def newton(
+    loss: Definition,
+    arrays: tuple[Any, ...],
+    factor: float,
+    level: Level,
+    grad: NDArray[Any],
+    hess: NDArray[Any],
+    backend: Backend | None = "serial",
+    near: float = 0.0,
 ) -> bool:
-    """Write the derivatives of the sum, times a factor, of arrays of one axis; False where that takes another look.
+    """Write the derivatives of a sum, times a factor, as Newton's steps want them; False where that takes another look.
 
-    `grad` and `hess` are new.
+    loss : of one prediction and one target
+    arrays : those of one axis, and perhaps their weights
+    level : what takes the second derivatives' place, what it is multiplied by, and what that is raised to
+    near : the least distance of a prediction from its target, where that takes their place
+
+    False says that an array, a value or a derivative is not as most are; what is in `grad` and `hess` then means
+    nothing. They are new, and of one type.
     """
-    arrays = (pred, target) if weight is None else (pred, target, weight)
-    size = grad.size
-    for x in arrays:
-        if type(x) is not ndarray or x.shape != grad.shape or not x.flags.c_contiguous:
+    shape, size = grad.shape, grad.size
+    try:
+        types = [x.dtype for x in arrays if type(x) is ndarray and x.shape == shape]
+        if len(types) != len(arrays):
             return False
-    types = [x.dtype for x in arrays]
-    recipe = loss.recipes.get((GRAD | HESS, "sum", "serial", True, FRESH, size < PARALLEL_FROM, *types))
-    if recipe is None or recipe.halves or recipe.checker is not None or recipe.span is not None:
+        key = "newton", backend, level, size < PARALLEL_FROM, grad.dtype, *types
+        found = loss.recipes.get(key)
+        if found is None:
+            found = _newton(loss, types, grad.dtype, level, size, backend)
+            if found is None:
+                return False
+            if lasting(types, size, backend):
+                loss.remember(key, found)
+        kernel, most = found
+        total, flaws = kernel(arrays[:2], arrays[2:], near, factor, (grad,), (hess,), size)
+    except TypeError:  # from the kernel itself: one of them has gaps
         return False
-    if not size or types[0] != grad.dtype:
-        return False
-    beside = arrays[2:]
-    if recipe.counter is not None:
-        found, flaws = recipe.counter(beside, size)
-        if flaws or not recipe.reach[0] <= found <= recipe.reach[1]:
-            return False
-    _, flaws = recipe.kernel((pred, target), beside, factor, 0.0, (), (grad,), (hess,), size)
-    return not flaws
+    return not flaws and total <= most
+
+
+def _newton(
+    loss: Definition, types: list[Any], stored: Any, level: Level, size: int, backend: str | None
+) -> tuple[Any, float] | None:
+    """The kernel of such a call, and the largest number that it may write; None where there is none."""
+    floats = types[0].char in "fd" and stored.char in "fd"
+    if not size or not floats or not all([t.isnative and t.char in AS_THEY_ARE for t in (*types, stored)]):  # noqa: C419
+        return None
+    kind, codes = types[0].type, [t.char for t in types]
+    plan = Plan.of(loss, tuple(codes[:2]), VALUE | GRAD | HESS, True, weight="".join(codes[2:]))
+    kernel = kernels().runner(plan.for_newton(level[0], stored.char), size, backend)
+    parameters, bounds = (*plain(loss.cast(kind, codes[0])), *level[1:]), plain(loss.bounds(kind))
+
+    def bound(data: Any, beside: Any, near: float, factor: float, grads: Any, hesses: Any, size: int) -> Any:
+        return kernel(data, beside, (*parameters, near), factor, 0.0, bounds, (), grads, hesses, size)
+
+    return bound, float(finfo(stored).max)
 
 
 def of_row(loss: Program, classes: int, smoothing: float) -> Any:

@@ -36,7 +36,7 @@ def elements(job: Any, call: Call, given: bool) -> None:
     over = job.inplace
     way = FRESH if not given else OVER if over else APART
     key = want, call.reduction, backend, check, way, size < PARALLEL_FROM, *types
-    if not size or key in loss.recipes or not _lasting(types, size, backend):
+    if not size or key in loss.recipes or not lasting(types, size, backend):
         return
     if [x.dtype for x in job.arrays] != job.dtypes:  # 16-bit inputs that were broadcast, and widened for it
         return
@@ -87,7 +87,7 @@ def rows(job: Any, o: Call) -> None:
         return  # whatever stands for a number may stand for another one tomorrow
     inputs = tuple(job.scores) if target is None else (*job.scores, target)
     types = [x.dtype for x in inputs]
-    if not all(x.flags.c_contiguous for x in inputs) or not _lasting(types, pred.size, o.backend):
+    if not all(x.flags.c_contiguous for x in inputs) or not lasting(types, pred.size, o.backend):
         return
     given, way = ((), FRESH) if o.out is None else aimed(o.out, pred)
     key = row_key(o, way, pred.shape, pred.size, inputs[-1].ndim, types)
@@ -151,7 +151,7 @@ def _halves(types: Sequence[Any]) -> bool:
     return any([t.char in HALVES for t in types])  # noqa: C419
 
 
-def _lasting(types: Sequence[Any], size: int, backend: str | None) -> bool:
+def lasting(types: Sequence[Any], size: int, backend: str | None) -> bool:
     """Whether arrays of these types need nothing done to them, and threads are not off for now."""
     if any([t.char not in NUMBERS for t in types]):  # noqa: C419
         return False

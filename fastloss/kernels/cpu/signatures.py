@@ -34,7 +34,7 @@ def _tuple(*kinds: Any) -> Any:
 
 def _signature(plan: Plan) -> tuple[Any, ...]:
     compute = types.float64 if plan.compute == "d" else types.float32
-    derivatives = _tuple(*(_array(plan.types[k], plan.layout, False) for k in plan.wrt))
+    derivatives = _tuple(*(_array(stored, plan.layout, False) for stored in plan.written))
     return (
         _CREW,
         _tuple(*(_array(stored, plan.layout, True) for stored in plan.types)),

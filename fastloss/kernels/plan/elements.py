@@ -57,6 +57,12 @@ class Plan(NamedTuple):
     """Where the jet's arguments are among inputs and parameters, if not in their order."""
     wide: bool = False
     """Whether the arithmetic is in float64, whatever the inputs are."""
+    newton: str = ""
+    """One of `NEWTON` where it is for Newton's steps: what that is, is multiplied by one number and raised to another,
+    which come after the parameters, and the least distance last. The value is the sum of both sizes, infinite or NaN if
+    one of them is."""
+    slopes: tuple[str, ...] = ()
+    """The types of derivatives, if not those of what they are with respect to."""
 
     @classmethod
     def of(cls, loss: Any, types: tuple[str, ...], want: int, check: bool, weight: str = "", **more: Any) -> Plan:
@@ -75,6 +81,15 @@ class Plan(NamedTuple):
             weighed=check and bool(weight),
             **more,
         )
+
+    def for_newton(self, curve: str, stored: str) -> Plan:
+        """The same for Newton's steps, which are stored in a type of their own."""
+        return self._replace(newton=curve, slopes=(stored,), parameters=self.parameters + 3)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The types of derivatives."""
+        return self.slopes or tuple([self.types[k] for k in self.wrt])
 
     @property
     def compute(self) -> str:
@@ -121,16 +136,22 @@ class Target(Protocol):
         """From a number of the compute type to an element as it is stored."""
 
 
+NEWTON = {"own": p.own, "chord": p.chord, "distance": p.distance}
+"""What stands for a second derivative: itself, the slope of the gradient's chord from target to prediction, or 1 over
+their distance, which counts as at least a number."""
+
+
 TESTS = {"below": p.below, "interval": p.off_interval, "within": p.off_within, "ends": p.off_ends}
 
 
 def ports(plan: Plan, target: Target, decode: Callable[[str], Any] | None = None) -> dict[str, Any]:
     """The template's free names for this plan, on this target; inputs are read by `decode`, if not by the target's."""
     jet = _arranged(plan, target.jet(plan.jet, plan.compute))
+    jet = jet if plan.order == 2 else Port(p.raised, jet=jet)
     weighted = Port(p.weighted, decode=target.decode(plan.weight)) if plan.weight else p.unweighted
     return {
         "real": target.real(plan.compute),
-        "jet": jet if plan.order == 2 else Port(p.raised, jet=jet),
+        "jet": Port(p.newton, jet=jet, curve=NEWTON[plan.newton]) if plan.newton else jet,
         "inputs": _inputs(plan, decode or target.decode),
         "share": weighted,
         "portion": p.absent_if_zero if plan.weight else p.whole,
@@ -175,9 +196,9 @@ def _derivatives(plan: Plan, target: Target, put: Any, name: str, **own: Any) ->
     """What writes those with respect to each input, which a jet gives as a tuple where there are several."""
     library, several = target.primitives(plan), len(plan.wrt) > 1
     found = []
-    for k, index in enumerate(plan.wrt):
+    for k, stored in enumerate(plan.written):
         of = Port(p.component, how="within", K=k) if several else p.keep
-        write, save = library[f"write_{name}{k}"], target.encode(plan.types[index])
+        write, save = library[f"write_{name}{k}"], target.encode(stored)
         found.append(Port(put, K=k, of=of, write=write, save=save, **own))
     return joined(IN_TURN, found)
 

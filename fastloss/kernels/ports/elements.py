@@ -14,7 +14,7 @@ from ..bind import port
 
 # Ports of the ports.
 real = read = reread = write = decode = save = port
-jet = arguments = of = portion = bend = test = beyond = unfit = port
+jet = curve = arguments = of = portion = bend = test = beyond = unfit = port
 K = LEAST = MOST = port
 
 
@@ -131,6 +131,28 @@ def raised(*point: Any) -> Any:
     """A jet of two results as one of three."""
     value, d1 = jet(*point)
     return value, d1, real(0.0)
+
+
+def newton(*point: Any) -> Any:
+    """A jet with a curve in place of the second derivative, times one number and at least another."""
+    _, d1, d2 = jet(*point[:-3])
+    bent = point[-3] * curve(point, d1, d2)
+    bent = point[-2] if bent < point[-2] else bent
+    return abs(d1) + abs(bent), d1, bent
+
+
+def own(point: Any, d1: Any, d2: Any) -> Any:
+    return d2
+
+
+def chord(point: Any, d1: Any, d2: Any) -> Any:
+    e = point[0] - point[1]
+    return d2 if e == real(0.0) else d1 / e
+
+
+def distance(point: Any, d1: Any, d2: Any) -> Any:
+    size = abs(point[0] - point[1])
+    return real(1.0) / (point[-1] if size < point[-1] else size)
 
 
 def arranged(*point: Any) -> Any:
