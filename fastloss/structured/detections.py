@@ -16,6 +16,8 @@ from .compiled import run
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..define.keywords import Call
+
     Places = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -114,9 +116,9 @@ class Chosen(NamedTuple):
     positives: NDArray[np.int64]
     weight: NDArray[Any]
 
-    def divisor(self, reduction: str, normalizer: float | None) -> float:
+    def divisor(self, call: Call) -> float:
         """What the sum is divided by."""
-        if reduction != "mean":
+        if call.reduction != "mean":
             return 1.0
-        found = float(self.weight @ self.positives) if normalizer is None else float(normalizer)
+        found = float(self.weight @ self.positives) if call.normalizer is None else float(call.normalizer)
         return found or 1.0

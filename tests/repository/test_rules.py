@@ -305,8 +305,8 @@ BUDGET = {
     "penalties": 920,
     "plot": 670,
     "sklearn": 1830,
-    "structured": 4970,
-    "structured/embeddings": 1680,
+    "structured": 4830,
+    "structured/embeddings": 1540,
     "torch": 1440,
     "torch/functional": 1660,
 }
