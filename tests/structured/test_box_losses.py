@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from itertools import product
 from typing import Any
 
 import box_oracle
 import numpy as np
 import pytest
-from data import some
+from data import same_bits_on_threads, some
 from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -204,19 +205,8 @@ def lifted(numbers: Any) -> Any:
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("backend", ["serial", "parallel"])
-def test_the_same_bits_for_any_number_of_threads(backend: Any, rng: np.random.Generator) -> None:
-    pred, target = boxes(rng, 30_000), boxes(rng, 30_000)
-    expected = fl.giou_loss.value_and_grad(pred, target, backend="serial")
-    before = fl.get_num_threads()
-    try:
-        for n in (1, 2):
-            fl.set_num_threads(n)
-            found = fl.giou_loss.value_and_grad(pred, target, backend=backend)
-            assert found[0] == expected[0]
-            assert_array_equal(found[1], expected[1])
-    finally:
-        fl.set_num_threads(before)
+def test_the_same_bits_for_any_number_of_threads(rng: np.random.Generator) -> None:
+    same_bits_on_threads(partial(fl.giou_loss.value_and_grad, boxes(rng, 30_000), boxes(rng, 30_000)))
 
 
 def test_out_may_be_the_prediction(rng: np.random.Generator) -> None:

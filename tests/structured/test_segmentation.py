@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import region_oracle as oracle
+from data import same_bits_on_threads
 from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -294,16 +296,7 @@ def test_small_floats_and_many_pixels(rng: np.random.Generator) -> None:
 def test_the_same_bits_for_any_number_of_threads(loss: Any, rng: np.random.Generator) -> None:
     pred, labels = rng.standard_normal((3, 4, 170, 150)).astype("f4"), rng.integers(0, 4, (3, 170, 150))
     options: Any = {"axis": 1, "activation": "softmax"}
-    expected, slopes = loss.value_and_grad(pred, labels, backend="serial", **options)
-    before = fl.get_num_threads()
-    try:
-        for n in (1, 2):
-            fl.set_num_threads(n)
-            value, grad = loss.value_and_grad(pred, labels, backend="parallel", **options)
-            assert value == expected
-            assert_array_equal(grad, slopes)
-    finally:
-        fl.set_num_threads(before)
+    expected, slopes = same_bits_on_threads(partial(loss.value_and_grad, pred, labels, **options))
     if loss is fl.dice_loss:
         wide, steps = loss.value_and_grad(pred.astype("f8"), labels, backend="serial", **options)
         assert_allclose(expected, wide, rtol=1e-6)
