@@ -9,7 +9,9 @@ import numpy as np
 
 from ..arrays import shapes
 from ..define.keywords import GRAD, VALUE, Call
-from . import formulas, reading, templates
+from . import box_formulas as formulas
+from . import box_templates as templates
+from . import reading
 from .compiled import run
 from .samples import Samples
 from .verbs import HostLoss

@@ -10,7 +10,8 @@ from ..arrays.host.faults import refuse_weights
 from ..arrays.job import Kind
 from ..define.keywords import VALUE
 from ..registry import LOSSES
-from . import matching, reading, templates
+from . import box_templates as templates
+from . import matching, reading
 from .compiled import run
 
 if TYPE_CHECKING:

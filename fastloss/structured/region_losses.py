@@ -14,7 +14,8 @@ from ..arrays.outputs import given_outputs
 from ..arrays.verb import packed
 from ..define.keywords import GRAD, VALUE, Call
 from ..define.wording import shown, wrong_choice
-from . import reading, regions
+from . import reading
+from . import region_formulas as formulas
 from . import region_templates as templates
 from .compiled import run
 from .masks import Masks
@@ -189,7 +190,7 @@ def counted(shares: NDArray[Any], sums: NDArray[Any], classes: str) -> NDArray[A
 class RatioLoss(RegionLoss):
     """A loss of a ratio of sums."""
 
-    score: ClassVar[Callable[..., Any]] = regions.tversky
+    score: ClassVar[Callable[..., Any]] = formulas.tversky
     squared: ClassVar[bool] = False
 
     def numbers(self, given: Mapping[str, Any]) -> tuple[float, float, float, float]:

@@ -14,7 +14,7 @@ from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
-from fastloss.structured import region_templates, regions
+from fastloss.structured import region_formulas, region_templates
 
 pytestmark = pytest.mark.usefixtures("compiled_at_last")
 
@@ -86,18 +86,18 @@ def test_a_loss_near_zero_is_exact() -> None:
 
 def test_plain_formulas() -> None:
     for z in (-1e300, -800.0, -1.0, -0.0, 0.0, 1.0, 800.0, 1e300, np.inf, -np.inf):
-        p, q = regions.sigmoid(z)
+        p, q = region_formulas.sigmoid(z)
         with mp.workdps(50):
             assert_allclose([p, q], [float(1 / (1 + mp.exp(-mpf(z)))), float(1 / (1 + mp.exp(mpf(z))))], rtol=4e-16)
-    assert np.isnan(regions.sigmoid(np.nan)).all()
+    assert np.isnan(region_formulas.sigmoid(np.nan)).all()
     nothing = 0.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.75
-    assert regions.tversky(*nothing) == regions.focal_tversky(*nothing) == (0.0, 0.0, 0.0)
-    assert np.isnan(regions.focal_tversky(np.nan, 1.0, 1.0, 0.0, 0.5, 0.5, 0.75)).all()
+    assert region_formulas.tversky(*nothing) == region_formulas.focal_tversky(*nothing) == (0.0, 0.0, 0.0)
+    assert np.isnan(region_formulas.focal_tversky(np.nan, 1.0, 1.0, 0.0, 0.5, 0.5, 0.75)).all()
     # Right everywhere: a power above 1 has a slope, one below would have an infinite one.
-    assert regions.focal_tversky(3.0, 0.0, 0.0, 0.0, 0.5, 0.5, 1.0) == regions.tversky(
+    assert region_formulas.focal_tversky(3.0, 0.0, 0.0, 0.0, 0.5, 0.5, 1.0) == region_formulas.tversky(
         3.0, 0.0, 0.0, 0.0, 0.5, 0.5, 1.0
     )
-    assert regions.focal_tversky(3.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.5)[1:] == (0.0, 0.0)
+    assert region_formulas.focal_tversky(3.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.5)[1:] == (0.0, 0.0)
 
 
 def test_the_family(rng: np.random.Generator) -> None:
