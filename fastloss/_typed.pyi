@@ -36,11 +36,11 @@ __all__ = [
     'kl_divergence', 'kl_divergence_log', 'kl_divergence_log_target', 'js_divergence', 'total_variation',
     'cosine_distance', 'soft_distillation', 'soft_reverse_distillation', 'soft_js_distillation', 'distillation',
     'distillation_from_probabilities', 'reverse_distillation', 'js_distillation', 'hinge_embedding', 'contrastive',
-    'margin_ranking', 'linear_cross_entropy', 'topk_distillation', 'multibox', 'iou_loss', 'giou_loss', 'diou_loss',
-    'ciou_loss', 'dice_loss', 'generalized_dice_loss', 'jaccard_loss', 'tversky_loss', 'focal_tversky_loss',
-    'lovasz_softmax_loss', 'lovasz_hinge_loss', 'triplet_margin', 'batch_triplet_margin', 'cosine_embedding',
-    'contrastive_embedding', 'info_nce', 'nt_xent', 'supervised_contrastive', 'circle', 'lambdarank',
-    'pairwise_logistic', 'ctc', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce',
+    'margin_ranking', 'batch_triplet_margin', 'circle', 'ciou_loss', 'contrastive_embedding', 'cosine_embedding',
+    'ctc', 'dice_loss', 'diou_loss', 'focal_tversky_loss', 'generalized_dice_loss', 'giou_loss', 'info_nce',
+    'iou_loss', 'jaccard_loss', 'lambdarank', 'linear_cross_entropy', 'lovasz_hinge_loss', 'lovasz_softmax_loss',
+    'multibox', 'nt_xent', 'pairwise_logistic', 'supervised_contrastive', 'topk_distillation', 'tversky_loss',
+    'triplet_margin', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce',
     'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence',
     'i_divergence', 'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh',
     'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle', 'mspe', 'multi_margin', 'multilabel_cross_entropy',
@@ -678,50 +678,18 @@ def margin_ranking(
     check: bool | None = None,
 ) -> None: ...
 
-@linear
-def linear_cross_entropy(
-    hidden: Any, weight: Any, labels: Any, *, z_loss: float = 0.0, softcap: float | None = None, bias: Any = None,
-    chunk: int | None = None, sample_weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
-    label_smoothing: float = 0.0, reduction: str = 'mean', normalizer: float | None = None, empty: str = 'nan',
-    backend: str | None = None, check: bool | None = None,
-) -> None: ...
-
-@topk
-def topk_distillation(
-    pred: Any, indices: Any, log_probabilities: Any, target: Any, *, temperature: float = 2.0, alpha: float = 0.5,
-    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean',
-    normalizer: float | None = None, empty: str = 'nan', out: Any = None, return_stats: bool = False,
-    backend: str | None = None, check: bool | None = None,
+@onhost
+def batch_triplet_margin(
+    embeddings: Any, labels: Any, *, mining: str = 'all', margin: float = 1.0, distance: str = 'euclidean',
+    count: str = 'valid', weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @onhost
-def multibox(
-    locations: Any, scores: Any, boxes: Any, labels: Any, priors: Any, *, offsets: Any = None,
-    threshold: float = 0.5, negative_ratio: float = 3.0, min_negatives: int = 0, variances: Any = (0.1, 0.2),
-    beta: float = 1.0, alpha: float = 1.0, format: str = 'xyxy', return_parts: bool = False, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, out: Any = None, backend: Backend | None = None,
-) -> None: ...
-
-@onhost
-def iou_loss(
-    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@onhost
-def giou_loss(
-    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@onhost
-def diou_loss(
-    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
+def circle(
+    embeddings: Any, labels: Any, *, margin: float = 0.25, gamma: float = 256.0, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @onhost
@@ -729,6 +697,28 @@ def ciou_loss(
     pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
+) -> None: ...
+
+@onhost
+def contrastive_embedding(
+    first: Any, second: Any, target: Any, *, margin: float = 1.0, distance: str = 'euclidean', weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def cosine_embedding(
+    first: Any, second: Any, target: Any, *, margin: float = 0.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def ctc(
+    logits: Any, targets: Any, *, input_lengths: Any = None, target_lengths: Any = None, blank: int = 0,
+    from_log_probs: bool = False, time_major: bool = False, zero_infinity: bool = False, per_symbol: bool = True,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @onhost
@@ -741,28 +731,8 @@ def dice_loss(
 ) -> None: ...
 
 @onhost
-def generalized_dice_loss(
-    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, classes: str = 'all',
-    activation: str | None = None, axis: int | None = None, class_weight: Any = None,
-    ignore_index: int | None = None, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@onhost
-def jaccard_loss(
-    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, per_class: bool = True,
-    classes: str = 'all', activation: str | None = None, axis: int | None = None, class_weight: Any = None,
-    ignore_index: int | None = None, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@onhost
-def tversky_loss(
-    pred: Any, target: Any, *, alpha: float = 0.5, beta: float = 0.5, smooth: float = 0.0, per_sample: bool = False,
-    per_class: bool = True, classes: str = 'all', activation: str | None = None, axis: int | None = None,
-    class_weight: Any = None, ignore_index: int | None = None, weight: Any = None, reduction: Reduction = 'mean',
+def diou_loss(
+    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
 ) -> None: ...
@@ -777,11 +747,58 @@ def focal_tversky_loss(
 ) -> None: ...
 
 @onhost
-def lovasz_softmax_loss(
-    pred: Any, target: Any, *, per_sample: bool = False, classes: str = 'present', activation: str | None = None,
-    axis: int | None = None, class_weight: Any = None, ignore_index: int | None = None, weight: Any = None,
+def generalized_dice_loss(
+    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, classes: str = 'all',
+    activation: str | None = None, axis: int | None = None, class_weight: Any = None,
+    ignore_index: int | None = None, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def giou_loss(
+    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def info_nce(
+    query: Any, key: Any, *, temperature: float = 0.07, symmetric: bool = False, normalize: bool = True,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def iou_loss(
+    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def jaccard_loss(
+    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, per_class: bool = True,
+    classes: str = 'all', activation: str | None = None, axis: int | None = None, class_weight: Any = None,
+    ignore_index: int | None = None, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@ranked
+def lambdarank(
+    pred: Any, target: Any, *, group: Any = None, sigma: float = 1.0, truncation: int | None = 30,
+    gain: Any = 'exponential', score_norm: bool = True, query_norm: bool = True, weight: Any = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@linear
+def linear_cross_entropy(
+    hidden: Any, weight: Any, labels: Any, *, z_loss: float = 0.0, softcap: float | None = None, bias: Any = None,
+    chunk: int | None = None, sample_weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
+    label_smoothing: float = 0.0, reduction: str = 'mean', normalizer: float | None = None, empty: str = 'nan',
+    backend: str | None = None, check: bool | None = None,
 ) -> None: ...
 
 @onhost
@@ -793,65 +810,24 @@ def lovasz_hinge_loss(
 ) -> None: ...
 
 @onhost
-def triplet_margin(
-    anchor: Any, positive: Any, negative: Any, *, margin: float = 1.0, distance: str = 'euclidean',
-    swap: bool = False, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@onhost
-def batch_triplet_margin(
-    embeddings: Any, labels: Any, *, mining: str = 'all', margin: float = 1.0, distance: str = 'euclidean',
-    count: str = 'valid', weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@onhost
-def cosine_embedding(
-    first: Any, second: Any, target: Any, *, margin: float = 0.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@onhost
-def contrastive_embedding(
-    first: Any, second: Any, target: Any, *, margin: float = 1.0, distance: str = 'euclidean', weight: Any = None,
+def lovasz_softmax_loss(
+    pred: Any, target: Any, *, per_sample: bool = False, classes: str = 'present', activation: str | None = None,
+    axis: int | None = None, class_weight: Any = None, ignore_index: int | None = None, weight: Any = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @onhost
-def info_nce(
-    query: Any, key: Any, *, temperature: float = 0.07, symmetric: bool = False, normalize: bool = True,
-    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
-    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+def multibox(
+    locations: Any, scores: Any, boxes: Any, labels: Any, priors: Any, *, offsets: Any = None,
+    threshold: float = 0.5, negative_ratio: float = 3.0, min_negatives: int = 0, variances: Any = (0.1, 0.2),
+    beta: float = 1.0, alpha: float = 1.0, format: str = 'xyxy', return_parts: bool = False, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, out: Any = None, backend: Backend | None = None,
 ) -> None: ...
 
 @onhost
 def nt_xent(
     first: Any, second: Any, *, temperature: float = 0.5, normalize: bool = True, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@onhost
-def supervised_contrastive(
-    embeddings: Any, labels: Any, *, temperature: float = 0.1, normalize: bool = True, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@onhost
-def circle(
-    embeddings: Any, labels: Any, *, margin: float = 0.25, gamma: float = 256.0, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@ranked
-def lambdarank(
-    pred: Any, target: Any, *, group: Any = None, sigma: float = 1.0, truncation: int | None = 30,
-    gain: Any = 'exponential', score_norm: bool = True, query_norm: bool = True, weight: Any = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
@@ -865,11 +841,35 @@ def pairwise_logistic(
 ) -> None: ...
 
 @onhost
-def ctc(
-    logits: Any, targets: Any, *, input_lengths: Any = None, target_lengths: Any = None, blank: int = 0,
-    from_log_probs: bool = False, time_major: bool = False, zero_infinity: bool = False, per_symbol: bool = True,
-    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
-    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+def supervised_contrastive(
+    embeddings: Any, labels: Any, *, temperature: float = 0.1, normalize: bool = True, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@topk
+def topk_distillation(
+    pred: Any, indices: Any, log_probabilities: Any, target: Any, *, temperature: float = 2.0, alpha: float = 0.5,
+    scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
+    ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean',
+    normalizer: float | None = None, empty: str = 'nan', out: Any = None, return_stats: bool = False,
+    backend: str | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def tversky_loss(
+    pred: Any, target: Any, *, alpha: float = 0.5, beta: float = 0.5, smooth: float = 0.0, per_sample: bool = False,
+    per_class: bool = True, classes: str = 'all', activation: str | None = None, axis: int | None = None,
+    class_weight: Any = None, ignore_index: int | None = None, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def triplet_margin(
+    anchor: Any, positive: Any, negative: Any, *, margin: float = 1.0, distance: str = 'euclidean',
+    swap: bool = False, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 aft_extreme = accelerated_failure_time_extreme

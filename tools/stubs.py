@@ -40,18 +40,12 @@ Numbers = float | list[Any] | tuple[Any, ...] | Array
 
 GLUE = "\N{NO-BREAK SPACE}"
 
-BESIDE = (
-    fl.linear_cross_entropy, fl.topk_distillation, fl.multibox, fl.iou_loss, fl.giou_loss, fl.diou_loss, fl.ciou_loss,
-    fl.dice_loss, fl.generalized_dice_loss, fl.jaccard_loss, fl.tversky_loss, fl.focal_tversky_loss,
-    fl.lovasz_softmax_loss, fl.lovasz_hinge_loss,
-    fl.triplet_margin, fl.batch_triplet_margin, fl.cosine_embedding, fl.contrastive_embedding, fl.info_nce, fl.nt_xent,
-    fl.supervised_contrastive, fl.circle, fl.lambdarank, fl.pairwise_logistic, fl.ctc,
-)  # fmt: skip
-"""Losses with a class of their own."""
-
 KINDS = {fl.Loss: "Elements", fl.RowLoss: "Rows", LinearLoss: "Linear", TopKDistillation: "TopK",
          RankingLoss: "Ranked", HostLoss: "OnHost"}  # fmt: skip
 """Classes of losses, those below before those above, and those of the stub whose verbs take what one function does."""
+
+BESIDE = [x for x in (getattr(fl, n) for n in fl.__all__) if isinstance(x, (LinearLoss, TopKDistillation, HostLoss))]
+"""Losses that are in no registry."""
 
 
 def kind(base: type, name: str) -> str:
