@@ -7,22 +7,8 @@ from .define.keywords import Backend, Empty, Reduction
 from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
-from .structured.box_losses import BoxLoss
-from .structured.ctc import CTC
-from .structured.embeddings.batches import InfoNCE, NTXent
-from .structured.embeddings.labelled import Circle, SupervisedContrastive
-from .structured.embeddings.mining import BatchTripletMargin
-from .structured.embeddings.pairs import ContrastiveEmbedding, CosineEmbedding, TripletMargin
-from .structured.multibox import MultiBox
-from .structured.ranking import LambdaRank, PairwiseLogistic
-from .structured.segmentation import (
-    DiceLoss,
-    FocalTverskyLoss,
-    GeneralizedDiceLoss,
-    LovaszHingeLoss,
-    LovaszSoftmaxLoss,
-    TverskyLoss,
-)
+from .structured.ranking import RankingLoss
+from .structured.verbs import HostLoss
 
 P = ParamSpec("P")
 
@@ -50,11 +36,11 @@ __all__ = [
     'kl_divergence', 'kl_divergence_log', 'kl_divergence_log_target', 'js_divergence', 'total_variation',
     'cosine_distance', 'soft_distillation', 'soft_reverse_distillation', 'soft_js_distillation', 'distillation',
     'distillation_from_probabilities', 'reverse_distillation', 'js_distillation', 'hinge_embedding', 'contrastive',
-    'margin_ranking', 'linear_cross_entropy', 'topk_distillation', 'multibox', 'iou_loss', 'giou_loss', 'diou_loss',
-    'ciou_loss', 'dice_loss', 'generalized_dice_loss', 'jaccard_loss', 'tversky_loss', 'focal_tversky_loss',
-    'lovasz_softmax_loss', 'lovasz_hinge_loss', 'triplet_margin', 'batch_triplet_margin', 'cosine_embedding',
-    'contrastive_embedding', 'info_nce', 'nt_xent', 'supervised_contrastive', 'circle', 'lambdarank',
-    'pairwise_logistic', 'ctc', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce',
+    'margin_ranking', 'batch_triplet_margin', 'circle', 'ciou_loss', 'contrastive_embedding', 'cosine_embedding',
+    'ctc', 'dice_loss', 'diou_loss', 'focal_tversky_loss', 'generalized_dice_loss', 'giou_loss', 'info_nce',
+    'iou_loss', 'jaccard_loss', 'lambdarank', 'linear_cross_entropy', 'lovasz_hinge_loss', 'lovasz_softmax_loss',
+    'multibox', 'nt_xent', 'pairwise_logistic', 'supervised_contrastive', 'topk_distillation', 'tversky_loss',
+    'triplet_margin', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce',
     'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence',
     'i_divergence', 'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh',
     'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle', 'mspe', 'multi_margin', 'multilabel_cross_entropy',
@@ -94,119 +80,7 @@ class TopK(TopKDistillation, Generic[P]):
 
 def topk(takes: Callable[P, None]) -> TopK[P]: ...
 
-class MultiBoxes(MultiBox, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-
-def multiboxes(takes: Callable[P, None]) -> MultiBoxes[P]: ...
-
-class Boxes(BoxLoss, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-
-def boxes(takes: Callable[P, None]) -> Boxes[P]: ...
-
-class Dice(DiceLoss, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-
-def dice(takes: Callable[P, None]) -> Dice[P]: ...
-
-class GeneralizedDice(GeneralizedDiceLoss, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-
-def generalizeddice(takes: Callable[P, None]) -> GeneralizedDice[P]: ...
-
-class Tversky(TverskyLoss, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-
-def tversky(takes: Callable[P, None]) -> Tversky[P]: ...
-
-class FocalTversky(FocalTverskyLoss, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-
-def focaltversky(takes: Callable[P, None]) -> FocalTversky[P]: ...
-
-class LovaszSoftmax(LovaszSoftmaxLoss, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-
-def lovaszsoftmax(takes: Callable[P, None]) -> LovaszSoftmax[P]: ...
-
-class LovaszHinge(LovaszHingeLoss, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-
-def lovaszhinge(takes: Callable[P, None]) -> LovaszHinge[P]: ...
-
-class Triplets(TripletMargin, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-
-def triplets(takes: Callable[P, None]) -> Triplets[P]: ...
-
-class Mined(BatchTripletMargin, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-
-def mined(takes: Callable[P, None]) -> Mined[P]: ...
-
-class Cosines(CosineEmbedding, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-
-def cosines(takes: Callable[P, None]) -> Cosines[P]: ...
-
-class Contrasts(ContrastiveEmbedding, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-
-def contrasts(takes: Callable[P, None]) -> Contrasts[P]: ...
-
-class Queries(InfoNCE, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-
-def queries(takes: Callable[P, None]) -> Queries[P]: ...
-
-class Views(NTXent, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-
-def views(takes: Callable[P, None]) -> Views[P]: ...
-
-class Labelled(SupervisedContrastive, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-
-def labelled(takes: Callable[P, None]) -> Labelled[P]: ...
-
-class Circles(Circle, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-
-def circles(takes: Callable[P, None]) -> Circles[P]: ...
-
-class Ranked(LambdaRank, Generic[P]):
+class Ranked(RankingLoss, Generic[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
     def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
     def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
@@ -214,20 +88,12 @@ class Ranked(LambdaRank, Generic[P]):
 
 def ranked(takes: Callable[P, None]) -> Ranked[P]: ...
 
-class Paired(PairwiseLogistic, Generic[P]):
+class OnHost(HostLoss, Generic[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
     def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
     def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
-    def grad_and_hess(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
 
-def paired(takes: Callable[P, None]) -> Paired[P]: ...
-
-class Aligned(CTC, Generic[P]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-    def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...  # type: ignore[override]
-
-def aligned(takes: Callable[P, None]) -> Aligned[P]: ...
+def onhost(takes: Callable[P, None]) -> OnHost[P]: ...
 
 @elements
 def squared_error(
@@ -812,12 +678,173 @@ def margin_ranking(
     check: bool | None = None,
 ) -> None: ...
 
+@onhost
+def batch_triplet_margin(
+    embeddings: Any, labels: Any, *, mining: str = 'all', margin: float = 1.0, distance: str = 'euclidean',
+    count: str = 'valid', weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def circle(
+    embeddings: Any, labels: Any, *, margin: float = 0.25, gamma: float = 256.0, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def ciou_loss(
+    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def contrastive_embedding(
+    first: Any, second: Any, target: Any, *, margin: float = 1.0, distance: str = 'euclidean', weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def cosine_embedding(
+    first: Any, second: Any, target: Any, *, margin: float = 0.0, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def ctc(
+    logits: Any, targets: Any, *, input_lengths: Any = None, target_lengths: Any = None, blank: int = 0,
+    from_log_probs: bool = False, time_major: bool = False, zero_infinity: bool = False, per_symbol: bool = True,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def dice_loss(
+    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, per_class: bool = True,
+    classes: str = 'all', activation: str | None = None, axis: int | None = None, class_weight: Any = None,
+    ignore_index: int | None = None, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def diou_loss(
+    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def focal_tversky_loss(
+    pred: Any, target: Any, *, alpha: float = 0.3, beta: float = 0.7, gamma: float = 0.75, smooth: float = 0.0,
+    per_sample: bool = False, per_class: bool = True, classes: str = 'all', activation: str | None = None,
+    axis: int | None = None, class_weight: Any = None, ignore_index: int | None = None, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def generalized_dice_loss(
+    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, classes: str = 'all',
+    activation: str | None = None, axis: int | None = None, class_weight: Any = None,
+    ignore_index: int | None = None, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def giou_loss(
+    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def info_nce(
+    query: Any, key: Any, *, temperature: float = 0.07, symmetric: bool = False, normalize: bool = True,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def iou_loss(
+    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def jaccard_loss(
+    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, per_class: bool = True,
+    classes: str = 'all', activation: str | None = None, axis: int | None = None, class_weight: Any = None,
+    ignore_index: int | None = None, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@ranked
+def lambdarank(
+    pred: Any, target: Any, *, group: Any = None, sigma: float = 1.0, truncation: int | None = 30,
+    gain: Any = 'exponential', score_norm: bool = True, query_norm: bool = True, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
 @linear
 def linear_cross_entropy(
     hidden: Any, weight: Any, labels: Any, *, z_loss: float = 0.0, softcap: float | None = None, bias: Any = None,
     chunk: int | None = None, sample_weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
     label_smoothing: float = 0.0, reduction: str = 'mean', normalizer: float | None = None, empty: str = 'nan',
     backend: str | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def lovasz_hinge_loss(
+    pred: Any, target: Any, *, per_sample: bool = False, classes: str = 'all', activation: str | None = None,
+    axis: int | None = None, class_weight: Any = None, ignore_index: int | None = None, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def lovasz_softmax_loss(
+    pred: Any, target: Any, *, per_sample: bool = False, classes: str = 'present', activation: str | None = None,
+    axis: int | None = None, class_weight: Any = None, ignore_index: int | None = None, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@onhost
+def multibox(
+    locations: Any, scores: Any, boxes: Any, labels: Any, priors: Any, *, offsets: Any = None,
+    threshold: float = 0.5, negative_ratio: float = 3.0, min_negatives: int = 0, variances: Any = (0.1, 0.2),
+    beta: float = 1.0, alpha: float = 1.0, format: str = 'xyxy', return_parts: bool = False, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, out: Any = None, backend: Backend | None = None,
+) -> None: ...
+
+@onhost
+def nt_xent(
+    first: Any, second: Any, *, temperature: float = 0.5, normalize: bool = True, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@ranked
+def pairwise_logistic(
+    pred: Any, target: Any, *, group: Any = None, sigma: float = 1.0, truncation: int | None = None,
+    score_norm: bool = False, query_norm: bool = False, weight: Any = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@onhost
+def supervised_contrastive(
+    embeddings: Any, labels: Any, *, temperature: float = 0.1, normalize: bool = True, weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @topk
@@ -829,180 +856,20 @@ def topk_distillation(
     backend: str | None = None, check: bool | None = None,
 ) -> None: ...
 
-@multiboxes
-def multibox(
-    locations: Any, scores: Any, boxes: Any, labels: Any, priors: Any, *, offsets: Any = None,
-    threshold: float = 0.5, negative_ratio: float = 3.0, min_negatives: int = 0, variances: Any = (0.1, 0.2),
-    beta: float = 1.0, alpha: float = 1.0, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, out: Any = None, return_parts: bool = False, backend: Backend | None = None,
-) -> None: ...
-
-@boxes
-def iou_loss(
-    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@boxes
-def giou_loss(
-    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@boxes
-def diou_loss(
-    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@boxes
-def ciou_loss(
-    pred: Any, target: Any, *, format: str = 'xyxy', weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@dice
-def dice_loss(
-    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, per_class: bool = True,
-    classes: str = 'all', activation: str | None = None, axis: int | None = None, weight: Any = None,
-    class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@generalizeddice
-def generalized_dice_loss(
-    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, classes: str = 'all',
-    activation: str | None = None, axis: int | None = None, weight: Any = None, class_weight: Any = None,
-    ignore_index: int | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@dice
-def jaccard_loss(
-    pred: Any, target: Any, *, smooth: float = 0.0, per_sample: bool = False, per_class: bool = True,
-    classes: str = 'all', activation: str | None = None, axis: int | None = None, weight: Any = None,
-    class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@tversky
+@onhost
 def tversky_loss(
     pred: Any, target: Any, *, alpha: float = 0.5, beta: float = 0.5, smooth: float = 0.0, per_sample: bool = False,
     per_class: bool = True, classes: str = 'all', activation: str | None = None, axis: int | None = None,
-    weight: Any = None, class_weight: Any = None, ignore_index: int | None = None, reduction: Reduction = 'mean',
+    class_weight: Any = None, ignore_index: int | None = None, weight: Any = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
 ) -> None: ...
 
-@focaltversky
-def focal_tversky_loss(
-    pred: Any, target: Any, *, alpha: float = 0.3, beta: float = 0.7, gamma: float = 0.75, smooth: float = 0.0,
-    per_sample: bool = False, per_class: bool = True, classes: str = 'all', activation: str | None = None,
-    axis: int | None = None, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@lovaszsoftmax
-def lovasz_softmax_loss(
-    pred: Any, target: Any, *, per_sample: bool = False, classes: str = 'present', activation: str | None = None,
-    axis: int | None = None, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@lovaszhinge
-def lovasz_hinge_loss(
-    pred: Any, target: Any, *, per_sample: bool = False, classes: str = 'all', activation: str | None = None,
-    axis: int | None = None, weight: Any = None, class_weight: Any = None, ignore_index: int | None = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@triplets
+@onhost
 def triplet_margin(
     anchor: Any, positive: Any, negative: Any, *, margin: float = 1.0, distance: str = 'euclidean',
     swap: bool = False, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
     empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@mined
-def batch_triplet_margin(
-    embeddings: Any, labels: Any, *, mining: str = 'all', margin: float = 1.0, distance: str = 'euclidean',
-    count: str = 'valid', weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@cosines
-def cosine_embedding(
-    first: Any, second: Any, target: Any, *, margin: float = 0.0, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@contrasts
-def contrastive_embedding(
-    first: Any, second: Any, target: Any, *, margin: float = 1.0, distance: str = 'euclidean', weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@queries
-def info_nce(
-    query: Any, key: Any, *, temperature: float = 0.07, symmetric: bool = False, normalize: bool = True,
-    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
-    out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@views
-def nt_xent(
-    first: Any, second: Any, *, temperature: float = 0.5, normalize: bool = True, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@labelled
-def supervised_contrastive(
-    embeddings: Any, labels: Any, *, temperature: float = 0.1, normalize: bool = True, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@circles
-def circle(
-    embeddings: Any, labels: Any, *, margin: float = 0.25, gamma: float = 256.0, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@ranked
-def lambdarank(
-    pred: Any, target: Any, *, group: Any = None, sigma: float = 1.0, truncation: int | None = 30,
-    gain: Any = 'exponential', score_norm: bool = True, query_norm: bool = True, weight: Any = None,
-    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
-    backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@paired
-def pairwise_logistic(
-    pred: Any, target: Any, *, group: Any = None, sigma: float = 1.0, truncation: int | None = None,
-    score_norm: bool = False, query_norm: bool = False, weight: Any = None, reduction: Reduction = 'mean',
-    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
-    check: bool | None = None,
-) -> None: ...
-
-@aligned
-def ctc(
-    logits: Any, targets: Any, *, input_lengths: Any = None, target_lengths: Any = None, blank: int = 0,
-    from_log_probs: bool = False, time_major: bool = False, zero_infinity: bool = False, per_symbol: bool = True,
-    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
-    out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 aft_extreme = accelerated_failure_time_extreme

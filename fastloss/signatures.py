@@ -234,12 +234,13 @@ def _verbs(shared: type) -> list[tuple[Any, str, str]]:
     return [(verb, name, inspect.cleandoc(verb.__doc__ or "")) for verb, name in found]
 
 
-def passing(kind: type, inputs: tuple[str, ...], run: Any, loss: SelfDocumenting) -> None:
+def passing(
+    kind: type, inputs: tuple[str, ...], run: Any, loss: SelfDocumenting, keywords: Mapping[str, Any] | None
+) -> None:
     """Have the verbs of `kind`, which pass keywords on to `run` and parameters to `loss`, show both."""
-    keywords = run.__kwdefaults__
-    loss.shown_arguments = inputs, keywords
+    loss.shown_arguments = inputs, keywords or {}
     for verb in (vars(kind)[name] for name in VERBS if name in vars(kind)):
-        verb.__wrapped__ = _VerbSignature(run, ("self", *inputs), {**loss.values, **keywords})
+        verb.__wrapped__ = _VerbSignature(run, ("self", *inputs), {**loss.values, **(keywords or {})})
 
 
 def arguments(loss: Any, keywords: Iterable[str]) -> str:

@@ -9,6 +9,10 @@ from textwrap import TextWrapper
 from typing import Any
 
 import fastloss as fl
+from fastloss.fused.linear import LinearLoss
+from fastloss.fused.topk import TopKDistillation
+from fastloss.structured.ranking import RankingLoss
+from fastloss.structured.verbs import HostLoss
 
 STUB = Path(fl.__file__).parent / "_typed.pyi"
 
@@ -21,22 +25,8 @@ from .define.keywords import Backend, Empty, Reduction
 from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
-from .structured.box_losses import BoxLoss
-from .structured.ctc import CTC
-from .structured.embeddings.batches import InfoNCE, NTXent
-from .structured.embeddings.labelled import Circle, SupervisedContrastive
-from .structured.embeddings.mining import BatchTripletMargin
-from .structured.embeddings.pairs import ContrastiveEmbedding, CosineEmbedding, TripletMargin
-from .structured.multibox import MultiBox
-from .structured.ranking import LambdaRank, PairwiseLogistic
-from .structured.segmentation import (
-    DiceLoss,
-    FocalTverskyLoss,
-    GeneralizedDiceLoss,
-    LovaszHingeLoss,
-    LovaszSoftmaxLoss,
-    TverskyLoss,
-)
+from .structured.ranking import RankingLoss
+from .structured.verbs import HostLoss
 
 P = ParamSpec("P")
 
@@ -50,23 +40,12 @@ Numbers = float | list[Any] | tuple[Any, ...] | Array
 
 GLUE = "\N{NO-BREAK SPACE}"
 
-BESIDE = (
-    fl.linear_cross_entropy, fl.topk_distillation, fl.multibox, fl.iou_loss, fl.giou_loss, fl.diou_loss, fl.ciou_loss,
-    fl.dice_loss, fl.generalized_dice_loss, fl.jaccard_loss, fl.tversky_loss, fl.focal_tversky_loss,
-    fl.lovasz_softmax_loss, fl.lovasz_hinge_loss,
-    fl.triplet_margin, fl.batch_triplet_margin, fl.cosine_embedding, fl.contrastive_embedding, fl.info_nce, fl.nt_xent,
-    fl.supervised_contrastive, fl.circle, fl.lambdarank, fl.pairwise_logistic, fl.ctc,
-)  # fmt: skip
-"""Losses with a class of their own."""
+KINDS = {fl.Loss: "Elements", fl.RowLoss: "Rows", LinearLoss: "Linear", TopKDistillation: "TopK",
+         RankingLoss: "Ranked", HostLoss: "OnHost"}  # fmt: skip
+"""Classes of losses, those below before those above, and those of the stub whose verbs take what one function does."""
 
-KINDS = {"Loss": "Elements", "RowLoss": "Rows", "LinearLoss": "Linear", "TopKDistillation": "TopK",
-         "MultiBox": "MultiBoxes", "BoxLoss": "Boxes", "DiceLoss": "Dice", "GeneralizedDiceLoss": "GeneralizedDice",
-         "TverskyLoss": "Tversky", "FocalTverskyLoss": "FocalTversky", "LovaszSoftmaxLoss": "LovaszSoftmax",
-         "LovaszHingeLoss": "LovaszHinge", "TripletMargin": "Triplets", "CosineEmbedding": "Cosines",
-         "ContrastiveEmbedding": "Contrasts", "BatchTripletMargin": "Mined", "InfoNCE": "Queries",
-         "NTXent": "Views", "SupervisedContrastive": "Labelled", "Circle": "Circles",
-         "LambdaRank": "Ranked", "PairwiseLogistic": "Paired", "CTC": "Aligned"}  # fmt: skip
-"""Classes of losses, and those of the stub whose verbs take what one function does."""
+BESIDE = [x for x in (getattr(fl, n) for n in fl.__all__) if isinstance(x, (LinearLoss, TopKDistillation, HostLoss))]
+"""Losses that are in no registry."""
 
 
 def kind(base: type, name: str) -> str:
@@ -76,7 +55,7 @@ def kind(base: type, name: str) -> str:
     results = {"__call__": "Any", "value_and_grad": pair, "grad": "Any", "grad_and_hess": pair}
     verbs = []
     for verb, result in results.items():
-        if verb in vars(base):
+        if verb in vars(base) and vars(base)[verb].__annotations__.get("return") != "NoReturn":
             code = vars(base)[verb].__code__
             anything = code.co_argcount == 1 and not code.co_kwonlyargcount  # no override is wrong then
             ignore = "" if anything else "  # type: ignore[override]"
@@ -108,14 +87,13 @@ def stub(loss: Any) -> str:
     # A line breaks between arguments alone.
     glued = " ".join(f"{argument.replace(' ', GLUE)}," for argument in arguments)
     lines = TextWrapper(116, initial_indent=" " * 4, subsequent_indent=" " * 4, break_on_hyphens=False).fill(glued)
-    decorator = KINDS[base.__name__].lower()
+    decorator = next(name for kind, name in KINDS.items() if isinstance(loss, kind)).lower()
     return f"@{decorator}\ndef {loss.name}(\n{lines.replace(GLUE, ' ')}\n) -> None: ..."
 
 
 def text() -> str:
     """The whole file."""
-    bases = [fl.Loss, fl.RowLoss, *dict.fromkeys(map(type, BESIDE))]
-    kinds = [kind(base, KINDS[base.__name__]) for base in bases]
+    kinds = [kind(base, name) for base, name in KINDS.items()]
     losses = [stub(loss) for loss in (*fl.LOSSES.values(), *BESIDE)]
     aliases = "\n".join(f"{short} = {name}" for short, name in sorted(fl.ALIASES.items()))
     public = repr([*fl.LOSSES, *(loss.name for loss in BESIDE), *sorted(fl.ALIASES)])[1:-1]

@@ -69,7 +69,7 @@ class LinearLoss:
     def __init__(self, loss: RowLoss) -> None:
         self.name = f"linear_{loss.name}"
         self.loss = loss.called(self.name, ("logits", "labels"))
-        passing(LinearLoss, self.inputs, LinearLoss._run, self.loss)
+        passing(LinearLoss, self.inputs, LinearLoss._run, self.loss, LinearLoss._run.__kwdefaults__)
         self.parameters, self.shown_arguments = self.loss.parameters, self.loss.shown_arguments
 
     def __repr__(self) -> str:

@@ -56,7 +56,7 @@ class TopKDistillation:
     def __init__(self) -> None:
         self.name = "topk_distillation"
         self.loss = LOSSES["distillation_from_probabilities"].called(self.name, ("pred", "teacher", "target"))
-        passing(TopKDistillation, self.inputs, TopKDistillation._run, self.loss)
+        passing(TopKDistillation, self.inputs, TopKDistillation._run, self.loss, TopKDistillation._run.__kwdefaults__)
         self.parameters, self.shown_arguments = self.loss.parameters, self.loss.shown_arguments
 
     def __repr__(self) -> str:

@@ -15,7 +15,8 @@ from ..define.frozen import restore_library_loss
 from ..define.keywords import GRAD, HESS, VALUE, Call
 from ..define.streams import told
 from ..define.wording import listed, named
-from ..loss import Loss
+from ..loss import GRAD_AND_HESS, VALUE_AND_GRAD, Loss  # noqa: F401  # verbs `like` the call read them
+from ..signatures import like
 from .given import Given, two
 from .terms import PACKAGE
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     Two = tuple[Any, Any]
 
-KEYWORDS = {"weight": None, "reduction": "mean", "normalizer": None, "empty": "nan", "out": None, "backend": None,
-            "check": None}  # fmt: skip
 WEIGHTS = "arrays, the weights of real and of fake"
 
 
@@ -74,7 +73,7 @@ class TwoBatches:
         self.real, self.fake = real, fake
         self.parameters = {**real.parameters, **fake.parameters}
         self.values = {**real.values, **fake.values}
-        self.shown_arguments = self.inputs, KEYWORDS
+        self.shown_arguments = self.inputs, type(self).__call__.__kwdefaults__ or {}
 
     @property
     def order(self) -> int:
@@ -92,34 +91,17 @@ class TwoBatches:
         call = Call(VALUE, None, weight, None, None, 0.0, reduction, normalizer, empty, out, False, backend, check)
         return self._evaluate(real, fake, call, parameters)
 
-    def value_and_grad(
-        self, real: Any, fake: Any, *, weight: Two | None = None, reduction: Reduction = "mean",
-        normalizer: float | Two | None = None, empty: Empty = "nan", out: Any = None, backend: Backend | None = None,
-        check: bool | None = None, **parameters: Any,
-    ) -> tuple[Any, Two]:  # fmt: skip
+    @like(__call__, VALUE="VALUE_AND_GRAD")
+    def value_and_grad(self, *batches: Any, **keywords: Any) -> tuple[Any, Two]:  # type: ignore[empty-body]
         """The value, and the gradients for (real, fake)."""
-        want = VALUE | GRAD
-        call = Call(want, None, weight, None, None, 0.0, reduction, normalizer, empty, out, False, backend, check)
-        return self._evaluate(real, fake, call, parameters)  # type: ignore[no-any-return]
 
-    def grad(
-        self, real: Any, fake: Any, *, weight: Two | None = None, reduction: Reduction = "mean",
-        normalizer: float | Two | None = None, empty: Empty = "nan", out: Any = None, backend: Backend | None = None,
-        check: bool | None = None, **parameters: Any,
-    ) -> Two:  # fmt: skip
+    @like(__call__, VALUE="GRAD")
+    def grad(self, *batches: Any, **keywords: Any) -> Two:  # type: ignore[empty-body]
         """The gradients for (real, fake)."""
-        call = Call(GRAD, None, weight, None, None, 0.0, reduction, normalizer, empty, out, False, backend, check)
-        return self._evaluate(real, fake, call, parameters)  # type: ignore[no-any-return]
 
-    def grad_and_hess(
-        self, real: Any, fake: Any, *, weight: Two | None = None, reduction: Reduction = "mean",
-        normalizer: float | Two | None = None, empty: Empty = "nan", out: Any = None, backend: Backend | None = None,
-        check: bool | None = None, **parameters: Any,
-    ) -> tuple[Two, Two]:  # fmt: skip
+    @like(__call__, VALUE="GRAD_AND_HESS")
+    def grad_and_hess(self, *batches: Any, **keywords: Any) -> tuple[Two, Two]:  # type: ignore[empty-body]
         """The gradients, and the diagonals of the Hessian: a sample's loss depends on its own score alone."""
-        want = GRAD | HESS
-        call = Call(want, None, weight, None, None, 0.0, reduction, normalizer, empty, out, False, backend, check)
-        return self._evaluate(real, fake, call, parameters)  # type: ignore[no-any-return]
 
     def bind(self, **parameters: Any) -> Self:
         """The same loss with other default parameters."""
@@ -235,7 +217,7 @@ class TwoBatches:
     def __signature__(self) -> inspect.Signature:
         kind = inspect.Parameter
         given = [kind(n, kind.POSITIONAL_OR_KEYWORD) for n in self.inputs]
-        rest = {**self.values, **KEYWORDS}
+        rest = {**self.values, **self.shown_arguments[1]}
         return inspect.Signature([*given, *(kind(n, kind.KEYWORD_ONLY, default=v) for n, v in rest.items())])
 
     def __repr__(self) -> str:

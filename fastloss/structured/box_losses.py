@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import shapes
-from ..arrays.checks import check_options
 from ..define.keywords import GRAD, VALUE, Call
-from . import formulas, reading, templates
+from . import box_formulas as formulas
+from . import box_templates as templates
+from . import reading
 from .compiled import run
 from .samples import Samples
 from .verbs import HostLoss
@@ -18,9 +19,8 @@ from .verbs import HostLoss
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
-    from ..define.keywords import Backend, Empty, Reduction
 
 AXES = {
     "xyxy": (formulas.corner_axis, formulas.corner_slopes),
@@ -61,45 +61,13 @@ class BoxLoss(HostLoss):
         self.__doc__ = doc
         super().__init__()
 
-    def __call__(self, pred: ArrayLike, target: ArrayLike, **keywords: Any) -> Any:
-        """The value."""
-        return self._run(VALUE, pred, target, **keywords)
-
-    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, **keywords: Any) -> Any:
-        """The value, and its gradient with respect to the predicted boxes."""
-        return self._run(VALUE | GRAD, pred, target, **keywords)
-
-    def grad(self, pred: ArrayLike, target: ArrayLike, **keywords: Any) -> Any:
-        """The gradient alone."""
-        return self._run(GRAD, pred, target, **keywords)
-
-    def _run(
-        self,
-        want: int,
-        pred: Any,
-        target: Any,
-        *,
-        format: str = "xyxy",
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
-    ) -> Any:
-        self._refuse(unknown)
-        reading.check_backend(self.name, backend)
-        call = Call(want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend)
-        check_options(self, call)  # type: ignore[arg-type]
-        with np.errstate(all="ignore"):  # of numbers that a type does not hold
-            given = _Given(self, pred, target, weight, reading.format_of(self.name, format))
-            if check is None or check:
-                given.check(call)
-            to = given.given(call)
-            divisor = given.divisor(call)
-            return given.evaluate(self._jet, call, divisor, given.nothing(call, divisor), to)
+    def _run(self, call: Call, pred: Any, target: Any, *, format: str = "xyxy") -> Any:
+        given = _Given(self, pred, target, call.weight, reading.format_of(self.name, format))
+        if call.check is not False:
+            given.check(call)
+        to = given.given(call)
+        divisor = given.divisor(call)
+        return given.evaluate(self._jet, call, divisor, given.nothing(call, divisor), to)
 
 
 class _Given(Samples):

@@ -9,7 +9,9 @@ import numpy as np
 
 from ..arrays import shapes
 from ..arrays.host import memory as layout
-from . import formulas, reading, templates
+from . import box_formulas as formulas
+from . import box_templates as templates
+from . import reading
 from .compiled import run
 
 if TYPE_CHECKING:

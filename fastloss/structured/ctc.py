@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays.checks import check_options
-from ..define.keywords import GRAD, VALUE, Call
+from ..define.keywords import Call
 from . import reading
 from .ctc_arrays import Batch
 from .verbs import HostLoss
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from ..define.keywords import Backend, Empty, Reduction
+    pass
 
 
 class CTC(HostLoss):
@@ -78,21 +75,9 @@ class CTC(HostLoss):
     inputs = ("logits", "targets")
     separate = True
 
-    def __call__(self, logits: ArrayLike, targets: ArrayLike, **keywords: Any) -> Any:
-        """The value."""
-        return self._run(VALUE, logits, targets, **keywords)
-
-    def value_and_grad(self, logits: ArrayLike, targets: ArrayLike, **keywords: Any) -> Any:
-        """The value, and its gradient with respect to the logits."""
-        return self._run(VALUE | GRAD, logits, targets, **keywords)
-
-    def grad(self, logits: ArrayLike, targets: ArrayLike, **keywords: Any) -> Any:
-        """The gradient alone."""
-        return self._run(GRAD, logits, targets, **keywords)
-
     def _run(
         self,
-        want: int,
+        call: Call,
         logits: Any,
         targets: Any,
         *,
@@ -103,36 +88,21 @@ class CTC(HostLoss):
         time_major: bool = False,
         zero_infinity: bool = False,
         per_symbol: bool = True,
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
     ) -> Any:
-        self._refuse(unknown)
-        reading.check_backend(self.name, backend)
-        call = Call(
-            want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend, check=check
-        )  # fmt: skip
-        check_options(self, call)  # type: ignore[arg-type]
         logs, major, zero, divided = (
             reading.switch(self.name, argument, x)
             for argument, x in (("from_log_probs", from_log_probs), ("time_major", time_major),
                                 ("zero_infinity", zero_infinity), ("per_symbol", per_symbol))
         )  # fmt: skip
-        with np.errstate(all="ignore"):  # of numbers that a type does not hold
-            given = Batch(self, logits, targets, input_lengths, target_lengths, weight, major)
-            given.check(call, blank)
-            to = given.given(call)
-            divisor = given.divisor(call)
-            nothing = given.nothing(call, divisor)
-            shares = given.shares(call, divided)
-            values, grads = given.evaluate(call, shares / (divisor or math.inf), logs, zero, to)
-            each = np.where(shares != 0.0, values * shares, 0.0)
-            return given.results(call, lambda: float(each.sum()) / divisor if divisor else nothing, each, grads, to)
+        given = Batch(self, logits, targets, input_lengths, target_lengths, call.weight, major)
+        given.check(call, blank)
+        to = given.given(call)
+        divisor = given.divisor(call)
+        nothing = given.nothing(call, divisor)
+        shares = given.shares(call, divided)
+        values, grads = given.evaluate(call, shares / (divisor or math.inf), logs, zero, to)
+        each = np.where(shares != 0.0, values * shares, 0.0)
+        return given.results(call, lambda: float(each.sum()) / divisor if divisor else nothing, each, grads, to)
 
 
 ctc = CTC()

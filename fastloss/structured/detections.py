@@ -10,11 +10,14 @@ from ..arrays.host.faults import refuse_weights
 from ..arrays.job import Kind
 from ..define.keywords import VALUE
 from ..registry import LOSSES
-from . import matching, reading, templates
+from . import box_templates as templates
+from . import matching, reading
 from .compiled import run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ..define.keywords import Call
 
     Places = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -114,9 +117,9 @@ class Chosen(NamedTuple):
     positives: NDArray[np.int64]
     weight: NDArray[Any]
 
-    def divisor(self, reduction: str, normalizer: float | None) -> float:
+    def divisor(self, call: Call) -> float:
         """What the sum is divided by."""
-        if reduction != "mean":
+        if call.reduction != "mean":
             return 1.0
-        found = float(self.weight @ self.positives) if normalizer is None else float(normalizer)
+        found = float(self.weight @ self.positives) if call.normalizer is None else float(call.normalizer)
         return found or 1.0

@@ -15,7 +15,8 @@ from ..arrays.host.weights import near
 from ..arrays.job import Kind
 from ..define.keywords import VALUE
 from ..define.wording import shown
-from . import reading, regions
+from . import reading
+from . import region_formulas as formulas
 from . import region_templates as templates
 from .compiled import run, shared
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LINKS: dict[str | None, tuple[Any, tuple[str, ...]]] = {
-    None: (regions.itself, ()),
-    "sigmoid": (regions.sigmoid, ("LINKED",)),
-    "softmax": (regions.itself, ()),
+    None: (formulas.itself, ()),
+    "sigmoid": (formulas.sigmoid, ("LINKED",)),
+    "softmax": (formulas.itself, ()),
 }
 """For each activation the probability of a number on its own, and the flags of the gradient's kernel."""
 
@@ -172,9 +173,9 @@ class Masks(reading.Arrays):
         self, template: Any, outputs: list[Any], inputs: list[Any], backend: str | None, flags: tuple[str, ...]
     ) -> None:  # fmt: skip
         """Run a template over all pixels."""
-        formulas = ("link", LINKS[self.activation][0]), ("exponential", regions.below)
+        ports = ("link", LINKS[self.activation][0]), ("exponential", formulas.below)
         run(template, inputs, [*outputs, *self.room], self.numbers, compute=np.dtype(self.kind).char,
-            size=self.rows * self.coupled * self.pixels, backend=backend, formulas=formulas, flags=flags)  # fmt: skip
+            size=self.rows * self.coupled * self.pixels, backend=backend, formulas=ports, flags=flags)  # fmt: skip
 
     def present(self) -> Any:
         """Which pixels are."""

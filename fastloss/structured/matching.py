@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..define.wording import shown
-from . import reading, templates
+from . import box_templates as templates
+from . import reading
 from .boxes import OVERLAP, in_reach
 from .compiled import run
 

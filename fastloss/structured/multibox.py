@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.checks import check_options
 from ..arrays.host import memory as layout
 from ..arrays.outputs import given_outputs
 from ..arrays.verb import packed
@@ -17,9 +16,8 @@ from .detections import Given, Numbers
 from .verbs import HostLoss
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
-    from ..define.keywords import Backend, Reduction
     from .detections import Chosen
 
 
@@ -78,40 +76,22 @@ class MultiBox(HostLoss):
     prior, or in any scores of which negatives are taken, makes the value NaN. float32 and float64 are computed as they
     are, smaller floats in float32; the matching is in float64. Arrays on a GPU are refused.
     W. Liu et al., "SSD: Single Shot MultiBox Detector" (ECCV 2016).
+
+    >>> import fastloss as fl
+    >>> priors = [[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]]
+    >>> fl.multibox(np.zeros((1, 2, 4)), np.zeros((1, 2, 2)), [[[0.0, 0.0, 0.5, 0.5]]], [[1]], priors).round(6)
+    np.float64(1.386294)
     """
 
     name = "multibox"
     inputs = ("locations", "scores", "boxes", "labels", "priors")
+    keywords = ("weight", "reduction", "normalizer", "out", "backend")
     wrt = (0, 1)
     separate = True
 
-    def __call__(
-        self, locations: ArrayLike, scores: ArrayLike, boxes: Any, labels: Any, priors: ArrayLike, **keywords: Any
-    ) -> Any:  # fmt: skip
-        """The value.
-
-        >>> import fastloss as fl
-        >>> priors = [[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]]
-        >>> fl.multibox(np.zeros((1, 2, 4)), np.zeros((1, 2, 2)), [[[0.0, 0.0, 0.5, 0.5]]], [[1]], priors).round(6)
-        np.float64(1.386294)
-        """
-        return self._run(VALUE, locations, scores, boxes, labels, priors, **keywords)
-
-    def value_and_grad(
-        self, locations: ArrayLike, scores: ArrayLike, boxes: Any, labels: Any, priors: ArrayLike, **keywords: Any
-    ) -> Any:  # fmt: skip
-        """The value, and the gradients for (locations, scores)."""
-        return self._run(VALUE | GRAD, locations, scores, boxes, labels, priors, **keywords)
-
-    def grad(
-        self, locations: ArrayLike, scores: ArrayLike, boxes: Any, labels: Any, priors: ArrayLike, **keywords: Any
-    ) -> Any:  # fmt: skip
-        """The gradients alone."""
-        return self._run(GRAD, locations, scores, boxes, labels, priors, **keywords)
-
     def _run(
         self,
-        want: int,
+        call: Call,
         locations: Any,
         scores: Any,
         boxes: Any,
@@ -126,19 +106,9 @@ class MultiBox(HostLoss):
         beta: float = 1.0,
         alpha: float = 1.0,
         format: str = "xyxy",
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        out: Any = None,
         return_parts: bool = False,
-        backend: Backend | None = None,
-        **unknown: Any,
     ) -> Any:
-        self._refuse(unknown)
         name = self.name
-        reading.check_backend(name, backend)
-        call = Call(want, reduction=reduction, normalizer=normalizer, out=out, backend=backend)
-        check_options(self, call)  # type: ignore[arg-type]
         format = reading.format_of(name, format)
         numbers = Numbers(
             reading.number(name, "threshold", threshold, 0.0, 1.0),
@@ -148,21 +118,20 @@ class MultiBox(HostLoss):
             reading.number(name, "beta", beta, 0.0, above=True),
             reading.number(name, "alpha", alpha, 0.0),
         )
-        with np.errstate(all="ignore"):  # of numbers that a type does not hold
-            given = Given(self, locations, scores, boxes, labels, priors, offsets, format, weight)
-            outputs = given_outputs(given, call, self.inputs[:2])
-            to = None if outputs is None else [*outputs.value, *outputs.grad]
-            chosen = given.chosen(numbers, backend)
-            divisor = chosen.divisor(reduction, normalizer)
-            return packed(_results(given, chosen, numbers, want, reduction, divisor, to, return_parts))
+        given = Given(self, locations, scores, boxes, labels, priors, offsets, format, call.weight)
+        outputs = given_outputs(given, call, self.inputs[:2])
+        to = None if outputs is None else [*outputs.value, *outputs.grad]
+        chosen = given.chosen(numbers, call.backend)
+        divisor = chosen.divisor(call)
+        return packed(_results(given, chosen, numbers, call, divisor, to, return_parts))
 
 
 def _results(
-    given: Given, chosen: Chosen, numbers: Numbers, want: int, reduction: str, divisor: float,
-    to: list[NDArray[Any]] | None, parts: bool,
+    given: Given, chosen: Chosen, numbers: Numbers, call: Call, divisor: float, to: list[NDArray[Any]] | None,
+    parts: bool,
 ) -> list[Any]:  # fmt: skip
     """What the verb returns."""
-    smooth = LOSSES["smooth_l1"]
+    smooth, want = LOSSES["smooth_l1"], call.want
     here, marked = chosen.here, chosen.marked
     pred, target = given.locations[here].astype(given.kind), _targets(given, chosen, numbers)
     weight, images, found = chosen.weight, len(chosen.matched), []
@@ -170,7 +139,7 @@ def _results(
         each = smooth(pred, target, beta=numbers.beta, reduction="none").astype(np.float64).sum(axis=1)
         sums = [numbers.alpha * np.bincount(here[0], each, images) * weight,
                 np.bincount(marked[0], chosen.losses[marked].astype(np.float64), images) * weight]  # fmt: skip
-        value, *two = (_reduced(x, reduction, divisor, given.kind) for x in (sums[0] + sums[1], *sums))
+        value, *two = (_reduced(x, call.reduction, divisor, given.kind) for x in (sums[0] + sums[1], *sums))
     if want & VALUE:
         if to is not None and want == VALUE:
             to[0][...] = value

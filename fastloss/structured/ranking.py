@@ -12,7 +12,7 @@ from ..define.keywords import GRAD, HESS, VALUE, Call
 from . import ranking_templates as templates
 from . import reading
 from .queries import ALL, Gains, Queries
-from .verbs import PassingLoss
+from .verbs import HostLoss
 
 if TYPE_CHECKING:
     from ..define.keywords import Backend, Empty, Reduction
@@ -53,7 +53,7 @@ FORMULAS = (("logistic", logistic), ("raised", raised), ("damped", damped))
 # -- Losses ------------------------------------------------------------------------------------------------------------
 
 
-class RankingLoss(PassingLoss):
+class RankingLoss(HostLoss):
     """What the losses of pairs have in common."""
 
     inputs = ("pred", "target")
@@ -61,11 +61,10 @@ class RankingLoss(PassingLoss):
 
     def grad_and_hess(self, *inputs: Any, **keywords: Any) -> Any:
         """The gradient and the diagonal of the Hessian."""
-        return self._run(GRAD | HESS, *inputs, **keywords)
+        return self._verb(GRAD | HESS, inputs, keywords)
 
-    @reading.quiet
     def _ranked(
-        self, call: Call, arrays: tuple[Any, ...], gains: Gains, sigma: Any, truncation: Any, score_norm: Any,
+        self, call: Call, arrays: tuple[Any, Any, Any], gains: Gains, sigma: Any, truncation: Any, score_norm: Any,
         query_norm: Any,
     ) -> Any:  # fmt: skip
         """What the verb returns."""
@@ -74,7 +73,7 @@ class RankingLoss(PassingLoss):
         limit = ALL if truncation is None else min(ALL, reading.whole(name, "truncation", truncation, 1))
         near = NEAR if reading.switch(name, "score_norm", score_norm) else 0.0
         normed = int(reading.switch(name, "query_norm", query_norm))
-        given = Queries(self, *arrays)
+        given = Queries(self, *arrays, call.weight)
         if call.check is not False:
             given.check(call, gains)
         to = given.given(call)
@@ -149,7 +148,7 @@ class LambdaRank(RankingLoss):
 
     def _run(
         self,
-        want: int,
+        call: Call,
         pred: Any,
         target: Any,
         *,
@@ -159,21 +158,9 @@ class LambdaRank(RankingLoss):
         gain: Any = "exponential",
         score_norm: bool = True,
         query_norm: bool = True,
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
     ) -> Any:
-        call = self._call(
-            unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
-            check=check,
-        )  # fmt: skip
         gains = Gains(self.name, gain)
-        return self._ranked(call, (pred, target, group, weight), gains, sigma, truncation, score_norm, query_norm)
+        return self._ranked(call, (pred, target, group), gains, sigma, truncation, score_norm, query_norm)
 
 
 class PairwiseLogistic(RankingLoss):
@@ -219,7 +206,7 @@ class PairwiseLogistic(RankingLoss):
 
     def _run(
         self,
-        want: int,
+        call: Call,
         pred: Any,
         target: Any,
         *,
@@ -228,22 +215,8 @@ class PairwiseLogistic(RankingLoss):
         truncation: int | None = None,
         score_norm: bool = False,
         query_norm: bool = False,
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
     ) -> Any:
-        call = self._call(
-            unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
-            check=check,
-        )  # fmt: skip
-        return self._ranked(
-            call, (pred, target, group, weight), Gains(self.name), sigma, truncation, score_norm, query_norm
-        )
+        return self._ranked(call, (pred, target, group), Gains(self.name), sigma, truncation, score_norm, query_norm)
 
 
 lambdarank = LambdaRank()

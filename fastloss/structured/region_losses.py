@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from math import frexp, inf
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..arrays.checks import check_options
 from ..arrays.divisors import mean_of_nothing
 from ..arrays.host import memory as layout
 from ..arrays.host.weights import times
@@ -16,7 +14,8 @@ from ..arrays.outputs import given_outputs
 from ..arrays.verb import packed
 from ..define.keywords import GRAD, VALUE, Call
 from ..define.wording import shown, wrong_choice
-from . import reading, regions
+from . import reading
+from . import region_formulas as formulas
 from . import region_templates as templates
 from .compiled import run
 from .masks import Masks
@@ -25,9 +24,8 @@ from .verbs import HostLoss
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
-    from ..define.keywords import Backend, Empty, Reduction
 
 CLASSES = ("all", "present")
 
@@ -83,13 +81,8 @@ class RegionLoss(HostLoss):
     single: ClassVar[Any] = frozenset()
 
     def __init_subclass__(cls) -> None:
-        """Give the class verbs of its own, which show its own arguments."""
-        for name in ("__call__", "value_and_grad", "grad"):
-            verb: Any = getattr(RegionLoss, name)
-            copy = FunctionType(verb.__code__, verb.__globals__, name, verb.__defaults__, verb.__closure__)
-            copy.__doc__, copy.__qualname__ = verb.__doc__, f"{cls.__name__}.{name}"
-            copy.__annotations__ = verb.__annotations__
-            setattr(cls, name, copy)
+        """Give the class its arguments: text, and parameters."""
+        super().__init_subclass__()
         cls.__doc__ = RegionLoss.__doc__
         cls.parameters = cls.values
         cls.single = frozenset(cls.values)
@@ -99,51 +92,25 @@ class RegionLoss(HostLoss):
         self.__wrapped__ = type(self)._run  # a function, by which doctest knows that there is a text
         super().__init__()
 
-    def __call__(self, pred: ArrayLike, target: ArrayLike, **keywords: Any) -> Any:
-        """The value."""
-        return self._run(VALUE, pred, target, **keywords)
-
-    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, **keywords: Any) -> Any:
-        """The value, and its gradient with respect to the prediction."""
-        return self._run(VALUE | GRAD, pred, target, **keywords)
-
-    def grad(self, pred: ArrayLike, target: ArrayLike, **keywords: Any) -> Any:
-        """The gradient alone."""
-        return self._run(GRAD, pred, target, **keywords)
-
     def _run(
         self,
-        want: int,
+        call: Call,
         pred: Any,
         target: Any,
         *,
         activation: str | None = None,
         axis: int | None = None,
-        weight: Any = None,
         class_weight: Any = None,
         ignore_index: int | None = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
         **given: Any,
     ) -> Any:
-        self._refuse({name: x for name, x in given.items() if name not in self.values})
         parameters = self._checked({**self.values, **given})
-        reading.check_backend(self.name, backend)
-        call = Call(
-            want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend, check=check
-        )  # fmt: skip
-        check_options(self, call)  # type: ignore[arg-type]
-        with np.errstate(all="ignore"):  # of numbers that a type does not hold
-            masks = Masks(self, pred, target, weight, class_weight, axis, activation, ignore_index,
-                          parameters["per_sample"], parameters.get("per_class", self.by_class))  # fmt: skip
-            found = given_outputs(masks, call)
-            to = None if found is None else [*found.value, *found.grad][0]
-            masks.arrange()
-            return packed(self._results(masks, call, parameters, to))
+        masks = Masks(self, pred, target, call.weight, class_weight, axis, activation, ignore_index,
+                      parameters["per_sample"], parameters.get("per_class", self.by_class))  # fmt: skip
+        found = given_outputs(masks, call)
+        to = None if found is None else [*found.value, *found.grad][0]
+        masks.arrange()
+        return packed(self._results(masks, call, parameters, to))
 
     def _checked(self, given: dict[str, Any]) -> dict[str, Any]:
         """The parameters, each what it may be."""
@@ -223,7 +190,7 @@ def counted(shares: NDArray[Any], sums: NDArray[Any], classes: str) -> NDArray[A
 class RatioLoss(RegionLoss):
     """A loss of a ratio of sums."""
 
-    score: ClassVar[Callable[..., Any]] = regions.tversky
+    score: ClassVar[Callable[..., Any]] = formulas.tversky
     squared: ClassVar[bool] = False
 
     def numbers(self, given: Mapping[str, Any]) -> tuple[float, float, float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from . import regions
+from . import region_formulas as formulas
 from .lovasz import LovaszLoss
 from .region_losses import RatioLoss
 
@@ -24,7 +24,7 @@ class TverskyLoss(RatioLoss):  # noqa: D101
 
 class FocalTverskyLoss(RatioLoss):  # noqa: D101
     values: ClassVar[Any] = {"alpha": 0.3, "beta": 0.7, "gamma": 0.75, **DiceLoss.values}
-    score = regions.focal_tversky
+    score = formulas.focal_tversky
 
 
 class LovaszSoftmaxLoss(LovaszLoss):  # noqa: D101

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data import stairs
 from net_cases import elements, is_rows, rows
 
 import fastloss as fl
@@ -281,15 +282,6 @@ def test_what_is_no_loss_of_a_residual_or_grows_faster_has_no_majorizer() -> Non
     assert lopsided.hessian == "majorizer"
     _, hess = lopsided.grad_and_hess(np.array([[4.0, 4.0]]), [0.0])
     assert hess[0, 1] == pytest.approx(3.0 * hess[0, 0])
-
-
-@fl.pointwise
-def stairs(pred: float, target: float) -> tuple[float, float, float]:
-    """Loops as often as the residual is large, and for ever where 1 more is lost to rounding."""
-    r, k = abs(pred - target), 0.0
-    while k < r:
-        k += 1.0
-    return k * r, k if pred > target else -k, 0.0
 
 
 @fl.pointwise

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data import some
+from data import some, stairs
 from mpmath import mp
 
 import fastloss as fl
@@ -146,13 +146,6 @@ def test_whole_quotients_and_remainders() -> None:
 
 
 def test_a_loop_as_long_as_its_input_is_not_waited_for() -> None:
-    @fl.pointwise
-    def stairs(pred: float, target: float) -> tuple[float, float, float]:
-        r, k = abs(pred - target), 0.0
-        while k < r:
-            k += 1.0
-        return k * r, k if pred > target else -k, 0.0
-
     with pytest.raises(
         TypeError, match=r"stairs runs more than 100,000 lines of Python where pred is .* and target is"
     ):

@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ import pytest
 from data import NAMES
 from elements import CASES, PARTS, TYPES, ULPS, WIDER, Elementary, by_terms, error, is_held, jet, part_of, points
 from mpmath import mp, mpf
+from written import constants_are_floats
 
 import fastloss as fl
 from fastloss.kernels.bind import lift
@@ -267,14 +267,6 @@ DEFINITIONS = sorted(p for p in (ROOT / "losses").glob("*.py") if p.stem not in 
 ELEMENTARY = {"exp", "expm1", "log", "log1p", "sqrt", "tanh", "pow", "copysign", "inf"}
 
 
-def functions(code: CodeType, scope: dict[str, Any]) -> Iterator[CodeType]:
-    """The code of a definition and of the helpers that it calls."""
-    yield code
-    for name in code.co_names:
-        if isinstance(helper := scope.get(name), FunctionType):
-            yield from functions(helper.__code__, helper.__globals__)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_constants_are_floats(name: str) -> None:
     """An integer in an expression turns a float32 loop into a float64 one."""
@@ -288,14 +280,6 @@ def test_constants_of_another_type_are_no_errors(name: str) -> None:
     for params in oracle.FORMULAS[name].points:
         with np.errstate(all="raise"):
             lift(fl.LOSSES[name].bind(**params).jet, Elementary, np.float32, lambda f: f)
-
-
-def constants_are_floats(jet: Any) -> None:
-    for code in functions(jet.__code__, jet.__globals__):
-        constants = [c for c in code.co_consts if c is not None and not isinstance(c, str)]
-        assert all(isinstance(c, float) for c in constants), constants
-        unknown = [n for n in code.co_names if isinstance(jet.__globals__.get(n), int)]
-        assert not unknown
 
 
 @pytest.mark.parametrize("path", DEFINITIONS, ids=lambda p: p.stem)

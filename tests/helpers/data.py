@@ -35,6 +35,15 @@ EACH_KIND = [
 """The same of row losses."""
 
 
+@fl.pointwise
+def stairs(pred: float, target: float) -> tuple[float, float, float]:
+    """Loops as often as the residual is large, and for ever where 1 more is lost to rounding."""
+    r, k = abs(pred - target), 0.0
+    while k < r:
+        k += 1.0
+    return k * r, k if pred > target else -k, 0.0
+
+
 def some(values: Iterable[Any], few: Collection[Any], *, tuples: bool = False, plain: bool = False) -> list[Any]:
     """All values for `parametrize`, of which those beside `few` run with `--rest` and `--full` alone.
 
@@ -87,6 +96,20 @@ def watched(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> list[boo
 
     monkeypatch.setattr(module, name, spy)
     return short
+
+
+def same_bits_on_threads(call: Any) -> Any:
+    """Hold that `call(backend=...)` returns the same bits on any number of threads as serially; return these."""
+    expected = call(backend="serial")
+    before = fl.get_num_threads()
+    try:
+        for n in (1, 2):
+            fl.set_num_threads(n)
+            for found, serial in zip(gradients(call(backend="parallel")), gradients(expected), strict=True):
+                np.testing.assert_array_equal(found, serial)
+    finally:
+        fl.set_num_threads(before)
+    return expected
 
 
 def gradients(result: Any) -> tuple[NDArray[Any], ...]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
-from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from data import EACH_KIND, at_once, rest, some
 from elements import PARTS, TYPES, Elementary, part_of
 from row_cases import LOSSES, Case, cases
 from row_slack import faults
+from written import constants_are_floats
 
 from fastloss.define.rows import Pair
 from fastloss.kernels.bind import lift
@@ -469,22 +469,13 @@ def test_compiled_masses() -> None:
 # -- how definitions are written -----------------------------------------------------------------------------------------
 
 
-def codes(code: CodeType, scope: dict[str, Any]) -> Iterator[CodeType]:
-    yield code
-    for name in code.co_names:
-        if isinstance(helper := scope.get(name), FunctionType):
-            yield from codes(helper.__code__, helper.__globals__)
-
-
 @pytest.mark.parametrize("name", LOSSES)
 def test_constants_are_floats(name: str) -> None:
     """An integer in an expression turns a float32 loop into a float64 one."""
     base = LOSSES[name]
     for functions in (base._base, *base._variants.values()):
         for f in filter(None, functions):
-            for code in codes(f.__code__, f.__globals__):
-                constants = [c for c in code.co_consts if c not in (None, ()) and not isinstance(c, str)]
-                assert all(isinstance(c, float) for c in constants), (f.__qualname__, constants)
+            constants_are_floats(f)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from itertools import product
 from typing import Any
 
 import box_oracle
 import numpy as np
 import pytest
-from data import some
+from data import same_bits_on_threads, some
 from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
 from fastloss.kernels.bind import lift
-from fastloss.structured import box_losses, formulas
+from fastloss.structured import box_formulas, box_losses
 from fastloss.structured.box_losses import AXES
 
 pytestmark = pytest.mark.usefixtures("compiled_at_last")
@@ -50,7 +51,7 @@ def plain(kind: str, format: str, pred: Any, target: Any) -> tuple[float, list[f
     axis, back = AXES[format]
     x = axis(*(float(v) for v in (pred[0], pred[2], target[0], target[2])))
     y = axis(*(float(v) for v in (pred[1], pred[3], target[1], target[3])))
-    value, x1, x2, y1, y2 = getattr(formulas, kind)(x, y)
+    value, x1, x2, y1, y2 = getattr(box_formulas, kind)(x, y)
     (a, c), (b, d) = back(x1, x2), back(y1, y2)
     return value, [a, b, c, d]
 
@@ -167,8 +168,8 @@ def test_what_is_absent_may_hold_anything_and_nan_is_kept(rng: np.random.Generat
     for k, other in product(range(8), LOSSES):
         two = np.array([[0.0, 0.0, 2.0, 2.0], [1.0, 1.0, 3.0, 3.0]])
         two.flat[k] = np.nan
-        x, y = formulas.corner_axis(*two[:, [0, 2]].ravel()), formulas.corner_axis(*two[:, [1, 3]].ravel())
-        assert np.isnan(getattr(formulas, other.name)(x, y)).all()
+        x, y = box_formulas.corner_axis(*two[:, [0, 2]].ravel()), box_formulas.corner_axis(*two[:, [1, 3]].ravel())
+        assert np.isnan(getattr(box_formulas, other.name)(x, y)).all()
     pred[0] = [0.0, 0.0, np.inf, 1.0]
     assert np.isnan(loss(pred, boxes(rng, 8)))
 
@@ -194,29 +195,20 @@ def test_extremes_of_size(rng: np.random.Generator) -> None:
         assert_array_equal(value, expected[0])
         assert_array_equal(np.ldexp(grad, power), expected[1])
     for loss, size in product(LOSSES, (1e-30, 1e30)):
-        value = getattr(formulas, loss.name)(*(lifted(x * size for x in row) for row in ((0, 2, 1, 3), (0, 1, 0, 4))))
+        value = getattr(box_formulas, loss.name)(
+            *(lifted(x * size for x in row) for row in ((0, 2, 1, 3), (0, 1, 0, 4)))
+        )
         assert np.isfinite(value).all() and 0 < value[0] < 3
 
 
 def lifted(numbers: Any) -> Any:
     """An axis in float32."""
-    return lift(formulas.corner_axis, None, np.float32, lambda f: f)(*(np.float32(x) for x in numbers))
+    return lift(box_formulas.corner_axis, None, np.float32, lambda f: f)(*(np.float32(x) for x in numbers))
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("backend", ["serial", "parallel"])
-def test_the_same_bits_for_any_number_of_threads(backend: Any, rng: np.random.Generator) -> None:
-    pred, target = boxes(rng, 30_000), boxes(rng, 30_000)
-    expected = fl.giou_loss.value_and_grad(pred, target, backend="serial")
-    before = fl.get_num_threads()
-    try:
-        for n in (1, 2):
-            fl.set_num_threads(n)
-            found = fl.giou_loss.value_and_grad(pred, target, backend=backend)
-            assert found[0] == expected[0]
-            assert_array_equal(found[1], expected[1])
-    finally:
-        fl.set_num_threads(before)
+def test_the_same_bits_for_any_number_of_threads(rng: np.random.Generator) -> None:
+    same_bits_on_threads(partial(fl.giou_loss.value_and_grad, boxes(rng, 30_000), boxes(rng, 30_000)))
 
 
 def test_out_may_be_the_prediction(rng: np.random.Generator) -> None:

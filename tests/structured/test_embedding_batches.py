@@ -5,13 +5,14 @@ from __future__ import annotations
 import pickle
 import tracemalloc
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 from typing import Any
 
 import embedding_oracle as oracle
 import numpy as np
 import pytest
-from data import some
+from data import same_bits_on_threads, some
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
@@ -302,16 +303,7 @@ def test_zeros_and_equal_vectors_are_finite(loss: Any) -> None:
 @pytest.mark.parametrize("loss", LABELLED, ids=str)
 def test_the_same_bits_for_any_number_of_threads(loss: Any, rng: np.random.Generator) -> None:
     arrays = given(loss, rng, 300)
-    expected = loss.value_and_grad(*arrays, backend="serial")
-    before = fl.get_num_threads()
-    try:
-        for n in (1, 2):
-            fl.set_num_threads(n)
-            found = loss.value_and_grad(*arrays, backend="parallel")
-            assert found[0] == expected[0]
-            assert_array_equal(found[1], expected[1])
-    finally:
-        fl.set_num_threads(before)
+    same_bits_on_threads(partial(loss.value_and_grad, *arrays))
 
 
 @pytest.mark.compiled

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from itertools import product
 from typing import Any
 
 import embedding_oracle as oracle
 import numpy as np
 import pytest
+from data import same_bits_on_threads
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
@@ -207,16 +209,7 @@ def test_nothing_to_average(loss: Any) -> None:
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_the_same_bits_for_any_number_of_threads(loss: Any, rng: np.random.Generator) -> None:
     arrays = given(loss, rng, (3_000, 9))
-    expected = loss.value_and_grad(*arrays, backend="serial")
-    before = fl.get_num_threads()
-    try:
-        for n in (1, 2):
-            fl.set_num_threads(n)
-            found = loss.value_and_grad(*arrays, backend="parallel")
-            assert found[0] == expected[0]
-            assert_array_equal(found[1], expected[1])
-    finally:
-        fl.set_num_threads(before)
+    same_bits_on_threads(partial(loss.value_and_grad, *arrays))
 
 
 def test_errors(rng: np.random.Generator) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import ranking_oracle as oracle
-from data import some
+from data import same_bits_on_threads, some
 from mpmath import mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -250,15 +251,7 @@ def test_queries_of_one_sample_are_no_names() -> None:
 def test_the_same_bits_for_any_number_of_threads(rng: np.random.Generator) -> None:
     sizes = rng.integers(1, 90, 300)
     pred, target = queries(rng, sizes=sizes)
-    expected = fl.lambdarank.grad_and_hess(pred, target, group=sizes, backend="serial")
-    before = fl.get_num_threads()
-    try:
-        for n in (1, 2):
-            fl.set_num_threads(n)
-            found = fl.lambdarank.grad_and_hess(pred, target, group=sizes, backend="parallel")
-            assert_array_equal(found, expected)
-    finally:
-        fl.set_num_threads(before)
+    same_bits_on_threads(partial(fl.lambdarank.grad_and_hess, pred, target, group=sizes))
 
 
 def test_errors(rng: np.random.Generator) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import region_oracle as oracle
+from data import same_bits_on_threads
 from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
-from fastloss.structured import region_templates, regions
+from fastloss.structured import region_formulas, region_templates
 
 pytestmark = pytest.mark.usefixtures("compiled_at_last")
 
@@ -84,18 +86,18 @@ def test_a_loss_near_zero_is_exact() -> None:
 
 def test_plain_formulas() -> None:
     for z in (-1e300, -800.0, -1.0, -0.0, 0.0, 1.0, 800.0, 1e300, np.inf, -np.inf):
-        p, q = regions.sigmoid(z)
+        p, q = region_formulas.sigmoid(z)
         with mp.workdps(50):
             assert_allclose([p, q], [float(1 / (1 + mp.exp(-mpf(z)))), float(1 / (1 + mp.exp(mpf(z))))], rtol=4e-16)
-    assert np.isnan(regions.sigmoid(np.nan)).all()
+    assert np.isnan(region_formulas.sigmoid(np.nan)).all()
     nothing = 0.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.75
-    assert regions.tversky(*nothing) == regions.focal_tversky(*nothing) == (0.0, 0.0, 0.0)
-    assert np.isnan(regions.focal_tversky(np.nan, 1.0, 1.0, 0.0, 0.5, 0.5, 0.75)).all()
+    assert region_formulas.tversky(*nothing) == region_formulas.focal_tversky(*nothing) == (0.0, 0.0, 0.0)
+    assert np.isnan(region_formulas.focal_tversky(np.nan, 1.0, 1.0, 0.0, 0.5, 0.5, 0.75)).all()
     # Right everywhere: a power above 1 has a slope, one below would have an infinite one.
-    assert regions.focal_tversky(3.0, 0.0, 0.0, 0.0, 0.5, 0.5, 1.0) == regions.tversky(
+    assert region_formulas.focal_tversky(3.0, 0.0, 0.0, 0.0, 0.5, 0.5, 1.0) == region_formulas.tversky(
         3.0, 0.0, 0.0, 0.0, 0.5, 0.5, 1.0
     )
-    assert regions.focal_tversky(3.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.5)[1:] == (0.0, 0.0)
+    assert region_formulas.focal_tversky(3.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.5)[1:] == (0.0, 0.0)
 
 
 def test_the_family(rng: np.random.Generator) -> None:
@@ -294,16 +296,7 @@ def test_small_floats_and_many_pixels(rng: np.random.Generator) -> None:
 def test_the_same_bits_for_any_number_of_threads(loss: Any, rng: np.random.Generator) -> None:
     pred, labels = rng.standard_normal((3, 4, 170, 150)).astype("f4"), rng.integers(0, 4, (3, 170, 150))
     options: Any = {"axis": 1, "activation": "softmax"}
-    expected, slopes = loss.value_and_grad(pred, labels, backend="serial", **options)
-    before = fl.get_num_threads()
-    try:
-        for n in (1, 2):
-            fl.set_num_threads(n)
-            value, grad = loss.value_and_grad(pred, labels, backend="parallel", **options)
-            assert value == expected
-            assert_array_equal(grad, slopes)
-    finally:
-        fl.set_num_threads(before)
+    expected, slopes = same_bits_on_threads(partial(loss.value_and_grad, pred, labels, **options))
     if loss is fl.dice_loss:
         wide, steps = loss.value_and_grad(pred.astype("f8"), labels, backend="serial", **options)
         assert_allclose(expected, wide, rtol=1e-6)

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import sys
-import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,15 +107,10 @@ def _threads() -> str:
 
 
 def _cache() -> str:
-    from ...kernels.cpu import cache
-    from .machine import cache_contents
+    from .machine import cache_contents, cache_place
 
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        folder = cache.directory()
-    if folder is None:
-        return f"none: {caught[0].message}" if caught else "none: it is switched off, or there is no place for it"
-    return cache_contents(folder)
+    folder, reason = cache_place()
+    return f"none: {reason}" if folder is None else cache_contents(folder)
 
 
 def _gpu() -> str:

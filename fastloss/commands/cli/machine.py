@@ -80,13 +80,20 @@ def cache_folder() -> Path:
     """The folder of compiled kernels; stop if there is none."""
     from ...kernels.cpu import cache
 
+    folder, reason = cache_place()
+    if folder is None:
+        raise Stop(f"there is no cache on disk: {reason} (see {cache.VARIABLE})")
+    return folder
+
+
+def cache_place() -> tuple[Path | None, str]:
+    """The folder of compiled kernels, or why there is none."""
+    from ...kernels.cpu import cache
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         folder = cache.directory()
-    if folder is None:
-        reason = str(caught[0].message) if caught else "it is switched off, or there is no place for it"
-        raise Stop(f"there is no cache on disk: {reason} (see {cache.VARIABLE})")
-    return folder
+    return folder, str(caught[0].message) if caught else "it is switched off, or there is no place for it"
 
 
 def cache_contents(folder: Path) -> str:

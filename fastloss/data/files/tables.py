@@ -84,8 +84,6 @@ def tables(kind: str, found: Sequence[str], path: str) -> Source:
     """The source of files of that kind."""
     if kind == "csv":
         return Csv(found, path)
-    if kind == "stream":
-        return Streams(found, path)
     return Parquet(found, path) if kind == "parquet" else Arrow(found, path)
 
 
@@ -166,7 +164,7 @@ class Parquet(Tables):
 
 
 class Arrow(Tables):
-    """Arrow's files, Feather's second version among them, mapped into memory."""
+    """Arrow's files and streams, Feather's second version among them, mapped into memory."""
 
     def __init__(self, found: Sequence[str], path: str) -> None:
         with told(found[0]):
@@ -190,10 +188,6 @@ class Arrow(Tables):
         else:
             each = iter(reader)
         yield from numbered(each, names)
-
-
-class Streams(Arrow):
-    """Arrow's streams."""
 
 
 def numbered(each: Iterator[pa.RecordBatch], names: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:

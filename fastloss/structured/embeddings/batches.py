@@ -9,24 +9,22 @@ import numpy as np
 from ...registry import LOSSES
 from .. import reading
 from ..samples import Samples
-from ..verbs import PassingLoss
+from ..verbs import HostLoss
 from .base import batch_of, classes_of
 from .scores import Vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...define.keywords import Backend, Call, Empty, Reduction
+    from ...define.keywords import Call
 
 
-class BatchLoss(PassingLoss):
+class BatchLoss(HostLoss):
     """A loss of a batch of vectors by the scores of all pairs."""
 
-    @reading.quiet
     def _evaluate(
-        self, call: Call, arrays: tuple[Any, ...], labels: Any, weight: Any, normalize: Any, temperature: Any,
-        *more: Any,
-    ) -> Any:  # fmt: skip
+        self, call: Call, arrays: tuple[Any, ...], labels: Any, normalize: Any, temperature: Any, *more: Any
+    ) -> Any:
         """What the verb returns."""
         name = self.name
         temperature = reading.number(name, "temperature", temperature, 0.0, above=True)
@@ -34,7 +32,7 @@ class BatchLoss(PassingLoss):
         inputs = batch_of(name, self.inputs[: len(arrays)], arrays)
         count = len(next(iter(inputs.values())))
         classes = None if labels is None else classes_of(name, labels, count)
-        given = Samples(self, inputs, {"labels": classes}, (count,), weight)
+        given = Samples(self, inputs, {"labels": classes}, (count,), call.weight)
         if call.check is not False:
             given.refuse_weights(call)
         to = given.given(call)
@@ -128,28 +126,16 @@ class InfoNCE(BatchLoss):
 
     def _run(
         self,
-        want: int,
+        call: Call,
         query: Any,
         key: Any,
         *,
         temperature: float = 0.07,
         symmetric: bool = False,
         normalize: bool = True,
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
     ) -> Any:
-        call = self._call(
-            unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
-            check=check,
-        )  # fmt: skip
         both = reading.switch(self.name, "symmetric", symmetric)
-        return self._evaluate(call, (query, key), None, weight, normalize, temperature, both)
+        return self._evaluate(call, (query, key), None, normalize, temperature, both)
 
     def _scored(self, call: Call, batch: Vectors, temperature: float, classes: Any, *more: Any) -> Any:
         a, b = batch.vectors
@@ -195,28 +181,8 @@ class NTXent(BatchLoss):
     inputs = ("first", "second")
     wrt = (0, 1)
 
-    def _run(
-        self,
-        want: int,
-        first: Any,
-        second: Any,
-        *,
-        temperature: float = 0.5,
-        normalize: bool = True,
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
-    ) -> Any:
-        call = self._call(
-            unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
-            check=check,
-        )  # fmt: skip
-        return self._evaluate(call, (first, second), None, weight, normalize, temperature)
+    def _run(self, call: Call, first: Any, second: Any, *, temperature: float = 0.5, normalize: bool = True) -> Any:
+        return self._evaluate(call, (first, second), None, normalize, temperature)
 
     def _scored(self, call: Call, batch: Vectors, temperature: float, classes: Any, *more: Any) -> Any:
         n, z = batch.count, np.concatenate(batch.vectors)

@@ -14,7 +14,7 @@ from .batches import BatchLoss, Softmax, siblings
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...define.keywords import Backend, Call, Empty, Reduction
+    from ...define.keywords import Call
     from .scores import Vectors
 
 
@@ -55,27 +55,9 @@ class SupervisedContrastive(BatchLoss):
     inputs = ("embeddings", "labels")
 
     def _run(
-        self,
-        want: int,
-        embeddings: Any,
-        labels: Any,
-        *,
-        temperature: float = 0.1,
-        normalize: bool = True,
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
+        self, call: Call, embeddings: Any, labels: Any, *, temperature: float = 0.1, normalize: bool = True
     ) -> Any:
-        call = self._call(
-            unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
-            check=check,
-        )  # fmt: skip
-        return self._evaluate(call, (embeddings,), labels, weight, normalize, temperature)
+        return self._evaluate(call, (embeddings,), labels, normalize, temperature)
 
     def _scored(self, call: Call, batch: Vectors, temperature: float, classes: Any, *more: Any) -> Any:
         (z,) = batch.vectors
@@ -128,32 +110,12 @@ class Circle(BatchLoss):
     name = "circle"
     inputs = ("embeddings", "labels")
 
-    def _run(
-        self,
-        want: int,
-        embeddings: Any,
-        labels: Any,
-        *,
-        margin: float = 0.25,
-        gamma: float = 256.0,
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
-    ) -> Any:
-        call = self._call(
-            unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
-            check=check,
-        )  # fmt: skip
+    def _run(self, call: Call, embeddings: Any, labels: Any, *, margin: float = 0.25, gamma: float = 256.0) -> Any:
         numbers = (
             reading.number(self.name, "margin", margin, 0.0, 1.0),
             reading.number(self.name, "gamma", gamma, 0.0, above=True),
         )
-        return self._evaluate(call, (embeddings,), labels, weight, True, 1.0, *numbers)
+        return self._evaluate(call, (embeddings,), labels, True, 1.0, *numbers)
 
     def _anchors(self, classes: NDArray[np.int64]) -> NDArray[np.bool_]:
         others = siblings(classes)

@@ -13,7 +13,7 @@ from ...define.wording import wrong_choice
 from .. import reading
 from ..compiled import run
 from ..samples import Samples
-from ..verbs import PassingLoss
+from ..verbs import HostLoss
 from . import mining_templates, templates
 from .base import batch_of, classes_of, distance_of
 from .batches import present
@@ -22,7 +22,7 @@ from .scores import among
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...define.keywords import Backend, Call, Empty, Reduction
+    from ...define.keywords import Call
 
 WAYS = ("all", "hard", "semihard")
 """By their place, as the template knows them."""
@@ -39,7 +39,7 @@ SMALLEST = 5e-324
 """A caller's denominator that the unit of the weights brings to 0: it is small, and not that of nothing."""
 
 
-class BatchTripletMargin(PassingLoss):
+class BatchTripletMargin(HostLoss):
     """Triplet loss of a batch, whose triplets are mined of the labels.
 
     The mean of max(0, d(a, p) - d(a, n) + margin) over triplets of an anchor a, a positive p, another sample of its
@@ -88,7 +88,7 @@ class BatchTripletMargin(PassingLoss):
 
     def _run(
         self,
-        want: int,
+        call: Call,
         embeddings: Any,
         labels: Any,
         *,
@@ -96,34 +96,21 @@ class BatchTripletMargin(PassingLoss):
         margin: float = 1.0,
         distance: str = "euclidean",
         count: str = "valid",
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
     ) -> Any:
-        call = self._call(
-            unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
-            check=check,
-        )  # fmt: skip
         for keyword, value, choices in (("mining", mining, WAYS), ("count", count, COUNTS)):
             if value not in choices:
                 raise wrong_choice(self.name, keyword, value, choices)
         numbers = reading.number(self.name, "margin", margin, 0.0), distance_of(self.name, distance)
-        return self._evaluate(call, embeddings, labels, weight, WAYS.index(mining), count, *numbers)
+        return self._evaluate(call, embeddings, labels, WAYS.index(mining), count, *numbers)
 
-    @reading.quiet
     def _evaluate(
-        self, call: Call, embeddings: Any, labels: Any, weight: Any, way: int, count: str, margin: float, metric: int
+        self, call: Call, embeddings: Any, labels: Any, way: int, count: str, margin: float, metric: int
     ) -> Any:
         """What the verb returns."""
         inputs = batch_of(self.name, self.inputs[:1], (embeddings,))
         size = len(inputs["embeddings"])
         classes = classes_of(self.name, labels, size)
-        given = Samples(self, inputs, {"labels": classes}, (size,), weight)
+        given = Samples(self, inputs, {"labels": classes}, (size,), call.weight)
         if call.check is not False:
             given.refuse_weights(call)
         to = given.given(call)

@@ -12,17 +12,17 @@ from ...define.keywords import GRAD
 from .. import reading
 from ..compiled import run
 from ..samples import Samples
-from ..verbs import PassingLoss
+from ..verbs import HostLoss
 from . import formulas, templates
 from .base import distance_of, vectors_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...define.keywords import Backend, Call, Empty, Reduction
+    from ...define.keywords import Call
 
 
-class TripletMargin(PassingLoss):
+class TripletMargin(HostLoss):
     """Triplet loss: an anchor is to be nearer to its positive than to its negative, by a margin.
 
     max(0, d(anchor, positive) - d(anchor, negative) + margin), averaged over the triplets.
@@ -64,7 +64,7 @@ class TripletMargin(PassingLoss):
 
     def _run(
         self,
-        want: int,
+        call: Call,
         anchor: Any,
         positive: Any,
         negative: Any,
@@ -72,29 +72,17 @@ class TripletMargin(PassingLoss):
         margin: float = 1.0,
         distance: str = "euclidean",
         swap: bool = False,
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
     ) -> Any:
-        call = self._call(
-            unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
-            check=check,
-        )  # fmt: skip
         numbers = (
             reading.number(self.name, "margin", margin, 0.0),
             float(distance_of(self.name, distance)),
             float(reading.switch(self.name, "swap", swap)),
         )
         vectors = vectors_of(self.name, self.inputs, (anchor, positive, negative))
-        return _evaluate(self, call, vectors, None, weight, numbers)
+        return _evaluate(self, call, vectors, None, numbers)
 
 
-class _Labelled(PassingLoss):
+class _Labelled(HostLoss):
     """A loss of two vectors and a label."""
 
     inputs = ("first", "second", "target")
@@ -102,16 +90,14 @@ class _Labelled(PassingLoss):
     separate = True
     labels: tuple[float, float]
 
-    def _given(
-        self, call: Call, arrays: tuple[Any, Any], target: Any, weight: Any, numbers: tuple[float, ...]
-    ) -> Any:  # fmt: skip
+    def _given(self, call: Call, arrays: tuple[Any, Any], target: Any, numbers: tuple[float, ...]) -> Any:
         vectors = vectors_of(self.name, self.inputs[:2], arrays)
         found = reading.array(self.name, "target", target)
         batch = vectors[self.inputs[0]].shape[:-1]
         frame = np.broadcast_to(np.zeros(()), batch)
         if shapes.common_shape(self.name, (f"the batch of {self.inputs[0]}", "target"), (frame, found)) != batch:
             raise ValueError(f"{self.name}: target has shape {found.shape}, expected {batch}, a label for each pair")
-        return _evaluate(self, call, vectors, found, weight, numbers)
+        return _evaluate(self, call, vectors, found, numbers)
 
     def _check(self, target: NDArray[Any], present: Any) -> None:
         """Raise for the first label that is none; NaN makes the value NaN."""
@@ -158,29 +144,9 @@ class CosineEmbedding(_Labelled):
     labels = (-1.0, 1.0)
     formula = staticmethod(formulas.cosine_embedding)
 
-    def _run(
-        self,
-        want: int,
-        first: Any,
-        second: Any,
-        target: Any,
-        *,
-        margin: float = 0.0,
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
-    ) -> Any:
-        call = self._call(
-            unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
-            check=check,
-        )  # fmt: skip
+    def _run(self, call: Call, first: Any, second: Any, target: Any, *, margin: float = 0.0) -> Any:
         numbers = (reading.number(self.name, "margin", margin, -1.0, 1.0), 2.0)
-        return self._given(call, (first, second), target, weight, numbers)
+        return self._given(call, (first, second), target, numbers)
 
 
 class ContrastiveEmbedding(_Labelled):
@@ -220,39 +186,18 @@ class ContrastiveEmbedding(_Labelled):
     formula = staticmethod(formulas.contrastive_embedding)
 
     def _run(
-        self,
-        want: int,
-        first: Any,
-        second: Any,
-        target: Any,
-        *,
-        margin: float = 1.0,
-        distance: str = "euclidean",
-        weight: Any = None,
-        reduction: Reduction = "mean",
-        normalizer: float | None = None,
-        empty: Empty = "nan",
-        out: Any = None,
-        backend: Backend | None = None,
-        check: bool | None = None,
-        **unknown: Any,
+        self, call: Call, first: Any, second: Any, target: Any, *, margin: float = 1.0, distance: str = "euclidean"
     ) -> Any:
-        call = self._call(
-            unknown, want, reduction=reduction, normalizer=normalizer, empty=empty, out=out, backend=backend,
-            check=check,
-        )  # fmt: skip
         numbers = (reading.number(self.name, "margin", margin, 0.0), float(distance_of(self.name, distance)))
-        return self._given(call, (first, second), target, weight, numbers)
+        return self._given(call, (first, second), target, numbers)
 
 
-@reading.quiet
 def _evaluate(
-    loss: Any, call: Call, vectors: dict[str, NDArray[Any]], target: NDArray[Any] | None, weight: Any,
-    numbers: tuple[float, ...],
-) -> Any:  # fmt: skip
+    loss: Any, call: Call, vectors: dict[str, NDArray[Any]], target: NDArray[Any] | None, numbers: tuple[float, ...]
+) -> Any:
     """What the verb returns. `numbers` are the margin, the distance, and what the template takes besides."""
     shape = next(iter(vectors.values())).shape
-    given = Samples(loss, vectors, {"target": target}, shape[:-1], weight)
+    given = Samples(loss, vectors, {"target": target}, shape[:-1], call.weight)
     if call.check is not False:
         given.refuse_weights(call)
         if target is not None:
