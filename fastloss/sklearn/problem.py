@@ -79,8 +79,9 @@ class Problem:
         there = target if weight is None else target[weight > 0.0]
         self.spread = spread(loss, there, outputs)
         """The size of scores."""
-        self.kinked, bend = shape(loss, there, outputs)
-        around, reach = middle(loss, target, outputs), 2.0 * self.spread
+        reach = 2.0 * self.spread
+        self.kinked, bend = shape(loss, there, outputs, reach)
+        around = middle(loss, target, outputs)
         self.line = line = parabola(loss, bend, target, weight, around, reach) if bend else None
         n, p = X.shape
         whole = bool(line) and isinstance(X, np.ndarray) and p <= max(MANY, min(n // 4, MOST_COLUMNS))
