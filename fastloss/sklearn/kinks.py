@@ -31,16 +31,6 @@ def slopes(loss: Any, scores: NDArray[Any], target: Any) -> NDArray[Any]:
     return np.asarray(loss.value_and_grad(scores, target, reduction="sum")[1])
 
 
-def spread(loss: Any, target: NDArray[Any], outputs: int) -> float:
-    """The size of the scores that predict a target; 1 for labels."""
-    if outputs > 1 or loss.labelled is not None:
-        return 1.0
-    found = scores_of(loss, target)
-    found = found[np.isfinite(found)]
-    size = float(np.std(found)) if len(found) else 0.0
-    return size if size > 1e-14 * np.abs(found).max(initial=0.0) else 1.0
-
-
 def middle(loss: Any, target: NDArray[Any], outputs: int) -> NDArray[Any]:
     """Scores about which a loss of each row is looked at: those that predict its target, or 0."""
     if outputs > 1 or loss.labelled is not None:

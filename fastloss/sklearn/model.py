@@ -129,7 +129,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         rows = hasattr(self.loss_, "target")
         outputs = len(self.classes_) if rows else 1
         penalty = penalty_of(self._name, self.penalty, self.alpha, self.l1_ratio, self.groups, outputs)
-        return Problem(self.loss_, X, target, weight, outputs, bool(self.fit_intercept), penalty)
+        return Problem(self._name, self.loss_, X, target, weight, outputs, bool(self.fit_intercept), penalty)
 
     def _validated(self, X: Any, y: Any, **keywords: Any) -> tuple[Any, Any]:
         found: tuple[Any, Any] = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, **keywords)

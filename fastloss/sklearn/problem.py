@@ -11,9 +11,10 @@ from ..boosting import initial
 from ..penalties.elements import Elementwise
 from .coordinates import coordinates, moments
 from .descent import lowest
-from .kinks import Envelope, middle, shape, slopes, spread
+from .kinks import Envelope, middle, shape, slopes
 from .objectives import Above, Objective
 from .quadratic import direct, hessian, holds, modelled, parabola
+from .sizes import look_at_columns, spread
 from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Problem:
 
     def __init__(
         self,
+        owner: str,
         loss: Any,
         X: Any,
         target: NDArray[Any],
@@ -77,7 +79,7 @@ class Problem:
         strength = penalty.values["strength"] if penalty is not None and smooth(penalty) else 0.0
         decay = float(strength) if np.ndim(strength) == 0 else 0.0
         there = target if weight is None else target[weight > 0.0]
-        self.spread = spread(loss, there, outputs)
+        self.spread = spread(owner, loss, target, weight, outputs)
         """The size of scores."""
         reach = 2.0 * self.spread
         self.kinked, bend = shape(loss, there, outputs, reach)
@@ -86,6 +88,7 @@ class Problem:
         n, p = X.shape
         whole = bool(line) and isinstance(X, np.ndarray) and p <= max(MANY, min(n // 4, MOST_COLUMNS))
         known = moments(X, weight, intercept, whole)
+        look_at_columns(owner, X, known)
         self.coordinates = c = coordinates(known, outputs, intercept, decay, not elementwise, self.spread)
         self.bend = hessian(line.bend, known.covariance, c) if line and known.covariance is not None else None
         """The Hessian of the mean loss in standardised coordinates, of a loss that has one everywhere."""
@@ -194,7 +197,7 @@ class Problem:
         threshold, decay = np.zeros((2, len(self.start)))
         with np.errstate(over="ignore"):
             c.features(threshold)[...] = np.minimum(size * scale / self.size, MOST)
-            c.features(decay)[...] = np.minimum(square * scale**2 / self.size, MOST)
+            c.features(decay)[...] = np.minimum((np.sqrt(square) * scale) ** 2 / self.size, MOST)
         return threshold, decay
 
     def _cost(self, penalty: Any) -> Callable[[Vector], float]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data import rest
 
 pytest.importorskip("sklearn.base")
 
@@ -327,6 +328,54 @@ def test_a_strength_beyond_all_others_leaves_these_their_coefficients(name: str,
     assert abs(mine.coef_[1]) < 1e-10
     np.testing.assert_allclose(np.delete(mine.coef_, 1), other.coef_, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(mine.intercept_, other.intercept_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", rest("expectile"), "absolute_error", rest("quantile"), rest("lp")])
+@pytest.mark.parametrize("penalty", [None, "l1"])
+def test_sizes_whose_squares_float64_holds_are_fitted_like_others(loss: str, penalty: Any) -> None:
+    """Losses that are some power of the residual: their models scale."""
+
+    def fitted(x: float, y: float, **keywords: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return LossRegressor(loss, penalty=penalty, alpha=0.0, **keywords).fit(S * x, Y * y)
+
+    plain = fitted(1.0, 1.0)
+    for x, y in [(1e150, 1.0), (1e-150, 1.0), (1.0, 1e150), (1.0, 1e-150), (1e150, 1e150), (1e-75, 1e75)]:
+        model = fitted(x, y)
+        np.testing.assert_allclose(model.coef_ / y * x, plain.coef_, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(model.intercept_ / y, plain.intercept_, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LossRegressor("squared_error"), LossRegressor("quantile", penalty="l1"), rest(LossRegressor("log_cosh")),
+        LossClassifier("logistic"), rest(LossClassifier("hinge")), rest(LossClassifier("cross_entropy", penalty="l1")),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_sizes_whose_squares_float64_does_not_hold_are_an_error_that_names_the_place(model: Any, kind: Any) -> None:
+    y = SIGNS if hasattr(model, "class_weight") else Y
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        x = S.copy()
+        x[7, 2] = 1e160
+        with pytest.raises(ValueError, match=rf"{type(model).__name__}: X\[7, 2\] is 1e\+160, expected numbers up to"):
+            model.fit(kind(x), y)
+        x[7, 2] = 0.0
+        weight = np.arange(N) != 7
+        x[:, 3] *= 1e-160  # of which nothing is left beside the others
+        coef = np.ravel(model.fit(kind(x), y).coef_)
+        assert np.isfinite(coef).all() and np.abs(coef.reshape(-1, P)[:, 3]).max() < 1e-10
+        if y is Y:
+            wide = np.where(weight, Y, 1e160)
+            with pytest.raises(ValueError, match=r"y\[7\] = 1e\+160, expected at most"):
+                model.fit(kind(S), wide)
+            assert np.isfinite(model.fit(kind(S), wide, weight).coef_).all()
+            with pytest.raises(ValueError, match=rf"y\[{np.abs(Y).argmax()}\] = .*e-1.*, expected 0, or at least"):
+                model.fit(kind(S), 1e-160 * Y)
 
 
 def test_a_strength_that_is_next_to_nothing_is_none() -> None:
