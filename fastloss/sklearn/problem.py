@@ -234,6 +234,10 @@ class Problem:
             raise ValueError(f"alphas is a number, expected strengths: {name} leaves no coefficient at 0")
         null = self.solve(penalty.bind(strength=MOST), None, tol, max_iter).z
         down = -self.coordinates.features(self.mean.grad(null))
+        if isinstance(penalty, Elementwise):
+            share, _ = penalty.bind(strength=1.0).parts()
+            if np.min(share) * MOST > np.abs(down).max(initial=0.0):
+                return float(np.max(np.abs(down) / share, initial=0.0)) * (1.0 + 1e-12), null
         low, high = 0.0, 1.0
         while penalty.bind(strength=high).prox(down).any():
             low, high = high, 2.0 * high
