@@ -17,7 +17,7 @@ from sklearn import linear_model as theirs
 from sklearn.svm import LinearSVC
 
 import fastloss as fl
-from fastloss.sklearn import LossClassifier, LossRegressor, coordinates, problem
+from fastloss.sklearn import LossClassifier, LossRegressor, coordinates, problem, quadratic
 
 N, P = 300, 6
 RNG = np.random.default_rng(20261126)
@@ -47,6 +47,48 @@ def test_ridge() -> None:
     close(mine, other)
     bare = LossRegressor(fl.squared_error, alpha=2 * alpha / N, fit_intercept=False, **EXACT).fit(csr_array(X), Y)
     close(bare, theirs.Ridge(alpha, fit_intercept=False, solver="cholesky").fit(X, Y))
+
+
+WIDE_X = np.random.default_rng(7).normal(size=(60, 300)) * np.logspace(-1.0, 1.0, 300) + np.arange(300.0)
+WIDE_Y = WIDE_X[:, :250:50].sum(axis=1) / 3.0 + np.random.default_rng(8).normal(size=60)
+WIDE_WEIGHT = np.random.default_rng(9).integers(0, 4, 60).astype(float)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("alpha", [1e-3, 7.0])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_ridge_of_more_columns_than_rows(intercept: bool, alpha: float, dtype: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(quadratic, "quasi_newton", None)  # which would come to it, too
+    x = WIDE_X.astype(dtype)
+    other = theirs.Ridge(alpha, fit_intercept=intercept, solver="svd").fit(x.astype(float), WIDE_Y, WIDE_WEIGHT)
+    mine = LossRegressor("squared_error", alpha=2 * alpha / WIDE_WEIGHT.sum(), fit_intercept=intercept, **EXACT)
+    close(mine.fit(x, WIDE_Y, WIDE_WEIGHT), other, 1e-8)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array, lambda x: x.astype(np.float32)])
+@pytest.mark.parametrize("name", ["l1", "elastic_net"])
+def test_few_of_many_columns(kind: Any, name: str, monkeypatch: Any) -> None:
+    """Columns that are worked with are found, and those of a path's first models are not all of its last one's."""
+    own = {"fit_intercept": True, "tol": 1e-14, "max_iter": 100_000}
+    x = kind(WIDE_X)
+    wide = x.toarray() if name and hasattr(x, "toarray") else x.astype(float)
+    repeated, y = wide.repeat(WIDE_WEIGHT.astype(int), axis=0), WIDE_Y.repeat(WIDE_WEIGHT.astype(int))
+    monkeypatch.setattr(problem, "proximal", None)  # which would come to it, too
+    model = LossRegressor("half_squared_error", penalty=name, **EXACT)
+    path = model.fit_path(x, WIDE_Y, WIDE_WEIGHT, alphas=[4.0, 1.0, 0.3])
+    for alpha, coef in zip(path.alphas, path.coefs, strict=True):
+        other = theirs.ElasticNet(alpha, l1_ratio=1.0 if name == "l1" else 0.5, **own).fit(repeated, y)
+        np.testing.assert_allclose(coef, other.coef_, atol=1e-6)
+    assert 0 < (path.coefs[0] != 0.0).sum() < (path.coefs[2] != 0.0).sum() < 300
+    close(model.set_params(alpha=0.3).fit(x, WIDE_Y, WIDE_WEIGHT), other)
+
+
+def test_few_of_many_columns_of_two_classes() -> None:
+    y, alpha = WIDE_Y > np.median(WIDE_Y), 0.05
+    x = WIDE_X - WIDE_X.mean(axis=0)
+    other = theirs.LogisticRegression(C=1.0 / (alpha * 60), l1_ratio=1.0, solver="saga", tol=1e-10, max_iter=100_000)
+    x /= x.std(axis=0)
+    close(LossClassifier("logistic", penalty="l1", alpha=alpha, **EXACT).fit(x, y), other.fit(x, y), 1e-5)
 
 
 POWERS = np.linspace(0.0, 1.0, N)[:, None] ** np.arange(1, 9)
