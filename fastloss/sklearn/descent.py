@@ -1,4 +1,4 @@
-"""The minimum of a quadratic function plus multiples of coordinates' sizes: by its signs, else by coordinate descent."""
+"""The minimum of a quadratic function plus multiples of coordinates' sizes: by their signs, else by descent."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..penalties.elements import Elementwise
-    from .problem import Problem
 
     Vector = NDArray[Any]
 
@@ -24,10 +23,10 @@ AT_ONCE = 32
 class Working:
     """The columns of a problem that are worked with: those of one penalty are the first of the next."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Any) -> None:
         self.problem = problem
         self.columns = np.empty(0, np.intp)
-        self.part: Problem | None = None
+        self.part: Any = None
         """The problem of these columns."""
 
     def solve(self, penalty: Elementwise, w: Vector, tol: float, max_iter: int) -> Found | None:
@@ -55,7 +54,7 @@ class Working:
             iterations += found.iterations
         return None
 
-    def _widened(self, z: Vector, off: Vector, least: float, begins: bool) -> Problem | None:
+    def _widened(self, z: Vector, off: Vector, least: float, begins: bool) -> Any:
         """The problem of more columns: those furthest off; None where all that are off are there."""
         there = z != 0.0
         most = max(AT_ONCE, int(there.sum()))

@@ -304,7 +304,7 @@ BUDGET = {
     "optimize": 880,
     "penalties": 920,
     "plot": 670,
-    "sklearn": 1830,
+    "sklearn": 2120,
     "structured": 4970,
     "structured/embeddings": 1680,
     "torch": 1440,
