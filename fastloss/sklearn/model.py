@@ -119,6 +119,8 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         """The problem of this data, once all has been checked."""
         reading.number(self._name, "tol", self.tol, 0.0)
         reading.whole(self._name, "max_iter", self.max_iter, 1)
+        for name in ("fit_intercept", "warm_start"):
+            reading.switch(self._name, name, getattr(self, name))
         if self.alpha is not None:
             reading.number(self._name, "alpha", self.alpha, 0.0)
         self.loss_ = self._fitting()

@@ -301,7 +301,7 @@ BUDGET = {
     "kernels/ports": 690,
     "kernels/templates": 1000,
     "losses": 4380,
-    "optimize": 880,
+    "optimize": 890,
     "penalties": 920,
     "plot": 670,
     "sklearn": 2120,
