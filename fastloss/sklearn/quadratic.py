@@ -151,9 +151,8 @@ def modelled(
     tol: float,
 ) -> tuple[Vector, bool]:
     """The minimum of a model and a penalty, and whether it is that of the function, or else of the model."""
-    steepest = float(np.abs(model.hess).sum(axis=0).max(initial=0.0))
-    if not steepest > 0.0:  # of columns that hold nothing
+    if not model.steepest > 0.0:  # of columns that hold nothing
         return z, False
     end = lowest(z, model(z)[1], model.hess)
     _, grad = (fun or model)(end)
-    return end, residual(prox, end, grad, 1.0 / steepest) <= tol
+    return end, residual(prox, end, grad, 1.0 / model.steepest) <= tol
