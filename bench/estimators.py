@@ -1,6 +1,7 @@
 """Estimators of `fastloss.sklearn` beside scikit-learn's own for the same problem: ``python -m bench.estimators``.
 
-Each record holds both times and how far each one's objective lies above the lower of the two.
+Each record holds both times and how far each one's objective lies above the lower of the two. ``--rows 1000 --features
+10`` are the fits of a search.
 """
 
 from __future__ import annotations
@@ -101,9 +102,12 @@ def report(records: Sequence[dict[str, Any]]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    options = command.parser(__doc__, rounds=3, of="fit").parse_args(argv)
+    parser = command.parser(__doc__, rounds=3, of="fit")
+    parser.add_argument("--rows", type=timing.count, default=ROWS, help=f"rows (default: {ROWS})")
+    parser.add_argument("--features", type=timing.count, default=FEATURES, help=f"columns, 10 at least ({FEATURES})")
+    options = parser.parse_args(argv)
     timing.warn_if_busy()
-    n, p, rounds = (300, 10, 1) if options.quick else (ROWS, FEATURES, options.rounds)
+    n, p, rounds = (300, 10, 1) if options.quick else (options.rows, options.features, options.rounds)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of fits that do not converge: the objectives say how far
         records = measured(n, p, rounds)

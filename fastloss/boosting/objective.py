@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays.host.direct import newton
 from ..arrays.host.fresh import like
+from ..define.elements import Definition
 from ..define.rows import Program
 from ..define.wording import no_loss
 from ..loss import Loss
@@ -72,7 +73,8 @@ class Objective:
         self.curvature = Curvature(self.definition, hessian, min_hessian)
         self.backend = backend
         arrays = {n: np.ravel(x) for n, x in getattr(self.definition, "arrays", {}).items()}
-        self.grouped = "group" in signature(loss).parameters
+        one = isinstance(loss, (Definition, Program))
+        self.grouped = not one and "group" in signature(loss).parameters
         """Whether the loss is one of queries, and takes their sizes."""
         self.sizes = {n: x.size for n, x in arrays.items()}
         """How many values each parameter has that is an array."""

@@ -96,6 +96,8 @@ class Dense(Design):
     """An array in any order, also one that a file holds; a block is a view where BLAS takes it, else a copy."""
 
     def __init__(self, name: str, x: Any, step: int | None) -> None:
+        if x.ndim == 2 and 0 < x.size <= self.numbers:
+            x = np.asarray(x, np.float64)  # what a block is anyway
         super().__init__(name, x, step)
         one, steps = x.itemsize, x.strides
         self.order: Any = "F" if abs(steps[0]) < abs(steps[1]) else "C"

@@ -130,7 +130,7 @@ class Samples:
     def _refuse_unknown(self, loss: Loss | RowLoss, arrays: Arrays, present: Any) -> None:
         """Raise for the first NaN in a row that is present: no coefficients would be better than others."""
         for n, x in zip(loss.inputs[1:], arrays, strict=False):
-            where = faults.first(lambda v, p: (v != v) & (p != 0), x, present)
+            where = faults.first(lambda v, p: (v != v) & (p != 0), x, present) if (x != x).any() else None
             if where is not None:
                 raise ValueError(f"{self.name}: {n}[{where[0]}] is nan, expected a number; a row of weight 0 is absent")
 
@@ -212,7 +212,8 @@ def bound(name: str, loss: Any, parameters: dict[str, Any]) -> tuple[Any, dict[s
         if n not in OF_LABELS:
             raise TypeError(f"{name}: {n!r} is no argument; the value is a mean over the rows, divided by the sum of "
                             f"their weights")  # fmt: skip
-    return loss.bind(**{n: v for n, v in parameters.items() if n not in taken}), {n: parameters[n] for n in taken}
+    own = {n: v for n, v in parameters.items() if n not in taken}
+    return loss.bind(**own) if own else loss, {n: parameters[n] for n in taken}
 
 
 def _check_scores(name: str, loss: Loss | RowLoss) -> None:

@@ -21,6 +21,10 @@ FLAT = 1e-26
 """The share below which it is rounding."""
 
 
+TINY = 1e-304
+"""The variance below which a column holds nothing: float64 has fewer digits of such squares, and at last none."""
+
+
 class Coordinates(NamedTuple):
     """Between coefficients `w`, as `fastloss.optimize.linear` takes them, and standardised ones, `z`.
 
@@ -94,6 +98,7 @@ def coordinates(
     """Those of a matrix of features; `decay` is a ridge's strength, `alike` asks for one scale of all columns."""
     mean, square, varies = moments.mean, moments.square, moments.variance
     varies = np.where(varies > FLAT * square, varies, square)
+    varies = np.where(varies > TINY, varies, 0.0)
     if alike and len(mean):
         varies = np.full(len(mean), varies.mean())
     varies = np.where(varies > 0.0, varies, 1.0) + decay
@@ -114,8 +119,11 @@ class Moments(NamedTuple):
 
 def moments(X: Any, weight: NDArray[Any] | None, intercept: bool, whole: bool) -> Moments:
     """Those of a matrix of features; `whole` asks for covariances, of an array."""
-    if isinstance(X, np.ndarray):
-        return _dense(X, weight, intercept, whole)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (_dense if isinstance(X, np.ndarray) else _sparse)(X, weight, intercept, whole)
+
+
+def _sparse(X: Any, weight: NDArray[Any] | None, intercept: bool, whole: bool) -> Moments:
     total = float(X.shape[0]) if weight is None else float(weight.sum())
     mean, square = np.zeros((2, X.shape[1]))
     for block, w in _weighed(X, weight):

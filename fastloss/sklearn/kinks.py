@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..define.streams import Held
 from .coordinates import blocks
 from .links import scores_of
 
@@ -18,6 +20,8 @@ SAMPLE = 64
 """Rows on whose targets a kink is looked for."""
 PIECES = 16
 """Pieces of the line through each of these rows' scores."""
+CUTS = 8
+"""Pieces of one of them in which the slope changes more than it may without a kink, of one of these, and so on."""
 SAME = 1e-6
 """How far second derivatives may lie apart, in shares of them, to count as one: Newton's steps do not mind."""
 
@@ -25,16 +29,6 @@ SAME = 1e-6
 def slopes(loss: Any, scores: NDArray[Any], target: Any) -> NDArray[Any]:
     """The derivative of each row's loss by its scores."""
     return np.asarray(loss.value_and_grad(scores, target, reduction="sum")[1])
-
-
-def spread(loss: Any, target: NDArray[Any], outputs: int) -> float:
-    """The size of the scores that predict a target; 1 for labels."""
-    if outputs > 1 or loss.labelled is not None:
-        return 1.0
-    found = scores_of(loss, target)
-    found = found[np.isfinite(found)]
-    size = float(np.std(found)) if len(found) else 0.0
-    return size if size > 1e-14 * np.abs(found).max(initial=0.0) else 1.0
 
 
 def middle(loss: Any, target: NDArray[Any], outputs: int) -> NDArray[Any]:
@@ -45,45 +39,50 @@ def middle(loss: Any, target: NDArray[Any], outputs: int) -> NDArray[Any]:
     return np.where(np.isfinite(found), found, 0.0)
 
 
-def shape(loss: Any, target: NDArray[Any], outputs: int) -> tuple[bool, float | None]:
-    """Whether the slope jumps somewhere: on lines through the scores, halved where it changes most.
+def shape(loss: Any, target: NDArray[Any], outputs: int, reach: float) -> tuple[bool, float | None]:
+    """Whether the slope jumps somewhere: on lines through the scores, cut again and again where it changes most.
 
     With it the second derivative, of a loss of one score that has the same all along these. `target` is as the loss
-    takes it, a row for each sample.
+    takes it, a row for each sample; `reach` is how far the lines go.
     """
-    rng = np.random.default_rng(0)
-    rows = target[rng.integers(0, len(target), SAMPLE)]
-    reach = 2.0 * spread(loss, target, outputs)
-    around = middle(loss, rows, outputs)
-    ends = around.reshape(-1, *(1,) * (outputs > 1)) + reach * rng.normal(
-        size=(2, SAMPLE, outputs) if outputs > 1 else (2, SAMPLE)
-    )
-    step = (ends[1] - ends[0]) / PIECES
-    low = np.concatenate([ends[0] + k * step for k in range(PIECES)])
-    step = np.concatenate([step] * PIECES)
-    rows = np.concatenate([rows] * PIECES)
+    rows = target[np.random.default_rng(0).integers(0, len(target), SAMPLE)]
+    return _shape(loss, Held(rows), outputs, reach)
 
-    def along(scores: NDArray[Any]) -> NDArray[Any]:
-        found = slopes(loss, scores, rows) * step
-        return np.asarray(found if outputs == 1 else found.sum(axis=1))
 
-    left, right = along(low), along(low + step)
+@lru_cache(64)  # a search fits the same few targets again and again: 0.6 ms of 3
+def _shape(loss: Any, held: Held, outputs: int, reach: float) -> tuple[bool, float | None]:
+    rng, rows = np.random.default_rng(1), held.array
+    wide = (SAMPLE, outputs) if outputs > 1 else (SAMPLE,)
+    around = middle(loss, rows, outputs).reshape(-1, *(1,) * (outputs > 1))
+    low, high = around + reach * rng.normal(size=(2, *wide))
+    step = (high - low) / PIECES
     length = np.abs(step) if outputs == 1 else np.sqrt((step * step).sum(axis=1))
-    whole = np.nanmax(np.abs(np.concatenate([left, right])), initial=0.0)
-    bends = (right - left) / length**2
+
+    def along(low: NDArray[Any], step: NDArray[Any], rows: NDArray[Any], pieces: int) -> NDArray[Any]:
+        """The slope on each line at the ends of its pieces, a row for each line."""
+        places = np.arange(pieces + 1.0).reshape(-1, *(1,) * (outputs > 1))
+        scores = (low[:, None] + places * step[:, None]).reshape(-1, *wide[1:])
+        found = slopes(loss, scores, rows.repeat(pieces + 1, axis=0)) * step.repeat(pieces + 1, axis=0)
+        return np.asarray(found if outputs == 1 else found.sum(axis=1)).reshape(-1, pieces + 1)
+
+    ends = along(low, step, rows, PIECES)
+    rise = np.diff(ends)
+    bends = rise / (length * length)[:, None]
     bend = float(bends.mean())
     if outputs == 1 and bend > 0.0 and (np.abs(bends - bend) <= SAME * bend).all():
         return False, bend
-    part = 1.0
-    for _ in range(30):
-        part *= 0.5
-        found = along(low + part * step)
-        first = np.abs(found - left) > np.abs(right - found)
-        right = np.where(first, found, right)
-        left = np.where(first, left, found)
-        low = low + np.where(first, 0.0, part).reshape(-1, *(1,) * (outputs > 1)) * step
-    jump = np.abs(right - left) / length
-    return bool((jump > 1e-4 * whole / length.max(initial=1e-300)).any()), None
+    least = 1e-4 * np.nanmax(np.abs(ends), initial=0.0) / length.max(initial=1e-300) * length
+    line, piece = np.nonzero(np.abs(rise) > -np.inf)  # not where a slope is NaN
+    low, part = low[line] + piece.reshape(-1, *(1,) * (outputs > 1)) * step[line], 1.0
+    cuts = max(2, CUTS // outputs)  # of a thousand classes the scores at the ends of 8 would be 70 MB
+    while part > 1e-9 and len(line):
+        part /= cuts
+        rise = np.abs(np.diff(along(low, part * step[line], rows[line], cuts))) / part
+        best = rise.argmax(axis=1)
+        go = rise[np.arange(len(line)), best] > least[line]
+        low = low[go] + part * best[go].reshape(-1, *(1,) * (outputs > 1)) * step[line[go]]
+        line = line[go]
+    return bool(len(line)), None
 
 
 class Envelope:

@@ -119,6 +119,8 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         """The problem of this data, once all has been checked."""
         reading.number(self._name, "tol", self.tol, 0.0)
         reading.whole(self._name, "max_iter", self.max_iter, 1)
+        for name in ("fit_intercept", "warm_start"):
+            reading.switch(self._name, name, getattr(self, name))
         if self.alpha is not None:
             reading.number(self._name, "alpha", self.alpha, 0.0)
         self.loss_ = self._fitting()
@@ -129,7 +131,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         rows = hasattr(self.loss_, "target")
         outputs = len(self.classes_) if rows else 1
         penalty = penalty_of(self._name, self.penalty, self.alpha, self.l1_ratio, self.groups, outputs)
-        return Problem(self.loss_, X, target, weight, outputs, bool(self.fit_intercept), penalty)
+        return Problem(self._name, self.loss_, X, target, weight, outputs, bool(self.fit_intercept), penalty)
 
     def _validated(self, X: Any, y: Any, **keywords: Any) -> tuple[Any, Any]:
         found: tuple[Any, Any] = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, **keywords)

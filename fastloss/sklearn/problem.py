@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from ..boosting import initial
 from ..penalties.elements import Elementwise
 from .coordinates import coordinates, moments
 from .descent import lowest
-from .kinks import Envelope, middle, shape, slopes, spread
+from .kinks import Envelope, middle, shape, slopes
 from .objectives import Above, Objective
-from .quadratic import direct, hessian, holds, modelled, parabola
+from .quadratic import by_columns, by_rows, direct, hessian, holds, modelled, parabola
+from .sizes import look_at_columns, spread
 from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
+from .working import Working
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..penalties import Penalty
+    from .coordinates import Moments
 
     Vector = NDArray[Any]
 
@@ -36,6 +40,12 @@ MANY = 512
 
 MOST_COLUMNS = 2048
 """Columns of which a quadratic loss's Hessian is found, which is as large as a quarter of X at most beyond `MANY`."""
+
+WIDE = 128
+"""Columns beyond which those that have coefficients are looked for."""
+
+DENSE = 1 << 22
+"""Numbers of some columns of a sparse matrix that are taken as an array."""
 
 MOST = 1e30
 """The strength of a penalty that leaves nothing of any coefficient."""
@@ -61,6 +71,7 @@ class Problem:
 
     def __init__(
         self,
+        owner: str,
         loss: Any,
         X: Any,
         target: NDArray[Any],
@@ -77,16 +88,24 @@ class Problem:
         strength = penalty.values["strength"] if penalty is not None and smooth(penalty) else 0.0
         decay = float(strength) if np.ndim(strength) == 0 else 0.0
         there = target if weight is None else target[weight > 0.0]
-        self.spread = spread(loss, there, outputs)
+        self.spread = spread(owner, loss, target, weight, outputs)
         """The size of scores."""
-        self.kinked, bend = shape(loss, there, outputs)
-        around, reach = middle(loss, target, outputs), 2.0 * self.spread
+        reach = 2.0 * self.spread
+        self.kinked, bend = shape(loss, there, outputs, reach)
+        around = middle(loss, target, outputs)
         self.line = line = parabola(loss, bend, target, weight, around, reach) if bend else None
-        n, p = X.shape
-        whole = bool(line) and isinstance(X, np.ndarray) and p <= max(MANY, min(n // 4, MOST_COLUMNS))
+        p = X.shape[1]
+        few = elementwise and not smooth(penalty) and p > WIDE and outputs == 1 and loss.order > 1 and not self.kinked
+        self.working = Working(self) if few else None
+        """Of a penalty that leaves few columns a coefficient, these."""
+        n, ridge = len(target), penalty is not None and smooth(penalty) and np.min(penalty.values["strength"]) > 0.0
+        self.ridged = ridge and n < p and isinstance(X, np.ndarray) and n <= MOST_COLUMNS
+        """Whether there are fewer rows than columns, few enough for their products, and a ridge."""
+        whole = not few and not self.ridged and self._known()
         known = moments(X, weight, intercept, whole)
+        look_at_columns(owner, X, known)
         self.coordinates = c = coordinates(known, outputs, intercept, decay, not elementwise, self.spread)
-        self.bend = hessian(line.bend, known.covariance, c) if line and known.covariance is not None else None
+        self.bend = self._bend(known)
         """The Hessian of the mean loss in standardised coordinates, of a loss that has one everywhere."""
         self.start = np.zeros(c.size + outputs * intercept)
         if intercept:
@@ -95,6 +114,30 @@ class Problem:
         self.model: Model | None = None
         """The quadratic function that a mean loss of one second derivative is."""
         self._measure()
+
+    def _known(self) -> bool:
+        """Whether the loss has one second derivative, and its Hessian is no larger than X, or small."""
+        n, p = self.X.shape
+        return bool(self.line) and isinstance(self.X, np.ndarray) and p <= max(MANY, min(n // 4, MOST_COLUMNS))
+
+    def _bend(self, known: Moments) -> NDArray[Any] | None:
+        """That Hessian, of what is known of the columns."""
+        if self.line is None or known.covariance is None:
+            return None
+        return hessian(self.line.bend, known.covariance, self.coordinates)
+
+    def restricted(self, columns: NDArray[Any]) -> Problem:
+        """The same of these columns alone."""
+        X, c, found = self.X[:, columns], self.coordinates, copy(self)
+        if not isinstance(X, np.ndarray) and X.shape[0] * X.shape[1] <= DENSE:
+            X = X.toarray()
+        found.X = X = X.astype(np.float64, copy=False)
+        found.mean = optimize.linear(self.loss, X, self.target, self.weight, intercept=self.intercept)
+        found.coordinates = c._replace(center=c.center[columns], scale=c.scale[columns])
+        found.start = np.append(self.start[columns], self.start[c.size :])
+        found.working = found.model = None
+        found.bend = found._bend(moments(X, self.weight, self.intercept, True)) if found._known() else None
+        return found
 
     def _measure(self) -> None:
         """Find what values and derivatives are compared with."""
@@ -118,6 +161,8 @@ class Problem:
 
     def path(self, penalties: list[Penalty], w: Vector | None, tol: float, max_iter: int) -> list[Found]:
         """Those of one penalty after another; of a quadratic loss X is read for the last, unless that is no minimum."""
+        if self.working is not None and self._known() and len(penalties) > 1:  # then one reading serves them all
+            self.working, self.bend = None, self._bend(moments(self.X, self.weight, self.intercept, True))
         blind = self.bend is not None and isinstance(self.penalty, Elementwise) and not smooth(self.penalty)
         if blind and self.line:
             start = self.line.constant if self.intercept else 0.0
@@ -135,13 +180,16 @@ class Problem:
         """The coefficients, from those of an earlier problem on; `look`: whether a quadratic loss is what it seems."""
         c = self.coordinates
         z = self.start if w is None else c.standardised(w)
-        tol = max(tol * self.slope, self.noise) * self.spread / self.size
+        if self.working is not None and isinstance(penalty, Elementwise) and np.min(penalty.parts()[0]) > 0.0:
+            some = self.working.solve(penalty, c.coefficients(z), tol, max_iter)
+            if some is not None:
+                return some
+        tol = self.least(tol)
         if self.kinked and self.outputs == 1:
             found = self._by_envelopes(penalty, z, tol, max_iter)
         elif smooth(penalty):
             fun = Objective(self.mean, penalty, c, self.size, self.bend)
-            known = self.bend is not None
-            found = direct(fun, fun.hess(z), z, tol, max_iter) if known else quasi_newton(fun, z, tol, max_iter)
+            found = direct(fun, self._inverse(fun, penalty, z), z, tol, max_iter)
         else:
             fun, prox = Objective(self.mean, None, c, self.size, self.bend), self._prox(penalty)
             apart = penalty if isinstance(penalty, Elementwise) else None
@@ -160,34 +208,54 @@ class Problem:
                 found = proximal(fun, prox, z, tol, max_iter)
         return found._replace(z=c.coefficients(found.z))
 
+    def _inverse(self, fun: Objective, penalty: Penalty | None, z: Vector) -> Callable[[Vector], Vector] | None:
+        """The inverse of the Hessian of a quadratic loss and a ridge, where it is found."""
+        strength = penalty.values["strength"] if self.ridged and penalty is not None else 0.0
+        if self.line is not None and np.min(strength) > 0.0:
+            return by_rows(self.X, self.weight, self.line.bend, strength, self.coordinates, self.size)
+        return None if self.bend is None else by_columns(fun.hess(z))
+
+    def least(self, tol: float) -> float:
+        """The derivative by a standardised coordinate that `tol` asks for."""
+        return max(tol * self.slope, self.noise) * self.spread / self.size
+
     def _prox(self, penalty: Any) -> Callable[[Vector, float], Vector]:
         """The proximal step of a penalty in standardised coordinates."""
         c = self.coordinates
-        scale = c.scale[:, None] if self.outputs > 1 else c.scale
         if isinstance(penalty, Elementwise):
-            with np.errstate(over="ignore"):
-                strength = np.minimum(np.multiply(penalty.values["strength"], scale**2 / self.size), MOST)
-            scaled, factor = penalty.bind(strength=strength), 1.0
-        else:  # all columns have one scale
-            scaled, factor = penalty, float(c.scale[:1].sum()) ** 2 / self.size
+            threshold, decay = self.parts(penalty)
+            # By NumPy: of ten coefficients the penalty's own verb would take 100 us to be made and called.
+            return lambda z, step: (
+                np.sign(z) * np.maximum(np.abs(z) - step * threshold, 0.0) / (1.0 + step * decay)
+            )  # fmt: skip
+        scale = c.scale[:, None] if self.outputs > 1 else c.scale
+        factor = float(c.scale[:1].sum()) ** 2 / self.size  # all columns have one scale
 
         def prox(z: Vector, step: float) -> Vector:
             found = np.array(z)
             part = c.features(found)
-            part[...] = scaled.prox(part * scale, step * factor) / scale
+            part[...] = penalty.prox(part * scale, step * factor) / scale
             return found
 
         return prox
 
     def _descent(self, penalty: Elementwise) -> Callable[[Vector, Vector, NDArray[Any]], Vector]:
         """The minimum of a second-order model and a penalty of each coefficient by itself."""
-        scale = self.coordinates.scale
+        threshold, decay = self.parts(penalty)
+        if not decay.any():
+            return lambda z, grad, bend: lowest(bend, grad, threshold, z)
+        return lambda z, grad, bend: lowest(bend + np.diag(decay), grad + decay * z, threshold, z)
+
+    def parts(self, penalty: Elementwise) -> tuple[Vector, Vector]:
+        """Multiples of each standardised coordinate's size, and of half its square, that a penalty is."""
+        c = self.coordinates
+        scale = c.scale[:, None] if self.outputs > 1 else c.scale
         size, square = penalty.parts()
         threshold, decay = np.zeros((2, len(self.start)))
         with np.errstate(over="ignore"):
-            threshold[: len(scale)] = np.minimum(size * scale / self.size, MOST)
-            decay[: len(scale)] = np.minimum(square * scale**2 / self.size, MOST)
-        return lambda z, grad, bend: lowest(bend + np.diag(decay), grad + decay * z, threshold, z)
+            c.features(threshold)[...] = np.minimum(size * scale / self.size, MOST)
+            c.features(decay)[...] = np.minimum((np.sqrt(square) * scale) ** 2 / self.size, MOST)
+        return threshold, decay
 
     def _cost(self, penalty: Any) -> Callable[[Vector], float]:
         """A penalty of standardised coordinates."""
@@ -223,6 +291,10 @@ class Problem:
             raise ValueError(f"alphas is a number, expected strengths: {name} leaves no coefficient at 0")
         null = self.solve(penalty.bind(strength=MOST), None, tol, max_iter).z
         down = -self.coordinates.features(self.mean.grad(null))
+        if isinstance(penalty, Elementwise):
+            share, _ = penalty.bind(strength=1.0).parts()
+            if np.min(share) * MOST > np.abs(down).max(initial=0.0):
+                return float(np.max(np.abs(down) / share, initial=0.0)) * (1.0 + 1e-12), null
         low, high = 0.0, 1.0
         while penalty.bind(strength=high).prox(down).any():
             low, high = high, 2.0 * high

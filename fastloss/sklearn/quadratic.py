@@ -76,26 +76,70 @@ def hessian(bend: float, covariance: NDArray[Any], c: Coordinates) -> NDArray[An
     return found if np.isfinite(found).all() else None
 
 
-def direct(fun: Fun, bend: NDArray[Any], z: Vector, tol: float, max_iter: int) -> Found:
-    """Newton's steps with one Hessian, until no derivative is larger than `tol`; else L-BFGS."""
-    try:
-        factor = cho_factor(bend, lower=True, check_finite=False)
-    except LinAlgError:
-        return quasi_newton(fun, z, tol, max_iter)
-    pivots = np.diagonal(factor[0]) ** 2
-    if not pivots.min(initial=np.inf) > SINGULAR * pivots.max(initial=0.0):
+def direct(
+    fun: Fun, inverse: Callable[[Vector], Vector] | None, z: Vector, tol: float, max_iter: int
+) -> Found:  # fmt: skip
+    """Newton's steps with one Hessian's inverse, until no derivative is larger than `tol`; else L-BFGS."""
+    if inverse is None:
         return quasi_newton(fun, z, tol, max_iter)
     _, grad = fun(z)
     for k in range(1, STEPS + 1):
         before = np.abs(grad).max(initial=0.0)
-        z = z - cho_solve(factor, grad, check_finite=False)
-        _, grad = fun(z)
-        after = np.abs(grad).max(initial=0.0)
+        ahead = z - inverse(grad)
+        _, slope = fun(ahead)
+        after = np.abs(slope).max(initial=0.0)
         if after <= tol:
-            return Found(z - cho_solve(factor, grad, check_finite=False), k, "")
+            return Found(ahead - inverse(slope), k, "")
         if not after <= 0.5 * before:
             break
+        z, grad = ahead, slope
     return quasi_newton(fun, z, tol, max_iter)
+
+
+def by_columns(bend: NDArray[Any]) -> Callable[[Vector], Vector] | None:
+    """The inverse of a Hessian; None where some directions of it are rounding."""
+    try:
+        factor = cho_factor(bend, lower=True, check_finite=False)
+    except LinAlgError:
+        return None
+    pivots = np.diagonal(factor[0]) ** 2
+    if not pivots.min(initial=np.inf) > SINGULAR * pivots.max(initial=0.0):
+        return None
+    return lambda grad: np.asarray(cho_solve(factor, grad, check_finite=False))
+
+
+def by_rows(
+    X: NDArray[Any], weight: Vector | None, bend: float, strength: Any, c: Coordinates, size: float
+) -> Callable[[Vector], Vector] | None:  # fmt: skip
+    """The same of fewer rows than columns and a ridge, of the products of rows (M. Woodbury, 1950).
+
+    The Hessian is the ridge and, for each row, the square of what is left of it without the columns' means.
+    """
+    n, p = X.shape
+    share = np.full(n, bend / n) if weight is None else weight * (bend / weight.sum())
+    root = np.sqrt(share)
+    center = c.center if c.intercept else np.zeros(p)
+    inner, step = np.eye(n), max(64, (1 << 17) // n)
+    for low in range(0, p, step):
+        part = slice(low, low + step)
+        block = (X[:, part] - center[part]) * root[:, None]
+        block /= np.sqrt(np.broadcast_to(strength, p)[part])
+        inner += block @ block.T
+    try:
+        factor = cho_factor(inner, lower=True, check_finite=False)
+    except LinAlgError:
+        return None
+
+    def inverse(grad: Vector) -> Vector:
+        found = grad * size
+        each = found[:p] / c.scale / strength
+        scores = (X @ each - center @ each) * root
+        back = root * cho_solve(factor, scores, check_finite=False)
+        found[:p] = (each - (back @ X - center * back.sum()) / strength) / c.scale
+        found[p:] /= bend * c.unit**2
+        return found
+
+    return inverse
 
 
 def modelled(
@@ -107,9 +151,8 @@ def modelled(
     tol: float,
 ) -> tuple[Vector, bool]:
     """The minimum of a model and a penalty, and whether it is that of the function, or else of the model."""
-    steepest = float(np.abs(model.hess).sum(axis=0).max(initial=0.0))
-    if not steepest > 0.0:  # of columns that hold nothing
+    if not model.steepest > 0.0:  # of columns that hold nothing
         return z, False
     end = lowest(z, model(z)[1], model.hess)
     _, grad = (fun or model)(end)
-    return end, residual(prox, end, grad, 1.0 / steepest) <= tol
+    return end, residual(prox, end, grad, 1.0 / model.steepest) <= tol

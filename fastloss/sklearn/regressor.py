@@ -94,6 +94,10 @@ class LossRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]
 
     def _read(self, X: Any, y: Any) -> tuple[Any, NDArray[Any], None]:
         X, y = self._validated(X, y, y_numeric=True)
+        if y.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{self._name}: y has dtype {y.dtype}, expected real numbers; LossClassifier takes classes"
+            )
         return X, np.asarray(y, np.float64), None
 
     def _parts(self, w: NDArray[Any], problem: Problem) -> tuple[NDArray[Any], Any]:

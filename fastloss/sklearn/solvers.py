@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -151,6 +152,11 @@ class Model:
     def value(self, x: Vector) -> float:
         """The value alone."""
         return self(x)[0]
+
+    @cached_property
+    def steepest(self) -> float:
+        """What no second derivative along a line is above."""
+        return float(np.abs(self.hess).sum(axis=0).max(initial=0.0))
 
 
 def proximal_newton(

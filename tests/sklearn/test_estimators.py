@@ -194,6 +194,9 @@ def test_two_scorers_in_cross_validation() -> None:
         (LossRegressor(penalty="l1", groups=[0, 0, 1]), Y, "groups is given and penalty is 'l1'"),
         (LossRegressor(alpha=-1.0), Y, "alpha is -1.0, expected a number of at least 0"),
         (LossRegressor(max_iter=0), Y, "max_iter is 0"),
+        (LossRegressor(fit_intercept="no"), Y, "fit_intercept is 'no', expected True or False"),
+        (LossRegressor(warm_start=2), Y, "warm_start is 2, expected True or False"),
+        (LossRegressor(), LABELS, "y has dtype <U3, expected real numbers; LossClassifier takes classes"),
         (
             LossClassifier("logistic"),
             THREE,

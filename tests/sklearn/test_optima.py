@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data import rest
 
 pytest.importorskip("sklearn.base")
 
@@ -16,7 +17,7 @@ from sklearn import linear_model as theirs
 from sklearn.svm import LinearSVC
 
 import fastloss as fl
-from fastloss.sklearn import LossClassifier, LossRegressor, coordinates, problem
+from fastloss.sklearn import LossClassifier, LossRegressor, coordinates, problem, quadratic
 
 N, P = 300, 6
 RNG = np.random.default_rng(20261126)
@@ -46,6 +47,48 @@ def test_ridge() -> None:
     close(mine, other)
     bare = LossRegressor(fl.squared_error, alpha=2 * alpha / N, fit_intercept=False, **EXACT).fit(csr_array(X), Y)
     close(bare, theirs.Ridge(alpha, fit_intercept=False, solver="cholesky").fit(X, Y))
+
+
+WIDE_X = np.random.default_rng(7).normal(size=(60, 300)) * np.logspace(-1.0, 1.0, 300) + np.arange(300.0)
+WIDE_Y = WIDE_X[:, :250:50].sum(axis=1) / 3.0 + np.random.default_rng(8).normal(size=60)
+WIDE_WEIGHT = np.random.default_rng(9).integers(0, 4, 60).astype(float)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("alpha", [1e-3, 7.0])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_ridge_of_more_columns_than_rows(intercept: bool, alpha: float, dtype: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(quadratic, "quasi_newton", None)  # which would come to it, too
+    x = WIDE_X.astype(dtype)
+    other = theirs.Ridge(alpha, fit_intercept=intercept, solver="svd").fit(x.astype(float), WIDE_Y, WIDE_WEIGHT)
+    mine = LossRegressor("squared_error", alpha=2 * alpha / WIDE_WEIGHT.sum(), fit_intercept=intercept, **EXACT)
+    close(mine.fit(x, WIDE_Y, WIDE_WEIGHT), other, 1e-8)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array, lambda x: x.astype(np.float32)])
+@pytest.mark.parametrize("name", ["l1", "elastic_net"])
+def test_few_of_many_columns(kind: Any, name: str, monkeypatch: Any) -> None:
+    """Columns that are worked with are found, and those of a path's first models are not all of its last one's."""
+    own = {"fit_intercept": True, "tol": 1e-14, "max_iter": 100_000}
+    x = kind(WIDE_X)
+    wide = x.toarray() if name and hasattr(x, "toarray") else x.astype(float)
+    repeated, y = wide.repeat(WIDE_WEIGHT.astype(int), axis=0), WIDE_Y.repeat(WIDE_WEIGHT.astype(int))
+    monkeypatch.setattr(problem, "proximal", None)  # which would come to it, too
+    model = LossRegressor("half_squared_error", penalty=name, **EXACT)
+    path = model.fit_path(x, WIDE_Y, WIDE_WEIGHT, alphas=[2.0, 1.0, 0.3])
+    for alpha, coef in zip(path.alphas, path.coefs, strict=True):
+        other = theirs.ElasticNet(alpha, l1_ratio=1.0 if name == "l1" else 0.5, **own).fit(repeated, y)
+        np.testing.assert_allclose(coef, other.coef_, atol=1e-6)
+    assert 0 < (path.coefs[0] != 0.0).sum() < (path.coefs[2] != 0.0).sum() < 300
+    close(model.set_params(alpha=0.3).fit(x, WIDE_Y, WIDE_WEIGHT), other)
+
+
+def test_few_of_many_columns_of_two_classes() -> None:
+    y, alpha = np.sign(WIDE_Y - np.median(WIDE_Y)), 0.05
+    x = WIDE_X - WIDE_X.mean(axis=0)
+    other = theirs.LogisticRegression(C=1.0 / (alpha * 60), l1_ratio=1.0, solver="saga", tol=1e-10, max_iter=100_000)
+    x /= x.std(axis=0)
+    close(LossClassifier("logistic", penalty="l1", alpha=alpha, **EXACT).fit(x, y), other.fit(x, y), 1e-5)
 
 
 POWERS = np.linspace(0.0, 1.0, N)[:, None] ** np.arange(1, 9)
@@ -327,6 +370,54 @@ def test_a_strength_beyond_all_others_leaves_these_their_coefficients(name: str,
     assert abs(mine.coef_[1]) < 1e-10
     np.testing.assert_allclose(np.delete(mine.coef_, 1), other.coef_, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(mine.intercept_, other.intercept_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", rest("expectile"), "absolute_error", rest("quantile"), rest("lp")])
+@pytest.mark.parametrize("penalty", [None, "l1"])
+def test_sizes_whose_squares_float64_holds_are_fitted_like_others(loss: str, penalty: Any) -> None:
+    """Losses that are some power of the residual: their models scale."""
+
+    def fitted(x: float, y: float, **keywords: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return LossRegressor(loss, penalty=penalty, alpha=0.0, **keywords).fit(S * x, Y * y)
+
+    plain = fitted(1.0, 1.0)
+    for x, y in [(1e150, 1.0), (1e-150, 1.0), (1.0, 1e150), (1.0, 1e-150), (1e150, 1e150), (1e-75, 1e75)]:
+        model = fitted(x, y)
+        np.testing.assert_allclose(model.coef_ / y * x, plain.coef_, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(model.intercept_ / y, plain.intercept_, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LossRegressor("squared_error"), LossRegressor("quantile", penalty="l1"), rest(LossRegressor("log_cosh")),
+        LossClassifier("logistic"), rest(LossClassifier("hinge")), rest(LossClassifier("cross_entropy", penalty="l1")),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_sizes_whose_squares_float64_does_not_hold_are_an_error_that_names_the_place(model: Any, kind: Any) -> None:
+    y = SIGNS if hasattr(model, "class_weight") else Y
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        x = S.copy()
+        x[7, 2] = 1e160
+        with pytest.raises(ValueError, match=rf"{type(model).__name__}: X\[7, 2\] is 1e\+160, expected numbers up to"):
+            model.fit(kind(x), y)
+        x[7, 2] = 0.0
+        weight = np.arange(N) != 7
+        x[:, 3] *= 1e-160  # of which nothing is left beside the others
+        coef = np.ravel(model.fit(kind(x), y).coef_)
+        assert np.isfinite(coef).all() and np.abs(coef.reshape(-1, P)[:, 3]).max() < 1e-10
+        if y is Y:
+            wide = np.where(weight, Y, 1e160)
+            with pytest.raises(ValueError, match=r"y\[7\] = 1e\+160, expected at most"):
+                model.fit(kind(S), wide)
+            assert np.isfinite(model.fit(kind(S), wide, weight).coef_).all()
+            with pytest.raises(ValueError, match=rf"y\[{np.abs(Y).argmax()}\] = .*e-1.*, expected 0, or at least"):
+                model.fit(kind(S), 1e-160 * Y)
 
 
 def test_a_strength_that_is_next_to_nothing_is_none() -> None:
