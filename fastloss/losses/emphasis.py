@@ -50,7 +50,7 @@ class poly_cross_entropy:
         log = math.log1p(others)
         unsure = log - others * inverse if others > 1.0 else others * others * inverse - minus_log1p(others)
         beyond = first * unsure + ((tx + later * log) - far * inverse)
-        less = (1.0 + epsilon) * value - epsilon * beyond
+        less = scaled(1.0 + epsilon, value) - epsilon * beyond
         slope = (1.0 + epsilon) * mass - epsilon * doubt if epsilon < 0.0 else mass + epsilon * (mass - doubt)
         return less if epsilon < 0.0 else value + epsilon * doubt, (
             others, inverse, mass, slope, first * inverse, le * inverse,
