@@ -7,7 +7,7 @@ import math
 from ..decorators import rowwise
 from ..define.domain import DIVISOR, NON_NEGATIVE, POSITIVE, UNIT, Domain
 from .softmax import Ends, Row, Slope, among, among_masses, below, finish_softmax, missing
-from .special import bounded_log, exp_neg, scaled
+from .special import bounded_log, exp_neg, minus_log1p, scaled
 
 FRACTION = Domain("FRACTION", 0.0, 1.0, low_open=True)
 """A positive share of at most 1."""
@@ -44,15 +44,28 @@ class poly_cross_entropy:
     ) -> Ends:
         mass = first + later
         value, others, inverse = finish_softmax(m, rest, ties, tx, mass)
-        doubt = (first * others + (later * (1.0 + others) - le)) * inverse  # sum of t (1 - p)
-        return value + epsilon * doubt, (others, inverse, mass, doubt)
+        far = later * (1.0 + others) - le
+        doubt = (first * others + far) * inverse  # sum of t (1 - p)
+        # The cross-entropy minus that: what is left for an epsilon of -1, of a sure row next to nothing.
+        log = math.log1p(others)
+        unsure = log - others * inverse if others > 1.0 else others * others * inverse - minus_log1p(others)
+        beyond = first * unsure + ((tx + later * log) - far * inverse)
+        less = scaled(1.0 + epsilon, value) - epsilon * beyond
+        slope = (1.0 + epsilon) * mass - epsilon * doubt if epsilon < 0.0 else mass + epsilon * (mass - doubt)
+        return less if epsilon < 0.0 else value + epsilon * doubt, (
+            others, inverse, mass, slope, first * inverse, le * inverse,
+        )  # fmt: skip
 
-    def grad(e: float, t: float, others: float, inverse: float, mass: float, doubt: float, epsilon: float) -> Slope:
+    def grad(
+        e: float, t: float, others: float, inverse: float, mass: float, slope: float, first: float, later: float,
+        epsilon: float,
+    ) -> Slope:  # fmt: skip
         p = e * inverse
         q = missing(e, others, inverse)
-        lead = (mass - t) - doubt  # sum of t p, minus t
-        d1 = p * (mass - t) - scaled(t, q) + epsilon * p * lead
-        return d1, mass * p * q + epsilon * p * lead * (1.0 - 2.0 * p)
+        steep = (1.0 + epsilon) - epsilon * q if epsilon < 0.0 else 1.0 + epsilon * (1.0 - q)
+        rest = (first - t * p) + later  # sum of t p, of the other classes
+        turn = q * (mass + epsilon * t) - 2.0 * epsilon * t * (q * q) + epsilon * rest * (2.0 * q - 1.0)
+        return p * (slope - t * steep) - scaled(t, steep * q), p * turn
 
 
 def _fold_label(z: float, t: float, m: float) -> Row:
