@@ -171,7 +171,7 @@ def test_imports_run_downwards(path: Path) -> None:
 
 STAGES = {
     "kernels": [
-        "__init__ sources bind disk places",
+        "__init__ sources bind disk places steps",
         "announce",
         "templates cuda/templates",
         "ports cuda/ports",
