@@ -80,7 +80,7 @@ def _distance(call: Arranged) -> Any:
 
 def _least(call: Arranged, sizes: Any) -> float:
     rows = call.count if call.weight is None else int(np.count_nonzero(call.weight))
-    return 1e-3 * float(sizes.sum(dtype=np.float64)) / (rows * sizes.size / call.count or 1.0) or 1.0
+    return 1e-3 * float(sizes.sum(dtype=np.float64)) / (rows * sizes.size / max(call.count, 1) or 1.0) or 1.0
 
 
 def _residual(call: Arranged) -> Any:

@@ -662,7 +662,7 @@ PLAIN = [n for n in LOSSES if not is_rows(fl.LOSSES[n]) and Objective(fl.LOSSES[
 
 @pytest.mark.parametrize("name", [*PLAIN, *OWN])
 def test_one_step_is_what_several_are(name: str, rng: np.random.Generator) -> None:
-    """Whatever stands for the second derivative, whatever the least, and where it is 0 in all rows, or in the first."""
+    """Whatever stands for the second derivative, whatever the least, where it is 0 in all rows or the first, of no rows."""
     loss = OWN.get(name) or fl.LOSSES[name]
     scores, labels = drawn(loss)
     absent = np.where(np.arange(N) == 1, np.nan, labels), np.where(np.arange(N) == 1, 0.0, rng.uniform(0.5, 2.0, N))
@@ -677,6 +677,8 @@ def test_one_step_is_what_several_are(name: str, rng: np.random.Generator) -> No
                         at_once.add(hessian)
                         for other in others(objective, x, y, weight):
                             np.testing.assert_allclose(both, -np.array(other), rtol=1e-14, atol=1e-300)
+            for w in (None, absent[1][:0]):  # kernels are known by now
+                assert np.shape(objective.grad_and_hess(scores[:0], labels[:0], w)) == (2, 0)
     assert at_once == direct >= {"constant", *(["exact", "positive"] if loss.order > 1 else [])}
     assert name not in ("quantile", "huber") or "majorizer" in direct
 

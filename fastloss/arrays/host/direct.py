@@ -44,6 +44,8 @@ def newton(
     nothing. They are new, and of one type.
     """
     shape, size = grad.shape, grad.size
+    if not size:
+        return False
     try:
         types = [x.dtype for x in arrays if type(x) is ndarray and x.shape == shape]
         if len(types) != len(arrays):
@@ -68,7 +70,7 @@ def _newton(
 ) -> tuple[Any, float] | None:
     """The kernel of such a call, and the largest number that it may write; None where there is none."""
     floats = types[0].char in "fd" and stored.char in "fd"
-    if not size or not floats or not all([t.isnative and t.char in AS_THEY_ARE for t in (*types, stored)]):  # noqa: C419
+    if not floats or not all([t.isnative and t.char in AS_THEY_ARE for t in (*types, stored)]):  # noqa: C419
         return None
     kind, codes = types[0].type, [t.char for t in types]
     plan = Plan.of(loss, tuple(codes[:2]), VALUE | GRAD | HESS, True, weight="".join(codes[2:]))
