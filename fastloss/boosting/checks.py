@@ -104,9 +104,9 @@ def _refuse(
 
 def finite(x: Any) -> bool:
     """Whether nothing is infinite or NaN. (For a million float32 it takes half the time of their sum.)"""
-    if x.size <= SMALL and x.ndim == 1 and math.isfinite(x.dot(x)):
-        return True
-    return bool(np.isfinite(x).all())
+    with np.errstate(over="ignore"):  # of squares of finite numbers
+        few = x.size <= SMALL and x.ndim == 1 and math.isfinite(x.dot(x))
+    return few or bool(np.isfinite(x).all())
 
 
 def refuse_scores(name: str, scores: Any, slopes: Any, which: str = "derivative") -> None:

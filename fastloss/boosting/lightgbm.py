@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.host.fresh import empty
-from .checks import one_label
+from .checks import finite, one_label, refuse_scores
 from .objective import Objective
 from .versions import version
 
@@ -69,7 +69,12 @@ class LightGBMObjective(Objective):
             kept = np.empty_like(scores), np.empty_like(scores)
         grad, hess = self.grad_and_hess(scores, labels, weight, group=group, out=kept)
         self._spare = kept
-        return grad.astype(np.float32, order="F"), hess.astype(np.float32, order="F")
+        with np.errstate(over="ignore"):  # it is told of below
+            both = grad.astype(np.float32, order="F"), hess.astype(np.float32, order="F")
+        for which, x in (("derivative", both[0]), ("second derivative", both[1])):
+            if not finite(x):
+                refuse_scores(self.name, scores, x, which)
+        return both
 
     def __getstate__(self) -> dict[str, Any]:
         return {n: x for n, x in vars(self).items() if n != "_spare"}

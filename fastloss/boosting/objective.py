@@ -150,7 +150,7 @@ class Objective:
             grad, hess = like(scores), like(scores)
             if self.written(scores, labels, weight, 1.0, grad, hess):
                 return grad, hess
-        outputs = 1 if scores.ndim == 1 else scores.shape[-1]
+        outputs = 1 if scores.ndim < 2 else scores.shape[-1]
         call: Arranged
         if out is None and Plain.takes(self, scores, labels, weight):
             call = Plain(self, scores, labels, weight)

@@ -104,6 +104,13 @@ def test_derivatives_are_read_without_a_copy() -> None:
     assert flat[0].shape == (5,)
 
 
+@pytest.mark.parametrize("hessian", ["auto", "fisher"])
+def test_what_float32_does_not_hold_is_told(hessian: str) -> None:
+    f = fl.boosting.lightgbm(fl.poisson, hessian=hessian)
+    with pytest.raises(FloatingPointError, match=r"poisson: the derivative of row 1 is inf at a score of 100\.0"):
+        f(np.zeros(2), np.array([1.0, 100.0]))
+
+
 def test_training_goes_on_and_stops_early_by_the_metric(x, weight) -> None:
     y = labels(x, "regression")
     f = objective("regression")

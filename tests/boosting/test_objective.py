@@ -598,6 +598,14 @@ def test_scores_that_have_diverged() -> None:
         Objective(fl.poisson).grad_and_hess(np.array([0.0, 1.0, 1000.0]), Z)
     with pytest.raises(FloatingPointError, match="lp: the second derivative of row 0 is inf at a score of 0.0"):
         Objective(fl.lp, {"p": 1.5}, hessian="positive").grad_and_hess(Z, [0.0, 1.0, 2.0])
+    with pytest.raises(ValueError, match=r"huber: the scores have shape \(\), expected \(rows,\) or \(rows, outputs\)"):
+        Objective(fl.huber).grad_and_hess(np.zeros(()), np.zeros(()))
+
+
+def test_large_derivatives_are_finite() -> None:
+    """Their squares, by which few are looked at, are not: NumPy says nothing of that."""
+    grad, hess = Objective(fl.poisson, hessian="fisher").grad_and_hess(np.full(3, 80.0, "f4"), Z)
+    np.testing.assert_allclose([grad, hess], np.full((2, 3), math.exp(80.0)), rtol=1e-5)
 
 
 def test_arguments_of_an_objective() -> None:

@@ -36,7 +36,7 @@ def newton(
     """Write the derivatives of a sum, times a factor, as Newton's steps want them; False where that takes another look.
 
     loss : of one prediction and one target
-    arrays : those of one axis, and perhaps their weights
+    arrays : those two, and perhaps weights; of the derivatives' shape, and not numbers
     level : what takes the second derivatives' place, what it is multiplied by, and what that is raised to
     near : the least distance of a prediction from its target, where that takes their place
 
@@ -44,7 +44,7 @@ def newton(
     nothing. They are new, and of one type.
     """
     shape, size = grad.shape, grad.size
-    if not size:
+    if not (shape and size):
         return False
     try:
         types = [x.dtype for x in arrays if type(x) is ndarray and x.shape == shape]
