@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from ..define.keywords import Call
 from . import reading
 from .ctc_arrays import Batch
 from .verbs import HostLoss
-
-if TYPE_CHECKING:
-    pass
 
 
 class CTC(HostLoss):

@@ -77,6 +77,7 @@ class MultiBox(HostLoss):
     are, smaller floats in float32; the matching is in float64. Arrays on a GPU are refused.
     W. Liu et al., "SSD: Single Shot MultiBox Detector" (ECCV 2016).
 
+    >>> import numpy as np
     >>> import fastloss as fl
     >>> priors = [[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]]
     >>> fl.multibox(np.zeros((1, 2, 4)), np.zeros((1, 2, 2)), [[[0.0, 0.0, 0.5, 0.5]]], [[1]], priors).round(6)
