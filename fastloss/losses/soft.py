@@ -208,7 +208,7 @@ class soft_reverse_distillation:
 
     >>> import fastloss as fl
     >>> fl.soft_reverse_distillation.value_and_grad([[0.0, 0.0]], [[2.0, -2.0]], temperature=2.0)
-    (np.float64(1.7351233219321087), array([[-1.,  1.]]))
+    (np.float64(1.73512332193211), array([[-1.,  1.]]))
     """
 
     def peak(z: float, y: float, temperature: float, scale_t2: float) -> tuple[float, float]:

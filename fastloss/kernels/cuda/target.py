@@ -16,7 +16,6 @@ from . import intrinsics as device
 from . import packets
 from .arguments import arguments, flat
 from .elementary import elementary
-from .passes import short
 from .plan.elements import AnyPlan, CudaPlan, bounds
 from .plan.elements import complete as completed
 from .plan.rows import CudaRowPlan
@@ -161,6 +160,8 @@ def assembly(plan: AnyPlan, capability: tuple[int, int]) -> tuple[str, str]:
             f"bfloat16 needs a GPU of compute capability {needed} or later, and this one has {found}: pass float16 or "
             "float32"
         )
+    from .passes import short  # of numba-cuda's compiler, which a machine that only reads these modules may lack
+
     with device.capability(capability), short():
         ptx, _ = cuda.compile_ptx(complete(plan), signature(plan), cc=capability, launch_bounds=bounds(plan))
     entry = re.search(r"\.entry\s+([\w$]+)", ptx)
