@@ -236,8 +236,9 @@ class soft_reverse_distillation:
         ia = 1.0 / (1.0 + oa)
         whole, soft, curve = weights(temperature, 0.0, scale_t2)
         # Of the student's top: 1 minus the probability of a row that is sure of it has more digits than that.
-        top = head / ties
-        mean = mean_lead(low - top * ra, ob, ia)
+        known = head - head == 0.0  # else the teacher excludes that top, and no difference is left
+        top = head / ties if known else 0.0
+        mean = mean_lead(low - top * ra if known else head, ob, ia)
         return whole * closely(head + low, bend, apart, ob, oa), (oa, ia, top, mean, soft, curve)
 
     def grad(

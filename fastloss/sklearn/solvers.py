@@ -77,7 +77,7 @@ def proximal(
             if not length > 0.0 or step < 1e-30 or fun.value(found) <= bound:
                 break
             step *= 0.5
-        if np.abs(move).max(initial=0.0) <= tol * step:
+        if np.abs(move).max(initial=0.0) <= tol * step and (step <= 1.0 or residual(prox, z, grad, step) <= tol):
             return Found(found, k, "")
         if float(move @ (found - last)) < 0.0:
             momentum = 1.0
@@ -202,5 +202,9 @@ def proximal_newton(
 
 
 def residual(prox: Callable[[Vector, float], Vector], z: Vector, grad: Vector, step: float) -> float:
-    """How far a proximal gradient step goes, by its length."""
+    """How far a proximal gradient step goes, by its length: `step`, or 1.
+
+    Of a loss that is all but straight, 1 / its curvature may be 1e50; by such a length any point would be a minimum.
+    """
+    step = min(step, 1.0)
     return float(np.abs(prox(z - step * grad, step) - z).max(initial=0.0)) / step

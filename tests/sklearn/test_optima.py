@@ -433,3 +433,14 @@ def test_a_loss_that_is_straight_at_the_start_is_fitted_all_the_same() -> None:
         model.fit(S, target)
     constant = np.full(N, np.median(target))
     assert fl.huber(model.predict(S), target) < 0.9 * fl.huber(constant, target)
+
+
+@pytest.mark.parametrize("far", [60.0, 300.0])
+def test_a_loss_that_is_all_but_straight_at_the_start_meets_the_conditions_of_its_minimum(far: float) -> None:
+    """There its second derivative is 1e-50 or 0, and a step of its reciprocal ends where the penalty says."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 3)) + np.array([1.0, 5.0, 20.0])
+    y = far + x[:, 0] + 0.1 * rng.normal(size=30)
+    w = LossRegressor("log_cosh", penalty="elastic_net", alpha=0.1, fit_intercept=False, **EXACT).fit(x, y).coef_
+    down = -x.T @ np.tanh(x @ w - y) / 30
+    np.testing.assert_allclose(down, 0.05 * (w + np.sign(w)), atol=1e-6)
