@@ -55,7 +55,8 @@ class Linear:
             penalty(np.zeros(self.shape)[self._features])  # what does not fit is said now
         self._last: tuple[Any, ...] | None = None
         self._bends: tuple[NDArray[Any], NDArray[Any]] | None = None
-        self._warned = False
+        self.warned = False
+        """Whether a user has been told that all second derivatives are 0, or need not be."""
 
     def __repr__(self) -> str:
         rows, features = self._x.x.shape
@@ -172,8 +173,8 @@ class Linear:
 
     def _warn_of_pieces(self) -> None:
         """Say once that Newton's method cannot see the loss."""
-        if not self._warned:
-            self._warned = True
+        if not self.warned:
+            self.warned = True
             warn(f"{NAME}: the second derivatives of {self.loss.name} are 0 in all rows here: where it consists of "
                  "straight pieces, methods that use hessp or hess stop at once; method='L-BFGS-B' uses the gradient "
                  "alone, and a loss without kinks, such as fl.huber or fl.smoothed_hinge, has second derivatives",

@@ -82,6 +82,7 @@ class Problem:
     ) -> None:
         rows = hasattr(loss, "target")
         self.mean = optimize.linear(loss, X, target, weight, intercept=intercept, classes=outputs if rows else None)
+        self.mean.warned = True  # where a loss is straight, proximal steps take its place
         self.loss, self.X, self.target, self.weight = loss, X, target, weight
         self.outputs, self.intercept, self.penalty = outputs, intercept, penalty
         elementwise = penalty is None or isinstance(penalty, Elementwise)
@@ -133,6 +134,7 @@ class Problem:
             X = X.toarray()
         found.X = X = X.astype(np.float64, copy=False)
         found.mean = optimize.linear(self.loss, X, self.target, self.weight, intercept=self.intercept)
+        found.mean.warned = True
         found.coordinates = c._replace(center=c.center[columns], scale=c.scale[columns])
         found.start = np.append(self.start[columns], self.start[c.size :])
         found.working = found.model = None

@@ -202,9 +202,10 @@ def proximal_newton(
 
 
 def residual(prox: Callable[[Vector, float], Vector], z: Vector, grad: Vector, step: float) -> float:
-    """How far a proximal gradient step goes, by its length: `step`, or 1.
+    """How far a proximal gradient step goes, by its length: `step`, or the largest coordinate.
 
-    Of a loss that is all but straight, 1 / its curvature may be 1e50; by such a length any point would be a minimum.
+    Of a loss that is all but straight, 1 / its curvature may be 1e50; by such a length any point would be a minimum. Of
+    a shorter one than the largest coordinate, this one's rounding would be more than a tolerance.
     """
-    step = min(step, 1.0)
+    step = min(step, max(1.0, float(np.abs(z).max(initial=0.0))))
     return float(np.abs(prox(z - step * grad, step) - z).max(initial=0.0)) / step

@@ -444,3 +444,13 @@ def test_a_loss_that_is_all_but_straight_at_the_start_meets_the_conditions_of_it
     w = LossRegressor("log_cosh", penalty="elastic_net", alpha=0.1, fit_intercept=False, **EXACT).fit(x, y).coef_
     down = -x.T @ np.tanh(x @ w - y) / 30
     np.testing.assert_allclose(down, 0.05 * (w + np.sign(w)), atol=1e-6)
+
+
+def test_a_loss_that_is_straight_at_the_start_is_fitted_in_silence() -> None:
+    x = np.random.default_rng(0).normal(size=(30, 3)) + 5.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = LossRegressor("huber", penalty="l1", alpha=0.01, fit_intercept=False, max_iter=20_000).fit(
+            x, x[:, 0] + 60.0
+        )
+    assert model.coef_.any()
