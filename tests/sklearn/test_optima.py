@@ -18,6 +18,7 @@ from sklearn.svm import LinearSVC
 
 import fastloss as fl
 from fastloss.sklearn import LossClassifier, LossRegressor, coordinates, problem, quadratic
+from fastloss.sklearn.solvers import residual
 
 N, P = 300, 6
 RNG = np.random.default_rng(20261126)
@@ -454,3 +455,12 @@ def test_a_loss_that_is_straight_at_the_start_is_fitted_in_silence() -> None:
             x, x[:, 0] + 60.0
         )
     assert model.coef_.any()
+
+
+def test_the_rounding_of_large_coordinates_is_no_distance_from_a_minimum() -> None:
+    z, slope = np.linspace(1e10, 3e10, 7), 0.05
+
+    def prox(v: Any, step: float) -> Any:
+        return np.sign(v) * np.maximum(np.abs(v) - slope * step, 0.0) / (1.0 + slope * step)
+
+    assert residual(prox, z, -slope * (z + 1.0), 1e50) < 1e-8
