@@ -79,7 +79,7 @@ class Curvature:
         self.level = found and (*found[:2], max(found[2], self.least) if self.least > 0.0 else found[2])
         """What takes a second derivative's place, by what it is multiplied and what it is raised to, if that is all."""
         self.fills = preset is positive
-        """Whether it is 1 in a call that has nothing but zeros."""
+        """Whether 1 stands for second derivatives that are all 0 in a call."""
 
     def put(self, call: Arranged, grad: Any, hess: Any) -> None:
         """Write over a second derivative."""

@@ -16,7 +16,8 @@ __all__ = ["needed", "straight", "unusual"]
 def needed(steps: list[Any], straight: bool, counting: bool) -> list[Any]:
     """The steps of a compiler, each a pass and what it is for, that a function needs which is not `unusual`.
 
-    `counting`: its references are counted. Branches of constants are taken out once.
+    `counting`: its references are counted. A pass that stands there twice, as that for branches of constants does, is
+    gone through once.
     """
     spared = _SPARED | (_STRAIGHT if straight else set()) | (set() if counting else _COUNTING)
     return [step for k, step in enumerate(steps) if step not in steps[:k] and step[0].__name__ not in spared]

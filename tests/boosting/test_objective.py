@@ -648,8 +648,10 @@ def test_the_commonest_call_is_like_any_other(name: str, hessian: str, rng: np.r
     objective = Objective(loss, hessian=hessian)
     for weight in (None, rng.uniform(0.5, 2.0, N), np.r_[0.0, rng.uniform(0.5, 2.0, N - 1)]):
         plain = objective.grad_and_hess(scores, labels, weight)
+        # A chord's slope, huber's majorizer, is weighed after its division in one step, and before it otherwise.
+        rounding = 2.0**-52 if hessian == "auto" else 0.0
         for other in others(objective, scores, labels, weight):
-            np.testing.assert_allclose(other, plain, rtol=1e-15)
+            np.testing.assert_allclose(other, plain, rtol=rounding)
     broken = np.where(np.arange(N) == 4, np.nan, scores)
     for x, y in ((broken, labels), (scores, np.where(np.arange(N) == 2, np.nan, labels))):
         with pytest.raises((ValueError, FloatingPointError)) as one:
@@ -683,6 +685,7 @@ def test_one_step_is_what_several_are(name: str, rng: np.random.Generator) -> No
                     both = np.empty((2, N))
                     if objective.written(x, y, weight, -1.0, *both):
                         at_once.add(hessian)
+                        # Of products of a weight, a factor and a level in another order, some subnormal.
                         for other in others(objective, x, y, weight):
                             np.testing.assert_allclose(both, -np.array(other), rtol=1e-14, atol=1e-300)
             for w in (None, absent[1][:0]):  # kernels are known by now

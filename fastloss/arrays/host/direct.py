@@ -33,15 +33,15 @@ def newton(
     backend: Backend | None = "serial",
     near: float = 0.0,
 ) -> bool:
-    """Write the derivatives of a sum, times a factor, as Newton's steps want them; False where that takes another look.
+    """Write the derivatives of a sum, times a factor, as Newton's steps want them; False where a verb must be called.
 
     loss : of one prediction and one target
     arrays : those two, and perhaps weights; of the derivatives' shape, and not numbers
     level : what takes the second derivatives' place, what it is multiplied by, and what that is raised to
     near : the least distance of a prediction from its target, where that takes their place
 
-    False says that an array, a value or a derivative is not as most are; what is in `grad` and `hess` then means
-    nothing. They are new, and of one type.
+    False says that an array is of another kind or layout, that a value lies outside its domain, or that a derivative is
+    not finite; what is in `grad` and `hess` then means nothing. They are new, and of one type.
     """
     shape, size = grad.shape, grad.size
     if not (shape and size):
