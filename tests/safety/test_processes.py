@@ -300,6 +300,26 @@ def handled(moment):
             break
     assert seen == [4.0], seen
 
+def amid_a_link():
+    from fastloss.kernels.cpu import objects
+    linked = objects.linked
+    def interrupted(code):
+        objects.linked = linked
+        assert call() == 4.0
+        return linked(code)
+    objects.linked = interrupted
+    assert call() == 4.0 and objects.linked is linked
+
+def amid_a_compilation():
+    from numba.core import event
+    seen = []
+    class Handler(event.Listener):
+        def on_start(self, event): seen.append(call())
+        def on_end(self, event): pass
+    with event.install_listener("numba:compile", Handler()):
+        assert fl.absolute_error([3.0], [1.0]) == 2.0
+    assert seen and set(seen) == {4.0}
+
 def deep(depth=0):
     try:
         return deep(depth + 1)
@@ -341,8 +361,8 @@ for k in range(12):
 for moment in (0.03, 0.1, 0.3):
     child(forked, moment)
     child(handled, moment)
-child(lambda: (deep(), call()))
-child(from_a_module)
+for work in (amid_a_link, amid_a_compilation, lambda: (deep(), call()), from_a_module):
+    child(work)
 assert not {"numba", "fastloss.arrays.host.elements"} & sys.modules.keys()
 """
 
@@ -350,7 +370,7 @@ assert not {"numba", "fastloss.arrays.host.elements"} & sys.modules.keys()
 @pytest.mark.full
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_what_comes_between_a_first_call(tmp_path: Path) -> None:
-    """Ctrl-C and timeouts, forks, signal handlers that call, a deep stack, an import that calls."""
+    """Ctrl-C and timeouts, forks, calls amid a link or a compilation, as signal handlers make, or of a deep stack."""
     output = run(FIRST_CALLS, tmp_path, timeout=240, FASTLOSS_CACHE_DIR=str(tmp_path / "cache"))
     assert output.split().count("interrupted") >= 3
 

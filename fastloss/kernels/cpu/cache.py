@@ -1,6 +1,7 @@
 """Kernels to disk and back: `disk.py` keeps the files, `objects.py` makes a kernel of one, `entries.py` the contents.
 
-`jit` is the only way to a compiled kernel; one thread compiles at a time, and a call from a signal handler is refused.
+`jit` is the only way to a compiled kernel; one thread compiles at a time, and what a signal handler calls meanwhile is
+refused, unless it is on disk.
 Whoever can write these files runs code here, so they are kept where nobody else can write, or nowhere.
 Each file has a checksum (of 150 files with one 4 KiB block zeroed, as a power cut leaves them, 19 crashed the process),
 and what does not match is compiled again. A file's name says all that makes its kernel differ from others: Numba is
@@ -50,14 +51,14 @@ def jit(
     raises TypeError. Errors of the compilation come through as Numba raises them. `what` is what the user is told that
     it compiles.
     """
-    with compiling():
+    with loading.compiling:
         if options.get("parallel"):
             threads.launch()
         path = None
         for path in _paths(name, everywhere, options) if cache else ():
             if (kernel := _found(path)) is not None:
                 return kernel
-        with announced(what):
+        with compiling(), announced(what):
             return _made(path, make, options)
 
 
@@ -82,14 +83,14 @@ def compiling() -> Iterator[None]:
     """Hold the lock of compilations.
 
     A signal handler, a finaliser or a tracer may call a loss at any time. Compiling the same functions while they are
-    half compiled would break both kernels for good, so that call is refused.
+    half compiled would break both kernels for good, so that is refused. Linking one from disk disturbs nothing.
     """
     global _busy
     with loading.compiling:
         if _busy:
             raise RuntimeError(
                 "a loss cannot be compiled while this thread compiles another: a signal handler, a finaliser or a "
-                "tracer may call only what was called before"
+                "tracer may call only what was called before, or is in the cache"
             )
         try:
             _busy = True
