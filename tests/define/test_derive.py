@@ -16,8 +16,12 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+import scipy.special
 from elements import PARTS, TYPES, ULPS, WIDER, Elementary, by_terms, error, part_of, plain, points
 from mpmath import mp, mpf
+from numpy import square as _square
+from numpy import tanh as _tanh
+from scipy import special
 
 import fastloss as fl
 from bench.derived import FORMULAS, derived
@@ -472,6 +476,58 @@ def _steps(pred: Any, target: Any) -> Any:
     return pred
 
 
+def _late_math(pred: Any, target: Any) -> Any:
+    import math
+
+    return math.exp(pred)
+
+
+def _late_numpy(pred: Any, target: Any) -> Any:
+    import numpy as np
+
+    return np.arctan(pred)
+
+
+def _inner(x: Any) -> Any:
+    return special.expit(x) * _tanh(x)
+
+
+IN_OTHER_WORDS: dict[str, tuple[Any, Any]] = {
+    "math": (lambda pred, target: math.exp(pred) * math.log1p(target) + math.fabs(pred) ** math.sqrt(2.0),
+             lambda pred, target: fl.math.exp(pred) * fl.math.log1p(target) + abs(pred) ** 2.0**0.5),
+    "numpy": (lambda pred, target: np.where(pred > 0.0, np.logaddexp(0.0, pred), np.abs(pred)) - np.power(pred, 2.0),
+              lambda pred, target: fl.where(pred > 0.0, fl.math.logaddexp(0.0, pred), abs(pred)) - pred**2.0),
+    "clip": (lambda pred, target: np.clip(pred * target, 0.1, 0.9), lambda pred, target: fl.math.clip(pred * target, 0.1, 0.9)),
+    "larger": (lambda pred, target: np.maximum(1.0 - pred * target, 0.0), lambda pred, target: max(1.0 - pred * target, 0.0)),
+    "scipy": (lambda pred, target: special.xlogy(target, special.expit(pred)) + special.log_expit(pred),
+              lambda pred, target: fl.math.xlogy(target, fl.math.sigmoid(pred)) + fl.math.log_sigmoid(pred)),
+    "a module's module": (lambda pred, target: scipy.special.erf(pred * target), lambda pred, target: fl.math.erf(pred * target)),
+    "by name": (lambda pred, target: _tanh(pred - target) + _square(pred), lambda pred, target: fl.math.tanh(pred - target) + pred * pred),
+    "in a function": (lambda pred, target: _inner(pred), lambda pred, target: fl.math.sigmoid(pred) * fl.math.tanh(pred)),
+    "of numbers": (lambda pred, target: pred * math.log(9.0, 3.0) * np.sum([1.0, 2.0]), lambda pred, target: pred * 6.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", IN_OTHER_WORDS)
+def test_what_other_libraries_call_a_function(words: str) -> None:
+    theirs, ours = (fl.derive(function).jet for function in IN_OTHER_WORDS[words])
+    for pred, target in ((0.3, 1.0), (-0.7, 0.5), (2.5, 0.25)):
+        assert theirs(pred, target) == ours(pred, target)
+
+
+def test_parameters_that_go_by_name() -> None:
+    """They are as others: a loss takes all of its parameters by name."""
+
+    @fl.derive(width=fl.POSITIVE)
+    def scaled(pred: Any, target: Any, factor: float = 2.0, *, width: float = 1.0) -> Any:
+        return factor * ((pred - target) / width) ** 2
+
+    assert scaled.parameters.keys() == {"factor", "width"}
+    assert scaled([3.0], [1.0]) == 8.0 and scaled([3.0], [1.0], width=2.0, factor=1.0) == 1.0
+    with pytest.raises(ValueError, match="width"):
+        scaled([3.0], [1.0], width=-1.0)
+
+
 BAD: dict[str, tuple[Any, int, str]] = {
     "loop": (_loop, 2, "loops over an argument; a loss is a function of one element"),
     "branch": (_branch, 1, r"`pred > 0.0` is no single truth value.*fl.where"),
@@ -483,10 +539,12 @@ BAD: dict[str, tuple[Any, int, str]] = {
     "silent": (lambda pred, target: target * 2.0, 0, "the value does not depend on pred"),
     "comparison": (lambda pred, target: pred > target, 0, r"returns a comparison; write fl.where\(condition, 1.0, 0.0\)"),
     "tuple": (lambda pred, target: (pred, 1.0), 0, "returns a tuple, expected the value alone; fl.pointwise takes"),
-    "math": (lambda pred, target: math.exp(pred), 0, r"`math.exp\(pred\)` calls math.exp, .*; write fl.math.exp"),
+    "math": (_late_math, 3, r"`math.exp\(pred\)` calls math.exp, .*; write fl.math.exp"),
     "no such": (lambda pred, target: math.gamma(pred), 0, "calls math.gamma.*help.fl.math.*did you mean fl.math.lgamma"),
-    "ufunc": (lambda pred, target: np.exp(pred), 0, r"`np.exp\(pred\)` calls np.exp; write fl.math.exp"),
-    "power": (lambda pred, target: np.arctan(pred), 0, "write fl.math.atan"),
+    "of arrays": (lambda pred, target: np.mean(pred), 0, r"`np.mean\(pred\)` asks for an attribute 'mean'"),
+    "another": (lambda pred, target: np.exp2(pred), 0, r"`np.exp2\(pred\)` calls np.exp2; .* did you mean fl.math.exp"),
+    "name": (_late_numpy, 3, r"`np.arctan\(pred\)` calls np.arctan; write fl.math.atan"),
+    "keywords": (lambda pred, target: np.clip(pred, a_min=0.0), 0, "unexpected keyword argument 'a_min'"),
     "array": (lambda pred, target: pred * np.arange(3), 0, r"has an array of shape \(3,\) where a number is"),
     "array before": (lambda pred, target: np.arange(3) * pred, 0, "takes an array; a loss is a function of one element"),
     "method": (lambda pred, target: pred.sum(), 0, "asks for an attribute 'sum'; an argument is a number"),
@@ -527,12 +585,13 @@ def test_errors_where_expressions_have_no_places() -> None:
 def test_what_is_no_function_of_elements() -> None:
     with pytest.raises(TypeError, match="fl.derive takes a plain Python function, got a ufunc"):
         fl.derive(np.exp)
-    some: list[Any] = [lambda pred, *rest: pred, lambda pred, *, by=1.0: pred * by, lambda pred, **k: pred]
+    some: list[Any] = [lambda pred, *rest: pred, lambda pred, **k: pred, lambda *, by=1.0: by]
     for function in (*some, lambda: 1.0, lambda k=1.0: k, lambda a, b, c, d: a * b * c * d):
         with pytest.raises(TypeError, match="takes one to three inputs and then parameters with defaults"):
             fl.derive(function)
-    with pytest.raises(TypeError, match="p is None by default, expected a number"):
-        fl.derive(lambda pred, p=None: pred)
+    for function in (lambda pred, p=None: pred, lambda pred, *, p: pred):
+        with pytest.raises(TypeError, match="p is None by default, expected a number"):
+            fl.derive(function)
     with pytest.raises(TypeError, match="wrt names var, its inputs are pred and target"):
         fl.derive(lambda pred, target: pred * target, wrt=("var",))
     with pytest.raises(TypeError, match="the domain of pred is 3, expected one such as fl.POSITIVE"):

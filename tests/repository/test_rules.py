@@ -284,7 +284,7 @@ BUDGET = {
     "data/templates": 230,
     "define": 2170,
     "define/compose": 800,
-    "define/derive": 1790,
+    "define/derive": 1860,
     "define/product": 600,
     "fused": 840,
     "gan": 900,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
-from contextlib import suppress
 from pathlib import Path
-from types import CellType, FunctionType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..code import function_of
-from ..frozen import globals_of, user_defined
 from ..rules import check_plain
 from ..wording import listed, shown
-from . import functions
+from .calls import tracing
 from .emit import SCOPE, function_tree
 from .graph import Graph, Node, reachable
 from .lower import keeping_nan, lowered
 from .rules import NoDerivative, derivatives
-from .traced import Condition, NotDerivable, Recorded, Traced, is_number
+from .traced import Condition, NotDerivable, Traced, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,9 +32,11 @@ class Derived:
         self.function: FunctionType = function
         self.name = name or function.__name__
         code = function.__code__
-        self.arguments = code.co_varnames[: code.co_argcount]
-        self.defaults = function.__defaults__ or ()
-        self.inputs = self.arguments[: len(self.arguments) - len(self.defaults)]
+        by_position, count = function.__defaults__ or (), code.co_argcount
+        self.arguments = code.co_varnames[: count + code.co_kwonlyargcount]
+        self.by_name = self.arguments[count:]
+        self.inputs = self.arguments[: count - len(by_position)]
+        self.defaults = (*by_position, *[(function.__kwdefaults__ or {}).get(n) for n in self.by_name])
         self._check_signature()
         self.graph = Graph(code.co_firstlineno)
         self.variables = {n: self.graph.variable(n, n not in self.inputs) for n in self.arguments}
@@ -52,7 +51,7 @@ class Derived:
 
     def _check_signature(self) -> None:
         code = self.function.__code__
-        if code.co_flags & 0x2AC or code.co_kwonlyargcount or not 1 <= len(self.inputs) <= 3:
+        if code.co_flags & 0x2AC or not 1 <= len(self.inputs) <= 3:
             raise TypeError(
                 f"{self.name}: a derived loss takes one to three inputs and then parameters with defaults, and returns "
                 "a number"
@@ -71,9 +70,10 @@ class Derived:
 
     def _traced(self) -> Node:
         """The value's node, by calling the function."""
-        arguments = [Traced(self.graph, self.variables[n]) for n in self.arguments]
+        arguments = {n: Traced(self.graph, self.variables[n]) for n in self.arguments}
+        by_name = {n: arguments.pop(n) for n in self.by_name}
         try:
-            result = _with_choices(self.function, {})(*arguments)
+            result = tracing(self.function, {})(*arguments.values(), **by_name)
         except NotDerivable as error:
             raise self._error(str(error), error.line, error.file) from None
         except Exception as error:
@@ -151,40 +151,3 @@ def _last_line(error: BaseException, file: str) -> int | None:
         line = tb.tb_lineno if tb.tb_frame.f_code.co_filename == file else line
         tb = tb.tb_next
     return line
-
-
-def _with_choices(function: Any, done: dict[Any, Any]) -> Any:
-    """A copy of a user's function, and of those that it calls, whose ``min`` and ``max`` choose between elements."""
-
-    def choosing(value: Any) -> Any:
-        own = isinstance(value, FunctionType) and user_defined(value.__module__)
-        return _with_choices(value, done) if own else value
-
-    if function not in done:
-        used = globals_of(function.__code__)
-        scope = {"__builtins__": builtins, **_CHOICES, **function.__globals__}
-        cells = tuple([CellType() for _ in function.__closure__ or ()])
-        new = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
-        new.__kwdefaults__ = function.__kwdefaults__
-        done[function] = new
-        for n in used & function.__globals__.keys():
-            scope[n] = choosing(function.__globals__[n])
-        for cell, original in zip(cells, function.__closure__ or (), strict=True):
-            with suppress(ValueError):  # an empty cell
-                cell.cell_contents = choosing(original.cell_contents)
-    return done[function]
-
-
-def _chosen(builtin: Any, function: Any) -> Any:
-    def choose(*args: Any, **options: Any) -> Any:
-        if options or len(args) < 2 or not any(isinstance(a, Recorded) for a in args):
-            return builtin(*args, **options)
-        result = args[0]
-        for other in args[1:]:
-            result = function(result, other)
-        return result
-
-    return choose
-
-
-_CHOICES = {"min": _chosen(min, functions.minimum), "max": _chosen(max, functions.maximum)}

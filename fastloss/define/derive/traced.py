@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..wording import shown
 from .graph import Graph, Node
-from .names import instead_of
+from .names import foreign, instead_of
 from .stable import stable
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ class NotDerivable(TypeError):
 def _user_frame() -> FrameType:
     """The frame of the function that is traced, or of a helper that it calls."""
     frame: Any = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+    while frame.f_back is not None and (
+        frame.f_code.co_filename.startswith(_HERE) or foreign(frame.f_globals.get("__name__"))
+    ):
         frame = frame.f_back
     return frame  # type: ignore[no-any-return]
 
