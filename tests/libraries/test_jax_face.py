@@ -39,3 +39,17 @@ def test_pure_callback_is_the_way_into_jit() -> None:
 
     found = jax.jit(lambda x: jax.pure_callback(slope, jax.ShapeDtypeStruct(X.shape, X.dtype), x))(X)
     np.testing.assert_array_equal(found, fl.huber.grad(X, np.zeros_like(X)))
+
+
+def test_formulas_of_jax_and_torch_are_derived_as_they_are_written() -> None:
+    torch = pytest.importorskip("torch", reason="torch is an extra; CI installs both and runs this file again")
+    ours = fl.derive(lambda pred, target: fl.where(pred > target, fl.math.softplus(pred), fl.math.log_sigmoid(pred)))
+    theirs = [
+        lambda pred, target: jax.numpy.where(pred > target, jax.nn.softplus(pred), jax.nn.log_sigmoid(pred)),
+        lambda pred, target: torch.where(
+            pred > target, torch.nn.functional.softplus(pred), torch.nn.functional.logsigmoid(pred)
+        ),
+    ]
+    for formula in theirs:
+        for pred, target in ((0.5, 0.25), (-1.0, 0.25)):
+            assert fl.derive(formula).jet(pred, target) == ours.jet(pred, target)
