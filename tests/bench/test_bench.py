@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data import NAMES, rest, some
+from data import NAMES, rest
 
 import fastloss as fl
 
