@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data import NAMES, rest, some
+from data import NAMES, rest
 
 import fastloss as fl
 
@@ -53,12 +53,20 @@ PRINTED = {
 }
 
 
+PLAIN = ["ctc", "distillation", "embeddings", "gan", "segmentation"]
+"""Scripts whose tiny runs compile more than they do: templates as plain Python take 20 s of a processor, kernels 100."""
+
+
 @pytest.fixture(autouse=True)
 def _root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
 
 
-@pytest.mark.parametrize("script", some(SCRIPTS, ["accuracy"]))
+@pytest.mark.usefixtures("compiled_at_last")
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(s, marks=pytest.mark.compiled) if s == "accuracy" else rest(s, plain=s in PLAIN) for s in SCRIPTS],
+)
 def test_runs(script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main = importlib.import_module(f"bench.{script}").main
     arguments = SCRIPTS[script]
@@ -87,8 +95,8 @@ def test_every_loss_is_sorted() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.usefixtures("compiled_at_last")
-@pytest.mark.parametrize("dtype", [np.float32, rest(np.float64, plain=True)])
+@pytest.mark.usefixtures("uncompiled")  # what every loss is as a kernel is for tests/kernels, which took 30 s here
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_peer_that_is_here_agrees(dtype: type) -> None:
     peers, timing = (importlib.import_module(f"bench.{name}") for name in ("peers", "timing"))
     # torch.compile takes seconds a loss, and is torch.

@@ -175,7 +175,7 @@ def test_parameters_of_least_squares() -> None:
 # -- Keywords ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["minimax", "relativistic_average"])
+@pytest.mark.parametrize("name", [pytest.param("minimax", marks=pytest.mark.plain), "relativistic_average"])
 def test_reductions_and_weights(name: str, rng: np.random.Generator) -> None:
     loss = getattr(fl.gan, name).discriminator
     real, fake = batches(rng)
