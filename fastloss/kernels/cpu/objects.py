@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import re
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
-from struct import Struct, pack
+from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import llvmlite.binding as _llvm
@@ -153,31 +153,57 @@ def _written(argument: Any, scope: dict[str, Any]) -> str:
 def _whole(layout: str, entry: Callable[[bytes], int]) -> Any:
     """A kernel as a function of all that it takes; `bound` makes one of the arguments that are not the same always."""
     names = [f"a{k}" for k in range(len(_parts(layout.partition(">")[0])))]
-    kernel: Any = _caller(layout, entry, names, [*map(Given, names)])
+    kernel: Any = _caller(layout, entry, names, tuple(map(Given, names)))
     kernel.bound = partial(_caller, layout, entry)
     kernel.fresh = False  # compiled in this process
     return kernel
 
 
-def _caller(layout: str, entry: Callable[[bytes], int], names: Sequence[str], arguments: Any) -> Any:
+def _caller(layout: str, entry: Callable[[bytes], int], names: Sequence[str], arguments: tuple[Any, ...]) -> Any:
     """`filled` of a kernel: a function that packs its arguments, calls the kernel and unpacks the results.
 
     What is the same in every call is packed once, here: of 25 numbers a call packs 11, in 0.6 us and not 1.0.
     """
+    same: list[Any] = []
+    text, pack, unpack, runs = _form(layout, tuple(names), _apart(arguments, same))
+    # The arrays among them live as long as their addresses do.
+    scope = {"entry": entry, "refuse": _refuse, "id": id, "pack": pack, "unpack": unpack, "kept": same}
+    left = iter(same)
+    for name, kinds, packed in runs:
+        scope[name] = packed(*[id(x) if kind == "a" else x for kind, x in zip(kinds, left, strict=False)])
+    return function_in(text, "kernel", scope, __name__)
+
+
+def _apart(argument: Any, same: list[Any]) -> Any:
+    """An argument with dots for what is the same always, which is added to a list; None stays, which nobody packs."""
+    if type(argument) is tuple:
+        return tuple([_apart(x, same) for x in argument])
+    if argument is None or type(argument) is Given:
+        return argument
+    same.append(argument)
+    return ...
+
+
+@lru_cache(maxsize=256)
+def _form(layout: str, names: tuple[str, ...], arguments: tuple[Any, ...]) -> tuple[str, Any, Any, list[Any]]:
+    """The text of such a function, what packs and unpacks for it, and runs of what is the same always.
+
+    Kept, because rows of ever new lengths have the same: 60 us of a first call, which takes 120.
+    """
     given, found = layout.split(">")
-    kinds, values = "=", list[str]()
-    # The arrays among what is always the same live as long as their addresses do.
-    scope: dict[str, Any] = {"entry": entry, "refuse": _refuse, "id": id, "kept": arguments}
+    kinds, values, runs = "=", list[str](), list[Any]()
     parts = zip(_parts(given), arguments, strict=True)
-    for same, run in groupby([x for each in parts for x in _packed(*each)], lambda x: x[0] == "s"):
-        if same:
-            constant = b"".join([value for _, value in run])
-            scope[name := f"c{len(values)}"] = constant
-            run = [(f"{len(constant)}s", name)]
-        for kind, value in run:
-            kinds += kind
-            values.append(value)
+    for name, group in groupby([x for each in parts for x in _packed(*each)], lambda x: x[1] and "given"):
+        run = [*group]
+        if name is None:
+            held = "".join([kind for kind, _ in run])
+            name = f"c{len(runs)}"
+            runs.append((name, held, Struct("=" + held.replace("a", "q")).pack))
+            run = [(f"{8 * len(held)}s", name)]
+        kinds += "".join([kind.replace("a", "q") for kind, _ in run])
+        values += [value for _, value in run]
     packing, unpacking = Struct(f"{kinds}{8 * len(found)}x"), Struct("=" + found)
+    # The kernel writes its results into these bytes, which nobody else has seen.
     text = f"""def kernel({", ".join(names)}):
     packed = pack({", ".join(values)})
     status = entry(packed)
@@ -185,9 +211,7 @@ def _caller(layout: str, entry: Callable[[bytes], int], names: Sequence[str], ar
         refuse(status)
     return {f"unpack(packed, {packing.size - unpacking.size})" if found else "None"}
 """
-    # The kernel writes its results into these bytes, which nobody else has seen.
-    scope |= {"pack": packing.pack, "unpack": unpacking.unpack_from}
-    return function_in(text, "kernel", scope, __name__)
+    return text, packing.pack, unpacking.unpack_from, runs
 
 
 def _parts(layout: str) -> list[str]:
@@ -205,24 +229,19 @@ def _parts(layout: str) -> list[str]:
     return found
 
 
-def _packed(part: str, argument: Any) -> Iterator[tuple[str, Any]]:
-    """How an argument is packed: formats, and the expression of each; of what is always the same, s and its bytes."""
+def _packed(part: str, argument: Any) -> Iterator[tuple[str, str | None]]:
+    """The kinds of what is packed of an argument, and the expressions; None for what is the same always."""
     if part.startswith("("):
         inner = part[1:-1]
-        if type(argument) is not Given:
-            for each in zip(_parts(inner), argument, strict=True):
-                yield from _packed(*each)
-        elif inner and not inner.strip("dq"):
-            yield inner, f"*{argument.name}"
-        else:
-            for k, each in enumerate(_parts(inner)):
-                yield from _packed(each, Given(f"{argument.name}[{k}]"))
-    elif part != "-":
-        kind, number = ("q", "id({})") if part == "a" else (part, "{}")
         if type(argument) is Given:
-            yield kind, number.format(argument.name)
-        else:
-            yield "s", pack(f"={kind}", id(argument) if part == "a" else argument)
+            if inner and not inner.strip("dq"):
+                yield inner, f"*{argument.name}"
+                return
+            argument = [Given(f"{argument.name}[{k}]") for k in range(len(_parts(inner)))]
+        for each in zip(_parts(inner), argument, strict=True):
+            yield from _packed(*each)
+    elif part != "-":
+        yield part, None if argument is ... else f"id({argument.name})" if part == "a" else argument.name
 
 
 def _refuse(status: int) -> None:
