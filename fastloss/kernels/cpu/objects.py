@@ -194,7 +194,7 @@ def _form(layout: str, names: tuple[str, ...], arguments: tuple[Any, ...]) -> tu
     kinds, values, runs = "=", list[str](), list[Any]()
     parts = zip(_parts(given), arguments, strict=True)
     for name, group in groupby([x for each in parts for x in _packed(*each)], lambda x: x[1] and "given"):
-        run = [*group]
+        run: list[Any] = [*group]
         if name is None:
             held = "".join([kind for kind, _ in run])
             name = f"c{len(runs)}"
