@@ -100,9 +100,9 @@ class Parametrised:
     def _checked(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
         for n in given:
             if n not in self.parameters:
-                from .hints import unknown_parameter
+                from .hints import unknown_argument
 
-                raise unknown_parameter(self, n)
+                raise unknown_argument(self, n)
         return tuple([self._value(n, domain, given[n]) for n, domain in self.parameters.items()])
 
     def _value(self, n: str, domain: Domain, value: Any) -> Any:
@@ -174,11 +174,6 @@ class Parametrised:
             if arrays:
                 numbers = {n: x for n, x in parameters.items() if n not in arrays}
                 return (self.having(numbers) if numbers else self)._holding(arrays)
-            for n in parameters:
-                if n not in self.parameters:
-                    from .hints import unknown_argument
-
-                    raise unknown_argument(self, n) from None
             twin = Parametrised.bind(self, **parameters)
         if len(self._twins) >= 32:
             self._twins.clear()

@@ -74,15 +74,14 @@ def runner(plan: Plan | RowPlan, size: int, backend: str | None) -> Callable[...
     return partial(_run, parts, partial(_together, kernel), alone)
 
 
-def bound(
-    plan: Plan | RowPlan, size: int, backend: str | None, names: Sequence[str], *arguments: Any
-) -> Callable[..., Any]:
+def bound(plan: Plan | RowPlan, size: int, backend: str | None, names: Sequence[str], *arguments: Any) -> Any:
     """The same for calls that give the arguments of these names alone; the kernel's are as `objects.filled` says."""
     run = runner(plan, size, backend)
     if isinstance(run, partial) and hasattr(run.func, "bound"):  # alone, and of our own entry
-        found: Callable[..., Any] = run.func.bound(names, (*run.args, *arguments))
-        return found
-    return objects.filled(run, names, arguments)
+        made: Any = run.func.bound(names, (*run.args, *arguments))
+    else:
+        made = objects.filled(run, names, arguments)
+    return made
 
 
 def _run(parts: Callable[[Any], int], together: Any, alone: Any, *args: Any) -> Any:
