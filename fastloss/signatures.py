@@ -123,6 +123,9 @@ class SelfDocumenting(Addable, Parametrised):
         >>> fl.huber.bind(delta=2.0)
         huber(delta=2.0)
         """
+        for n in parameters:
+            if n not in self.parameters:
+                raise load("fastloss.define.hints").unknown_parameter(self, n)
         twin: Self = SelfDocumenting.__new__(type(self))
         twin.__dict__.update(super().bind(**parameters).__dict__)
         return twin

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..define.hints import outside
+from ..define.hints import outside, unknown_parameter
 from ..define.wording import listed
+from .versions import OLDEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -36,6 +38,23 @@ def check_outputs(objective: Any, outputs: int | None) -> None:
         if outputs != size and size > 1:
             raise ValueError(f"{name}: {n} has {size} values, and the model has {outputs} output(s), expected one for "
                              f"each value: set its number of classes ({option}) to {size}")  # fmt: skip
+
+
+def check_names(loss: Any, given: Mapping[str, Any]) -> None:
+    """Raise for a parameter that a loss without `bind` does not have: its call would, in the middle of training."""
+    taken = signature(loss).parameters
+    own = [n for n in taken if n not in loss.inputs and n not in loss.keywords and n != "group"]
+    for n in given:
+        if n not in own:
+            raise unknown_parameter(loss, n, own)
+
+
+def check_library(name: str, data: Any, own: str) -> None:
+    """Raise for data of another library than the objective is for: several scores would be read in a wrong order."""
+    found = type(data).__module__.partition(".")[0]
+    if found != own and found in OLDEST:
+        raise TypeError(f"{name}: an objective of fastloss.boosting.{own} is called by {OLDEST[found][0]}, "
+                        f"expected {OLDEST[own][0]}: fastloss.boosting.{found} makes one for it")  # fmt: skip
 
 
 def one_label(loss: Any, library: str) -> None:

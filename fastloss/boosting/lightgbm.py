@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.host.fresh import empty
-from .checks import finite, one_label, refuse_scores
+from .checks import check_library, finite, one_label, refuse_scores
 from .objective import Objective
 from .versions import version
 
@@ -58,7 +58,7 @@ class LightGBMObjective(Objective):
         It takes (labels, scores, weight, group), as the estimators call it, or (scores, data set), as ``train`` does.
         """
         version("lightgbm")
-        scores, labels, weight, group = _told(labels, scores, weight, group)
+        scores, labels, weight, group = self._told(labels, scores, weight, group)
         scores = scores if hasattr(scores, "dtype") else np.asarray(scores, np.float64)
         if self.direct and isinstance(scores, np.ndarray):
             both = empty(scores.shape, np.float32), empty(scores.shape, np.float32)
@@ -81,7 +81,7 @@ class LightGBMObjective(Objective):
 
     def metric(self, labels: Any, scores: Any, weight: Any = None, group: Any = None) -> tuple[str, float, bool]:
         """The loss's name, its weighted mean, and that more is not better; of the same arguments."""
-        scores, labels, weight, group = _told(labels, scores, weight, group)
+        scores, labels, weight, group = self._told(labels, scores, weight, group)
         return self.name, self.loss(scores, labels, weight, group=group), False
 
     def init_score(self, labels: ArrayLike, weight: Any = None) -> Any:
@@ -91,10 +91,10 @@ class LightGBMObjective(Objective):
         """
         return self.started(labels, weight)
 
-
-def _told(labels: Any, scores: Any, weight: Any, group: Any) -> tuple[Any, ...]:
-    """Scores, labels, weight and group of either interface's arguments."""
-    if hasattr(scores, "get_label"):
-        data, scores = scores, labels
-        labels, weight, group = data.get_label(), data.get_weight(), data.get_group()
-    return scores, labels, weight, group
+    def _told(self, labels: Any, scores: Any, weight: Any, group: Any) -> tuple[Any, ...]:
+        """Scores, labels, weight and group of either interface's arguments."""
+        if hasattr(scores, "get_label"):
+            data, scores = scores, labels
+            check_library(self.name, data, "lightgbm")
+            labels, weight, group = data.get_label(), data.get_weight(), data.get_group()
+        return scores, labels, weight, group

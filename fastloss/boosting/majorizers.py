@@ -79,14 +79,14 @@ def _distance(call: Arranged) -> Any:
 
 
 def _least(call: Arranged, sizes: Any) -> float:
-    rows = call.count if call.weight is None else int(np.count_nonzero(call.weight))
-    return 1e-3 * float(sizes.sum(dtype=np.float64)) / (rows * sizes.size / max(call.count, 1) or 1.0) or 1.0
+    total = float(np.add.reduce(sizes, axis=None, dtype=np.float64))
+    return 1e-3 * total / (call.present * sizes.size / max(call.count, 1) or 1.0) or 1.0
 
 
 def _residual(call: Arranged) -> Any:
     """Score less label; 0 in rows that are absent, whatever they hold."""
     e = call.scores - call.labels[0]
-    if call.weight is not None and not call.weight.all():
+    if call.present < call.count:
         np.copyto(e, 0.0, where=call.spread() == 0)
     return e
 

@@ -11,11 +11,11 @@ from ..arrays.host.direct import newton
 from ..arrays.host.fresh import like
 from ..define.elements import Definition
 from ..define.rows import Program
-from ..define.wording import no_loss
+from ..define.wording import no_loss, shown
 from ..loss import Loss
 from ..structured import reading
 from .arranged import Arranged, Plain
-from .checks import check_outputs, check_target, check_weight, finite, refuse_scores
+from .checks import check_names, check_outputs, check_target, check_weight, finite, refuse_scores
 from .hessians import Curvature
 from .majorizers import nearest
 from .start import best
@@ -70,6 +70,8 @@ class Objective:
         own = ROW_OPTIONS if self.rows else () if hasattr(loss, "bind") else tuple(given)
         self.options = {n: given.pop(n) for n in own if n in given}
         self.definition = loss.bind(**given) if given else loss
+        if not hasattr(loss, "bind"):
+            check_names(loss, self.options)
         self.curvature = Curvature(self.definition, hessian, min_hessian)
         self.backend = backend
         arrays = {n: np.ravel(x) for n, x in getattr(self.definition, "arrays", {}).items()}
@@ -115,7 +117,8 @@ class Objective:
         return self  # scikit-learn clones no estimator of CatBoost whose parameters are copied
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.definition!r}, hessian={self.hessian!r})"
+        options = "".join([f", {n}={shown(x)}" for n, x in self.options.items()])
+        return f"{type(self).__name__}({self.definition!r}{options}, hessian={self.hessian!r})"
 
     def arrays(self, labels: Any) -> tuple[Any, ...]:
         """Labels as a tuple of an array for each of `targets`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .checks import check_library
 from .objective import Objective
 from .versions import version
 
@@ -90,6 +91,7 @@ class XGBoostObjective(Objective):
         if not hasattr(data, "get_label"):
             labels, scores = scores, data
         else:
+            check_library(self.name, data, "xgboost")
             weight = data.get_weight()
             if self.grouped and len(weight) != len(scores):  # XGBoost has one for each query
                 weight = np.repeat(weight, np.asarray(data.get_group(), np.int64)) if len(weight) else None

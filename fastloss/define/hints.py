@@ -13,7 +13,7 @@ from .keywords import keywords_of
 from .wording import listed, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 MEANT = {
     "pred": "predictions preds prediction logits output outputs y_hat yhat y_score y_prob scores x input y_pred",
@@ -79,11 +79,27 @@ def unknown_argument(loss: Any, given: str, positional: int | None = None, expec
     `positional` is the number of inputs that were given by position; by default all of them. What is `expected` are
     the loss's arguments, unless somebody else has other ones.
     """
-    if given in (loss.shown_arguments or ((), keywords_of(loss)))[1]:
-        those = listed(loss.parameters) if loss.parameters else "none"
-        return TypeError(f"{loss.name}: {given!r} is a keyword of the verbs, expected a parameter: {those}")
-    meant = _meant(loss, given, len(loss.inputs) if positional is None else positional)
+    positional = len(loss.inputs) if positional is None else positional
+    if given in loss.inputs[:positional]:
+        return TypeError(f"{loss.name}: {given} is given by position and by name, expected once")
+    meant = _of_a_call(loss, given, positional)
     return TypeError(f"{loss.name}: {given!r} is no argument, expected {expected or arguments(loss)}{meant}")
+
+
+def unknown_parameter(loss: Any, given: str, own: Sequence[str] | None = None) -> TypeError:
+    """The error for what a loss is bound to and is none of its parameters: inputs and keywords are each call's.
+
+    `own` are its parameters, if it is not bound to them itself.
+    """
+    own = list(loss.parameters) if own is None else own
+    inputs, keywords = loss.shown_arguments or (loss.inputs, keywords_of(loss))
+    those = listed(own) if own else "none"
+    if given in inputs or given in keywords:
+        kind = "an input" if given in inputs else "a keyword"
+        return TypeError(f"{loss.name}: {given!r} is {kind} of the verbs, expected a parameter: {those}")
+    other = [n for n in (*inputs, *keywords) if n not in own and given in MEANT.get(n, "").split()]
+    meant = f"; {other[0]} is given with each call" if other else _meant(loss, given, own)
+    return TypeError(f"{loss.name}: {given!r} is no parameter, expected {those}{meant}")
 
 
 def missing(loss: Any, name: str, given: Iterable[str]) -> TypeError:
@@ -106,12 +122,17 @@ def too_many(loss: Any, inputs: tuple[Any, ...]) -> TypeError:
                      f"everything else is passed by name, such as {example}")  # fmt: skip
 
 
-def _meant(loss: Any, given: str, positional: int) -> str:
+def _of_a_call(loss: Any, given: str, positional: int) -> str:
+    """What an unknown name of a call stands for."""
     inputs, keywords = loss.shown_arguments or (loss.inputs, keywords_of(loss))
-    own = (*inputs, *loss.parameters, *keywords)
     for k, name in enumerate(inputs):
         if given == name or given in MEANT.get(name, "").split():
             return f"; {name} is given, too" if k < positional else f"; use {name}"
+    return _meant(loss, given, (*inputs, *loss.parameters, *keywords))
+
+
+def _meant(loss: Any, given: str, own: Sequence[str]) -> str:
+    """The same, of names that may be meant."""
     if inner := [n for n in loss.parameters if n.endswith(f"__{given}")]:  # of the terms of a sum
         return f"; use {listed(inner, 'or')}"
     foreign = translated(loss, given, own)

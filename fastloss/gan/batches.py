@@ -105,7 +105,9 @@ class TwoBatches:
 
     def bind(self, **parameters: Any) -> Self:
         """The same loss with other default parameters."""
-        real, fake = self._each(parameters)
+        from ..define.hints import unknown_parameter
+
+        real, fake = self._each(parameters, unknown_parameter)
         return type(self)(self.name, self.__doc__ or "", self.real.bind(**real), self.fake.bind(**fake))
 
     # -- What is evaluated ---------------------------------------------------------------------------------------------
@@ -174,19 +176,19 @@ class TwoBatches:
 
     # -- Arguments -----------------------------------------------------------------------------------------------------
 
-    def _each(self, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _each(self, parameters: Mapping[str, Any], error: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Those of these parameters that each batch's loss has; the error for one that neither has."""
         for n in parameters:
             if n not in self.parameters:
-                from ..define.hints import unknown_argument
-
-                raise unknown_argument(self, n)
+                raise error(self, n)
         real, fake = ({n: v for n, v in parameters.items() if n in loss.parameters} for loss in (self.real, self.fake))
         return real, fake
 
     def _with(self, parameters: Mapping[str, Any]) -> tuple[Loss, Loss]:
         """Both batches' losses with these parameters, for one call."""
-        real, fake = self._each(parameters)
+        from ..define.hints import unknown_argument
+
+        real, fake = self._each(parameters, unknown_argument)
         return self.real.having(real) if real else self.real, self.fake.having(fake) if fake else self.fake
 
     def _calls(self, call: Call) -> tuple[Call, Call]:

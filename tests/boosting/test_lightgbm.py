@@ -131,6 +131,36 @@ def test_training_goes_on_and_stops_early_by_the_metric(x, weight) -> None:
     assert found["valid_0"]["half_squared_error"][0] == pytest.approx(expected, rel=1e-6)
 
 
+def test_training_goes_on_from_what_the_model_predicts(x) -> None:
+    """A model that is given as `init_model` takes the start's place, and the start is lost."""
+    y, f = np.abs(labels(x, "regression")), fl.boosting.lightgbm(fl.poisson)
+    start = f.init_score(y)
+
+    def trees(scores, rounds):
+        told = {"objective": f, "verbosity": -1, "num_threads": 1, "metric": "None"}
+        return lightgbm.train(told, lightgbm.Dataset(x, y, init_score=scores), rounds)
+
+    first = trees(start, 2).predict(x)
+    whole = trees(start, 4).predict(x)
+    np.testing.assert_allclose(first + trees(start + first, 2).predict(x), whole, rtol=0, atol=1e-12)
+
+
+def test_data_of_another_library_is_refused(x) -> None:
+    """Several scores would be read in a wrong order."""
+    xgboost = pytest.importorskip("xgboost", reason="XGBoost is an extra; CI installs it and runs this file again")
+    ours, theirs = fl.boosting.lightgbm(fl.huber), fl.boosting.xgboost(fl.huber)
+    data = xgboost.DMatrix(x, label=labels(x, "regression"))
+    told = "huber: an objective of fastloss.boosting.{} is called by {}, expected {}: fastloss.boosting.{} makes one for it"
+    for call in (
+        lambda: xgboost.train({}, data, 1, obj=ours),
+        lambda: xgboost.train({}, data, 1, obj=theirs, custom_metric=ours.metric, evals=[(data, "a")]),
+    ):
+        with pytest.raises(TypeError, match=told.format("lightgbm", "XGBoost", "LightGBM", "xgboost")):
+            call()
+    with pytest.raises(TypeError, match=told.format("xgboost", "LightGBM", "XGBoost", "lightgbm")):
+        lightgbm.train({"objective": theirs, "verbosity": -1}, lightgbm.Dataset(x, labels(x, "regression")), 1)
+
+
 def test_cross_validation(x) -> None:
     f = objective("binary")
     told = {**EXACT, "objective": f, "metric": "None"}

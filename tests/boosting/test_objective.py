@@ -634,8 +634,16 @@ def test_arguments_of_an_objective() -> None:
     with pytest.raises(ValueError, match=r"huber: target has shape \(2, 2\), expected \(2,\)"):
         Objective(fl.huber).grad_and_hess(np.zeros(2), np.zeros((2, 2)))
     assert Objective(fl.huber, min_hessian=np.float32(0.5)).curvature.least == 0.5
-    with pytest.raises(TypeError, match="huber: 'detla' is no argument.*did you mean delta"):
+    with pytest.raises(TypeError, match="huber: 'detla' is no parameter, expected delta; did you mean delta"):
         Objective(fl.huber, {"detla": 1.0})
+    with pytest.raises(TypeError, match="lambdarank: 'truncatoin' is no parameter, expected sigma, truncation, gain, "):
+        Objective(fl.lambdarank, {"truncatoin": 3})
+    for strange, what in {"target": "an input", "weight": "a keyword"}.items():
+        with pytest.raises(
+            TypeError, match=f"lambdarank: '{strange}' is {what} of the verbs, expected a parameter: si"
+        ):
+            Objective(fl.lambdarank, {strange: 1.0})
+    assert "truncation=3" in repr(Objective(fl.lambdarank, {"truncation": 3}))
     assert {*TABLES} < {*HESSIANS}
 
 

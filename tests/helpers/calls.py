@@ -89,7 +89,7 @@ CALLS: dict[str, str] = {
     'fl.huber(p, t, class_weight=w)':
         f"TypeError: huber: 'class_weight' is no argument, expected {HUBER}; losses of rows, such as cross_entropy, take it",
     'fl.huber(p, t, target=t)':
-        f"TypeError: huber: 'target' is no argument, expected {HUBER}; target is given, too",
+        "TypeError: huber: target is given by position and by name, expected once",
     'fl.huber(p, labels=t)':
         f"TypeError: huber: 'labels' is no argument, expected {HUBER}; use target",
     'fl.huber(p, y_pred=t)':
@@ -104,6 +104,14 @@ CALLS: dict[str, str] = {
         f"TypeError: cross_entropy: 'smoothing' is no argument, expected {CROSS_ENTROPY}; use label_smoothing",
     'fl.huber.bind(weight=w)':
         "TypeError: huber: 'weight' is a keyword of the verbs, expected a parameter: delta",
+    'fl.huber.bind(target=3.0)':
+        "TypeError: huber: 'target' is an input of the verbs, expected a parameter: delta",
+    'fl.huber.bind(y_true=3.0)':
+        "TypeError: huber: 'y_true' is no parameter, expected delta; target is given with each call",
+    'fl.huber.bind(beta=3.0)':
+        "TypeError: huber: 'beta' is no parameter, expected delta; use delta",
+    'fl.mse.bind(delta=3.0)':
+        "TypeError: squared_error: 'delta' is no parameter, expected none; huber and pseudo_huber take it",
     'fl.huber(p, t, delta=-1.0)':
         'ValueError: huber: delta is -1, expected a number greater than 0, or inf',
     'fl.huber(p, t, delta="big")':

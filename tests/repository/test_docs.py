@@ -249,3 +249,18 @@ def test_what_a_loss_does_not_take_is_refused_with_all_that_it_takes(name: str) 
         with pytest.raises(TypeError) as caught:
             loss.having({strange: 1.0})
         assert str(caught.value).startswith(everything.format(strange))
+
+
+@pytest.mark.parametrize("name", list(fl.LOSSES))
+def test_what_each_call_gives_is_no_parameter_of_a_loss_that_is_bound(name: str) -> None:
+    loss = fl.LOSSES[name]
+    given = set(inspect.signature(loss).parameters) - set(loss.parameters)
+    assert given > set(loss.inputs)
+    for each in given:
+        kind = "an input" if each in loss.inputs else "a keyword"
+        with pytest.raises(TypeError, match=f"^{name}: '{each}' is {kind} of the verbs, expected a parameter: "):
+            loss.bind(**{each: 1.0})
+    inputs = {n: [1.0] for n in loss.inputs}
+    for each in loss.inputs:
+        with pytest.raises(TypeError, match=f"^{name}: {each} is given by position and by name, expected once$"):
+            loss(*inputs.values(), **{each: inputs[each]})

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     Level = tuple[str, float, float]
 
+NEWTON = ("data", "beside", "near", "factor", "grads", "hesses", "size")
+"""What changes from one call of a kernel to the next."""
+
 
 def newton(
     loss: Definition,
@@ -74,13 +77,14 @@ def _newton(
         return None
     kind, codes = types[0].type, [t.char for t in types]
     plan = Plan.of(loss, tuple(codes[:2]), VALUE | GRAD | HESS, True, weight="".join(codes[2:]))
-    kernel = kernels().runner(plan.for_newton(level[0], stored.char), size, backend)
     parameters, bounds = (*plain(loss.cast(kind, codes[0])), *level[1:]), plain(loss.bounds(kind))
-
-    def bound(data: Any, beside: Any, near: float, factor: float, grads: Any, hesses: Any, size: int) -> Any:
-        return kernel(data, beside, (*parameters, near), factor, 0.0, bounds, (), grads, hesses, size)
-
-    return bound, float(finfo(stored).max)
+    cpu = kernels()
+    data, beside, near, factor, grads, hesses, length = map(cpu.Given, NEWTON)
+    kernel = cpu.bound(
+        plan.for_newton(level[0], stored.char), size, backend, NEWTON,
+        data, beside, (*parameters, near), factor, 0.0, bounds, (), grads, hesses, length,
+    )  # fmt: skip
+    return kernel, float(finfo(stored).max)
 
 
 def of_row(loss: Program, classes: int, smoothing: float) -> Any:

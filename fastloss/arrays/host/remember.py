@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from ...define.keywords import Call
 
+GIVEN = ("data", "beside", "scale", "root", "losses", "grads", "hesses", "size")
+"""What a recipe's kernels are called with."""
+
 
 def elements(job: Any, call: Call, given: bool) -> None:
     """Keep what a call of elements needs."""
@@ -46,19 +49,20 @@ def elements(job: Any, call: Call, given: bool) -> None:
     cpu, parameters, bounds = kernels(), plain(job.parameters), plain(loss.bounds(job.kind))
 
     def bound(plan: Any) -> Any:
-        kernel = cpu.runner(plan, size, backend)
-        return lambda data, weights, scale, root, losses, grads, hesses, size: kernel(
-            data, weights, parameters, scale, root, bounds, losses, grads, hesses, size
+        data, weights, scale, root, losses, grads, hesses, length = map(cpu.Given, GIVEN)
+        return cpu.bound(
+            plan, size, backend, GIVEN, data, weights, parameters, scale, root, bounds, losses, grads, hesses, length
         )
 
     first = check and loss.checks and (given or rooted)
     mean = call.reduction == "mean"
     counter = None
     if job.weight is not None and (mean or (check and given and not loss.checks)):
-        adder = cpu.runner(sum_plan(job.weight.dtype.char, "C"), size, backend)
-
-        def counter(weights: Any, size: int) -> Any:
-            return adder(weights, (), (), 1.0, 0.0, ALL, (), (), (), size)
+        weights, length = map(cpu.Given, ("weights", "size"))
+        adding = sum_plan(job.weight.dtype.char, "C")
+        counter = cpu.bound(
+            adding, size, backend, ("weights", "size"), weights, (), (), 1.0, 0.0, ALL, (), (), (), length
+        )
 
     plan = job.plan(VALUE, False) if rooted else job.plan(want, check and not first, inplace=over)
     recipe = Recipe(
@@ -103,19 +107,21 @@ def rows(job: Any, o: Call) -> None:
     steps = array([row, row, label if job.labels else row, none, row, row], int64)
 
     def bound(plan: Any) -> Any:
-        kernel = cpu.runner(plan, pred.size, o.backend)
-        return lambda data, target, scale, root, losses, grads, hesses, rows: kernel(
+        data, target, scale, _, losses, grads, hesses, count = map(cpu.Given, GIVEN)
+        return cpu.bound(
+            plan, pred.size, o.backend, GIVEN,
             (data, target, (), grads, hesses), (), (parameters, mix, bounds, scale, ignore), (losses, ()),
-            (steps, (1, rows, classes)),
+            (steps, (1, count, classes)),
         )  # fmt: skip
 
     counter = None
     if job.labels and (given or (job.ignore is not None and mean)):
-        census = cpu.runner(census_plan(plan), job.count, o.backend)
+        target, count = map(cpu.Given, ("target", "rows"))
         steps_of_labels = array([none, none, label, none, none, none], int64)
-
-        def counter(target: Any, rows: int) -> Any:
-            return census(target, (), (), ignore, steps_of_labels, (1, rows, classes))
+        counter = cpu.bound(
+            census_plan(plan), job.count, o.backend, ("target", "rows"),
+            target, (), (), ignore, steps_of_labels, (1, count, classes),
+        )  # fmt: skip
 
     recipe = Recipe(
         kernel=bound(plan),

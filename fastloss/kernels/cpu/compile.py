@@ -2,7 +2,8 @@
 
 `compiled` gives the kernel of a plan, which runs on one thread or on several as it is told. Its name holds a hash of
 the definition, the plan and the kernels' sources; only if no file has that name is the template completed
-(`target.py`) and compiled. `runner` chooses the threads by the number of elements, and by what `threads.py` finds safe.
+(`target.py`) and compiled. `runner` chooses the threads by the number of elements, and by what `threads.py` finds safe;
+`bound` does so for many calls of a kind.
 Signatures are explicit, with read-only inputs, so that each plan has one kernel; they list the arguments of a template
 in its order. The first call imports this module; Numba is imported only to compile (`signatures.py`, `target.py`).
 """
@@ -21,10 +22,13 @@ from ..plan.elements import BRAIN, HALF, OPTIONS, PARALLEL_FROM, Plan
 from ..plan.rows import RowPlan
 from ..sources import sources
 from ..templates.elements import BLOCK
-from . import cache, pool, threads
+from . import cache, objects, pool, threads
+from .objects import Given
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Given", "bound", "compiled", "on_disk", "runner"]
 
 _DEFINITIONS = ("fastloss.define", "fastloss.losses")
 """What the place of a function says nothing of."""
@@ -68,6 +72,16 @@ def runner(plan: Plan | RowPlan, size: int, backend: str | None) -> Callable[...
         return alone
     parts = partial(_row_parts, plan.entry == "census", plan.block) if isinstance(plan, RowPlan) else _parts
     return partial(_run, parts, partial(_together, kernel), alone)
+
+
+def bound(plan: Plan | RowPlan, size: int, backend: str | None, names: Sequence[str], *arguments: Any) -> Any:
+    """The same for calls that give the arguments of these names alone; the kernel's are as `objects.filled` says."""
+    run = runner(plan, size, backend)
+    if isinstance(run, partial) and hasattr(run.func, "bound"):  # alone, and of our own entry
+        made: Any = run.func.bound(names, (*run.args, *arguments))
+    else:
+        made = objects.filled(run, names, arguments)
+    return made
 
 
 def _run(parts: Callable[[Any], int], together: Any, alone: Any, *args: Any) -> Any:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import re
+from functools import lru_cache, partial
+from itertools import groupby
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +19,7 @@ import llvmlite.binding as _llvm
 from ...define.code import function_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
 llvm: Any = _llvm
 ENTRY = "fastloss_entry"
@@ -73,7 +75,7 @@ def linked(code: Code) -> Any:
     if not address:
         return None
     _linked.append(engine)
-    return _caller(code.layout, ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p)(address))
+    return _whole(code.layout, ctypes.CFUNCTYPE(ctypes.c_int32)(address))  # of bytes: looking takes 30 ns
 
 
 def processor() -> tuple[str, str, str]:
@@ -126,26 +128,90 @@ def _machine() -> Any:
     return machine(*processor())
 
 
-def _caller(layout: str, entry: Callable[[bytes], int]) -> Any:
-    """A function that packs its arguments, calls the kernel and unpacks the results."""
+class Given(NamedTuple):
+    """The place of an argument that each call gives, by its name there."""
+
+    name: str
+
+
+def filled(function: Any, names: Sequence[str], arguments: Any) -> Any:
+    """A function of `names` that calls another with these arguments: `Given`, tuples, and anything else as it is."""
+    scope: dict[str, Any] = {"function": function}
+    text = f"def called({', '.join(names)}):\n    return function{_written(tuple(arguments), scope)}\n"
+    return function_in(text, "called", scope, __name__)
+
+
+def _written(argument: Any, scope: dict[str, Any]) -> str:
+    if type(argument) is Given:
+        return argument.name
+    if type(argument) is tuple:
+        return f"({''.join([f'{_written(x, scope)}, ' for x in argument])})" if argument else "()"
+    scope[name := f"x{len(scope)}"] = argument
+    return name
+
+
+def _whole(layout: str, entry: Callable[[bytes], int]) -> Any:
+    """A kernel as a function of all that it takes; `bound` makes one of the arguments that are not the same always."""
+    names = [f"a{k}" for k in range(len(_parts(layout.partition(">")[0])))]
+    kernel: Any = _caller(layout, entry, names, tuple(map(Given, names)))
+    kernel.bound = partial(_caller, layout, entry)
+    kernel.fresh = False  # compiled in this process
+    return kernel
+
+
+def _caller(layout: str, entry: Callable[[bytes], int], names: Sequence[str], arguments: tuple[Any, ...]) -> Any:
+    """`filled` of a kernel: a function that packs its arguments, calls the kernel and unpacks the results.
+
+    What is the same in every call is packed once, here: of 25 numbers a call packs 11, in 0.6 us and not 1.0.
+    """
+    same: list[Any] = []
+    text, pack, unpack, runs = _form(layout, tuple(names), _apart(arguments, same))
+    # The arrays among them live as long as their addresses do.
+    scope = {"entry": entry, "refuse": _refuse, "id": id, "pack": pack, "unpack": unpack, "kept": same}
+    left = iter(same)
+    for name, kinds, packed in runs:
+        scope[name] = packed(*[id(x) if kind == "a" else x for kind, x in zip(kinds, left, strict=False)])
+    return function_in(text, "kernel", scope, __name__)
+
+
+def _apart(argument: Any, same: list[Any]) -> Any:
+    """An argument with dots for what is the same always, which is added to a list; None stays, which nobody packs."""
+    if type(argument) is tuple:
+        return tuple([_apart(x, same) for x in argument])
+    if argument is None or type(argument) is Given:
+        return argument
+    same.append(argument)
+    return ...
+
+
+@lru_cache(maxsize=256)
+def _form(layout: str, names: tuple[str, ...], arguments: tuple[Any, ...]) -> tuple[str, Any, Any, list[Any]]:
+    """The text of such a function, what packs and unpacks for it, and runs of what is the same always.
+
+    Kept, because rows of ever new lengths have the same: 60 us of a first call, which takes 120.
+    """
     given, found = layout.split(">")
-    arguments = _parts(given)
-    kinds = re.sub(r"[^adq]", "", given).replace("a", "q")
-    packing, unpacking = Struct("=" + kinds + found), Struct("=" + found)
-    values = [text for k, part in enumerate(arguments) for text in _packed(f"a{k}", part)] + ["0"] * len(found)
-    names = ", ".join(f"a{k}" for k in range(len(arguments)))
-    text = f"""def kernel({names}):
+    kinds, values, runs = "=", list[str](), list[Any]()
+    parts = zip(_parts(given), arguments, strict=True)
+    for name, group in groupby([x for each in parts for x in _packed(*each)], lambda x: x[1] and "given"):
+        run: list[Any] = [*group]
+        if name is None:
+            held = "".join([kind for kind, _ in run])
+            name = f"c{len(runs)}"
+            runs.append((name, held, Struct("=" + held.replace("a", "q")).pack))
+            run = [(f"{8 * len(held)}s", name)]
+        kinds += "".join([kind.replace("a", "q") for kind, _ in run])
+        values += [value for _, value in run]
+    packing, unpacking = Struct(f"{kinds}{8 * len(found)}x"), Struct("=" + found)
+    # The kernel writes its results into these bytes, which nobody else has seen.
+    text = f"""def kernel({", ".join(names)}):
     packed = pack({", ".join(values)})
     status = entry(packed)
     if status:
         refuse(status)
-    return {f"unpack(packed, {8 * len(kinds)})" if found else "None"}
+    return {f"unpack(packed, {packing.size - unpacking.size})" if found else "None"}
 """
-    # The kernel writes its results into these bytes, which nobody else has seen.
-    scope = {"pack": packing.pack, "unpack": unpacking.unpack_from, "entry": entry, "refuse": _refuse, "id": id}
-    kernel: Any = function_in(text, "kernel", scope, __name__)
-    kernel.fresh = False  # compiled in this process
-    return kernel
+    return text, packing.pack, unpacking.unpack_from, runs
 
 
 def _parts(layout: str) -> list[str]:
@@ -163,14 +229,19 @@ def _parts(layout: str) -> list[str]:
     return found
 
 
-def _packed(name: str, part: str) -> list[str]:
-    """The expressions that pack an argument."""
-    if not part.startswith("("):
-        return {"a": [f"id({name})"], "-": []}.get(part, [name])
-    inner = part[1:-1]
-    if inner and not inner.strip("dq"):
-        return [f"*{name}"]
-    return [text for k, each in enumerate(_parts(inner)) for text in _packed(f"{name}[{k}]", each)]
+def _packed(part: str, argument: Any) -> Iterator[tuple[str, str | None]]:
+    """The kinds of what is packed of an argument, and the expressions; None for what is the same always."""
+    if part.startswith("("):
+        inner = part[1:-1]
+        if type(argument) is Given:
+            if inner and not inner.strip("dq"):
+                yield inner, f"*{argument.name}"
+                return
+            argument = [Given(f"{argument.name}[{k}]") for k in range(len(_parts(inner)))]
+        for each in zip(_parts(inner), argument, strict=True):
+            yield from _packed(*each)
+    elif part != "-":
+        yield part, None if argument is ... else f"id({argument.name})" if part == "a" else argument.name
 
 
 def _refuse(status: int) -> None:
