@@ -13,7 +13,7 @@ from ..penalties.elements import Elementwise
 from .coordinates import coordinates, moments
 from .descent import lowest
 from .kinks import Envelope, middle, shape, slopes
-from .objectives import Above, Objective
+from .objectives import MOST, Above, Objective, smooth
 from .quadratic import by_columns, by_rows, direct, hessian, holds, modelled, parabola
 from .sizes import look_at_columns, spread
 from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
@@ -47,9 +47,6 @@ WIDE = 128
 DENSE = 1 << 22
 """Numbers of some columns of a sparse matrix that are taken as an array."""
 
-MOST = 1e30
-"""The strength of a penalty that leaves nothing of any coefficient."""
-
 
 def _steps(prox: Any, tol: float) -> Callable[[Vector, Vector, NDArray[Any]], Vector]:
     """The minimum of a second-order model and another penalty: it costs nothing beside the data."""
@@ -59,11 +56,6 @@ def _steps(prox: Any, tol: float) -> Callable[[Vector, Vector, NDArray[Any]], Ve
         return proximal(Model(z, grad, (axes * sizes) @ axes.T), prox, z, tol, 2000).z
 
     return end
-
-
-def smooth(penalty: Penalty | None) -> bool:
-    """Whether a penalty has a gradient everywhere."""
-    return penalty is None or penalty.name == "penalties.l2"
 
 
 class Problem:
@@ -96,13 +88,14 @@ class Problem:
         around = middle(loss, target, outputs)
         self.line = line = parabola(loss, bend, target, weight, around, reach) if bend else None
         p, self.few = X.shape[1], MANY
-        few = elementwise and not smooth(penalty) and p > WIDE and outputs == 1 and loss.order > 1 and not self.kinked
-        self.working = Working(self) if few else None
+        sparse = elementwise and not smooth(penalty) and outputs == 1
+        wide = sparse and p > WIDE and loss.order > 1 and not self.kinked
+        self.working = Working(self) if wide else None
         """Of a penalty that leaves few columns a coefficient, these."""
         n, ridge = len(target), penalty is not None and smooth(penalty) and np.min(penalty.values["strength"]) > 0.0
         self.ridged = ridge and n < p and isinstance(X, np.ndarray) and n <= MOST_COLUMNS
         """Whether there are fewer rows than columns, few enough for their products, and a ridge."""
-        whole = not few and not self.ridged and self._known()
+        whole = not wide and not self.ridged and self._known()
         known = moments(X, weight, intercept, whole)
         look_at_columns(owner, X, known)
         self.coordinates = c = coordinates(known, outputs, intercept, decay, not elementwise, self.spread)
@@ -267,44 +260,23 @@ class Problem:
     def _by_envelopes(self, penalty: Penalty | None, z: Vector, tol: float, max_iter: int) -> Found:
         """Minimise ever closer envelopes of a loss with kinks, and of a penalty with some."""
         ridge, prox = (penalty, None) if smooth(penalty) else (None, self._prox(penalty))
-        known = prox is None or isinstance(penalty, Elementwise)
-        found, iterations = Found(z, 0, ""), 0
+        apart = isinstance(penalty, Elementwise)
+        few = len(z) <= (self.few if prox and apart and isinstance(self.X, np.ndarray) else FEW)
+        found, iterations, sparse = Found(z, 0, ""), 0, None
         mean = Envelope(self.loss, self.X, self.target, self.weight, self.unit, self.intercept)
         for width in WIDTHS:
             mean.width = width * self.unit
             fun: Any = Objective(mean, ridge, self.coordinates, self.size)
-            step = width * self.unit * self.size / self.spread**2
-            if prox is not None:
-                fun = Above(fun, penalty, prox, step)
-            if known and len(z) <= FEW:
+            if prox is not None and isinstance(penalty, Elementwise) and few:
+                model, cost = self._descent(penalty), self._cost(penalty)
+                found = proximal_newton(fun, fun.hess, model, prox, cost, found.z, tol, max_iter)
+            elif prox is not None:
+                step = width * self.unit * self.size / self.spread**2
+                found = quasi_newton(Above(fun, penalty, prox, step), found.z, tol, max_iter)
+                sparse = prox(found.z, step)
+            elif few:
                 found = newton(fun, fun.hess, found.z, tol, max_iter, 1.0)
             else:
                 found = quasi_newton(fun, found.z, tol, max_iter)
             iterations += found.iterations
-        return Found(found.z if prox is None else prox(found.z, step), iterations, found.trouble)
-
-    # -- Where a path begins -------------------------------------------------------------------------------------------
-
-    def strongest(self, tol: float, max_iter: int) -> tuple[float, Vector]:
-        """The smallest strength at which a penalty leaves no coefficient, and the intercepts of that model."""
-        penalty: Any = self.penalty
-        if smooth(penalty):
-            name = penalty.name.rpartition(".")[2]
-            raise ValueError(f"alphas is a number, expected strengths: {name} leaves no coefficient at 0")
-        null = self.solve(penalty.bind(strength=MOST), None, tol, max_iter).z
-        down = -self.coordinates.features(self.mean.grad(null))
-        if isinstance(penalty, Elementwise):
-            share, _ = penalty.bind(strength=1.0).parts()
-            if np.min(share) * MOST > np.abs(down).max(initial=0.0):
-                return float(np.max(np.abs(down) / share, initial=0.0)) * (1.0 + 1e-12), null
-        low, high = 0.0, 1.0
-        while penalty.bind(strength=high).prox(down).any():
-            low, high = high, 2.0 * high
-            if high > MOST:
-                raise ValueError(f"alphas is a number, expected strengths: {penalty} leaves coefficients at any")
-        for _ in range(200):
-            middle = 0.5 * (low + high)
-            if middle in (low, high):
-                break
-            low, high = (middle, high) if penalty.bind(strength=middle).prox(down).any() else (low, middle)
-        return high * (1.0 + 1e-12), null  # so that rounding leaves nothing either
+        return Found(found.z if sparse is None else sparse, iterations, found.trouble)

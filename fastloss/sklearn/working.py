@@ -48,10 +48,10 @@ class Working:
             if part is None:
                 return None
             here = np.append(self.columns, np.arange(c.size, len(z)))
-            own = penalty.bind(strength=strength[self.columns]) if np.ndim(strength) else penalty
+            part_penalty = penalty.bind(strength=strength[self.columns]) if np.ndim(strength) else penalty
             share = float(off.max()) / least  # other columns' slopes are not yet known to a tolerance, either
             loose = tol * max(1.0, min(EARLY * share, 1e3))
-            found = part.solve(own, part.coordinates.coefficients(z[here]), loose, max_iter - iterations)
+            found = part.solve(part_penalty, part.coordinates.coefficients(z[here]), loose, max_iter - iterations)
             if found.trouble:
                 return None
             z = np.zeros(len(z))
