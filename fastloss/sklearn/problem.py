@@ -260,23 +260,18 @@ class Problem:
     def _by_envelopes(self, penalty: Penalty | None, z: Vector, tol: float, max_iter: int) -> Found:
         """Minimise ever closer envelopes of a loss with kinks, and of a penalty with some."""
         ridge, prox = (penalty, None) if smooth(penalty) else (None, self._prox(penalty))
-        apart = isinstance(penalty, Elementwise)
-        few = len(z) <= (self.few if prox and apart and isinstance(self.X, np.ndarray) else FEW)
-        found, iterations, sparse = Found(z, 0, ""), 0, None
+        known = prox is None or isinstance(penalty, Elementwise)
+        found, iterations = Found(z, 0, ""), 0
         mean = Envelope(self.loss, self.X, self.target, self.weight, self.unit, self.intercept)
         for width in WIDTHS:
             mean.width = width * self.unit
             fun: Any = Objective(mean, ridge, self.coordinates, self.size)
-            if prox is not None and isinstance(penalty, Elementwise) and few:
-                model, cost = self._descent(penalty), self._cost(penalty)
-                found = proximal_newton(fun, fun.hess, model, prox, cost, found.z, tol, max_iter)
-            elif prox is not None:
-                step = width * self.unit * self.size / self.spread**2
-                found = quasi_newton(Above(fun, penalty, prox, step), found.z, tol, max_iter)
-                sparse = prox(found.z, step)
-            elif few:
+            step = width * self.unit * self.size / self.spread**2
+            if prox is not None:
+                fun = Above(fun, penalty, prox, step)
+            if known and len(z) <= FEW:
                 found = newton(fun, fun.hess, found.z, tol, max_iter, 1.0)
             else:
                 found = quasi_newton(fun, found.z, tol, max_iter)
             iterations += found.iterations
-        return Found(found.z if sparse is None else sparse, iterations, found.trouble)
+        return Found(found.z if prox is None else prox(found.z, step), iterations, found.trouble)
