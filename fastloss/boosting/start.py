@@ -61,7 +61,8 @@ def _column(objective: Any, k: int, labels: list[Any], weight: Any) -> np.float6
         return np.float64(0.0)
     low, high = loss.domains[0].low, loss.domains[0].high
     starts = [min(max(s, low + 1e-9), high - 1e-9) for s in _guesses(loss, labels[0].astype(float), weight)]
-    if abs(slope(starts[0])[0]) > SEEN * slope(starts[0])[2]:
+    grad, _, size = slope(starts[0])
+    if abs(grad) > SEEN * size or size == 0.0:  # no minimum, or all rows lie where the loss is flat
         losses = [float(loss(np.full(labels[0].shape, s), *labels, weight=weight, check=False)) for s in starts]
         starts = [starts[int(np.nanargmin([*losses, np.inf]))]] if np.isfinite(losses).any() else starts
     found = _root(slope, starts[0], low, high)
@@ -89,7 +90,8 @@ def _root(slope: Slope, start: float, low: float, high: float) -> float:
     if abs(g) <= SEEN * size:
         return start
     side = -1.0 if g > 0.0 else 1.0
-    step = abs(g / h) if h > 0.0 else 0.01 * max(abs(start), 1.0)
+    most = max(abs(start), 1.0)  # where a loss is all but straight, its second derivative may be 1e-70
+    step = min(abs(g / h), most) if h > 0.0 else 0.01 * most
     here, ahead = start, start
     for _ in range(STEPS):
         ahead = here + side * step

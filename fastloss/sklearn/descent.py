@@ -1,16 +1,11 @@
-"""The minimum of a quadratic function plus multiples of coordinates' sizes: by their signs, else by descent."""
+"""The minimum of a quadratic function plus multiples of coordinates' sizes: by their signs, else by inner points."""
 
 from __future__ import annotations
 
-import warnings
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
-from sklearn import config_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import lasso_path
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from .solvers import convex
 
@@ -19,26 +14,36 @@ if TYPE_CHECKING:
 
     Vector = NDArray[Any]
 
-GAPS = (1e-4, 1e-7, 1e-10, 1e-13)
-"""Duality gaps, in units of the target's square, at which the signs found are tried as the right ones."""
-ROUNDS = 1000
-"""Of coordinate descent for each of them; what is left of it then is left to the next model."""
 LEAST = 1e-100
 """The least threshold: the square of a column divided by a smaller one may be infinite."""
 GUESSES = 10
-"""Of signs, before coordinate descent: mostly 3 are enough, and of a path 2."""
+"""Of signs, before inner points: mostly 3 are enough, and of a path 2."""
 NOISE = 1e-9
 """The share of a threshold by which rounding may take a slope past it."""
-
-
-_WARNING = Lock()
-"""Held while the process's filters of warnings are changed: threads that did so by turns would leave one behind."""
+STEPS = 60
+"""Of inner points: 10 to 25 are enough."""
+GAP = 1e-12
+"""The share of its terms that the duality gap of the last of them is."""
+RAISED = 1e-12
+"""The share of itself by which a step raises each second derivative, so that rounding leaves a factor."""
+BEYOND = 1e10
+"""The multiple of the steepest slope at 0 that no slope comes to: larger thresholds are as good as this one."""
+SHORT = 0.995
+"""The share of the way to a bound that a step goes."""
 
 
 def lowest(bend: NDArray[Any], grad: Vector, threshold: Vector, z: Vector) -> Vector:
     """The x for which (x - z)' bend (x - z) / 2 + grad' (x - z) + threshold' |x| is smallest."""
-    found = _by_signs(bend, bend @ z - grad, threshold, z)
-    return _by_descent(bend, grad, threshold, z) if found is None else found
+    pull = bend @ z - grad
+    found = _by_signs(bend, pull, threshold, z)
+    if found is None:
+        try:
+            found = _by_inner_points(bend, pull, threshold, z)
+        except LinAlgError:  # of a loss that is not convex
+            sizes, axes = convex(bend)
+            bend = (axes * sizes) @ axes.T
+            found = _by_inner_points(bend, bend @ z - grad, threshold, z)
+    return found
 
 
 def _by_signs(bend: NDArray[Any], pull: Vector, threshold: Vector, x: Vector) -> Vector | None:
@@ -53,73 +58,88 @@ def _by_signs(bend: NDArray[Any], pull: Vector, threshold: Vector, x: Vector) ->
         ahead = curve * x - slope
         here = np.abs(ahead) > threshold
         here |= threshold <= LEAST
-        own = np.flatnonzero(here)
-        force = threshold[own] * np.sign(ahead[own])
-        key = (own.tobytes(), force.tobytes())
+        active = np.flatnonzero(here)
+        force = threshold[active] * np.sign(ahead[active])
+        key = (active.tobytes(), force.tobytes())
         if key in tried:
             return None
         tried.add(key)
-        some = bend[own]
+        some = bend[active]
         try:
-            factor = cho_factor(some[:, own], lower=True, check_finite=False)
+            factor = cho_factor(some[:, active], lower=True, check_finite=False)
         except LinAlgError:
             return None
         x = np.zeros(len(x))
-        x[own] = cho_solve(factor, pull[own] - force, check_finite=False)
-        slope = x[own] @ some - pull
+        x[active] = cho_solve(factor, pull[active] - force, check_finite=False)
+        slope = x[active] @ some - pull
         left = np.abs(slope)
-        left[own] = np.abs(slope[own] + force)
+        left[active] = np.abs(slope[active] + force)
         bound = np.where(here, least, threshold + least)
-        if (left <= bound).all() and (x[own] * force >= 0.0).all():
+        if (left <= bound).all() and (x[active] * force >= 0.0).all():
             return x
     return None
 
 
-def _by_descent(bend: NDArray[Any], grad: Vector, threshold: Vector, z: Vector) -> Vector:
-    """The same by coordinate descent.
+def _by_inner_points(bend: NDArray[Any], pull: Vector, threshold: Vector, z: Vector) -> Vector:
+    """The same by a primal-dual interior-point method, whose steps are few however alike the columns are.
 
-    With the coordinates of threshold 0 first, the last rows of a Cholesky factor are a lasso's features, scaled by
-    their thresholds; the others follow from its coefficients.
+    x is the difference of the multipliers of two bounds: slope <= threshold and -slope <= threshold, slope being pull -
+    bend x. S. Mehrotra, "On the Implementation of a Primal-Dual Interior Point Method" (1992).
     """
-    order = np.argsort(threshold > LEAST, kind="stable")
-    free = int((threshold <= LEAST).sum())
-    lower, z, own = _factor(bend[np.ix_(order, order)]), z[order], threshold[order][free:]
-    target = lower.T @ z - solve_triangular(lower, grad[order], lower=True)
-    found = np.empty(len(z))
-    found[free:] = _lasso(lower[free:, free:].T / own, target[free:], z[free:] * own) / own
-    rest = target[:free] - lower[free:, :free].T @ found[free:]
-    found[:free] = solve_triangular(lower[:free, :free], rest, lower=True, trans="T")
-    found[order] = found.copy()
-    return found
+    held, curve, most = threshold > LEAST, np.maximum(np.diagonal(bend), 1e-290), float(np.abs(pull).max(initial=0.0))
+    t, sizes = np.minimum(threshold[held], BEYOND * most), np.abs(bend)
+    size = max(float(np.abs(z[held]).max(initial=0.0)), float((np.abs(pull) / curve).max(initial=0.0)))
+    x, dual, slack = np.where(held, 0.0, z), np.zeros(len(t)), np.stack([t, t])
+    multipliers = size * float(np.median(t)) / slack if len(t) else slack
+    for _ in range(STEPS):
+        rest = pull - bend @ x
+        rest[held] -= dual
+        products = multipliers * slack
+        mean = float(products.sum()) / max(products.size, 1)
+        small = np.abs(rest) <= GAP * (sizes @ np.abs(x) + np.abs(pull))
+        if small.all() and (products <= GAP * t * size).all():
+            break
+        newton = _Newton(bend, held, rest, multipliers, slack)
+        guess = newton.step(-products)
+        far = min(1.0, newton.length(guess))
+        after = float(((multipliers + far * guess[2]) * (slack + far * guess[3])).sum()) / max(products.size, 1)
+        aim = (after / mean) ** 3 * mean if mean > 0.0 else 0.0
+        step = newton.step(aim - products - guess[2] * guess[3])
+        far = min(1.0, SHORT * newton.length(step)) if len(t) else 1.0
+        x, dual = x + far * step[0], dual + far * step[1]
+        multipliers, slack = multipliers + far * step[2], slack + far * step[3]
+        x[held] = multipliers[0] - multipliers[1]
+    weights = 1.0 / (multipliers / slack).sum(axis=0)
+    x[held] = np.where(weights < curve[held], x[held], 0.0)
+    found = _by_signs(bend, pull, threshold, x)
+    return x if found is None else found
 
 
-def _factor(bend: NDArray[Any]) -> NDArray[Any]:
-    """Cholesky's, of a matrix raised by rounding; where it has none, of one with the sizes of its eigenvalues.
+class _Newton:
+    """Newton's steps from one inner point."""
 
-    Each coordinate is raised by its own second derivative: one may have 1e30 of a penalty's square.
-    """
-    try:
-        return np.linalg.cholesky(bend + np.diag(1e-10 * np.maximum(np.diagonal(bend), 1e-290)))
-    except np.linalg.LinAlgError:
-        sizes, axes = convex(bend)
-        return np.asarray(np.linalg.qr((axes * np.sqrt(sizes)).T, mode="r")).T
+    def __init__(
+        self, bend: NDArray[Any], held: NDArray[Any], rest: Vector, multipliers: NDArray[Any], slack: NDArray[Any]
+    ) -> None:
+        self.bend, self.held, self.rest, self.multipliers, self.slack = bend, held, rest, multipliers, slack
+        self.ratio = multipliers / slack
+        self.weights = 1.0 / self.ratio.sum(axis=0)
+        system, places = bend.copy(), np.flatnonzero(held)
+        system[places, places] += self.weights
+        everywhere = np.arange(len(bend))
+        system[everywhere, everywhere] += RAISED * np.maximum(np.diagonal(bend), 1e-290)
+        self.factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
 
+    def step(self, aim: NDArray[Any]) -> tuple[Vector, Vector, NDArray[Any], NDArray[Any]]:
+        """That of x, the slope, the multipliers and what is left of their bounds, whose products change by `aim`."""
+        ahead, right = aim / self.slack, self.rest.copy()
+        right[self.held] += self.weights * (ahead[0] - ahead[1])
+        move = cho_solve(self.factor, right, check_finite=False)
+        turn = self.weights * (move[self.held] - (ahead[0] - ahead[1]))
+        both = np.stack([turn, -turn])
+        return move, turn, ahead + self.ratio * both, -both
 
-def _lasso(x: NDArray[Any], y: Vector, w: Vector) -> Vector:
-    """The w for which |x w - y|^2 / 2 + |w|_1 is smallest: exact, where the signs found solve its conditions."""
-    if not len(w):
-        return w
-    x = np.asfortranarray(x)
-    options: Any = {"alphas": [1.0 / len(y)], "max_iter": ROUNDS, "precompute": False, "check_input": False}
-    for gap in GAPS:
-        with _WARNING, warnings.catch_warnings(), config_context(skip_parameter_validation=True):
-            warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
-            _, path, _ = lasso_path(x, y, coef_init=w, tol=gap, **options)
-        w = path[:, 0]
-        here, exact = np.flatnonzero(w), np.zeros(len(w))
-        some, signs = x[:, here], np.sign(w[here])
-        exact[here] = np.linalg.solve(some.T @ some, some.T @ y - signs)
-        slope = np.delete(x.T @ (y - x @ exact), here)
-        if (np.sign(exact[here]) == signs).all() and np.abs(slope).max(initial=0.0) <= 1.0 + NOISE:
-            return exact
-    return w
+    def length(self, step: tuple[Vector, Vector, NDArray[Any], NDArray[Any]]) -> float:
+        """How much of it leaves all multipliers, and all that is left of their bounds, at 0 or above."""
+        most = max(float((-d / v).max(initial=0.0)) for d, v in ((step[2], self.multipliers), (step[3], self.slack)))
+        return 1.0 / max(most, 1e-300)

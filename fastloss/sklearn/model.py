@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..structured import reading
 from .arguments import penalty_of, weights_of
+from .paths import strongest
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         if np.ndim(alphas) == 0:
             count = reading.whole(self._name, "alphas", alphas, 1)
             eps = reading.number(self._name, "eps", eps, 0.0, above=True)
-            top, w = problem.strongest(self.tol, self.max_iter)
+            top, w = strongest(problem, self.tol, self.max_iter)
             alphas = top * np.logspace(0.0, np.log10(eps), count)
         strengths = np.sort(np.asarray(alphas, np.float64).reshape(-1))[::-1]
         penalties = [problem.penalty.bind(strength=float(alpha)) for alpha in strengths]

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     Vector = NDArray[Any]
 
 
+MOST = 1e30
+"""The strength of a penalty that leaves nothing of any coefficient."""
+
+
+def smooth(penalty: Penalty | None) -> bool:
+    """Whether a penalty has a gradient everywhere."""
+    return penalty is None or penalty.name == "penalties.l2"
+
+
 class Objective:
     """A mean loss and a ridge of standardised coordinates, in units of `size`."""
 

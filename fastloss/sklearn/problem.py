@@ -13,7 +13,7 @@ from ..penalties.elements import Elementwise
 from .coordinates import coordinates, moments
 from .descent import lowest
 from .kinks import Envelope, middle, shape, slopes
-from .objectives import Above, Objective
+from .objectives import MOST, Above, Objective, smooth
 from .quadratic import by_columns, by_rows, direct, hessian, holds, modelled, parabola
 from .sizes import look_at_columns, spread
 from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
@@ -47,9 +47,6 @@ WIDE = 128
 DENSE = 1 << 22
 """Numbers of some columns of a sparse matrix that are taken as an array."""
 
-MOST = 1e30
-"""The strength of a penalty that leaves nothing of any coefficient."""
-
 
 def _steps(prox: Any, tol: float) -> Callable[[Vector, Vector, NDArray[Any]], Vector]:
     """The minimum of a second-order model and another penalty: it costs nothing beside the data."""
@@ -59,11 +56,6 @@ def _steps(prox: Any, tol: float) -> Callable[[Vector, Vector, NDArray[Any]], Ve
         return proximal(Model(z, grad, (axes * sizes) @ axes.T), prox, z, tol, 2000).z
 
     return end
-
-
-def smooth(penalty: Penalty | None) -> bool:
-    """Whether a penalty has a gradient everywhere."""
-    return penalty is None or penalty.name == "penalties.l2"
 
 
 class Problem:
@@ -95,14 +87,15 @@ class Problem:
         self.kinked, bend = shape(loss, there, outputs, reach)
         around = middle(loss, target, outputs)
         self.line = line = parabola(loss, bend, target, weight, around, reach) if bend else None
-        p = X.shape[1]
-        few = elementwise and not smooth(penalty) and p > WIDE and outputs == 1 and loss.order > 1 and not self.kinked
-        self.working = Working(self) if few else None
+        p, self.few = X.shape[1], MANY
+        sparse = elementwise and not smooth(penalty) and outputs == 1
+        wide = sparse and p > WIDE and loss.order > 1 and not self.kinked
+        self.working = Working(self) if wide else None
         """Of a penalty that leaves few columns a coefficient, these."""
         n, ridge = len(target), penalty is not None and smooth(penalty) and np.min(penalty.values["strength"]) > 0.0
         self.ridged = ridge and n < p and isinstance(X, np.ndarray) and n <= MOST_COLUMNS
         """Whether there are fewer rows than columns, few enough for their products, and a ridge."""
-        whole = not few and not self.ridged and self._known()
+        whole = not wide and not self.ridged and self._known()
         known = moments(X, weight, intercept, whole)
         look_at_columns(owner, X, known)
         self.coordinates = c = coordinates(known, outputs, intercept, decay, not elementwise, self.spread)
@@ -119,7 +112,7 @@ class Problem:
     def _known(self) -> bool:
         """Whether the loss has one second derivative, and its Hessian is no larger than X, or small."""
         n, p = self.X.shape
-        return bool(self.line) and isinstance(self.X, np.ndarray) and p <= max(MANY, min(n // 4, MOST_COLUMNS))
+        return bool(self.line) and isinstance(self.X, np.ndarray) and p <= max(self.few, min(n // 4, MOST_COLUMNS))
 
     def _bend(self, known: Moments) -> NDArray[Any] | None:
         """That Hessian, of what is known of the columns."""
@@ -137,7 +130,7 @@ class Problem:
         found.mean.warned = True
         found.coordinates = c._replace(center=c.center[columns], scale=c.scale[columns])
         found.start = np.append(self.start[columns], self.start[c.size :])
-        found.working = found.model = None
+        found.working, found.model, found.few = None, None, MOST_COLUMNS
         found.bend = found._bend(moments(X, self.weight, self.intercept, True)) if found._known() else None
         return found
 
@@ -195,7 +188,7 @@ class Problem:
         else:
             fun, prox = Objective(self.mean, None, c, self.size, self.bend), self._prox(penalty)
             apart = penalty if isinstance(penalty, Elementwise) else None
-            few = MANY if apart and isinstance(self.X, np.ndarray) else FEW
+            few = self.few if apart and isinstance(self.X, np.ndarray) else FEW
             done = False
             if self.bend is not None and apart:
                 if self.model is None:
@@ -282,29 +275,3 @@ class Problem:
                 found = quasi_newton(fun, found.z, tol, max_iter)
             iterations += found.iterations
         return Found(found.z if prox is None else prox(found.z, step), iterations, found.trouble)
-
-    # -- Where a path begins -------------------------------------------------------------------------------------------
-
-    def strongest(self, tol: float, max_iter: int) -> tuple[float, Vector]:
-        """The smallest strength at which a penalty leaves no coefficient, and the intercepts of that model."""
-        penalty: Any = self.penalty
-        if smooth(penalty):
-            name = penalty.name.rpartition(".")[2]
-            raise ValueError(f"alphas is a number, expected strengths: {name} leaves no coefficient at 0")
-        null = self.solve(penalty.bind(strength=MOST), None, tol, max_iter).z
-        down = -self.coordinates.features(self.mean.grad(null))
-        if isinstance(penalty, Elementwise):
-            share, _ = penalty.bind(strength=1.0).parts()
-            if np.min(share) * MOST > np.abs(down).max(initial=0.0):
-                return float(np.max(np.abs(down) / share, initial=0.0)) * (1.0 + 1e-12), null
-        low, high = 0.0, 1.0
-        while penalty.bind(strength=high).prox(down).any():
-            low, high = high, 2.0 * high
-            if high > MOST:
-                raise ValueError(f"alphas is a number, expected strengths: {penalty} leaves coefficients at any")
-        for _ in range(200):
-            middle = 0.5 * (low + high)
-            if middle in (low, high):
-                break
-            low, high = (middle, high) if penalty.bind(strength=middle).prox(down).any() else (low, middle)
-        return high * (1.0 + 1e-12), null  # so that rounding leaves nothing either

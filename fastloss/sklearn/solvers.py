@@ -19,6 +19,11 @@ EPS = float(np.finfo(np.float64).eps)
 FLAT = 64.0 * EPS
 """The relative fall of a value below which it is rounding, as in scikit-learn's own calls of L-BFGS."""
 
+LENGTHS = 1.0, 0.5, 0.25, 0.125
+"""Of a step to a second-order model's minimum, before the model is damped."""
+LOOSE, FIRM = 1e-2, 1e8
+"""The damping of a second-order model, in units of how far its point is off, below which it is none, and the most."""
+
 
 class Fun(Protocol):
     """A smooth function: value and gradient, and the value alone."""
@@ -173,31 +178,37 @@ def proximal_newton(
 
     `lowest` gives a model's minimum, of a point, its gradient and Hessian. It takes few readings of the data, each of
     which finds a Hessian: for few coefficients. J. Lee, Y. Sun and M. Saunders, "Proximal Newton-Type Methods for
-    Minimizing Composite Functions" (2014).
+    Minimizing Composite Functions" (2014). A model that leads too far is damped by as much as its point is off: D. Li,
+    M. Fukushima, L. Qi and N. Yamashita, "Regularized Newton Methods for Convex Minimization Problems with Singular
+    Solutions" (2004).
     """
-    step, (value, grad) = 0.0, fun(z)
+    step, damping, (value, grad) = 0.0, 0.0, fun(z)
     for k in range(1, max_iter + 1):
         if step and residual(prox, z, grad, step) <= tol:
             return Found(z, k, "")
         bend = hess(z)
         steepest = float(np.abs(bend).sum(axis=0).max(initial=0.0))
-        if not steepest > 0.0:  # no model has a minimum: all residuals lie where the loss is straight
-            return proximal(fun, prox, z, tol, max_iter)
-        step = 1.0 / steepest
-        end = lowest(z, grad, bend)
-        move, old = end - z, value + cost(z)
-        t, fall = 1.0, float(grad @ move) + cost(end) - cost(z)
-        if not fall <= 0.0:  # the model's minimum was not found
-            return proximal(fun, prox, z, tol, max_iter)
+        if steepest > 0.0:
+            step = 1.0 / steepest
+        else:  # all rows lie where the loss is straight
+            step, damping = 1.0, max(damping, 1.0)
+        off, old = residual(prox, z, grad, step), value + cost(z)
+        noise = 8.0 * EPS * max(abs(old), 1.0)
         while True:
-            now = z + t * move
-            value, grad = fun(now)
-            if value + cost(now) <= old + 1e-4 * t * fall + 8.0 * EPS * max(abs(old), 1.0):
+            move = lowest(z, grad, bend + damping * off * np.eye(len(z)) if damping else bend) - z
+            fall = float(grad @ move) + cost(z + move) - cost(z)
+            for t in LENGTHS if fall <= 0.0 else ():
+                end = z + t * move
+                value, slope = fun(end)
+                if lower := value + cost(end) <= old + 1e-4 * t * fall + noise:
+                    break
+            if fall <= 0.0 and lower:
                 break
-            t *= 0.5
-            if t < 1e-6:
+            damping = max(8.0 * damping, 1.0)
+            if damping > FIRM:
                 return proximal(fun, prox, z, tol, max_iter)
-        z = now
+        z, grad = end, slope
+        damping = 0.25 * damping if damping > LOOSE else 0.0
     return Found(z, max_iter, unfinished(max_iter))
 
 

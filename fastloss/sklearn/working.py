@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 AT_ONCE = 32
 """Columns that are added at a time; as many as there are, where these are more."""
 
+EARLY = 0.01
+"""The share of what columns are off, to which a problem of some of them is solved."""
+
 
 class Working:
     """The columns of a problem that are worked with: those of one penalty are the first of the next."""
@@ -45,8 +48,10 @@ class Working:
             if part is None:
                 return None
             here = np.append(self.columns, np.arange(c.size, len(z)))
-            own = penalty.bind(strength=strength[self.columns]) if np.ndim(strength) else penalty
-            found = part.solve(own, part.coordinates.coefficients(z[here]), tol, max_iter - iterations)
+            part_penalty = penalty.bind(strength=strength[self.columns]) if np.ndim(strength) else penalty
+            share = float(off.max()) / least  # other columns' slopes are not yet known to a tolerance, either
+            loose = tol * max(1.0, min(EARLY * share, 1e3))
+            found = part.solve(part_penalty, part.coordinates.coefficients(z[here]), loose, max_iter - iterations)
             if found.trouble:
                 return None
             z = np.zeros(len(z))

@@ -397,6 +397,16 @@ def test_named_after_libraries() -> None:
     assert hinge.tolist() == [1.0, float(np.finfo(np.float32).tiny)]
 
 
+def is_plain(loss: Any) -> bool:
+    """Whether a loss is one of any numbers, of which one is the prediction of the other."""
+    return (
+        not is_rows(loss)
+        and loss.link == "identity"
+        and len(loss.inputs) == 2
+        and all(d.is_real_line for d in loss.domains)
+    )
+
+
 # -- Start -------------------------------------------------------------------------------------------------------------
 
 Y = np.array([0.5, 1.0, 4.0, 2.0, 2.5])
@@ -434,6 +444,18 @@ def test_no_constant_near_the_best_is_better(name: str) -> None:
     at = [s for s in (best, best - 1e-3, best + 1e-3) if s in domain]
     values = [objective.loss(np.full(N, s), labels) for s in at]
     assert math.isfinite(best) and values[0] <= min(values) + 1e-12
+
+
+@pytest.mark.parametrize("name", [n for n in LOSSES if is_plain(fl.LOSSES[n])])
+def test_the_best_constant_of_large_labels_is_no_worse_than_their_mean_or_median(name: str) -> None:
+    """Most of these lie where a loss is straight, and its second derivative is 1e-70 or 0."""
+    loss, rng = fl.LOSSES[name], np.random.default_rng(3)
+    labels, weight = 1e4 * rng.lognormal(2.0, 1.0, 101), rng.integers(0, 3, 101).astype(float)
+    objective = Objective(loss, hessian="exact")
+    middles = np.average(labels, weights=weight), np.median(labels[weight > 0.0])
+    at = [float(objective.initial(labels, weight)), *middles]
+    values = [objective.loss(np.full(101, s), labels, weight) for s in at]
+    assert values[0] <= min(values) * (1.0 + 1e-12)
 
 
 def test_the_best_rows() -> None:

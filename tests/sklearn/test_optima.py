@@ -17,7 +17,7 @@ from sklearn import linear_model as theirs
 from sklearn.svm import LinearSVC
 
 import fastloss as fl
-from fastloss.sklearn import LossClassifier, LossRegressor, coordinates, problem, quadratic
+from fastloss.sklearn import LossClassifier, LossRegressor, coordinates, descent, problem, quadratic
 from fastloss.sklearn.solvers import residual
 
 N, P = 300, 6
@@ -174,6 +174,38 @@ def test_a_lasso_meets_the_conditions_of_its_minimum(n: int, p: int, shared: flo
         np.testing.assert_allclose(down[here], (strength * np.sign(w))[here], atol=1e-7)
         assert here[-1] and not here[5] and (np.abs(down[~here]) <= strength[~here] + 1e-7).all()
         assert 1 < here.sum() < min(n, p) and abs(each.sum()) < 1e-7
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.9, 0.9999])
+@pytest.mark.parametrize("strength", [1e-1, 1e-3, 1e-5])
+def test_inner_points_meet_the_conditions_of_a_lasso(alike: float, strength: float) -> None:
+    """Of more columns than rows: two are the same, one holds nothing, one is free, one may have no coefficient."""
+    rng = np.random.default_rng(2)
+    x = np.sqrt(1.0 - alike) * rng.normal(size=(40, 90)) + np.sqrt(alike) * rng.normal(size=(40, 1))
+    x[:, 5], x[:, 6] = 0.0, x[:, 7]
+    bend, pull = x.T @ x / 40, x.T @ (x[:, :9].sum(axis=1) + rng.normal(size=40)) / 40
+    threshold = np.full(90, strength * np.abs(pull).max())
+    threshold[:2] = 0.0, 1e30
+    w = descent._by_inner_points(bend, pull, threshold, np.zeros(90))
+    slope, here = pull - bend @ w, w != 0.0
+    least = 1e-9 * np.abs(pull).max()  # a coefficient of 1e-7 of the largest leaves 1e-5 of its threshold open
+    np.testing.assert_allclose(slope[here], (threshold * np.sign(w))[here], atol=least)
+    assert here[0] and not here[1] and (np.abs(slope) <= threshold + least).all()
+
+
+@pytest.mark.parametrize("loss", ["half_squared_error", "huber", rest("log_cosh"), rest("squared_epsilon_insensitive")])
+@pytest.mark.parametrize("unit", [1.0, 1e4])
+def test_small_strengths_of_more_columns_than_rows(loss: str, unit: float) -> None:
+    """Of targets in units in which a loss is straight at the start, too: no more than some steps are needed."""
+    y, strength = WIDE_Y * unit, 1e-4 * (unit if "squared" in loss else 1.0)
+    model = LossRegressor(loss, penalty="l1", alpha=strength, tol=1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(WIDE_X, y)
+    slope = np.asarray(getattr(fl, loss).grad(model.predict(WIDE_X), y))
+    down, here = -(WIDE_X - WIDE_X.mean(axis=0)).T @ slope, model.coef_ != 0.0
+    np.testing.assert_allclose(down[here], (strength * np.sign(model.coef_))[here], atol=1e-2 * strength)
+    assert 0 < here.sum() <= 60 and (np.abs(down) <= 1.01 * strength).all() and model.n_iter_ < 300
 
 
 @pytest.mark.full
