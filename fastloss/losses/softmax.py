@@ -30,6 +30,11 @@ def among(m: float, rest: float, ties: float) -> float:
     return m - m if m == -INF else rest + (ties - 1.0)
 
 
+def together(m: float, total: float) -> float:
+    """The sum of the exponentials, of which nothing small is asked; NaN where all are -inf."""
+    return m - m if m == -INF else total
+
+
 def among_masses(m: float, rest: float, ties: float, mass: float) -> float:
     """`among`; where a row has no mass to lose, of one that is all -inf, too."""
     return rest + (ties - 1.0) if mass == 0.0 else among(m, rest, ties)
