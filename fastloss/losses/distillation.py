@@ -11,7 +11,19 @@ import math
 from ..decorators import rowwise
 from ..define.domain import BINARY, POSITIVE, UNIT
 from .soft import forward, heights, leads, mixed, parted, reverse, skewed, towards, weights
-from .softmax import Ends, Row, Slope, among, below, finish_softmax, grad_softmax, missing, note_entropy, softmax_stats, together
+from .softmax import (
+    Ends,
+    Row,
+    Slope,
+    among,
+    below,
+    finish_softmax,
+    grad_softmax,
+    missing,
+    note_entropy,
+    softmax_stats,
+    together,
+)
 from .special import exp_neg, scaled
 
 INPUTS = ("pred", "teacher", "target")
@@ -44,15 +56,15 @@ class distillation:
     ) -> Row:  # fmt: skip
         x, v, w = heights(z, y, ms, mt, temperature)
         a, b, e = exp_neg(v), exp_neg(w), exp_neg(x)
-        top = z == ms
+        below_top = z != ms  # by this mask packed sums add what is below, by its opposite in two steps
         d = w - v
         lean = scaled(b, d)
         return (
-            0.0 if top else e,
-            1.0 if top else 0.0,
+            e if below_top else 0.0,
+            0.0 if below_top else 1.0,
             scaled(t, -x),
             t,
-            0.0 if top else a,
+            a if below_top else 0.0,
             b,
             lean,
             parted(a, b, d, lean),
@@ -167,18 +179,18 @@ class reverse_distillation:
     ) -> Row:  # fmt: skip
         x, v, w = heights(z, y, ms, mt, temperature)
         a, b, e = exp_neg(v), exp_neg(w), exp_neg(x)
-        top = z == ms
+        below_top = z != ms
         d = v - w
         lean = scaled(a, d)
         return (
-            0.0 if top else e,
-            1.0 if top else 0.0,
+            e if below_top else 0.0,
+            0.0 if below_top else 1.0,
             scaled(t, -x),
             t,
-            0.0 if top else a,
+            a if below_top else 0.0,
             b,
-            d if top else 0.0,
-            0.0 if top else lean,
+            0.0 if below_top else d,
+            lean if below_top else 0.0,
             parted(b, a, d, lean),
         ), (a, 0.0 if a == 0.0 else d, e)
 
@@ -205,8 +217,8 @@ class reverse_distillation:
     note = _note
 
     def stats(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, sb: float, head: float, low: float,
-        apart: float, note: float, temperature: float, alpha: float, scale_t2: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, sb: float, head: float,
+        low: float, apart: float, note: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         return softmax_stats(ms, rest, ties, note)
 
