@@ -18,6 +18,7 @@ from .softmax import (
     among,
     below,
     finish_softmax,
+    grad_masses,
     grad_softmax,
     missing,
     note_entropy,
@@ -120,40 +121,41 @@ class distillation_from_probabilities:
         x = below(z, m)
         v = x * (1.0 / temperature)
         a, e = exp_neg(v), exp_neg(x)
-        top = z == m
+        below_top = z != m
         return (
-            0.0 if top else e,
-            1.0 if top else 0.0,
+            e if below_top else 0.0,
+            0.0 if below_top else 1.0,
             scaled(t, -x),
             t,
-            0.0 if top else a,
+            a if below_top else 0.0,
             scaled(y, math.log(y) - v),
-            y,
+            y if below_top else 0.0,
+            0.0 if below_top else y,
         ), (a, y, e)
 
     def finish(
-        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, whole: float,
+        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, low: float, best: float,
         temperature: float, alpha: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
         ce, others, inverse = finish_softmax(m, rest, ties, tx, mass)
-        kl, oa, ia = finish_softmax(m, ra, ties, lean, whole)
+        kl, oa, ia = finish_softmax(m, ra, ties, lean, low + best)
         scale, soft, curve = weights(temperature, alpha, scale_t2)
-        return scaled(alpha, ce) + scaled(scale, kl), (others, inverse, mass, oa, ia, whole, soft, curve)
+        return scaled(alpha, ce) + scaled(scale, kl), (others, inverse, mass, oa, ia, low, best, soft, curve)
 
     def grad(
         a: float, y: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
-        whole: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
+        low: float, best: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
-        s1, s2 = grad_softmax(a, y, oa, ia, whole)
+        s1, s2 = grad_masses(a, y, oa, ia, low, best)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
     def note(z: float, y: float, m: float, temperature: float, alpha: float, scale_t2: float) -> float:
         return note_entropy(z, m)
 
     def stats(
-        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, whole: float, note: float,
-        temperature: float, alpha: float, scale_t2: float,
+        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, low: float, best: float,
+        note: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         return softmax_stats(m, rest, ties, note)
 

@@ -53,6 +53,15 @@ def fold_softmax(z: float, t: float, m: float) -> Row:
     return (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), t), (e,)
 
 
+def fold_masses(z: float, t: float, m: float) -> Row:
+    """`fold_softmax` of masses below the top and at it: of nearly all mass there, what is beside has more digits."""
+    x = below(z, m)
+    e = exp_neg(x)
+    below_top = z != m  # by this mask packed sums add what is below, by its opposite in two steps
+    low, top = t if below_top else 0.0, 0.0 if below_top else t
+    return (e if below_top else 0.0, 0.0 if below_top else 1.0, scaled(t, -x), low, top), (e,)
+
+
 def rescale_softmax(rest: float, ties: float, tx: float, mass: float, m: float, n: float) -> tuple[float, ...]:
     """The sums of `fold_softmax` by a top n in place of m: what was at that one is below, if n is higher."""
     raised = exp_neg(m - n) * (rest + ties), 0.0, tx + scaled(mass, n - m), mass
@@ -70,6 +79,13 @@ def grad_softmax(e: float, t: float, others: float, inverse: float, mass: float)
     p = e * inverse
     q = missing(e, others, inverse)
     return p * (mass - t) - scaled(t, q), mass * p * q
+
+
+def grad_masses(e: float, t: float, others: float, inverse: float, low: float, top: float) -> Slope:
+    """`grad_softmax` of masses below the top and at it."""
+    p = e * inverse
+    q = missing(e, others, inverse)
+    return p * (low + (top - t)) - scaled(t, q), (low + top) * p * q
 
 
 def note_entropy(z: float, m: float) -> float:
