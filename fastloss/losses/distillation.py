@@ -10,7 +10,7 @@ import math
 
 from ..decorators import rowwise
 from ..define.domain import BINARY, POSITIVE, UNIT
-from .soft import forward, heights, leads, mixed, parted, reverse, skewed, towards, weights
+from .soft import at_top, forward, heights, leads, mixed, parted, reverse, skewed, towards, weights
 from .softmax import (
     Ends,
     Row,
@@ -260,36 +260,39 @@ class js_distillation:
             0.0 if top else a,
             0.0 if best else b,
             1.0 if best else 0.0,
+            b if top else 0.0,
         ), (a, b, e)
 
     def settle(
         ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-        beta: float, temperature: float, alpha: float, scale_t2: float,
-    ) -> tuple[float, float]:  # fmt: skip
-        return 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
+        head: float, beta: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> tuple[float, ...]:  # fmt: skip
+        ia, ib = 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
+        return ia, ib, *at_top(ia, ib, head, ties, beta)
 
     def second(
-        a: float, b: float, e: float, t: float, ia: float, ib: float, beta: float, temperature: float, alpha: float,
-        scale_t2: float,
+        a: float, b: float, e: float, t: float, ia: float, ib: float, log_top: float, ratio_top: float, beta: float,
+        temperature: float, alpha: float, scale_t2: float,
     ) -> tuple[float, ...]:  # fmt: skip
-        return mixed(a * ia, b * ib, beta)
+        return mixed(a * ia, b * ib, log_top, ratio_top, beta)
 
     def finish(
         ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-        js: float, mean: float, square: float, beta: float, temperature: float, alpha: float, scale_t2: float,
+        head: float, js: float, mean: float, square: float, beta: float, temperature: float, alpha: float,
+        scale_t2: float,
     ) -> Ends:  # fmt: skip
         ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
         oa = among(ms, ra, ties)
         ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
         whole, soft, curve = weights(temperature, alpha, scale_t2)
         value = scaled(alpha, ce) + scaled(whole, js)
-        return value, (others, inverse, mass, oa, ia, ib, mean, square, soft, curve)
+        return value, (others, inverse, mass, oa, ia, ib, *at_top(ia, ib, head, ties, beta), mean, square, soft, curve)
 
     def grad(
         a: float, b: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
-        ib: float, mean: float, square: float, soft: float, curve: float, beta: float, temperature: float,
-        alpha: float, scale_t2: float,
+        ib: float, log_top: float, ratio_top: float, mean: float, square: float, soft: float, curve: float, beta: float,
+        temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
-        s1, s2 = skewed(a * ia, b * ib, missing(a, oa, ia), mean, square, beta)
+        s1, s2 = skewed(a * ia, b * ib, missing(a, oa, ia), log_top, ratio_top, mean, square, beta)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)

@@ -161,20 +161,32 @@ def reverse(a: float, lead: float, oa: float, ia: float, mean: float) -> Slope:
     return q * turn, q * (turn * (1.0 - 2.0 * q) + far)
 
 
-def mixed(q: float, p: float, beta: float) -> tuple[float, float, float]:
-    """An element's share of the divergence, of the mean of log(Q / M), and of that of Q / M."""
+def at_top(ia: float, ib: float, head: float, ties: float, beta: float) -> tuple[float, float]:
+    """log(Q / M) and Q / M at Q's top, of whose exponentials P's sum is `head`.
+
+    Means are taken of what is more than that: of a sure row's top next to nothing is.
+    """
+    p = head / ties * ib
+    _, log = jensen(ia, p, beta)
+    return log, ia / (beta * p + (1.0 - beta) * ia)
+
+
+def mixed(q: float, p: float, log_top: float, ratio_top: float, beta: float) -> tuple[float, float, float]:
+    """An element's share of the divergence, of the mean of log(Q / M), and of that of Q / M, both beside the top's."""
     value, log = jensen(q, p, beta)
     m = beta * p + (1.0 - beta) * q
-    return value, scaled(q, log), scaled(q, q / m)
+    return value, scaled(q, log - log_top), scaled(q, q / m - ratio_top)
 
 
-def skewed(q: float, p: float, far: float, mean: float, square: float, beta: float) -> Slope:
+def skewed(
+    q: float, p: float, far: float, log_top: float, ratio_top: float, mean: float, square: float, beta: float
+) -> Slope:
     """Derivatives of the divergence by the student's logits."""
     _, log = jensen(q, p, beta)
     rest = 1.0 - beta
     m = beta * p + rest * q
-    turn = log - mean
-    bend = turn * (1.0 - 2.0 * q) + far * beta * (p / m) + rest * q * (q / m - square)
+    turn = (log - log_top) - mean
+    bend = turn * (1.0 - 2.0 * q) + far * beta * (p / m) + rest * q * ((q / m - ratio_top) - square)
     return rest * scaled(q, turn), rest * scaled(q, bend)
 
 
@@ -300,31 +312,39 @@ class soft_js_distillation:
         _, v, w = heights(z, y, ms, mt, temperature)
         a, b = exp_neg(v), exp_neg(w)
         top, best = z == ms, y == mt
-        return (0.0 if top else a, 1.0 if top else 0.0, 0.0 if best else b, 1.0 if best else 0.0), (a, b)
+        return (
+            0.0 if top else a,
+            1.0 if top else 0.0,
+            0.0 if best else b,
+            1.0 if best else 0.0,
+            b if top else 0.0,
+        ), (a, b)
 
     def settle(
-        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, beta: float, temperature: float,
-        scale_t2: float,
-    ) -> tuple[float, float]:  # fmt: skip
-        return 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
+        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, head: float, beta: float,
+        temperature: float, scale_t2: float,
+    ) -> tuple[float, ...]:  # fmt: skip
+        ia, ib = 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
+        return ia, ib, *at_top(ia, ib, head, ties, beta)
 
     def second(
-        a: float, b: float, t: float, ia: float, ib: float, beta: float, temperature: float, scale_t2: float
-    ) -> tuple[float, ...]:
-        return mixed(a * ia, b * ib, beta)
+        a: float, b: float, t: float, ia: float, ib: float, log_top: float, ratio_top: float, beta: float,
+        temperature: float, scale_t2: float,
+    ) -> tuple[float, ...]:  # fmt: skip
+        return mixed(a * ia, b * ib, log_top, ratio_top, beta)
 
     def finish(
-        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, js: float, mean: float, square: float,
-        beta: float, temperature: float, scale_t2: float,
+        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, head: float, js: float, mean: float,
+        square: float, beta: float, temperature: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
         oa = among(ms, ra, ties)
         ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
         whole, soft, curve = weights(temperature, 0.0, scale_t2)
-        return whole * js, (oa, ia, ib, mean, square, soft, curve)
+        return whole * js, (oa, ia, ib, *at_top(ia, ib, head, ties, beta), mean, square, soft, curve)
 
     def grad(
-        a: float, b: float, t: float, oa: float, ia: float, ib: float, mean: float, square: float, soft: float,
-        curve: float, beta: float, temperature: float, scale_t2: float,
+        a: float, b: float, t: float, oa: float, ia: float, ib: float, log_top: float, ratio_top: float, mean: float,
+        square: float, soft: float, curve: float, beta: float, temperature: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
-        d1, d2 = skewed(a * ia, b * ib, missing(a, oa, ia), mean, square, beta)
+        d1, d2 = skewed(a * ia, b * ib, missing(a, oa, ia), log_top, ratio_top, mean, square, beta)
         return soft * d1, curve * d2
