@@ -10,7 +10,6 @@ import math
 
 from ..decorators import rowwise
 from ..define.domain import BINARY, POSITIVE, UNIT
-from .soft import at_top, forward, heights, leads, mixed, parted, reverse, skewed, towards, weights
 from .softmax import (
     Ends,
     Row,
@@ -25,6 +24,7 @@ from .softmax import (
     softmax_stats,
     together,
 )
+from .softmaxes import at_top, forward, heights, leads, mixed, parted, reverse, skewed, towards, weights
 from .special import exp_neg, scaled
 
 INPUTS = ("pred", "teacher", "target")
