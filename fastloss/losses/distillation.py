@@ -278,7 +278,7 @@ class js_distillation:
 
     def finish(
         ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-        head: float, js: float, mean: float, square: float, beta: float, temperature: float, alpha: float,
+        head: float, js: float, mean: float, share: float, beta: float, temperature: float, alpha: float,
         scale_t2: float,
     ) -> Ends:  # fmt: skip
         ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
@@ -286,13 +286,13 @@ class js_distillation:
         ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
         whole, soft, curve = weights(temperature, alpha, scale_t2)
         value = scaled(alpha, ce) + scaled(whole, js)
-        return value, (others, inverse, mass, oa, ia, ib, *at_top(ia, ib, head, ties, beta), mean, square, soft, curve)
+        return value, (others, inverse, mass, oa, ia, ib, *at_top(ia, ib, head, ties, beta), mean, share, soft, curve)
 
     def grad(
         a: float, b: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
-        ib: float, log_top: float, ratio_top: float, mean: float, square: float, soft: float, curve: float, beta: float,
+        ib: float, log_top: float, ratio_top: float, mean: float, share: float, soft: float, curve: float, beta: float,
         temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
-        s1, s2 = skewed(a * ia, b * ib, missing(a, oa, ia), log_top, ratio_top, mean, square, beta)
+        s1, s2 = skewed(a * ia, b * ib, missing(a, oa, ia), log_top, ratio_top, mean, share, beta)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)

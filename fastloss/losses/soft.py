@@ -172,16 +172,16 @@ class soft_js_distillation:
 
     def finish(
         ms: float, mt: float, ra: float, ties: float, rb: float, best: float, head: float, js: float, mean: float,
-        square: float, beta: float, temperature: float, scale_t2: float,
+        share: float, beta: float, temperature: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
         oa = among(ms, ra, ties)
         ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
         whole, soft, curve = weights(temperature, 0.0, scale_t2)
-        return whole * js, (oa, ia, ib, *at_top(ia, ib, head, ties, beta), mean, square, soft, curve)
+        return whole * js, (oa, ia, ib, *at_top(ia, ib, head, ties, beta), mean, share, soft, curve)
 
     def grad(
         a: float, b: float, t: float, oa: float, ia: float, ib: float, log_top: float, ratio_top: float, mean: float,
-        square: float, soft: float, curve: float, beta: float, temperature: float, scale_t2: float,
+        share: float, soft: float, curve: float, beta: float, temperature: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
-        d1, d2 = skewed(a * ia, b * ib, missing(a, oa, ia), log_top, ratio_top, mean, square, beta)
+        d1, d2 = skewed(a * ia, b * ib, missing(a, oa, ia), log_top, ratio_top, mean, share, beta)
         return soft * d1, curve * d2

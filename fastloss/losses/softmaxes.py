@@ -159,29 +159,30 @@ def reverse(a: float, lead: float, oa: float, ia: float, mean: float) -> Slope:
 
 
 def at_top(ia: float, ib: float, head: float, ties: float, beta: float) -> tuple[float, float]:
-    """log(Q / M) and Q / M at Q's top, of whose exponentials P's sum is `head`.
+    """log(Q / M) and P / M at Q's top, of whose exponentials P's sum is `head`.
 
     Means are taken of what is more than that: of a sure row's top next to nothing is.
     """
     p = head / ties * ib
     _, log = jensen(ia, p, beta)
-    return log, ia / (beta * p + (1.0 - beta) * ia)
+    return log, p / (beta * p + (1.0 - beta) * ia)
 
 
 def mixed(q: float, p: float, log_top: float, ratio_top: float, beta: float) -> tuple[float, float, float]:
-    """An element's share of the divergence, of the mean of log(Q / M), and of that of Q / M, both beside the top's."""
+    """An element's share of the divergence, of the mean of log(Q / M), and of that of P / M, both beside the top's."""
     value, log = jensen(q, p, beta)
     m = beta * p + (1.0 - beta) * q
-    return value, scaled(q, log - log_top), scaled(q, q / m - ratio_top)
+    return value, scaled(q, log - log_top), scaled(q, p / m - ratio_top)
 
 
 def skewed(
-    q: float, p: float, far: float, log_top: float, ratio_top: float, mean: float, square: float, beta: float
+    q: float, p: float, far: float, log_top: float, ratio_top: float, mean: float, share: float, beta: float
 ) -> Slope:
     """Derivatives of the divergence by the student's logits."""
     _, log = jensen(q, p, beta)
     rest = 1.0 - beta
-    m = beta * p + rest * q
+    ratio = p / (beta * p + rest * q)
     turn = (log - log_top) - mean
-    bend = turn * (1.0 - 2.0 * q) + far * beta * (p / m) + rest * q * ((q / m - ratio_top) - square)
+    # By Q / M the last term would be a difference of what is all but 1 for a small beta.
+    bend = turn * (1.0 - 2.0 * q) + beta * (far * ratio - q * ((ratio - ratio_top) - share))
     return rest * scaled(q, turn), rest * scaled(q, bend)
