@@ -34,8 +34,8 @@ __all__ = [
     'gamma_identity', 'tweedie', 'tweedie_identity', 'gaussian_nll', 'gaussian_nll_log_scale',
     'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme', 'accelerated_failure_time_normal',
     'kl_divergence', 'kl_divergence_log', 'kl_divergence_log_target', 'js_divergence', 'total_variation',
-    'cosine_distance', 'soft_distillation', 'soft_reverse_distillation', 'soft_js_distillation', 'distillation',
-    'distillation_from_probabilities', 'reverse_distillation', 'js_distillation', 'hinge_embedding', 'contrastive',
+    'cosine_distance', 'distillation', 'distillation_from_probabilities', 'reverse_distillation', 'js_distillation',
+    'soft_distillation', 'soft_reverse_distillation', 'soft_js_distillation', 'hinge_embedding', 'contrastive',
     'margin_ranking', 'batch_triplet_margin', 'circle', 'ciou_loss', 'contrastive_embedding', 'cosine_embedding',
     'ctc', 'dice_loss', 'diou_loss', 'focal_tversky_loss', 'generalized_dice_loss', 'giou_loss', 'info_nce',
     'iou_loss', 'jaccard_loss', 'lambdarank', 'linear_cross_entropy', 'lovasz_hinge_loss', 'lovasz_softmax_loss',
@@ -599,27 +599,6 @@ def cosine_distance(
 ) -> None: ...
 
 @rows
-def soft_distillation(
-    pred: Any, teacher: Any, *, temperature: Numbers = 2.0, scale_t2: float = 1.0, axis: int = -1,
-    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
-    out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def soft_reverse_distillation(
-    pred: Any, teacher: Any, *, temperature: Numbers = 2.0, scale_t2: float = 1.0, axis: int = -1,
-    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
-    out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
-def soft_js_distillation(
-    pred: Any, teacher: Any, *, beta: float = 0.5, temperature: Numbers = 2.0, scale_t2: float = 1.0,
-    axis: int = -1, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
-    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
-) -> None: ...
-
-@rows
 def distillation(
     pred: Any, teacher: Any, target: Any, *, temperature: Numbers = 2.0, alpha: Numbers = 0.5,
     scale_t2: float = 1.0, axis: int = -1, weight: Any = None, class_weight: Any = None,
@@ -653,6 +632,27 @@ def js_distillation(
     ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
+) -> None: ...
+
+@rows
+def soft_distillation(
+    pred: Any, teacher: Any, *, temperature: Numbers = 2.0, scale_t2: float = 1.0, axis: int = -1,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def soft_reverse_distillation(
+    pred: Any, teacher: Any, *, temperature: Numbers = 2.0, scale_t2: float = 1.0, axis: int = -1,
+    weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan',
+    out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@rows
+def soft_js_distillation(
+    pred: Any, teacher: Any, *, beta: float = 0.5, temperature: Numbers = 2.0, scale_t2: float = 1.0,
+    axis: int = -1, weight: Any = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
 @elements

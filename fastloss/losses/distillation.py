@@ -10,8 +10,21 @@ import math
 
 from ..decorators import rowwise
 from ..define.domain import BINARY, POSITIVE, UNIT
-from .soft import forward, heights, mean_lead, mixed, reverse, skewed, towards, weights
-from .softmax import Ends, Row, Slope, among, below, finish_softmax, grad_softmax, missing, note_entropy, softmax_stats
+from .softmax import (
+    Ends,
+    Row,
+    Slope,
+    among,
+    below,
+    finish_softmax,
+    grad_masses,
+    grad_softmax,
+    missing,
+    note_entropy,
+    softmax_stats,
+    together,
+)
+from .softmaxes import at_top, forward, heights, leads, mixed, parted, reverse, skewed, towards, weights
 from .special import exp_neg, scaled
 
 INPUTS = ("pred", "teacher", "target")
@@ -19,13 +32,6 @@ INPUTS = ("pred", "teacher", "target")
 
 def _note(z: float, y: float, ms: float, mt: float, temperature: float, alpha: float, scale_t2: float) -> float:
     return note_entropy(z, ms)
-
-
-def _stats(
-    ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-    lean: float, note: float, temperature: float, alpha: float, scale_t2: float,
-) -> Slope:  # fmt: skip
-    return softmax_stats(ms, rest, ties, note)
 
 
 @rowwise(link="softmax", inputs=INPUTS, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
@@ -51,28 +57,30 @@ class distillation:
     ) -> Row:  # fmt: skip
         x, v, w = heights(z, y, ms, mt, temperature)
         a, b, e = exp_neg(v), exp_neg(w), exp_neg(x)
-        top, best = z == ms, y == mt
+        below_top = z != ms  # by this mask packed sums add what is below, by its opposite in two steps
+        d = w - v
+        lean = scaled(b, d)
         return (
-            0.0 if top else e,
-            1.0 if top else 0.0,
+            e if below_top else 0.0,
+            0.0 if below_top else 1.0,
             scaled(t, -x),
             t,
-            0.0 if top else a,
-            0.0 if best else b,
-            1.0 if best else 0.0,
-            scaled(b, w - v),
+            a if below_top else 0.0,
+            b,
+            lean,
+            parted(a, b, d, lean),
         ), (a, b, e)
 
     def finish(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-        lean: float, temperature: float, alpha: float, scale_t2: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, sb: float,
+        lean: float, apart: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
         ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
-        oa, ob = among(ms, ra, ties), among(mt, rb, best)
-        ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + ob)
+        oa, sum_b = among(ms, ra, ties), together(mt, sb)
+        ia, ib = 1.0 / (1.0 + oa), 1.0 / sum_b
         whole, soft, curve = weights(temperature, alpha, scale_t2)
-        value = scaled(alpha, ce) + scaled(whole, forward(lean, oa, ob, ib))
-        return value, (others, inverse, mass, oa, ia, ib, (ob - oa) * ia * ib, soft, curve)
+        value = scaled(alpha, ce) + scaled(whole, forward(lean, apart, 1.0 + oa, sum_b))
+        return value, (others, inverse, mass, oa, ia, ib, -apart * ia * ib, soft, curve)
 
     def grad(
         a: float, b: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
@@ -82,7 +90,13 @@ class distillation:
         s1, s2 = towards(a, b, ia, ib, gap), a * ia * missing(a, oa, ia)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
-    note, stats = _note, _stats
+    note = _note
+
+    def stats(
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, sb: float, lean: float,
+        apart: float, note: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> Slope:  # fmt: skip
+        return softmax_stats(ms, rest, ties, note)
 
 
 @rowwise(link="softmax", inputs=INPUTS, teacher=UNIT, temperature=POSITIVE, alpha=UNIT, scale_t2=BINARY)
@@ -107,40 +121,41 @@ class distillation_from_probabilities:
         x = below(z, m)
         v = x * (1.0 / temperature)
         a, e = exp_neg(v), exp_neg(x)
-        top = z == m
+        below_top = z != m
         return (
-            0.0 if top else e,
-            1.0 if top else 0.0,
+            e if below_top else 0.0,
+            0.0 if below_top else 1.0,
             scaled(t, -x),
             t,
-            0.0 if top else a,
+            a if below_top else 0.0,
             scaled(y, math.log(y) - v),
-            y,
+            y if below_top else 0.0,
+            0.0 if below_top else y,
         ), (a, y, e)
 
     def finish(
-        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, whole: float,
+        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, low: float, best: float,
         temperature: float, alpha: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
         ce, others, inverse = finish_softmax(m, rest, ties, tx, mass)
-        kl, oa, ia = finish_softmax(m, ra, ties, lean, whole)
+        kl, oa, ia = finish_softmax(m, ra, ties, lean, low + best)
         scale, soft, curve = weights(temperature, alpha, scale_t2)
-        return scaled(alpha, ce) + scaled(scale, kl), (others, inverse, mass, oa, ia, whole, soft, curve)
+        return scaled(alpha, ce) + scaled(scale, kl), (others, inverse, mass, oa, ia, low, best, soft, curve)
 
     def grad(
         a: float, y: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
-        whole: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
+        low: float, best: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
-        s1, s2 = grad_softmax(a, y, oa, ia, whole)
+        s1, s2 = grad_masses(a, y, oa, ia, low, best)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
     def note(z: float, y: float, m: float, temperature: float, alpha: float, scale_t2: float) -> float:
         return note_entropy(z, m)
 
     def stats(
-        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, whole: float, note: float,
-        temperature: float, alpha: float, scale_t2: float,
+        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, low: float, best: float,
+        note: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         return softmax_stats(m, rest, ties, note)
 
@@ -166,39 +181,48 @@ class reverse_distillation:
     ) -> Row:  # fmt: skip
         x, v, w = heights(z, y, ms, mt, temperature)
         a, b, e = exp_neg(v), exp_neg(w), exp_neg(x)
-        top, best = z == ms, y == mt
-        lead = 0.0 if a == 0.0 else v - w
+        below_top = z != ms
+        d = v - w
+        lean = scaled(a, d)
         return (
-            0.0 if top else e,
-            1.0 if top else 0.0,
+            e if below_top else 0.0,
+            0.0 if below_top else 1.0,
             scaled(t, -x),
             t,
-            0.0 if top else a,
-            0.0 if best else b,
-            1.0 if best else 0.0,
-            a * lead,
-        ), (a, lead, e)
+            a if below_top else 0.0,
+            b,
+            0.0 if below_top else d,
+            lean if below_top else 0.0,
+            parted(b, a, d, lean),
+        ), (a, 0.0 if a == 0.0 else d, e)
 
     def finish(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-        lean: float, temperature: float, alpha: float, scale_t2: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, sb: float,
+        head: float, low: float, apart: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
         ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
-        oa, ob = among(ms, ra, ties), among(mt, rb, best)
+        oa, sum_b = among(ms, ra, ties), together(mt, sb)
         ia = 1.0 / (1.0 + oa)
         whole, soft, curve = weights(temperature, alpha, scale_t2)
-        value = scaled(alpha, ce) + scaled(whole, forward(lean, ob, oa, ia))
-        return value, (others, inverse, mass, oa, ia, mean_lead(lean, ob, ia), soft, curve)
+        value = scaled(alpha, ce) + scaled(whole, forward(head + low, apart, sum_b, 1.0 + oa))
+        top, mean = leads(head, low, ties, ra, sum_b, ia)
+        return value, (others, inverse, mass, oa, ia, top, mean, soft, curve)
 
     def grad(
         a: float, lead: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
-        mean: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
+        top: float, mean: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
-        s1, s2 = reverse(a, lead, oa, ia, mean)
+        s1, s2 = reverse(a, lead - top, oa, ia, mean)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
-    note, stats = _note, _stats
+    note = _note
+
+    def stats(
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, sb: float, head: float,
+        low: float, apart: float, note: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> Slope:  # fmt: skip
+        return softmax_stats(ms, rest, ties, note)
 
 
 @rowwise(
@@ -236,36 +260,39 @@ class js_distillation:
             0.0 if top else a,
             0.0 if best else b,
             1.0 if best else 0.0,
+            b if top else 0.0,
         ), (a, b, e)
 
     def settle(
         ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-        beta: float, temperature: float, alpha: float, scale_t2: float,
-    ) -> tuple[float, float]:  # fmt: skip
-        return 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
+        head: float, beta: float, temperature: float, alpha: float, scale_t2: float,
+    ) -> tuple[float, ...]:  # fmt: skip
+        ia, ib = 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
+        return ia, ib, *at_top(ia, ib, head, ties, beta)
 
     def second(
-        a: float, b: float, e: float, t: float, ia: float, ib: float, beta: float, temperature: float, alpha: float,
-        scale_t2: float,
+        a: float, b: float, e: float, t: float, ia: float, ib: float, log_top: float, ratio_top: float, beta: float,
+        temperature: float, alpha: float, scale_t2: float,
     ) -> tuple[float, ...]:  # fmt: skip
-        return mixed(a * ia, b * ib, beta)
+        return mixed(a * ia, b * ib, log_top, ratio_top, beta)
 
     def finish(
         ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-        js: float, mean: float, square: float, beta: float, temperature: float, alpha: float, scale_t2: float,
+        head: float, js: float, mean: float, share: float, beta: float, temperature: float, alpha: float,
+        scale_t2: float,
     ) -> Ends:  # fmt: skip
         ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
         oa = among(ms, ra, ties)
         ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
         whole, soft, curve = weights(temperature, alpha, scale_t2)
         value = scaled(alpha, ce) + scaled(whole, js)
-        return value, (others, inverse, mass, oa, ia, ib, mean, square, soft, curve)
+        return value, (others, inverse, mass, oa, ia, ib, *at_top(ia, ib, head, ties, beta), mean, share, soft, curve)
 
     def grad(
         a: float, b: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
-        ib: float, mean: float, square: float, soft: float, curve: float, beta: float, temperature: float,
-        alpha: float, scale_t2: float,
+        ib: float, log_top: float, ratio_top: float, mean: float, share: float, soft: float, curve: float, beta: float,
+        temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
-        s1, s2 = skewed(a * ia, b * ib, missing(a, oa, ia), mean, square, beta)
+        s1, s2 = skewed(a * ia, b * ib, missing(a, oa, ia), log_top, ratio_top, mean, share, beta)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)

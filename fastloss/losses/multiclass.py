@@ -13,8 +13,9 @@ from .softmax import (
     among,
     below,
     finish_softmax,
+    fold_masses,
     fold_softmax,
-    grad_softmax,
+    grad_masses,
     missing,
     note_entropy,
     rescale_softmax,
@@ -241,14 +242,15 @@ class listwise_softmax:
         return z
 
     def fold(z: float, t: float, m: float) -> Row:
-        return fold_softmax(z, t, m)
+        return fold_masses(z, t, m)
 
-    def rescale(rest: float, ties: float, tx: float, mass: float, m: float, n: float) -> tuple[float, ...]:
-        return rescale_softmax(rest, ties, tx, mass, m, n)
+    def rescale(rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float) -> tuple[float, ...]:
+        raised = *rescale_softmax(rest, ties, tx, low + top, m, n), 0.0
+        return (rest, ties, tx, low, top) if m == n else raised
 
-    def finish(m: float, rest: float, ties: float, tx: float, mass: float) -> Ends:
-        value, others, inverse = finish_softmax(m, rest, ties, tx, mass)
-        return value, (others, inverse, mass)
+    def finish(m: float, rest: float, ties: float, tx: float, low: float, top: float) -> Ends:
+        value, others, inverse = finish_softmax(m, rest, ties, tx, low + top)
+        return value, (others, inverse, low, top)
 
-    def grad(e: float, t: float, others: float, inverse: float, mass: float) -> Slope:
-        return grad_softmax(e, t, others, inverse, mass)
+    def grad(e: float, t: float, others: float, inverse: float, low: float, top: float) -> Slope:
+        return grad_masses(e, t, others, inverse, low, top)

@@ -6,149 +6,25 @@ divergence counts T^2 times, so that its gradient does not fade with the tempera
 
 from __future__ import annotations
 
-import math
-
 from ..decorators import rowwise
 from ..define.domain import BINARY, POSITIVE, UNIT
-from .divergence import jensen, surplus
-from .softmax import Ends, Row, Slope, among, below, missing
-from .special import _FINE, exp_neg, of_type, scaled
-
-
-def heights(z: float, y: float, ms: float, mt: float, temperature: float) -> tuple[float, float, float]:
-    """The student's logit below its top; that and the teacher's at the temperature."""
-    cool = 1.0 / temperature
-    x = below(z, ms)
-    return x, x * cool, below(y, mt) * cool
-
-
-def rise(z: float, y: float, ms: float, mt: float, temperature: float) -> float:
-    """How much higher the teacher's logit is than the student's, both below their tops, at the temperature."""
-    x = below(z, ms)
-    # Of two ways the one whose differences are smaller, and so have lost less.
-    d = (y - z) - (mt - ms) if abs(y - z) < abs(x) else below(y, mt) - x
-    return d * (1.0 / temperature)
-
-
-def weights(temperature: float, alpha: float, scale_t2: float) -> tuple[float, float, float]:
-    """What the divergence counts, and its first and second derivative by the logits at the temperature."""
-    soft = 1.0 - alpha
-    large = scale_t2 == 1.0
-    cool = 1.0 / temperature
-    return (
-        soft * temperature * temperature if large else soft,
-        soft * temperature if large else soft * cool,
-        soft if large else soft * cool * cool,
-    )
-
-
-def bend_rate(d: float) -> float:
-    """(d - 1 + exp(-d)) / d^2 for |d| up to 3/16, near-minimax: relative error 6e-17; for float32 up to 3/4, 1e-8."""
-    return _bend_rate_double(d) if _FINE > 1.0 else _bend_rate_single(d)
-
-
-def _bend_rate_single(d: float) -> float:
-    tail = 0.0013889657655400946 + d * (-0.00020113159696219619 + d * 2.4891581303527482e-05)
-    tail = -0.16666671969431697 + d * (0.041666639814736402 + d * (-0.0083325718746910748 + d * tail))
-    return 0.50000000099790101 + d * tail
-
-
-def _bend_rate_double(d: float) -> float:
-    tail = 2.4801590692965612e-05 + d * (-2.7577138277813703e-06 + d * 2.756281644998922e-07)
-    tail = -0.008333333333843385 + d * (0.001388888888761261 + d * (-0.0001984126461648482 + d * tail))
-    return 0.5 + d * (-0.16666666666666533 + d * (0.041666666666667754 + d * tail))
-
-
-def compared(a: float, b: float, d: float, lean: float) -> tuple[float, float]:
-    """a - b and a - b + b d for exponentials of which d is log(b / a), without cancellation; `lean` is b d."""
-    close = abs(d) < of_type(0.75, 0.1875)
-    rate = bend_rate(d)
-    apart = a - b
-    return (lean * (d * rate - 1.0) if close else apart), (lean * (d * rate) if close else apart + lean)
-
-
-def packed(a: float, b: float, apart: float) -> tuple[float, float]:
-    """Of two exponentials the first and the other; where they are near, minus the first and their difference."""
-    close = abs(apart) < 0.5 * a
-    return (-a, apart) if close else (a, b)
-
-
-def unpacked(x: float, y: float) -> tuple[float, float, float]:
-    """The exponentials a and b of `packed`, and a - b."""
-    close = x < 0.0
-    a = abs(x)
-    return a, a - y if close else y, y if close else a - y
-
-
-def log_ratio(apart: float, far: float, near: float) -> float:
-    """log((1 + far) / (1 + near)) of two sums that are `apart`."""
-    more, fewer = apart / (1.0 + near), -apart / (1.0 + far)
-    log = math.log1p(more if apart > 0.0 else fewer)
-    return log if apart > 0.0 else -log
-
-
-def forward(lean: float, far: float, near: float, inverse: float) -> float:
-    """KL of a softmax with the inverse sum `inverse` and others `near`, relative to one with others `far`."""
-    kl = lean * inverse + log_ratio(far - near, far, near)
-    return 0.0 if kl < 0.0 else kl  # a rounding; NaN stays
-
-
-def closely(lean: float, bend: float, apart: float, far: float, near: float) -> float:
-    """`forward` that keeps its digits where the softmaxes are all but the same; of the sums of `compared`."""
-    inverse = 1.0 / (1.0 + near)
-    apart = apart + 0.0 * (far + near)  # NaN where there is no softmax
-    more = apart * inverse  # the ratio of the sums, minus 1
-    log = log_ratio(apart, far, near)
-    kl = bend * inverse - surplus(more, 1.0, log) if more < 2.5 else lean * inverse + log
-    return 0.0 if kl < 0.0 else kl  # a rounding; NaN stays
-
-
-def mean_lead(lean: float, others: float, inverse: float) -> float:
-    """The mean of log(Q / P) up to a constant; NaN where the teacher excludes every class."""
-    return lean * inverse if others == others else others
-
-
-def towards(a: float, b: float, ia: float, ib: float, gap: float) -> float:
-    """Q - P; `gap` where both are at the top, of which next to nothing may be left."""
-    return gap if a == 1.0 and b == 1.0 else a * ia - b * ib
-
-
-def pulls(oa: float, ob: float, apart: float) -> tuple[float, float, float, float]:
-    """Inverse sum of Q's exponentials; by what a - b, a and b of `unpacked` are multiplied to come to Q - P."""
-    ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + ob)
-    close = abs(apart * ib) < 0.5  # the sums; else a - b would have more digits than are left
-    return ia, ib if close else 0.0, -apart * ia * ib if close else ia, 0.0 if close else -ib
-
-
-def drawn(x: float, y: float, of_gap: float, of_a: float, of_b: float) -> float:
-    """Q - P of what `packed` has kept."""
-    a, b, apart = unpacked(x, y)
-    return apart * of_gap + (a * of_a + b * of_b)
-
-
-def reverse(a: float, lead: float, oa: float, ia: float, mean: float) -> Slope:
-    """Derivatives of KL(Q || P) by the student's logits, from log(Q / P) and its mean, both up to one constant."""
-    q = a * ia
-    far = missing(a, oa, ia)
-    turn = lead - mean
-    return q * turn, q * (turn * (1.0 - 2.0 * q) + far)
-
-
-def mixed(q: float, p: float, beta: float) -> tuple[float, float, float]:
-    """An element's share of the divergence, of the mean of log(Q / M), and of that of Q / M."""
-    value, log = jensen(q, p, beta)
-    m = beta * p + (1.0 - beta) * q
-    return value, scaled(q, log), scaled(q, q / m)
-
-
-def skewed(q: float, p: float, far: float, mean: float, square: float, beta: float) -> Slope:
-    """Derivatives of the divergence by the student's logits."""
-    _, log = jensen(q, p, beta)
-    rest = 1.0 - beta
-    m = beta * p + rest * q
-    turn = log - mean
-    bend = turn * (1.0 - 2.0 * q) + far * beta * (p / m) + rest * q * (q / m - square)
-    return rest * scaled(q, turn), rest * scaled(q, bend)
+from .softmax import Ends, Row, Slope, among, missing
+from .softmaxes import (
+    at_top,
+    closely,
+    compared,
+    drawn,
+    heights,
+    leads,
+    mixed,
+    packed,
+    pulls,
+    reverse,
+    rise,
+    skewed,
+    weights,
+)
+from .special import exp_neg, scaled
 
 
 @rowwise(
@@ -235,10 +111,7 @@ class soft_reverse_distillation:
         oa, ob = among(ms, ra, ties), among(mt, rb, best)
         ia = 1.0 / (1.0 + oa)
         whole, soft, curve = weights(temperature, 0.0, scale_t2)
-        # Of the student's top: 1 minus the probability of a row that is sure of it has more digits than that.
-        known = head - head == 0.0  # else the teacher excludes that top, and no difference is left
-        top = head / ties if known else 0.0
-        mean = mean_lead(low - top * ra if known else head, ob, ia)
+        top, mean = leads(head, low, ties, ra, ob, ia)
         return whole * closely(head + low, bend, apart, ob, oa), (oa, ia, top, mean, soft, curve)
 
     def grad(
@@ -276,31 +149,39 @@ class soft_js_distillation:
         _, v, w = heights(z, y, ms, mt, temperature)
         a, b = exp_neg(v), exp_neg(w)
         top, best = z == ms, y == mt
-        return (0.0 if top else a, 1.0 if top else 0.0, 0.0 if best else b, 1.0 if best else 0.0), (a, b)
+        return (
+            0.0 if top else a,
+            1.0 if top else 0.0,
+            0.0 if best else b,
+            1.0 if best else 0.0,
+            b if top else 0.0,
+        ), (a, b)
 
     def settle(
-        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, beta: float, temperature: float,
-        scale_t2: float,
-    ) -> tuple[float, float]:  # fmt: skip
-        return 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
+        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, head: float, beta: float,
+        temperature: float, scale_t2: float,
+    ) -> tuple[float, ...]:  # fmt: skip
+        ia, ib = 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
+        return ia, ib, *at_top(ia, ib, head, ties, beta)
 
     def second(
-        a: float, b: float, t: float, ia: float, ib: float, beta: float, temperature: float, scale_t2: float
-    ) -> tuple[float, ...]:
-        return mixed(a * ia, b * ib, beta)
+        a: float, b: float, t: float, ia: float, ib: float, log_top: float, ratio_top: float, beta: float,
+        temperature: float, scale_t2: float,
+    ) -> tuple[float, ...]:  # fmt: skip
+        return mixed(a * ia, b * ib, log_top, ratio_top, beta)
 
     def finish(
-        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, js: float, mean: float, square: float,
-        beta: float, temperature: float, scale_t2: float,
+        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, head: float, js: float, mean: float,
+        share: float, beta: float, temperature: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
         oa = among(ms, ra, ties)
         ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
         whole, soft, curve = weights(temperature, 0.0, scale_t2)
-        return whole * js, (oa, ia, ib, mean, square, soft, curve)
+        return whole * js, (oa, ia, ib, *at_top(ia, ib, head, ties, beta), mean, share, soft, curve)
 
     def grad(
-        a: float, b: float, t: float, oa: float, ia: float, ib: float, mean: float, square: float, soft: float,
-        curve: float, beta: float, temperature: float, scale_t2: float,
+        a: float, b: float, t: float, oa: float, ia: float, ib: float, log_top: float, ratio_top: float, mean: float,
+        share: float, soft: float, curve: float, beta: float, temperature: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
-        d1, d2 = skewed(a * ia, b * ib, missing(a, oa, ia), mean, square, beta)
+        d1, d2 = skewed(a * ia, b * ib, missing(a, oa, ia), log_top, ratio_top, mean, share, beta)
         return soft * d1, curve * d2

@@ -30,6 +30,11 @@ def among(m: float, rest: float, ties: float) -> float:
     return m - m if m == -INF else rest + (ties - 1.0)
 
 
+def together(m: float, total: float) -> float:
+    """The sum of the exponentials, of which nothing small is asked; NaN where all are -inf."""
+    return m - m if m == -INF else total
+
+
 def among_masses(m: float, rest: float, ties: float, mass: float) -> float:
     """`among`; where a row has no mass to lose, of one that is all -inf, too."""
     return rest + (ties - 1.0) if mass == 0.0 else among(m, rest, ties)
@@ -46,6 +51,15 @@ def fold_softmax(z: float, t: float, m: float) -> Row:
     e = exp_neg(x)
     top = z == m
     return (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), t), (e,)
+
+
+def fold_masses(z: float, t: float, m: float) -> Row:
+    """`fold_softmax` of masses below the top and at it: of nearly all mass there, what is beside has more digits."""
+    x = below(z, m)
+    e = exp_neg(x)
+    below_top = z != m  # by this mask packed sums add what is below, by its opposite in two steps
+    low, top = t if below_top else 0.0, 0.0 if below_top else t
+    return (e if below_top else 0.0, 0.0 if below_top else 1.0, scaled(t, -x), low, top), (e,)
 
 
 def rescale_softmax(rest: float, ties: float, tx: float, mass: float, m: float, n: float) -> tuple[float, ...]:
@@ -65,6 +79,13 @@ def grad_softmax(e: float, t: float, others: float, inverse: float, mass: float)
     p = e * inverse
     q = missing(e, others, inverse)
     return p * (mass - t) - scaled(t, q), mass * p * q
+
+
+def grad_masses(e: float, t: float, others: float, inverse: float, low: float, top: float) -> Slope:
+    """`grad_softmax` of masses below the top and at it."""
+    p = e * inverse
+    q = missing(e, others, inverse)
+    return p * (low + (top - t)) - scaled(t, q), (low + top) * p * q
 
 
 def note_entropy(z: float, m: float) -> float:

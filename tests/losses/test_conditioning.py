@@ -31,12 +31,10 @@ CLASSES = 6
 WIDER = {
     "accelerated_failure_time_normal": 9.0,  # a square of a quotient of sums
     "cosine_distance": 200.0,  # d1 of near directions: of lengths that are rounded, as the inputs are
-    "distillation_from_probabilities": 5e4,  # a cross-entropy minus an entropy; d1 as `listwise_softmax`
-    "distillation": 3e6,  # a difference of logarithms of sums, for `soft_distillation` is there for divergences alone
-    "js_distillation": 3e5,  # as `distillation` and `soft_js_distillation`
-    "listwise_softmax": 1e5,  # d1 of a sure row's top: the mass beside it is all mass minus its own
-    "reverse_distillation": 3e6,  # as `distillation`
-    "soft_js_distillation": 3e5,  # Q - P of near softmaxes, and of a sure one a mean: without, it took a sixth longer
+    "distillation": 200.0,  # near scores of a hundredth: units of their exponentials, which are near 1
+    "js_distillation": 100.0,  # as `soft_js_distillation`
+    "reverse_distillation": 400.0,  # as `distillation`
+    "soft_js_distillation": 300.0,  # as `distillation`: P and Q of near scores of a hundredth, by their difference
 }
 """What is off by more, as found in either type, and why."""
 
