@@ -43,9 +43,10 @@ def check_outputs(objective: Any, outputs: int | None) -> None:
 def check_names(loss: Any, given: Mapping[str, Any]) -> None:
     """Raise for a parameter that a loss without `bind` does not have: its call would, in the middle of training."""
     taken = signature(loss).parameters
-    own = [n for n in taken if n not in loss.inputs and n not in loss.keywords and n != "group"]
+    others = {*loss.inputs, *getattr(loss, "keywords", ()), "group"}
+    own = [n for n in taken if n not in others]
     for n in given:
-        if n not in own:
+        if n not in own and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
             raise unknown_parameter(loss, n, own)
 
 

@@ -159,6 +159,7 @@ def test_verbs_that_are_not_the_library_s_are_called() -> None:
         def grad_and_hess(self, pred, target, **options):
             return 2.0 * (pred - target), np.full_like(pred, 2.0)
 
+    assert fl.boosting.catboost(Own(), factor=3.0, hessian="exact").options == {"factor": 3.0}
     f = fl.boosting.catboost(Own(), hessian="exact")
     np.testing.assert_array_equal(f.calc_ders_range(np.array([1.0, 2.0]), np.zeros(2), None), [[-2, -2], [-4, -2]])
 

@@ -274,7 +274,7 @@ WRONG: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "weights": (lambda x, y: fl.optimize.linear(BCE, x, y, y[:5]), r"weight has shape \(5,\), expected \(23,\)"),
     "negative": (lambda x, y: fl.optimize.linear(BCE, x, y, _with(y, 4, -1.0)), r"weight\[4\] is -1.0"),
     "no weight": (lambda x, y: fl.optimize.linear(BCE, x, y, 0 * y), "weights of all rows sum to 0"),
-    "parameter": (lambda x, y: fl.optimize.linear(fl.huber, x, y, detla=1.0), "'detla' is no argument.*did you mean delta"),
+    "parameter": (lambda x, y: fl.optimize.linear(fl.huber, x, y, detla=1.0), "'detla' is no parameter.*did you mean delta"),
     "array": (lambda x, y: fl.optimize.linear(fl.huber, x, y, delta=_with(y + 1, 2, -1.0)), r"huber: delta\[2\] is -1.0"),
     "reduction": (lambda x, y: fl.optimize.linear(fl.huber, x, y, reduction="sum"), "'reduction' is no argument; the value is"),
     "probabilities": (lambda x, y: fl.optimize.linear(fl.binary_cross_entropy, x, y), "takes logits"),

@@ -109,5 +109,5 @@ def test_what_is_no_loss_is_refused() -> None:
         fl.optimize.least_squares("huber")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="expected one of elements"):
         fl.optimize.least_squares(fl.cross_entropy)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="'detla' is no argument"):
+    with pytest.raises(TypeError, match="'detla' is no parameter"):
         fl.optimize.least_squares(fl.huber, detla=1.0)

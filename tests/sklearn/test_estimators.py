@@ -186,7 +186,7 @@ def test_two_scorers_in_cross_validation() -> None:
         ),
         (LossRegressor("rmse"), Y, "root_mean_squared_error is the root of a mean"),
         (LossRegressor(fl.quantile.bind(q=[0.1, 0.9])), Y, "q of quantile is an array"),
-        (LossRegressor("huber", loss_params={"detla": 1.0}), Y, "'detla' is no argument.*delta"),
+        (LossRegressor("huber", loss_params={"detla": 1.0}), Y, "'detla' is no parameter.*delta"),
         (LossRegressor("poisson"), Y, r"target\[\d+\] is -"),
         (LossRegressor(penalty="l3"), Y, "penalty is 'l3', expected"),
         (LossRegressor(penalty=3), Y, "penalty is an int"),
