@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+import scipy.signal
 import scipy.special
 from elements import PARTS, TYPES, ULPS, WIDER, Elementary, by_terms, error, part_of, plain, points
 from mpmath import mp, mpf
@@ -504,6 +505,7 @@ IN_OTHER_WORDS: dict[str, tuple[Any, Any]] = {
     "a module's module": (lambda pred, target: scipy.special.erf(pred * target), lambda pred, target: fl.math.erf(pred * target)),
     "by name": (lambda pred, target: _tanh(pred - target) + _square(pred), lambda pred, target: fl.math.tanh(pred - target) + pred * pred),
     "in a function": (lambda pred, target: _inner(pred), lambda pred, target: fl.math.sigmoid(pred) * fl.math.tanh(pred)),
+    "an attribute": (lambda pred, target: pred * np.maximum.reduce([1.0, 6.0]), lambda pred, target: pred * 6.0),
     "of numbers": (lambda pred, target: pred * math.log(9.0, 3.0) * np.sum([1.0, 2.0]), lambda pred, target: pred * 6.0),
 }  # fmt: skip
 
@@ -513,6 +515,37 @@ def test_what_other_libraries_call_a_function(words: str) -> None:
     theirs, ours = (fl.derive(function).jet for function in IN_OTHER_WORDS[words])
     for pred, target in ((0.3, 1.0), (-0.7, 0.5), (2.5, 0.25)):
         assert theirs(pred, target) == ours(pred, target)
+
+
+def clip(low: float, x: float, high: float) -> float:
+    return high if x > high else low
+
+
+OF_ANOTHER_MEANING: dict[str, Any] = {
+    "a wave": scipy.signal.square,
+    "a user's": np.vectorize(clip),
+    "masked": np.ma.exp,
+}
+
+
+@pytest.mark.parametrize("other", OF_ANOTHER_MEANING)
+def test_what_other_libraries_call_otherwise(other: str) -> None:
+    """A name alone says nothing: a square wave is no square, and ``np.vectorize`` has its function's name."""
+    function = OF_ANOTHER_MEANING[other]
+    assert function.__name__ in ("square", "clip", "exp")
+    with pytest.raises(TypeError, match="makes an array|asks for an attribute"):
+        fl.derive(lambda pred, target: function(0.0, pred, 1.0) if other == "a user's" else function(pred))
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (1.0, -1.0)])
+def test_what_clip_does_with_ends_in_any_order(low: float, high: float) -> None:
+    """As NumPy's, torch's and JAX's: the high end wins."""
+    by_numbers = fl.derive(lambda pred, target: np.clip(pred, low, high) + 0.0 * target).jet
+    by_pred = fl.derive(lambda pred, target: np.clip(target, pred, high)).jet
+    for x in (-2.5, -0.5, 0.3, 2.5):
+        assert by_numbers(x, 0.0)[0] == fl.math.clip(x, low, high) == np.clip(x, low, high)
+        for target in (-2.0, 0.5, 2.0):
+            assert by_pred(x, target)[0] == np.clip(target, x, high)
 
 
 def test_parameters_that_go_by_name() -> None:

@@ -284,7 +284,7 @@ BUDGET = {
     "data/templates": 230,
     "define": 2200,
     "define/compose": 800,
-    "define/derive": 1860,
+    "define/derive": 1875,
     "define/product": 600,
     "fused": 840,
     "gan": 900,

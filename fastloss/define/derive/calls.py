@@ -9,31 +9,50 @@ from __future__ import annotations
 import builtins
 from contextlib import suppress
 from types import CellType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..frozen import globals_of, user_defined
 from . import functions
-from .names import foreign, same_as
+from .names import foreign, known
 from .traced import Recorded
+
+if TYPE_CHECKING:
+    Known = dict[int, tuple[str, object]]
 
 
 class _Library:
     """A module of another library, for a function that is traced."""
 
-    def __init__(self, module: ModuleType) -> None:
-        self._module = module
+    def __init__(self, module: ModuleType, names: Known) -> None:
+        self._module, self._names = module, names
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(self._module, name)
-        return _ours(value) if callable(value) else _meant(value)
+        return _meant(getattr(self._module, name), self._names)
 
 
-def tracing(function: Any, done: dict[Any, Any]) -> Any:
+class _Either:
+    """Another library's function, which for traced numbers is ours."""
+
+    def __init__(self, theirs: Any, ours: Any) -> None:
+        self._theirs, self._ours = theirs, ours
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        traced = any(isinstance(a, Recorded) for a in (*args, *options.values()))
+        return (self._ours if traced else self._theirs)(*args, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._theirs, name)
+
+
+def traceable(function: Any) -> Any:
     """A copy of a user's function, and of those that it calls, that calls what is meant for traced numbers."""
+    return _copy(function, known(), {})
 
+
+def _copy(function: Any, names: Known, done: dict[Any, Any]) -> Any:
     def meant(value: Any) -> Any:
         own = isinstance(value, FunctionType) and user_defined(value.__module__)
-        return tracing(value, done) if own else _meant(value)
+        return _copy(value, names, done) if own else _meant(value, names)
 
     if function not in done:
         used = globals_of(function.__code__)
@@ -50,26 +69,12 @@ def tracing(function: Any, done: dict[Any, Any]) -> Any:
     return done[function]
 
 
-def _meant(value: Any) -> Any:
-    """A module as a `_Library`, a function of one as ours; anything else is itself."""
+def _meant(value: Any, names: Known) -> Any:
+    """A module as a `_Library`, a function of these names as ours; anything else is itself."""
     if isinstance(value, ModuleType):
-        return _Library(value) if foreign(value.__name__) else value
-    home = getattr(value, "__module__", None) or type(value).__module__
-    return _ours(value) if callable(value) and foreign(home) else value
-
-
-def _ours(value: Any) -> Any:
-    """Of another library's function that for traced numbers is `fastloss.math`'s of the same meaning."""
-    name = same_as(str(getattr(value, "__name__", "")))
-    return _either(value, getattr(functions, name)) if name else value
-
-
-def _either(theirs: Any, ours: Any) -> Any:
-    def call(*args: Any, **options: Any) -> Any:
-        traced = any(isinstance(a, Recorded) for a in (*args, *options.values()))
-        return (ours if traced else theirs)(*args, **options)
-
-    return call
+        return _Library(value, names) if foreign(value.__name__) else value
+    name, _ = names.get(id(value), ("", None))
+    return _Either(value, getattr(functions, name)) if name else value
 
 
 def _chosen(builtin: Any, function: Any) -> Any:

@@ -77,8 +77,8 @@ def cbrt(x: Any) -> Any:
 
 
 def clip(x: Any, low: Any, high: Any) -> Any:
-    """X, but at least `low` and at most `high`; its slope is 1 between them and at both."""
-    return _of("clip", x, low, high)
+    """X, but at least `low` and at most `high`, which wins; its slope is 1 between them and at both."""
+    return _of("clip", x, minimum(low, high), high)
 
 
 def cos(x: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..code import function_of
 from ..rules import check_plain
 from ..wording import listed, shown
-from .calls import tracing
+from .calls import traceable
 from .emit import SCOPE, function_tree
 from .graph import Graph, Node, reachable
 from .lower import keeping_nan, lowered
@@ -73,7 +73,7 @@ class Derived:
         arguments = {n: Traced(self.graph, self.variables[n]) for n in self.arguments}
         by_name = {n: arguments.pop(n) for n in self.by_name}
         try:
-            result = tracing(self.function, {})(*arguments.values(), **by_name)
+            result = traceable(self.function)(*arguments.values(), **by_name)
         except NotDerivable as error:
             raise self._error(str(error), error.line, error.file) from None
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from difflib import get_close_matches
 
 NAMES = (
@@ -11,6 +12,12 @@ NAMES = (
 )  # fmt: skip
 
 _LIBRARIES = frozenset(["math", "numpy", "scipy", "torch", "jax"])
+
+_HOMES = (
+    "math", "numpy", "scipy.special", "torch", "torch.special", "torch.nn.functional",
+    "jax.nn", "jax.numpy", "jax.scipy.special",
+)  # fmt: skip
+"""Modules whose functions of these names mean the same; jax.lax.clamp and scipy.signal.square do not."""
 
 _ELSEWHERE = {
     "abs": "absolute", "arcsinh": "asinh", "arctan": "atan", "clamp": "clip", "expit": "sigmoid", "fabs": "absolute",
@@ -29,10 +36,15 @@ def foreign(module: object) -> bool:
     return str(module).partition(".")[0] in _LIBRARIES
 
 
-def same_as(name: str) -> str:
-    """Our name of another library's function that has the same meaning for numbers; "" where there is none."""
-    ours = _ELSEWHERE.get(name, name)
-    return ours if ours in NAMES and ours not in _CONSTANTS else ""
+def known() -> dict[int, tuple[str, object]]:
+    """Our names of other libraries' functions that mean the same for numbers, by id, which holds while they are kept.
+
+    A name alone says too little: that of ``np.vectorize(f)`` is f's, and torch.special.expit's is special_expit.
+    """
+    names = {n: n for n in NAMES if n not in _CONSTANTS} | _ELSEWHERE
+    homes = [sys.modules[home] for home in _HOMES if home in sys.modules]
+    found = [(getattr(home, theirs, None), ours) for home in homes for theirs, ours in names.items()]
+    return {id(function): (ours, function) for function, ours in found if function is not None}
 
 
 def instead_of(name: str) -> str:
