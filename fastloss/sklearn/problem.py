@@ -87,7 +87,8 @@ class Problem:
         self.kinked, bend = shape(loss, there, outputs, reach)
         around = middle(loss, target, outputs)
         self.line = line = parabola(loss, bend, target, weight, around, reach) if bend else None
-        p, self.few = X.shape[1], MANY
+        p, self.hessian_columns = X.shape[1], MANY
+        """Columns of an array up to which a Hessian is found."""
         sparse = elementwise and not smooth(penalty) and outputs == 1
         wide = sparse and p > WIDE and loss.order > 1 and not self.kinked
         self.working = Working(self) if wide else None
@@ -112,7 +113,8 @@ class Problem:
     def _known(self) -> bool:
         """Whether the loss has one second derivative, and its Hessian is no larger than X, or small."""
         n, p = self.X.shape
-        return bool(self.line) and isinstance(self.X, np.ndarray) and p <= max(self.few, min(n // 4, MOST_COLUMNS))
+        most = max(self.hessian_columns, min(n // 4, MOST_COLUMNS))
+        return bool(self.line) and isinstance(self.X, np.ndarray) and p <= most
 
     def _bend(self, known: Moments) -> NDArray[Any] | None:
         """That Hessian, of what is known of the columns."""
@@ -130,7 +132,7 @@ class Problem:
         found.mean.warned = True
         found.coordinates = c._replace(center=c.center[columns], scale=c.scale[columns])
         found.start = np.append(self.start[columns], self.start[c.size :])
-        found.working, found.model, found.few = None, None, MOST_COLUMNS
+        found.working, found.model, found.hessian_columns = None, None, MOST_COLUMNS
         found.bend = found._bend(moments(X, self.weight, self.intercept, True)) if found._known() else None
         return found
 
@@ -188,7 +190,7 @@ class Problem:
         else:
             fun, prox = Objective(self.mean, None, c, self.size, self.bend), self._prox(penalty)
             apart = penalty if isinstance(penalty, Elementwise) else None
-            few = self.few if apart and isinstance(self.X, np.ndarray) else FEW
+            few = self.hessian_columns if apart and isinstance(self.X, np.ndarray) else FEW
             done = False
             if self.bend is not None and apart:
                 if self.model is None:
