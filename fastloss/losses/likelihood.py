@@ -10,6 +10,7 @@ import math
 
 from ..decorators import pointwise
 from ..define.domain import NON_NEGATIVE, POSITIVE, REAL, SWITCH, Domain
+from .counts import LARGE, SMALL, counted, counted_full, counted_identity, counted_identity_full, stirling_rest
 from .special import (
     HALF_LOG_2PI,
     INF,
@@ -29,15 +30,12 @@ POWER = Domain("POWER", gap=(0.0, 1.0))
 """Tweedie powers: variances proportional to the mean to that power. Between 0 and 1 there is no distribution."""
 
 
-_LARGE, _SMALL = math.exp(32.0), math.exp(-32.0)
-
-
 def _supported(power: float) -> Domain:
     return REAL if power < 1.0 else (NON_NEGATIVE if power < 2.0 else POSITIVE)
 
 
-def _log_factorial(pred: float, target: float, full: float) -> float:
-    return log_factorial(target)
+def _stirling_rest(pred: float, target: float, full: float) -> float:
+    return stirling_rest(target)
 
 
 def _nothing(pred: float, target: float, full: float) -> float:
@@ -54,7 +52,10 @@ def _normal(pred: float, target: float, var: float, full: float) -> float:
     return HALF_LOG_2PI
 
 
-@pointwise(link="exp", target=NON_NEGATIVE, full=SWITCH, constant=_log_factorial)
+@pointwise(
+    link="exp", target=NON_NEGATIVE, full=SWITCH, constant=_stirling_rest,
+    instead=lambda full: counted_full if full else None,
+)  # fmt: skip
 def poisson(pred: float, target: float, full: float = False) -> Jet:
     """Poisson regression with a logarithmic link: counts and rates, pred being the logarithm of the mean.
 
@@ -68,19 +69,13 @@ def poisson(pred: float, target: float, full: float = False) -> Jet:
     >>> fl.poisson.value_and_grad([0.0, 0.0], [0.0, 3.0])
     (np.float64(1.0), array([ 0.5, -1. ]))
     """
-    # From 80 on both terms may be infinite while their difference is not, so they are computed in a smaller unit, in
-    # which the mean is finite: where it is not in the end, it outweighs all targets but infinite ones.
-    end = of_type(110.0, 730.0)
-    x = end if pred > end else pred
-    high = x > 80.0
-    unit = _LARGE if high else 1.0
-    mean = math.exp(x - 32.0 if high else x)
-    drawn = NAN if pred == INF and target == INF else (target * _SMALL if high else target)
-    pull = scaled(0.0 if target == INF and x == 0.0 else drawn, x)
-    return (mean - pull) * unit, (mean - drawn) * unit, mean * unit
+    return counted(pred, target)
 
 
-@pointwise(pred=POSITIVE, target=NON_NEGATIVE, full=SWITCH, constant=_log_factorial)
+@pointwise(
+    pred=POSITIVE, target=NON_NEGATIVE, full=SWITCH, constant=_stirling_rest,
+    instead=lambda full: counted_identity_full if full else None,
+)  # fmt: skip
 def poisson_identity(pred: float, target: float, full: float = False) -> Jet:
     """Poisson's likelihood of a predicted mean.
 
@@ -91,15 +86,7 @@ def poisson_identity(pred: float, target: float, full: float = False) -> Jet:
     >>> fl.poisson_identity.value_and_grad([1.0, 2.0], [1.0, 4.0])
     (np.float64(0.11370563888010943), array([ 0. , -0.5]))
     """
-    half = 0.5 * math.log(pred)
-    pull = (0.0 if half == 0.0 and target == INF else target) * half
-    endless = pred == INF
-    nothing = 0.0 * target  # keeps its NaN
-    return (
-        pred - nothing if endless else (pred - pull) - pull,  # the sum of both may be infinite, and the loss finite
-        1.0 - nothing if endless else (pred - target) / pred,
-        nothing if endless else (target / pred) / pred,
-    )
+    return counted_identity(pred, target)
 
 
 @pointwise(link="exp", target=POSITIVE, full=SWITCH, constant=_nothing)
@@ -191,14 +178,14 @@ def tweedie(pred: float, target: float, power: float = 1.5, full: float = False)
     x = (1000.0 if x > 1000.0 else x) if low else (-2000.0 if x < -2000.0 else x)
     large = low and x > 80.0  # as for `poisson`
     e = math.exp((x - 32.0 if large else x) if low else scaled(up, x))
-    outer = math.exp(-scaled(down, x)) * (_LARGE if large else 1.0) if low else e
+    outer = math.exp(-scaled(down, x)) * (LARGE if large else 1.0) if low else e
     mean = e if low and not heavy else 1.0
-    pull = target * (_SMALL if large else 1.0) if low else times_exp(target, -x)
+    pull = target * (SMALL if large else 1.0) if low else times_exp(target, -x)
     rise = x if up == 0.0 else mean * (1.0 / up)
     fall = -scaled(0.0 if heavy and x == 0.0 else pull, x) if down == 0.0 else pull * (1.0 / down)
     k = 0.0625 if abs(target) > 1e30 else 1.0
     pulled = scaled(down, target * k)
-    bent = pulled * (_SMALL if large else 1.0) if low else times_exp(pulled, -x)
+    bent = pulled * (SMALL if large else 1.0) if low else times_exp(pulled, -x)
     bend = up * k * (e if low else 1.0) + bent
     return scaled(rise + fall, outer), scaled(mean - pull, outer), scaled(bend, outer) * (1.0 / k)
 

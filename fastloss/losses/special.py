@@ -170,10 +170,14 @@ def log_factorial(t: float) -> float:
     near = s * _log_factorial_slope(s) + (-log if small else log)
     # Beyond: Stirling's series.
     z = 1.0 / t if far else 0.0
+    return t * (log - 1.0) + (0.5 * log + (HALF_LOG_2PI + stirling_series(z))) if far else near
+
+
+def stirling_series(z: float) -> float:
+    """Stirling's series of z = 1 / t for t > 8.5: log(t!) beside its logarithms."""
     y = z * z
     tail = 0.0005952380952380953 - y * (0.0008417508417508417 - y * (0.0019175269175269176 - y * 0.00641025641025641))
-    series = z * (0.08333333333333333 - y * (0.002777777777777778 - y * (0.0007936507936507937 - y * tail)))
-    return t * (log - 1.0) + (0.5 * log + (HALF_LOG_2PI + series)) if far else near
+    return z * (0.08333333333333333 - y * (0.002777777777777778 - y * (0.0007936507936507937 - y * tail)))
 
 
 def _log_factorial_slope(s: float) -> float:

@@ -115,6 +115,15 @@ def places(name: str, params: dict[str, float], kind: type) -> Iterator[tuple[fl
                 yield rounded
 
 
+def counts(name: str, kind: type) -> Iterator[tuple[float, ...]]:
+    """Counts up to a million, whose logarithms' terms are 5 digits larger than a value that has its constant."""
+    rng = np.random.default_rng(13)
+    for count in (3.0, 20.0, 100.0, 1e4, 1e6):
+        for size in (1e-4, 1e-2, 0.3, 3.0):
+            mean = count * np.exp(size * rng.normal())
+            yield float(kind(np.log(mean) if name == "poisson" else mean)), count
+
+
 def moved(name: str, point: tuple[float, ...], params: dict[str, float], wrt: int, order: int) -> Any:
     """How far a result moves where every input moves by itself."""
     step, here = mpf(10) ** -12, oracle.exact(name, point, params, wrt)[order]
@@ -126,7 +135,8 @@ def moved(name: str, point: tuple[float, ...], params: dict[str, float], wrt: in
 def off_in_elements(name: str, params: dict[str, float], kind: type) -> Iterator[tuple[float, str]]:
     fixed = {n: float(kind(v)) for n, v in params.items()}
     tiny = float(np.finfo(kind).tiny)
-    for point in places(name, fixed, kind):
+    large = counts(name, kind) if params.get("full") and name in ("poisson", "poisson_identity") else ()
+    for point in (*places(name, fixed, kind), *large):
         for k, wrt in enumerate(fl.LOSSES[name].wrt):
             exact, got = oracle.exact(name, point, fixed, wrt), jet(name, point, fixed, kind, k)
             for order, right in enumerate(exact):
