@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data import draw
+from data import draw, rest
 from rowwise import sample
 
 import fastloss as fl
@@ -72,9 +72,19 @@ def hold(loss: Any, arrays: list[Any], options: dict[str, Any], verb: str, weigh
     assert all(isinstance(c, str) and "overlap" in c for c in over), "written over another input"
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+ELEMENTS = [
+    *product(["poisson", "root_mean_squared_error"], [False, True]),
+    ("gaussian_nll", False),
+    rest(("gaussian_nll", True)),
+]
+"""Kinds of losses, with weights or without; three inputs and weights have as many kinds of calls as the others together."""
+
+ROWS = [("cross_entropy", 3), ("soft_distillation", 130), rest(("cross_entropy", 130)), rest(("soft_distillation", 3))]
+"""Among the few each loss has one length and each length one loss: what is remembered of one is not of the other."""
+
+
+@pytest.mark.parametrize(("name", "weighted"), ELEMENTS)
 @pytest.mark.parametrize("verb", list(VERBS))
-@pytest.mark.parametrize("name", ["poisson", "gaussian_nll", "root_mean_squared_error"])
 def test_elements(name: str, verb: str, weighted: bool, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
     for reduction in ["mean"] if loss.rooted else ["mean", "none"]:
@@ -82,9 +92,8 @@ def test_elements(name: str, verb: str, weighted: bool, rng: np.random.Generator
         hold(loss, [*arrays, rng.random(3)], {"reduction": reduction}, verb, weighted)
 
 
-@pytest.mark.parametrize("classes", [3, 130])
+@pytest.mark.parametrize(("name", "classes"), ROWS)
 @pytest.mark.parametrize("verb", list(VERBS))
-@pytest.mark.parametrize("name", ["cross_entropy", "soft_distillation"])
 def test_rows(name: str, verb: str, classes: int, rng: np.random.Generator) -> None:
     loss = fl.LOSSES[name]
     arrays = [np.abs(x) for x in sample(loss, (2, classes), False, rng)]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data import at_once
 from elements import CASES, TYPES, Elementary, error, jet
 from mpmath import loggamma, mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
@@ -140,9 +141,8 @@ def test_extremes_compiled(name: str) -> None:
     """One of each kind of remedy, as the kernels have it."""
     for _, params, _, pred, target, (value, d1, d2) in [c for c in EXTREMES if c[0] == name and c[2] == "f4"]:
         arrays = np.float32([pred]), np.float32([target])
-        found, grad = fl.LOSSES[name].value_and_grad(*arrays, reduction="sum", **params)
-        _, hess = fl.LOSSES[name].grad_and_hess(*arrays, reduction="sum", **params)
-        assert_allclose([found, *grad, *hess], [value, d1, d2], rtol=1e-6, err_msg=f"{params} {pred} {target}")
+        found = at_once(fl.LOSSES[name], *arrays, **params)
+        assert_allclose(np.ravel(found), [value, d1, d2], rtol=1e-6, err_msg=f"{params} {pred} {target}")
 
 
 # -- what is not a number --------------------------------------------------------------------------------------------

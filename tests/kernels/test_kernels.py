@@ -123,7 +123,7 @@ def test_all_sixteen_bit_numbers_are_read_and_written(dtype: Any) -> None:
     """Every one of the 65,536 patterns through half_squared_error against 0, whose gradient is the number itself."""
     bits = np.arange(65_536, dtype=np.uint16)
     x = bits.view(dtype)
-    grad = fl.half_squared_error.grad(x, np.zeros(1, "f4"), reduction="sum")
+    grad = fl.half_squared_error.grad(x, np.zeros(65_536, "f4"), reduction="sum")
     nan = np.isnan(x.astype("f4"))
     assert np.isnan(grad.astype("f4"))[nan].all()
     np.testing.assert_array_equal(grad.view(np.uint16)[~nan], bits[~nan])

@@ -2,6 +2,7 @@
 
 Their elementary functions are within 1.5 units in the last place where plain Python's were within 0.5, and LLVM fuses
 multiplications with additions; the bounds are those of the definitions all the same, but for what is named here.
+Where a kernel has the bits of plain Python, `define/test_definitions.py` has held them to the digits.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 import oracle
 import pytest
 from data import REPRESENTATIVE, at_once, gradients, rest, some
-from elements import CASES, TYPES, ULPS, WIDER, by_terms, error, is_held, points
+from elements import CASES, TYPES, ULPS, WIDER, by_terms, error, is_held, jet, points
 from mpmath import mp, mpf
 
 import fastloss as fl
@@ -36,8 +37,10 @@ def test_compiled_is_exact(name: str, params: dict[str, float], kind: type) -> N
     bounds = COMPILED.get(name, WIDER.get(name, (ULPS,) * 3))
     for i, point in enumerate(places):
         for k, wrt in enumerate(loss.wrt):
-            exact = oracle.exact(name, point, fixed, wrt)
             got = value[i], grad[k][i], hess[k][i]
+            if np.array_equal(np.array(got, kind), np.array(jet(name, point, fixed, kind, k), kind)):
+                continue
+            exact = oracle.exact(name, point, fixed, wrt)
             with mp.workdps(40):
                 scales = [s[k] if isinstance(s, tuple) else s for s in by_terms(name, *map(mpf, point), **fixed)]
                 for order in range(3):

@@ -34,8 +34,9 @@ def test_weight_two_is_twice(name: str, rng: np.random.Generator) -> None:
         assert_allclose(g, both, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.usefixtures("compiled_at_last")
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("name", REPRESENTATIVE)
+@pytest.mark.parametrize("name", [pytest.param("huber", marks=pytest.mark.compiled), *REPRESENTATIVE[1:]])
 def test_weight_zero_is_absent(name: str, reduction: str, rng: np.random.Generator) -> None:
     """Also where the absent element is NaN, infinite, or outside its domain."""
     loss = fl.LOSSES[name]

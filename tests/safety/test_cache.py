@@ -278,6 +278,7 @@ def using(monkeypatch: pytest.MonkeyPatch, path: Path, HOME: str | None = None) 
     cache.directories.cache_clear()
 
 
+@pytest.mark.full  # among the few test_objects.py has two processes and a cache
 def test_second_process_compiles_nothing(tmp_path: Path, kernels: Path) -> None:
     assert use(tmp_path, "both", FASTLOSS_CACHE_DIR=str(kernels)) == 2 * COMPILED
     assert use(tmp_path, "both", FASTLOSS_CACHE_DIR=str(kernels)) == 2 * LOADED
@@ -313,7 +314,8 @@ def test_users_numba_settings_are_left_alone(tmp_path: Path, kernels: Path) -> N
 
 
 @posix
-@pytest.mark.parametrize("script", [pytest.param(KILLED, id="killed"), rest(pytest.param(FULL, id="full"))])
+@pytest.mark.full  # 200 processes
+@pytest.mark.parametrize("script", [pytest.param(KILLED, id="killed"), pytest.param(FULL, id="full")])
 def test_writers_that_do_not_finish(script: str, tmp_path: Path, kernels: Path) -> None:
     procs.run(script, tmp_path, FASTLOSS_CACHE_DIR=str(kernels))
 
@@ -323,6 +325,7 @@ def test_what_others_left_is_not_taken(tmp_path: Path, kernels: Path) -> None:
     procs.run(OTHERS, tmp_path, FASTLOSS_CACHE_DIR=str(kernels))
 
 
+@pytest.mark.full  # among the few test_threads.py has a fork
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_fork_amid_a_compilation(tmp_path: Path) -> None:
     procs.run(FORK, tmp_path)

@@ -241,6 +241,7 @@ def test_a_constant_that_changes_between_two_kernels_is_not_stored_under_a_false
     assert float(run(script, tmp_path, **env)) == 6.0
 
 
+@pytest.mark.full  # among the few test_threads.py has a fork
 def test_threads_that_fork_at_once(tmp_path: Path) -> None:
     script = (
         SETUP
