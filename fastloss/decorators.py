@@ -112,8 +112,8 @@ def derive(
     The function is that of `pointwise` (one to three inputs, parameters with defaults, domains in the decorator), and
     returns the value of one element. It is called once, with arguments that remember what becomes of them, and takes
     arithmetic, comparisons (``&``, ``|``, ``~``), ``abs``, ``min``, ``max``, the functions of ``fl.math``, and
-    ``fl.where`` in place of ``if``. Those of ``math``, NumPy, ``scipy.special``, torch, ``jax.numpy`` and ``jax.nn`` that
-    mean the same (``np.exp``, ``torch.where``) are taken for them. Whatever else it refers to (numbers, also of a
+    ``fl.where`` in place of ``if``. Those of ``math``, NumPy, ``scipy.special``, torch, ``jax.numpy`` and ``jax.nn``
+    that mean the same (``np.exp``, ``torch.where``) are taken for them. Whatever else it refers to (numbers, also of a
     function around it, and functions) is what it is at that time.
 
     Value and derivatives share what they have in common, and each function has derivatives of its own that neither

@@ -13,10 +13,10 @@ from ..wording import listed
 from .terms import Sum, Terms, total, unit
 
 MOST = {
-    "peaks": (16, "maxima"), "sums": (16, "sums"), "more": (16, "second sums"),
+    "peaks": (20, "maxima"), "sums": (20, "sums"), "more": (20, "second sums"),
     "kept": (3, "numbers that are kept of each score"),
 }  # fmt: skip
-"""How many numbers of a kind a kernel has: the templates take any number of sums, and have three places on the side."""
+"""How many numbers of a kind a kernel has: what any two losses need, of which one has 9 sums; and three places aside."""
 
 
 class RowSum(Sum, Program):
