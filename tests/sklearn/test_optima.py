@@ -223,19 +223,21 @@ def test_inner_points_of_a_model_without_a_minimum_end_early(monkeypatch: pytest
     assert 0 < len(factors) < 15
 
 
-@pytest.mark.parametrize("loss", ["half_squared_error", "huber", rest("log_cosh"), rest("squared_epsilon_insensitive")])
-@pytest.mark.parametrize("unit", [1.0, 1e4])
+@pytest.mark.parametrize(
+    ("loss", "unit"),
+    [("half_squared_error", 1.0), ("huber", 1e4), rest(("log_cosh", 1e4)), rest(("squared_epsilon_insensitive", 1.0))],
+)
 def test_small_strengths_of_more_columns_than_rows(loss: str, unit: float) -> None:
     """Of targets in units in which a loss is straight at the start, too: no more than some steps are needed."""
-    y, strength = WIDE_Y * unit, 1e-4 * (unit if "squared" in loss else 1.0)
+    x, y, strength = WIDE_X[:30, :100], WIDE_Y[:30] * unit, 1e-4 * (unit if "squared" in loss else 1.0)
     model = LossRegressor(loss, penalty="l1", alpha=strength, tol=1e-9)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model.fit(WIDE_X, y)
-    slope = np.asarray(getattr(fl, loss).grad(model.predict(WIDE_X), y))
-    down, here = -(WIDE_X - WIDE_X.mean(axis=0)).T @ slope, model.coef_ != 0.0
+        model.fit(x, y)
+    slope = np.asarray(getattr(fl, loss).grad(model.predict(x), y))
+    down, here = -(x - x.mean(axis=0)).T @ slope, model.coef_ != 0.0
     np.testing.assert_allclose(down[here], (strength * np.sign(model.coef_))[here], atol=1e-2 * strength)
-    assert 0 < here.sum() <= 60 and (np.abs(down) <= 1.01 * strength).all() and model.n_iter_ < 300
+    assert 0 < here.sum() <= 30 and (np.abs(down) <= 1.01 * strength).all() and model.n_iter_ < 300
 
 
 @pytest.mark.full
