@@ -48,26 +48,25 @@ _known: dict[tuple[Any, ...], Any] = {}
 
 
 def _remembering(own: Any) -> Any:
-    def resolved(function: Any, args: tuple[Any, ...], kws: Any) -> Any:
-        found = own.__self__._lookup_global(function)
-        if type(found) is not types.Function or kws or not all(map(_number, args)):
-            return own(function, args, kws)
-        key = found, args
+    def get_call_type(function: Any, context: Any, args: Any, kws: Any) -> Any:
+        if context is not cuda_target.typing_context or kws or not all(map(_number, args)):
+            return own(function, context, args, kws)
+        key = function, *args
         if key not in _known:
-            _known[key] = own(function, args, kws)
+            _known[key] = own(function, context, args, kws)
         return _known[key]
 
-    return resolved
+    return get_call_type
 
 
 @contextmanager
 def short() -> Iterator[None]:
     """Have numba-cuda compile with `_Compiler` and its memory within this; not nested, so under `capability`'s lock."""
-    typed, before = cuda_target.typing_context, compiler.CUDACompiler
-    typed.resolve_function_type = _remembering(typed.resolve_function_type)
+    before, asked = compiler.CUDACompiler, types.Function.get_call_type
+    types.Function.get_call_type = _remembering(asked)
     compiler.CUDACompiler = _Compiler
     try:
         yield
     finally:
         compiler.CUDACompiler = before
-        del typed.resolve_function_type
+        types.Function.get_call_type = asked

@@ -40,3 +40,20 @@ def test_the_code_is_that_of_all_passes(loss: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("fastloss.kernels.bind._bound", {})
     whole, _ = target.assembly(plan_of(loss), (9, 0))
     assert asked and instructions(short) == instructions(whole)
+
+
+def test_what_operators_make_of_numbers_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    own = passes.types.Function.get_call_type
+
+    def counted(function: Any, context: Any, args: Any, kws: Any) -> Any:
+        if not kws and all(isinstance(kind, (passes.types.Number, passes.types.Boolean)) for kind in args):
+            asked.append((function, *args))
+        return own(function, context, args, kws)
+
+    monkeypatch.setattr(passes.types.Function, "get_call_type", counted)
+    monkeypatch.setattr(passes, "_known", {})
+    monkeypatch.setattr("fastloss.kernels.bind._bound", {})
+    target.assembly(plan_of(fl.cross_entropy), (9, 0))
+    assert asked and len(asked) == len(set(asked))
+    assert passes.types.Function.get_call_type is counted
