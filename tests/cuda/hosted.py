@@ -244,5 +244,5 @@ def row_data(loss: Any, k: int, kind: Any, rng: np.random.Generator, n: int = 5)
     data = [x.astype(kind) for x in scores]
     if loss.target == "none":
         return tuple(data)
-    dense = np.eye(k)[rng.integers(0, k, n)].astype(kind)
+    dense = (rng.integers(0, k, (n, 1)) == np.arange(k)).astype(kind)
     return (*data, dense if loss.target == "dense" else rng.integers(0, k, n))
