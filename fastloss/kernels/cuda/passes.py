@@ -1,7 +1,7 @@
 """`short` makes numba-cuda's compiler leave out what the functions of a kernel do not need, with the same code.
 
 It leaves out passes that find nothing, and asks once what an operator or a function makes of given types of numbers,
-for which numba-cuda asks up to fifteen templates at each use. Together they are a tenth to a seventh of the time.
+for which numba-cuda asks up to fifteen templates at each use. Together they are a fifth of the time.
 """
 
 from __future__ import annotations
