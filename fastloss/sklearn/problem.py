@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +13,11 @@ from ..boosting import initial
 from ..penalties.elements import Elementwise
 from .coordinates import coordinates, moments
 from .descent import lowest
+from .features import Features
 from .kinks import Envelope, middle, shape, slopes
 from .objectives import MOST, Above, Objective, smooth
+from .pieces import Pieces, pieces
+from .programme import Programme
 from .quadratic import by_columns, by_rows, direct, hessian, holds, modelled, parabola
 from .sizes import look_at_columns, spread
 from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
@@ -40,6 +44,12 @@ MANY = 512
 
 MOST_COLUMNS = 2048
 """Columns of which a quadratic loss's Hessian is found, which is as large as a quarter of X at most beyond `MANY`."""
+
+SMALL, VECTORS = 1 << 24, 32
+"""Numbers that inner points may take beside X, where X has fewer; numbers of each row."""
+
+FAINT = 1e-30
+"""The share of the largest weight below which a row of a linear programme is absent."""
 
 WIDE = 128
 """Columns beyond which those that have coefficients are looked for."""
@@ -183,7 +193,7 @@ class Problem:
                 return some
         tol = self.least(tol)
         if self.kinked and self.outputs == 1:
-            found = self._by_envelopes(penalty, z, tol, max_iter)
+            found = self._programmed(penalty, max_iter) or self._by_envelopes(penalty, z, tol, max_iter)
         elif smooth(penalty):
             fun = Objective(self.mean, penalty, c, self.size, self.bend)
             found = direct(fun, self._inverse(fun, penalty, z), z, tol, max_iter)
@@ -258,6 +268,37 @@ class Problem:
         """A penalty of standardised coordinates."""
         c = self.coordinates
         return lambda z: float(penalty(c.features(c.coefficients(z)))) / self.size
+
+    def _programmed(self, penalty: Penalty | None, max_iter: int) -> Found | None:
+        """The minimum for a loss of straight pieces and a penalty of each coefficient by itself."""
+        n, p = self.X.shape
+        fits = min(n, p) <= MOST_COLUMNS and VECTORS * n <= max(n * p, SMALL)
+        if not (fits and (penalty is None or isinstance(penalty, Elementwise)) and self.straight):
+            return None
+        features, found, share = self.straight
+        threshold, decay = np.zeros((2, len(self.start))) if penalty is None else self.parts(penalty)
+        cost = (lambda z: 0.0) if penalty is None else self._cost(penalty)
+
+        def value(z: Vector) -> float:
+            scores = features.scores(z) * self.spread
+            return float(self.loss(scores, self.target, weight=self.weight)) / self.size + cost(z)
+
+        programme = Programme(features, found, share, threshold, decay)
+        return programme.lowest(self.start, value, self.least(1e-9), max_iter)
+
+    @cached_property
+    def straight(self) -> tuple[Features, Pieces, Vector] | None:
+        """The features, the pieces and the rows' weights of a loss that consists of straight pieces."""
+        n, weight = len(self.target), np.ones(len(self.target)) if self.weight is None else self.weight
+        here = np.flatnonzero(weight > FAINT * weight.max())
+        target = self.target[here]
+        found = pieces(self.loss, target, middle(self.loss, target, 1), 2.0 * self.spread)
+        if found is None:
+            return None
+        first, share = np.zeros(n), weight * (self.spread / (self.size * weight.sum()))
+        first[here] = found.first
+        own = Pieces(first, here[found.rows], found.kinks / self.spread, found.jumps)
+        return Features(self.X, self.coordinates), own, share
 
     def _by_envelopes(self, penalty: Penalty | None, z: Vector, tol: float, max_iter: int) -> Found:
         """Minimise ever closer envelopes of a loss with kinks, and of a penalty with some."""
