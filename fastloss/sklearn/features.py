@@ -25,7 +25,7 @@ class Features:
     def __init__(self, X: Any, c: Coordinates) -> None:
         self.X, self.c = X, c
         self.center = c.center if c.intercept else np.zeros(len(c.center))
-        self.scale = c.scale / c.unit
+        self.scale, self.columns = c.scale / c.unit, len(c.scale)
         self.whole: NDArray[Any] | None = None
         if X.shape[0] * X.shape[1] <= SMALL:
             self.whole = self._standardised(X if isinstance(X, np.ndarray) else X.toarray())
@@ -87,7 +87,10 @@ class Features:
                 found[:p, :p] += (block.T @ block.multiply(w[:, None])).toarray()
                 found[p:, :p] += block.T @ w
                 found[p:, p:] += w.sum()
-        return found if isinstance(self.X, np.ndarray) else self.c.hessian(found) / self.c.unit**2
+        if isinstance(self.X, np.ndarray):
+            return found
+        found[:p, p:] = found[p:, :p].T
+        return self.c.hessian(found) / self.c.unit**2
 
     def by_rows(self, roots: Vector, weights: Vector) -> NDArray[Any]:
         """The products of rows without their intercept, by a root of a weight for each and a weight for each column."""

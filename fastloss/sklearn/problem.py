@@ -48,6 +48,12 @@ MOST_COLUMNS = 2048
 SMALL, VECTORS = 1 << 24, 32
 """Numbers that inner points may take beside X, where X has fewer; numbers of each row."""
 
+STEEP = 1e-9
+"""The share of a loss's mean slope to which the minimum of a linear programme is found."""
+
+SEEN = 1e-7
+"""The share of its value by which the loss of rounded coefficients may be above it."""
+
 FAINT = 1e-30
 """The share of the largest weight below which a row of a linear programme is absent."""
 
@@ -275,7 +281,7 @@ class Problem:
         fits = min(n, p) <= MOST_COLUMNS and VECTORS * n <= max(n * p, SMALL)
         if not (fits and (penalty is None or isinstance(penalty, Elementwise)) and self.straight):
             return None
-        features, found, share = self.straight
+        features, own, share = self.straight
         threshold, decay = np.zeros((2, len(self.start))) if penalty is None else self.parts(penalty)
         cost = (lambda z: 0.0) if penalty is None else self._cost(penalty)
 
@@ -283,8 +289,16 @@ class Problem:
             scores = features.scores(z) * self.spread
             return float(self.loss(scores, self.target, weight=self.weight)) / self.size + cost(z)
 
-        programme = Programme(features, found, share, threshold, decay)
-        return programme.lowest(self.start, value, self.least(1e-9), max_iter)
+        programme = Programme(features, own, share, threshold, decay)
+        found = programme.lowest(self.start, value, self.least(STEEP), max_iter)
+        if found is not None:  # coefficients of columns that all but say the same twice may be mostly rounding
+            w = self.coordinates.coefficients(found.z)
+            if (
+                not self.mean.value(w)
+                <= (value(found.z) - cost(found.z)) * self.size * (1.0 + SEEN) + STEEP * self.size
+            ):
+                return None
+        return found
 
     @cached_property
     def straight(self) -> tuple[Features, Pieces, Vector] | None:

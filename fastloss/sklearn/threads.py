@@ -21,7 +21,7 @@ def _controller() -> Any:
 
 
 def of_blas(rows: int, columns: int) -> AbstractContextManager[Any]:
-    """A context for a fit of a matrix of this shape: one thread of BLAS where it is small, else as many as there are."""
+    """A context for a fit of a matrix of this shape: one thread of BLAS where it is small."""
     narrow = min(rows, columns)
     if narrow > NARROW and rows * columns * narrow > SMALL:
         return nullcontext()
