@@ -41,7 +41,7 @@ class Features:
     def part(self, rows: NDArray[Any], columns: NDArray[Any]) -> NDArray[Any]:
         """Some rows of some columns."""
         if self.whole is not None:
-            return self.whole[np.ix_(rows, columns)]
+            return np.asarray(self.whole[np.ix_(rows, columns)])
         p = len(self.center)
         some = columns[columns < p]
         found = np.ones((len(rows), len(columns)))

@@ -102,7 +102,8 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
             top, w = strongest(problem, self.tol, self.max_iter)
             alphas = top * np.logspace(0.0, np.log10(eps), count)
         strengths = np.sort(np.asarray(alphas, np.float64).reshape(-1))[::-1]
-        penalties = [problem.penalty.bind(strength=float(alpha)) for alpha in strengths]
+        penalty: Any = problem.penalty
+        penalties = [penalty.bind(strength=float(alpha)) for alpha in strengths]
         if not penalties:
             raise ValueError(f"{self._name}: alphas is empty, expected one strength at least")
         return strengths, problem.path(penalties, w, float(self.tol), int(self.max_iter))

@@ -56,7 +56,8 @@ class _Ends(NamedTuple):
     def meeting(self) -> Vector:
         """The score at which the tangents at the two ends meet."""
         rise = self.value_high - self.value_low - self.slope_high * (self.high - self.low)
-        return self.low + rise / (self.slope_low - self.slope_high)
+        found: Vector = self.low + rise / (self.slope_low - self.slope_high)
+        return found
 
 
 def pieces(loss: Any, target: NDArray[Any], around: Vector, reach: float) -> Pieces | None:

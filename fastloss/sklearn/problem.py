@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import copy
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +12,12 @@ from ..boosting import initial
 from ..penalties.elements import Elementwise
 from .coordinates import coordinates, moments
 from .descent import lowest
-from .features import Features
 from .kinks import Envelope, middle, shape, slopes
 from .objectives import MOST, Above, Objective, smooth
-from .pieces import Pieces, pieces
-from .programme import Programme
 from .quadratic import by_columns, by_rows, direct, hessian, holds, modelled, parabola
 from .sizes import look_at_columns, spread
 from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
+from .straight import Straight
 from .working import Working
 
 if TYPE_CHECKING:
@@ -45,17 +42,8 @@ MANY = 512
 MOST_COLUMNS = 2048
 """Columns of which a quadratic loss's Hessian is found, which is as large as a quarter of X at most beyond `MANY`."""
 
-SMALL, VECTORS = 1 << 24, 32
-"""Numbers that inner points may take beside X, where X has fewer; numbers of each row."""
-
-STEEP = 1e-9
-"""The share of a loss's mean slope to which the minimum of a linear programme is found."""
-
-SEEN = 1e-7
-"""The share of its value by which the loss of rounded coefficients may be above it."""
-
-FAINT = 1e-30
-"""The share of the largest weight below which a row of a linear programme is absent."""
+STRENGTH, FIRMEST = 1e-4, 1e-11
+"""The share of the smallest strength by which slopes may be off at a minimum; the least share of the mean slope."""
 
 WIDE = 128
 """Columns beyond which those that have coefficients are looked for."""
@@ -125,6 +113,9 @@ class Problem:
         self.model: Model | None = None
         """The quadratic function that a mean loss of one second derivative is."""
         self._measure()
+        few = self.kinked and outputs == 1 and min(X.shape) <= MOST_COLUMNS
+        self.straight = Straight(self) if few else None
+        """Of a loss with kinks, what solves it where it has nothing else."""
 
     def _known(self) -> bool:
         """Whether the loss has one second derivative, and its Hessian is no larger than X, or small."""
@@ -191,6 +182,18 @@ class Problem:
 
     def solve(self, penalty: Penalty | None, w: Vector | None, tol: float, max_iter: int, look: bool = True) -> Found:
         """The coefficients, from those of an earlier problem on; `look`: whether a quadratic loss is what it seems."""
+        return self.minimum(penalty, w, self._firm(penalty, tol), max_iter, look)
+
+    def _firm(self, penalty: Penalty | None, tol: float) -> float:
+        """The tolerance, or a share of the smallest strength where that is less and second derivatives come to it."""
+        if not isinstance(penalty, Elementwise) or smooth(penalty) or self.outputs > 1 or self.loss.order < 2:
+            return tol
+        threshold, _ = self.parts(penalty)
+        weakest = float(threshold[threshold > 0.0].min(initial=np.inf)) * self.size / (self.spread * self.slope)
+        return min(tol, max(STRENGTH * weakest, FIRMEST))
+
+    def minimum(self, penalty: Penalty | None, w: Vector | None, tol: float, max_iter: int, look: bool = True) -> Found:
+        """The same to a tolerance that is the share of the loss's mean slope."""
         c = self.coordinates
         z = self.start if w is None else c.standardised(w)
         if self.working is not None and isinstance(penalty, Elementwise) and np.min(penalty.parts()[0]) > 0.0:
@@ -199,7 +202,8 @@ class Problem:
                 return some
         tol = self.least(tol)
         if self.kinked and self.outputs == 1:
-            found = self._programmed(penalty, max_iter) or self._by_envelopes(penalty, z, tol, max_iter)
+            exact = None if self.straight is None else self.straight.solve(penalty, max_iter)
+            found = exact or self._by_envelopes(penalty, z, tol, max_iter)
         elif smooth(penalty):
             fun = Objective(self.mean, penalty, c, self.size, self.bend)
             found = direct(fun, self._inverse(fun, penalty, z), z, tol, max_iter)
@@ -216,7 +220,7 @@ class Problem:
                 found = Found(z, 1, "")
             elif self.bend is not None or (self.outputs == 1 and self.loss.order > 1 and len(z) <= few):
                 ends = self._descent(apart) if apart else _steps(prox, 0.1 * tol)
-                found = proximal_newton(fun, fun.hess, ends, prox, self._cost(penalty), z, tol, max_iter)
+                found = proximal_newton(fun, fun.hess, ends, prox, self.cost(penalty), z, tol, max_iter)
             else:
                 found = proximal(fun, prox, z, tol, max_iter)
         return found._replace(z=c.coefficients(found.z))
@@ -270,49 +274,10 @@ class Problem:
             c.features(decay)[...] = np.minimum((np.sqrt(square) * scale) ** 2 / self.size, MOST)
         return threshold, decay
 
-    def _cost(self, penalty: Any) -> Callable[[Vector], float]:
+    def cost(self, penalty: Any) -> Callable[[Vector], float]:
         """A penalty of standardised coordinates."""
         c = self.coordinates
         return lambda z: float(penalty(c.features(c.coefficients(z)))) / self.size
-
-    def _programmed(self, penalty: Penalty | None, max_iter: int) -> Found | None:
-        """The minimum for a loss of straight pieces and a penalty of each coefficient by itself."""
-        n, p = self.X.shape
-        fits = min(n, p) <= MOST_COLUMNS and VECTORS * n <= max(n * p, SMALL)
-        if not (fits and (penalty is None or isinstance(penalty, Elementwise)) and self.straight):
-            return None
-        features, own, share = self.straight
-        threshold, decay = np.zeros((2, len(self.start))) if penalty is None else self.parts(penalty)
-        cost = (lambda z: 0.0) if penalty is None else self._cost(penalty)
-
-        def value(z: Vector) -> float:
-            scores = features.scores(z) * self.spread
-            return float(self.loss(scores, self.target, weight=self.weight)) / self.size + cost(z)
-
-        programme = Programme(features, own, share, threshold, decay)
-        found = programme.lowest(self.start, value, self.least(STEEP), max_iter)
-        if found is not None:  # coefficients of columns that all but say the same twice may be mostly rounding
-            w = self.coordinates.coefficients(found.z)
-            if (
-                not self.mean.value(w)
-                <= (value(found.z) - cost(found.z)) * self.size * (1.0 + SEEN) + STEEP * self.size
-            ):
-                return None
-        return found
-
-    @cached_property
-    def straight(self) -> tuple[Features, Pieces, Vector] | None:
-        """The features, the pieces and the rows' weights of a loss that consists of straight pieces."""
-        n, weight = len(self.target), np.ones(len(self.target)) if self.weight is None else self.weight
-        here = np.flatnonzero(weight > FAINT * weight.max())
-        target = self.target[here]
-        found = pieces(self.loss, target, middle(self.loss, target, 1), 2.0 * self.spread)
-        if found is None:
-            return None
-        first, share = np.zeros(n), weight * (self.spread / (self.size * weight.sum()))
-        first[here] = found.first
-        own = Pieces(first, here[found.rows], found.kinks / self.spread, found.jumps)
-        return Features(self.X, self.coordinates), own, share
 
     def _by_envelopes(self, penalty: Penalty | None, z: Vector, tol: float, max_iter: int) -> Found:
         """Minimise ever closer envelopes of a loss with kinks, and of a penalty with some."""

@@ -51,7 +51,7 @@ class Working:
             part_penalty = penalty.bind(strength=strength[self.columns]) if np.ndim(strength) else penalty
             share = float(off.max()) / least  # other columns' slopes are not yet known to a tolerance, either
             loose = tol * max(1.0, min(EARLY * share, 1e3))
-            found = part.solve(part_penalty, part.coordinates.coefficients(z[here]), loose, max_iter - iterations)
+            found = part.minimum(part_penalty, part.coordinates.coefficients(z[here]), loose, max_iter - iterations)
             if found.trouble:
                 return None
             z = np.zeros(len(z))
