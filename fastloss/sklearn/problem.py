@@ -200,6 +200,7 @@ class Problem:
             some = self.working.solve(penalty, c.coefficients(z), tol, max_iter)
             if some is not None:
                 return some
+            z = c.standardised(self.working.last)
         tol = self.least(tol)
         if self.kinked and self.outputs == 1:
             exact = None if self.straight is None else self.straight.solve(penalty, max_iter)
