@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Vector = NDArray[Any]
 
 SMALL, VECTORS = 1 << 26, 80
-"""Numbers that inner points may take beside X, where X has fewer; those of each row, of which half are there at a time."""
+"""Numbers that inner points may take beside X, where X has fewer; those of each row, half of them at a time."""
 FAINT = 1e-30
 """The share of the largest weight below which a row is absent."""
 STEEP = 1e-9
