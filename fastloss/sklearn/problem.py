@@ -42,8 +42,8 @@ MANY = 512
 MOST_COLUMNS = 2048
 """Columns of which a quadratic loss's Hessian is found, which is as large as a quarter of X at most beyond `MANY`."""
 
-STRENGTH, FIRMEST = 1e-4, 1e-11
-"""The share of the smallest strength by which slopes may be off at a minimum; the least share of the mean slope."""
+STRENGTH, FIRMEST = 1e-3, 1e-3
+"""The share of the smallest strength by which slopes may be off at a minimum; the least share of the tolerance."""
 
 WIDE = 128
 """Columns beyond which those that have coefficients are looked for."""
@@ -190,7 +190,7 @@ class Problem:
             return tol
         threshold, _ = self.parts(penalty)
         weakest = float(threshold[threshold > 0.0].min(initial=np.inf)) * self.size / (self.spread * self.slope)
-        return min(tol, max(STRENGTH * weakest, FIRMEST))
+        return min(tol, max(STRENGTH * weakest, FIRMEST * tol))
 
     def minimum(self, penalty: Penalty | None, w: Vector | None, tol: float, max_iter: int, look: bool = True) -> Found:
         """The same to a tolerance that is the share of the loss's mean slope."""
