@@ -81,6 +81,16 @@ class Coordinates(NamedTuple):
         matrix *= self.scale[:, None]
         return g
 
+    def hessian(self, hess: NDArray[Any]) -> NDArray[Any]:
+        """The same of a Hessian of one output, which is overwritten."""
+        for _ in range(2):  # rows, then columns
+            if self.intercept:
+                hess[:-1] -= np.outer(self.center, hess[-1])
+                hess[-1] *= self.unit
+            hess[: self.size] *= self.scale[:, None]
+            hess = hess.T
+        return hess
+
 
 def blocks(X: Any, least: int = 64) -> Iterator[tuple[slice, Any]]:
     """A matrix of features, a block of rows at a time, `least` at the least, in float64."""

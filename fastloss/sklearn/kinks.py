@@ -10,6 +10,7 @@ import numpy as np
 from ..define.streams import Held
 from .coordinates import blocks
 from .links import scores_of
+from .pieces import pieces as straight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +72,8 @@ def _shape(loss: Any, held: Held, outputs: int, reach: float) -> tuple[bool, flo
     bend = float(bends.mean())
     if outputs == 1 and bend > 0.0 and (np.abs(bends - bend) <= SAME * bend).all():
         return False, bend
+    if outputs == 1 and straight(loss, rows, around, reach) is not None:
+        return True, None
     least = 1e-4 * np.nanmax(np.abs(ends), initial=0.0) / length.max(initial=1e-300) * length
     line, piece = np.nonzero(np.abs(rise) > -np.inf)  # not where a slope is NaN
     low, part = low[line] + piece.reshape(-1, *(1,) * (outputs > 1)) * step[line], 1.0

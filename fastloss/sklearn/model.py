@@ -14,6 +14,7 @@ from ..structured import reading
 from .arguments import penalty_of, weights_of
 from .paths import strongest
 from .problem import Problem
+from .threads import of_blas
 
 if TYPE_CHECKING:
     from typing import Self
@@ -63,7 +64,8 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
             The weight of each row, at least 0; the mean divides by their sum. A row of weight 0 is absent.
         """
         problem = self._problem(X, y, sample_weight)
-        found = problem.solve(problem.penalty, self._earlier(problem), float(self.tol), int(self.max_iter))
+        with of_blas(*problem.X.shape):
+            found = problem.solve(problem.penalty, self._earlier(problem), float(self.tol), int(self.max_iter))
         self._warn(found)
         self.coef_, self.intercept_ = self._parts(found.z, problem)
         self.n_iter_ = max(1, found.iterations)
@@ -82,6 +84,17 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         problem = self._problem(X, y, sample_weight)
         if problem.penalty is None:
             raise ValueError(f"{self._name}: penalty is None, and a path is one of a penalty's strengths")
+        with of_blas(*problem.X.shape):
+            strengths, found = self._path(problem, alphas, eps)
+        for one in found:
+            self._warn(one)
+        coefs, intercepts = zip(*[self._parts(one.z, problem) for one in found], strict=True)
+        counts = [one.iterations for one in found]
+        self.coef_, self.intercept_, self.n_iter_ = coefs[-1], intercepts[-1], max(1, sum(counts))
+        return Path(strengths, np.array(coefs), np.array(intercepts), np.array(counts))
+
+    def _path(self, problem: Problem, alphas: Any, eps: Any) -> tuple[NDArray[Any], list[Found]]:
+        """The strengths of a path, and what was found of each."""
         w = None
         if np.ndim(alphas) == 0:
             count = reading.whole(self._name, "alphas", alphas, 1)
@@ -89,16 +102,11 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
             top, w = strongest(problem, self.tol, self.max_iter)
             alphas = top * np.logspace(0.0, np.log10(eps), count)
         strengths = np.sort(np.asarray(alphas, np.float64).reshape(-1))[::-1]
-        penalties = [problem.penalty.bind(strength=float(alpha)) for alpha in strengths]
+        penalty: Any = problem.penalty
+        penalties = [penalty.bind(strength=float(alpha)) for alpha in strengths]
         if not penalties:
             raise ValueError(f"{self._name}: alphas is empty, expected one strength at least")
-        found = problem.path(penalties, w, float(self.tol), int(self.max_iter))
-        for one in found:
-            self._warn(one)
-        coefs, intercepts = zip(*[self._parts(one.z, problem) for one in found], strict=True)
-        counts = [one.iterations for one in found]
-        self.coef_, self.intercept_, self.n_iter_ = coefs[-1], intercepts[-1], max(1, sum(counts))
-        return Path(strengths, np.array(coefs), np.array(intercepts), np.array(counts))
+        return strengths, problem.path(penalties, w, float(self.tol), int(self.max_iter))
 
     # -- What an estimator of a kind does in its own way ---------------------------------------------------------------
 
@@ -132,7 +140,8 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         rows = hasattr(self.loss_, "target")
         outputs = len(self.classes_) if rows else 1
         penalty = penalty_of(self._name, self.penalty, self.alpha, self.l1_ratio, self.groups, outputs)
-        return Problem(self._name, self.loss_, X, target, weight, outputs, bool(self.fit_intercept), penalty)
+        with of_blas(*X.shape):
+            return Problem(self._name, self.loss_, X, target, weight, outputs, bool(self.fit_intercept), penalty)
 
     def _validated(self, X: Any, y: Any, **keywords: Any) -> tuple[Any, Any]:
         found: tuple[Any, Any] = validate_data(self, X, y, accept_sparse="csr", dtype=FLOATS, **keywords)

@@ -60,22 +60,11 @@ class Objective:
     def hess(self, z: Vector) -> NDArray[Any]:
         """The Hessian of one output."""
         c = self.coordinates
-        found = self._of_mean(z) if self.bend is None else self.bend.copy()
+        found = c.hessian(self.mean.hess(c.coefficients(z))) if self.bend is None else self.bend.copy()
         if self.ridge is not None:
             places = np.arange(c.size)
             found[places, places] += self.ridge.values["strength"] * c.scale**2
         found /= self.size
-        return found
-
-    def _of_mean(self, z: Vector) -> NDArray[Any]:
-        c = self.coordinates
-        found: NDArray[Any] = self.mean.hess(c.coefficients(z))
-        for _ in range(2):  # rows, then columns
-            if c.intercept:
-                found[:-1] -= np.outer(c.center, found[-1])
-                found[-1] *= c.unit
-            found[: c.size] *= c.scale[:, None]
-            found = found.T
         return found
 
 

@@ -17,6 +17,7 @@ from .objectives import MOST, Above, Objective, smooth
 from .quadratic import by_columns, by_rows, direct, hessian, holds, modelled, parabola
 from .sizes import look_at_columns, spread
 from .solvers import EPS, Found, Model, convex, newton, proximal, proximal_newton, quasi_newton
+from .straight import Straight
 from .working import Working
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ MANY = 512
 
 MOST_COLUMNS = 2048
 """Columns of which a quadratic loss's Hessian is found, which is as large as a quarter of X at most beyond `MANY`."""
+
+STRENGTH, FIRMEST = 1e-3, 1e-3
+"""The share of the smallest strength by which slopes may be off at a minimum; the least share of the tolerance."""
 
 WIDE = 128
 """Columns beyond which those that have coefficients are looked for."""
@@ -109,6 +113,9 @@ class Problem:
         self.model: Model | None = None
         """The quadratic function that a mean loss of one second derivative is."""
         self._measure()
+        few = self.kinked and outputs == 1 and min(X.shape) <= MOST_COLUMNS
+        self.straight = Straight(self) if few else None
+        """Of a loss with kinks, what solves it where it has nothing else."""
 
     def _known(self) -> bool:
         """Whether the loss has one second derivative, and its Hessian is no larger than X, or small."""
@@ -175,15 +182,29 @@ class Problem:
 
     def solve(self, penalty: Penalty | None, w: Vector | None, tol: float, max_iter: int, look: bool = True) -> Found:
         """The coefficients, from those of an earlier problem on; `look`: whether a quadratic loss is what it seems."""
+        return self.minimum(penalty, w, self._firm(penalty, tol), max_iter, look)
+
+    def _firm(self, penalty: Penalty | None, tol: float) -> float:
+        """The tolerance, or a share of the smallest strength where that is less and second derivatives come to it."""
+        if not isinstance(penalty, Elementwise) or smooth(penalty) or self.outputs > 1 or self.loss.order < 2:
+            return tol
+        threshold, _ = self.parts(penalty)
+        weakest = float(threshold[threshold > 0.0].min(initial=np.inf)) * self.size / (self.spread * self.slope)
+        return min(tol, max(STRENGTH * weakest, FIRMEST * tol))
+
+    def minimum(self, penalty: Penalty | None, w: Vector | None, tol: float, max_iter: int, look: bool = True) -> Found:
+        """The same to a tolerance that is the share of the loss's mean slope."""
         c = self.coordinates
         z = self.start if w is None else c.standardised(w)
         if self.working is not None and isinstance(penalty, Elementwise) and np.min(penalty.parts()[0]) > 0.0:
             some = self.working.solve(penalty, c.coefficients(z), tol, max_iter)
             if some is not None:
                 return some
+            z = c.standardised(self.working.last)
         tol = self.least(tol)
         if self.kinked and self.outputs == 1:
-            found = self._by_envelopes(penalty, z, tol, max_iter)
+            exact = None if self.straight is None else self.straight.solve(penalty, max_iter)
+            found = exact or self._by_envelopes(penalty, z, tol, max_iter)
         elif smooth(penalty):
             fun = Objective(self.mean, penalty, c, self.size, self.bend)
             found = direct(fun, self._inverse(fun, penalty, z), z, tol, max_iter)
@@ -200,7 +221,7 @@ class Problem:
                 found = Found(z, 1, "")
             elif self.bend is not None or (self.outputs == 1 and self.loss.order > 1 and len(z) <= few):
                 ends = self._descent(apart) if apart else _steps(prox, 0.1 * tol)
-                found = proximal_newton(fun, fun.hess, ends, prox, self._cost(penalty), z, tol, max_iter)
+                found = proximal_newton(fun, fun.hess, ends, prox, self.cost(penalty), z, tol, max_iter)
             else:
                 found = proximal(fun, prox, z, tol, max_iter)
         return found._replace(z=c.coefficients(found.z))
@@ -254,7 +275,7 @@ class Problem:
             c.features(decay)[...] = np.minimum((np.sqrt(square) * scale) ** 2 / self.size, MOST)
         return threshold, decay
 
-    def _cost(self, penalty: Any) -> Callable[[Vector], float]:
+    def cost(self, penalty: Any) -> Callable[[Vector], float]:
         """A penalty of standardised coordinates."""
         c = self.coordinates
         return lambda z: float(penalty(c.features(c.coefficients(z)))) / self.size

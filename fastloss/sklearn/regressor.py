@@ -41,9 +41,9 @@ class LossRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]
     with penalty "l1". Columns are centred and scaled within the fit alone, and no copy of X is made.
 
     A loss of one second derivative with "l2" is one linear system, another smooth problem is solved by L-BFGS, one with
-    another penalty by accelerated proximal steps, a loss with kinks (absolute_error, quantile) by Newton's steps on
-    ever closer smooth functions below it. docs/sklearn.md says how close they come. Of a loss that is not convex
-    (cauchy, welsch) it is a local minimum.
+    another penalty by accelerated proximal steps, a loss of straight pieces (absolute_error, quantile) by inner points
+    of a linear programme. docs/sklearn.md says how close they come. Of a loss that is not convex (cauchy, welsch) it is
+    a local minimum.
 
     >>> import numpy as np
     >>> from fastloss.sklearn import LossRegressor

@@ -238,6 +238,18 @@ def test_small_strengths_of_more_columns_than_rows(loss: str, unit: float) -> No
     assert 0 < here.sum() <= 30 and (np.abs(down) <= 1.01 * strength).all() and model.n_iter_ < 300
 
 
+@pytest.mark.parametrize("loss", ["squared_epsilon_insensitive", rest("huber"), rest("log_cosh")])
+def test_a_strength_that_is_weak_beside_the_slopes_at_the_start_is_felt(loss: str) -> None:
+    """By the tolerance alone, a share of these slopes, its own would be off by a third."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 90))
+    y, strength = x[:, :9].sum(axis=1) + rng.normal(size=40), 1e-5
+    model = LossRegressor(loss, penalty="l1", alpha=strength).fit(x, y)
+    down, here = -x.T @ np.asarray(getattr(fl, loss).grad(model.predict(x), y)), model.coef_ != 0.0
+    np.testing.assert_allclose(down[here], (strength * np.sign(model.coef_))[here], atol=1e-3 * strength)
+    assert 0 < here.sum() <= 41 and (np.abs(down) <= 1.001 * strength).all()
+
+
 @pytest.mark.full
 def test_a_loss_that_bends_down_ends_where_l1_has_a_minimum() -> None:
     model = LossRegressor("cauchy", penalty="l1", alpha=0.05, **EXACT).fit(S, Y)
