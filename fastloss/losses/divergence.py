@@ -38,10 +38,29 @@ def surplus(d: float, a: float, log: float) -> float:
 def jensen(p: float, q: float, beta: float) -> tuple[float, float]:
     """beta q log(q / m) + (1 - beta) p log(p / m) for the mixture m, not negative; and log(p / m)."""
     d = p - q
-    to_q = log1p_ratio(d, q, 1.0 - beta)
-    to_p = math.log1p(-beta) if p + q == 0.0 else log1p_ratio(-d, p, beta)
-    # m - q is (1 - beta) d, m - p is -beta d
-    return beta * surplus((1.0 - beta) * d, q, to_q) + (1.0 - beta) * surplus(-beta * d, p, to_p), 0.0 - to_p
+    m = beta * q + (1.0 - beta) * p
+    of_q, _ = _beside((1.0 - beta) * d, q, m)
+    of_p, to_p = _beside(-beta * d, p, m)
+    return beta * of_q + (1.0 - beta) * of_p, -math.log1p(-beta) if p + q == 0.0 else 0.0 - to_p
+
+
+def _beside(d: float, a: float, m: float) -> tuple[float, float]:
+    """d - a log(m / a), not negative, and that logarithm, for m = a + d: of near ones by d, of others by m."""
+    s = d / (a + m)
+    z = s * s
+    tail = z * atanh_tail(z)
+    far = a < 1e-32 * m
+    log = math.log(m / (1e16 * a if far else a)) + (36.841361487904734 if far else 0.0)
+    near = z < 0.11
+    return s * (d - a * tail) if near else d - scaled(a, log), s * (2.0 + tail) if near else log
+
+
+def log_share(p: float, q: float, m: float, beta: float) -> float:
+    """log(p / m) of `jensen` alone."""
+    # Of a far smaller m, what is left of 1 has no digits: by the quotient of the larger and the smaller one.
+    less = beta * (p - q) > 0.75 * p
+    log = log1p_ratio(p - q if less else q - p, m if less else p, beta)
+    return -math.log1p(-beta) if p + q == 0.0 else (log if less else 0.0 - log)
 
 
 class _Swapped:
