@@ -55,14 +55,6 @@ def _beside(d: float, a: float, m: float) -> tuple[float, float]:
     return s * (d - a * tail) if near else d - scaled(a, log), s * (2.0 + tail) if near else log
 
 
-def log_share(p: float, q: float, m: float, beta: float) -> float:
-    """log(p / m) of `jensen` alone."""
-    # Of a far smaller m, what is left of 1 has no digits: by the quotient of the larger and the smaller one.
-    less = beta * (p - q) > 0.75 * p
-    log = log1p_ratio(p - q if less else q - p, m if less else p, beta)
-    return -math.log1p(-beta) if p + q == 0.0 else (log if less else 0.0 - log)
-
-
 class _Swapped:
     """KL(pred || target)."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from .divergence import jensen, log_share, surplus
+from .divergence import jensen, surplus
 from .softmax import Slope, below, missing
 from .special import _FINE, of_type, scaled
 
@@ -179,10 +179,9 @@ def skewed(
     q: float, p: float, far: float, log_top: float, ratio_top: float, mean: float, share: float, beta: float
 ) -> Slope:
     """Derivatives of the divergence by the student's logits."""
+    _, log = jensen(q, p, beta)
     rest = 1.0 - beta
-    m = beta * p + rest * q
-    log = log_share(q, p, m, beta)
-    ratio = p / m
+    ratio = p / (beta * p + rest * q)
     turn = (log - log_top) - mean
     # By Q / M the last term would be a difference of what is all but 1 for a small beta.
     bend = turn * (1.0 - 2.0 * q) + beta * (far * ratio - q * ((ratio - ratio_top) - share))
