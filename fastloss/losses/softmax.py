@@ -62,17 +62,12 @@ def fold_masses(z: float, t: float, m: float) -> Row:
     return (e if below_top else 0.0, 0.0 if below_top else 1.0, scaled(low, -x), low, t - low), (e,)
 
 
-def rescale_softmax(rest: float, ties: float, tx: float, mass: float, m: float, n: float) -> tuple[float, ...]:
-    """The sums of `fold_softmax` by a top n in place of m: what was at that one is below, if n is higher."""
-    raised = exp_neg(m - n) * (rest + ties), 0.0, tx + scaled(mass, n - m), mass
-    return (rest, ties, tx, mass) if m == n else raised
-
-
 def rescale_masses(
     rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float
 ) -> tuple[float, ...]:
-    """The sums of `fold_masses` by a top n in place of m."""
-    raised = *rescale_softmax(rest, ties, tx, low + top, m, n), 0.0
+    """The sums of `fold_masses` by a top n in place of m: what was at that one is below, if n is higher."""
+    mass = low + top
+    raised = exp_neg(m - n) * (rest + ties), 0.0, tx + scaled(mass, n - m), mass, 0.0
     return (rest, ties, tx, low, top) if m == n else raised
 
 
