@@ -109,53 +109,62 @@ def powered_identity(pred: float, target: float, power: float) -> Jet:
     )
 
 
-def constant_beside(pred: float, target: float, power: float, full: float) -> float:
-    """What a full likelihood has besides its deviance, or besides `powered` for a power of 2; NaN where unknown."""
-    few = stirling_rest(target) if power == 1.0 else (0.0 if power == 2.0 else NAN)
-    amounts = 1.5 * math.log(target) + HALF_LOG_2PI if power == 3.0 else few
-    return HALF_LOG_2PI if power == 0.0 else amounts
+def unknown_constant(pred: float, target: float, power: float, full: float) -> float:
+    """NaN where a likelihood's constant has no closed form; else nothing, for `FULL` has it."""
+    return 0.0 if power == 0.0 or power == 1.0 or power == 2.0 or power == 3.0 else NAN
+
+
+def _whole(deviance: float, rest: float) -> float:
+    """Half a deviance with what the likelihood has besides: the sum is infinite where that is."""
+    return rest if rest == INF and deviance == deviance else deviance + rest
 
 
 def _normal(pred: float, target: float, power: float, full: float) -> Jet:
     _, d1, d2 = powered(pred, target, power)
     r = math.exp(outweighed(pred, target)) - target
-    return (0.5 * r) * r, d1, d2
+    return (0.5 * r) * r + HALF_LOG_2PI, d1, d2
 
 
 def _poisson(pred: float, target: float, power: float, full: float) -> Jet:
-    return counted_full(pred, target, full)
+    value, d1, d2 = counted_full(pred, target, full)
+    return _whole(value, stirling_rest(target)), d1, d2
 
 
 def _inverse_gaussian(pred: float, target: float, power: float, full: float) -> Jet:
     plain, d1, d2 = powered(pred, target, power)
     # (target / mean - 1)^2 / (2 target); far from 1 the quotient has digits that its logarithm has lost.
-    d = math.log(target) - pred
+    log = math.log(target)
+    d = log - pred
     near = abs(d) < 1.0
     r = math.expm1(d if near else 0.0) if near else times_exp(target, -pred) - 1.0
     known = abs(pred) < INF and target < INF
-    return (0.5 * r) * (r / target) if known else plain + 0.5 / target, d1, d2
+    value = (0.5 * r) * (r / target) if known else plain + 0.5 / target
+    return _whole(value, 1.5 * log + HALF_LOG_2PI), d1, d2
 
 
 def _normal_identity(pred: float, target: float, power: float, full: float) -> Jet:
     plain, d1, d2 = powered_identity(pred, target, power)
     r = pred - target
-    return (0.5 * r) * r if pred < INF else plain + 0.5 * target * target, d1, d2
+    value = (0.5 * r) * r if pred < INF else plain + 0.5 * target * target
+    return value + HALF_LOG_2PI, d1, d2
 
 
 def _poisson_identity(pred: float, target: float, power: float, full: float) -> Jet:
-    return counted_identity_full(pred, target, full)
+    value, d1, d2 = counted_identity_full(pred, target, full)
+    return _whole(value, stirling_rest(target)), d1, d2
 
 
 def _inverse_gaussian_identity(pred: float, target: float, power: float, full: float) -> Jet:
     plain, d1, d2 = powered_identity(pred, target, power)
     r = quotient(target - pred, pred)
     known = pred < INF and target < INF
-    return (0.5 * r) * (r / target) if known else plain + 0.5 / target, d1, d2
+    value = (0.5 * r) * (r / target) if known else plain + 0.5 / target
+    return _whole(value, 1.5 * math.log(target) + HALF_LOG_2PI), d1, d2
 
 
 FULL = {0.0: _normal, 1.0: _poisson, 3.0: _inverse_gaussian}
 FULL_IDENTITY = {0.0: _normal_identity, 1.0: _poisson_identity, 3.0: _inverse_gaussian_identity}
-"""Half the deviances, of the powers whose likelihood has a constant."""
+"""Likelihoods with their constants, of the powers that have one: half the deviances and what is left."""
 
 
 def better(power: float, full: float) -> Callable[..., Jet] | None:

@@ -51,13 +51,12 @@ class poly_cross_entropy:
         unsure = log - others * inverse if others > 1.0 else others * others * inverse - minus_log1p(others)
         beyond = first * unsure + ((tx + later * log) - far * inverse)
         less = scaled(1.0 + epsilon, value) - epsilon * beyond
-        slope = (1.0 + epsilon) * mass - epsilon * doubt
         return less if epsilon < 0.0 else value + epsilon * doubt, (
-            others, inverse, slope, first, later, le * inverse,
+            others, inverse, first, later, far * inverse, le * inverse,
         )  # fmt: skip
 
     def grad(
-        e: float, t: float, others: float, inverse: float, slope: float, first: float, later: float, below: float,
+        e: float, t: float, others: float, inverse: float, first: float, later: float, far: float, below: float,
         epsilon: float,
     ) -> Slope:  # fmt: skip
         p = e * inverse
@@ -65,7 +64,9 @@ class poly_cross_entropy:
         steep = (1.0 + epsilon) - epsilon * q if epsilon < 0.0 else 1.0 + epsilon * (1.0 - q)
         rest = (first * inverse - t * p) + below  # sum of t p, of the other classes
         # What is beside a sure top's mass has digits that all of it has lost.
-        lead = slope - t * steep if epsilon < 0.0 else later + (first - t) + epsilon * rest
+        beside = later + (first - t)
+        apart = far + (first * (others * inverse) - t * q)  # sum of t (1 - p), of the other classes
+        lead = (1.0 + epsilon) * beside - epsilon * apart if epsilon < 0.0 else beside + epsilon * rest
         turn = q * (first + later + epsilon * t) - 2.0 * epsilon * t * (q * q) + epsilon * rest * (2.0 * q - 1.0)
         return p * lead - scaled(t, steep * q), p * turn
 

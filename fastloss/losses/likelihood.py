@@ -11,7 +11,7 @@ import math
 from ..decorators import pointwise
 from ..define.domain import NON_NEGATIVE, POSITIVE, REAL, SWITCH, Domain
 from .counts import counted, counted_full, counted_identity, counted_identity_full, stirling_rest
-from .dispersion import better, better_identity, constant_beside, powered, powered_identity
+from .dispersion import better, better_identity, powered, powered_identity, unknown_constant
 from .special import (
     HALF_LOG_2PI,
     INF,
@@ -126,7 +126,7 @@ def gamma_identity(pred: float, target: float, full: float = False) -> Jet:
 
 @pointwise(
     link="exp",
-    target=_supported, power=POWER, full=SWITCH, constant=constant_beside, instead=better,
+    target=_supported, power=POWER, full=SWITCH, constant=unknown_constant, instead=better,
 )  # fmt: skip
 def tweedie(pred: float, target: float, power: float = 1.5, full: float = False) -> Jet:
     """Tweedie regression with a logarithmic link: amounts that are often exactly 0, such as claims and rainfall.
@@ -150,7 +150,7 @@ def tweedie(pred: float, target: float, power: float = 1.5, full: float = False)
 
 
 @pointwise(
-    pred=POSITIVE, target=_supported, power=POWER, full=SWITCH, constant=constant_beside, instead=better_identity,
+    pred=POSITIVE, target=_supported, power=POWER, full=SWITCH, constant=unknown_constant, instead=better_identity,
 )  # fmt: skip
 def tweedie_identity(pred: float, target: float, power: float = 1.5, full: float = False) -> Jet:
     """Tweedie's likelihood of a predicted mean.

@@ -24,7 +24,7 @@ from test_row_accuracy import run
 
 import fastloss as fl
 
-EDGES = (1e-6, 1e-3, 1.0 - 1e-3, 1.0 - 1e-6, 1.0 + 1e-6, 1e3, 1e6)
+EDGES = (-1.0, 1e-3 - 1.0, 1e-6, 1e-3, 1.0 - 1e-3, 1.0 - 1e-6, 1.0 + 1e-6, 1e3, 1e6)
 OWN = {
     "power": (-1.0, -1e-6, 1.0 + 1e-6, 2.0 - 1e-6, 2.0 + 1e-6, 3.0, 10.0),
     "temperature": (0.01, 0.1, 10.0, 100.0),  # of a million a softmax is uniform to every digit of float32
