@@ -295,20 +295,8 @@ class js_distillation:
         ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
         whole, soft, curve = weights(temperature, alpha, scale_t2)
         value = scaled(alpha, ce) + scaled(whole, js)
-        return value, (
-            others,
-            inverse,
-            tl,
-            tt,
-            oa,
-            ia,
-            ib,
-            *at_top(ia, ib, head, ties, beta),
-            mean,
-            share,
-            soft,
-            curve,
-        )
+        top = at_top(ia, ib, head, ties, beta)
+        return value, (others, inverse, tl, tt, oa, ia, ib, *top, mean, share, soft, curve)
 
     def grad(
         a: float, b: float, e: float, t: float, others: float, inverse: float, tl: float, tt: float, oa: float,
