@@ -18,6 +18,7 @@ from .softmax import (
     below,
     finish_softmax,
     grad_masses,
+    grad_softmax,
     missing,
     note_entropy,
     softmax_stats,
@@ -259,13 +260,11 @@ class js_distillation:
         x, v, w = heights(z, y, ms, mt, temperature)
         a, b, e = exp_neg(v), exp_neg(w), exp_neg(x)
         top, best = z == ms, y == mt
-        tl = 0.0 if top else t
         return (
             0.0 if top else e,
             1.0 if top else 0.0,
-            scaled(tl, -x),
-            tl,
-            t - tl,
+            scaled(t, -x),
+            t,
             0.0 if top else a,
             0.0 if best else b,
             1.0 if best else 0.0,
@@ -273,7 +272,7 @@ class js_distillation:
         ), (a, b, e)
 
     def settle(
-        ms: float, mt: float, rest: float, ties: float, tx: float, tl: float, tt: float, ra: float, rb: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float,
         best: float, head: float, beta: float, temperature: float, alpha: float, scale_t2: float,
     ) -> tuple[float, ...]:  # fmt: skip
         ia, ib = 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
@@ -286,23 +285,23 @@ class js_distillation:
         return mixed(a * ia, b * ib, log_top, ratio_top, beta)
 
     def finish(
-        ms: float, mt: float, rest: float, ties: float, tx: float, tl: float, tt: float, ra: float, rb: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float,
         best: float, head: float, js: float, mean: float, share: float, beta: float, temperature: float, alpha: float,
         scale_t2: float,
     ) -> Ends:  # fmt: skip
-        ce, others, inverse = finish_softmax(ms, rest, ties, tx, tl + tt)
+        ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
         oa = among(ms, ra, ties)
         ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
         whole, soft, curve = weights(temperature, alpha, scale_t2)
         value = scaled(alpha, ce) + scaled(whole, js)
         top = at_top(ia, ib, head, ties, beta)
-        return value, (others, inverse, tl, tt, oa, ia, ib, *top, mean, share, soft, curve)
+        return value, (others, inverse, mass, oa, ia, ib, *top, mean, share, soft, curve)
 
     def grad(
-        a: float, b: float, e: float, t: float, others: float, inverse: float, tl: float, tt: float, oa: float,
+        a: float, b: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float,
         ia: float, ib: float, log_top: float, ratio_top: float, mean: float, share: float, soft: float, curve: float,
         beta: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
-        h1, h2 = grad_masses(e, t, others, inverse, tl, tt)
+        h1, h2 = grad_softmax(e, t, others, inverse, mass)
         s1, s2 = skewed(a * ia, b * ib, missing(a, oa, ia), log_top, ratio_top, mean, share, beta)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)

@@ -36,12 +36,18 @@ def surplus(d: float, a: float, log: float) -> float:
 
 
 def jensen(p: float, q: float, beta: float) -> tuple[float, float]:
-    """beta q log(q / m) + (1 - beta) p log(p / m) for the mixture m, not negative; and log(p / m)."""
+    """beta q log(q / m) + (1 - beta) p log(p / m) for the mixture m, not negative; and log(p / m), NaN for 0 and 0."""
     d = p - q
     m = beta * q + (1.0 - beta) * p
     of_q, _ = _beside((1.0 - beta) * d, q, m)
     of_p, to_p = _beside(-beta * d, p, m)
-    return beta * of_q + (1.0 - beta) * of_p, -math.log1p(-beta) if p + q == 0.0 else 0.0 - to_p
+    return beta * of_q + (1.0 - beta) * of_p, 0.0 - to_p
+
+
+def _skewed(p: float, q: float, beta: float) -> tuple[float, float]:
+    """`jensen` with its limit where both are 0."""
+    value, log = jensen(p, q, beta)
+    return value, -math.log1p(-beta) if p + q == 0.0 else log
 
 
 def _beside(d: float, a: float, m: float) -> tuple[float, float]:
@@ -186,7 +192,7 @@ class _JensenSwapped:
     """The same as `js_divergence` of (target, pred)."""
 
     def fold(p: float, q: float, t: float, beta: float = 0.5) -> Row:
-        value, log = jensen(p, q, 1.0 - beta)
+        value, log = _skewed(p, q, 1.0 - beta)
         return (value,), (beta * log, p, q)
 
     def finish(total: float, beta: float) -> Ends:
@@ -218,7 +224,7 @@ class js_divergence:
     """
 
     def fold(p: float, q: float, t: float, beta: float = 0.5) -> Row:
-        value, log = jensen(p, q, beta)
+        value, log = _skewed(p, q, beta)
         return (value,), ((1.0 - beta) * log, p, q)
 
     def finish(total: float, beta: float) -> Ends:
