@@ -13,7 +13,7 @@ from ..decorators import row_loss_of, rowwise
 from ..define.domain import NON_NEGATIVE, UNIT, Domain
 from ..loss import RowLoss
 from .softmax import Ends, Row, Slope
-from .special import atanh_tail, scaled, sign
+from .special import DOWN, UP, atanh_tail, scaled, sign
 
 
 def _exchanged(space: type, at: Any = None, **domains: Domain) -> RowLoss:
@@ -45,9 +45,9 @@ def jensen(p: float, q: float, beta: float) -> tuple[float, float]:
 
 
 def _skewed(p: float, q: float, beta: float) -> tuple[float, float]:
-    """`jensen` with its limit where both are 0."""
-    value, log = jensen(p, q, beta)
-    return value, -math.log1p(-beta) if p + q == 0.0 else log
+    """`jensen` of probabilities, also where products with beta would be subnormal, and with its limit of 0 and 0."""
+    value, log = jensen(p * UP, q * UP, beta)
+    return value * DOWN, -math.log1p(-beta) if p + q == 0.0 else log
 
 
 def _beside(d: float, a: float, m: float) -> tuple[float, float]:
