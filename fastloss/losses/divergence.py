@@ -45,9 +45,9 @@ def jensen(p: float, q: float, beta: float) -> tuple[float, float]:
 
 
 def _skewed(p: float, q: float, beta: float) -> tuple[float, float]:
-    """`jensen` of probabilities, also where products with beta would be subnormal, and with its limit of 0 and 0."""
+    """`jensen` times `UP`, for products with beta that would be subnormal, and its logarithm's limit of 0 and 0."""
     value, log = jensen(p * UP, q * UP, beta)
-    return value * DOWN, -math.log1p(-beta) if p + q == 0.0 else log
+    return value, -math.log1p(-beta) if p + q == 0.0 else log
 
 
 def _beside(d: float, a: float, m: float) -> tuple[float, float]:
@@ -196,7 +196,7 @@ class _JensenSwapped:
         return (value,), (beta * log, p, q)
 
     def finish(total: float, beta: float) -> Ends:
-        return total, ()
+        return total * DOWN, ()
 
     def grad(slope: float, p: float, q: float, t: float, beta: float) -> Slope:
         m = (1.0 - beta) * q + beta * p
@@ -228,7 +228,7 @@ class js_divergence:
         return (value,), ((1.0 - beta) * log, p, q)
 
     def finish(total: float, beta: float) -> Ends:
-        return total, ()
+        return total * DOWN, ()
 
     def grad(slope: float, p: float, q: float, t: float, beta: float) -> Slope:
         m = beta * q + (1.0 - beta) * p
