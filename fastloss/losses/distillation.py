@@ -58,13 +58,15 @@ class distillation:
         x, v, w = heights(z, y, ms, mt, temperature)
         a, b, e = exp_neg(v), exp_neg(w), exp_neg(x)
         below_top = z != ms  # by this mask packed sums add what is below, by its opposite in two steps
+        tl = t if below_top else 0.0
         d = w - v
         lean = scaled(b, d)
         return (
             e if below_top else 0.0,
             0.0 if below_top else 1.0,
-            scaled(t, -x),
-            t,
+            scaled(tl, -x),
+            tl,
+            t - tl,
             a if below_top else 0.0,
             b,
             lean,
@@ -72,29 +74,29 @@ class distillation:
         ), (a, b, e)
 
     def finish(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, sb: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, tl: float, tt: float, ra: float, sb: float,
         lean: float, apart: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
-        ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
+        ce, others, inverse = finish_softmax(ms, rest, ties, tx, tl + tt)
         oa, sum_b = among(ms, ra, ties), together(mt, sb)
         ia, ib = 1.0 / (1.0 + oa), 1.0 / sum_b
         whole, soft, curve = weights(temperature, alpha, scale_t2)
         value = scaled(alpha, ce) + scaled(whole, forward(lean, apart, 1.0 + oa, sum_b))
-        return value, (others, inverse, mass, oa, ia, ib, -apart * ia * ib, soft, curve)
+        return value, (others, inverse, tl, tt, oa, ia, ib, -apart * ia * ib, soft, curve)
 
     def grad(
-        a: float, b: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
-        ib: float, gap: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
+        a: float, b: float, e: float, t: float, others: float, inverse: float, tl: float, tt: float, oa: float,
+        ia: float, ib: float, gap: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
-        h1, h2 = grad_softmax(e, t, others, inverse, mass)
+        h1, h2 = grad_masses(e, t, others, inverse, tl, tt)
         s1, s2 = towards(a, b, ia, ib, gap), a * ia * missing(a, oa, ia)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
     note = _note
 
     def stats(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, sb: float, lean: float,
-        apart: float, note: float, temperature: float, alpha: float, scale_t2: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, tl: float, tt: float, ra: float, sb: float,
+        lean: float, apart: float, note: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         return softmax_stats(ms, rest, ties, note)
 
@@ -122,11 +124,13 @@ class distillation_from_probabilities:
         v = x * (1.0 / temperature)
         a, e = exp_neg(v), exp_neg(x)
         below_top = z != m
+        tl = t if below_top else 0.0
         return (
             e if below_top else 0.0,
             0.0 if below_top else 1.0,
-            scaled(t, -x),
-            t,
+            scaled(tl, -x),
+            tl,
+            t - tl,
             a if below_top else 0.0,
             scaled(y, math.log(y) - v),
             y if below_top else 0.0,
@@ -134,19 +138,20 @@ class distillation_from_probabilities:
         ), (a, y, e)
 
     def finish(
-        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, low: float, best: float,
-        temperature: float, alpha: float, scale_t2: float,
+        m: float, rest: float, ties: float, tx: float, tl: float, tt: float, ra: float, lean: float, low: float,
+        best: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
-        ce, others, inverse = finish_softmax(m, rest, ties, tx, mass)
+        ce, others, inverse = finish_softmax(m, rest, ties, tx, tl + tt)
         kl, oa, ia = finish_softmax(m, ra, ties, lean, low + best)
         scale, soft, curve = weights(temperature, alpha, scale_t2)
-        return scaled(alpha, ce) + scaled(scale, kl), (others, inverse, mass, oa, ia, low, best, soft, curve)
+        return scaled(alpha, ce) + scaled(scale, kl), (others, inverse, tl, tt, oa, ia, low, best, soft, curve)
 
     def grad(
-        a: float, y: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
-        low: float, best: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
+        a: float, y: float, e: float, t: float, others: float, inverse: float, tl: float, tt: float, oa: float,
+        ia: float, low: float, best: float, soft: float, curve: float, temperature: float, alpha: float,
+        scale_t2: float,
     ) -> Slope:  # fmt: skip
-        h1, h2 = grad_softmax(e, t, others, inverse, mass)
+        h1, h2 = grad_masses(e, t, others, inverse, tl, tt)
         s1, s2 = grad_masses(a, y, oa, ia, low, best)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
@@ -154,8 +159,8 @@ class distillation_from_probabilities:
         return note_entropy(z, m)
 
     def stats(
-        m: float, rest: float, ties: float, tx: float, mass: float, ra: float, lean: float, low: float, best: float,
-        note: float, temperature: float, alpha: float, scale_t2: float,
+        m: float, rest: float, ties: float, tx: float, tl: float, tt: float, ra: float, lean: float, low: float,
+        best: float, note: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         return softmax_stats(m, rest, ties, note)
 
@@ -182,13 +187,15 @@ class reverse_distillation:
         x, v, w = heights(z, y, ms, mt, temperature)
         a, b, e = exp_neg(v), exp_neg(w), exp_neg(x)
         below_top = z != ms
+        tl = t if below_top else 0.0
         d = v - w
         lean = scaled(a, d)
         return (
             e if below_top else 0.0,
             0.0 if below_top else 1.0,
-            scaled(t, -x),
-            t,
+            scaled(tl, -x),
+            tl,
+            t - tl,
             a if below_top else 0.0,
             b,
             0.0 if below_top else d,
@@ -197,30 +204,31 @@ class reverse_distillation:
         ), (a, 0.0 if a == 0.0 else d, e)
 
     def finish(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, sb: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, tl: float, tt: float, ra: float, sb: float,
         head: float, low: float, apart: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
-        ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
+        ce, others, inverse = finish_softmax(ms, rest, ties, tx, tl + tt)
         oa, sum_b = among(ms, ra, ties), together(mt, sb)
         ia = 1.0 / (1.0 + oa)
         whole, soft, curve = weights(temperature, alpha, scale_t2)
         value = scaled(alpha, ce) + scaled(whole, forward(head + low, apart, sum_b, 1.0 + oa))
         top, mean = leads(head, low, ties, ra, sum_b, ia)
-        return value, (others, inverse, mass, oa, ia, top, mean, soft, curve)
+        return value, (others, inverse, tl, tt, oa, ia, top, mean, soft, curve)
 
     def grad(
-        a: float, lead: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
-        top: float, mean: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
+        a: float, lead: float, e: float, t: float, others: float, inverse: float, tl: float, tt: float, oa: float,
+        ia: float, top: float, mean: float, soft: float, curve: float, temperature: float, alpha: float,
+        scale_t2: float,
     ) -> Slope:  # fmt: skip
-        h1, h2 = grad_softmax(e, t, others, inverse, mass)
+        h1, h2 = grad_masses(e, t, others, inverse, tl, tt)
         s1, s2 = reverse(a, lead - top, oa, ia, mean)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
     note = _note
 
     def stats(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, sb: float, head: float,
-        low: float, apart: float, note: float, temperature: float, alpha: float, scale_t2: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, tl: float, tt: float, ra: float, sb: float,
+        head: float, low: float, apart: float, note: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         return softmax_stats(ms, rest, ties, note)
 
@@ -264,8 +272,8 @@ class js_distillation:
         ), (a, b, e)
 
     def settle(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-        head: float, beta: float, temperature: float, alpha: float, scale_t2: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float,
+        best: float, head: float, beta: float, temperature: float, alpha: float, scale_t2: float,
     ) -> tuple[float, ...]:  # fmt: skip
         ia, ib = 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
         return ia, ib, *at_top(ia, ib, head, ties, beta)
@@ -277,8 +285,8 @@ class js_distillation:
         return mixed(a * ia, b * ib, log_top, ratio_top, beta)
 
     def finish(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float, best: float,
-        head: float, js: float, mean: float, share: float, beta: float, temperature: float, alpha: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float,
+        best: float, head: float, js: float, mean: float, share: float, beta: float, temperature: float, alpha: float,
         scale_t2: float,
     ) -> Ends:  # fmt: skip
         ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
@@ -286,12 +294,13 @@ class js_distillation:
         ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
         whole, soft, curve = weights(temperature, alpha, scale_t2)
         value = scaled(alpha, ce) + scaled(whole, js)
-        return value, (others, inverse, mass, oa, ia, ib, *at_top(ia, ib, head, ties, beta), mean, share, soft, curve)
+        top = at_top(ia, ib, head, ties, beta)
+        return value, (others, inverse, mass, oa, ia, ib, *top, mean, share, soft, curve)
 
     def grad(
-        a: float, b: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float, ia: float,
-        ib: float, log_top: float, ratio_top: float, mean: float, share: float, soft: float, curve: float, beta: float,
-        temperature: float, alpha: float, scale_t2: float,
+        a: float, b: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float,
+        ia: float, ib: float, log_top: float, ratio_top: float, mean: float, share: float, soft: float, curve: float,
+        beta: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
         h1, h2 = grad_softmax(e, t, others, inverse, mass)
         s1, s2 = skewed(a * ia, b * ib, missing(a, oa, ia), log_top, ratio_top, mean, share, beta)

@@ -13,7 +13,7 @@ from ..decorators import row_loss_of, rowwise
 from ..define.domain import NON_NEGATIVE, UNIT, Domain
 from ..loss import RowLoss
 from .softmax import Ends, Row, Slope
-from .special import atanh_tail, scaled, sign
+from .special import DOWN, UP, atanh_tail, scaled, sign
 
 
 def _exchanged(space: type, at: Any = None, **domains: Domain) -> RowLoss:
@@ -36,12 +36,29 @@ def surplus(d: float, a: float, log: float) -> float:
 
 
 def jensen(p: float, q: float, beta: float) -> tuple[float, float]:
-    """beta q log(q / m) + (1 - beta) p log(p / m) for the mixture m, not negative; and log(p / m)."""
+    """beta q log(q / m) + (1 - beta) p log(p / m) for the mixture m, not negative; and log(p / m), NaN for 0 and 0."""
     d = p - q
-    to_q = log1p_ratio(d, q, 1.0 - beta)
-    to_p = math.log1p(-beta) if p + q == 0.0 else log1p_ratio(-d, p, beta)
-    # m - q is (1 - beta) d, m - p is -beta d
-    return beta * surplus((1.0 - beta) * d, q, to_q) + (1.0 - beta) * surplus(-beta * d, p, to_p), 0.0 - to_p
+    m = beta * q + (1.0 - beta) * p
+    of_q, _ = _beside((1.0 - beta) * d, q, m)
+    of_p, to_p = _beside(-beta * d, p, m)
+    return beta * of_q + (1.0 - beta) * of_p, 0.0 - to_p
+
+
+def _skewed(p: float, q: float, beta: float) -> tuple[float, float]:
+    """`jensen` times `UP`, for products with beta that would be subnormal, and its logarithm's limit of 0 and 0."""
+    value, log = jensen(p * UP, q * UP, beta)
+    return value, -math.log1p(-beta) if p + q == 0.0 else log
+
+
+def _beside(d: float, a: float, m: float) -> tuple[float, float]:
+    """d - a log(m / a), not negative, and that logarithm, for m = a + d: of near ones by d, of others by m."""
+    s = d / (a + m)
+    z = s * s
+    tail = z * atanh_tail(z)
+    far = a < 1e-32 * m
+    log = math.log(m / (1e16 * a if far else a)) + (36.841361487904734 if far else 0.0)
+    near = z < 0.11
+    return s * (d - a * tail) if near else d - scaled(a, log), s * (2.0 + tail) if near else log
 
 
 class _Swapped:
@@ -175,11 +192,11 @@ class _JensenSwapped:
     """The same as `js_divergence` of (target, pred)."""
 
     def fold(p: float, q: float, t: float, beta: float = 0.5) -> Row:
-        value, log = jensen(p, q, 1.0 - beta)
+        value, log = _skewed(p, q, 1.0 - beta)
         return (value,), (beta * log, p, q)
 
     def finish(total: float, beta: float) -> Ends:
-        return total, ()
+        return total * DOWN, ()
 
     def grad(slope: float, p: float, q: float, t: float, beta: float) -> Slope:
         m = (1.0 - beta) * q + beta * p
@@ -207,11 +224,11 @@ class js_divergence:
     """
 
     def fold(p: float, q: float, t: float, beta: float = 0.5) -> Row:
-        value, log = jensen(p, q, beta)
+        value, log = _skewed(p, q, beta)
         return (value,), ((1.0 - beta) * log, p, q)
 
     def finish(total: float, beta: float) -> Ends:
-        return total, ()
+        return total * DOWN, ()
 
     def grad(slope: float, p: float, q: float, t: float, beta: float) -> Slope:
         m = beta * q + (1.0 - beta) * p

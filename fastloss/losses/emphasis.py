@@ -51,21 +51,24 @@ class poly_cross_entropy:
         unsure = log - others * inverse if others > 1.0 else others * others * inverse - minus_log1p(others)
         beyond = first * unsure + ((tx + later * log) - far * inverse)
         less = scaled(1.0 + epsilon, value) - epsilon * beyond
-        slope = (1.0 + epsilon) * mass - epsilon * doubt if epsilon < 0.0 else mass + epsilon * (mass - doubt)
         return less if epsilon < 0.0 else value + epsilon * doubt, (
-            others, inverse, mass, slope, first * inverse, le * inverse,
+            others, inverse, first, later, far * inverse, le * inverse,
         )  # fmt: skip
 
     def grad(
-        e: float, t: float, others: float, inverse: float, mass: float, slope: float, first: float, later: float,
+        e: float, t: float, others: float, inverse: float, first: float, later: float, far: float, below: float,
         epsilon: float,
     ) -> Slope:  # fmt: skip
         p = e * inverse
         q = missing(e, others, inverse)
         steep = (1.0 + epsilon) - epsilon * q if epsilon < 0.0 else 1.0 + epsilon * (1.0 - q)
-        rest = (first - t * p) + later  # sum of t p, of the other classes
-        turn = q * (mass + epsilon * t) - 2.0 * epsilon * t * (q * q) + epsilon * rest * (2.0 * q - 1.0)
-        return p * (slope - t * steep) - scaled(t, steep * q), p * turn
+        rest = (first * inverse - t * p) + below  # sum of t p, of the other classes
+        # What is beside a sure top's mass has digits that all of it has lost.
+        beside = later + (first - t)
+        apart = far + (first * (others * inverse) - t * q)  # sum of t (1 - p), of the other classes
+        lead = (1.0 + epsilon) * beside - epsilon * apart if epsilon < 0.0 else beside + epsilon * rest
+        turn = q * (first + later + epsilon * t) - 2.0 * epsilon * t * (q * q) + epsilon * rest * (2.0 * q - 1.0)
+        return p * lead - scaled(t, steep * q), p * turn
 
 
 def _fold_label(z: float, t: float, m: float) -> Row:
@@ -146,19 +149,21 @@ class multiclass_focal:
             value, steep, curve, q = _focal(e, x, others, inverse, log, gamma)
             # Apart, since the quotient by q^2 that other classes need has no limit at a top alone.
             top = e == 1.0
-            return scaled(t, value), t * steep, t * curve if top else 0.0, 0.0 if top else t * curve / (q * q)
+            steep = t * steep
+            low = 0.0 if top else steep
+            return scaled(t, value), low, steep - low, t * curve if top else 0.0, 0.0 if top else t * curve / (q * q)
 
         def finish(
-            m: float, rest: float, ties: float, mass: float, value: float, steep: float, tops: float, spread: float,
-            gamma: float,
+            m: float, rest: float, ties: float, mass: float, value: float, low: float, high: float, tops: float,
+            spread: float, gamma: float,
         ) -> Ends:  # fmt: skip
             others = among_masses(m, rest, ties, mass)
-            coefficients = (others, 1.0 / (1.0 + others), math.log1p(others), steep, tops, spread)
+            coefficients = (others, 1.0 / (1.0 + others), math.log1p(others), low, high, tops, spread)
             return value + 0.0 * others, coefficients
 
         def grad(
-            e: float, x: float, t: float, others: float, inverse: float, log: float, steep: float, tops: float,
-            spread: float, gamma: float,
+            e: float, x: float, t: float, others: float, inverse: float, log: float, low: float, high: float,
+            tops: float, spread: float, gamma: float,
         ) -> Slope:  # fmt: skip
             _, own, curve, q = _focal(e, x, others, inverse, log, gamma)
             p = e * inverse
@@ -169,7 +174,7 @@ class multiclass_focal:
             beside = (tops - curve if others >= 1.0 else 0.0) if top else tops
             r = 0.0 if beside == 0.0 else e / others
             apart = spread if top else spread - curve / (q * q)
-            return p * (steep - own) - own * q, curve + beside * r * r + apart * p * p + steep * p * q
+            return p * (low + (high - own)) - own * q, curve + beside * r * r + apart * p * p + (low + high) * p * q
 
 
 @rowwise(pred=UNIT, gamma=NON_NEGATIVE, clamp=POSITIVE, floor=DIVISOR)

@@ -10,19 +10,16 @@ import math
 
 from ..decorators import pointwise
 from ..define.domain import NON_NEGATIVE, POSITIVE, REAL, SWITCH, Domain
-from .counts import LARGE, SMALL, counted, counted_full, counted_identity, counted_identity_full, stirling_rest
+from .counts import counted, counted_full, counted_identity, counted_identity_full, stirling_rest
+from .dispersion import better, better_identity, powered, powered_identity, unknown_constant
 from .special import (
     HALF_LOG_2PI,
     INF,
     NAN,
     UP,
     Jet,
-    log_factorial,
     of_type,
-    outweighed,
     quotient,
-    scaled,
-    sign,
     times_exp,
 )
 
@@ -40,12 +37,6 @@ def _stirling_rest(pred: float, target: float, full: float) -> float:
 
 def _nothing(pred: float, target: float, full: float) -> float:
     return 0.0
-
-
-def _tweedie_constant(pred: float, target: float, power: float, full: float) -> float:
-    counts = log_factorial(target) if power == 1.0 else (0.0 if power == 2.0 else NAN)
-    waits = 0.5 / target + 1.5 * math.log(target) + HALF_LOG_2PI if power == 3.0 else counts
-    return 0.5 * target * target + HALF_LOG_2PI if power == 0.0 else waits
 
 
 def _normal(pred: float, target: float, var: float, full: float) -> float:
@@ -133,23 +124,9 @@ def gamma_identity(pred: float, target: float, full: float = False) -> Jet:
     )
 
 
-def _compound(pred: float, target: float, power: float, full: float) -> Jet:
-    """`tweedie` for powers between 1 and 2: two terms that are not negative."""
-    up = 2.0 - power
-    down = power - 1.0
-    x = outweighed(pred, target)
-    mean = math.exp(up * x)
-    half = math.exp(-0.5 * down * x)
-    pull = 0.0 if target == 0.0 else target * half * half
-    pulled = down * target
-    bent = 0.0 if pulled == 0.0 else pulled * half * half
-    return mean * (1.0 / up) + pull * (1.0 / down), mean - pull, up * mean + bent
-
-
 @pointwise(
     link="exp",
-    target=_supported, power=POWER, full=SWITCH, constant=_tweedie_constant,
-    instead=lambda power: _compound if 1.0 < power < 2.0 else None,
+    target=_supported, power=POWER, full=SWITCH, constant=unknown_constant, instead=better,
 )  # fmt: skip
 def tweedie(pred: float, target: float, power: float = 1.5, full: float = False) -> Jet:
     """Tweedie regression with a logarithmic link: amounts that are often exactly 0, such as claims and rainfall.
@@ -169,66 +146,11 @@ def tweedie(pred: float, target: float, power: float = 1.5, full: float = False)
     >>> fl.tweedie.value_and_grad([0.0, 0.0], [-1.0, 3.0], power=0.0)
     (np.float64(-0.5), array([ 1., -1.]))
     """
-    up = 2.0 - power
-    down = power - 1.0
-    # mean and pull have a factor in common, so that what is left of both says which is larger.
-    low = power <= 1.0
-    heavy = abs(target) == INF and abs(pred) < INF
-    x = pred if down == 0.0 else outweighed(pred, target)
-    x = (1000.0 if x > 1000.0 else x) if low else (-2000.0 if x < -2000.0 else x)
-    large = low and x > 80.0  # as for `poisson`
-    e = math.exp((x - 32.0 if large else x) if low else scaled(up, x))
-    outer = math.exp(-scaled(down, x)) * (LARGE if large else 1.0) if low else e
-    mean = e if low and not heavy else 1.0
-    pull = target * (SMALL if large else 1.0) if low else times_exp(target, -x)
-    rise = x if up == 0.0 else mean * (1.0 / up)
-    fall = -scaled(0.0 if heavy and x == 0.0 else pull, x) if down == 0.0 else pull * (1.0 / down)
-    k = 0.0625 if abs(target) > 1e30 else 1.0
-    pulled = scaled(down, target * k)
-    bent = pulled * (SMALL if large else 1.0) if low else times_exp(pulled, -x)
-    bend = up * k * (e if low else 1.0) + bent
-    return scaled(rise + fall, outer), scaled(mean - pull, outer), scaled(bend, outer) * (1.0 / k)
-
-
-def _divided(e: float, x: float, scale: float) -> float:
-    """e x / scale, in the order that does not overflow."""
-    ratio = quotient(x, scale)
-    return scaled(ratio, e) if abs(ratio) < INF else quotient(e * x, scale)
-
-
-def _at_end(pred: float, power: float) -> float:
-    """pred^-power for an infinite pred."""
-    return pred if power < 0.0 else (1.0 if power == 0.0 else 0.0)
-
-
-def _of_shrunk(pred: float, target: float, power: float, shrunk: float) -> Jet:
-    """`tweedie_identity` for powers between 1 and 2, `shrunk` being pred^(1 - power)."""
-    up = 2.0 - power
-    down = power - 1.0
-    k = 0.25 if target > 1e30 or pred > 1e30 else 1.0
-    bend = quotient(power * (target * k) - down * (pred * k), pred)
-    endless = pred == INF
-    nothing = 0.0 * target  # keeps its NaN
-    return (
-        pred + nothing if endless else shrunk * pred * (1.0 / up) + scaled(target, shrunk) * (1.0 / down),
-        nothing if endless else scaled(quotient(pred - target, pred), shrunk),
-        nothing if endless else quotient(shrunk * bend, pred) * (1.0 / k),
-    )
-
-
-def _compound_identity(pred: float, target: float, power: float, full: float) -> Jet:
-    """`tweedie_identity` for powers between 1 and 2."""
-    return _of_shrunk(pred, target, power, math.pow(pred, 1.0 - power))
-
-
-def _root_identity(pred: float, target: float, power: float, full: float) -> Jet:
-    """`tweedie_identity` for a power of 3/2: a root, not a logarithm and an exponential."""
-    return _of_shrunk(pred, target, power, quotient(math.sqrt(pred), pred))
+    return powered(pred, target, power)
 
 
 @pointwise(
-    pred=POSITIVE, target=_supported, power=POWER, full=SWITCH, constant=_tweedie_constant,
-    instead=lambda power: _root_identity if power == 1.5 else _compound_identity if 1.0 < power < 2.0 else None,
+    pred=POSITIVE, target=_supported, power=POWER, full=SWITCH, constant=unknown_constant, instead=better_identity,
 )  # fmt: skip
 def tweedie_identity(pred: float, target: float, power: float = 1.5, full: float = False) -> Jet:
     """Tweedie's likelihood of a predicted mean.
@@ -241,30 +163,7 @@ def tweedie_identity(pred: float, target: float, power: float = 1.5, full: float
     >>> fl.tweedie_identity.value_and_grad([4.0, 1.0], [0.0, 3.0])
     (np.float64(6.0), array([ 0.25, -1.  ]))
     """
-    up = 2.0 - power
-    down = power - 1.0
-    endless = pred == INF
-    nothing = 0.0 * target  # keeps its NaN
-    # An infinite target outweighs any finite prediction; on which side of 1 it is may matter.
-    mu = 1.0 + 0.5 * sign(pred - 1.0) if abs(target) == INF and not endless else pred
-    low = power < 1.0
-    even = power == 1.0
-    e = math.pow(mu, -power if low else (0.0 if even else up))
-    mean = 1.0 if power >= 2.0 else mu
-    pull = target if low or even else quotient(target, mu)
-    log = math.log(mu)
-    rise = log if up == 0.0 else mean * (1.0 / up)
-    fall = -scaled(0.0 if log == 0.0 and target == INF else target, log) if even else pull * (1.0 / down)
-    apart = e * (mu - target) if low else _divided(e, mu - target, mu)
-    k = 0.0625 if abs(scaled(power, target)) > 1e30 or mu > 1e30 else 1.0
-    bend = _divided(e, scaled(power, target * k) - down * (mu * k), mu)
-    bent = bend if low else quotient(bend, mu)
-    value = scaled(rise + fall, e) * (mu if low else 1.0)
-    return (
-        (pred if up >= 0.0 else 0.0) + nothing if endless else value,
-        _at_end(pred, power - 1.0) + nothing if endless else (apart if low or even else quotient(apart, mu)),
-        _at_end(pred, power) + nothing if endless else (bent if low or even else quotient(bent, mu)) * (1.0 / k),
-    )
+    return powered_identity(pred, target, power)
 
 
 @pointwise(wrt=("pred", "var"), var=POSITIVE, full=SWITCH, constant=_normal)

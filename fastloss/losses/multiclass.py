@@ -18,7 +18,7 @@ from .softmax import (
     grad_masses,
     missing,
     note_entropy,
-    rescale_softmax,
+    rescale_masses,
     softmax_stats,
 )
 from .special import INF, bounded_log, exp_neg, scaled
@@ -26,12 +26,17 @@ from .special import INF, bounded_log, exp_neg, scaled
 
 def _with_z_loss(
     m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float
-) -> tuple[float, tuple[float, float, float, float]]:
+) -> tuple[float, tuple[float, float, float]]:
     value, others, inverse = finish_softmax(m, rest, ties, tx, mass)
     lse = (m - m if m == -INF else m) + math.log1p(others)
     # A product of 0 and an infinite pull would be NaN.
     pull = 1e30 if lse > 1e30 else lse
-    return value + scaled(z_loss, lse * lse), (others, inverse, mass, scaled(2.0 * z_loss, pull))
+    return value + scaled(z_loss, lse * lse), (others, inverse, scaled(2.0 * z_loss, pull))
+
+
+def _of_masses(m: float, rest: float, ties: float, tx: float, low: float, top: float, z_loss: float) -> Ends:
+    value, (others, inverse, pull) = _with_z_loss(m, rest, ties, tx, low + top, z_loss)
+    return value, (others, inverse, low, top, pull)
 
 
 def _capped(z: float, softcap: float) -> float:
@@ -39,10 +44,12 @@ def _capped(z: float, softcap: float) -> float:
     return z if z == -INF else softcap * math.tanh(z * (1.0 / softcap))
 
 
-def _pulled(e: float, t: float, others: float, inverse: float, mass: float, pull: float, z_loss: float) -> Slope:
+def _pulled(
+    e: float, t: float, others: float, inverse: float, low: float, top: float, pull: float, z_loss: float
+) -> Slope:
     p = e * inverse
     q = missing(e, others, inverse)
-    return p * (mass - t + pull) - scaled(t, q), (mass + pull) * p * q + 2.0 * z_loss * p * p
+    return p * ((low + (top - t)) + pull) - scaled(t, q), ((low + top) + pull) * p * q + 2.0 * z_loss * p * p
 
 
 class _OfMasses:
@@ -106,26 +113,29 @@ class cross_entropy:
         return z
 
     def fold(z: float, t: float, m: float, z_loss: float = 0.0, softcap: None = None) -> Row:
-        return fold_softmax(z, t, m)
+        return fold_masses(z, t, m)
 
     def rescale(
-        rest: float, ties: float, tx: float, mass: float, m: float, n: float, z_loss: float, softcap: None
+        rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float, z_loss: float, softcap: None
     ) -> tuple[float, ...]:
-        return rescale_softmax(rest, ties, tx, mass, m, n)
+        return rescale_masses(rest, ties, tx, low, top, m, n)
 
-    def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: None) -> Ends:
-        return _with_z_loss(m, rest, ties, tx, mass, z_loss)
+    def finish(
+        m: float, rest: float, ties: float, tx: float, low: float, top: float, z_loss: float, softcap: None
+    ) -> Ends:
+        return _of_masses(m, rest, ties, tx, low, top, z_loss)
 
     def grad(
-        e: float, t: float, others: float, inverse: float, mass: float, pull: float, z_loss: float, softcap: None
-    ) -> Slope:
-        return _pulled(e, t, others, inverse, mass, pull, z_loss)
+        e: float, t: float, others: float, inverse: float, low: float, top: float, pull: float, z_loss: float,
+        softcap: None,
+    ) -> Slope:  # fmt: skip
+        return _pulled(e, t, others, inverse, low, top, pull, z_loss)
 
     def note(z: float, m: float, z_loss: float, softcap: None) -> float:
         return note_entropy(z, m)
 
     def stats(
-        m: float, rest: float, ties: float, tx: float, mass: float, note: float, z_loss: float, softcap: None
+        m: float, rest: float, ties: float, tx: float, low: float, top: float, note: float, z_loss: float, softcap: None
     ) -> Slope:
         return softmax_stats(m, rest, ties, note)
 
@@ -139,23 +149,28 @@ class cross_entropy:
             x = 0.0 if top else (0.0 if x > 0.0 else x)
             e = exp_neg(x)
             u = exp_neg(-(abs(a) + abs(a)))
-            return (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), t), (e, u if z > 0.0 else -u)
+            low, most = 0.0 if top else t, t if top else 0.0
+            return (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), low, most), (e, u if z > 0.0 else -u)
 
         def rescale(
-            rest: float, ties: float, tx: float, mass: float, m: float, n: float, z_loss: float, softcap: float
-        ) -> tuple[float, ...]:
-            rest, ties, tx, mass = rescale_softmax(rest, ties, tx, mass, _capped(m, softcap), _capped(n, softcap))
+            rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float, z_loss: float,
+            softcap: float,
+        ) -> tuple[float, ...]:  # fmt: skip
+            sums = rescale_masses(rest, ties, tx, low, top, _capped(m, softcap), _capped(n, softcap))
+            rest, ties, tx, low, top = sums
             # Above the cap nearly all are the same: the tops are those of the uncapped scores.
-            return (rest + ties, 0.0, tx, mass) if m < n else (rest, ties, tx, mass)
+            return (rest + ties, 0.0, tx, low + top, 0.0) if m < n else (rest, ties, tx, low, top)
 
-        def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: float) -> Ends:
-            return _with_z_loss(_capped(m, softcap), rest, ties, tx, mass, z_loss)
+        def finish(
+            m: float, rest: float, ties: float, tx: float, low: float, top: float, z_loss: float, softcap: float
+        ) -> Ends:
+            return _of_masses(_capped(m, softcap), rest, ties, tx, low, top, z_loss)
 
         def grad(
-            e: float, u: float, t: float, others: float, inverse: float, mass: float, pull: float, z_loss: float,
-            softcap: float,
+            e: float, u: float, t: float, others: float, inverse: float, low: float, top: float, pull: float,
+            z_loss: float, softcap: float,
         ) -> Slope:  # fmt: skip
-            d1, d2 = _pulled(e, t, others, inverse, mass, pull, z_loss)
+            d1, d2 = _pulled(e, t, others, inverse, low, top, pull, z_loss)
             far = abs(u)
             half = 1.0 / (1.0 + far)
             chain = 4.0 * far * half * half  # 1 - tanh^2
@@ -167,8 +182,9 @@ class cross_entropy:
             return note_entropy(_capped(z, softcap), _capped(m, softcap))
 
         def stats(
-            m: float, rest: float, ties: float, tx: float, mass: float, note: float, z_loss: float, softcap: float
-        ) -> Slope:
+            m: float, rest: float, ties: float, tx: float, low: float, top: float, note: float, z_loss: float,
+            softcap: float,
+        ) -> Slope:  # fmt: skip
             return softmax_stats(_capped(m, softcap), rest, ties, note)
 
 
@@ -245,8 +261,7 @@ class listwise_softmax:
         return fold_masses(z, t, m)
 
     def rescale(rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float) -> tuple[float, ...]:
-        raised = *rescale_softmax(rest, ties, tx, low + top, m, n), 0.0
-        return (rest, ties, tx, low, top) if m == n else raised
+        return rescale_masses(rest, ties, tx, low, top, m, n)
 
     def finish(m: float, rest: float, ties: float, tx: float, low: float, top: float) -> Ends:
         value, others, inverse = finish_softmax(m, rest, ties, tx, low + top)

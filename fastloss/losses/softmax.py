@@ -58,14 +58,17 @@ def fold_masses(z: float, t: float, m: float) -> Row:
     x = below(z, m)
     e = exp_neg(x)
     below_top = z != m  # by this mask packed sums add what is below, by its opposite in two steps
-    low, top = t if below_top else 0.0, 0.0 if below_top else t
-    return (e if below_top else 0.0, 0.0 if below_top else 1.0, scaled(t, -x), low, top), (e,)
+    low = t if below_top else 0.0
+    return (e if below_top else 0.0, 0.0 if below_top else 1.0, scaled(low, -x), low, t - low), (e,)
 
 
-def rescale_softmax(rest: float, ties: float, tx: float, mass: float, m: float, n: float) -> tuple[float, ...]:
-    """The sums of `fold_softmax` by a top n in place of m: what was at that one is below, if n is higher."""
-    raised = exp_neg(m - n) * (rest + ties), 0.0, tx + scaled(mass, n - m), mass
-    return (rest, ties, tx, mass) if m == n else raised
+def rescale_masses(
+    rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float
+) -> tuple[float, ...]:
+    """The sums of `fold_masses` by a top n in place of m: what was at that one is below, if n is higher."""
+    mass = low + top
+    raised = exp_neg(m - n) * (rest + ties), 0.0, tx + scaled(mass, n - m), mass, 0.0
+    return (rest, ties, tx, low, top) if m == n else raised
 
 
 def finish_softmax(m: float, rest: float, ties: float, tx: float, mass: float) -> tuple[float, float, float]:

@@ -15,7 +15,7 @@ import math
 
 from ..decorators import pointwise
 from ..define.domain import NON_NEGATIVE, POSITIVE
-from .special import INF, Jet, atanh_tail, exp_neg, scaled, sigmoids
+from .special import INF, Jet, atanh_tail, exp_neg, expm1_neg, scaled, sigmoids
 from .tails import excess, exp_tail, moments
 
 _ROOT = 0.3989422804014327
@@ -62,15 +62,20 @@ def accelerated_failure_time_logistic(pred: float, lower: float, upper: float, s
     ea, up_a, down_a = sigmoids(a)
     eb, up_b, down_b = sigmoids(b)
     # cdf(b) - cdf(a) = sigmoid(b) sigmoid(-a) (1 - exp(-d)), whose logarithm is one of 1 plus a sum.
-    gone = math.expm1(-d)
+    gone = expm1_neg(-d)
     product = ea * eb
     both = ea + eb + product
     rest = product if a < 0.0 and b > 0.0 else 1.0 + gone  # exp(-d), to every digit where nothing else is left
     log = math.log1p(both if seen else (both + rest) / -gone)
     linear = (a if a > 0.0 else 0.0) - (b if b < 0.0 else 0.0)
+    # sigmoid(-b) - sigmoid(a), which are near each other where pred is in the middle, or the scale large.
+    middle = a + b
+    right = middle > 0.0
+    slope = expm1_neg(-abs(middle)) * (up_a if right else down_a) * (up_b if right else down_b)
+    bare = a == -INF and b == INF
     return (
         (linear + log) + (math.log(scale) + log_time if seen else 0.0),
-        (down_b - up_a) * inverse,
+        0.0 if bare else (slope if right else -slope) * inverse,
         (up_a * down_a + up_b * down_b) * inverse * inverse,
     )
 
@@ -92,7 +97,7 @@ def accelerated_failure_time_extreme(pred: float, lower: float, upper: float, sc
     a, b, d, log_time = span(pred, lower, upper, scale)
     seen = lower == upper
     inverse = 1.0 / scale
-    gone = -math.expm1(-d)
+    gone = -expm1_neg(-d)
     hazard = math.exp(a)
     # The probability is exp(-hazard) (1 - exp(-rise)).
     rise = 0.0 if seen else math.exp(b) * gone
@@ -107,9 +112,12 @@ def accelerated_failure_time_extreme(pred: float, lower: float, upper: float, sc
     # rise / (exp(rise) - 1), and that plus rise - 1.
     pull = e / share if short else scaled(e, rise) / (1.0 - e)
     bend = rise * tail / share if short else pull + rise - 1.0
+    # Both are near 1 where the scale is large.
+    less = rise * (1.0 - tail * (1.0 + rise)) / share
+    slope = -(less + math.expm1(a)) if short else pull - hazard
     return (
         hazard + (early if short else late),
-        (pull - hazard) * inverse,
+        slope * inverse,
         (hazard + scaled(pull, bend)) * inverse * inverse,
     )
 

@@ -16,7 +16,7 @@ MOST = {
     "peaks": (20, "maxima"), "sums": (20, "sums"), "more": (20, "second sums"),
     "kept": (3, "numbers that are kept of each score"),
 }  # fmt: skip
-"""How many numbers of a kind a kernel has: what any two losses need, of which one has 9 sums; three places aside."""
+"""How many numbers of a kind a kernel has: what any two losses need, of which one has 10 sums; three places aside."""
 
 
 class RowSum(Sum, Program):
