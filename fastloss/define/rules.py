@@ -41,6 +41,8 @@ def check_plain(function: Any, what: str) -> None:
     """Raise for anything but a plain Python function; `what` begins the error."""
     if not isinstance(function, FunctionType):
         hint = "; take the decorator away: fastloss compiles it itself" if hasattr(function, "py_func") else ""
+        hint = "; pass an object of the class" if isinstance(function, type) and hasattr(function, "forward") else hint
+        hint = "; pass its function, and bind the loss: .bind(q=0.9)" if hasattr(function, "keywords") else hint
         raise TypeError(f"{what} a plain Python function, got a {type(function).__name__} ({function!r}){hint}")
     if not function.__name__.isprintable():
         raise TypeError(f"{what} a function with a printable name, got {function.__name__!r}")
