@@ -6,14 +6,14 @@ import re
 import sys
 from difflib import SequenceMatcher, get_close_matches
 from opcode import opmap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..define.wording import listed
 from ..registry import LOSSES
 from . import ALIASES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 PEERS = {
     # scikit-learn
@@ -288,6 +288,18 @@ def hint(name: str, also: Iterable[str] = (), spelt: str = "{}") -> str:
     if not likely and kind:
         return f"it has no counterpart here; of its kind there are {listed(kind)}"
     return f"did you mean {listed(likely, 'or')}?" if likely else ""
+
+
+def of_a_face(name: str, library: Any, spelt: Callable[[str], str | None]) -> str:
+    """The end of the error for a loss that the functions for another library's arrays do not have.
+
+    `library` is the package, which has more losses, `spelt` says how the functions call one of ours, or None.
+    """
+    more = [n for n in library.__all__ if n not in LOSSES and hasattr(getattr(library, n), "value_and_grad")]
+    likely = [name] if name in more else likely_losses(name, more)
+    if found := [x for n in likely if (x := spelt(n)) is not None]:
+        return f": did you mean {listed(found, 'or')}?"
+    return f": fl.{likely[0]} has it, for NumPy's arrays" if likely else f": {suggestion(name)}"
 
 
 def suggestion(name: str, also: Iterable[str] = ()) -> str:

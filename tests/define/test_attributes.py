@@ -97,3 +97,34 @@ def test_kinds_of_what_is_not_here(name: str, kind: str) -> None:
     assert text.startswith(f"it has no counterpart here; of its kind there are {kind}")
     assert text.endswith("; `fastloss losses --search WORD` finds some, fl.derive makes others")
     assert suggestion("perceptual").startswith("fl.LOSSES has all losses, by name; `fastloss losses --search")
+
+
+FACES = {"torch": "fastloss.torch", "jax": "fastloss.jax"}
+
+
+@pytest.mark.parametrize("library", FACES)
+def test_the_face_of_another_library(library: str) -> None:
+    """Names of losses that it does not have, functions that are no losses, and keywords that it takes."""
+    array = pytest.importorskip("jax.numpy" if library == "jax" else library)
+    face = importlib.import_module(FACES[library])
+    with pytest.raises(AttributeError, match="has no attribute 'wgan': fl.gan.wasserstein has it, for NumPy's arrays"):
+        face.wgan  # noqa: B018
+    with pytest.raises(AttributeError, match="'FocalLoss': did you mean .*binary_focal or .*multiclass_focal"):
+        face.FocalLoss  # noqa: B018
+    with pytest.raises(AttributeError, match="'tukey': it has no counterpart here; of its kind there are fl.welsch"):
+        face.tukey  # noqa: B018
+    if library == "jax":
+        with pytest.raises(AttributeError, match="'dice_loss': fl.dice_loss has it, for NumPy's arrays"):
+            face.dice_loss  # noqa: B018
+    with pytest.raises(TypeError, match=r"is a function, mine \(fl.derive makes losses of such\)|a function, mine"):
+        face.function(mine)
+    name, scores = ("dim" if library == "torch" else "axis"), array.zeros((2, 3))
+    for function in (face.multiclass_focal, face.huber):
+        labels = array.zeros_like(scores[:, 0]) if function is face.multiclass_focal else scores
+        with pytest.raises(TypeError, match=f"'gama' is no argument, expected pred, target, .*{name}") as told:
+            function(scores, labels, gama=2.0)
+        assert " out," not in str(told.value) and (" axis," in str(told.value)) == (library == "jax")
+
+
+def mine(pred: Any, target: Any) -> Any:
+    return pred - target
