@@ -6,7 +6,7 @@ import math
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .frozen import user_defined
+from .frozen import globals_of, user_defined
 from .keywords import KEYWORDS
 
 if TYPE_CHECKING:
@@ -74,8 +74,26 @@ def check_function(jet: Callable[..., Any], loss: str, keywords: tuple[str, ...]
     _check_body(jet)
 
 
+_OF_PYTHON = frozenset(["breakpoint", "eval", "exec", "input", "open", "print"])
+"""Built-in functions that need Python's lock: a kernel, which holds it, would wait for it for ever."""
+
+
+def _check_calls(function: Any, done: set[Any]) -> None:
+    """Raise for a function that no kernel may call, also in the functions that are called."""
+    done.add(function)
+    used = globals_of(function.__code__)
+    if found := sorted((used & _OF_PYTHON) - function.__globals__.keys()):
+        raise TypeError(f"{function.__name__} calls {found[0]}, which no kernel can; call the function on a number to "
+                        "look into it, as loss.jet(0.5, 1.0)")  # fmt: skip
+    for n in used & function.__globals__.keys():
+        other = function.__globals__[n]
+        if isinstance(other, FunctionType) and other not in done and user_defined(other.__module__):
+            _check_calls(other, done)
+
+
 def _check_body(jet: Callable[..., Any]) -> None:
     """Raise for operations that no kernel has."""
+    _check_calls(jet, set())
     used = {n for n in jet.__code__.co_names if hasattr(math, n)} - jet.__globals__.keys()
     strange = sorted(used - ELEMENTARY) if "math" in jet.__code__.co_names else []
     if strange:
