@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .frozen import globals_of, user_defined
 from .keywords import KEYWORDS
+from .wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +86,10 @@ def _check_calls(function: Any, done: set[Any]) -> None:
     if found := sorted((used & _OF_PYTHON) - function.__globals__.keys()):
         raise TypeError(f"{function.__name__} calls {found[0]}, which no kernel can; call the function on a number to "
                         "look into it, as loss.jet(0.5, 1.0)")  # fmt: skip
+    import dis  # which takes 5 ms
+
+    if any(i.opname == "PUSH_EXC_INFO" for i in dis.get_instructions(function)):
+        raise TypeError(f"{function.__name__} has a try or with statement, which no kernel can; choose by a condition")
     for n in used & function.__globals__.keys():
         other = function.__globals__[n]
         if isinstance(other, FunctionType) and other not in done and user_defined(other.__module__):
@@ -114,6 +119,8 @@ def order_of(jet: Callable[..., Any], point: list[float], values: tuple[float, .
     result = jet(*point, *values)
     if not isinstance(result, tuple) or len(result) not in (2, 3):
         raise TypeError(f"{jet.__name__} must return (value, d1, d2) or (value, d1), got {result!r}")
+    if gradients == 1 and any(isinstance(x, bool) or not hasattr(x, "__float__") for x in result):
+        raise TypeError(f"{jet.__name__} returns {shown(result)}, expected numbers; a choice is `1.0 if ... else 0.0`")
     if gradients > 1 and any(not isinstance(d, tuple) or len(d) != gradients for d in result[1:]):
         raise TypeError(
             f"{jet.__name__} has {gradients} gradients, so d1 and d2 must be tuples of {gradients}, got {result!r}"

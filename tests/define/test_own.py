@@ -418,6 +418,17 @@ def test_what_needs_the_interpreter_is_refused() -> None:
     with pytest.raises(TypeError, match="_told calls print, which no kernel can"):
         fl.pointwise(calls)
 
+    def tries(pred, target):
+        try:
+            return math.log(pred), 1.0 / pred, 0.0
+        except ValueError:
+            return 0.0, 0.0, 0.0
+
+    with pytest.raises(TypeError, match="tries has a try or with statement, which no kernel can; choose by a cond"):
+        fl.pointwise(tries)
+    with pytest.raises(TypeError, match=r"returns \(False, 0.0, 0.0\), expected numbers; a choice is `1.0 if"):
+        fl.pointwise(lambda pred, target: (pred > target, 0.0, 0.0))
+
     with pytest.raises(TypeError, match="finish calls print, which no kernel can"):
 
         @fl.rowwise(targets="dense")
