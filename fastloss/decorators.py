@@ -110,11 +110,13 @@ def derive(
     """Make a loss of its value alone: both derivatives are found by the chain rule.
 
     The function is that of `pointwise` (one to three inputs, parameters with defaults, domains in the decorator), and
-    returns the value of one element. It is called once, with arguments that remember what becomes of them, and takes
-    arithmetic, comparisons (``&``, ``|``, ``~``), ``abs``, ``min``, ``max``, the functions of ``fl.math``, and
-    ``fl.where`` in place of ``if``. Those of ``math``, NumPy, ``scipy.special``, torch, ``jax.numpy`` and ``jax.nn``
-    that mean the same (``np.exp``, ``torch.where``) are taken for them. Whatever else it refers to (numbers, also of a
-    function around it, and functions) is what it is at that time.
+    returns the value of one element, or ends in its ``.mean()``. It is called with arguments that remember what becomes
+    of them, once for each way through its conditions, and takes arithmetic, comparisons (``&``, ``|``, ``~``), ``if``,
+    ``abs``, ``min``, ``max``, the functions of ``fl.math``, and ``fl.where``. Those of ``math``, NumPy,
+    ``scipy.special``, torch, ``torch.nn.functional``, ``jax.numpy``, ``jax.nn`` and ``keras.ops`` that mean the same
+    (``np.exp``, ``torch.clamp(x, min=0)``, ``x.pow(2)``) are taken for them, and so is a module of torch's by its
+    ``forward``. Whatever else it refers to (numbers, also of a function around it, and functions) is what it is at
+    that time.
 
     Value and derivatives share what they have in common, and each function has derivatives of its own that neither
     overflow nor cancel; ``log(1 + exp(x))``, ``log(cosh(x))``, ``exp(x) - 1``, ``x log(x)`` and the like are replaced

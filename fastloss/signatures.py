@@ -14,6 +14,7 @@ from textwrap import TextWrapper
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar
 
+from .define.attributes import Misnamed
 from .define.compose.operators import Addable
 from .define.keywords import ELEMENT_MEANINGS, LABELS, MEANINGS, keywords_of
 from .define.parameters import Parametrised
@@ -100,7 +101,7 @@ def _lazy_class(shared: type) -> type:
     return type(shared.__name__, (shared,), {**own, **{name: _LazyVerb(name) for name in (*VERBS, "bind")}})
 
 
-class SelfDocumenting(Addable, Parametrised):
+class SelfDocumenting(Addable, Parametrised, Misnamed):
     """A loss whose verbs show its own arguments."""
 
     __signature__ = _LossSignature()

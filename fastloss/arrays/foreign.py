@@ -54,6 +54,9 @@ def _instead_of_text(name: str) -> str:
 
 def _single(name: str, x: Any) -> str:
     """What to pass for an object that is no sequence."""
+    library = type(x).__module__.partition(".")[0]
+    if library in ("catboost", "lightgbm", "xgboost"):
+        return f"a loss as an objective is made by fastloss.boosting.{library}"
     if hasattr(x, "toarray"):
         return f"a sparse one becomes dense by {name}.toarray()"
     if isinstance(x, dict) and name == "class_weight":

@@ -14,9 +14,19 @@ said there. A library is imported when it is used, and not before.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..define.attributes import only
 from .catboost import catboost
 from .lightgbm import lightgbm
 from .objective import Objective, initial
 from .xgboost import xgboost
 
 __all__ = ["Objective", "catboost", "initial", "lightgbm", "xgboost"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = only(
+        __name__,
+        __all__,
+        {"xgb": "xgboost", "lgb": "lightgbm", "lgbm": "lightgbm", "cat": "catboost", "cb": "catboost"},
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.host.direct import of_row
-from .checks import one_label, one_score
+from .checks import check_caller, one_label, one_score
 from .objective import Objective
 from .versions import version
 
@@ -53,9 +53,8 @@ def catboost(
 class CatBoostObjective(Objective):
     """What `fastloss.boosting.catboost` returns."""
 
+    package = "catboost"
     option = "classes_count"
-    no_jit = True
-    """CatBoost would compile the methods with Numba, and warn that it cannot."""
 
     def __init__(
         self,
@@ -92,6 +91,11 @@ class CatBoostObjective(Objective):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_row_kernels": {}}
+
+    def __call__(self, labels: Any, scores: Any, weight: Any = None, group: Any = None) -> Any:
+        """What XGBoost and LightGBM call."""
+        check_caller(self.name, self.package, scores)
+        raise TypeError(f"{self.name}: CatBoost calls methods of this; call .grad_and_hess(scores, labels, weight)")
 
     @property
     def metric(self) -> CatBoostMetric:
@@ -164,6 +168,12 @@ class CatBoostMetric:
 
     def __init__(self, objective: CatBoostObjective) -> None:
         self.objective = objective
+        self.__name__ = objective.name
+
+    def __call__(self, labels: Any, scores: Any, weight: Any = None, group: Any = None) -> Any:
+        """What XGBoost and LightGBM call."""
+        check_caller(self.objective.name, "catboost", scores)
+        raise TypeError(f"{self.objective.name}: CatBoost calls methods of this; call .loss of the objective")
 
     def is_max_optimal(self) -> bool:
         """Less is better."""

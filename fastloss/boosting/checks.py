@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import sys
 from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays.checks import refuse_class_weights
+from ..arrays.host.read import read_array
+from ..arrays.shapes import check_class_weight, smoothing
 from ..define.hints import outside, unknown_parameter
-from ..define.wording import listed
+from ..define.wording import listed, no_loss
 from .versions import OLDEST
 
 if TYPE_CHECKING:
@@ -50,17 +54,50 @@ def check_names(loss: Any, given: Mapping[str, Any]) -> None:
             raise unknown_parameter(loss, n, own)
 
 
-def check_library(name: str, data: Any, own: str) -> None:
-    """Raise for data of another library than the objective is for: several scores would be read in a wrong order."""
-    found = type(data).__module__.partition(".")[0]
-    if found != own and found in OLDEST:
-        raise TypeError(f"{name}: an objective of fastloss.boosting.{own} is called by {OLDEST[found][0]}, "
-                        f"expected {OLDEST[own][0]}: fastloss.boosting.{found} makes one for it")  # fmt: skip
+def check_caller(name: str, own: str, data: Any = None) -> None:
+    """Raise for a call by another library than the objective is for, or with data of another.
+
+    Several scores would be read in a wrong order, and what is returned be taken for something else.
+    """
+    caller = sys._getframe(2).f_globals.get("__name__", "")
+    for module in (caller, type(data).__module__):
+        found = module.partition(".")[0]
+        if found != own and found in OLDEST:
+            raise called_by(name, own, found)
+
+
+def called_by(name: str, own: str, found: str) -> TypeError:
+    """The error of an objective, or a metric, that another library calls."""
+    return TypeError(f"{name}: an objective of fastloss.boosting.{own} is called by {OLDEST[found][0]}, "
+                     f"expected {OLDEST[own][0]}: fastloss.boosting.{found} makes one for it")  # fmt: skip
+
+
+def check_loss(loss: Any) -> None:
+    """Raise for what is no loss of elements, rows or queries."""
+    if not all(hasattr(loss, n) for n in ("grad_and_hess", "inputs", "wrt")):
+        raise TypeError(f"an objective is made of a loss, such as fl.huber, got {no_loss(loss)}")
+
+
+def check_options(loss: Any, options: Mapping[str, Any], backend: Any) -> None:
+    """Raise for what belongs to the objective, and would be found in the middle of training."""
+    if backend not in (None, "serial", "parallel"):
+        raise ValueError(f"{loss.name}: backend is {backend!r}, expected None, 'serial' or 'parallel'")
+    if hasattr(loss, "check_parameters"):
+        loss.check_parameters(**options)
+    if "label_smoothing" in options:
+        smoothing(loss, options["label_smoothing"])
+    if options.get("class_weight") is not None:
+        weight = read_array(loss, "class_weight", options["class_weight"])
+        if weight.ndim != 1 or weight.size < 2:
+            raise ValueError(f"{loss.name}: class_weight has shape {weight.shape}, expected a number for each class")
+        check_class_weight(loss, weight.shape, weight.size)
+        refuse_class_weights(loss, weight, np.float64)
 
 
 def one_label(loss: Any, library: str) -> None:
     """Raise for a loss with several arrays of labels, of which a library has one."""
-    labels = [n for k, n in enumerate(getattr(loss, "inputs", ())) if k not in loss.wrt]
+    check_loss(loss)
+    labels = [n for k, n in enumerate(loss.inputs) if k not in loss.wrt]
     if len(labels) > 1:
         raise TypeError(f"{loss.name} takes {listed(labels)} of each row, and {library} has one label (XGBoost has "
                         "the two bounds of times)")  # fmt: skip

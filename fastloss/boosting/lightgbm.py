@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.host.fresh import empty
-from .checks import check_library, finite, one_label, refuse_scores
+from .checks import called_by, check_caller, finite, one_label, refuse_scores
 from .objective import Objective
 from .versions import version
 
@@ -47,6 +47,8 @@ def lightgbm(
 class LightGBMObjective(Objective):
     """What `fastloss.boosting.lightgbm` returns."""
 
+    package = "lightgbm"
+
     _spare: tuple[Any, ...] = ()
     """Derivatives in the type of several scores, kept from round to round: new memory takes longer than the kernel."""
 
@@ -57,8 +59,9 @@ class LightGBMObjective(Objective):
 
         It takes (labels, scores, weight, group), as the estimators call it, or (scores, data set), as ``train`` does.
         """
+        check_caller(self.name, self.package, scores)
         version("lightgbm")
-        scores, labels, weight, group = self._told(labels, scores, weight, group)
+        scores, labels, weight, group = self.told(labels, scores, weight, group)
         scores = scores if hasattr(scores, "dtype") else np.asarray(scores, np.float64)
         if self.direct and isinstance(scores, np.ndarray):
             both = empty(scores.shape, np.float32), empty(scores.shape, np.float32)
@@ -79,10 +82,10 @@ class LightGBMObjective(Objective):
     def __getstate__(self) -> dict[str, Any]:
         return {n: x for n, x in vars(self).items() if n != "_spare"}
 
-    def metric(self, labels: Any, scores: Any, weight: Any = None, group: Any = None) -> tuple[str, float, bool]:
+    @property
+    def metric(self) -> LightGBMMetric:
         """The loss's name, its weighted mean, and that more is not better; of the same arguments."""
-        scores, labels, weight, group = self._told(labels, scores, weight, group)
-        return self.name, self.loss(scores, labels, weight, group=group), False
+        return LightGBMMetric(self)
 
     def init_score(self, labels: ArrayLike, weight: Any = None) -> Any:
         """The best constant for each row, as ``Dataset(init_score=)`` and ``fit(init_score=)`` take it.
@@ -91,10 +94,35 @@ class LightGBMObjective(Objective):
         """
         return self.started(labels, weight)
 
-    def _told(self, labels: Any, scores: Any, weight: Any, group: Any) -> tuple[Any, ...]:
+    def told(self, labels: Any, scores: Any, weight: Any, group: Any) -> tuple[Any, ...]:
         """Scores, labels, weight and group of either interface's arguments."""
         if hasattr(scores, "get_label"):
             data, scores = scores, labels
-            check_library(self.name, data, "lightgbm")
             labels, weight, group = data.get_label(), data.get_weight(), data.get_group()
         return scores, labels, weight, group
+
+
+class LightGBMMetric:
+    """The weighted mean of an objective's loss, as LightGBM calls it."""
+
+    no_jit = True
+
+    def __init__(self, objective: LightGBMObjective) -> None:
+        self.objective = objective
+        self.__name__ = objective.name
+
+    def __call__(self, labels: Any, scores: Any, weight: Any = None, group: Any = None) -> tuple[str, float, bool]:
+        """The loss's name, its weighted mean, and that more is not better; of an objective's arguments."""
+        o = self.objective
+        check_caller(o.name, o.package, scores)
+        scores, labels, weight, group = o.told(labels, scores, weight, group)
+        return o.name, o.loss(scores, labels, weight, group=group), False
+
+    def evaluate(self, *_: Any) -> Any:
+        """What CatBoost calls."""
+        raise called_by(self.objective.name, "lightgbm", "catboost")
+
+    is_max_optimal = get_final_error = evaluate
+
+    def __repr__(self) -> str:
+        return f"{self.objective!r}.metric"

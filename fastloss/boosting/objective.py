@@ -11,11 +11,21 @@ from ..arrays.host.direct import newton
 from ..arrays.host.fresh import like
 from ..define.elements import Definition
 from ..define.rows import Program
-from ..define.wording import no_loss, shown
+from ..define.wording import shown
 from ..loss import Loss
 from ..structured import reading
 from .arranged import Arranged, Plain
-from .checks import check_names, check_outputs, check_target, check_weight, finite, refuse_scores
+from .checks import (
+    called_by,
+    check_loss,
+    check_names,
+    check_options,
+    check_outputs,
+    check_target,
+    check_weight,
+    finite,
+    refuse_scores,
+)
 from .hessians import Curvature
 from .majorizers import nearest
 from .start import best
@@ -52,6 +62,10 @@ class Objective:
     scores takes a tuple of them. An objective never changes, and is pickled as its loss is.
     """
 
+    package = ""
+    """The library that calls it."""
+    no_jit = True
+    """CatBoost would compile the methods with Numba, and warn that it cannot."""
     option = "num_class"
     """What the library calls the number of scores of a row."""
 
@@ -63,8 +77,7 @@ class Objective:
         min_hessian: float | None = None,
         backend: Backend | None = None,
     ) -> None:
-        if not hasattr(loss, "grad_and_hess") or not hasattr(loss, "inputs"):
-            raise TypeError(f"an objective is made of a loss, such as fl.huber, got {no_loss(loss)}")
+        check_loss(loss)
         given = dict(parameters or {})
         self.rows = isinstance(loss, Program)
         own = ROW_OPTIONS if self.rows else () if hasattr(loss, "bind") else tuple(given)
@@ -72,6 +85,7 @@ class Objective:
         self.definition = loss.bind(**given) if given else loss
         if not hasattr(loss, "bind"):
             check_names(loss, self.options)
+        check_options(loss, self.options, backend)
         self.curvature = Curvature(self.definition, hessian, min_hessian)
         self.backend = backend
         arrays = {n: np.ravel(x) for n, x in getattr(self.definition, "arrays", {}).items()}
@@ -92,6 +106,12 @@ class Objective:
 
     def _shaped(self, arrays: Mapping[str, Any], shape: tuple[int, int]) -> Any:
         return self.definition.bind(**{n: x.reshape(shape) for n, x in arrays.items()}) if arrays else self.definition
+
+    def calc_ders_range(self, *_: Any) -> Any:
+        """What CatBoost calls."""
+        raise called_by(self.name, self.package, "catboost")
+
+    calc_ders_multi = calc_ders_range
 
     @property
     def name(self) -> str:

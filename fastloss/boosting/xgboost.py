@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .checks import check_library
+from .checks import called_by, check_caller
 from .objective import Objective
 from .versions import version
 
@@ -56,8 +56,11 @@ def xgboost(
 class XGBoostObjective(Objective):
     """An `Objective` that XGBoost calls, and its metric."""
 
+    package = "xgboost"
+
     def __call__(self, scores: Any, data: Any, sample_weight: Any = None) -> tuple[Any, Any]:
         """First and second derivatives, of (scores, DMatrix) or scikit-learn's (labels, scores, sample_weight)."""
+        check_caller(self.name, self.package, data)
         flat = version("xgboost", missing=SHAPED) < SHAPED
         grad, hess = self.grad_and_hess(*self.read(scores, data, sample_weight), group=self.queries(data))
         return (grad.reshape(-1), hess.reshape(-1)) if flat else (grad, hess)
@@ -91,7 +94,6 @@ class XGBoostObjective(Objective):
         if not hasattr(data, "get_label"):
             labels, scores = scores, data
         else:
-            check_library(self.name, data, "xgboost")
             weight = data.get_weight()
             if self.grouped and len(weight) != len(scores):  # XGBoost has one for each query
                 weight = np.repeat(weight, np.asarray(data.get_group(), np.int64)) if len(weight) else None
@@ -111,6 +113,8 @@ class XGBoostObjective(Objective):
 class XGBoostMetric:
     """The weighted mean of an objective's loss, as XGBoost calls it."""
 
+    no_jit = True
+
     def __init__(self, objective: XGBoostObjective) -> None:
         self.objective = objective
         self.__name__ = re.sub(r"\W+", "_", objective.name).strip("_")
@@ -118,8 +122,15 @@ class XGBoostMetric:
     def __call__(self, scores: Any, data: Any, sample_weight: Any = None) -> Any:
         """The name and the number, of (scores, DMatrix); the number, of (labels, scores, sample_weight)."""
         o = self.objective
+        check_caller(o.name, o.package, data)
         value = o.loss(*o.read(scores, data, sample_weight), group=o.queries(data))
         return (self.__name__, value) if hasattr(data, "get_label") else value
+
+    def evaluate(self, *_: Any) -> Any:
+        """What CatBoost calls."""
+        raise called_by(self.objective.name, "xgboost", "catboost")
+
+    is_max_optimal = get_final_error = evaluate
 
     def __repr__(self) -> str:
         return f"{self.objective!r}.metric"

@@ -105,7 +105,8 @@ def _expression(
         given["weight"] = weight
     for name, x in given.items():
         if not isinstance(x, (str, pl.Expr)):
-            raise TypeError(f"{loss.name}: {name} is {shown(x)}, expected a column's name or an expression")
+            hint = "; several columns are polars.concat_list(...)" if isinstance(x, (list, tuple)) else ""
+            raise TypeError(f"{loss.name}: {name} is {shown(x)}, expected a column's name or an expression{hint}")
     names = tuple(given)
     rest.update({n: n for n in names if n in loss.parameters})
     output, grad = (loss.name, None) if by is None else (None, {by: loss.name})

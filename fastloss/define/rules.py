@@ -6,8 +6,9 @@ import math
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .frozen import user_defined
+from .frozen import globals_of, user_defined
 from .keywords import KEYWORDS
+from .wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,8 @@ def check_plain(function: Any, what: str) -> None:
     """Raise for anything but a plain Python function; `what` begins the error."""
     if not isinstance(function, FunctionType):
         hint = "; take the decorator away: fastloss compiles it itself" if hasattr(function, "py_func") else ""
+        hint = "; pass an object of the class" if isinstance(function, type) and hasattr(function, "forward") else hint
+        hint = "; pass its function, and bind the loss: .bind(q=0.9)" if hasattr(function, "keywords") else hint
         raise TypeError(f"{what} a plain Python function, got a {type(function).__name__} ({function!r}){hint}")
     if not function.__name__.isprintable():
         raise TypeError(f"{what} a function with a printable name, got {function.__name__!r}")
@@ -72,8 +75,30 @@ def check_function(jet: Callable[..., Any], loss: str, keywords: tuple[str, ...]
     _check_body(jet)
 
 
+_OF_PYTHON = frozenset(["breakpoint", "eval", "exec", "input", "open", "print"])
+"""Built-in functions that need Python's lock: a kernel, which holds it, would wait for it for ever."""
+
+
+def _check_calls(function: Any, done: set[Any]) -> None:
+    """Raise for a function that no kernel may call, also in the functions that are called."""
+    done.add(function)
+    used = globals_of(function.__code__)
+    if found := sorted((used & _OF_PYTHON) - function.__globals__.keys()):
+        raise TypeError(f"{function.__name__} calls {found[0]}, which no kernel can; call the function on a number to "
+                        "look into it, as loss.jet(0.5, 1.0)")  # fmt: skip
+    import dis  # which takes 5 ms
+
+    if any(i.opname == "PUSH_EXC_INFO" for i in dis.get_instructions(function)):
+        raise TypeError(f"{function.__name__} has a try or with statement, which no kernel can; choose by a condition")
+    for n in used & function.__globals__.keys():
+        other = function.__globals__[n]
+        if isinstance(other, FunctionType) and other not in done and user_defined(other.__module__):
+            _check_calls(other, done)
+
+
 def _check_body(jet: Callable[..., Any]) -> None:
     """Raise for operations that no kernel has."""
+    _check_calls(jet, set())
     used = {n for n in jet.__code__.co_names if hasattr(math, n)} - jet.__globals__.keys()
     strange = sorted(used - ELEMENTARY) if "math" in jet.__code__.co_names else []
     if strange:
@@ -94,6 +119,8 @@ def order_of(jet: Callable[..., Any], point: list[float], values: tuple[float, .
     result = jet(*point, *values)
     if not isinstance(result, tuple) or len(result) not in (2, 3):
         raise TypeError(f"{jet.__name__} must return (value, d1, d2) or (value, d1), got {result!r}")
+    if gradients == 1 and any(isinstance(x, bool) or not hasattr(x, "__float__") for x in result):
+        raise TypeError(f"{jet.__name__} returns {shown(result)}, expected numbers; a choice is `1.0 if ... else 0.0`")
     if gradients > 1 and any(not isinstance(d, tuple) or len(d) != gradients for d in result[1:]):
         raise TypeError(
             f"{jet.__name__} has {gradients} gradients, so d1 and d2 must be tuples of {gradients}, got {result!r}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def named(x: Any) -> str:
 
 def no_loss(x: Any) -> str:
     """What came in a loss's place; of a name, how to pass the loss."""
+    if isinstance(x, FunctionType):
+        return f"a function, {x.__name__} (fl.derive makes losses of such)"
     return f"{x!r}; pass the loss itself, as fl.{x}" if isinstance(x, str) else named(x)
 
 

@@ -21,8 +21,9 @@ and the derivative of that with respect to its weights, which only what differen
 from __future__ import annotations
 
 from inspect import cleandoc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..define.attributes import only
 from . import terms
 from .averages import Relativistic
 from .batches import TwoBatches
@@ -42,6 +43,13 @@ __all__ = [
     "relativistic_average_least_squares",
     "wasserstein",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = only(
+        __name__,
+        __all__,
+        {"wgan": "wasserstein", "lsgan": "least_squares", "vanilla": "minimax", "ragan": "relativistic_average"},
+    )
 
 
 class Adversarial:

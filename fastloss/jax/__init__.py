@@ -46,8 +46,8 @@ def _unknown(name: str) -> AttributeError:
     text = f"module {__name__!r} has no attribute {name!r}"
     if name.startswith("_"):
         return AttributeError(text)
-    from ..losses.names import likely_losses
+    import fastloss
 
-    likely = [n for n in likely_losses(name) if n in LOSSES]
-    return AttributeError(f"{text}: did you mean {' or '.join(likely)}?" if likely else
-                          f"{text}; fastloss.LOSSES has all losses, by name")  # fmt: skip
+    from ..losses.names import of_a_face
+
+    return AttributeError(text + of_a_face(name, fastloss, lambda n: n if n in LOSSES else None), obj=LOSSES)

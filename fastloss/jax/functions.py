@@ -16,7 +16,7 @@ from ..define.elements import Definition
 from ..define.keywords import keywords_of
 from ..define.rows import Program
 from ..define.streams import is_array
-from ..define.wording import named, shown
+from ..define.wording import no_loss, shown
 from ..signatures import arguments
 from .derivatives import ready, value_of
 
@@ -43,7 +43,7 @@ def function(loss: Any) -> Callable[..., Any]:
     [0.5, 0.75]
     """
     if not isinstance(loss, (Definition, Program)):
-        raise TypeError(f"fastloss.jax.function: loss is {named(loss)}, expected a loss of elements or of rows, such "
+        raise TypeError(f"fastloss.jax.function: loss is {no_loss(loss)}, expected a loss of elements or of rows, such "
                         "as fl.huber or fl.cross_entropy")  # fmt: skip
     keywords = {n: v for n, v in keywords_of(loss).items() if n not in LEFT_OUT}
 
@@ -118,8 +118,10 @@ def _constant(loss: Any, name: str, x: Any) -> Any:
 
 
 def _unknown(loss: Any, name: str) -> TypeError:
+    from ..define.hints import arguments as arguments_of
     from ..define.hints import unknown_argument
 
     if name in LEFT_OUT:
         return TypeError(f"{loss.name}: {name!r} is no argument of the function for JAX; {LEFT_OUT[name]}")
-    return unknown_argument(loss, name)
+    taken = [n for n in arguments_of(loss).split(", ") if n not in LEFT_OUT]
+    return unknown_argument(loss, name, expected=", ".join(taken))

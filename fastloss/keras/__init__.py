@@ -35,11 +35,12 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(text)
     if name in _REFUSED:
         raise AttributeError(f"{text}: {_REFUSED[name]}")
-    from ..losses.names import likely_losses
+    import fastloss
 
-    likely = [c for n in likely_losses(name) if (c := camel(n)) in _CLASSES]
-    raise AttributeError(f"{text}: did you mean {' or '.join(likely)}?" if likely else
-                         f"{text}; dir({__name__}) has all of them")  # fmt: skip
+    from ..losses.names import of_a_face
+
+    more = of_a_face(name, fastloss, lambda n: camel(n) if camel(n) in _CLASSES else None)
+    raise AttributeError(text + more, obj=_CLASSES)
 
 
 def __dir__() -> list[str]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from opcode import opmap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..define.wording import listed
 from ..registry import LOSSES
 from . import ALIASES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 PEERS = {
     # scikit-learn
@@ -162,6 +162,32 @@ PEERS = {
     "ciou": "ciou_loss",
     "multi_box": "multibox",
     "ssd": "multibox",
+    # masks
+    "dice": "dice_loss generalized_dice_loss",
+    "soft_dice": "dice_loss generalized_dice_loss",
+    "iou": "iou_loss jaccard_loss",
+    "io_u": "iou_loss jaccard_loss",
+    "jaccard": "jaccard_loss",
+    "tversky": "tversky_loss focal_tversky_loss",
+    "lovasz": "lovasz_softmax_loss lovasz_hinge_loss",
+    "lovasz_softmax": "lovasz_softmax_loss",
+    "lovasz_hinge": "lovasz_hinge_loss",
+    # two networks
+    "wasserstein": "gan.wasserstein",
+    "wgan": "gan.wasserstein",
+    "lsgan": "gan.least_squares",
+    "hinge_gan": "gan.hinge",
+    "gan_hinge": "gan.hinge",
+    "relativistic_gan": "gan.relativistic",
+    "kd": "distillation soft_distillation",
+    "knowledge_distillation": "distillation soft_distillation",
+    # learning without labels, and preferences
+    "simclr": "nt_xent",
+    "moco": "info_nce",
+    "bpr": "pairwise_logistic",
+    "label_smoothing": "cross_entropy",
+    "label_smoothing_cross_entropy": "cross_entropy",
+    "soft_target_cross_entropy": "cross_entropy",
     # alignments
     "ctc": "ctc",
     "ctc_batch_cost": "ctc",
@@ -169,9 +195,23 @@ PEERS = {
 """Names of other libraries' losses, in the shortest spelling that `_spellings` gives, and ours: the likelier first."""
 
 
-RANKS, LIFETIMES = "lambdarank pairwise_logistic", "accelerated_failure_time_normal accelerated_failure_time_logistic"
-KINDS = {"rank": RANKS, "map": RANKS, "mrr": RANKS, "xendcg": RANKS, "yeti": RANKS, "survival": LIFETIMES,
-         "cox": LIFETIMES, "multi:": "cross_entropy multilabel_soft_margin"}  # fmt: skip
+_OF_KINDS = {
+    "lambdarank pairwise_logistic": "rank map mrr xendcg yeti approxndcg warp softrank",
+    "listwise_softmax lambdarank": "listmle",
+    "accelerated_failure_time_normal accelerated_failure_time_logistic": "survival cox",
+    "cross_entropy multilabel_soft_margin": "multi:",
+    "welsch geman_mcclure cauchy": "tukey biweight bisquare barron student",
+    "smooth_l1 log_cosh": "wing adaptivewing awing",
+    "expectile quantile": "linex",
+    "binary_focal binary_cross_entropy_with_logits": "asymmetric asl",
+    "generalized_cross_entropy poly_cross_entropy": "symmetriccrossentropy sce taylorcrossentropy taylor",
+    "circle supervised_contrastive info_nce": "arcface cosface sphereface proxyanchor proxynca center npair lifted",
+    "quantile gaussian_nll": "crps",
+    "poisson tweedie gamma": "negativebinomial negativebinomialnll inversegaussian zeroinflatedpoisson zip",
+    "gaussian_nll gaussian_nll_log_scale": "betanll evidential laplace laplacenll mdn",
+    "cross_entropy multiclass_focal": "ldam seesaw equalization classbalanced cb logitadjustment",
+}  # fmt: skip
+KINDS = {word: losses for losses, words in _OF_KINDS.items() for word in words.split()}
 """What there is of a kind which the first or last part of a name says, as of `rank:map`, which has no counterpart."""
 
 
@@ -192,6 +232,7 @@ def likely_losses(name: str, also: Iterable[str] = ()) -> list[str]:
     for form in dict.fromkeys((forms[0], forms[-1])):
         # Of other libraries' names only what is misspelt: what looks like one may be something else.
         close += get_close_matches(form, [*LOSSES, *ALIASES, *also], 3, 0.75) or get_close_matches(form, PEERS, 1, 0.88)
+    close = [m for m in close if SequenceMatcher(None, forms[-1], m.removesuffix("_loss")).ratio() > 0.5]
     return list(dict.fromkeys(n for m in close for n in (PEERS.get(m) or ALIASES.get(m) or m).split()))[:2]
 
 
@@ -233,8 +274,11 @@ def asked_by_import() -> bool:
 
 def of_kind(name: str) -> list[str]:
     """The losses of the kind that a name says which no loss has here."""
-    words = _spellings(name)[0].split("_")
-    known = (KINDS.get(word) for word in (f"{name.partition(':')[0]}:", words[0], words[-1]))
+    forms = _spellings(name)
+    words = forms[0].split("_")
+    known = (
+        KINDS.get(word) for word in (f"{name.partition(':')[0]}:", words[0], words[-1], forms[-1].replace("_", ""))
+    )
     return next(filter(None, known), "").split()
 
 
@@ -246,8 +290,22 @@ def hint(name: str, also: Iterable[str] = (), spelt: str = "{}") -> str:
     return f"did you mean {listed(likely, 'or')}?" if likely else ""
 
 
+def of_a_face(name: str, library: Any, spelt: Callable[[str], str | None]) -> str:
+    """The end of the error for a loss that the functions for another library's arrays do not have.
+
+    `library` is the package, which has more losses, `spelt` says how the functions call one of ours, or None.
+    """
+    more = [n for n in library.__all__ if n not in LOSSES and hasattr(getattr(library, n), "value_and_grad")]
+    likely = [name] if name in more else likely_losses(name, more)
+    if found := [x for n in likely if (x := spelt(n)) is not None]:
+        return f": did you mean {listed(found, 'or')}?"
+    return f": fl.{likely[0]} has it, for NumPy's arrays" if likely else f": {suggestion(name)}"
+
+
 def suggestion(name: str, also: Iterable[str] = ()) -> str:
     """The end of the error for an attribute that does not exist."""
     if name in VERBS:
         return f"each loss has it, as in fl.huber.{name}"
-    return hint(name, also, "fl.{}") or "fl.LOSSES has all losses, by name"
+    text = hint(name, also, "fl.{}") or "fl.LOSSES has all losses, by name"
+    more = "; `fastloss losses --search WORD` finds some, fl.derive makes others"
+    return text if text.endswith("?") else text + more

@@ -15,7 +15,13 @@ has examples.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..define.attributes import only
 from .linear import Linear, linear
 from .residuals import least_squares
 
 __all__ = ["Linear", "least_squares", "linear"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = only(__name__, __all__)

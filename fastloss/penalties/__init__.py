@@ -15,14 +15,22 @@ bias, is not penalised: say that it is there, by ``intercept="last"`` or by a `m
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..define.attributes import only
 from .elements import Elementwise
 from .groups import GroupLasso
 from .penalty import Penalty
 from .variation import TotalVariation
 
 __all__ = ["Penalty", "elastic_net", "group_lasso", "l1", "l2", "total_variation"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = only(
+        __name__,
+        __all__,
+        {"lasso": "l1", "ridge": "l2", "tikhonov": "l2", "fused_lasso": "total_variation", "tv": "total_variation"},
+    )
 
 
 def l1(strength: Any = 1.0) -> Penalty:

@@ -10,6 +10,8 @@ array([11.])
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 try:
     import sklearn  # noqa: F401
 except ModuleNotFoundError as error:
@@ -19,9 +21,15 @@ except ModuleNotFoundError as error:
         'fastloss.sklearn: scikit-learn is not installed; pip install "fastloss[sklearn]" brings it', name="sklearn"
     ) from None
 
+from ..define.attributes import only
 from .classifier import LossClassifier
 from .model import Path
 from .regressor import LossRegressor
 from .scorers import LossScorer, scorer
 
 __all__ = ["LossClassifier", "LossRegressor", "LossScorer", "Path", "scorer"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = only(
+        __name__, __all__, {"regressor": "LossRegressor", "classifier": "LossClassifier", "make_scorer": "scorer"}
+    )

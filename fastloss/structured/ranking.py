@@ -63,16 +63,27 @@ class RankingLoss(HostLoss):
         """The gradient and the diagonal of the Hessian."""
         return self._verb(GRAD | HESS, inputs, keywords)
 
+    def check_parameters(
+        self, sigma: Any = 1.0, truncation: Any = None, gain: Any = "linear", score_norm: Any = False,
+        query_norm: Any = False,
+    ) -> None:  # fmt: skip
+        """Raise for a parameter's value, before there are queries."""
+        Gains(self.name, gain)
+        self._numbers(sigma, truncation, score_norm, query_norm)
+
+    def _numbers(self, sigma: Any, truncation: Any, score_norm: Any, query_norm: Any) -> tuple[Any, ...]:
+        name = self.name
+        steep = reading.number(name, "sigma", sigma, 0.0, above=True)
+        limit = ALL if truncation is None else min(ALL, reading.whole(name, "truncation", truncation, 1))
+        near = NEAR if reading.switch(name, "score_norm", score_norm) else 0.0
+        return steep, limit, near, int(reading.switch(name, "query_norm", query_norm))
+
     def _ranked(
         self, call: Call, arrays: tuple[Any, Any, Any], gains: Gains, sigma: Any, truncation: Any, score_norm: Any,
         query_norm: Any,
     ) -> Any:  # fmt: skip
         """What the verb returns."""
-        name = self.name
-        steep = reading.number(name, "sigma", sigma, 0.0, above=True)
-        limit = ALL if truncation is None else min(ALL, reading.whole(name, "truncation", truncation, 1))
-        near = NEAR if reading.switch(name, "score_norm", score_norm) else 0.0
-        normed = int(reading.switch(name, "query_norm", query_norm))
+        steep, limit, near, normed = self._numbers(sigma, truncation, score_norm, query_norm)
         given = Queries(self, *arrays, call.weight)
         if call.check is not False:
             given.check(call, gains)

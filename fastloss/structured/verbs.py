@@ -7,6 +7,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from ..arrays.checks import check_options
+from ..define.attributes import Misnamed
 from ..define.keywords import GRAD, VALUE, Call
 from ..signatures import VERBS, passing
 from . import reading
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class HostLoss:
+class HostLoss(Misnamed):
     """A loss whose verbs all call `_run`, and the attributes that checks of keywords and hints of errors ask of it.
 
     `_run` takes a `Call`, the inputs, and by name what the loss takes besides.

@@ -37,10 +37,11 @@ def __getattr__(name: str) -> Any:
 
 
 def _suggested(name: str) -> str:
-    from ..losses.names import likely_losses
+    if name.startswith("_"):
+        return ""
+    from ..losses.names import of_a_face
 
-    found = [] if name.startswith("_") else [f"{__name__}.{n}" for n in likely_losses(name, __all__)]
-    return f": did you mean {' or '.join(found)}?" if found else ""
+    return of_a_face(name, _fl, lambda n: None if "." in n else f"{__name__}.{n}")
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,7 @@ from ..arrays.dispatch import ELSEWHERE
 from ..deferred import Deferred, differentiated
 from ..define.keywords import ROW_KEYWORDS
 from ..define.rows import Program
-from ..define.wording import named
+from ..define.wording import named, no_loss
 from ..signatures import SelfDocumenting, arguments
 from .autograd import run
 from .transforms import followed
@@ -42,7 +42,7 @@ def function(loss: Any) -> Callable[..., Any]:
     tensor([0.7500, 1.2500])
     """
     if not hasattr(loss, "value_and_grad"):
-        raise TypeError(f"{named(loss)} is no loss: expected one such as fl.huber")
+        raise TypeError(f"{no_loss(loss)} is no loss: expected one such as fl.huber")
     calls = _Calls(loss)
 
     def face(*inputs: Any, inplace: bool = False, **keywords: Any) -> Any:
@@ -108,6 +108,8 @@ class _Calls:
 
     def __init__(self, loss: Any) -> None:
         self.loss, self.name, self.inputs = loss, loss.name, loss.inputs
+        takes = _signature(loss).parameters
+        self.takes = () if any(p.kind is p.VAR_KEYWORD for p in takes.values()) else frozenset(takes)
         self.known: dict[Any, Deferred] = {}
         self.others = {*getattr(loss, "others", ())}
         self.exchanged = loss.inputs[1:2] if getattr(loss, "exchanged", None) is not None else ()
@@ -145,7 +147,7 @@ class _Calls:
         for name, x in keywords.items():
             if name == "dim":
                 continue
-            if name in OTHERS or name == "axis":
+            if name in OTHERS or name == "axis" or (self.takes and name not in self.takes):
                 raise _unknown(self.loss, name)
             if not isinstance(x, torch.Tensor):
                 if isinstance(x, (list, tuple)) and any(isinstance(item, torch.Tensor) for item in x):
@@ -233,7 +235,7 @@ def _unknown(loss: Any, name: str) -> TypeError:
     else:
         from ..define.hints import unknown_argument
 
-        return unknown_argument(loss, name)
+        return unknown_argument(loss, name, expected=", ".join(_signature(loss).parameters))
     return TypeError(f"{loss.name}() of tensors has no argument {name!r}: {hint}")
 
 

@@ -43,7 +43,7 @@ def test_other_names_are_of_losses_that_exist() -> None:
     from fastloss.define.hints import LOGITS
     from fastloss.losses.names import PEERS, likely_losses
 
-    known = {*fl.LOSSES, *fl.__all__}
+    known = {*fl.LOSSES, *fl.__all__, *(f"gan.{n}" for n in fl.gan.__all__)}
     assert {n for names in PEERS.values() for n in names.split()} <= known
     assert not set(PEERS) & set(fl.LOSSES) - {"hinge"}
     assert set(LOGITS) <= known and {other for other, _ in LOGITS.values()} <= known

@@ -306,3 +306,26 @@ def test_the_commands_of_the_documentation_work(tmp_path, monkeypatch, capsys):
     assert {"bad.csv", "scored.parquet"} < {*os.listdir()}
     python = re.search(r"```python\n(.*?)```", page, re.S)[1]
     exec(compile(python, "docs/score.md", "exec"), {})
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["nan.csv", "--pred", "p", "--target", "y"], 3, "--nan absent leaves such rows out, --nan keep takes them"),
+        (["nan.csv", "--pred", "p", "--target", "y", "--param", "delta=2"], 2, "by its name, as in --delta 2"),
+        (["nan.csv", "--pred", "p", "y"], 3, "y: there is no such file; several columns are joined by commas"),
+        (["x.json", "--pred", "p"], 3, "; or say --format"),
+        (["-", "--pred", "p"], 3, "say what it is, --format csv or 'stream'"),
+    ],
+)
+def test_errors_speak_of_options(words, code, said, tmp_path, monkeypatch, capsys):
+    """And not of the arguments of `fl.data.score`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nan.csv").write_text("p,y\nnan,1\n2,3\n")
+    (tmp_path / "x.json").write_text("{}")
+    try:
+        found = cli.main(["score", "huber", *words])
+    except SystemExit as stop:
+        found = stop.code
+    assert found == code
+    assert said in capsys.readouterr().err

@@ -344,3 +344,12 @@ def test_csv_is_written_by_one_run_at_a_time(here):
     with Work("o.csv", {}, False), pytest.raises(fl.data.DataError, match=r"o.csv: another run is writing it"):
         fl.data.score("huber", {"p": P, "y": Y}, pred="p", target="y", out="o.csv")
     csv.write_csv(TABLE, here / "o.csv")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "first"), [("latin1", "byte 2 of its columns' names is 0xf6"), ("utf-16", "byte 0 ")]
+)
+def test_another_encoding(encoding, first, here):
+    (here / "x.csv").write_bytes("größe,y\n1,2\n".encode(encoding))
+    with pytest.raises(fl.data.DataError, match=rf"x.csv: {first}.*expected UTF-8; `iconv -f latin1 -t utf-8`"):
+        fl.data.score("huber", "x.csv", pred="größe", target="y")

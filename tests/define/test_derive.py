@@ -462,12 +462,6 @@ def _loop(pred: Any, target: Any) -> Any:
     return total
 
 
-def _branch(pred: Any, target: Any) -> Any:
-    if pred > 0.0:
-        return pred
-    return target
-
-
 def _unknown(pred: Any, target: Any) -> Any:
     return frobnicate(pred)  # type: ignore[name-defined]  # noqa: F821
 
@@ -534,7 +528,7 @@ def test_what_other_libraries_call_otherwise(other: str) -> None:
     """A name alone says nothing: a square wave is no square, and ``np.vectorize`` has its function's name."""
     function = OF_ANOTHER_MEANING[other]
     assert function.__name__ in ("square", "clip", "exp")
-    with pytest.raises(TypeError, match="makes an array|asks for an attribute"):
+    with pytest.raises(TypeError, match="calls function; |one number has no shape|makes an array"):
         fl.derive(lambda pred, target: function(0.0, pred, 1.0) if other == "a user's" else function(pred))
 
 
@@ -564,9 +558,8 @@ def test_parameters_that_go_by_name() -> None:
 
 BAD: dict[str, tuple[Any, int, str]] = {
     "loop": (_loop, 2, "loops over an argument; a loss is a function of one element"),
-    "branch": (_branch, 1, r"`pred > 0.0` is no single truth value.*fl.where"),
     "unknown": (_unknown, 1, "NameError: name 'frobnicate' is not defined; a derived loss is made of arithmetic"),
-    "while": (_steps, 1, "is no truth value; write fl.where"),
+    "while": (_steps, 1, r"is asked for on more than 64 ways through the function; a loop ends"),
     "string": (lambda pred, target: f"{pred}", 0, "returns '<traced pred>', expected a number"),
     "none": (lambda pred, target: None, 0, "returns None, expected a number"),
     "constant": (lambda pred, target: 3.0, 0, "returns 3.0, expected a number; it must be made of its arguments"),
@@ -575,19 +568,15 @@ BAD: dict[str, tuple[Any, int, str]] = {
     "tuple": (lambda pred, target: (pred, 1.0), 0, "returns a tuple, expected the value alone; fl.pointwise takes"),
     "math": (_late_math, 3, r"`math.exp\(pred\)` calls math.exp, .*; write fl.math.exp"),
     "no such": (lambda pred, target: math.gamma(pred), 0, "calls math.gamma.*help.fl.math.*did you mean fl.math.lgamma"),
-    "of arrays": (lambda pred, target: np.mean(pred), 0, r"`np.mean\(pred\)` asks for an attribute 'mean'"),
-    "another": (lambda pred, target: np.exp2(pred), 0, r"`np.exp2\(pred\)` calls np.exp2; .* did you mean fl.math.exp"),
     "name": (_late_numpy, 3, r"`np.arctan\(pred\)` calls np.arctan; write fl.math.atan"),
-    "keywords": (lambda pred, target: np.clip(pred, a_min=0.0), 0, "unexpected keyword argument 'a_min'"),
     "array": (lambda pred, target: pred * np.arange(3), 0, r"has an array of shape \(3,\) where a number is"),
     "array before": (lambda pred, target: np.arange(3) * pred, 0, "takes an array; a loss is a function of one element"),
-    "method": (lambda pred, target: pred.sum(), 0, "asks for an attribute 'sum'; an argument is a number"),
+    "method": (lambda pred, target: pred.sum(), 0, "asks for an attribute 'sum'; .*return the loss of one element; the verbs reduce"),
     "index": (lambda pred, target: pred[0], 0, "loops over an argument"),
     "float": (lambda pred, target: float(pred), 0, "asks for a number; an argument has none yet"),
     "range": (lambda pred, target: pred + len(range(target)), 0, "asks for a number"),
     "steps": (lambda pred, target: pred // 2.0, 0, "is a function of steps"),
     "text": (lambda pred, target: pred + "x", 0, "has 'x' where a number is"),
-    "chain": (lambda pred, target: fl.where(0.0 < pred < 1.0, pred, 0.0), 0, "&, |, ~ for and, or, not"),
     "lgamma": (lambda pred, target: fl.math.lgamma(pred), 0, "lgamma has no derivative by pred"),
     "both vary": (lambda pred, target: pred**pred, 0, r"write exp\(k \* log\(x\)\)"),
 }  # fmt: skip
@@ -607,13 +596,13 @@ def test_errors_where_expressions_have_no_places() -> None:
     program = """
         import fastloss as fl
         try:
-            fl.derive(lambda pred: max([pred, 0.0]))
+            fl.derive(lambda pred: pred[0])
         except TypeError as error:
             print(error)
     """
     command = [sys.executable, "-X", "no_debug_ranges", "-c", textwrap.dedent(program)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert told.startswith("<lambda> (<string>, line 4): is no single truth value: each element has its own")
+    assert told.startswith("<lambda> (<string>, line 4): loops over an argument; a loss is a function")
 
 
 def test_what_is_no_function_of_elements() -> None:

@@ -396,3 +396,49 @@ def test_content_is_of_what_is_computed() -> None:
     )  # fmt: skip
     assert len({content(module(text=text).mine.jet) for text in texts}) == len(texts)
     assert content(module().mine.jet) == content(module("elsewhere").mine.jet)
+
+
+def _told(x: float) -> float:
+    print(x)
+    return x
+
+
+def test_what_needs_the_interpreter_is_refused() -> None:
+    """A kernel that prints would wait for ever for the lock that its caller holds."""
+
+    def prints(pred, target):
+        print(pred)
+        return pred - target, 1.0, 0.0
+
+    def calls(pred, target):
+        return _told(pred) - target, 1.0, 0.0
+
+    with pytest.raises(TypeError, match=r"prints calls print, which no kernel can; call the function on a number"):
+        fl.pointwise(prints)
+    with pytest.raises(TypeError, match="_told calls print, which no kernel can"):
+        fl.pointwise(calls)
+
+    def tries(pred, target):
+        try:
+            return math.log(pred), 1.0 / pred, 0.0
+        except ValueError:
+            return 0.0, 0.0, 0.0
+
+    with pytest.raises(TypeError, match="tries has a try or with statement, which no kernel can; choose by a cond"):
+        fl.pointwise(tries)
+    with pytest.raises(TypeError, match=r"returns \(False, 0.0, 0.0\), expected numbers; a choice is `1.0 if"):
+        fl.pointwise(lambda pred, target: (pred > target, 0.0, 0.0))
+
+    with pytest.raises(TypeError, match="finish calls print, which no kernel can"):
+
+        @fl.rowwise(targets="dense")
+        class told:
+            def fold(s, x, y, t):
+                return s + (x - y) * t
+
+            def finish(s, n):
+                print(s)
+                return s
+
+            def grad(s, x, y, t):
+                return t

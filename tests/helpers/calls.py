@@ -67,7 +67,8 @@ CALLS: dict[str, str] = {
     'fl.value_and_grad(fl.huber)':
         "AttributeError: module 'fastloss' has no attribute 'value_and_grad': each loss has it, as in fl.huber.value_and_grad",
     'fl.losses_of_everybody':
-        "AttributeError: module 'fastloss' has no attribute 'losses_of_everybody': fl.LOSSES has all losses, by name",
+        "AttributeError: module 'fastloss' has no attribute 'losses_of_everybody': fl.LOSSES has all losses, by name; "
+        "`fastloss losses --search WORD` finds some, fl.derive makes others",
     'fl.huber(p)':
         'TypeError: huber: target is missing, expected pred and target',
     'fl.huber(y_true=t)':

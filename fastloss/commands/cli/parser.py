@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from typing import NoReturn
 
 from .stop import USAGE, Stop
@@ -21,6 +22,9 @@ class Parser(argparse.ArgumentParser):
         given = message.removeprefix("unrecognized arguments: ").split()
         close = difflib.get_close_matches(given[0], known, 1) if given[0] != message.split()[0] else []
         hint = f"did you mean {close[0]}?" if close else f"see `{self.prog} --help`"
+        pair = next((g for g in given if re.fullmatch(r"[A-Za-z]\w*=[^=]+", g)), "")
+        if pair and "unrecognized" in message:
+            hint = f"a parameter goes by its name, as in --{pair.replace('=', ' ')}"
         raise Stop(f"{self.prog.removeprefix('fastloss ')}: {message}; {hint}", USAGE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ from .stop import BAD_DATA, FAILED, OK, USAGE, Stop, check_settings, missing, te
 
 if TYPE_CHECKING:
     import argparse
+
+_OF_PYTHON = re.compile(r"\b(nan|nulls|format)='?(\w*)'?")
+"""What errors call the options of `fl.data.score`."""
 
 OPTIONAL = {"pyarrow": "pyarrow", "duckdb": "DuckDB", "zarr": "zarr"}
 
@@ -48,7 +52,9 @@ def score(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         missing(error, OPTIONAL, "data")
     except data.DataError as error:
-        raise Stop(str(error), BAD_DATA) from None
+        text = _OF_PYTHON.sub(r"--\1 \2", str(error)).strip()
+        commas = "; several columns are joined by commas, as in --pred a,b" if text.endswith("no such file") else ""
+        raise Stop(text + commas, BAD_DATA) from None
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise Stop(f"{place}{error.strerror or error}", BAD_DATA) from None

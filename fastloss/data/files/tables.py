@@ -237,6 +237,7 @@ def csv_schema(start: bytes, path: str) -> pa.Schema:
 
     if not start.strip():
         raise DataError(f"{path}: is empty, expected a line of names and lines of numbers")
+    _utf_8(start.split(b"\n")[0], path)
     (names, *rows), comma = start.lstrip().split(b"\n")[:2], _delimiter(path)
     others = [c for c in ";\t|" if rows and 0 < names.count(c.encode()) == rows[0].count(c.encode())]
     if others and comma.encode() not in names:
@@ -249,6 +250,14 @@ def csv_schema(start: bytes, path: str) -> pa.Schema:
         convert = csv.ConvertOptions(null_values=NULLS)
         found = csv.read_csv(io.BytesIO(head), parse_options=_csv_options(path), convert_options=convert).schema
     return changed(found, found.names, pa.null(), pa.string())
+
+
+def _utf_8(names: bytes, path: str) -> None:
+    try:
+        names.decode()
+    except UnicodeDecodeError as error:
+        text = f"byte {error.start} of its columns' names is {names[error.start]:#04x}, expected UTF-8"
+        raise DataError(f"{path}: {text}; `iconv -f latin1 -t utf-8`, or -f utf-16, makes a file of it") from None
 
 
 def changed(schema: pa.Schema, names: Sequence[str], kind: Any, to: Any) -> pa.Schema:

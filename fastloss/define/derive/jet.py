@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..code import function_of
+from ..keywords import KEYWORDS
 from ..rules import check_plain
 from ..wording import listed, shown
-from .calls import traceable
+from .branches import Branches
+from .calls import method_of, traceable
 from .emit import SCOPE, function_tree
 from .graph import Graph, Node, reachable
 from .lower import keeping_nan, lowered
+from .means import Mean
 from .rules import NoDerivative, derivatives
 from .traced import Condition, NotDerivable, Traced, is_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 _TAKEN = frozenset(["abs", "first_", "second_", *SCOPE])
@@ -28,17 +32,19 @@ class Derived:
     """What is made of a function: its jet, and the rules for inputs that it does not differentiate."""
 
     def __init__(self, function: Any, name: str | None, wrt: tuple[str, ...] | None) -> None:
+        function, self.owner = method_of(function)
         check_plain(function, "fl.derive takes")
         self.function: FunctionType = function
-        self.name = name or function.__name__
+        self.name = name or (function.__name__ if self.owner is None else type(self.owner).__name__)
         code = function.__code__
-        by_position, count = function.__defaults__ or (), code.co_argcount
-        self.arguments = code.co_varnames[: count + code.co_kwonlyargcount]
-        self.by_name = self.arguments[count:]
-        self.inputs = self.arguments[: count - len(by_position)]
+        by_position, first, count = function.__defaults__ or (), self.owner is not None, code.co_argcount
+        self.by_name = code.co_varnames[count : count + code.co_kwonlyargcount]
+        self.inputs = code.co_varnames[first : count - len(by_position)]
+        self.arguments = (*code.co_varnames[first:count], *self.by_name)
         self.defaults = (*by_position, *[(function.__kwdefaults__ or {}).get(n) for n in self.by_name])
         self._check_signature()
         self.graph = Graph(code.co_firstlineno)
+        self.branches = self.graph.branches = Branches(self.graph)
         self.variables = {n: self.graph.variable(n, n not in self.inputs) for n in self.arguments}
         self.wrt = tuple(wrt or self.inputs[:1])
         unknown = [n for n in self.wrt if n not in self.inputs]
@@ -53,15 +59,16 @@ class Derived:
         code = self.function.__code__
         if code.co_flags & 0x2AC or not 1 <= len(self.inputs) <= 3:
             raise TypeError(
-                f"{self.name}: a derived loss takes one to three inputs and then parameters with defaults, and returns "
-                "a number"
+                f"{self.name}: a derived loss takes one to three inputs and then parameters with defaults (which may "
+                f"be arrays in a call), and returns a number; this takes {inspect.signature(self.function)}"
             )
         taken = sorted(_TAKEN & {*self.arguments})
         if taken:
             raise TypeError(f"{self.name}: its kernels need the name {taken[0]!r}; call the argument something else")
         for n, value in zip(self.arguments[len(self.inputs) :], self.defaults, strict=True):
             if not is_number(value):
-                raise TypeError(f"{self.name}: {n} is {shown(value)} by default, expected a number")
+                hint = "; every loss takes it: leave it away here" if n in KEYWORDS else ""
+                raise TypeError(f"{self.name}: {n} is {shown(value)} by default, expected a number{hint}")
 
     def _error(self, what: str, line: int | None = None, file: str = "") -> TypeError:
         code = self.function.__code__
@@ -69,27 +76,37 @@ class Derived:
         return TypeError(f"{self.name} ({place}): {what}")
 
     def _traced(self) -> Node:
-        """The value's node, by calling the function."""
+        """The value's node, by calling the function, on each way through it."""
         arguments = {n: Traced(self.graph, self.variables[n]) for n in self.arguments}
         by_name = {n: arguments.pop(n) for n in self.by_name}
+        function = traceable(self.function, self.owner)
+        return self.branches.followed(lambda: self._called(function, arguments.values(), by_name))
+
+    def _called(self, function: Any, arguments: Iterable[Any], by_name: dict[str, Any]) -> Node:
         try:
-            result = traceable(self.function)(*arguments.values(), **by_name)
+            result = function(*arguments, **by_name)
         except NotDerivable as error:
             raise self._error(str(error), error.line, error.file) from None
         except Exception as error:
             raise self._error(
-                f"{type(error).__name__}: {error}; a derived loss is made of arithmetic, comparisons, abs, min, max, "
-                "fl.where and the functions of fl.math",
+                f"{type(error).__name__}: {error}; {self._hint()}",
                 _last_line(error, self.function.__code__.co_filename),
             ) from error
-        if isinstance(result, Traced):
+        if isinstance(result, (Traced, Mean)):
             return result.node
         if isinstance(result, Condition):
             raise self._error("returns a comparison; write fl.where(condition, 1.0, 0.0)")
         if isinstance(result, tuple):
             raise self._error("returns a tuple, expected the value alone; fl.pointwise takes (value, d1, d2)")
+        if is_number(result) and self.branches.way:  # the others may depend on its arguments
+            return self.graph.number(float(result))
         hint = "; it must be made of its arguments" if isinstance(result, (int, float)) else ""
         raise self._error(f"returns {shown(result)}, expected a number{hint}")
+
+    def _hint(self) -> str:
+        if self.branches.way:
+            return "both ways of an `if` are followed; what a parameter may be is said as fl.derive(c=fl.POSITIVE)"
+        return "a derived loss is made of arithmetic, comparisons, abs, min, max, fl.where and the functions of fl.math"
 
     def _derivatives(self, name: str) -> tuple[Node, Node]:
         try:

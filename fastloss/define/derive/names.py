@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from difflib import get_close_matches
 
 NAMES = (
@@ -11,24 +10,45 @@ NAMES = (
     "sigmoid", "sign", "sin", "sinh", "smooth_abs", "softplus", "sqrt", "square", "tanh", "times_exp", "where", "xlogy",
 )  # fmt: skip
 
-_LIBRARIES = frozenset(["math", "numpy", "scipy", "torch", "jax"])
+_LIBRARIES = frozenset(["jax", "keras", "math", "numpy", "scipy", "torch"])
 
-_HOMES = (
-    "math", "numpy", "scipy.special", "torch", "torch.special", "torch.nn.functional",
-    "jax.nn", "jax.numpy", "jax.scipy.special",
-)  # fmt: skip
-"""Modules whose functions of these names mean the same; jax.lax.clamp and scipy.signal.square do not."""
-
-_ELSEWHERE = {
-    "abs": "absolute", "arcsinh": "asinh", "arctan": "atan", "clamp": "clip", "expit": "sigmoid", "fabs": "absolute",
+ELSEWHERE = {
+    "abs": "absolute", "arcsinh": "asinh", "arctan": "atan", "expit": "sigmoid", "fabs": "absolute",
     "float_power": "pow", "gammaln": "lgamma", "log_expit": "log_sigmoid", "logsigmoid": "log_sigmoid", "power": "pow",
 }  # fmt: skip
 """Names of functions in other libraries, and ours."""
 
-_ALIKE = {"logsumexp": "logaddexp", "max": "maximum", "min": "minimum"}
+_ALIKE = {"clamp": "clip", "logsumexp": "logaddexp", "max": "maximum", "min": "minimum"}
 """Names of what others do to arrays, and ours for numbers."""
 
 _CONSTANTS = frozenset(["e", "inf", "nan", "pi"])
+
+ELEMENT = 'the verbs reduce (reduction="mean", "sum" or "none", and axis=)'
+
+_ROWS = "an argument is one number; a loss of rows is made by fl.rowwise, and there are fl.cross_entropy and others"
+
+_OTHERWISE = {
+    **dict.fromkeys(("nansum", "numel", "prod", "sum"), f"return the loss of one element; {ELEMENT}"),
+    **dict.fromkeys(
+        ("argmax", "cross_entropy", "cumsum", "gather", "log_softmax", "nll_loss", "norm", "one_hot", "softmax", "sort",
+         "stack", "unsqueeze"),
+        _ROWS,
+    ),
+    **dict.fromkeys(
+        ("data", "detach", "item", "no_grad", "stop_gradient"),
+        "the gradient of a loss is its value's; what has none of its own is an input, a parameter or weight=",
+    ),
+    **dict.fromkeys(
+        ("ceil", "floor", "int", "long", "remainder", "round", "trunc"),
+        "a function of steps has no derivative; write arithmetic, or fl.where",
+    ),
+    **dict.fromkeys(
+        ("all", "any", "isfinite", "isnan"),
+        "the verbs check their inputs: the decorator says what they may be, fl.derive(pred=fl.POSITIVE)",
+    ),
+    **dict.fromkeys(("dim", "ndim", "shape", "size"), f"one number has no shape; {ELEMENT}"),
+}  # fmt: skip
+"""What to write for what is no function of one element."""
 
 
 def foreign(module: object) -> bool:
@@ -36,21 +56,14 @@ def foreign(module: object) -> bool:
     return str(module).partition(".")[0] in _LIBRARIES
 
 
-def known() -> dict[int, tuple[str, object]]:
-    """Our names of other libraries' functions that mean the same for numbers, by id, which holds while they are kept.
-
-    A name alone says too little: that of ``np.vectorize(f)`` is f's, and torch.special.expit's is special_expit.
-    """
-    names = {n: n for n in NAMES if n not in _CONSTANTS} | _ELSEWHERE
-    homes = [sys.modules[home] for home in _HOMES if home in sys.modules]
-    found = [(getattr(home, theirs, None), ours) for home in homes for theirs, ours in names.items()]
-    return {id(function): (ours, function) for function, ours in found if function is not None}
-
-
 def instead_of(name: str) -> str:
     """What to write for a function that is none of `fastloss.math`."""
     short = name.rpartition(".")[2]
-    short = {**_ALIKE, **_ELSEWHERE}.get(short, short)
+    if short in _OTHERWISE:
+        return _OTHERWISE[short]
+    if short[-1:] == "_" and short.rstrip("_") in {*NAMES, *ELSEWHERE, *_ALIKE}:
+        return f"nothing is changed in place: write x = x.{short.rstrip('_')}(...)"
+    short = {**_ALIKE, **ELSEWHERE}.get(short, short)
     if short in NAMES:
         return f"write fl.math.{short}"
     close = get_close_matches(short, NAMES, 1)

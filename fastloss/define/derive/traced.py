@@ -6,11 +6,12 @@ import linecache
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..wording import shown
+from .branches import WAYS, TooManyWays
 from .graph import Graph, Node
-from .names import foreign, instead_of
+from .names import ELEMENT, foreign, instead_of
 from .stable import stable
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _written(frame: FrameType) -> str:
     return text[left:right].decode() if start == end and left is not None else ""
 
 
-def _refused(what: str, instead: str) -> NotDerivable:
+def refused(what: str, instead: str) -> NotDerivable:
     """The error at the place where the user's function is; `{}` in its texts is the expression there."""
     frame = _user_frame()
     text = _written(frame)
@@ -65,23 +66,24 @@ class Recorded:
     """A node of the graph in the hands of the user's function."""
 
     __slots__ = ("graph", "node")
+    reduced = False
+    method: ClassVar[Any] = staticmethod(lambda x, name: None)
+    """A tensor's method of a name, for a traced number: of `others`, which are made of such numbers."""
     __array_priority__ = 1e6
 
     def __init__(self, graph: Graph, node: Node) -> None:
         self.graph, self.node = graph, node
 
     def _refuse_iteration(self, *_: Any) -> Any:
-        raise _refused("loops over an argument", "a loss is a function of one element, and each argument one number")
+        raise refused("loops over an argument", "a loss is a function of one element, and each argument one number")
 
     __iter__ = __len__ = __getitem__ = __contains__ = __reversed__ = _refuse_iteration
 
     def _refuse_number(self, *_: Any) -> Any:
         name = called("it")
         if name in ("float", "int", "bool", "range"):
-            raise _refused(
-                "asks for a number", "an argument has none yet: the function is called once, for its formula"
-            )
-        raise _refused(f"calls {name}, which takes numbers", instead_of(name))
+            raise refused("asks for a number", "an argument has none yet: the function is called once, for its formula")
+        raise refused(f"calls {name}, which takes numbers", instead_of(name))
 
     __float__ = __int__ = __index__ = __complex__ = __round__ = __trunc__ = __floor__ = __ceil__ = _refuse_number
 
@@ -93,17 +95,22 @@ class Recorded:
             left, right = (x if isinstance(x, Recorded) else float(x) for x in inputs)
             return getattr(left if isinstance(left, Recorded) else value_of(self.graph, left), mine)(right)
         if arrays:
-            raise _refused("takes an array", "a loss is a function of one element; what it refers to are numbers")
-        raise _refused(f"calls np.{ufunc.__name__}", instead_of(f"np.{ufunc.__name__}"))
+            raise refused("takes an array", "a loss is a function of one element; what it refers to are numbers")
+        raise refused(f"calls np.{ufunc.__name__}", instead_of(f"np.{ufunc.__name__}"))
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         text = "a loss is a function of one element, each argument one number; losses are not called here, but added: "
-        raise _refused("makes an array of an argument", f"{text}2.0 * fl.huber + fl.quantile")
+        raise refused("makes an array of an argument", f"{text}2.0 * fl.huber + fl.quantile")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise _refused(f"asks for an attribute {name!r}", f"an argument is a number; {instead_of(name)}")
+        if name in ("device", "dtype"):  # torch.zeros(1, device=pred.device)
+            return None
+        found = Recorded.method(self, name)
+        if found is not None:
+            return found
+        raise refused(f"asks for an attribute {name!r}", f"an argument is a number; {instead_of(name)}")
 
     def __repr__(self) -> str:
         return f"<traced {self.node.value or self.node.op}>"
@@ -115,13 +122,14 @@ class Condition(Recorded):
     __slots__ = ()
 
     def __bool__(self) -> bool:
-        text = _written(_user_frame())
-        if re.match(r"(min|max)\(", text):
-            raise _refused("compares arguments", instead_of(text[:3]))
-        raise _refused(
-            "is no single truth value: each element has its own",
-            "write fl.where(condition, a, b) for a choice, and &, |, ~ for and, or, not",
-        )
+        self.graph.line = _user_frame().f_lineno
+        try:
+            return bool(self.graph.branches.holds(self.node))
+        except TooManyWays:
+            raise refused(
+                f"is asked for on more than {WAYS} ways through the function",
+                "a loop ends after a number of steps that is known, and fl.where(condition, a, b) is one way",
+            ) from None
 
     def __and__(self, other: Any) -> Condition:
         return self._with("and", other)
@@ -151,7 +159,7 @@ class Traced(Recorded):
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
-        raise _refused("is no truth value", "write fl.where(x != 0.0, a, b) for a choice")
+        return bool(self != 0.0)
 
     def __pos__(self) -> Traced:
         return self
@@ -191,7 +199,7 @@ class Traced(Recorded):
         return apply("pow", other, self)
 
     def _refuse_steps(self, *_: Any) -> Any:
-        raise _refused("is a function of steps", "a loss has no derivative there; write arithmetic, or fl.where")
+        raise refused("is a function of steps", "a loss has no derivative there; write arithmetic, or fl.where")
 
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _refuse_steps
 
@@ -214,10 +222,12 @@ class Traced(Recorded):
         return self._compared("ne", other)
 
     def _made(self, maker: str, *others: Any) -> Traced:
+        if any(getattr(x, "reduced", False) for x in others):
+            return NotImplemented  # type: ignore[no-any-return]
         nodes = [node_of(self.graph, x) for x in others]
         self.graph.line = _user_frame().f_lineno
         if self.graph.size > LIMIT:
-            raise _refused("is one operation too many", f"a derived loss has at most {LIMIT}")
+            raise refused("is one operation too many", f"a derived loss has at most {LIMIT}")
         return Traced(self.graph, stable(self.graph, maker, self.node, *nodes))
 
     def _compared(self, op: str, other: Any) -> Condition:
@@ -255,8 +265,12 @@ def node_of(graph: Graph, x: Any) -> Node:
         return x.node
     if isinstance(x, Condition):
         return graph.select(x.node, graph.one, graph.zero)
+    if isinstance(x, Recorded):
+        raise refused("computes with a mean over elements", f"return the loss of one element; {ELEMENT}")
+    if not is_number(x) and getattr(x, "shape", None) and set(x.shape) == {1}:  # torch.zeros(1)
+        x = x.item()
     if not is_number(x):
-        raise _refused(f"has {shown(x)} where a number is", "a loss is made of its arguments and of numbers")
+        raise refused(f"has {shown(x)} where a number is", "a loss is made of its arguments and of numbers")
     return graph.number(float(x))
 
 
