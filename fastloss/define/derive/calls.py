@@ -16,7 +16,8 @@ from ..frozen import globals_of, user_defined
 from . import functions
 from .names import foreign, instead_of
 from .others import call, known
-from .traced import Recorded, called, refused
+from .refusals import called, refused
+from .traced import Recorded
 
 if TYPE_CHECKING:
     Known = dict[int, tuple[str, Any, Any]]
