@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 from elements import plain
 
 import fastloss as fl
@@ -59,6 +60,21 @@ def too_many_ways(pred: Any, target: Any) -> Any:
     return total
 
 
+def caught(pred: Any, target: Any) -> Any:
+    try:
+        return np.arctan2(pred, target)
+    except TypeError:
+        return pred * target
+
+
+def caught_at_last(pred: Any, target: Any) -> Any:
+    try:
+        value = pred * target
+    finally:
+        target = 1.0
+    return value
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "no_grad": (without_gradients, r"`torch.sigmoid\(pred\)` is computed without gradients; the gradient of a loss"),
     "decorated": (lambda pred, target: _weight(pred) * pred, "is computed without gradients"),
@@ -71,6 +87,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "name": (lambda pred, target: pred - target.astype("int64"), "makes a whole number"),
     "type": (lambda pred, target: pred - target.type(torch.uint8), "makes a whole number"),
     "comparisons": (lambda pred, target: pred * ((pred > 0) + (target > 0)), r"adds comparisons; .*write `\|`"),
+    "try": (caught, "caught has a try statement, which sees no number; choose by a condition"),
+    "finally": (caught_at_last, "has a try statement"),
+    "a helper's": (lambda pred, target: caught(pred, target) + pred, "caught has a try statement"),
+    "ufunc": (lambda pred, target: scipy.special.boxcox(pred, target), "calls scipy.special.boxcox; help"),
     "ways": (too_many_ways, r"`(pred|target) > k - 3` is asked for on more than 64 ways through the function; a loop"),
 }
 

@@ -13,6 +13,7 @@ from types import CellType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..frozen import globals_of, user_defined
+from ..rules import check_tries
 from . import functions
 from .names import foreign, instead_of
 from .others import call, known
@@ -98,6 +99,7 @@ def _copying(names: Known) -> Any:
 
     def copy(function: Any) -> Any:
         if function not in done:
+            check_tries(function)
             used = globals_of(function.__code__)
             scope = {"__builtins__": builtins, **_CHOICES, **function.__globals__}
             cells = tuple([CellType() for _ in function.__closure__ or ()])

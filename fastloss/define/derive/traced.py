@@ -51,7 +51,7 @@ class Recorded:
             return getattr(left if isinstance(left, Recorded) else value_of(self.graph, left), mine)(right)
         if arrays:
             raise refused("takes an array", "a loss is a function of one element; what it refers to are numbers")
-        raise refused(f"calls np.{ufunc.__name__}", instead_of(f"np.{ufunc.__name__}"))
+        raise refused(f"calls {called(f'np.{ufunc.__name__}')}", instead_of(ufunc.__name__))
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         text = "a loss is a function of one element, each argument one number; losses are not called here, but added: "
