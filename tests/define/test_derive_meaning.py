@@ -75,6 +75,28 @@ def caught_at_last(pred: Any, target: Any) -> Any:
     return value
 
 
+class Several(torch.nn.Module):  # type: ignore[misc]
+    factor = 3.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses = torch.nn.ModuleList([torch.nn.MSELoss(), torch.nn.L1Loss()])
+        self.start = torch.nn.Sequential(torch.nn.Sigmoid(), torch.nn.Softplus())
+
+    def forward(self, pred: Any, target: Any) -> Any:
+        if not isinstance(self, torch.nn.Module):
+            return pred * target
+        total = self.losses[0](self.start(pred), target) * self.__class__.factor
+        for loss in self.losses:
+            total = total + loss(pred, target)
+        return total
+
+
+class Further(Several):
+    def forward(self, pred: Any, target: Any) -> Any:
+        return super().forward(pred, target) + (pred * pred).mean()
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "no_grad": (without_gradients, r"`torch.sigmoid\(pred\)` is computed without gradients; the gradient of a loss"),
     "decorated": (lambda pred, target: _weight(pred) * pred, "is computed without gradients"),
@@ -113,6 +135,8 @@ def weight_of_labels(pred: Any, target: Any) -> Any:
 
 TAKEN: dict[str, Any] = {
     "weight of labels": weight_of_labels,
+    "modules": Several(),
+    "super": Further(),
     "bool": lambda pred, target: pred * pred * target.to(torch.bool) + pred,
     "int of a comparison": lambda pred, target: pred * ((pred > 0).to(torch.int64) + (target > 0).float()),
     "threshold": lambda pred, target: F.softplus(pred - target, threshold=1) + F.softplus(pred, 3.0, threshold=2),

@@ -61,6 +61,14 @@ class _Owner:
     def __init__(self, owner: Any, meant: Any) -> None:
         self._owner, self._meant = owner, meant
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """What ``isinstance(self, ...)`` and ``super()`` of the user's text ask for."""
+        return self._owner.__class__
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._meant(self._owner[key])
+
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._owner, name)
         if getattr(value, "__self__", None) is self._owner:
