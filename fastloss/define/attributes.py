@@ -13,7 +13,7 @@ VERBS = {
     "grad": "gradient gradients derivative derivatives jac jacobian",
     "value_and_grad": "backward value_and_gradient loss_and_grad fun_and_grad",
     "grad_and_hess": "hess hessian hessians hessp hvp second_derivative",
-    "the call": "value forward eval evaluate compute fit",
+    "the call": "value forward eval evaluate compute",
 }
 """Verbs, and what other libraries call them."""
 

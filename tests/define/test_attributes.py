@@ -59,6 +59,12 @@ def test_a_loss_says_which_verb_is_meant(loss: Any) -> None:
     assert copy.deepcopy(loss).name == pickle.loads(pickle.dumps(loss)).name == loss.name
 
 
+def test_nothing_is_meant_by_what_a_loss_does_not_do() -> None:
+    """The call of a loss fits nothing."""
+    with pytest.raises(AttributeError, match="'Loss' object has no attribute 'fit'$"):
+        fl.huber.fit  # noqa: B018
+
+
 def _loss(path: str) -> Any:
     found: Any = fl
     for part in path.split("."):

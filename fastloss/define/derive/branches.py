@@ -31,15 +31,13 @@ class Branches:
             return bool(condition.number)
         if condition.op == "not":
             return not self.holds(condition.args[0])
-        if len(self.way) >= WAYS:
+        if max(len(self.way), self._ways) > WAYS:
             raise TooManyWays
         return self.way.setdefault(condition, True)
 
     def followed(self, value: Callable[[], Node]) -> Node:
         """The value on all ways on from this one."""
         self._ways += 1
-        if self._ways > WAYS:
-            raise TooManyWays
         start = len(self.way)
         result, asked = value(), [*self.way.items()]
         for k in reversed(range(start, len(asked))):

@@ -13,10 +13,12 @@ from types import CellType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..frozen import globals_of, user_defined
+from ..rules import check_tries
 from . import functions
 from .names import foreign, instead_of
 from .others import call, known
-from .traced import Recorded, called, refused
+from .refusals import called, refused
+from .traced import Recorded
 
 if TYPE_CHECKING:
     Known = dict[int, tuple[str, Any, Any]]
@@ -59,6 +61,14 @@ class _Owner:
     def __init__(self, owner: Any, meant: Any) -> None:
         self._owner, self._meant = owner, meant
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """What ``isinstance(self, ...)`` and ``super()`` of the user's text ask for."""
+        return self._owner.__class__
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._meant(self._owner[key])
+
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._owner, name)
         if getattr(value, "__self__", None) is self._owner:
@@ -97,6 +107,7 @@ def _copying(names: Known) -> Any:
 
     def copy(function: Any) -> Any:
         if function not in done:
+            check_tries(function)
             used = globals_of(function.__code__)
             scope = {"__builtins__": builtins, **_CHOICES, **function.__globals__}
             cells = tuple([CellType() for _ in function.__closure__ or ()])

@@ -53,6 +53,8 @@ class Graph:
         self.zero, self.one = self.number(0.0), self.number(1.0)
         self.branches: Any = None
         """The conditions of the way through the function that is followed."""
+        self.wrt: frozenset[Node] = frozenset()
+        """The inputs by which the function is differentiated."""
 
     def _node(self, op: str, args: tuple[Node, ...], value: Any = None) -> Node:
         key = (op, args, value, math.copysign(1.0, value) if op == "number" else 0.0)

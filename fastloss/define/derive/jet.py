@@ -14,14 +14,16 @@ from ..wording import listed, shown
 from .branches import Branches
 from .calls import method_of, traceable
 from .emit import SCOPE, function_tree
+from .gradients import differentiating
 from .graph import Graph, Node, reachable
 from .lower import keeping_nan, lowered
 from .means import Mean
+from .refusals import NotDerivable
 from .rules import NoDerivative, derivatives
-from .traced import Condition, NotDerivable, Traced, is_number
+from .traced import Condition, Traced, is_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 
 _TAKEN = frozenset(["abs", "first_", "second_", *SCOPE])
@@ -50,6 +52,7 @@ class Derived:
         unknown = [n for n in self.wrt if n not in self.inputs]
         if unknown:
             raise TypeError(f"{self.name}: wrt names {unknown[0]}, its inputs are {listed(self.inputs)}")
+        self.graph.wrt = frozenset(self.variables[n] for n in self.wrt)
         self.value = self._traced()
         silent = [n for n in self.wrt if self.variables[n] not in reachable([self.value])]
         if silent:
@@ -77,14 +80,15 @@ class Derived:
 
     def _traced(self) -> Node:
         """The value's node, by calling the function, on each way through it."""
+        function = traceable(self.function, self.owner)
+        with differentiating():
+            return self.branches.followed(lambda: self._called(function))
+
+    def _called(self, function: Any) -> Node:
         arguments = {n: Traced(self.graph, self.variables[n]) for n in self.arguments}
         by_name = {n: arguments.pop(n) for n in self.by_name}
-        function = traceable(self.function, self.owner)
-        return self.branches.followed(lambda: self._called(function, arguments.values(), by_name))
-
-    def _called(self, function: Any, arguments: Iterable[Any], by_name: dict[str, Any]) -> Node:
         try:
-            result = function(*arguments, **by_name)
+            result = function(*arguments.values(), **by_name)
         except NotDerivable as error:
             raise self._error(str(error), error.line, error.file) from None
         except Exception as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .names import ELEMENT
-from .traced import Recorded, Traced, refused, value_of
+from .refusals import refused
+from .traced import Recorded, Traced, value_of
 
 
 class Mean(Recorded):

@@ -7,6 +7,7 @@ things by a name, it is not here.
 from __future__ import annotations
 
 import math
+import re
 import sys
 from inspect import signature
 from types import FunctionType
@@ -16,7 +17,8 @@ from . import functions as ours
 from .functions import absolute, clip, log, log1p, maximum, minimum, sigmoid, softplus, where, xlogy
 from .means import mean_of
 from .names import ELEMENT, ELSEWHERE, NAMES, instead_of
-from .traced import Condition, Recorded, refused
+from .refusals import refused
+from .traced import Condition, Recorded, value_of
 
 # -- functions of one argument -----------------------------------------------------------------------------------------
 
@@ -31,7 +33,9 @@ def _logit(x: Any, eps: Any = None) -> Any:
 
 
 def _softplus(x: Any, beta: Any = 1.0, threshold: Any = 20.0) -> Any:
-    return softplus(x) if isinstance(beta, (int, float)) and beta == 1.0 else softplus(beta * x) / beta
+    value = softplus(x) if isinstance(beta, (int, float)) and beta == 1.0 else softplus(beta * x) / beta
+    exact = isinstance(threshold, (int, float)) and threshold >= 20.0  # from there on, to 2e-9
+    return value if exact else where(beta * x > threshold, x, value)
 
 
 def _relu(x: Any, inplace: bool = False) -> Any:
@@ -137,6 +141,18 @@ def _same(x: Any, *_: Any, **__: Any) -> Any:
     return x
 
 
+def _cast(x: Any, *types: Any, dtype: Any = None) -> Any:
+    """A number of another type, or whether it is not 0; comparisons become 0 or 1."""
+    names = [getattr(t, "__name__", str(t)).rpartition(".")[2] for t in (dtype, *types) if not isinstance(t, Recorded)]
+    if any(re.fullmatch(r"bool_?", n) for n in names):
+        return _truth(x)
+    if isinstance(x, Condition):
+        return value_of(x.graph, x)
+    if any(re.fullmatch(r"u?(int|long)\d*", n) for n in names):
+        raise refused("makes a whole number", instead_of("int"))
+    return x
+
+
 def _flat(x: Any, shape: Any = -1) -> Any:
     if shape != -1:
         raise refused("gives an argument a shape", f"an argument is one number, and {ELEMENT}")
@@ -149,7 +165,7 @@ def _mean(x: Any, axis: Any = None) -> Any:
 
 _OF_ARRAYS: dict[str, Any] = {
     "full_like": lambda x, y: y, "mean": _mean, "ones_like": lambda x: 1.0, "zeros_like": lambda x: 0.0,
-    **dict.fromkeys(("array", "as_tensor", "asarray", "cast", "convert_to_tensor", "tensor"), _same),
+    **dict.fromkeys(("array", "as_tensor", "asarray", "cast", "convert_to_tensor", "tensor"), _cast),
     **dict.fromkeys(("flatten", "ravel", "reshape", "squeeze"), _flat),
 }  # fmt: skip
 
@@ -173,10 +189,12 @@ def _l1_loss(x: Any, y: Any, reduction: str = "mean") -> Any:
 
 def _huber_loss(x: Any, y: Any, reduction: str = "mean", delta: Any = 1.0) -> Any:
     far = absolute(x - y)
-    return reduced(where(far <= delta, 0.5 * far * far, delta * (far - 0.5 * delta)), reduction)
+    return reduced(where(far < delta, 0.5 * far * far, delta * (far - 0.5 * delta)), reduction)
 
 
 def _smooth_l1_loss(x: Any, y: Any, reduction: str = "mean", beta: Any = 1.0) -> Any:
+    if isinstance(beta, (int, float)) and beta == 0.0:
+        return _l1_loss(x, y, reduction)
     return reduced(_huber_loss(x, y, "none", beta) / beta, reduction)
 
 
@@ -224,7 +242,7 @@ HOMES: dict[str, dict[str, Any]] = {
 
 _METHODS: dict[str, Any] = {
     **{n: f for n, f in _EVERYWHERE.items() if n not in ("heaviside", "where")},
-    **dict.fromkeys(("astype", "bfloat16", "double", "float", "half", "to", "type", "type_as"), _same),
+    **dict.fromkeys(("astype", "bfloat16", "double", "float", "half", "to", "type", "type_as"), _cast),
     **dict.fromkeys(("clone", "contiguous", "copy", "cpu", "cuda"), _same),
     "view": _flat,
 }  # fmt: skip

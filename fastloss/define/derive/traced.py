@@ -2,64 +2,19 @@
 
 from __future__ import annotations
 
-import linecache
-import re
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+import operator
+from typing import Any, ClassVar
 
 from ..wording import shown
 from .branches import WAYS, TooManyWays
-from .graph import Graph, Node
-from .names import ELEMENT, foreign, instead_of
+from .gradients import is_differentiated
+from .graph import Graph, Node, reachable
+from .names import ELEMENT, instead_of
+from .refusals import called, refused, user_frame
 from .stable import stable
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-_HERE = str(Path(__file__).parent)
 
 LIMIT = 100_000
 """Operations that a function may have."""
-
-
-class NotDerivable(TypeError):
-    """What a user's function does that has no derivative, where, and what to write instead."""
-
-    def __init__(self, what: str, line: int | None = None, file: str = "") -> None:
-        super().__init__(what)
-        self.line, self.file = line, file
-
-
-def _user_frame() -> FrameType:
-    """The frame of the function that is traced, or of a helper that it calls."""
-    frame: Any = sys._getframe(1)
-    while frame.f_back is not None and (
-        frame.f_code.co_filename.startswith(_HERE) or foreign(frame.f_globals.get("__name__"))
-    ):
-        frame = frame.f_back
-    return frame  # type: ignore[no-any-return]
-
-
-def _written(frame: FrameType) -> str:
-    """The expression that a frame evaluates; "" where its source is not known."""
-    start, end, left, right = list(frame.f_code.co_positions())[frame.f_lasti // 2]
-    text = linecache.getline(frame.f_code.co_filename, start or 0).encode()
-    return text[left:right].decode() if start == end and left is not None else ""
-
-
-def refused(what: str, instead: str) -> NotDerivable:
-    """The error at the place where the user's function is; `{}` in its texts is the expression there."""
-    frame = _user_frame()
-    text = _written(frame)
-    named = f"`{text}` " if text else ""
-    return NotDerivable(f"{named}{what}; {instead}", frame.f_lineno, frame.f_code.co_filename)
-
-
-def called(default: str) -> str:
-    """The function that the user's expression calls."""
-    found = re.match(r"([\w.]+)\(", _written(_user_frame()))
-    return found[1] if found else default
 
 
 class Recorded:
@@ -96,7 +51,7 @@ class Recorded:
             return getattr(left if isinstance(left, Recorded) else value_of(self.graph, left), mine)(right)
         if arrays:
             raise refused("takes an array", "a loss is a function of one element; what it refers to are numbers")
-        raise refused(f"calls np.{ufunc.__name__}", instead_of(f"np.{ufunc.__name__}"))
+        raise refused(f"calls {called(f'np.{ufunc.__name__}')}", instead_of(ufunc.__name__))
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         text = "a loss is a function of one element, each argument one number; losses are not called here, but added: "
@@ -105,6 +60,8 @@ class Recorded:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if name == "node":
+            raise refused("is of what was changed in place under another name", "write x = x * 2 instead of x *= 2")
         if name in ("device", "dtype"):  # torch.zeros(1, device=pred.device)
             return None
         found = Recorded.method(self, name)
@@ -122,7 +79,7 @@ class Condition(Recorded):
     __slots__ = ()
 
     def __bool__(self) -> bool:
-        self.graph.line = _user_frame().f_lineno
+        self.graph.line = user_frame().f_lineno
         try:
             return bool(self.graph.branches.holds(self.node))
         except TooManyWays:
@@ -144,7 +101,7 @@ class Condition(Recorded):
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __invert__(self) -> Condition:
-        self.graph.line = _user_frame().f_lineno
+        self.graph.line = user_frame().f_lineno
         return Condition(self.graph, self.graph.logical("not", self.node))
 
     def _with(self, op: str, other: Any) -> Condition:
@@ -157,6 +114,11 @@ class Traced(Recorded):
 
     __slots__ = ()
     __hash__ = object.__hash__
+
+    def __init__(self, graph: Graph, node: Node) -> None:
+        super().__init__(graph, node)
+        if not is_differentiated() and not graph.wrt.isdisjoint(reachable([node])):
+            raise refused("is computed without gradients", instead_of("no_grad"))
 
     def __bool__(self) -> bool:
         return bool(self != 0.0)
@@ -225,19 +187,39 @@ class Traced(Recorded):
         if any(getattr(x, "reduced", False) for x in others):
             return NotImplemented  # type: ignore[no-any-return]
         nodes = [node_of(self.graph, x) for x in others]
-        self.graph.line = _user_frame().f_lineno
+        self.graph.line = user_frame().f_lineno
         if self.graph.size > LIMIT:
             raise refused("is one operation too many", f"a derived loss has at most {LIMIT}")
         return Traced(self.graph, stable(self.graph, maker, self.node, *nodes))
 
     def _compared(self, op: str, other: Any) -> Condition:
         node = node_of(self.graph, other)
-        self.graph.line = _user_frame().f_lineno
+        self.graph.line = user_frame().f_lineno
         return Condition(self.graph, self.graph.compare(op, self.node, node))
 
 
+def _in_place(operation: Any) -> Any:
+    """``x += y``, of which nothing tells whether x has other names: arrays change under them, and numbers do not."""
+
+    def change(self: Traced, other: Any) -> Any:
+        result = operation(self, other)
+        del self.node  # which is then asked for by another name alone
+        return result
+
+    return change
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow"):
+    setattr(Traced, f"__i{_name}__", _in_place(getattr(operator, _name)))
+
+
 def _as_number(name: str) -> Any:
-    return lambda self, *others: getattr(value_of(self.graph, self), name)(*others)
+    def operation(self: Condition, *others: Any) -> Any:
+        if "add" in name and isinstance(others[0], (Condition, bool)):
+            raise refused("adds comparisons", "arrays give true or false, and numbers 2: write `|`, or x.float()")
+        return getattr(value_of(self.graph, self), name)(*others)
+
+    return operation
 
 
 for _name in (
@@ -282,7 +264,7 @@ def value_of(graph: Graph, x: Any) -> Traced:
 def condition_of(graph: Graph, x: Any) -> Node:
     """The node of a condition, or of whether a number is not 0."""
     node = x.node if isinstance(x, Condition) else graph.compare("ne", node_of(graph, x), graph.zero)
-    graph.line = _user_frame().f_lineno
+    graph.line = user_frame().f_lineno
     return node
 
 
@@ -290,5 +272,5 @@ def apply(op: str, *args: Any) -> Traced:
     """A function of `fastloss.math` of arguments of which one is traced."""
     graph = next(x.graph for x in args if isinstance(x, Recorded))
     nodes = [node_of(graph, x) for x in args]
-    graph.line = _user_frame().f_lineno
+    graph.line = user_frame().f_lineno
     return Traced(graph, stable(graph, op, *nodes))
