@@ -34,6 +34,18 @@ def test_a_small_fit_has_one_thread_of_blas_and_gives_the_others_back(
     assert seen and set(seen) == {1}
 
 
+def test_fits_at_once_give_all_threads_back_once_the_last_one_ends() -> None:
+    """Also where the first one to begin is the first to end."""
+    with threadpool_limits(2, user_api="blas"):
+        first, last = of_blas(60, 5), of_blas(60, 5)
+        first.__enter__()
+        last.__enter__()
+        first.__exit__(None, None, None)
+        assert set(counts()) == {1}
+        last.__exit__(None, None, None)
+        assert set(counts()) == {2}
+
+
 def test_a_large_one_has_as_many_as_there_are() -> None:
     with threadpool_limits(2, user_api="blas"):
         with of_blas(100_000, 200):
