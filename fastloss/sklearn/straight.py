@@ -65,14 +65,14 @@ class Straight:
 
     @cached_property
     def pieces(self) -> tuple[Features, Pieces, Vector] | None:
-        """The features, the pieces in units of the scores' size, and the rows' weights; None of a loss that bends."""
+        """The features, the pieces in units of the scores' size, and the rows' weights; None where no kinks are."""
         problem = self.problem
         n, size = len(problem.target), problem.spread
         weight = np.ones(n) if problem.weight is None else problem.weight
         here = np.flatnonzero(weight > FAINT * weight.max())
         target = problem.target[here]
         found = pieces(problem.loss, target, middle(problem.loss, target, 1), 2.0 * size)
-        if found is None:
+        if found is None or not len(found.rows):
             return None
         first = np.zeros(n)
         first[here] = found.first

@@ -163,3 +163,11 @@ def test_of_a_loss_without_a_minimum_no_point_is_taken_for_one(monkeypatch: pyte
     monkeypatch.setattr(problem.Problem, "_by_envelopes", lambda *given: asked.append(1) or real(*given))
     LossClassifier("hinge_embedding", penalty=None, max_iter=50).fit(Y[:, None], SIGNS)
     assert asked
+
+
+def test_a_line_is_left_to_other_ways() -> None:
+    """It has no kinks, and so no gap to close."""
+    line: Any = fl.derive(lambda pred, target: pred - target, name="line")
+    X = np.random.default_rng(6).normal(size=(N, 3))
+    model = LossRegressor(line, penalty="l2", alpha=0.5, fit_intercept=False).fit(X, Y)
+    np.testing.assert_allclose(model.coef_, -X.mean(axis=0) / 0.5, rtol=1e-6)
