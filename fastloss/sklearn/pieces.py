@@ -21,8 +21,6 @@ NEAR = 1e-13
 """The share of a row's largest number by which values on one piece may differ: of rounding."""
 LOOKS = 3
 """Scores of each row at which the pieces must have the loss's value."""
-
-
 ROWS = 1 << 16
 """Of a block."""
 

@@ -22,7 +22,6 @@ AT_ONCE = 32
 EARLY = 0.01
 """The share of what columns are off, to which a problem of some of them is solved."""
 
-
 MOST = 0.5
 """The share of all columns beyond which these are no few, where the problem of all has a Hessian."""
 
