@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays.host.direct import of_row
 from .checks import check_caller, one_label, one_score
+from .metrics import Metric
 from .objective import Objective
 from .versions import version
 
@@ -161,14 +162,8 @@ class CatBoostObjective(Objective):
         return self.started(labels, weight)
 
 
-class CatBoostMetric:
+class CatBoostMetric(Metric):
     """The weighted mean of an objective's loss as CatBoost's metric, which is called by its class's name."""
-
-    no_jit = True
-
-    def __init__(self, objective: CatBoostObjective) -> None:
-        self.objective = objective
-        self.__name__ = objective.name
 
     def __call__(self, labels: Any, scores: Any, weight: Any = None, group: Any = None) -> Any:
         """What XGBoost and LightGBM call."""

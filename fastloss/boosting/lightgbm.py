@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.host.fresh import empty
-from .checks import called_by, check_caller, finite, one_label, refuse_scores
+from .checks import check_caller, finite, one_label, refuse_scores
+from .metrics import Metric
 from .objective import Objective
 from .versions import version
 
@@ -102,14 +103,8 @@ class LightGBMObjective(Objective):
         return scores, labels, weight, group
 
 
-class LightGBMMetric:
+class LightGBMMetric(Metric):
     """The weighted mean of an objective's loss, as LightGBM calls it."""
-
-    no_jit = True
-
-    def __init__(self, objective: LightGBMObjective) -> None:
-        self.objective = objective
-        self.__name__ = objective.name
 
     def __call__(self, labels: Any, scores: Any, weight: Any = None, group: Any = None) -> tuple[str, float, bool]:
         """The loss's name, its weighted mean, and that more is not better; of an objective's arguments."""
@@ -117,12 +112,3 @@ class LightGBMMetric:
         check_caller(o.name, o.package, scores)
         scores, labels, weight, group = o.told(labels, scores, weight, group)
         return o.name, o.loss(scores, labels, weight, group=group), False
-
-    def evaluate(self, *_: Any) -> Any:
-        """What CatBoost calls."""
-        raise called_by(self.objective.name, "lightgbm", "catboost")
-
-    is_max_optimal = get_final_error = evaluate
-
-    def __repr__(self) -> str:
-        return f"{self.objective!r}.metric"

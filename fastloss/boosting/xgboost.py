@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .checks import called_by, check_caller
+from .checks import check_caller
+from .metrics import Metric
 from .objective import Objective
 from .versions import version
 
@@ -110,13 +111,11 @@ class XGBoostObjective(Objective):
         return data.get_group() if self.grouped and hasattr(data, "get_group") else None
 
 
-class XGBoostMetric:
+class XGBoostMetric(Metric):
     """The weighted mean of an objective's loss, as XGBoost calls it."""
 
-    no_jit = True
-
     def __init__(self, objective: XGBoostObjective) -> None:
-        self.objective = objective
+        super().__init__(objective)
         self.__name__ = re.sub(r"\W+", "_", objective.name).strip("_")
 
     def __call__(self, scores: Any, data: Any, sample_weight: Any = None) -> Any:
@@ -125,12 +124,3 @@ class XGBoostMetric:
         check_caller(o.name, o.package, data)
         value = o.loss(*o.read(scores, data, sample_weight), group=o.queries(data))
         return (self.__name__, value) if hasattr(data, "get_label") else value
-
-    def evaluate(self, *_: Any) -> Any:
-        """What CatBoost calls."""
-        raise called_by(self.objective.name, "xgboost", "catboost")
-
-    is_max_optimal = get_final_error = evaluate
-
-    def __repr__(self) -> str:
-        return f"{self.objective!r}.metric"

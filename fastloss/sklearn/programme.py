@@ -115,6 +115,7 @@ class Programme:
             found = self._lowest(at, value, least, max_iter)
             if found is None or value(found.z) <= value(z):
                 return found
+            # The first point is the best constant: where that is the minimum, the last one is above it by rounding.
             return found._replace(z=z) if value(found.z) <= (1.0 + SAME) * value(z) + NOTHING else None
 
     def _lowest(self, at: Point, value: Callable[[Vector], float], least: float, max_iter: int) -> Found | None:
@@ -129,12 +130,12 @@ class Programme:
                 return Found(self._vertex(at, value), k, "")
             before = steep if small else np.inf
             try:
-                step, far, turn = _System(self, rest, at).step(gap)
+                step, primal, dual = _System(self, rest, at).step(gap)
             except (LinAlgError, ValueError):  # the second of what is not finite
                 return None
             at = Point(
-                at.z + far * step.z, at.off + far * step.off, at.over + far * step.over, at.under + far * step.under,
-                at.up + turn * step.up, at.down - turn * step.up,
+                at.z + primal * step.z, at.off + primal * step.off, at.over + primal * step.over,
+                at.under + primal * step.under, at.up + dual * step.up, at.down - dual * step.up,
             )  # fmt: skip
         return Found(at.z, max_iter, unfinished(max_iter)) if max_iter < STEPS else None
 
@@ -175,65 +176,65 @@ class _System:
         self.factor = _factor(system, self.decay)
 
     def step(self, gap: float) -> tuple[Step, float, float]:
-        """That towards the middle, once one to the end has told how far away it is; how far it may go, twice."""
+        """Mehrotra's predictor and corrector, and the lengths of the primal and the dual step."""
         at = self.at
-        guess = self._step(-at.over * at.down, -at.under * at.up)
-        far, turn = (min(1.0, x) for x in self._lengths(guess))
-        after = float((at.over + far * guess.over) @ (at.down - turn * guess.up))
-        after += float((at.under + far * guess.under) @ (at.up + turn * guess.up))
-        aim = (after / gap) ** 3 * gap / (2 * len(at.off))
-        above, below = (aim + x for x in (guess.over * guess.up, -guess.under * guess.up))
-        found = self._step(above - at.over * at.down, below - at.under * at.up)
-        far, turn = (min(1.0, SHORT * x) for x in self._lengths(found))
-        return found, far, turn
+        affine = self._step(-at.over * at.down, -at.under * at.up)
+        primal, dual = (min(1.0, x) for x in self._lengths(affine))
+        after = float((at.over + primal * affine.over) @ (at.down - dual * affine.up))
+        after += float((at.under + primal * affine.under) @ (at.up + dual * affine.up))
+        centre = (after / gap) ** 3 * gap / (2 * len(at.off))
+        above, below = (centre + x for x in (affine.over * affine.up, -affine.under * affine.up))
+        corrected = self._step(above - at.over * at.down, below - at.under * at.up)
+        primal, dual = (min(1.0, SHORT * x) for x in self._lengths(corrected))
+        return corrected, primal, dual
 
     def _step(self, above: Vector, below: Vector) -> Step:
-        """That by which the products of the point's positive numbers change so much."""
+        """The step that changes the products of the sides above and below with their multipliers so much."""
         of, at = self.of, self.at
-        ahead = below / at.up - above / at.down - (at.over - at.under - at.off)
-        turn = self.weights * ahead
+        apart = below / at.up - above / at.down - (at.over - at.under - at.off)
+        up = self.weights * apart
         if of.by_rows:
-            z, moved = self._by_rows(turn)
+            z, moved = self._by_rows(up)
         else:
-            right = -self.rest - of.back(turn)
+            right = -self.rest - of.back(up)
             right[of.empty] = 0.0
             z = np.asarray(cho_solve(self.factor, right, check_finite=False))
             moved = of.features.scores(z)
         off = np.concatenate([moved[of.rows], z[of.held]])
-        turn += self.weights * off
-        return Step(z, off, (above + at.over * turn) / at.down, (below - at.under * turn) / at.up, turn)
+        up += self.weights * off
+        return Step(z, off, (above + at.over * up) / at.down, (below - at.under * up) / at.up, up)
 
     def _solved(self, right: Vector) -> Vector:
         return np.asarray(self.root * cho_solve(self.factor, self.root * right, check_finite=False))
 
-    def _by_rows(self, turn: Vector) -> tuple[Vector, Vector]:
+    def _by_rows(self, up: Vector) -> tuple[Vector, Vector]:
         """The same of an equation for each row, whose rounding grows from step to step where it is not refined."""
         of, p = self.of, len(self.decay)
         right = -self.rest
-        right[of.held] -= turn[len(of.rows) :]
-        loose = np.divide(1.0, self.each, where=self.each > 0.0, out=np.zeros(of.n))
-        still = of.of_rows(turn) * loose
+        right[of.held] -= up[len(of.rows) :]
+        inverse = np.divide(1.0, self.each, where=self.each > 0.0, out=np.zeros(of.n))
+        shift = of.of_rows(up) * inverse
         z, each = np.zeros(len(right)), np.zeros(of.n)
         for _ in range(1 + AGAIN):
             left = right - of.features.back(each)
             left[:p] -= self.decay * z[:p]
             move = np.zeros(len(z))
             move[:p] = left[:p] / self.decay
-            more = self._solved(of.features.scores(move + z) + still - each * loose)
+            more = self._solved(of.features.scores(move + z) + shift - each * inverse)
             if len(z) > p:
                 move[p] = (left[p] - more.sum()) / self.ones.sum()
                 more += move[p] * self.ones
             move[:p] -= of.features.back(more)[:p] / self.decay
             z, each = z + move, each + more
-        return z, each * loose - still
+        return z, each * inverse - shift
 
     def _lengths(self, step: Step) -> tuple[float, float]:
-        """How much of a step leaves the two sides, and the slopes, positive; with squares one number for both."""
+        """The longest primal and dual step that keep what is positive so; one for both where there are squares."""
         at = self.at
-        sides = min(_room(at.over, step.over), _room(at.under, step.under))
-        slopes = min(_room(at.up, step.up), _room(at.down, -step.up))
-        both = min(sides, slopes)
-        return (both, both) if self.of.decay.any() else (sides, slopes)
+        primal = min(_room(at.over, step.over), _room(at.under, step.under))
+        dual = min(_room(at.up, step.up), _room(at.down, -step.up))
+        both = min(primal, dual)
+        return (both, both) if self.of.decay.any() else (primal, dual)
 
 
 def _room(place: Vector, move: Vector) -> float:

@@ -1,4 +1,4 @@
-"""What a function with ``if`` is: it is called once for each way through it, and the ways are chosen between."""
+"""Functions with ``if``: each way through one is traced by a call, and conditions choose between their values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Branches:
         self._ways = 0
 
     def holds(self, condition: Node) -> bool:
-        """Whether a condition holds on this way; of one that is asked for first, yes."""
+        """Whether a condition holds on this way; one that is new does."""
         if condition.number is not None:
             return bool(condition.number)
         if condition.op == "not":

@@ -1,4 +1,4 @@
-"""Means over the elements of a call: what a loss of one element is when ``.mean()`` ends the function."""
+"""Means over elements, by which functions of whole arrays end: the loss of one element is what they are means of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .traced import Recorded, Traced, value_of
 
 
 class Mean(Recorded):
-    """The mean of what its node is of one element; sums and multiples of means are means."""
+    """The mean over elements of what its node computes of one; sums and multiples of means are means."""
 
     __slots__ = ()
     reduced = True
@@ -34,7 +34,7 @@ class Mean(Recorded):
         return self
 
     def _with(self, operator: str, other: Any, means: bool) -> Any:
-        """The mean of what the operator makes of elements, where the other is a mean, or the same for all of them."""
+        """The mean of the operator's results; `means`: the other may be a mean, too. A constant always may be."""
         alike = isinstance(other, Mean)
         other = Traced(self.graph, other.node) if alike else value_of(self.graph, other)
         if (alike and not means) or not (alike or other.node.fixed):
