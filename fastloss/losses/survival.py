@@ -75,7 +75,7 @@ def accelerated_failure_time_logistic(pred: float, lower: float, upper: float, s
     bare = a == -INF and b == INF
     return (
         (linear + log) + (math.log(scale) + log_time if seen else 0.0),
-        0.0 if bare else (slope if right else -slope) * inverse,
+        0.0 if bare else (slope if right else 0.0 - slope) * inverse,
         (up_a * down_a + up_b * down_b) * inverse * inverse,
     )
 
@@ -114,7 +114,7 @@ def accelerated_failure_time_extreme(pred: float, lower: float, upper: float, sc
     bend = rise * tail / share if short else pull + rise - 1.0
     # Both are near 1 where the scale is large.
     less = rise * (1.0 - tail * (1.0 + rise)) / share
-    slope = -(less + math.expm1(a)) if short else pull - hazard
+    slope = 0.0 - (less + math.expm1(a)) if short else pull - hazard
     return (
         hazard + (early if short else late),
         slope * inverse,
