@@ -36,7 +36,7 @@ def _with_z_loss(
 
 def _of_masses(m: float, rest: float, ties: float, tx: float, low: float, top: float, z_loss: float) -> Ends:
     value, (others, inverse, pull) = _with_z_loss(m, rest, ties, tx, low + top, z_loss)
-    return value, (others, inverse, low, top, pull)
+    return value, (others, inverse, low + pull, top)  # a GPU has room for four
 
 
 def _capped(z: float, softcap: float) -> float:
@@ -44,12 +44,10 @@ def _capped(z: float, softcap: float) -> float:
     return z if z == -INF else softcap * math.tanh(z * (1.0 / softcap))
 
 
-def _pulled(
-    e: float, t: float, others: float, inverse: float, low: float, top: float, pull: float, z_loss: float
-) -> Slope:
+def _pulled(e: float, t: float, others: float, inverse: float, low: float, top: float, z_loss: float) -> Slope:
     p = e * inverse
     q = missing(e, others, inverse)
-    return p * ((low + (top - t)) + pull) - scaled(t, q), ((low + top) + pull) * p * q + 2.0 * z_loss * p * p
+    return p * (low + (top - t)) - scaled(t, q), (low + top) * p * q + 2.0 * z_loss * p * p
 
 
 class _OfMasses:
@@ -126,10 +124,9 @@ class cross_entropy:
         return _of_masses(m, rest, ties, tx, low, top, z_loss)
 
     def grad(
-        e: float, t: float, others: float, inverse: float, low: float, top: float, pull: float, z_loss: float,
-        softcap: None,
-    ) -> Slope:  # fmt: skip
-        return _pulled(e, t, others, inverse, low, top, pull, z_loss)
+        e: float, t: float, others: float, inverse: float, low: float, top: float, z_loss: float, softcap: None
+    ) -> Slope:
+        return _pulled(e, t, others, inverse, low, top, z_loss)
 
     def note(z: float, m: float, z_loss: float, softcap: None) -> float:
         return note_entropy(z, m)
@@ -167,10 +164,10 @@ class cross_entropy:
             return _of_masses(_capped(m, softcap), rest, ties, tx, low, top, z_loss)
 
         def grad(
-            e: float, u: float, t: float, others: float, inverse: float, low: float, top: float, pull: float,
-            z_loss: float, softcap: float,
+            e: float, u: float, t: float, others: float, inverse: float, low: float, top: float, z_loss: float,
+            softcap: float,
         ) -> Slope:  # fmt: skip
-            d1, d2 = _pulled(e, t, others, inverse, low, top, pull, z_loss)
+            d1, d2 = _pulled(e, t, others, inverse, low, top, z_loss)
             far = abs(u)
             half = 1.0 / (1.0 + far)
             chain = 4.0 * far * half * half  # 1 - tanh^2
