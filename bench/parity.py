@@ -56,7 +56,8 @@ MAP = "pairs weighted by the change of average precision are no loss here"
 CONSTANT = (
     "; LightGBM's own counts its second derivative as constant, which with weights it is not: equal weights give 0"
 )
-RISKS = "a row's derivative depends on all rows that are at risk, which are no rows of a loss here"
+FACTORS = "without weights, which XGBoost leaves out of the sums over those at risk"
+RISKS = "a row's derivatives depend on all rows, of which CatBoost hands a thousand at a time to an objective of Python"
 EACH = "a label of 0 or 1 for each class: the table of them is given in a function of one's own"
 AS_LABELS = "two bounds for each row: CatBoost hands an objective of Python as many outputs as labels"
 GROUPS = "CatBoost does not hand groups or pairs to an objective of Python"
@@ -90,7 +91,7 @@ XGBOOST = [
     BuiltIn("xgboost", "multi:softprob", "classes", "cross_entropy", both={"num_class": CLASSES}),
     BuiltIn("xgboost", "survival:aft", "times", "accelerated_failure_time_normal", {"scale": 1.5, "hessian": "exact"}, {
         "base_score": 1.0, "aft_loss_distribution": "normal", "aft_loss_distribution_scale": 1.5}),
-    BuiltIn("xgboost", "survival:cox", why=RISKS),
+    BuiltIn("xgboost", "survival:cox", "signed", "cox", theirs={"base_score": 1.0}, why=FACTORS),
     BuiltIn("xgboost", "rank:ndcg", "grades", "lambdarank", {"truncation": 32}, why=SCALED),
     BuiltIn("xgboost", "rank:pairwise", "grades", "pairwise_logistic",
             {"truncation": 32, "score_norm": True, "query_norm": True}, why=SCALED),
@@ -166,6 +167,7 @@ def rows(kind: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         "binary": z + rng.logistic(size=ROWS) > 0.0,
         "classes": np.argmax(x[:, :CLASSES] + rng.gumbel(size=(ROWS, CLASSES)), axis=1),
         "times": np.stack([amounts, np.where(z > rng.normal(size=ROWS), amounts, np.inf)], axis=1),
+        "signed": amounts * np.where(z > rng.normal(size=ROWS), 1.0, -1.0),
         "grades": np.clip(np.round(1.0 + z + rng.normal(size=ROWS)), 0, 4),
         "several": np.stack([z, -z * z], axis=1) + 0.5 * rng.normal(size=(ROWS, 2)),
         "twice": np.stack([z, z], axis=1),
@@ -282,7 +284,7 @@ def compared(row: BuiltIn) -> dict[str, Any]:
         return record
     train = TRAINED[row.booster]
     for name, weight in (("unweighted", None), ("weighted", rows(row.labels)[2])):
-        if name == "weighted" and row.why in (WEIGHED, SCALED):
+        if name == "weighted" and row.why in (WEIGHED, SCALED, FACTORS):
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -7,8 +7,7 @@ from .define.keywords import Backend, Empty, Reduction
 from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
-from .structured.ranking import RankingLoss
-from .structured.verbs import HostLoss
+from .structured.verbs import CurvedLoss, HostLoss
 
 P = ParamSpec("P")
 
@@ -37,7 +36,7 @@ __all__ = [
     'cosine_distance', 'distillation', 'distillation_from_probabilities', 'reverse_distillation', 'js_distillation',
     'soft_distillation', 'soft_reverse_distillation', 'soft_js_distillation', 'hinge_embedding', 'contrastive',
     'margin_ranking', 'batch_triplet_margin', 'circle', 'ciou_loss', 'contrastive_embedding', 'cosine_embedding',
-    'ctc', 'dice_loss', 'diou_loss', 'focal_tversky_loss', 'generalized_dice_loss', 'giou_loss', 'info_nce',
+    'cox', 'ctc', 'dice_loss', 'diou_loss', 'focal_tversky_loss', 'generalized_dice_loss', 'giou_loss', 'info_nce',
     'iou_loss', 'jaccard_loss', 'lambdarank', 'linear_cross_entropy', 'lovasz_hinge_loss', 'lovasz_softmax_loss',
     'multibox', 'nt_xent', 'pairwise_logistic', 'supervised_contrastive', 'topk_distillation', 'tversky_loss',
     'triplet_margin', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce',
@@ -80,13 +79,13 @@ class TopK(TopKDistillation, Generic[P]):
 
 def topk(takes: Callable[P, None]) -> TopK[P]: ...
 
-class Ranked(RankingLoss, Generic[P]):
+class Curved(CurvedLoss, Generic[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
     def value_and_grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
     def grad(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
     def grad_and_hess(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
 
-def ranked(takes: Callable[P, None]) -> Ranked[P]: ...
+def curved(takes: Callable[P, None]) -> Curved[P]: ...
 
 class OnHost(HostLoss, Generic[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
@@ -713,6 +712,13 @@ def cosine_embedding(
     check: bool | None = None,
 ) -> None: ...
 
+@curved
+def cox(
+    pred: Any, time: Any, event: Any, *, strata: Any = None, ties: str = 'breslow', weight: Any = None,
+    reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
+    backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
 @onhost
 def ctc(
     logits: Any, targets: Any, *, input_lengths: Any = None, target_lengths: Any = None, blank: int = 0,
@@ -785,7 +791,7 @@ def jaccard_loss(
     check: bool | None = None,
 ) -> None: ...
 
-@ranked
+@curved
 def lambdarank(
     pred: Any, target: Any, *, group: Any = None, sigma: float = 1.0, truncation: int | None = 30,
     gain: Any = 'exponential', score_norm: bool = True, query_norm: bool = True, weight: Any = None,
@@ -832,7 +838,7 @@ def nt_xent(
     backend: Backend | None = None, check: bool | None = None,
 ) -> None: ...
 
-@ranked
+@curved
 def pairwise_logistic(
     pred: Any, target: Any, *, group: Any = None, sigma: float = 1.0, truncation: int | None = None,
     score_norm: bool = False, query_norm: bool = False, weight: Any = None, reduction: Reduction = 'mean',

@@ -11,8 +11,7 @@ from typing import Any
 import fastloss as fl
 from fastloss.fused.linear import LinearLoss
 from fastloss.fused.topk import TopKDistillation
-from fastloss.structured.ranking import RankingLoss
-from fastloss.structured.verbs import HostLoss
+from fastloss.structured.verbs import CurvedLoss, HostLoss
 
 STUB = Path(fl.__file__).parent / "_typed.pyi"
 
@@ -25,8 +24,7 @@ from .define.keywords import Backend, Empty, Reduction
 from .fused.linear import LinearLoss
 from .fused.topk import TopKDistillation
 from .loss import Loss, RowLoss
-from .structured.ranking import RankingLoss
-from .structured.verbs import HostLoss
+from .structured.verbs import CurvedLoss, HostLoss
 
 P = ParamSpec("P")
 
@@ -41,7 +39,7 @@ Numbers = float | list[Any] | tuple[Any, ...] | Array
 GLUE = "\N{NO-BREAK SPACE}"
 
 KINDS = {fl.Loss: "Elements", fl.RowLoss: "Rows", LinearLoss: "Linear", TopKDistillation: "TopK",
-         RankingLoss: "Ranked", HostLoss: "OnHost"}  # fmt: skip
+         CurvedLoss: "Curved", HostLoss: "OnHost"}  # fmt: skip
 """Classes of losses, those below before those above, and those of the stub whose verbs take what one function does."""
 
 BESIDE = [x for x in (getattr(fl, n) for n in fl.__all__) if isinstance(x, (LinearLoss, TopKDistillation, HostLoss))]

@@ -98,7 +98,7 @@ def one_label(loss: Any, library: str) -> None:
     """Raise for a loss with several arrays of labels, of which a library has one."""
     check_loss(loss)
     labels = [n for k, n in enumerate(loss.inputs) if k not in loss.wrt]
-    if len(labels) > 1:
+    if len(labels) > 1 and not hasattr(loss, "of_labels"):
         raise TypeError(f"{loss.name} takes {listed(labels)} of each row, and {library} has one label (XGBoost has "
                         "the two bounds of times)")  # fmt: skip
 
@@ -108,6 +108,9 @@ def one_score(objective: Any, several: bool) -> None:
     o = objective
     if o.grouped:
         raise TypeError(f"{o.name} is a loss of queries, which CatBoost does not hand over; XGBoost and LightGBM do")
+    if o.definition.rooted or getattr(o.definition, "coupled", False):
+        raise TypeError(f"{o.name}: a row's derivatives depend on all rows, and CatBoost hands over a thousand at a "
+                        "time; XGBoost and LightGBM hand over all")  # fmt: skip
     if len(o.definition.wrt) > 1:
         raise TypeError(f"{o.name} takes two scores for each row, and CatBoost has as many as labels; XGBoost and "
                         "LightGBM have as many as one says")  # fmt: skip

@@ -202,8 +202,8 @@ TABLES: dict[str, dict[str, Preset]] = {
         "cross_entropy": softmax_bound,
     },
     "xgboost": {
-        **dict.fromkeys(("squared_error", "half_squared_error", "expectile", "gamma", "tweedie", "pseudo_huber"),
-                        exact),
+        **dict.fromkeys(("squared_error", "half_squared_error", "expectile", "gamma", "tweedie", "pseudo_huber",
+                         "cox"), exact),
         **dict.fromkeys(("absolute_error", "quantile"), constant),
         **dict.fromkeys(("logistic", "binary_cross_entropy_with_logits"), Times(1.0, FLOOR)),
         "poisson": Times(math.exp(0.7)),

@@ -143,6 +143,8 @@ class Objective:
     def arrays(self, labels: Any) -> tuple[Any, ...]:
         """Labels as a tuple of an array for each of `targets`."""
         found = labels if isinstance(labels, tuple) else (labels,)
+        if len(found) == 1 and hasattr(self.definition, "of_labels"):
+            found = self.definition.of_labels(*found)
         if len(found) != len(self.targets):
             raise TypeError(f"{self.name} takes {len(self.targets)} arrays of labels, {', '.join(self.targets)}, "
                             f"got {len(found)}: pass a tuple of them")  # fmt: skip

@@ -37,8 +37,9 @@ def xgboost(
 
     Weights are those of the data. Losses of rows and of two scores, and parameters that are arrays, need ``num_class``
     among XGBoost's parameters, the number of scores of a row; labels of several columns say it themselves. Losses of
-    times (``accelerated_failure_time_normal``) read the data's ``label_lower_bound`` and ``label_upper_bound``, losses
-    of queries (``lambdarank``) its groups, whose weights are those of their rows.
+    times (``accelerated_failure_time_normal``) read the data's ``label_lower_bound`` and ``label_upper_bound``, or
+    labels that are negative where a time is censored (``cox``); losses of queries (``lambdarank``) its groups, whose
+    weights are those of their rows.
 
     The model starts from ``base_score``, which is a raw score here: add `params` to XGBoost's parameters. It predicts
     raw scores: ``objective.mean(model.predict(data, output_margin=True))`` makes means and probabilities of them.

@@ -68,10 +68,18 @@ PEERS = {
     "ranking_softmax": "listwise_softmax",
     "sparsemax": "sparsemax_loss binary_sparsemax",
     "multiclass_sparsemax": "sparsemax_loss",
+    # lifelines, pycox, TorchSurv
+    "cox": "cox",
+    "cox_ph": "cox",
+    "coxph": "cox",
+    "cox_proportional_hazards": "cox",
+    "neg_partial_log_likelihood": "cox",
     # XGBoost, LightGBM, CatBoost
     "reg_logistic": "binary_cross_entropy_with_logits",
     "mlogloss": "categorical_cross_entropy",
     "mphe": "pseudo_huber",
+    "cox_nloglik": "cox",
+    "survival_cox": "cox",
     "aft": "accelerated_failure_time_normal accelerated_failure_time_logistic",
     "survival_aft": "accelerated_failure_time_normal accelerated_failure_time_logistic",
     "poisson_nloglik": "poisson_identity",
@@ -198,7 +206,7 @@ PEERS = {
 _OF_KINDS = {
     "lambdarank pairwise_logistic": "rank map mrr xendcg yeti approxndcg warp softrank",
     "listwise_softmax lambdarank": "listmle",
-    "accelerated_failure_time_normal accelerated_failure_time_logistic": "survival cox",
+    "cox accelerated_failure_time_normal": "survival",
     "cross_entropy multilabel_soft_margin": "multi:",
     "welsch geman_mcclure cauchy": "tukey biweight bisquare barron student",
     "smooth_l1 log_cosh": "wing adaptivewing awing",

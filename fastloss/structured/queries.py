@@ -9,14 +9,11 @@ from warnings import warn
 
 import numpy as np
 
-from ..arrays.host import fresh
 from ..arrays.host.faults import refuse_weights
-from ..arrays.job import Kind
-from ..define.keywords import GRAD, HESS, VALUE
 from . import ranking_templates as templates
 from . import reading
 from .compiled import run, shared
-from .samples import Samples
+from .samples import Scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +91,7 @@ class Gains:
         return "a finite number of at least 0"
 
 
-class Queries(Samples):
+class Queries(Scores):
     """Scores of samples by query, and a weight for each query or for each sample."""
 
     def __init__(self, loss: Any, pred: Any, target: Any, group: Any, weight: Any) -> None:
@@ -146,10 +143,6 @@ class Queries(Samples):
                 raise ValueError(f"{self.name}: target[{', '.join(map(str, where))}] is {self.target[where]}, expected "
                                  f"{gains.expected}")  # fmt: skip
 
-    def expected(self, want: int) -> list[Kind]:
-        """What the arrays of `out=` must be."""
-        return super().expected(want) * (2 if want & HESS else 1)
-
     def run(
         self, template: Callable[..., Any], gains: Gains, outputs: list[NDArray[Any]], numbers: tuple[Any, ...],
         call: Call, limit: int, **ports: Any,
@@ -164,25 +157,6 @@ class Queries(Samples):
         run(template, dense, [each, *outputs, *rooms], numbers, compute="d", size=self.pred.size * min(limit, width),
             backend=call.backend, **ports)  # fmt: skip
         return each
-
-    def places(self, call: Call, to: list[NDArray[Any]] | None) -> list[NDArray[Any]]:
-        """Where the kernel writes each derivative, to `out=` where it serves; nothing for the others."""
-        count = bool(call.want & GRAD) + bool(call.want & HESS)
-        kept = to if count and to is not None else [None] * count
-        found = [x if x is not None and x.dtype == np.float64 and x.flags.c_contiguous
-                 else fresh.empty(self.pred.shape, np.float64) for x in kept]  # fmt: skip
-        return [x.reshape(-1) for x in found] + [np.empty(0)] * (2 - count)
-
-    def ranked(
-        self, call: Call, value: float, each: NDArray[Any], slopes: list[NDArray[Any]], to: list[NDArray[Any]] | None
-    ) -> Any:  # fmt: skip
-        """What the verb returns."""
-        grads = [x.reshape(self.pred.shape) for x in slopes if x.size or not self.pred.size]
-        first = call._replace(want=call.want & (VALUE | GRAD))
-        found = self.results(first, lambda: value, each, grads[:1] if call.want & GRAD else [], to and to[:1])
-        if not call.want & HESS:
-            return found
-        return found, self._stored(grads[1], self.pred.dtype, to[1] if to else None)
 
 
 @lru_cache(4)

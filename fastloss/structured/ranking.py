@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from ..arrays.checks import check_options
 from ..arrays.divisors import mean_of_nothing
 from ..arrays.host import memory as layout
-from ..define.keywords import GRAD, HESS, VALUE, Call
+from ..define.keywords import VALUE, Call
 from . import ranking_templates as templates
 from . import reading
 from .queries import ALL, Gains, Queries
-from .verbs import HostLoss
+from .samples import flags
+from .verbs import CurvedLoss
 
 if TYPE_CHECKING:
     from ..define.keywords import Backend, Empty, Reduction
@@ -53,15 +54,10 @@ FORMULAS = (("logistic", logistic), ("raised", raised), ("damped", damped))
 # -- Losses ------------------------------------------------------------------------------------------------------------
 
 
-class RankingLoss(HostLoss):
+class RankingLoss(CurvedLoss):
     """What the losses of pairs have in common."""
 
     inputs = ("pred", "target")
-    order = 2
-
-    def grad_and_hess(self, *inputs: Any, **keywords: Any) -> Any:
-        """The gradient and the diagonal of the Hessian."""
-        return self._verb(GRAD | HESS, inputs, keywords)
 
     def check_parameters(
         self, sigma: Any = 1.0, truncation: Any = None, gain: Any = "linear", score_norm: Any = False,
@@ -91,11 +87,12 @@ class RankingLoss(HostLoss):
         divisor = given.divisor(call)
         nothing = given.nothing(call, divisor)
         slopes = given.places(call, to)
-        flags = [n for n, bit in (("VALUE", VALUE), ("GRAD", GRAD), ("HESS", HESS)) if call.want & bit]
         numbers = (steep, near, 1.0 / (divisor or math.inf), limit, int(gains.curved), normed)
-        each = given.run(templates.pairs, gains, slopes, numbers, call, limit, formulas=FORMULAS, flags=tuple(flags))
+        each = given.run(
+            templates.pairs, gains, slopes, numbers, call, limit, formulas=FORMULAS, flags=flags(call.want)
+        )
         value = float(each.sum()) / divisor if divisor else nothing
-        return given.ranked(call, value, each, slopes, to)
+        return given.curved(call, value, each, slopes, to)
 
 
 class LambdaRank(RankingLoss):

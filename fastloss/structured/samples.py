@@ -16,7 +16,7 @@ from ..arrays.host.weights import near, times
 from ..arrays.job import Kind
 from ..arrays.outputs import given_outputs
 from ..arrays.verb import packed
-from ..define.keywords import GRAD, VALUE
+from ..define.keywords import GRAD, HESS, VALUE
 from . import reading
 
 if TYPE_CHECKING:
@@ -138,3 +138,37 @@ class Samples(reading.Arrays):
         if place is not x:
             place[...] = x
         return place
+
+
+class Scores(Samples):
+    """Samples of one input, with a gradient and the diagonal of a Hessian, both computed in float64."""
+
+    pred: NDArray[Any]
+
+    def expected(self, want: int) -> list[Kind]:
+        """What the arrays of `out=` must be."""
+        return super().expected(want) * (2 if want & HESS else 1)
+
+    def places(self, call: Call, to: list[NDArray[Any]] | None) -> list[NDArray[Any]]:
+        """Where the kernel writes each derivative, to `out=` where it serves; nothing for the others."""
+        count = bool(call.want & GRAD) + bool(call.want & HESS)
+        kept = to if count and to is not None else [None] * count
+        found = [x if x is not None and x.dtype == np.float64 and x.flags.c_contiguous
+                 else fresh.empty(self.pred.shape, np.float64) for x in kept]  # fmt: skip
+        return [x.reshape(-1) for x in found] + [np.empty(0)] * (2 - count)
+
+    def curved(
+        self, call: Call, value: float, each: NDArray[Any], slopes: list[NDArray[Any]], to: list[NDArray[Any]] | None
+    ) -> Any:  # fmt: skip
+        """What the verb returns."""
+        grads = [x.reshape(self.pred.shape) for x in slopes if x.size or not self.pred.size]
+        first = call._replace(want=call.want & (VALUE | GRAD))
+        found = self.results(first, lambda: value, each, grads[:1] if call.want & GRAD else [], to and to[:1])
+        if not call.want & HESS:
+            return found
+        return found, self._stored(grads[1], self.pred.dtype, to[1] if to else None)
+
+
+def flags(want: int) -> tuple[str, ...]:
+    """The ports that say what a verb wants."""
+    return tuple([name for name, bit in (("VALUE", VALUE), ("GRAD", GRAD), ("HESS", HESS)) if want & bit])

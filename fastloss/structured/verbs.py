@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from ..arrays.checks import check_options
 from ..define.attributes import Misnamed
-from ..define.keywords import GRAD, VALUE, Call
+from ..define.keywords import GRAD, HESS, VALUE, Call
 from ..signatures import VERBS, passing
 from . import reading
 
@@ -33,6 +33,8 @@ class HostLoss(Misnamed):
     parameters: ClassVar[Mapping[str, Any]] = {}
     separate: Any = False
     """Whether the loss of each sample is one of that sample's rows alone, whose place its gradients' first axes are."""
+    coupled = False
+    """Whether a sample's derivatives depend on all others: they are not those of a part of the samples."""
     shown_arguments: tuple[tuple[str, ...], Mapping[str, Any]]
     _run: Any
 
@@ -109,3 +111,13 @@ class HostLoss(Misnamed):
             from ..define.hints import too_many
 
             raise too_many(self, inputs)
+
+
+class CurvedLoss(HostLoss):
+    """The same of a loss that has the diagonal of a Hessian."""
+
+    order = 2
+
+    def grad_and_hess(self, *inputs: Any, **keywords: Any) -> Any:
+        """The gradient and the diagonal of the Hessian."""
+        return self._verb(GRAD | HESS, inputs, keywords)

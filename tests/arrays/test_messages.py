@@ -76,6 +76,7 @@ def test_other_names_are_of_losses_that_exist() -> None:
         "nt_xent": "NTXentLoss",
         "supervised_contrastive": "SupConLoss",
         "batch_triplet_margin": "TripletSemiHardLoss",
+        "cox": "survival:cox Cox CoxPHLoss neg_partial_log_likelihood",
         "lambdarank": "rank:ndcg LambdaMart",
         "pairwise_logistic": "rank:pairwise PairLogit RankNet",
         "ctc": "CTCLoss ctc_loss ctc_batch_cost",
@@ -88,7 +89,7 @@ def test_other_names_are_of_losses_that_exist() -> None:
 @pytest.mark.parametrize(
     ("name", "there_are"),
     [("rank:map", "lambdarank and pairwise_logistic"), ("YetiRank", "lambdarank and pairwise_logistic"),
-     ("rank_xendcg", "lambdarank and"), ("survival:cox", "accelerated_failure_time_normal and"),
+     ("rank_xendcg", "lambdarank and"), ("survival:unheard_of", "cox and"),
      ("multi:unheard_of", "cross_entropy and")],
 )  # fmt: skip
 def test_a_name_without_counterpart_is_answered_with_its_kind(name, there_are) -> None:

@@ -35,6 +35,7 @@ SCRIPTS = {
     "embeddings": ["--peers", ""],
     "glm": ["--losses", "logistic"],
     "ranking": ["--peers", "numpy"],
+    "survival": ["--peers", "numpy"],
 }
 # What those that take no losses must print.
 PRINTED = {
@@ -47,6 +48,7 @@ PRINTED = {
     "detection": ["multibox, 2 x 21, float64", "box_iou, 10 x 8732, float32", "numpy, float32: fresh / numpy"],
     "gan": ["minimax", "relativistic_average", "elastic_net", "group_lasso", "total_variation"],
     "ranking": ["queries of 10", "grad_and_hess", "RankNet", "numpy"],
+    "survival": ["100", "value_and_grad", "numpy"],
     "estimators": ["ridge", "softmax of 10", "logistic, l1", "quantile"],
     "segmentation": ["dice, 1 x 8, float64", "lovasz, 21 x 8, float64"],
     "ctc": ["2 x 12 x 5, float32", "value"],

@@ -266,6 +266,8 @@ def test_an_error_is_told_by_itself() -> None:
 
 REFUSED = [
     (fl.lambdarank, {}, "lambdarank is a loss of queries, which CatBoost does not hand over"),
+    (fl.cox, {}, "cox: a row's derivatives depend on all rows, and CatBoost hands over a thousand at a time"),
+    (fl.root_mean_squared_error, {"hessian": "constant"}, "a row's derivatives depend on all rows, and CatBoost"),
     (fl.gaussian_nll_log_scale, {}, "takes two scores for each row, and CatBoost has as many as labels"),
     (fl.accelerated_failure_time_normal, {"several": True}, "takes lower and upper of each row, and CatBoost has one"),
     (fl.quantile, {"q": [0.1, 0.9]}, r"q has 2 values, .* set several=True, and give the labels 2 times"),

@@ -131,6 +131,7 @@ STRUCTURED: dict[str, Any] = {
     "circle": lambda: ([vectors(4, 3), CLASSES], {"gamma": 2.0}),
     "contrastive_embedding": lambda: ([vectors(4, 3), vectors(4, 3), torch.tensor([0, 1, 0, 1])], {"margin": 9.0}),
     "cosine_embedding": lambda: ([vectors(4, 3), vectors(4, 3), SIGNS], {"margin": -0.9}),
+    "cox": lambda: ([vectors(5), torch.tensor([5, 3, 9, 3, 1]), torch.tensor([1, 1, 0, 1, 0])], {"ties": "efron"}),
     "ctc": lambda: ([vectors(2, 4, 3), torch.tensor([[1, 2], [2, 1]])], {}),
     "dice_loss": lambda: ([torch.rand(2, 3, 3).double(), IMAGES], {}),
     "diou_loss": lambda: ([boxes(3), boxes(3)], {}),

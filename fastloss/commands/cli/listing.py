@@ -24,7 +24,7 @@ BESIDE = (
     "linear_cross_entropy topk_distillation multibox iou_loss giou_loss diou_loss ciou_loss dice_loss jaccard_loss "
     "tversky_loss focal_tversky_loss generalized_dice_loss lovasz_hinge_loss lovasz_softmax_loss triplet_margin "
     "batch_triplet_margin contrastive_embedding cosine_embedding info_nce nt_xent supervised_contrastive circle "
-    "lambdarank pairwise_logistic ndcg ctc softmax log_softmax sparsemax logsumexp"
+    "lambdarank pairwise_logistic ndcg cox ctc softmax log_softmax sparsemax logsumexp"
 )
 UNREGISTERED: dict[str, Any] = {name: getattr(fastloss, name) for name in BESIDE.split()} | {
     f"{place}.{name}": getattr(names, name)
