@@ -29,23 +29,23 @@ __all__ = [
     'negative_log_likelihood', 'listwise_softmax', 'multiclass_hinge', 'multiclass_hinge_sum',
     'multilabel_soft_margin', 'multilabel_margin', 'poly_cross_entropy', 'multiclass_focal',
     'multiclass_focal_from_probabilities', 'generalized_cross_entropy',
-    'generalized_cross_entropy_from_probabilities', 'sparsemax_loss', 'poisson', 'poisson_identity', 'gamma',
-    'gamma_identity', 'tweedie', 'tweedie_identity', 'gaussian_nll', 'gaussian_nll_log_scale',
-    'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme', 'accelerated_failure_time_normal',
-    'kl_divergence', 'kl_divergence_log', 'kl_divergence_log_target', 'js_divergence', 'total_variation',
-    'cosine_distance', 'distillation', 'distillation_from_probabilities', 'reverse_distillation', 'js_distillation',
-    'soft_distillation', 'soft_reverse_distillation', 'soft_js_distillation', 'hinge_embedding', 'contrastive',
-    'margin_ranking', 'batch_triplet_margin', 'circle', 'ciou_loss', 'contrastive_embedding', 'cosine_embedding',
-    'cox', 'ctc', 'dice_loss', 'diou_loss', 'focal_tversky_loss', 'generalized_dice_loss', 'giou_loss', 'info_nce',
-    'iou_loss', 'jaccard_loss', 'lambdarank', 'linear_cross_entropy', 'lovasz_hinge_loss', 'lovasz_softmax_loss',
-    'multibox', 'nt_xent', 'pairwise_logistic', 'supervised_contrastive', 'topk_distillation', 'tversky_loss',
-    'triplet_margin', 'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'cce',
-    'crammer_singer', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence',
-    'i_divergence', 'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh',
-    'lorentzian', 'lq', 'mae', 'mape', 'mse', 'msle', 'mspe', 'multi_margin', 'multilabel_cross_entropy',
-    'multilabel_hinge', 'nll', 'pinball', 'poly', 'rmse', 'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape',
-    'soft_margin', 'softmax_cross_entropy', 'softmax_focal', 'sparse_categorical_cross_entropy', 'tvd',
-    'weston_watkins',
+    'generalized_cross_entropy_from_probabilities', 'sparsemax_loss', 'poisson', 'poisson_identity',
+    'negative_binomial', 'gamma', 'gamma_identity', 'tweedie', 'tweedie_identity', 'gaussian_nll',
+    'gaussian_nll_log_scale', 'accelerated_failure_time_logistic', 'accelerated_failure_time_extreme',
+    'accelerated_failure_time_normal', 'kl_divergence', 'kl_divergence_log', 'kl_divergence_log_target',
+    'js_divergence', 'total_variation', 'cosine_distance', 'distillation', 'distillation_from_probabilities',
+    'reverse_distillation', 'js_distillation', 'soft_distillation', 'soft_reverse_distillation',
+    'soft_js_distillation', 'hinge_embedding', 'contrastive', 'margin_ranking', 'preference',
+    'batch_triplet_margin', 'circle', 'ciou_loss', 'contrastive_embedding', 'cosine_embedding', 'cox', 'ctc',
+    'dice_loss', 'diou_loss', 'focal_tversky_loss', 'generalized_dice_loss', 'giou_loss', 'info_nce', 'iou_loss',
+    'jaccard_loss', 'lambdarank', 'linear_cross_entropy', 'lovasz_hinge_loss', 'lovasz_softmax_loss', 'multibox',
+    'nt_xent', 'pairwise_logistic', 'supervised_contrastive', 'topk_distillation', 'tversky_loss', 'triplet_margin',
+    'aft_extreme', 'aft_logistic', 'aft_normal', 'bce', 'bce_with_logits', 'bradley_terry', 'cce', 'crammer_singer',
+    'dpo', 'dwd', 'focal', 'gaussian_negative_log_likelihood', 'gce', 'generalized_kl_divergence', 'i_divergence',
+    'jensen_shannon', 'jsd', 'kl_div', 'kld', 'knowledge_distillation', 'l1', 'logcosh', 'lorentzian', 'lq', 'mae',
+    'mape', 'mse', 'msle', 'mspe', 'multi_margin', 'multilabel_cross_entropy', 'multilabel_hinge', 'nll', 'pinball',
+    'poly', 'rmse', 'rmsle', 'rmspe', 'sigmoid_cross_entropy', 'smape', 'soft_margin', 'softmax_cross_entropy',
+    'softmax_focal', 'sparse_categorical_cross_entropy', 'tvd', 'weston_watkins',
 ]
 
 class Elements(Loss, Generic[P]):
@@ -493,6 +493,13 @@ def poisson_identity(
 ) -> None: ...
 
 @elements
+def negative_binomial(
+    pred: Any, target: Any, *, dispersion: Numbers = 1.0, weight: Any = None,
+    axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean', normalizer: float | None = None,
+    empty: Empty = 'nan', out: Any = None, backend: Backend | None = None, check: bool | None = None,
+) -> None: ...
+
+@elements
 def gamma(
     pred: Any, target: Any, *, full: bool = False, weight: Any = None, axis: int | tuple[int, ...] | None = None,
     reduction: Reduction = 'mean', normalizer: float | None = None, empty: Empty = 'nan', out: Any = None,
@@ -673,6 +680,14 @@ def contrastive(
 def margin_ranking(
     pred: Any, other: Any, target: Any, *, margin: Numbers = 0.0, zero_one: bool = False, weight: Any = None,
     ignore_index: int | None = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
+    normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
+    check: bool | None = None,
+) -> None: ...
+
+@elements
+def preference(
+    pred: Any, other: Any, *, reference: Numbers = 0.0, beta: Numbers = 1.0, label_smoothing: Numbers = 0.0,
+    weight: Any = None, axis: int | tuple[int, ...] | None = None, reduction: Reduction = 'mean',
     normalizer: float | None = None, empty: Empty = 'nan', out: Any = None, backend: Backend | None = None,
     check: bool | None = None,
 ) -> None: ...
@@ -883,8 +898,10 @@ aft_logistic = accelerated_failure_time_logistic
 aft_normal = accelerated_failure_time_normal
 bce = binary_cross_entropy
 bce_with_logits = binary_cross_entropy_with_logits
+bradley_terry = preference
 cce = categorical_cross_entropy
 crammer_singer = multiclass_hinge
+dpo = preference
 dwd = distance_weighted_discrimination
 focal = binary_focal
 gaussian_negative_log_likelihood = gaussian_nll

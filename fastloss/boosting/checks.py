@@ -76,6 +76,8 @@ def check_loss(loss: Any) -> None:
     """Raise for what is no loss of elements, rows or queries."""
     if not all(hasattr(loss, n) for n in ("grad_and_hess", "inputs", "wrt")):
         raise TypeError(f"an objective is made of a loss, such as fl.huber, got {no_loss(loss)}")
+    if len(loss.inputs) == len(loss.wrt):
+        raise TypeError(f"{loss.name} compares {listed(loss.inputs)}, and takes no labels, from which boosters learn")
 
 
 def check_options(loss: Any, options: Mapping[str, Any], backend: Any) -> None:

@@ -186,7 +186,8 @@ _SLOWER = (*_EVEN, "absolute_error", "quantile", "lp")
 TABLES: dict[str, dict[str, Preset]] = {
     "fisher": dict.fromkeys(
         ("squared_error", "half_squared_error", "poisson", "poisson_identity", "gamma", "gamma_identity", "tweedie",
-         "tweedie_identity", "logistic", "binary_cross_entropy_with_logits", "cross_entropy"), expected,
+         "tweedie_identity", "negative_binomial", "logistic", "binary_cross_entropy_with_logits", "cross_entropy"),
+        expected,
     ),
     "majorizer": {
         **dict.fromkeys(("squared_error", "half_squared_error"), exact),

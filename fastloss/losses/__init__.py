@@ -12,8 +12,10 @@ ALIASES = {
     "aft_normal": "accelerated_failure_time_normal",
     "bce": "binary_cross_entropy",
     "bce_with_logits": "binary_cross_entropy_with_logits",
+    "bradley_terry": "preference",
     "cce": "categorical_cross_entropy",
     "crammer_singer": "multiclass_hinge",
+    "dpo": "preference",
     "dwd": "distance_weighted_discrimination",
     "focal": "binary_focal",
     "gaussian_negative_log_likelihood": "gaussian_nll",
@@ -57,6 +59,7 @@ ALIASES = {
 FAMILIES = (
     "regression", "robust", "distances", "binary", "smooth_margins", "focal", "multiclass", "margins", "emphasis",
     "sparse", "likelihood", "uncertainty", "survival", "divergence", "distillation", "soft", "embedding",
+    "preference",
 )  # fmt: skip
 """The modules with losses, in the order of the tables. A list, because looking through the folder takes 1.5 ms."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..decorators import pointwise
 from ..define.domain import BINARY, NON_NEGATIVE, SWITCH
 from .binary import labels, signed
-from .special import Jet
+from .special import Jet, difference
 
 Pair = tuple[float, float]
 
@@ -64,10 +64,8 @@ def margin_ranking(
     (np.float64(1.75), (array([-0.5, -0.5]), array([0.5, 0.5])))
     """
     t = signed(target, zero_one)
-    gap = pred - other
-    back = gap - pred
-    lost = (pred - (gap - back)) - (other + back)  # what rounding took of it (Knuth), which counts near the margin
-    short = (margin - t * gap) - t * (lost if lost == lost else 0.0)
+    gap, lost = difference(pred, other)  # what rounding took counts near the margin
+    short = (margin - t * gap) - t * lost
     near = 0.0 if short <= 0.0 else short
     push = 0.0 if short <= 0.0 else (t if short > 0.0 else short)
     flat = 0.0

@@ -18,6 +18,7 @@ from .special import (
     NAN,
     UP,
     Jet,
+    met,
     of_type,
     quotient,
     times_exp,
@@ -78,6 +79,36 @@ def poisson_identity(pred: float, target: float, full: float = False) -> Jet:
     (np.float64(0.11370563888010943), array([ 0. , -0.5]))
     """
     return counted_identity(pred, target)
+
+
+@pointwise(link="exp", target=NON_NEGATIVE, dispersion=POSITIVE)
+def negative_binomial(pred: float, target: float, dispersion: float = 1.0) -> Jet:
+    """Counts that vary more than Poisson's, with a logarithmic link: pred is the logarithm of the mean.
+
+    (target + 1 / d) log(1 + d exp(pred)) - target pred for d = `dispersion`: the variance is mean + d mean^2 (NB2, of
+    Cameron and Trivedi, 1986; statsmodels' ``NegativeBinomial``; 1 / d is R's ``theta`` of ``glm.nb``, the
+    ``total_count`` of torch's distribution). It tends to `poisson` for small dispersions, and is convex. Terms that do
+    not depend on pred are left out. The target is at least 0.
+
+    >>> import fastloss as fl
+    >>> fl.negative_binomial.grad([0.0, 0.0], [0.0, 3.0], dispersion=1.0, reduction="sum")
+    array([ 0.5, -1. ])
+    """
+    drawn = NAN if pred == INF and target == INF else target
+    spread = times_exp(dispersion, pred)  # the variance's second part beside its first
+    few = spread <= 1.0
+    mean, inverse = math.exp(pred if few else 0.0), math.exp(0.0 if few else -pred)
+    share = 1.0 / (1.0 + spread if few else inverse + dispersion)
+    log = math.log1p(spread) if spread < INF else pred + math.log(dispersion)
+    # log(1 + d exp(pred)) - pred, of which no term outweighs the others
+    rest = log - pred if few else math.log(inverse + dispersion)
+    odds = inverse * share
+    bend = odds * share + met(drawn, dispersion * share * odds)
+    return (
+        (log + met(dispersion * rest, drawn)) / dispersion if dispersion < 1.0 else log / dispersion + met(rest, drawn),
+        (mean - drawn) * share if few else share - met(odds, drawn),
+        (mean + met(drawn, spread)) * share * share if few else bend,
+    )
 
 
 @pointwise(link="exp", target=POSITIVE, full=SWITCH, constant=_nothing)

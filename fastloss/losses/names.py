@@ -68,11 +68,12 @@ PEERS = {
     "ranking_softmax": "listwise_softmax",
     "sparsemax": "sparsemax_loss binary_sparsemax",
     "multiclass_sparsemax": "sparsemax_loss",
+    # TRL, pytorch-forecasting
+    "simpo": "preference",
+    "negative_binomial_distribution": "negative_binomial",
     # lifelines, pycox, TorchSurv
     "cox": "cox",
     "cox_ph": "cox",
-    "coxph": "cox",
-    "cox_proportional_hazards": "cox",
     "neg_partial_log_likelihood": "cox",
     # XGBoost, LightGBM, CatBoost
     "reg_logistic": "binary_cross_entropy_with_logits",
@@ -215,7 +216,7 @@ _OF_KINDS = {
     "generalized_cross_entropy poly_cross_entropy": "symmetriccrossentropy sce taylorcrossentropy taylor",
     "circle supervised_contrastive info_nce": "arcface cosface sphereface proxyanchor proxynca center npair lifted",
     "quantile gaussian_nll": "crps",
-    "poisson tweedie gamma": "negativebinomial negativebinomialnll inversegaussian zeroinflatedpoisson zip",
+    "poisson tweedie gamma": "inversegaussian zeroinflatedpoisson zip",
     "gaussian_nll gaussian_nll_log_scale": "betanll evidential laplace laplacenll mdn",
     "cross_entropy multiclass_focal": "ldam seesaw equalization classbalanced cb logitadjustment",
 }  # fmt: skip

@@ -51,9 +51,23 @@ def scaled(coefficient: float, x: float) -> float:
     return coefficient * x if coefficient != 0.0 else 0.0
 
 
+def met(a: float, b: float) -> float:
+    """a * b, but 0 where either is 0 and the other is infinite."""
+    nothing = (a == 0.0 or b == 0.0) and a == a and b == b
+    return 0.0 if nothing else a * b
+
+
 def half_gap(pred: float, target: float) -> float:
     """|pred - target| / 2, which never overflows."""
     return abs(0.5 * pred - 0.5 * target)
+
+
+def difference(x: float, y: float) -> tuple[float, float]:
+    """x - y, and what rounding took of it (Knuth's two-sum); 0 where that is no number."""
+    gap = x - y
+    back = gap - x
+    lost = (x - (gap - back)) - (y + back)
+    return gap, lost if lost == lost else 0.0
 
 
 def room(size: float) -> float:

@@ -77,6 +77,8 @@ def test_other_names_are_of_losses_that_exist() -> None:
         "supervised_contrastive": "SupConLoss",
         "batch_triplet_margin": "TripletSemiHardLoss",
         "cox": "survival:cox Cox CoxPHLoss neg_partial_log_likelihood",
+        "preference": "dpo_loss DPO SimPO bradley_terry",
+        "negative_binomial": "NegativeBinomial negative_binomial_loss NegativeBinomialDistributionLoss",
         "lambdarank": "rank:ndcg LambdaMart",
         "pairwise_logistic": "rank:pairwise PairLogit RankNet",
         "ctc": "CTCLoss ctc_loss ctc_batch_cost",

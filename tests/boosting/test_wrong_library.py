@@ -100,6 +100,7 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "backend": (fl.huber, {"backend": "gpu"}, "huber: backend is 'gpu', expected None, 'serial' or 'parallel'"),
     "penalty": (fl.penalties.l1(0.1), {}, "an objective is made of a loss, such as fl.huber, got"),
     "game": (fl.gan.hinge, {}, "an objective is made of a loss, such as fl.huber, got"),
+    "pairs": (fl.preference, {}, "preference compares pred and other, and takes no labels, from which boosters learn"),
 }
 
 

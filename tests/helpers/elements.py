@@ -106,6 +106,15 @@ def by_terms(name: str, x: Any, t: Any = None, v: Any = None, **p: Any) -> tuple
             return exp(x) + abs(t * x) + constant, exp(x) + t, None
         case "poisson_identity":
             return x + abs(t * log(x)) + constant, None, None
+        case "negative_binomial":
+            spread, rest = p["dispersion"] * exp(x), abs(log(p["dispersion"] + exp(-x)))
+            return log(1 + spread) / p["dispersion"] + t * (rest + 1), (exp(x) + t) / (1 + spread), None
+        case "preference":
+            gap = p["beta"] * (x - t - p["reference"])
+            e, wrong = exp(-abs(gap)), p["label_smoothing"] if gap > 0 else 1 - p["label_smoothing"]
+            near = e / (1 + e) * (1 + abs(gap))
+            d1, d2 = p["beta"] * (wrong + near), p["beta"] ** 2 * near
+            return wrong * abs(gap) + near, (d1, d1), (d2, d2)
         case "gamma":
             return abs(x) + t * exp(-x), 1 + t * exp(-x), None
         case "gamma_identity":

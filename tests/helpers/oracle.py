@@ -174,6 +174,11 @@ def poisson_identity(pred, target, full):
     return pred - target * log(pred)
 
 
+@formula({"dispersion": 1.0}, {"dispersion": 0.25}, {"dispersion": 1e-6}, {"dispersion": 40.0})
+def negative_binomial(pred, target, dispersion):
+    return (target + 1 / dispersion) * log(1 + dispersion * exp(pred)) - target * pred
+
+
 @formula(*FULL)
 def gamma(pred, target, full):
     """Whole as it is: -log of exp(-target / mean) / mean."""
@@ -410,6 +415,16 @@ def contrastive(pred, target, margin):
 )  # fmt: skip
 def margin_ranking(pred, other, target, margin, zero_one):
     return max(mpf(0), margin - (pred - other if target == 1 else other - pred))
+
+
+@formula(
+    {"reference": 0.0, "beta": 1.0, "label_smoothing": 0.0}, {"reference": 3.0, "beta": 0.125, "label_smoothing": 0.1},
+    {"reference": -0.5, "beta": 2.0, "label_smoothing": 1.0},
+    digits=lambda pred, other, reference, beta, label_smoothing: beta * (abs(pred) + abs(other) + abs(reference)),
+)  # fmt: skip
+def preference(pred, other, reference, beta, label_smoothing):
+    x = beta * (pred - other - reference)
+    return (1 - label_smoothing) * log(1 + exp(-x)) + label_smoothing * log(1 + exp(x))
 
 
 # -- survival ------------------------------------------------------------------------------------------------------

@@ -188,9 +188,10 @@ def test_normalizer_divides(values: list[float], normalizer: float, data: Any) -
     weight = np.array(data.draw(st.lists(st.floats(0, 10), min_size=len(values), max_size=len(values))))
     total, grad = fl.huber.value_and_grad(pred, 0.0, weight=weight, reduction="sum")
     value, scaled = fl.huber.value_and_grad(pred, 0.0, weight=weight, normalizer=normalizer)
-    # Of subnormal numbers the last bit or two.
-    assert_allclose(value, total / normalizer, rtol=1e-14, atol=2e-323)
-    assert_allclose(scaled, grad / normalizer, rtol=1e-14, atol=2e-323)
+    # Of subnormal numbers the last bit or two, which a quotient multiplies.
+    least = 2e-323 / min(normalizer, 1.0)
+    assert_allclose(value, total / normalizer, rtol=1e-14, atol=least)
+    assert_allclose(scaled, grad / normalizer, rtol=1e-14, atol=least)
 
 
 @pytest.mark.usefixtures("compiled_at_last")

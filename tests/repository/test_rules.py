@@ -300,7 +300,7 @@ BUDGET = {
     "kernels/plan": 660,
     "kernels/ports": 710,
     "kernels/templates": 1000,
-    "losses": 4860,
+    "losses": 4950,
     "optimize": 890,
     "penalties": 920,
     "plot": 680,
