@@ -95,11 +95,13 @@ def negative_binomial(pred: float, target: float, dispersion: float = 1.0) -> Je
     array([ 0.5, -1. ])
     """
     drawn = NAN if pred == INF and target == INF else target
-    spread = times_exp(dispersion, pred)  # the variance's second part beside its first
-    few = spread <= 1.0
-    mean, inverse = math.exp(pred if few else 0.0), math.exp(0.0 if few else -pred)
+    shift = math.log(dispersion)
+    few = pred <= -shift  # the variance's second part is no larger than its first
+    e = math.exp(pred if few else -pred)
+    mean, inverse = e if few else 1.0, 1.0 if few else e
+    spread = dispersion * mean if few else dispersion / inverse
     share = 1.0 / (1.0 + spread if few else inverse + dispersion)
-    log = math.log1p(spread) if spread < INF else pred + math.log(dispersion)
+    log = math.log1p(spread) if spread < INF else pred + shift
     # log(1 + d exp(pred)) - pred, of which no term outweighs the others
     rest = log - pred if few else math.log(inverse + dispersion)
     odds = inverse * share
