@@ -4,8 +4,9 @@ A stratum's samples are gone through in the order of their times. A block is a t
 to the next such time. Sums of exponentials are relative to the largest score from a block on, so that none is beyond
 float64, and what they are without one sample is added up, never subtracted. All of it is in float64.
 
-Arrays that are read: scores, times, which samples have an event, their weights, the logarithms of those relative to
-their mean (none where all are alike), the samples' places in order, where each stratum begins in that order.
+Arrays that are read: scores; in the order of the times these, and which samples have an event; the samples' weights,
+the logarithms of those relative to their mean (none where all are alike), their places in order, where each stratum
+begins.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def strata(inputs: Any, outputs: Any, numbers: Any) -> None:
         low, high = begins[g], begins[g + 1]
         own = (room[SCORE, low:high], room[SHARE, low:high], room[TOP, low:high], room[NEXT, low:high],
                room[REST, low:high], room[TIED, low:high], room[CENSORED, low:high])  # fmt: skip
-        stratum(inputs, outputs, numbers, inputs[5][low:high], own, outputs[4][low:high])
+        given = (inputs[0], inputs[1][low:high], inputs[2][low:high], inputs[3], inputs[4])
+        stratum(given, outputs, numbers, inputs[5][low:high], own, outputs[4][low:high])
 
 
 def stratum(inputs: Any, outputs: Any, numbers: Any, order: Any, room: Any, begins: Any) -> None:
@@ -88,7 +90,7 @@ def at_risk(inputs: Any, order: Any, room: Any, begins: Any, most: float, narrow
     """Fill the room, and where the blocks begin, the last one first; how many there are."""
     shares, total, lost, stop, count = room[SHARE], 0.0, 0.0, order.size, 0
     top = most if narrow else -np.inf
-    start, last = block(inputs, order, stop)
+    start, last = block(inputs, stop)
     while start >= 0:
         if not narrow:
             fall, top = lifted(room, top, start, stop)
@@ -99,7 +101,7 @@ def at_risk(inputs: Any, order: Any, room: Any, begins: Any, most: float, narrow
         room[REST][count] = total + lost if start == last else -1.0
         total, lost = plus(total, lost, shares[start])
         stop, count = start, count + 1
-        start, last = block(inputs, order, stop)
+        start, last = block(inputs, stop)
     return count
 
 
@@ -113,16 +115,16 @@ def lifted(room: Any, top: float, start: int, stop: int) -> tuple[float, float]:
     return math.exp(apart(top, above)), above
 
 
-def block(inputs: Any, order: Any, stop: int) -> tuple[int, int]:
+def block(inputs: Any, stop: int) -> tuple[int, int]:
     """Where the block that ends before `stop` begins, -1 without an event, and where its last event is."""
     times, events = inputs[1], inputs[2]
     last = stop - 1
-    while last >= 0 and events[order[last]] == 0:
+    while last >= 0 and events[last] == 0:
         last -= 1
     i = last
     if i > 0:
-        time = times[order[i]]
-        while i > 0 and times[order[i - 1]] == time:
+        time = times[i]
+        while i > 0 and times[i - 1] == time:
             i -= 1
     return i, last
 
@@ -187,7 +189,7 @@ def divided(inputs: Any, numbers: Any, order: Any, room: Any, b: int, start: int
     tied = tied_lost = censored = censored_lost = 0.0
     for i in range(stop - 1, start - 1, -1):
         room[TIED][i - start], room[CENSORED][i - start] = tied + tied_lost, censored + censored_lost
-        if events[order[i]] != 0:
+        if events[i] != 0:
             count += 1
             weight += weights[order[i]] if weights.size else 1.0
             tied, tied_lost = plus(tied, tied_lost, room[SHARE][i])
@@ -223,7 +225,7 @@ def samples(
         more = ties + ties_lost + room[TIED][i - start]
         rest = later + (others + others_lost + room[CENSORED][i - start])
         curve = before[2] + (more + rest) * before[1]
-        if events[k] != 0:
+        if events[i] != 0:
             weight = weights[k] if weights.size else 1.0
             value = 0.0
             if VALUE:

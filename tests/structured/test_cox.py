@@ -13,6 +13,7 @@ from data import same_bits_on_threads
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastloss as fl
+from fastloss.structured import cox as module
 
 TIES = ("breslow", "efron")
 
@@ -184,6 +185,28 @@ def test_bits_do_not_depend_on_threads(rng: np.random.Generator) -> None:
     strata = rng.integers(0, 40, 5_000)
     same_bits_on_threads(partial(fl.cox.value_and_grad, pred, time, event, strata=strata))
     assert pickle.loads(pickle.dumps(fl.cox)) is fl.cox
+
+
+def test_an_order_that_is_kept_is_the_one_that_would_be_found(rng: np.random.Generator) -> None:
+    """Of equal times, too, where another order adds up otherwise."""
+    count = module.LEAST
+    pred, time, event = survivors(rng, count, 50)
+    strata = rng.integers(0, 2, count)
+    for given in ({}, {"strata": strata}):
+        module._kept.clear()
+        first = fl.cox.value_and_grad(pred, time, event, **given)
+        kept = module._kept[count]
+        again = fl.cox.value_and_grad(pred, 2.0 * time, event, **given)
+        assert module._kept[count] is kept
+        fl.cox(pred, time - np.arange(count) / (2.0 * count) + 0.5, event, **given)  # the last of equals first
+        assert module._kept[count] is not kept
+        other = fl.cox.value_and_grad(pred, time, event, **given)
+        for found in (again, other):
+            assert found[0] == first[0]
+            assert_array_equal(found[1], first[1])
+    for more in range(2 * module.MOST):
+        fl.cox(*survivors(rng, count + more))
+    assert len(module._kept) == module.MOST
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
