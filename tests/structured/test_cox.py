@@ -201,6 +201,7 @@ def test_an_order_that_is_kept_is_the_one_that_would_be_found(rng: np.random.Gen
         fl.cox(pred, time - np.arange(count) / (2.0 * count) + 0.5, event, **given)  # the last of equals first
         assert module._kept[count] is not kept
         other = fl.cox.value_and_grad(pred, time, event, **given)
+        assert_array_equal(module._kept[count], kept)
         for found in (again, other):
             assert found[0] == first[0]
             assert_array_equal(found[1], first[1])
