@@ -142,10 +142,12 @@ class Survivors(Scores):
         """Raise for the first weight that is none, the first time, and the first event."""
         self.refuse_weights(call)
         time, event = self.time, self.event
-        signed = "; of labels that are negative where they are censored, time is abs(label) and event is label > 0"
-        self._refuse("time", ~((time >= 0) & (time < inf)), "a finite number of at least 0",
-                     signed if (time < 0).any() else "")  # fmt: skip
-        self._refuse("event", (event != 0) & (event != 1), "0 or 1, or a bool: whether the event was seen")
+        if time.size and not (time.min() >= 0.0 and time.max() < inf):
+            signed = "; of labels that are negative where they are censored, time is abs(label) and event is label > 0"
+            self._refuse("time", ~((time >= 0) & (time < inf)), "a finite number of at least 0",
+                         signed if (time < 0).any() else "")  # fmt: skip
+        if event.dtype.kind != "b":
+            self._refuse("event", (event != 0) & (event != 1), "0 or 1, or a bool: whether the event was seen")
 
     def _refuse(self, argument: str, bad: Any, expected: str, hint: str = "") -> None:
         bad = bad & self.present
@@ -181,11 +183,10 @@ class Survivors(Scores):
         if here is not None:
             time, strata = time[here], None if strata is None else strata[here]
         order = ordered([time] if strata is None else [time, strata])
-        begins = np.zeros(1, np.int64)
-        if strata is not None and order.size:
-            named = strata[order]
-            begins = np.flatnonzero(np.concatenate([[True], named[1:] != named[:-1]]))
-        return order if here is None else here[order], np.append(begins, order.size)
+        begins = np.array([0, order.size])
+        if strata is not None:
+            begins = np.insert(begins, 1, np.flatnonzero(np.diff(strata[order])) + 1)
+        return order if here is None else here[order], begins
 
 
 def ordered(keys: list[NDArray[Any]]) -> NDArray[Any]:
