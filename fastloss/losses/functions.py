@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..define.domain import POSITIVE
 from ..define.rows import Functions
 from ..loss import RowLoss
+from ..signatures import like
 from .softmax import Row, below
 from .sparse import counted, probability, threshold, tops
 from .special import INF, exp_neg
@@ -133,34 +134,18 @@ def softmax(
     return result
 
 
-def log_softmax(
-    x: ArrayLike,
-    axis: int = -1,
-    *,
-    temperature: float = 1.0,
-    out: NDArray[Any] | None = None,
-    backend: Backend | None = None,
-) -> NDArray[Any]:
+@like(softmax, _softmax="_log_softmax")
+def log_softmax(*arguments: Any, **keywords: Any) -> NDArray[Any]:  # type: ignore[empty-body]
     """Logarithms of `softmax`, which are finite where the probabilities are too small to be.
 
     >>> import fastloss as fl
     >>> fl.log_softmax([0.0, 1000.0])
     array([-1000.,     0.])
     """
-    result: NDArray[Any] = _log_softmax.grad(
-        x, axis=axis, temperature=temperature, out=out, backend=backend, reduction="sum"
-    )
-    return result
 
 
-def sparsemax(
-    x: ArrayLike,
-    axis: int = -1,
-    *,
-    temperature: float = 1.0,
-    out: NDArray[Any] | None = None,
-    backend: Backend | None = None,
-) -> NDArray[Any]:
+@like(softmax, _softmax="_sparsemax")
+def sparsemax(*arguments: Any, **keywords: Any) -> NDArray[Any]:  # type: ignore[empty-body]
     """Probabilities max(x / temperature - tau, 0), with the tau that makes their sum along `axis` 1.
 
     They are the distribution nearest to x / temperature, and exactly 0 wherever that is 1 or more below the top
@@ -171,10 +156,6 @@ def sparsemax(
     >>> fl.sparsemax([0.5, 0.0, -3.0])
     array([0.75, 0.25, 0.  ])
     """
-    result: NDArray[Any] = _sparsemax.grad(
-        x, axis=axis, temperature=temperature, out=out, backend=backend, reduction="sum"
-    )
-    return result
 
 
 def logsumexp(x: ArrayLike, axis: int = -1, *, temperature: float = 1.0, backend: Backend | None = None) -> Any:

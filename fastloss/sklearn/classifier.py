@@ -64,17 +64,11 @@ class LossClassifier(ClassifierMixin, LinearModel):  # type: ignore[misc]
         tol: float = 1e-6,
         warm_start: bool = False,
     ) -> None:
-        self.loss = loss
-        self.loss_params = loss_params
-        self.penalty = penalty
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.groups = groups
+        super().__init__(
+            loss, loss_params=loss_params, penalty=penalty, alpha=alpha, l1_ratio=l1_ratio, groups=groups,
+            fit_intercept=fit_intercept, max_iter=max_iter, tol=tol, warm_start=warm_start,
+        )  # fmt: skip
         self.class_weight = class_weight
-        self.fit_intercept = fit_intercept
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
 
     def decision_function(self, X: Any) -> NDArray[Any]:
         """The scores of the classes; of two classes one number, above 0 for the second."""

@@ -42,16 +42,30 @@ class Path(NamedTuple):
 class LinearModel(BaseEstimator):  # type: ignore[misc]
     """A linear model of any loss: see `LossRegressor` and `LossClassifier`."""
 
-    loss: Any
-    loss_params: Any
-    penalty: Any
-    alpha: float | None
-    l1_ratio: float
-    groups: Any
-    fit_intercept: bool
-    max_iter: int
-    tol: float
-    warm_start: bool
+    def __init__(
+        self,
+        loss: Any = "squared_error",
+        *,
+        loss_params: Any = None,
+        penalty: Any = "l2",
+        alpha: float | None = None,
+        l1_ratio: float = 0.5,
+        groups: Any = None,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        warm_start: bool = False,
+    ) -> None:
+        self.loss = loss
+        self.loss_params = loss_params
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.groups = groups
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Find the coefficients for which mean loss plus penalty is smallest.

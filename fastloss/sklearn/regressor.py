@@ -55,31 +55,6 @@ class LossRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]
     array([7.3891])
     """
 
-    def __init__(
-        self,
-        loss: Any = "squared_error",
-        *,
-        loss_params: Any = None,
-        penalty: Any = "l2",
-        alpha: float | None = None,
-        l1_ratio: float = 0.5,
-        groups: Any = None,
-        fit_intercept: bool = True,
-        max_iter: int = 1000,
-        tol: float = 1e-6,
-        warm_start: bool = False,
-    ) -> None:
-        self.loss = loss
-        self.loss_params = loss_params
-        self.penalty = penalty
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.groups = groups
-        self.fit_intercept = fit_intercept
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-
     def predict(self, X: Any) -> NDArray[Any]:
         """The prediction: X @ coef_ + intercept_, or what the loss's link makes of it, as exp of "poisson"."""
         scores = self._scores(X)

@@ -390,3 +390,18 @@ def test_autocast_gives_the_types_that_torch_gives(dtype: Any, computed: list[st
     assert mixed.dtype == torch.float32
     assert torch.autograd.grad(mixed, leaf)[0].dtype == dtype
     assert len(computed) == 7
+
+
+@pytest.mark.parametrize("how", ["compiled", "exported"])
+def test_a_module_is_the_operator_of_its_function(how: str) -> None:
+    scores, labels = _draw(6, 5, dtype=torch.float32), _labels(6, 5)
+    module, counted = ours.CrossEntropyLoss(label_smoothing=0.1), CompileCounterWithBackend("eager")
+    if how == "compiled":
+        found = torch.compile(module, backend=counted, fullgraph=True)(scores, labels)
+        (graph,) = counted.graphs
+    else:
+        program = torch.export.export(module, (scores, labels))
+        found, graph = program.module()(scores, labels), program.graph_module
+    called = [node.target for node in graph.graph.nodes if node.op == "call_function"]
+    assert value in called and not [f for f in called if "cross_entropy" in str(f)]
+    torch.testing.assert_close(found, theirs.cross_entropy(scores, labels, label_smoothing=0.1))

@@ -8,9 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from data import rest
 from selection import ALL, FEW, NAMED, REST, marks, parted, runs_as_python
+from uncompiled import nothing_compiled
+
+import fastloss as fl
 
 
 def case(rest: int, at_last: bool, compiled: bool, plain: bool) -> Any:
@@ -43,6 +47,22 @@ def test_the_few_and_the_rest_are_all_and_no_kernels_case_is_in_both() -> None:
 
 def test_what_is_named_is_compiled() -> None:
     assert compiled(NAMED) == {*map(id, CASES)}
+
+
+def test_plain_python_takes_no_kernel_of_an_earlier_call_and_leaves_none_of_its_own() -> None:
+    loss, arrays = fl.logistic.bind(), (np.array([0.3, -2.0]), np.array([1.0, -1.0]))
+    loss(*arrays)
+    kept = dict(loss.recipes)
+    assert kept
+    with nothing_compiled():
+        assert not loss.recipes
+        twin = loss.bind()
+        loss(*arrays)
+        twin(*arrays)
+        assert loss.recipes.keys() == twin.recipes.keys() == kept.keys()
+        assert loss.recipes != kept
+    assert loss.recipes == kept
+    assert not twin.recipes
 
 
 @pytest.mark.parametrize("one", [0, rest(1)])

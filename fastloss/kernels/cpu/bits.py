@@ -83,40 +83,32 @@ def to_float(typingctx: Any, i: Any) -> Any:
     return result(i), codegen
 
 
-@intrinsic
-def add(typingctx: Any, a: Any, b: Any) -> Any:
-    """a + b of integers, wrapping, in their own width."""
-    return _same_type(a, (a, b), lambda builder, args: builder.add(*args))
+def _of_one(emit: Emit) -> Callable[..., float]:
+    """An operation on a number, whose result has its type."""
+    return intrinsic(lambda typingctx, x: _same_type(x, (x,), emit))
 
 
-@intrinsic
-def sub(typingctx: Any, a: Any, b: Any) -> Any:
-    """a - b of integers, wrapping, in their own width."""
-    return _same_type(a, (a, b), lambda builder, args: builder.sub(*args))
+def _of_two(emit: Emit) -> Callable[..., float]:
+    """An operation on two numbers of one type, which the result has."""
+    return intrinsic(lambda typingctx, a, b: _same_type(a, (a, b), emit))
 
 
-@intrinsic
-def bit_and(typingctx: Any, a: Any, b: Any) -> Any:
-    """Bitwise and of integers of one width."""
-    return _same_type(a, (a, b), lambda builder, args: builder.and_(*args))
-
-
-@intrinsic
-def bit_or(typingctx: Any, a: Any, b: Any) -> Any:
-    """Bitwise or of integers of one width."""
-    return _same_type(a, (a, b), lambda builder, args: builder.or_(*args))
-
-
-@intrinsic
-def shift_left(typingctx: Any, a: Any, count: Any) -> Any:
-    """a << count in the width of a."""
-    return _same_type(a, (a, count), lambda builder, args: builder.shl(*args))
-
-
-@intrinsic
-def shift_right(typingctx: Any, a: Any, count: Any) -> Any:
-    """a >> count with zeros shifted in (AVX2 has no arithmetic shift of 64-bit integers)."""
-    return _same_type(a, (a, count), lambda builder, args: builder.lshr(*args))
+add, sub = _of_two(lambda builder, args: builder.add(*args)), _of_two(lambda builder, args: builder.sub(*args))
+"""a + b and a - b of integers, wrapping, in their own width."""
+bit_and, bit_or = _of_two(lambda builder, args: builder.and_(*args)), _of_two(lambda builder, args: builder.or_(*args))
+shift_left = _of_two(lambda builder, args: builder.shl(*args))
+shift_right = _of_two(lambda builder, args: builder.lshr(*args))
+"""With zeros shifted in: AVX2 has no arithmetic shift of 64-bit integers."""
+rint = _of_one(_call("llvm.rint"))
+"""Nearest integer, ties to even, as a float."""
+sqrt, fabs = _of_one(_call("llvm.sqrt")), _of_one(_call("llvm.fabs"))
+"""Correctly rounded square root; absolute value by clearing the sign bit."""
+copysign = _of_two(_call("llvm.copysign"))
+"""|a| with the sign bit of b."""
+add_reassoc = _of_two(lambda builder, args: builder.fadd(*args, flags=("reassoc", "nsz", "contract")))
+"""a + b that LLVM may reassociate, so that a sum in a loop gets one partial sum per lane."""
+add_as_written = _of_two(lambda builder, args: builder.fadd(*args))
+"""a + b that LLVM may neither move nor fuse with a product."""
 
 
 @intrinsic
@@ -172,46 +164,9 @@ larger, smaller = _extreme(max, ">"), _extreme(min, "<")
 
 
 @intrinsic
-def rint(typingctx: Any, x: Any) -> Any:
-    """Nearest integer, ties to even, as a float."""
-    return _same_type(x, (x,), _call("llvm.rint"))
-
-
-@intrinsic
-def sqrt(typingctx: Any, x: Any) -> Any:
-    """Correctly rounded square root."""
-    return _same_type(x, (x,), _call("llvm.sqrt"))
-
-
-@intrinsic
-def fabs(typingctx: Any, x: Any) -> Any:
-    """Absolute value by clearing the sign bit."""
-    return _same_type(x, (x,), _call("llvm.fabs"))
-
-
-@intrinsic
-def copysign(typingctx: Any, x: Any, y: Any) -> Any:
-    """|x| with the sign bit of y."""
-    return _same_type(x, (x, y), _call("llvm.copysign"))
-
-
-@intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c with one rounding, for error-free products; a libm call on a CPU without FMA."""
     return _same_type(a, (a, b, c), _call("llvm.fma"))
-
-
-@intrinsic
-def add_reassoc(typingctx: Any, a: Any, b: Any) -> Any:
-    """a + b that LLVM may reassociate, so that a sum in a loop gets one partial sum per lane."""
-    flags = ("reassoc", "nsz", "contract")
-    return _same_type(a, (a, b), lambda builder, args: builder.fadd(*args, flags=flags))
-
-
-@intrinsic
-def add_as_written(typingctx: Any, a: Any, b: Any) -> Any:
-    """a + b that LLVM may neither move nor fuse with a product."""
-    return _same_type(a, (a, b), lambda builder, args: builder.fadd(*args))
 
 
 @intrinsic

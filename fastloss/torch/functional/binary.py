@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from .calls import alike, by, derived, face, fit, given, numbers, over, reduction_of, spread
+from .calls import again, alike, by, derived, face, fit, given, numbers, over, reduction_of, spread
 from .direct import Direct
 from .recipes import Given
 
@@ -40,16 +40,13 @@ def binary_cross_entropy(
     `binary_cross_entropy_with_logits` is faster and exact.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        return F.binary_cross_entropy(pred, target, weight, reduction=reduction)
-
     if not fit(reduction, input, target, weight) or not alike(input, target) or not spread(input, weight):
         return None
     if derived(weight):
         return None
     loss, wrt = _of_probability("binary_cross_entropy", target)
     count = {} if weight is None else over(reduction, input.numel())
+    native = again(F.binary_cross_entropy, reduction=reduction)
     return given(loss, {"pred": input, "target": target, "weight": weight}, native, wrt=wrt, reduction=reduction,
                  **count)  # fmt: skip
 
@@ -88,10 +85,8 @@ def binary_cross_entropy_with_logits(
         return None
     alone = pos_weight is not None and pos_weight.numel() == 1 and pos_weight.is_cpu
     number = pos_weight if alone and not torch.compiler.is_compiling() else None
-
-    def native(pred: Tensor, target: Tensor, weight: Tensor | None = None, pos_weight: Any = number) -> Tensor:
-        return F.binary_cross_entropy_with_logits(pred, target, weight, reduction=reduction, pos_weight=pos_weight)
-
+    own = {} if number is None else {"pos_weight": number}
+    native = again(F.binary_cross_entropy_with_logits, reduction=reduction, **own)
     loss, wrt = _of_probability("binary_cross_entropy_with_logits", target)
     keywords: dict[str, Any] = {} if weight is None else over(reduction, input.numel())
     if number is not None:
@@ -114,12 +109,9 @@ def soft_margin_loss(
     itself what has other labels.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, target: Tensor) -> Tensor:
-        return F.soft_margin_loss(pred, target, reduction=reduction)
-
     if not fit(reduction, input, target) or not alike(input, target) or derived(target):
         return None
+    native = again(F.soft_margin_loss, reduction=reduction)
     return given(by("logistic"), {"pred": input, "target": target}, native, reduction=reduction)
 
 
@@ -141,12 +133,9 @@ def hinge_embedding_loss(
     terms), and negative margins.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, target: Tensor) -> Tensor:
-        return F.hinge_embedding_loss(pred, target, margin=margin, reduction=reduction)
-
     if not fit(reduction, input, target) or not alike(input, target) or not numbers(margin):
         return None
+    native = again(F.hinge_embedding_loss, margin=margin, reduction=reduction)
     return given(by("hinge_embedding"), {"pred": input, "target": target}, native, reduction=reduction,
                  margin=float(margin))  # fmt: skip
 
@@ -171,13 +160,10 @@ def margin_ranking_loss(
     has labels other than -1 and 1, what it broadcasts, negative margins, and targets that require grad.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, other: Tensor, target: Tensor) -> Tensor:
-        return F.margin_ranking_loss(pred, other, target, margin=margin, reduction=reduction)
-
     if not fit(reduction, input1, input2, target) or not alike(input1, input2, target):
         return None
     if derived(target) or not numbers(margin):
         return None
+    native = again(F.margin_ranking_loss, margin=margin, reduction=reduction)
     return given(by("margin_ranking"), {"pred": input1, "other": input2, "target": target}, native, wrt=(0, 1),
                  reduction=reduction, margin=float(margin))  # fmt: skip

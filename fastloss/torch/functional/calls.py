@@ -273,6 +273,19 @@ def given(
     return Given(make(loss, names, wrt, tuple(keywords.items())), tuple(here.values()), by_name, inplace, lasting)
 
 
+def again(native: Callable[..., Tensor], **keywords: Any) -> Callable[..., Tensor]:
+    """torch's function of a loss's tensors, which have its order; weights have its names."""
+
+    def called(**tensors: Tensor) -> Tensor:
+        inputs = [x for n, x in tensors.items() if n not in _WEIGHTS]
+        return native(*inputs, **{_WEIGHTS[n]: x for n, x in tensors.items() if n in _WEIGHTS}, **keywords)
+
+    return called
+
+
+_WEIGHTS = {"weight": "weight", "class_weight": "weight", "pos_weight": "pos_weight"}
+
+
 @lru_cache(4096)
 def _known(*fields: Any) -> Deferred:
     """The same object for the same call: what it finds out of itself it does once."""

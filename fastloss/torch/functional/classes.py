@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from .calls import FLOATS, alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of, whole
+from .calls import FLOATS, again, alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of, whole
 from .direct import Direct
 from .recipes import Given
 
@@ -55,14 +55,11 @@ def nll_loss(
     compute. If you have logits, `cross_entropy` is one pass, and exact.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, target: Tensor, class_weight: Tensor | None = None) -> Tensor:
-        return F.nll_loss(pred, target, class_weight, ignore_index=ignore_index, reduction=reduction)
-
     if not fit(reduction, input, target, weight) or not input.dim() or not labelled(input, target):
         return None
     if not weighted(input, weight) or not whole(ignore_index):
         return None
+    native = again(F.nll_loss, ignore_index=ignore_index, reduction=reduction)
     return given(by("negative_log_likelihood"), {"pred": input, "target": target, "class_weight": weight}, native,
                  reduction=reduction, axis=_axis(input), ignore_index=ignore_index)  # fmt: skip
 
@@ -110,14 +107,10 @@ def cross_entropy(
             [ 0.2500, -0.2500]])
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, target: Tensor, class_weight: Tensor | None = None) -> Tensor:
-        return F.cross_entropy(pred, target, class_weight, ignore_index=ignore_index, reduction=reduction,
-                               label_smoothing=label_smoothing)  # fmt: skip
-
     options = _entropy(reduction, input, target, weight, ignore_index, label_smoothing)
     if options is None:
         return None
+    native = again(F.cross_entropy, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
     return given(by("cross_entropy"), {"pred": input, "target": target, "class_weight": weight}, native,
                  inplace=inplace, lasting=weight is None or not label_smoothing, axis=_axis(input),
                  **options)  # fmt: skip

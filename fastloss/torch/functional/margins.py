@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from .calls import alike, by, derived, face, fit, given, numbers, over, reduction_of
+from .calls import again, alike, by, derived, face, fit, given, numbers, over, reduction_of
 from .classes import labelled, weighted
 from .direct import Direct
 from .recipes import Given
@@ -38,15 +38,12 @@ def multi_margin_loss(
     See `fastloss.multiclass_hinge_sum`. torch computes itself what has negative margins or weights.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, target: Tensor, class_weight: Tensor | None = None) -> Tensor:
-        return F.multi_margin_loss(pred, target, p=p, margin=margin, weight=class_weight, reduction=reduction)
-
     if not fit(reduction, input, target, weight) or input.dim() not in (1, 2) or not labelled(input, target):
         return None
     if p not in (1, 2) or not numbers(margin) or not weighted(input, weight):
         return None
     count = {} if weight is None else over(reduction, target.numel())
+    native = again(F.multi_margin_loss, p=p, margin=margin, reduction=reduction)
     return given(by("multiclass_hinge_sum"), {"pred": input, "target": target, "class_weight": weight}, native,
                  reduction=reduction, margin=float(margin), power=float(p), **count)  # fmt: skip
 
@@ -112,10 +109,6 @@ def multilabel_soft_margin_loss(
     and 1, or that require grad.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, target: Tensor, class_weight: Tensor | None = None) -> Tensor:
-        return F.multilabel_soft_margin_loss(pred, target, class_weight, reduction=reduction)
-
     if not fit(reduction, input, target, weight) or not input.dim() or not alike(input, target):
         return None
     if derived(target, weight) or (weight is not None and weight.shape != input.shape[-1:]):
@@ -123,5 +116,6 @@ def multilabel_soft_margin_loss(
     if weight is not None and weight.dtype != input.dtype:
         return None
     count = {} if weight is None else over(reduction, input.numel() // input.shape[-1])
+    native = again(F.multilabel_soft_margin_loss, reduction=reduction)
     return given(by("multilabel_soft_margin"), {"pred": input, "target": target, "class_weight": weight}, native,
                  reduction=reduction, **count)  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from .calls import alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of
+from .calls import again, alike, by, derived, face, fit, given, knowable, numbers, over, reduction_of
 from .direct import Direct
 from .recipes import Given
 
@@ -55,11 +55,7 @@ def mse_loss(
     tensor([1., 2.])
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        return F.mse_loss(pred, target, reduction=reduction, weight=weight)  # type: ignore[call-arg, unused-ignore]
-
-    return _of_residual("squared_error", reduction, input, target, weight, native)
+    return _of_residual("squared_error", reduction, input, target, weight, again(F.mse_loss, reduction=reduction))
 
 
 @face(F.l1_loss, direct=Direct(
@@ -81,11 +77,7 @@ def l1_loss(
     target has one, too.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        return F.l1_loss(pred, target, reduction=reduction, weight=weight)  # type: ignore[call-arg, unused-ignore]
-
-    return _of_residual("absolute_error", reduction, input, target, weight, native)
+    return _of_residual("absolute_error", reduction, input, target, weight, again(F.l1_loss, reduction=reduction))
 
 
 @face(F.smooth_l1_loss, direct=Direct(
@@ -105,12 +97,9 @@ def smooth_l1_loss(
     gradient, too.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, target: Tensor) -> Tensor:
-        return F.smooth_l1_loss(pred, target, reduction=reduction, beta=beta)
-
     if not numbers(beta):
         return None
+    native = again(F.smooth_l1_loss, reduction=reduction, beta=beta)
     if beta == 0:
         return _of_residual("absolute_error", reduction, input, target, None, native)
     return _of_residual("smooth_l1", reduction, input, target, None, native, beta=float(beta))
@@ -129,12 +118,9 @@ def huber_loss(
     (input - target)^2 / 2, or delta (|input - target| - delta / 2). The mean divides by the number of elements,
     whatever their weights are, as torch's does for this function alone. The target has a gradient, too.
     """
-
-    def native(pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        return F.huber_loss(pred, target, reduction=reduction, delta=delta, weight=weight)  # type: ignore[call-arg, unused-ignore]
-
     if not numbers(delta):
         return None
+    native = again(F.huber_loss, reduction=reduction, delta=delta)
     count = {} if weight is None else over(reduction, input.numel())
     return _of_residual("huber", reduction, input, target, weight, native, delta=float(delta), **count)
 
@@ -159,12 +145,9 @@ def poisson_nll_loss(
     requires grad.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(pred: Tensor, target: Tensor) -> Tensor:
-        return F.poisson_nll_loss(pred, target, reduction=reduction)
-
     if not log_input or full or not fit(reduction, input, target) or not alike(input, target) or derived(target):
         return None
+    native = again(F.poisson_nll_loss, reduction=reduction)
     return given(by("poisson"), {"pred": input, "target": target}, native, reduction=reduction)
 
 
@@ -196,10 +179,7 @@ def gaussian_nll_loss(
         spread = spread + (spread.clamp(min=eps) - spread).detach()
     elif not bool(var.detach().min() >= eps):
         return None
-
-    def native(pred: Tensor, target: Tensor, var: Tensor) -> Tensor:
-        return F.gaussian_nll_loss(pred, target, var, full=full, eps=eps, reduction=reduction)
-
+    native = again(F.gaussian_nll_loss, full=full, eps=eps, reduction=reduction)
     return given(by("gaussian_nll"), {"pred": input, "target": target, "var": spread}, native, wrt=(0, 2),
                  lasting=False, reduction=reduction, full=bool(full))  # fmt: skip
 

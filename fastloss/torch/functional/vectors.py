@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .calls import HOST, alike, face, fit, given, large, numbers, reduction_of
+from .calls import HOST, again, alike, face, fit, given, large, numbers, reduction_of
 from .direct import Direct
 from .recipes import Given
 
@@ -40,16 +40,13 @@ def cosine_embedding_loss(
     0) and margins beyond -1 and 1.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-
-    def native(first: Tensor, second: Tensor, target: Tensor) -> Tensor:
-        return F.cosine_embedding_loss(first, second, target, margin=margin, reduction=reduction)
-
     if not fit(reduction, input1, input2, target, devices=HOST) or not alike(input1, input2):
         return None
     if input1.dim() not in (1, 2) or target.shape != input1.shape[:-1] or not numbers(margin):
         return None
     from ...structured.embeddings.pairs import cosine_embedding
 
+    native = again(F.cosine_embedding_loss, margin=margin, reduction=reduction)
     return given(cosine_embedding, {"first": input1, "second": input2, "target": target}, native, wrt=(0, 1),
                  reduction=reduction, margin=float(margin))  # fmt: skip
 
@@ -65,13 +62,10 @@ def _triplets(
         return None
     if not anchor.dim() or not numbers(margin, eps) or margin <= 0:
         return None
-
-    def native(anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        return F.triplet_margin_loss(anchor, positive, negative, margin=margin, eps=0.0, reduction=reduction)
-
     from ...structured.embeddings.pairs import triplet_margin
 
     shifted = anchor + eps if eps else anchor
+    native = again(F.triplet_margin_loss, margin=margin, eps=0.0, reduction=reduction)
     return given(triplet_margin, {"anchor": shifted, "positive": positive, "negative": negative}, native, wrt=(0, 1, 2),
                  reduction=reduction, margin=float(margin))  # fmt: skip
 
@@ -158,10 +152,6 @@ def ctc_loss(
     of which torch knows nothing, and so is a symbol that is no class, for which torch reads what lies beside. Where no
     alignment fits, the loss is infinite, or 0 with `zero_infinity`. On a GPU torch computes it.
     """
-
-    def native(logits: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor) -> Tensor:
-        return F.ctc_loss(logits, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
-
     classes = log_probs.shape[-1] if log_probs.dim() else 0
     if not large("ctc_loss", log_probs) and not _amiss(targets, target_lengths, blank, classes):
         return None
@@ -175,6 +165,7 @@ def ctc_loss(
     from ...structured.ctc import ctc
 
     tensors = {"logits": log_probs, "targets": targets, "input_lengths": lengths[0], "target_lengths": lengths[1]}
+    native = again(F.ctc_loss, blank=blank, reduction=reduction, zero_infinity=zero_infinity)
     return given(ctc, tensors, native, reduction=reduction, blank=blank, from_log_probs=True, time_major=True,
                  zero_infinity=bool(zero_infinity))  # fmt: skip
 

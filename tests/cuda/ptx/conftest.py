@@ -9,7 +9,6 @@ import made
 import pytest
 from hardware import Hardware
 
-import fastloss as fl
 from fastloss.arrays import gpu as faces
 from fastloss.kernels.cuda import launch
 from fastloss.kernels.cuda.driver import Driver
@@ -19,8 +18,6 @@ from fastloss.kernels.cuda.driver import Driver
 def hardware(monkeypatch: pytest.MonkeyPatch, uncompiled: None) -> Any:
     """What was found while a test went through kernels. The host, which results are held against, compiles nothing."""
     hosted.memory.clear()
-    for loss in fl.LOSSES.values():
-        loss.recipes.clear()  # which tell of an earlier test's flags
     found = Hardware()
     gpu = launch.Gpu(Driver(found))
 

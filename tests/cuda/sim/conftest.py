@@ -9,7 +9,6 @@ import hosted
 import pytest
 from pretended import Pretended
 
-import fastloss as fl
 from fastloss.arrays import gpu as faces
 from fastloss.kernels.cuda import launch
 from fastloss.kernels.cuda.plan import rows as rowplan
@@ -27,8 +26,6 @@ def gpu(monkeypatch: pytest.MonkeyPatch, uncompiled: None) -> Any:
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     hosted.memory.clear()
-    for loss in fl.LOSSES.values():
-        loss.recipes.clear()  # which tell of an earlier test's flags
     pretended = Pretended()
     monkeypatch.setattr(faces, "face", lambda package: hosted)
     monkeypatch.setattr(launch, "gpu", lambda: pretended)

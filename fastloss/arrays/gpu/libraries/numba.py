@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numba import cuda
@@ -89,47 +89,28 @@ def moved(x: Any, source: int, destination: int) -> Any:
     raise NotImplementedError("Numba's device arrays must have the classes on the last axis")
 
 
-def add_up(x: Any, axes: tuple[int, ...], shape: tuple[int, ...], char: str) -> Any:
-    raise NotImplementedError("Numba's device arrays are not added up on a GPU: give pred in the full shape")
+def _lacking(what: str) -> Any:
+    """In the place of what Numba has not."""
+
+    def refuse(*arguments: Any) -> NoReturn:
+        raise NotImplementedError(what)
+
+    return refuse
 
 
-def largest(x: Any, axes: tuple[int, ...]) -> Any:
-    raise NotImplementedError("Numba's device arrays are not compared on a GPU: pass cupy.asarray(weight) and so on")
-
-
-def chosen(where: Any, a: Any, b: Any) -> Any:
-    raise NotImplementedError("Numba's device arrays are not compared on a GPU: pass cupy.asarray(weight) and so on")
-
-
-def product(a: Any, b: Any, to: Any) -> None:
-    raise NotImplementedError("Numba has no matrix products on a GPU: pass cupy.asarray(hidden) and so on")
-
-
-def add_product(a: Any, b: Any, to: Any) -> None:
-    product(a, b, to)
-
-
-def kept(x: Any, rows: Any) -> Any:
-    """Not possible: `product` has said so."""
-    return x
-
-
-def known(labels: Any, classes: int, ignore: int | None) -> Any:
-    """Not possible: `product` has said so."""
-    return None
-
-
-def worthy(weight: Any, target: Any, labels: bool) -> Any:
-    """Not possible: `product` has said so."""
-    return None
-
-
-def weighed(x: Any, number: int, weight: Any) -> Any:
-    raise NotImplementedError("Numba's device arrays are not compared on a GPU: pass weight in place of ignore_index")
+_COMPARED = "Numba's device arrays are not compared on a GPU"
+add_up = _lacking("Numba's device arrays are not added up on a GPU: give pred in the full shape")
+largest = chosen = _lacking(f"{_COMPARED}: pass cupy.asarray(weight) and so on")
+weighed = _lacking(f"{_COMPARED}: pass weight in place of ignore_index")
+product = add_product = _lacking("Numba has no matrix products on a GPU: pass cupy.asarray(hidden) and so on")
 
 
 def hits(top: Any, labels: Any) -> Any:
     return None
+
+
+kept = known = worthy = hits
+"""Of matrix products, which `product` has refused."""
 
 
 def host(x: Any) -> Any:
