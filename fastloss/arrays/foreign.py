@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..define.callers import face, of_keras
 from ..define.wording import named, shown
 
 
@@ -56,7 +57,7 @@ def _single(name: str, x: Any) -> str:
     """What to pass for an object that is no sequence."""
     library = type(x).__module__.partition(".")[0]
     if library in ("catboost", "lightgbm", "xgboost"):
-        return f"a loss as an objective is made by fastloss.boosting.{library}"
+        return f"a loss as an objective, which has a metric, is made by fastloss.boosting.{library}"
     if hasattr(x, "toarray"):
         return f"a sparse one becomes dense by {name}.toarray()"
     if isinstance(x, dict) and name == "class_weight":
@@ -113,23 +114,21 @@ def _is_missing(x: Any) -> bool:
 
 
 def _torch(loss: str, name: str, x: Any) -> tuple[str, str]:
-    what = f"is {named(x)} on the CPU"
+    what, own = f"is {named(x)} on the CPU", face(loss, "torch")
     if getattr(x, "requires_grad", False):
-        return f"{what} that requires a gradient", (
-            f"{loss} computes the gradient itself and records no graph: take value and grad of {name}.detach().numpy() "
-            f"by {loss}.value_and_grad, then {name}.backward(torch.from_numpy(grad)) continues"
-        )
-    return what, f"pass {name}.numpy(), the same memory"
+        hint = f"call {own}, which autograd differentiates" if own else f"pass {name}.detach().numpy()"
+        return f"{what} that requires a gradient", of_keras(loss) or hint
+    hint = f"call {own}, or " if own else ""
+    return what, of_keras(loss) or f"{hint}pass {name}.numpy(), the same memory"
 
 
 def _jax(loss: str, name: str, x: Any) -> tuple[str, str]:
-    own = f"{loss} computes the gradient itself"
+    own = face(loss, "jax")
     if "Tracer" in type(x).__name__:
-        return f"is {named(x)}", f"{own}; under jit, grad and vmap it is called as fastloss.jax has it"
-    return (
-        f"is {named(x)} on the CPU",
-        f"{own}, and jax.grad does not see it: pass numpy.asarray({name}), or use fastloss.jax",
-    )
+        hint = f"call {own} under jit, grad and vmap" if own else f"{loss} is called outside of jit, grad and vmap"
+        return f"is {named(x)}", of_keras(loss) or hint
+    hint = f"call {own}, which jax.grad differentiates, or " if own else ""
+    return f"is {named(x)} on the CPU", of_keras(loss) or f"{hint}pass numpy.asarray({name})"
 
 
 def _tensorflow(loss: str, name: str, x: Any) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ..registry import LOSSES
+from .callers import behind
 from .keywords import keywords_of
 from .wording import listed, shown
 
@@ -107,13 +108,19 @@ def missing(loss: Any, name: str, given: Iterable[str]) -> TypeError:
     for n in given:
         if n not in loss.parameters and n not in loss.inputs:
             return unknown_argument(loss, n, loss.inputs.index(name))
-    return TypeError(f"{loss.name}: {name} is missing, expected {listed(loss.inputs)}")
+    text = f"{loss.name}: {name} is missing, expected {listed(loss.inputs)}"
+    if behind("scipy.optimize._lsq"):
+        text += "; SciPy's least_squares takes fastloss.optimize.least_squares(loss)"
+    return TypeError(text)
 
 
 def too_many(loss: Any, inputs: tuple[Any, ...]) -> TypeError:
     """The error for too many positional arguments."""
     extra = inputs[len(loss.inputs)]
     example = "weight=..."
+    if hasattr(inputs[0], "fit"):
+        return TypeError(f"{loss.name}: an estimator is given, expected {listed(loss.inputs)}; scikit-learn's scorers "
+                         "are made by fastloss.sklearn.scorer(loss)")  # fmt: skip
     if isinstance(extra, str):
         example = f"reduction={shown(extra)}"
     elif isinstance(extra, (int, float)) and loss.parameters:

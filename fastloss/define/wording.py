@@ -41,6 +41,11 @@ def no_loss(x: Any) -> str:
     return f"{x!r}; pass the loss itself, as fl.{x}" if isinstance(x, str) else named(x)
 
 
+def camel(name: str) -> str:
+    """A loss's name as that of a class: ``SquaredError`` of ``squared_error``."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
 def listed(names: Iterable[str], last: str = "and") -> str:
     """Names in a sentence: "a, b and c"."""
     *first, end = names

@@ -166,7 +166,8 @@ def test_arrays_of_other_libraries_are_not_taken_silently() -> None:
 
     Tensor.__module__ = "torch"
     with pytest.raises(
-        TypeError, match=r"pred is a torch\..*Tensor on the CPU, expected an array of real numbers; pass pred\.numpy"
+        TypeError,
+        match=r"pred is a torch\..*Tensor on the CPU, expected an array of real numbers; call .*, or pass pred\.numpy",
     ):
         fl.mse(Tensor(), T)
 

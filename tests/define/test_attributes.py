@@ -56,6 +56,7 @@ def test_a_loss_says_which_verb_is_meant(loss: Any) -> None:
             getattr(loss, name)
         assert not hasattr(loss, name) and name not in dir(loss)
         assert verb == "the call" or hasattr(fl.huber, verb)
+    assert not {*OTHERS, "__name__"} & {*dir(type(loss)), *dir(loss)}
     assert copy.deepcopy(loss).name == pickle.loads(pickle.dumps(loss)).name == loss.name
 
 

@@ -172,13 +172,17 @@ CALLS: dict[str, str] = {
     'fl.huber(p, pl.DataFrame({"a": [1.0]}).lazy())':
         'TypeError: huber: target is a polars.LazyFrame, expected an array of real numbers; pass target.collect()',
     'fl.huber(made("torch", "Tensor"), t)':
-        'TypeError: huber: pred is a torch.Tensor on the CPU, expected an array of real numbers; pass pred.numpy(), the same memory',
+        'TypeError: huber: pred is a torch.Tensor on the CPU, expected an array of real numbers; call fastloss.torch.huber, or pass pred.numpy(), the same memory',
     'fl.huber(made("torch", "Tensor", requires_grad=True), t)':
-        'TypeError: huber: pred is a torch.Tensor on the CPU that requires a gradient, expected an array of real numbers; huber computes the gradient itself and records no graph: take value and grad of pred.detach().numpy() by huber.value_and_grad, then pred.backward(torch.from_numpy(grad)) continues',
+        'TypeError: huber: pred is a torch.Tensor on the CPU that requires a gradient, expected an array of real numbers; call fastloss.torch.huber, which autograd differentiates',
+    'fl.softmax(made("torch", "Tensor"))':
+        'TypeError: softmax: x is a torch.Tensor on the CPU, expected an array of real numbers; pass x.numpy(), the same memory',
     'fl.huber(made("jaxlib._jax", "ArrayImpl"), t)':
-        'TypeError: huber: pred is a jaxlib._jax.ArrayImpl on the CPU, expected an array of real numbers; huber computes the gradient itself, and jax.grad does not see it: pass numpy.asarray(pred), or use fastloss.jax',
+        'TypeError: huber: pred is a jaxlib._jax.ArrayImpl on the CPU, expected an array of real numbers; call fastloss.jax.huber, which jax.grad differentiates, or pass numpy.asarray(pred)',
     'fl.huber(made("jax._src.interpreters.partial_eval", "DynamicJaxprTracer"), t)':
-        'TypeError: huber: pred is a jax._src.interpreters.partial_eval.DynamicJaxprTracer, expected an array of real numbers; huber computes the gradient itself; under jit, grad and vmap it is called as fastloss.jax has it',
+        'TypeError: huber: pred is a jax._src.interpreters.partial_eval.DynamicJaxprTracer, expected an array of real numbers; call fastloss.jax.huber under jit, grad and vmap',
+    'fl.lambdarank(made("jax._src.interpreters.partial_eval", "DynamicJaxprTracer"), t)':
+        'TypeError: lambdarank: pred is a jax._src.interpreters.partial_eval.DynamicJaxprTracer, expected an array of real numbers; lambdarank is called outside of jit, grad and vmap',
     'fl.huber(made("tensorflow.python.framework.ops", "EagerTensor"), t)':
         'TypeError: huber: pred is a tensorflow.python.framework.ops.EagerTensor, expected an array of real numbers; huber computes the gradient itself, and no tape sees it: pass pred.numpy()',
     'fl.linear_cross_entropy(made("dask.array.core", "Array"), [[1.0]], labels)':

@@ -469,6 +469,16 @@ def test_training_with_a_loss_of_elements_compiled(rng: np.random.Generator) -> 
 
 
 @trains
+@pytest.mark.parametrize("where", ["loss", "metrics"])
+@pytest.mark.parametrize(("loss", "named"), [(fl.huber, "Huber"), (2 * fl.huber, "subclass(loss)")])
+def test_a_loss_itself_is_none_of_keras(loss: Any, named: str, where: str, rng: np.random.Generator) -> None:
+    made = model(1)
+    made.compile("sgd", **{"loss": "mse", where: loss if where == "loss" else [loss]})
+    with pytest.raises(TypeError, match=re.escape("huber: pred is") + ".*" + re.escape(f"fastloss.keras.{named}()")):
+        made.fit(rng.normal(size=(4, 2)), rng.normal(size=4), verbose=0)
+
+
+@trains
 def test_a_model_is_saved_and_loaded_with_its_loss(tmp_path: Path, rng: np.random.Generator) -> None:
     x, t = data(rng)
     made = model()
