@@ -8,6 +8,7 @@ from difflib import SequenceMatcher, get_close_matches
 from opcode import opmap
 from typing import TYPE_CHECKING, Any
 
+from ..define.derive.names import of_math
 from ..define.wording import listed
 from ..registry import LOSSES
 from . import ALIASES
@@ -306,6 +307,8 @@ def suggestion(name: str, also: Iterable[str] = ()) -> str:
     """The end of the error for an attribute that does not exist."""
     if name in VERBS:
         return f"each loss has it, as in fl.huber.{name}"
+    if mine := of_math(name):
+        return f"did you mean fl.math.{mine}?"
     text = hint(name, also, "fl.{}") or "fl.LOSSES has all losses, by name"
     more = "; `fastloss losses --search WORD` finds some, fl.derive makes others"
     return text if text.endswith("?") else text + more
