@@ -99,5 +99,5 @@ def test_what_is_wrong_is_said() -> None:
     ):
         with pytest.raises(TypeError, match=f"^{text}$"):
             made()
-    with pytest.raises(Exception, match="huber: column 'target' has type large_string, expected numbers"):
+    with pytest.raises(Exception, match="huber: column 'k' has type large_string, expected numbers"):
         FRAME.select(losses.huber("p", "k")).collect()

@@ -148,7 +148,7 @@ CALLS: dict[str, str] = {
     'fl.huber(p, ["cat", "dog", "cat"])':
         'TypeError: huber: target has dtype <U3, expected real numbers of at most 64 bits; labels as text become numbers by numpy.unique(target, return_inverse=True)[1]',
     'fl.huber(p, [1.0, None, 2.0])':
-        'TypeError: huber: target has dtype object, expected real numbers of at most 64 bits; pass numpy.array(target, float); a None is then NaN, and absent with weight=0',
+        'TypeError: huber: target has dtype object, expected real numbers of at most 64 bits; target[1] is None: pass numpy.array(target, float); what is missing is then NaN, and absent with weight=0',
     'fl.huber(p, [[1.0], [1.0, 2.0]])':
         'TypeError: huber: target is a list that NumPy cannot read, expected an array of real numbers; rows of different lengths are padded to one, with weight=0 where there is nothing',
     'fl.huber(p, {"a": 1.0})':
@@ -164,9 +164,9 @@ CALLS: dict[str, str] = {
     'fl.huber(p, pd.Series(["a", "b", "a"], dtype="category"))':
         "TypeError: huber: target has dtype category, expected real numbers of at most 64 bits; pass the categories' codes, target.cat.codes",
     'fl.huber(pd.DataFrame({"a": [1.0, 2.0], "city": ["x", "y"]}), 0.0)':
-        "TypeError: huber: pred has dtype object, expected real numbers of at most 64 bits; its column 'city' has dtype str",
+        "TypeError: huber: pred has dtype object, expected real numbers of at most 64 bits; its column 'city' has 'x' in row 0",
     'fl.huber(pd.DataFrame({"a": [1.0, 2.0], "b": [3, None]}).astype("Float64"), 0.0)':
-        'TypeError: huber: pred has dtype object, expected real numbers of at most 64 bits; pass pred.to_numpy(float, na_value=numpy.nan); what is missing is then NaN, and absent with weight=0',
+        'TypeError: huber: pred has dtype object, expected real numbers of at most 64 bits; pred[1, 1] is <NA>: pass pred.to_numpy(float, na_value=numpy.nan); what is missing is then NaN, and absent with weight=0',
     'fl.huber(p, pl.col("target"))':
         'TypeError: huber: target is a polars.Expr, expected an array of real numbers; pass what it gives of a frame, frame.select(target).to_series()',
     'fl.huber(p, pl.DataFrame({"a": [1.0]}).lazy())':
