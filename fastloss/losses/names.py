@@ -14,7 +14,16 @@ from ..registry import LOSSES
 from . import ALIASES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+GAMES = {
+    "lsgan": "least_squares",
+    "ragan": "relativistic_average",
+    "vanilla": "minimax",
+    "vanilla_gan": "minimax",
+    "wgan": "wasserstein",
+}
+"""Others' names of what `fl.gan` has, and ours."""
 
 PEERS = {
     # scikit-learn
@@ -128,6 +137,7 @@ PEERS = {
     "logit_margin": "logistic",
     "exp": "exponential",
     # short
+    "asymmetric_laplace": "quantile",
     "ce": "cross_entropy",
     "xent": "cross_entropy",
     "focal": "binary_focal multiclass_focal",
@@ -174,13 +184,14 @@ PEERS = {
     "lovasz_softmax": "lovasz_softmax_loss",
     "lovasz_hinge": "lovasz_hinge_loss",
     # two networks
+    **{other: f"gan.{ours}" for other, ours in GAMES.items()},
     "wasserstein": "gan.wasserstein",
-    "wgan": "gan.wasserstein",
-    "lsgan": "gan.least_squares",
     "hinge_gan": "gan.hinge",
     "gan_hinge": "gan.hinge",
     "relativistic_gan": "gan.relativistic",
     "kd": "distillation soft_distillation",
+    "student_teacher": "distillation soft_distillation",
+    "teacher_student": "distillation soft_distillation",
     "knowledge_distillation": "distillation soft_distillation",
     # learning without labels, and preferences
     "simclr": "nt_xent",
@@ -197,16 +208,17 @@ PEERS = {
 
 
 _OF_KINDS = {
-    "lambdarank pairwise_logistic": "rank map mrr xendcg yeti approxndcg warp softrank",
+    "lambdarank pairwise_logistic": "rank: rank map mrr xendcg yeti approxndcg warp softrank",
     "listwise_softmax lambdarank": "listmle",
-    "accelerated_failure_time_normal accelerated_failure_time_logistic": "survival cox",
+    "accelerated_failure_time_normal accelerated_failure_time_logistic": "survival: survival cox",
     "cross_entropy multilabel_soft_margin": "multi:",
-    "welsch geman_mcclure cauchy": "tukey biweight bisquare barron student",
+    "welsch geman_mcclure cauchy": "tukey biweight bisquare barron studentt",
     "smooth_l1 log_cosh": "wing adaptivewing awing",
     "expectile quantile": "linex",
     "binary_focal binary_cross_entropy_with_logits": "asymmetric asl",
     "generalized_cross_entropy poly_cross_entropy": "symmetriccrossentropy sce taylorcrossentropy taylor",
-    "circle supervised_contrastive info_nce": "arcface cosface sphereface proxyanchor proxynca center npair lifted",
+    "circle supervised_contrastive info_nce": "arcface cosface sphereface proxyanchor proxynca center npair lifted "
+    "liftedstructure",
     "quantile gaussian_nll": "crps",
     "poisson tweedie gamma": "negativebinomial negativebinomialnll inversegaussian zeroinflatedpoisson zip",
     "gaussian_nll gaussian_nll_log_scale": "betanll evidential laplace laplacenll mdn",
@@ -214,6 +226,9 @@ _OF_KINDS = {
 }  # fmt: skip
 KINDS = {word: losses for losses, words in _OF_KINDS.items() for word in words.split()}
 """What there is of a kind which the first or last part of a name says, as of `rank:map`, which has no counterpart."""
+
+_ALONE = frozenset(["cb", "center", "lifted", "map", "rank", "zip"])
+"""Those words that say so as the whole of a name: other names have them, too, such as `low_rank`."""
 
 
 OTHERS = {"gan", "penalties"}
@@ -229,6 +244,8 @@ def likely_losses(name: str, also: Iterable[str] = ()) -> list[str]:
     if of_kind(name):
         return []
     forms = _spellings(name)
+    if (rest := next(_kinds_and_rests(forms[-1]), None)) is not None:
+        return losses_called(rest[1])
     close: list[str] = []
     for form in dict.fromkeys((forms[0], forms[-1])):
         # Of other libraries' names only what is misspelt: what looks like one may be something else.
@@ -276,11 +293,17 @@ def asked_by_import() -> bool:
 def of_kind(name: str) -> list[str]:
     """The losses of the kind that a name says which no loss has here."""
     forms = _spellings(name)
-    words = forms[0].split("_")
-    known = (
-        KINDS.get(word) for word in (f"{name.partition(':')[0]}:", words[0], words[-1], forms[-1].replace("_", ""))
-    )
-    return next(filter(None, known), "").split()
+    whole = KINDS.get(forms[-1].replace("_", "")) or KINDS.get(f"{name.partition(':')[0]}:")
+    if whole:
+        return whole.split()
+    return next((KINDS[word].split() for word, rest in _kinds_and_rests(forms[-1]) if not losses_called(rest)), [])
+
+
+def _kinds_and_rests(form: str) -> Iterator[tuple[str, str]]:
+    """The words for kinds at either end of a name, and what is left of it: of asymmetric_huber, huber."""
+    for word, rest in (form.partition("_")[::2], form.rpartition("_")[::-2]):
+        if word in KINDS and word not in _ALONE:
+            yield word, rest
 
 
 def hint(name: str, also: Iterable[str] = (), spelt: str = "{}") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import pickle
+import re
 from types import ModuleType
 from typing import Any
 
@@ -104,6 +105,28 @@ def test_kinds_of_what_is_not_here(name: str, kind: str) -> None:
     assert text.startswith(f"it has no counterpart here; of its kind there are {kind}")
     assert text.endswith("; `fastloss losses --search WORD` finds some, fl.derive makes others")
     assert suggestion("perceptual").startswith("fl.LOSSES has all losses, by name; `fastloss losses --search")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("asymmetric_huber", "did you mean fl.huber"), ("SeesawHingeLoss", "did you mean fl.hinge"),
+     ("AsymmetricFocalLoss", "did you mean fl.binary_focal"), ("student_teacher", "did you mean fl.distillation or"),
+     ("low_rank", "fl.LOSSES has"), ("zip_longest", "fl.LOSSES has"), ("center_crop", "fl.LOSSES has"),
+     ("StudentTLoss", "it has no counterpart here; .* fl.welsch"), ("CenterLoss", "it has no counterpart .* fl.circle"),
+     ("rank:foo", "it has no counterpart .* fl.lambdarank"), ("LiftedStructureLoss", "it has no .* fl.circle"),
+     ("VanillaGAN", "did you mean fl.gan.minimax"), ("exp", r"did you mean fl.math.exp\?"), ("ExpLoss", "did you mean fl.exponential")],
+)  # fmt: skip
+def test_a_word_for_a_kind_says_nothing_of_a_name_that_has_a_loss_besides(name: str, said: str) -> None:
+    assert re.match(said, suggestion(name))
+
+
+def test_what_games_are_called_stands_once() -> None:
+    from fastloss.losses.names import GAMES
+
+    for other, ours in GAMES.items():
+        assert PEERS[other] == f"gan.{ours}"
+        with pytest.raises(AttributeError, match=f"did you mean fastloss.gan.{ours}"):
+            getattr(fl.gan, other)
 
 
 FACES = {"torch": "fastloss.torch", "jax": "fastloss.jax"}
