@@ -24,7 +24,7 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 from ..define.attributes import only
-from ..losses.names import GAMES
+from ..losses.peers import GAMES
 from . import terms
 from .averages import Relativistic
 from .batches import TwoBatches

@@ -13,7 +13,8 @@ import pytest
 
 import fastloss as fl
 from fastloss.define.attributes import OTHERS
-from fastloss.losses.names import KINDS, PEERS, suggestion
+from fastloss.losses.names import suggestion
+from fastloss.losses.peers import KINDS, PEERS
 from fastloss.structured.verbs import HostLoss
 
 MODULES = [m for m in (getattr(fl, n) for n in fl.__all__) if isinstance(m, ModuleType)]
@@ -121,7 +122,7 @@ def test_a_word_for_a_kind_says_nothing_of_a_name_that_has_a_loss_besides(name: 
 
 
 def test_what_games_are_called_stands_once() -> None:
-    from fastloss.losses.names import GAMES
+    from fastloss.losses.peers import GAMES
 
     for other, ours in GAMES.items():
         assert PEERS[other] == f"gan.{ours}"
