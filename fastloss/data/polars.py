@@ -108,6 +108,7 @@ def _expression(
     for name, x in given.items():
         if not isinstance(x, (str, pl.Expr)):
             hint = "; several columns are polars.concat_list(...)" if isinstance(x, (list, tuple)) else ""
+            hint = f"; a number is polars.lit({x!r})" if isinstance(x, (int, float)) else hint
             raise TypeError(f"{loss.name}: {name} is {shown(x)}, expected a column's name or an expression{hint}")
     names = tuple(given)
     rest.update({n: n for n in names if n in loss.parameters})

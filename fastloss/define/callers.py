@@ -42,11 +42,11 @@ def refuse_asking(loss: str) -> None:
 
 
 def refuse_calling(loss: str) -> None:
-    """Raise where a booster, or a metric of scikit-learn's, calls a verb: with labels first.
+    """Raise where a booster, Keras, or a metric of scikit-learn's calls a verb, or a function of tensors: labels first.
 
-    Only a call that has no recipe gets here: of a process that made none like it before, the first.
+    Only a call that is the first of its kind in a process gets here.
     """
-    _refuse_at(loss, f"{_OWN}.loss", f"{_OWN}.arrays")
+    _refuse_at(loss, *(f"{_OWN}.{module}" for module in ("loss", "arrays", "torch", "jax")))
 
 
 def _refuse_at(loss: str, *between: str) -> None:
@@ -60,6 +60,9 @@ def _refuse_at(loss: str, *between: str) -> None:
         raise handed(loss, _package(frame))
     if _module(frame) == "sklearn.metrics._scorer":
         raise _scored(loss)
+    if _package(frame) == "keras":
+        raise TypeError(f"{loss}: Keras calls what it is handed with the targets first, expected an object of a class; "
+                        f"{of_keras(loss)}")  # fmt: skip
 
 
 def _scored(loss: str) -> TypeError:

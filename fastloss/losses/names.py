@@ -105,6 +105,8 @@ def of_a_face(name: str, library: Any, spelt: Callable[[str], str | None]) -> st
 
     `library` is the package, which has more losses, `spelt` says how the functions call one of ours, or None.
     """
+    if mine := of_math(name):
+        return f": fl.derive makes losses of formulas with fl.math.{mine}"
     more = [n for n in library.__all__ if n not in LOSSES and hasattr(getattr(library, n), "value_and_grad")]
     likely = [name] if name in more else likely_losses(name, more)
     if found := [x for n in likely if (x := spelt(n)) is not None]:

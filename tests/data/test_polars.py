@@ -93,7 +93,10 @@ def test_what_is_wrong_is_said() -> None:
             lambda: losses.cross_entropy(["a", "b"], "y"),
             r"cross_entropy: pred is .*; several columns are polars.concat_list\(...\)",
         ),
-        (lambda: losses.huber("p", 3), "huber: target is 3, expected a column's name or an expression"),
+        (
+            lambda: losses.huber("p", 3),
+            r"huber: target is 3, expected a column's name or an expression; a number is polars.lit\(3\)",
+        ),
         (lambda: losses.huber("p", "y", detla=3), r"huber: 'detla' is no argument, .*did you mean delta\?"),
         (lambda: losses.huber("p", "y", "d"), "huber: 3 inputs are given, expected pred and target; .*"),
     ):
