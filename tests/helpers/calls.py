@@ -73,6 +73,8 @@ CALLS: dict[str, str] = {
         'TypeError: huber: target is missing, expected pred and target',
     'fl.huber(y_true=t)':
         'TypeError: huber: pred is missing, expected pred and target',
+    'fl.huber(delta=2.0)':
+        'TypeError: huber: pred is missing, expected pred and target; huber.bind(delta=...) is the loss with other defaults',
     'fl.huber(p, t, 1.5)':
         'TypeError: huber: 3 inputs are given, expected pred and target; everything else is passed by name, such as delta=1.5',
     'fl.huber(p, t, w)':
