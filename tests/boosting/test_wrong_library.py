@@ -101,6 +101,27 @@ def test_the_loss_itself(loss: str, caller: str, what: str, verb: str) -> None:
     assert SELVES[loss].name in str(caught.value)
 
 
+@pytest.mark.parametrize("verb", ["train", "cv", "fit"])
+@pytest.mark.parametrize("what", ["objective", "metric"])
+@pytest.mark.parametrize("own", LIBRARIES)
+def test_one_in_the_place_of_the_other(own: str, what: str, verb: str) -> None:
+    made = _made(own)
+    given = made.metric if what == "objective" else made
+    text = (
+        "a metric is handed over as an obj.*, its .objective" if what == "objective" else "an objective is handed over"
+    )
+    with pytest.raises(Exception, match=f"huber: {text}"):
+        LIBRARIES[own](**{what: given})[verb]()
+    assert made.metric.objective is made
+
+
+def test_what_is_no_loss_is_answered_with_one() -> None:
+    for given, text in (("reg:squarederror", "did you mean fl.half_squared_error"), ("huber", "the loss itself, as fl.huber"),
+                        ("rank:foo", "of its kind there are fl.lambdarank"), (fl.Loss, "got the class Loss$")):  # fmt: skip
+        with pytest.raises(TypeError, match=text):
+            fl.boosting.xgboost(given)
+
+
 @pytest.mark.parametrize("caller", ["xgboost", "lightgbm"])
 def test_derivatives_of_the_mean_are_no_objective(caller: str) -> None:
     """XGBoost would train with them, uphill: it calls with labels first."""
