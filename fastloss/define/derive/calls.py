@@ -160,10 +160,11 @@ def _chosen(builtin: Any, function: Any) -> Any:
 
 def _is_instance(x: Any, kinds: Any) -> bool:
     """Whether it is an instance: of other libraries' arrays an input is, and of numbers a parameter."""
-    if isinstance(kinds, tuple):
-        return any(_is_instance(x, kind) for kind in kinds)
     if isinstance(kinds, UnionType):
-        return _is_instance(x, kinds.__args__)
+        kinds = kinds.__args__
+    if isinstance(kinds, tuple):
+        of_numbers = float in kinds and isinstance(x, Recorded) and x.node.fixed  # whatever an int beside it says
+        return of_numbers or any(_is_instance(x, kind) for kind in kinds)
     kind = type if kinds is _type else kinds
     if not isinstance(x, Recorded) or not isinstance(kind, type):
         return isinstance(x, kind)

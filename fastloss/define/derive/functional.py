@@ -55,9 +55,9 @@ def _smooth_l1_loss(x: Any, y: Any, reduction: str = "mean", beta: Any = 1.0) ->
 
 def _cross_entropy(x: Any, y: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """The logarithms are at least -100, and the slope is (x - y) / max(x (1 - x), 1e-12): both are torch's bounds."""
-    over = maximum(x * (1.0 - x), 1e-12)
-    of_one = _sloped(maximum(log(x), -100.0), x, (1.0 - x) / over)
-    of_zero = _sloped(maximum(log1p(-x), -100.0), x, -x / over)
+    bounded = x * (1.0 - x) < 1e-12
+    of_one = _sloped(maximum(log(x), -100.0), x, where(bounded, 1e12 * (1.0 - x), 1.0 / x))
+    of_zero = _sloped(maximum(log1p(-x), -100.0), x, where(bounded, -1e12 * x, -1.0 / (1.0 - x)))
     terms = y * of_one + (1.0 - y) * of_zero
     return reduced(-terms if weight is None else -weight * terms, reduction)
 
