@@ -15,6 +15,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TypeVar
 
 from .define.attributes import Misnamed
+from .define.callers import refuse_asking
 from .define.compose.operators import Addable
 from .define.keywords import ELEMENT_MEANINGS, LABELS, MEANINGS, keywords_of
 from .define.parameters import Parametrised
@@ -44,12 +45,17 @@ TARGETS = {
 class _VerbSignature:
     """The `__wrapped__` of a verb, where `inspect` finds the verb's signature and the function with its code."""
 
-    def __init__(self, verb: Any, names: tuple[str, ...], values: Mapping[str, Any]) -> None:
+    def __init__(self, loss: str, verb: Any, names: tuple[str, ...], values: Mapping[str, Any]) -> None:
         self.__wrapped__ = verb
-        self._names, self._values = names, values
+        self._loss, self._names, self._values = loss, names, values
 
     @property
     def __signature__(self) -> inspect.Signature:
+        refuse_asking(self._loss)
+        return self.shown()
+
+    def shown(self) -> inspect.Signature:
+        """The signature, for everybody."""
         kind = inspect.Parameter
         inputs = [kind(n, kind.POSITIONAL_OR_KEYWORD) for n in self._names]
         return inspect.Signature([*inputs, *(kind(n, kind.KEYWORD_ONLY, default=v) for n, v in self._values.items())])
@@ -61,8 +67,9 @@ class _LossSignature:
     def __get__(self, loss: SelfDocumenting | None, owner: type) -> inspect.Signature:
         if loss is None:
             raise AttributeError("__signature__")
+        refuse_asking(loss.name)
         loss._make_own_class()
-        return _VerbSignature(None, loss.inputs, {**loss.values, **keywords_of(loss)}).__signature__
+        return _VerbSignature(loss.name, None, loss.inputs, {**loss.values, **keywords_of(loss)}).shown()
 
 
 class _LossDocumentation:
@@ -197,7 +204,7 @@ class SelfDocumenting(Addable, Parametrised, Misnamed):
             copy = _copy(verb, verb.__code__, f"{doc}\n\n{text}")
             binds = name == "bind"
             names = ("self",) if binds else ("self", *self.inputs)
-            copy.__wrapped__ = _VerbSignature(verb, names, values if binds else {**values, **more})
+            copy.__wrapped__ = _VerbSignature(self.name, verb, names, values if binds else {**values, **more})
             own[name] = copy
         self.__class__ = type(shared.__name__, (shared,), own)
 
@@ -244,7 +251,7 @@ def passing(
     """Have the verbs of `kind`, which pass keywords on to `run` and parameters to `loss`, show both."""
     loss.shown_arguments = inputs, keywords or {}
     for verb in (vars(kind)[name] for name in VERBS if name in vars(kind)):
-        verb.__wrapped__ = _VerbSignature(run, ("self", *inputs), {**loss.values, **(keywords or {})})
+        verb.__wrapped__ = _VerbSignature(loss.name, run, ("self", *inputs), {**loss.values, **(keywords or {})})
 
 
 def arguments(loss: Any, keywords: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import errstate, ndarray
 
+from ..define.callers import refuse_calling
 from ..define.keywords import Call
 from ..loading import load
 
@@ -135,6 +136,7 @@ def evaluate_chunks(
 
 def _by_job(kind: str, loss: Loss, inputs: tuple[Any, ...], call: Call) -> Any:
     """Run a verb by the job for arrays of their library."""
+    refuse_calling(loss.name)
     names, arrays = (*loss.reads, "weight", "class_weight"), (*inputs, call.weight, call.class_weight)
     if any(type(x).__module__.startswith(_CHUNKED) for x in arrays):
         chunked = load(f"{__package__}.chunked.verb")

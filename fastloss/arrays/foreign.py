@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import os
 from decimal import Decimal
-from numbers import Number
-from typing import Any
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..define.callers import face, of_keras
 from ..define.wording import named, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def refused(loss: str, name: str, x: Any, array: Any = None, error: Exception | None = None) -> TypeError:
@@ -56,7 +60,7 @@ def _single(name: str, x: Any) -> str:
     """What to pass for an object that is no sequence."""
     library = type(x).__module__.partition(".")[0]
     if library in ("catboost", "lightgbm", "xgboost"):
-        return f"a loss as an objective is made by fastloss.boosting.{library}"
+        return f"a loss as an objective, which has a metric, is made by fastloss.boosting.{library}"
     if hasattr(x, "toarray"):
         return f"a sparse one becomes dense by {name}.toarray()"
     if isinstance(x, dict) and name == "class_weight":
@@ -88,23 +92,78 @@ def _of_text(name: str, x: Any) -> str:
         return f"pass the categories' codes, {name}{'.cat' if hasattr(x, 'cat') else ''}.codes"
     if categories is not None and hasattr(x, "to_physical"):
         return f"pass the categories' codes, {name}.to_physical()"
+    values = x.to_pylist() if hasattr(x, "to_pylist") else list(x) if hasattr(x, "__iter__") else []
+    numbers = sum(isinstance(v, (int, float)) or (isinstance(v, str) and _reads(v)) for v in values)
+    if numbers and (found := first_strange(values)) is not None:
+        return f"{_place(name, x, np.empty(0), found[0])} is {shown(found[1])}"
+    if numbers:
+        return f"numbers as text become numbers by numpy.array({name}, float)"
     return f"labels as text become numbers by numpy.unique({name}, return_inverse=True)[1]"
 
 
 def _of_objects(name: str, x: Any, array: Any) -> str:
     for column, dtype in getattr(getattr(x, "dtypes", None), "items", dict)():
         if str(dtype) in ("object", "str", "string", "category"):
-            return f"its column {column!r} has dtype {dtype}"
-    first = next((v for v in array.flat if not _is_missing(v)), None)
-    if isinstance(first, (str, bytes)) or hasattr(getattr(x, "dtype", None), "categories"):
+            values = x[column].tolist()
+            found = first_strange(values) or _first_odd(values)
+            what = f"has dtype {dtype}" if found is None else f"has {shown(found[1])} in row {found[0]}"
+            return f"its column {column!r} {what}"
+    known = [v for v in array.flat if not _is_missing(v)]
+    if (known and all(isinstance(v, (str, bytes)) for v in known)) or hasattr(getattr(x, "dtype", None), "categories"):
         return _of_text(name, x)
-    if any(isinstance(v, int) and v.bit_length() > 64 for v in array.flat):
-        return "it holds an integer of more than 64 bits"
-    if isinstance(first, (Number, Decimal)) and hasattr(x, "to_numpy"):
-        return f"pass {name}.to_numpy(float, na_value=numpy.nan); what is missing is then NaN, and absent with weight=0"
-    if isinstance(first, (Number, Decimal)):
-        return f"pass numpy.array({name}, float); a None is then NaN, and absent with weight=0"
-    return f"it holds {named(first)}" if first is not None else ""
+    if (found := first_strange(array.flat)) is not None:
+        return f"{_place(name, x, array, found[0])} is {shown(found[1])}"
+    return _of_numbers(name, x, array)
+
+
+def _of_numbers(name: str, x: Any, array: Any) -> str:
+    """What to pass for numbers that are objects, for one of them is missing, exact, or large."""
+    odd = _first_odd(array.flat)
+    if odd is None:
+        return f"pass numpy.array({name}, float)"
+    place = f"{_place(name, x, array, odd[0])} is {shown(odd[1])}"
+    if isinstance(odd[1], int) and not isinstance(odd[1], bool):
+        return f"{place}, an integer of more than 64 bits"
+    instead = f"numpy.array({name}, float)"
+    if type(x).__module__.startswith("pyarrow"):
+        instead = f"{name}.cast('float64')"
+    elif hasattr(x, "to_numpy"):
+        instead = f"{name}.to_numpy(float, na_value=numpy.nan)"
+    elif any(type(v).__name__ in ("NAType", "NaTType") for v in array.flat):
+        instead = f"pandas.to_numeric({name}, errors='coerce')"
+    return f"{place}: pass {instead}; what is missing is then NaN, and absent with weight=0"
+
+
+def _first_odd(values: Iterable[Any]) -> tuple[int, Any] | None:
+    """The first value for which numbers are objects, and its place."""
+    for k, v in enumerate(values):
+        plain = isinstance(v, (int, float, np.number)) and not isinstance(v, bool)
+        if not plain or (isinstance(v, int) and v.bit_length() > 64):
+            return k, v
+    return None
+
+
+def _place(name: str, x: Any, array: Any, k: int) -> str:
+    """An element of an array by its place in all of it."""
+    if array.ndim == 1:
+        return f"{name}{'.iloc' if hasattr(x, 'iloc') else ''}[{k}]"
+    return f"{name}[{', '.join(map(str, np.unravel_index(k, array.shape)))}]"
+
+
+def first_strange(values: Iterable[Any]) -> tuple[int, Any] | None:
+    """The first value that is neither a real number, nor a text of one, nor missing, and its place."""
+    for k, v in enumerate(values):
+        if not (_is_missing(v) or isinstance(v, (Real, Decimal, np.bool_)) or (isinstance(v, str) and _reads(v))):
+            return k, v
+    return None
+
+
+def _reads(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_missing(x: Any) -> bool:
@@ -113,23 +172,21 @@ def _is_missing(x: Any) -> bool:
 
 
 def _torch(loss: str, name: str, x: Any) -> tuple[str, str]:
-    what = f"is {named(x)} on the CPU"
+    what, own = f"is {named(x)} on the CPU", face(loss, "torch")
     if getattr(x, "requires_grad", False):
-        return f"{what} that requires a gradient", (
-            f"{loss} computes the gradient itself and records no graph: take value and grad of {name}.detach().numpy() "
-            f"by {loss}.value_and_grad, then {name}.backward(torch.from_numpy(grad)) continues"
-        )
-    return what, f"pass {name}.numpy(), the same memory"
+        hint = f"call {own}, which autograd differentiates" if own else f"pass {name}.detach().numpy()"
+        return f"{what} that requires a gradient", of_keras(loss) or hint
+    hint = f"call {own}, or " if own else ""
+    return what, of_keras(loss) or f"{hint}pass {name}.numpy(), the same memory"
 
 
 def _jax(loss: str, name: str, x: Any) -> tuple[str, str]:
-    own = f"{loss} computes the gradient itself"
+    own = face(loss, "jax")
     if "Tracer" in type(x).__name__:
-        return f"is {named(x)}", f"{own}; under jit, grad and vmap it is called as fastloss.jax has it"
-    return (
-        f"is {named(x)} on the CPU",
-        f"{own}, and jax.grad does not see it: pass numpy.asarray({name}), or use fastloss.jax",
-    )
+        hint = f"call {own} under jit, grad and vmap" if own else f"{loss} is called outside of jit, grad and vmap"
+        return f"is {named(x)}", of_keras(loss) or hint
+    hint = f"call {own}, which jax.grad differentiates, or " if own else ""
+    return f"is {named(x)} on the CPU", of_keras(loss) or f"{hint}pass numpy.asarray({name})"
 
 
 def _tensorflow(loss: str, name: str, x: Any) -> tuple[str, str]:
@@ -145,9 +202,19 @@ def _polars(loss: str, name: str, x: Any) -> tuple[str, str]:
         return "is a polars.LazyFrame", f"pass {name}.collect()"
     if type(x).__name__ == "Expr":
         return "is a polars.Expr", f"pass what it gives of a frame, frame.select({name}).to_series()"
-    return f"has dtype {getattr(x, 'dtype', getattr(x, 'dtypes', ''))}", (
-        _of_text(name, x) if hasattr(x, "to_physical") else "cast its columns to numbers"
-    )
+    if not hasattr(x, "to_physical"):
+        odd = next((c for c, d in x.schema.items() if not d.is_numeric()), None)
+        return f"has dtypes {x.dtypes}", f"its column {odd!r} has dtype {x.schema[odd]}" if odd else "cast its columns"
+    kind, what = str(x.dtype).partition("(")[0], f"has dtype {x.dtype}"
+    if kind in ("String", "Categorical", "Enum"):
+        return what, _of_text(name, x)
+    if kind in ("Boolean", "Decimal", "Int128", "UInt128"):
+        return what, f"pass {name}.cast(polars.Float64); what is missing is then NaN, and absent with weight=0"
+    if kind in ("Date", "Datetime", "Duration", "Time"):
+        return what, f"pass the time in a unit, as ({name} - start).dt.total_seconds()"
+    values = np.empty(len(x), object)
+    values[:] = x.to_list()
+    return what, _of_objects(f"{name}.to_list()", values, values).replace(f"{name}.to_list()[", f"{name}[")
 
 
 def _cupy(loss: str, name: str, x: Any) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays.host.direct import of_row
-from .checks import check_caller, one_label, one_score
+from .checks import check_caller, exchanged, one_label, one_score
 from .metrics import Metric
 from .objective import Objective
 from .versions import version
@@ -98,6 +98,12 @@ class CatBoostObjective(Objective):
         check_caller(self.name, self.package, scores)
         raise TypeError(f"{self.name}: CatBoost calls methods of this; call .grad_and_hess(scores, labels, weight)")
 
+    def evaluate(self, *_: Any) -> Any:
+        """What CatBoost calls of a metric."""
+        raise exchanged(self.name, metric=False)
+
+    get_final_error = is_max_optimal = evaluate
+
     @property
     def metric(self) -> CatBoostMetric:
         """The weighted mean of the loss, as ``eval_metric=`` takes it."""
@@ -169,6 +175,12 @@ class CatBoostMetric(Metric):
         """What XGBoost and LightGBM call."""
         check_caller(self.objective.name, "catboost", scores)
         raise TypeError(f"{self.objective.name}: CatBoost calls methods of this; call .loss of the objective")
+
+    def calc_ders_range(self, *_: Any) -> Any:
+        """What CatBoost calls of an objective."""
+        raise exchanged(self.objective.name, metric=True)
+
+    calc_ders_multi = calc_ders_range
 
     def is_max_optimal(self) -> bool:
         """Less is better."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from functools import partial
 from inspect import signature
@@ -15,6 +16,8 @@ from ..arrays.host.read import read_array
 from ..arrays.shapes import check_class_weight, smoothing
 from ..define.hints import outside, unknown_parameter
 from ..define.wording import listed, no_loss
+from ..losses.names import hint as of_name
+from ..registry import LOSSES
 from .versions import OLDEST
 
 if TYPE_CHECKING:
@@ -54,16 +57,30 @@ def check_names(loss: Any, given: Mapping[str, Any]) -> None:
             raise unknown_parameter(loss, n, own)
 
 
-def check_caller(name: str, own: str, data: Any = None) -> None:
-    """Raise for a call by another library than the objective is for, or with data of another.
+def check_caller(name: str, own: str, data: Any = None, metric: bool = False) -> None:
+    """Raise for a call by another library than the objective, or `metric`, is for, with its data, or as the other.
 
     Several scores would be read in a wrong order, and what is returned be taken for something else.
     """
-    caller = sys._getframe(2).f_globals.get("__name__", "")
+    frame = sys._getframe(2)
+    caller = frame.f_globals.get("__name__", "")
     for module in (caller, type(data).__module__):
         found = module.partition(".")[0]
         if found != own and found in OLDEST:
             raise called_by(name, own, found)
+    if caller.partition(".")[0] == own and metric != bool(_EVALUATES.search(frame.f_code.co_qualname)):
+        raise exchanged(name, metric)
+
+
+_EVALUATES = re.compile("eval|metric", re.IGNORECASE)
+"""Functions of the libraries that call metrics; no others of theirs are called so."""
+
+
+def exchanged(name: str, metric: bool) -> TypeError:
+    """The error of an objective in the place of a metric, or the other way round."""
+    one, other = ("a metric", "an objective") if metric else ("an objective", "a metric")
+    instead = "the objective that it is of, its .objective" if metric else "that of the objective, its .metric"
+    return TypeError(f"{name}: {one} is handed over as {other}, expected {instead}")
 
 
 def called_by(name: str, own: str, found: str) -> TypeError:
@@ -75,7 +92,9 @@ def called_by(name: str, own: str, found: str) -> TypeError:
 def check_loss(loss: Any) -> None:
     """Raise for what is no loss of elements, rows or queries."""
     if not all(hasattr(loss, n) for n in ("grad_and_hess", "inputs", "wrt")):
-        raise TypeError(f"an objective is made of a loss, such as fl.huber, got {no_loss(loss)}")
+        meant = of_name(loss, spelt="fl.{}") if isinstance(loss, str) and loss not in LOSSES else ""
+        raise TypeError("an objective is made of a loss, such as fl.huber, got "
+                        f"{f'{loss!r}; {meant}' if meant else no_loss(loss)}")  # fmt: skip
     if len(loss.inputs) == len(loss.wrt):
         raise TypeError(f"{loss.name} compares {listed(loss.inputs)}, and takes no labels, from which boosters learn")
 

@@ -109,6 +109,6 @@ class LightGBMMetric(Metric):
     def __call__(self, labels: Any, scores: Any, weight: Any = None, group: Any = None) -> tuple[str, float, bool]:
         """The loss's name, its weighted mean, and that more is not better; of an objective's arguments."""
         o = self.objective
-        check_caller(o.name, o.package, scores)
+        check_caller(o.name, o.package, scores, metric=True)
         scores, labels, weight, group = o.told(labels, scores, weight, group)
         return o.name, o.loss(scores, labels, weight, group=group), False

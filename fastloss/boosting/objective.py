@@ -23,6 +23,7 @@ from .checks import (
     check_outputs,
     check_target,
     check_weight,
+    exchanged,
     finite,
     refuse_scores,
 )
@@ -112,6 +113,11 @@ class Objective:
         raise called_by(self.name, self.package, "catboost")
 
     calc_ders_multi = calc_ders_range
+
+    @property
+    def __name__(self) -> str:
+        """What XGBoost asks of a metric."""
+        raise AttributeError(str(exchanged(self.name, metric=False)))
 
     @property
     def name(self) -> str:

@@ -6,7 +6,9 @@ import re
 import sys
 from functools import cache
 
-OLDEST = {"xgboost": ("XGBoost", (1, 7)), "lightgbm": ("LightGBM", (4, 0)), "catboost": ("CatBoost", (1, 2))}
+from ..define.callers import BOOSTERS
+
+OLDEST = {n: (title, v) for (n, title), v in zip(BOOSTERS.items(), [(1, 7), (4, 0), (1, 2)], strict=True)}
 """XGBoost: scores are raw in all interfaces. LightGBM: ``params["objective"]`` may be a function, and scores have a row
 for each row. CatBoost: derivatives may be arrays."""
 

@@ -122,6 +122,6 @@ class XGBoostMetric(Metric):
     def __call__(self, scores: Any, data: Any, sample_weight: Any = None) -> Any:
         """The name and the number, of (scores, DMatrix); the number, of (labels, scores, sample_weight)."""
         o = self.objective
-        check_caller(o.name, o.package, data)
+        check_caller(o.name, o.package, data, metric=True)
         value = o.loss(*o.read(scores, data, sample_weight), group=o.queries(data))
         return (self.__name__, value) if hasattr(data, "get_label") else value

@@ -11,7 +11,7 @@ import numpy as np
 from ..define.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -83,6 +83,12 @@ def mixed(values: Sequence[Any]) -> Any:
     return pyarrow().array([None if v is None else float(v) for v in values], "float64") if known else None
 
 
+def wide(values: Iterable[Any], expected: str) -> Unread:
+    """The error for whole numbers that Arrow does not have."""
+    k = next((k for k, v in enumerate(values) if isinstance(v, int) and v.bit_length() > 63), 0)
+    return Unread(f"holds whole numbers of more than 64 bits, expected {expected}; {{row}} has one", k)
+
+
 def any_null(*masks: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
     """Where any of the masks is true; None if nowhere."""
     found: Any = None
@@ -133,15 +139,16 @@ def _numbers(x: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
 
 
 def _no_numbers(x: Any) -> Unread:
-    """The error for a column of another type; of texts with the first that is no number."""
-    what = f"has type {x.type}, expected numbers"
-    for k, text in enumerate(x.to_pylist()):
-        try:
-            if isinstance(text, str):
-                float(text)
-        except ValueError:
-            return Unread(f"{what}; {{row}} has {shown(text)}", k)
-    return Unread(what)
+    """The error for a column of another type."""
+    return strange(f"has type {x.type}, expected numbers", x.to_pylist())
+
+
+def strange(what: str, values: Sequence[Any]) -> Unread:
+    """The error with the first value that is no number, nor a text of one."""
+    from ..arrays.foreign import first_strange
+
+    found = first_strange(values)
+    return Unread(what if found is None else f"{what}; {{row}} has {shown(found[1])}", found[0] if found else 0)
 
 
 def _stored(x: Any, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -39,7 +39,8 @@ def _array(x: NDArray[Any]) -> Column:
     if x.dtype.kind == "O":
         return _objects(x)
     if x.dtype.char not in NUMBERS:
-        raise Unread(f"has dtype {x.dtype}, expected numbers")
+        what = f"has dtype {x.dtype}, expected numbers"
+        raise arrow.strange(what, x.tolist()) if x.dtype.kind in "SU" else Unread(what)
     if x.ndim not in (1, 2):
         raise Unread(f"has shape {x.shape}, expected one number or one row of numbers for each row")
     return Column(x)
@@ -52,24 +53,24 @@ def _objects(x: Any) -> Column:
             array = np.asarray(x)
         except ValueError:  # rows of different lengths: Arrow's reader says which
             array = np.empty(0, object)
-        if array.dtype.kind != "O":
+        if array.dtype.kind not in "OSU":
             return _array(array)
     try:
         made = arrow.pyarrow().array(list(x) if isinstance(x, np.ndarray) else x)
     except (arrow.pyarrow().ArrowInvalid, arrow.pyarrow().ArrowTypeError):
         made = arrow.mixed(x)
         if made is None:
-            strange = next(v for v in x if not isinstance(v, arrow.NUMERIC))
-            raise Unread(f"holds {named(strange)}, expected numbers") from None
+            odd = next(v for v in x if not isinstance(v, arrow.NUMERIC))
+            raise arrow.strange(f"holds {named(odd)}, expected numbers", x) from None
     except OverflowError:
-        raise Unread("holds whole numbers of more than 64 bits, expected numbers; give floats") from None
+        raise arrow.wide(x, "floats") from None
     return arrow.read(made)._replace(form=None)
 
 
 def _polars(x: Any) -> Column:
     arrow.pyarrow()
     if str(x.dtype) == "Object":
-        raise Unread("has dtype Object, expected numbers")
+        raise arrow.strange("has dtype Object, expected numbers", x.to_list())
     try:
         return arrow.read(x.to_arrow())
     except arrow.pyarrow().ArrowException:  # it cannot say such a type

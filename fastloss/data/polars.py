@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ..define.hints import missing, too_many
@@ -78,7 +79,8 @@ def __getattr__(name: str) -> Expression:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from ..losses.names import suggestion
 
-    raise AttributeError(f"fl.data.polars: {name!r}: {suggestion(name).replace('fl.', 'fl.data.polars.')}", obj=LOSSES)
+    meant = re.sub(r"fl\.(?!math)", "fl.data.polars.", suggestion(name))
+    raise AttributeError(f"fl.data.polars: {name!r}: {meant}", obj=LOSSES)
 
 
 def __dir__() -> list[str]:
@@ -106,6 +108,7 @@ def _expression(
     for name, x in given.items():
         if not isinstance(x, (str, pl.Expr)):
             hint = "; several columns are polars.concat_list(...)" if isinstance(x, (list, tuple)) else ""
+            hint = f"; a number is polars.lit({x!r})" if isinstance(x, (int, float)) else hint
             raise TypeError(f"{loss.name}: {name} is {shown(x)}, expected a column's name or an expression{hint}")
     names = tuple(given)
     rest.update({n: n for n in names if n in loss.parameters})
@@ -129,7 +132,14 @@ class _Run:
 
         n = 0 if any(not len(s) for s in columns) else max(map(len, columns))
         whole = [s.new_from_index(0, n) if len(s) == 1 != n else s for s in columns]
-        (made,) = self.scorer.compute(self.scorer.read(dict(zip(self.names, whole, strict=True)), None), None)
+        try:
+            read = self.scorer.read(dict(zip(self.names, whole, strict=True)), None)
+        except (TypeError, ValueError) as error:
+            text = str(error)
+            for name, s in zip(self.names, whole, strict=True):
+                text = text.replace(f": column {name!r} ", f": column {s.name!r} ")
+            raise type(error)(text) from None
+        (made,) = self.scorer.compute(read, None)
         array = arrow.array(made.values, made.nulls, arrow.pyarrow().large_list(arrow.pyarrow().null()))
         found = pl.Series(made.name, pl.from_arrow(array))
         return found if found.dtype == self.kind else found.cast(self.kind)

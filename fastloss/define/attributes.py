@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .callers import Nameless, refuse_asking
 from .wording import listed
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 VERBS = {
     "grad": "gradient gradients derivative derivatives jac jacobian",
     "value_and_grad": "backward value_and_gradient loss_and_grad fun_and_grad",
-    "grad_and_hess": "hess hessian hessians hessp hvp second_derivative",
+    "grad_and_hess": "hess hessian hessians hessp hvp second_derivative calc_ders_range calc_ders_multi",
     "the call": "value forward eval evaluate compute",
 }
 """Verbs, and what other libraries call them."""
@@ -29,6 +30,7 @@ class _Elsewhere:
     def __get__(self, loss: Any, owner: type) -> Any:
         if loss is None:
             raise AttributeError(f"type object {owner.__name__!r} has no attribute {self.name!r}")
+        refuse_asking(loss.name)
         verbs = [v for v in VERBS if v == "the call" or hasattr(owner, v)]
         meant = OTHERS[self.name] if OTHERS[self.name] in verbs else "grad"
         raise AttributeError(
@@ -37,11 +39,20 @@ class _Elsewhere:
         )  # with an object and no name, Python suggests nothing
 
 
-class Misnamed:
+class _Listed(type):
+    """Classes that are listed without the names that they only have for advice: `help` and editors ask for them."""
+
+    def __dir__(cls) -> Iterable[str]:
+        return [n for n in super().__dir__() if n not in (*OTHERS, "__name__")]
+
+
+class Misnamed(metaclass=_Listed):
     """What has verbs, and says which one is meant by another library's name."""
 
+    __name__ = Nameless()
+
     def __dir__(self) -> Iterable[str]:
-        return [n for n in super().__dir__() if n not in OTHERS]
+        return [n for n in super().__dir__() if n not in (*OTHERS, "__name__")]
 
 
 for _name in OTHERS:

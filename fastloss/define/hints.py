@@ -9,11 +9,12 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ..registry import LOSSES
+from .callers import behind
 from .keywords import keywords_of
 from .wording import listed, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
 MEANT = {
     "pred": "predictions preds prediction logits output outputs y_hat yhat y_score y_prob scores x input y_pred",
@@ -102,18 +103,26 @@ def unknown_parameter(loss: Any, given: str, own: Sequence[str] | None = None) -
     return TypeError(f"{loss.name}: {given!r} is no parameter, expected {those}{meant}")
 
 
-def missing(loss: Any, name: str, given: Iterable[str]) -> TypeError:
+def missing(loss: Any, name: str, given: Collection[str]) -> TypeError:
     """The error for an input that was not passed, or was passed by another name."""
     for n in given:
         if n not in loss.parameters and n not in loss.inputs:
             return unknown_argument(loss, n, loss.inputs.index(name))
-    return TypeError(f"{loss.name}: {name} is missing, expected {listed(loss.inputs)}")
+    text = f"{loss.name}: {name} is missing, expected {listed(loss.inputs)}"
+    if name == loss.inputs[0] and given and not {*given} & {*loss.inputs} and hasattr(loss, "bind"):
+        text += f"; {loss.name}.bind({', '.join(f'{n}=...' for n in given)}) is the loss with other defaults"
+    if behind("scipy.optimize._lsq"):
+        text += "; SciPy's least_squares takes fastloss.optimize.least_squares(loss)"
+    return TypeError(text)
 
 
 def too_many(loss: Any, inputs: tuple[Any, ...]) -> TypeError:
     """The error for too many positional arguments."""
     extra = inputs[len(loss.inputs)]
     example = "weight=..."
+    if hasattr(inputs[0], "fit"):
+        return TypeError(f"{loss.name}: an estimator is given, expected {listed(loss.inputs)}; scikit-learn's scorers "
+                         "are made by fastloss.sklearn.scorer(loss)")  # fmt: skip
     if isinstance(extra, str):
         example = f"reduction={shown(extra)}"
     elif isinstance(extra, (int, float)) and loss.parameters:

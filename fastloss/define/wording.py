@@ -29,7 +29,7 @@ def shown(x: Any) -> str:
 
 def named(x: Any) -> str:
     """The type of a value with its article: "a numpy.ndarray"."""
-    kind = type(x)
+    kind = type if isinstance(x, type) else type(x)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return f"{'an' if (module or kind.__qualname__)[0] in 'aeiou' else 'a'} {module}{kind.__qualname__}"
 
@@ -38,7 +38,14 @@ def no_loss(x: Any) -> str:
     """What came in a loss's place; of a name, how to pass the loss."""
     if isinstance(x, FunctionType):
         return f"a function, {x.__name__} (fl.derive makes losses of such)"
+    if isinstance(x, type):
+        return f"the class {x.__name__}"
     return f"{x!r}; pass the loss itself, as fl.{x}" if isinstance(x, str) else named(x)
+
+
+def camel(name: str) -> str:
+    """A loss's name as that of a class: ``SquaredError`` of ``squared_error``."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:

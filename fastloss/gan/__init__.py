@@ -24,6 +24,7 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 from ..define.attributes import only
+from ..losses.peers import GAMES
 from . import terms
 from .averages import Relativistic
 from .batches import TwoBatches
@@ -45,11 +46,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = only(
-        __name__,
-        __all__,
-        {"wgan": "wasserstein", "lsgan": "least_squares", "vanilla": "minimax", "ragan": "relativistic_average"},
-    )
+    __getattr__, __dir__ = only(__name__, __all__, GAMES)
 
 
 class Adversarial:

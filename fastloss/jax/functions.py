@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays.dispatch import by_name
 from ..deferred import Deferred, differentiated
+from ..define.callers import refuse_calling
 from ..define.elements import Definition
 from ..define.keywords import keywords_of
 from ..define.rows import Program
@@ -73,6 +74,7 @@ def _documented(loss: Any, keywords: Mapping[str, Any]) -> str:
 
 def _evaluated(loss: Any, inputs: tuple[Any, ...], given: dict[str, Any], keywords: Mapping[str, Any]) -> Any:
     """The value of a call, whatever JAX is about to do with it."""
+    refuse_calling(loss.name)
     if len(inputs) != len(loss.inputs):
         inputs, given = by_name(loss, inputs, given)
     arrays = dict(zip(loss.inputs, inputs, strict=True))

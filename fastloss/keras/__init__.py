@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..define.wording import camel
 from ..registry import LOSSES
 from .backends import function, keras
-from .losses import Loss, camel, refusal, subclass
+from .losses import Loss, refusal, subclass
 
 _REFUSED = {camel(name): reason for name, loss in LOSSES.items() if (reason := refusal(loss))}
 _CLASSES = {camel(name): subclass(loss) for name, loss in LOSSES.items() if camel(name) not in _REFUSED}

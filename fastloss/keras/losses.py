@@ -17,7 +17,7 @@ from ..define.elements import Definition
 from ..define.hints import translated
 from ..define.keywords import LABELS, keywords_of
 from ..define.rows import Program
-from ..define.wording import listed, named, shown
+from ..define.wording import camel, listed, named, shown
 from ..signatures import arguments
 from .backends import function
 
@@ -235,11 +235,6 @@ def refusal(loss: Any) -> str | None:
         return (f"{loss.name} is the root of one mean, and Keras's losses have a number for each sample: what is under "
                 "the root has the same minimiser")  # fmt: skip
     return None
-
-
-def camel(name: str) -> str:
-    """A loss's name as that of a class: ``SquaredError`` of ``squared_error``."""
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
 def _plain(x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Other libraries' names of losses, and the losses that are probably meant by an unknown name."""
+"""The losses that are probably meant by an unknown name."""
 
 from __future__ import annotations
 
@@ -8,221 +8,14 @@ from difflib import SequenceMatcher, get_close_matches
 from opcode import opmap
 from typing import TYPE_CHECKING, Any
 
+from ..define.derive.names import of_math
 from ..define.wording import listed
 from ..registry import LOSSES
 from . import ALIASES
+from .peers import ALONE, KINDS, PEERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-PEERS = {
-    # scikit-learn
-    "mean_squared_error": "squared_error",
-    "mean_absolute_error": "absolute_error",
-    "mean_squared_log_error": "squared_log_error",
-    "mean_absolute_percentage_error": "absolute_percentage_error",
-    "mean_pinball": "quantile",
-    "mean_poisson_deviance": "poisson_identity",
-    "mean_gamma_deviance": "gamma_identity",
-    "mean_tweedie_deviance": "tweedie_identity",
-    "hinge": "hinge multiclass_hinge",
-    "log": "binary_cross_entropy categorical_cross_entropy",
-    "brier_score": "squared_error",
-    "half_poisson": "poisson",
-    "half_gamma": "gamma",
-    "half_tweedie": "tweedie",
-    "half_binomial": "binary_cross_entropy_with_logits",
-    "half_multinomial": "cross_entropy",
-    "squared": "squared_error",
-    # torch
-    "poisson_nll": "poisson",
-    "multi_label_margin": "multilabel_margin",
-    "multi_label_soft_margin": "multilabel_soft_margin",
-    "cosine_similarity": "cosine_distance",
-    "smooth_l_1": "smooth_l1",
-    "sigmoid_focal": "binary_focal",
-    "l_1": "absolute_error",
-    # Keras
-    "binary_crossentropy": "binary_cross_entropy binary_cross_entropy_with_logits",
-    "categorical_crossentropy": "categorical_cross_entropy cross_entropy",
-    "sparse_categorical_crossentropy": "categorical_cross_entropy cross_entropy",
-    "categorical_generalized_cross_entropy": "generalized_cross_entropy_from_probabilities generalized_cross_entropy",
-    "crossentropy": "cross_entropy",
-    "kullback_leibler_divergence": "kl_divergence",
-    "kldivergence": "kl_divergence",
-    "categorical_hinge": "multiclass_hinge",
-    "binary_focal_crossentropy": "binary_focal_from_probabilities binary_focal",
-    "categorical_focal_crossentropy": "multiclass_focal_from_probabilities multiclass_focal",
-    "mean_squared_logarithmic_error": "squared_log_error",
-    "logcosh": "log_cosh",
-    # optax
-    "l2": "half_squared_error squared_error",
-    "sigmoid_binary_cross_entropy": "binary_cross_entropy_with_logits",
-    "softmax_cross_entropy_with_integer_labels": "cross_entropy",
-    "sparse_softmax_cross_entropy_with_logits": "cross_entropy",
-    "softmax_cross_entropy_with_logits": "cross_entropy",
-    "sigmoid_cross_entropy_with_logits": "binary_cross_entropy_with_logits",
-    "poly": "poly_cross_entropy",
-    "kl_divergence_with_log_targets": "kl_divergence_log_target",
-    "multiclass_logistic": "cross_entropy",
-    "ranking_softmax": "listwise_softmax",
-    "sparsemax": "sparsemax_loss binary_sparsemax",
-    "multiclass_sparsemax": "sparsemax_loss",
-    # TRL, pytorch-forecasting
-    "simpo": "preference",
-    "negative_binomial_distribution": "negative_binomial",
-    # lifelines, pycox, TorchSurv
-    "cox": "cox",
-    "cox_ph": "cox",
-    "neg_partial_log_likelihood": "cox",
-    # XGBoost, LightGBM, CatBoost
-    "reg_logistic": "binary_cross_entropy_with_logits",
-    "mlogloss": "categorical_cross_entropy",
-    "mphe": "pseudo_huber",
-    "cox_nloglik": "cox",
-    "survival_cox": "cox",
-    "aft": "accelerated_failure_time_normal accelerated_failure_time_logistic",
-    "survival_aft": "accelerated_failure_time_normal accelerated_failure_time_logistic",
-    "poisson_nloglik": "poisson_identity",
-    "gamma_nloglik": "gamma_identity",
-    "gamma_deviance": "gamma_identity",
-    "tweedie_nloglik": "tweedie_identity",
-    "multi_quantile": "quantile",
-    "multi_logloss": "multilabel_soft_margin",
-    "multi_cross_entropy": "multilabel_soft_margin",
-    "multi_class_one_vs_all": "multilabel_soft_margin",
-    "multiclassova": "multilabel_soft_margin",
-    "query_soft_max": "listwise_softmax",
-    "lambda_mart": "lambdarank",
-    "lambdamart": "lambdarank",
-    "lambda_rank": "lambdarank",
-    "rank_ndcg": "lambdarank",
-    "rank_pairwise": "pairwise_logistic",
-    "pair_logit": "pairwise_logistic",
-    "rank_net": "pairwise_logistic",
-    "ranknet": "pairwise_logistic",
-    "rmse_with_uncertainty": "gaussian_nll_log_scale gaussian_nll",
-    "squarederror": "half_squared_error",
-    "squaredlogerror": "squared_log_error",
-    "absoluteerror": "absolute_error",
-    "quantileerror": "quantile",
-    "pseudohubererror": "pseudo_huber",
-    "binary_logistic": "binary_cross_entropy_with_logits",
-    "logitraw": "binary_cross_entropy_with_logits",
-    "log_loss": "binary_cross_entropy categorical_cross_entropy",
-    "logloss": "binary_cross_entropy_with_logits binary_cross_entropy",
-    "softprob": "cross_entropy",
-    "softmax": "cross_entropy",
-    "multiclass": "cross_entropy",
-    "multi_class": "cross_entropy",
-    "regression": "half_squared_error",
-    "regression_l2": "half_squared_error",
-    "regression_l1": "absolute_error",
-    "binary": "binary_cross_entropy_with_logits",
-    "listnet": "listwise_softmax",
-    "query_softmax": "listwise_softmax",
-    # LossFunctions
-    "lp_dist": "lp",
-    "smoothed_l1_hinge": "smoothed_hinge",
-    "sigmoid": "sigmoid_margin",
-    "dwd_margin": "distance_weighted_discrimination",
-    "l1_dist": "absolute_error",
-    "l2_dist": "squared_error",
-    "l1_epsilon_ins": "epsilon_insensitive",
-    "epsilon_ins": "epsilon_insensitive",
-    "l2_epsilon_ins": "squared_epsilon_insensitive",
-    "l1_hinge": "hinge",
-    "l2_hinge": "squared_hinge",
-    "logit_margin": "logistic",
-    "exp": "exponential",
-    # short
-    "ce": "cross_entropy",
-    "xent": "cross_entropy",
-    "focal": "binary_focal multiclass_focal",
-    "brier": "squared_error",
-    "charbonnier": "pseudo_huber",
-    "kl": "kl_divergence",
-    "js": "js_divergence",
-    "tv": "total_variation",
-    "se": "squared_error",
-    "ae": "absolute_error",
-    "sse": "squared_error",
-    "lin_cross_entropy": "linear_cross_entropy",
-    "fused_linear_cross_entropy": "linear_cross_entropy",
-    # embeddings
-    "triplet": "triplet_margin batch_triplet_margin",
-    "triplet_margin_with_distance": "triplet_margin",
-    "triplet_semi_hard": "batch_triplet_margin",
-    "triplet_hard": "batch_triplet_margin",
-    "triplet_all": "batch_triplet_margin",
-    "npairs": "info_nce",
-    "ntxent": "nt_xent",
-    "cosine_embedding": "cosine_embedding",
-    "triplet_margin": "triplet_margin batch_triplet_margin",
-    "supcon": "supervised_contrastive",
-    "sup_con": "supervised_contrastive",
-    "clip": "info_nce",
-    # boxes
-    "generalized_box_iou": "giou_loss",
-    "distance_box_iou": "diou_loss",
-    "complete_box_iou": "ciou_loss",
-    "giou": "giou_loss",
-    "diou": "diou_loss",
-    "ciou": "ciou_loss",
-    "multi_box": "multibox",
-    "ssd": "multibox",
-    # masks
-    "dice": "dice_loss generalized_dice_loss",
-    "soft_dice": "dice_loss generalized_dice_loss",
-    "iou": "iou_loss jaccard_loss",
-    "io_u": "iou_loss jaccard_loss",
-    "jaccard": "jaccard_loss",
-    "tversky": "tversky_loss focal_tversky_loss",
-    "lovasz": "lovasz_softmax_loss lovasz_hinge_loss",
-    "lovasz_softmax": "lovasz_softmax_loss",
-    "lovasz_hinge": "lovasz_hinge_loss",
-    # two networks
-    "wasserstein": "gan.wasserstein",
-    "wgan": "gan.wasserstein",
-    "lsgan": "gan.least_squares",
-    "hinge_gan": "gan.hinge",
-    "gan_hinge": "gan.hinge",
-    "relativistic_gan": "gan.relativistic",
-    "kd": "distillation soft_distillation",
-    "knowledge_distillation": "distillation soft_distillation",
-    # learning without labels, and preferences
-    "simclr": "nt_xent",
-    "moco": "info_nce",
-    "bpr": "pairwise_logistic",
-    "label_smoothing": "cross_entropy",
-    "label_smoothing_cross_entropy": "cross_entropy",
-    "soft_target_cross_entropy": "cross_entropy",
-    # alignments
-    "ctc": "ctc",
-    "ctc_batch_cost": "ctc",
-}
-"""Names of other libraries' losses, in the shortest spelling that `_spellings` gives, and ours: the likelier first."""
-
-
-_OF_KINDS = {
-    "lambdarank pairwise_logistic": "rank map mrr xendcg yeti approxndcg warp softrank",
-    "listwise_softmax lambdarank": "listmle",
-    "cox accelerated_failure_time_normal": "survival",
-    "cross_entropy multilabel_soft_margin": "multi:",
-    "welsch geman_mcclure cauchy": "tukey biweight bisquare barron student",
-    "smooth_l1 log_cosh": "wing adaptivewing awing",
-    "expectile quantile": "linex",
-    "binary_focal binary_cross_entropy_with_logits": "asymmetric asl",
-    "generalized_cross_entropy poly_cross_entropy": "symmetriccrossentropy sce taylorcrossentropy taylor",
-    "circle supervised_contrastive info_nce": "arcface cosface sphereface proxyanchor proxynca center npair lifted",
-    "quantile gaussian_nll": "crps",
-    "poisson tweedie gamma": "inversegaussian zeroinflatedpoisson zip",
-    "gaussian_nll gaussian_nll_log_scale": "betanll evidential laplace laplacenll mdn",
-    "cross_entropy multiclass_focal": "ldam seesaw equalization classbalanced cb logitadjustment",
-}  # fmt: skip
-KINDS = {word: losses for losses, words in _OF_KINDS.items() for word in words.split()}
-"""What there is of a kind which the first or last part of a name says, as of `rank:map`, which has no counterpart."""
-
+    from collections.abc import Callable, Iterable, Iterator
 
 OTHERS = {"gan", "penalties"}
 """Our modules in which losses' names are other things."""
@@ -237,6 +30,8 @@ def likely_losses(name: str, also: Iterable[str] = ()) -> list[str]:
     if of_kind(name):
         return []
     forms = _spellings(name)
+    if (rest := next(_kinds_and_rests(forms[-1]), None)) is not None:
+        return losses_called(rest[1])
     close: list[str] = []
     for form in dict.fromkeys((forms[0], forms[-1])):
         # Of other libraries' names only what is misspelt: what looks like one may be something else.
@@ -284,11 +79,17 @@ def asked_by_import() -> bool:
 def of_kind(name: str) -> list[str]:
     """The losses of the kind that a name says which no loss has here."""
     forms = _spellings(name)
-    words = forms[0].split("_")
-    known = (
-        KINDS.get(word) for word in (f"{name.partition(':')[0]}:", words[0], words[-1], forms[-1].replace("_", ""))
-    )
-    return next(filter(None, known), "").split()
+    whole = KINDS.get(forms[-1].replace("_", "")) or KINDS.get(f"{name.partition(':')[0]}:")
+    if whole:
+        return whole.split()
+    return next((KINDS[word].split() for word, rest in _kinds_and_rests(forms[-1]) if not losses_called(rest)), [])
+
+
+def _kinds_and_rests(form: str) -> Iterator[tuple[str, str]]:
+    """The words for kinds at either end of a name, and what is left of it: of asymmetric_huber, huber."""
+    for word, rest in (form.partition("_")[::2], form.rpartition("_")[::-2]):
+        if word in KINDS and word not in ALONE:
+            yield word, rest
 
 
 def hint(name: str, also: Iterable[str] = (), spelt: str = "{}") -> str:
@@ -304,6 +105,8 @@ def of_a_face(name: str, library: Any, spelt: Callable[[str], str | None]) -> st
 
     `library` is the package, which has more losses, `spelt` says how the functions call one of ours, or None.
     """
+    if mine := of_math(name):
+        return f": fl.derive makes losses of formulas with fl.math.{mine}"
     more = [n for n in library.__all__ if n not in LOSSES and hasattr(getattr(library, n), "value_and_grad")]
     likely = [name] if name in more else likely_losses(name, more)
     if found := [x for n in likely if (x := spelt(n)) is not None]:
@@ -315,6 +118,8 @@ def suggestion(name: str, also: Iterable[str] = ()) -> str:
     """The end of the error for an attribute that does not exist."""
     if name in VERBS:
         return f"each loss has it, as in fl.huber.{name}"
+    if mine := of_math(name):
+        return f"did you mean fl.math.{mine}?"
     text = hint(name, also, "fl.{}") or "fl.LOSSES has all losses, by name"
     more = "; `fastloss losses --search WORD` finds some, fl.derive makes others"
     return text if text.endswith("?") else text + more

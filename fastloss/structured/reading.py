@@ -52,8 +52,9 @@ def array(name: str, argument: str, x: Any) -> NDArray[Any]:
     """Numbers in the host's memory."""
     kind = type(x)
     if kind is not np.ndarray:
-        gpu = on_gpu((x,)) is not None or getattr(x, "is_cuda", False)
-        if gpu or (hasattr(kind, "__cuda_array_interface__") and not kind.__module__.startswith("torch")):
+        gpu = (on_gpu((x,)) is not None and "Tracer" not in kind.__name__) or getattr(x, "is_cuda", False)
+        both = kind.__module__.startswith(("torch", "jax"))  # libraries whose arrays are of one type on either side
+        if gpu or (hasattr(kind, "__cuda_array_interface__") and not both):
             raise TypeError(f"{name}: {argument} is {named(x)} in GPU memory, expected an array on the host; {name} is "
                             f"computed there alone")  # fmt: skip
         refuse_foreign(Named(name), (x,), (argument,))  # type: ignore[arg-type]

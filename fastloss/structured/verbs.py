@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from ..arrays.checks import check_options
 from ..define.attributes import Misnamed
+from ..define.callers import refuse_asking
 from ..define.keywords import GRAD, HESS, VALUE, Call
 from ..signatures import VERBS, passing
 from . import reading
@@ -53,6 +54,7 @@ class HostLoss(Misnamed):
 
     @property
     def __signature__(self) -> inspect.Signature:
+        refuse_asking(self.name)
         verb = inspect.signature(type(self).__call__)
         return verb.replace(parameters=list(verb.parameters.values())[1:])
 

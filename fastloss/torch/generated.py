@@ -10,6 +10,7 @@ import torch
 
 from ..arrays.dispatch import ELSEWHERE
 from ..deferred import Deferred, differentiated
+from ..define.callers import refuse_calling
 from ..define.keywords import ROW_KEYWORDS
 from ..define.rows import Program
 from ..define.wording import named, no_loss
@@ -183,6 +184,8 @@ class _Calls:
         return found
 
     def _made(self, names: tuple[str, ...], rest: tuple[Any, ...], by: tuple[str, ...]) -> Deferred:
+        if not torch.compiler.is_compiling():
+            refuse_calling(self.name)
         loss = self.loss.with_respect_to(*by) if by else self.loss
         wrt = [names.index(name) for name in differentiated(loss)]
         if "bias" in names:
@@ -204,7 +207,7 @@ class _Calls:
         elif isinstance(x, (int, float)) and before:
             yield name, torch.as_tensor(x, dtype=before[0].dtype, device=before[0].device)
         else:
-            raise TypeError(f"{self.name}: {name} is {named(x)}, expected a torch.Tensor")
+            raise TypeError(f"{self.name}: {name} is {named(x)}, expected a torch.Tensor; pass torch.as_tensor({name})")
 
     def _by_name(self, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         from ..define.hints import missing, too_many

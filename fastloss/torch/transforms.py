@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import torch
 from torch.autograd import forward_ad
 
+from ..define.callers import refuse_calling
 from . import lend
 from .upstream import aligned, collected
 
@@ -30,6 +31,7 @@ _RECORDS = (torch._C._TorchDispatchModeKey.PROXY, torch._C._TorchDispatchModeKey
 
 def no_gradient(call: Deferred, k: int) -> Exception:
     """The error for a tensor that requires grad and has none."""
+    refuse_calling(call.loss.name)
     known = " and ".join(call.names[k] for k in call.wrt)
     return NotImplementedError(f"{call.loss.name}: {call.names[k]} requires grad, but its gradient is with respect to "
                                f"{known} alone: pass {call.names[k]}.detach()")  # fmt: skip

@@ -41,7 +41,8 @@ def test_an_import_of_what_does_not_exist_says_the_same() -> None:
 
 def test_other_names_are_of_losses_that_exist() -> None:
     from fastloss.define.hints import LOGITS
-    from fastloss.losses.names import PEERS, likely_losses
+    from fastloss.losses.names import likely_losses
+    from fastloss.losses.peers import PEERS
 
     known = {*fl.LOSSES, *fl.__all__, *(f"gan.{n}" for n in fl.gan.__all__)}
     assert {n for names in PEERS.values() for n in names.split()} <= known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -79,10 +80,70 @@ def test_of_another_library(own: str, caller: str, what: str, verb: str) -> None
         run()
 
 
+SELVES: dict[str, Any] = {
+    "loss": fl.huber,
+    "sum": 2 * fl.huber + fl.quantile,
+    "queries": fl.lambdarank,
+    "rows": fl.cross_entropy,
+    "derivatives": fl.huber.grad_and_hess,  # which scikit-learn's interfaces call as (labels, scores), with the mean
+}
+
+
+@pytest.mark.parametrize("verb", ["train", "cv", "fit"])
+@pytest.mark.parametrize("what", ["objective", "metric"])
+@pytest.mark.parametrize("caller", LIBRARIES)
+@pytest.mark.parametrize("loss", ["loss", "sum", "queries", "rows"])
+def test_the_loss_itself(loss: str, caller: str, what: str, verb: str) -> None:
+    """It is no objective and no metric: each library's error names the function that makes one."""
+    run = LIBRARIES[caller](**{what: SELVES[loss]})[verb]
+    with pytest.raises(Exception, match=f"expected an .* fastloss.boosting.{caller}") as caught:
+        run()
+    assert SELVES[loss].name in str(caught.value)
+
+
+@pytest.mark.parametrize("verb", ["train", "cv", "fit"])
+@pytest.mark.parametrize("what", ["objective", "metric"])
+@pytest.mark.parametrize("own", LIBRARIES)
+def test_one_in_the_place_of_the_other(own: str, what: str, verb: str) -> None:
+    made = _made(own)
+    given = made.metric if what == "objective" else made
+    text = (
+        "a metric is handed over as an obj.*, its .objective" if what == "objective" else "an objective is handed over"
+    )
+    with pytest.raises(Exception, match=f"huber: {text}"):
+        LIBRARIES[own](**{what: given})[verb]()
+    assert made.metric.objective is made
+
+
+def test_what_is_no_loss_is_answered_with_one() -> None:
+    for given, text in (("reg:squarederror", "did you mean fl.half_squared_error"), ("huber", "the loss itself, as fl.huber"),
+                        ("rank:foo", "of its kind there are fl.lambdarank"), (fl.Loss, "got the class Loss$")):  # fmt: skip
+        with pytest.raises(TypeError, match=text):
+            fl.boosting.xgboost(given)
+
+
+@pytest.mark.parametrize("caller", ["xgboost", "lightgbm"])
+def test_derivatives_of_the_mean_are_no_objective(caller: str) -> None:
+    """XGBoost would train with them, uphill: it calls with labels first."""
+    run = LIBRARIES[caller](objective=SELVES["derivatives"])["fit"]
+    with pytest.raises(TypeError, match=rf"huber: .* handed the loss itself, .* fastloss.boosting.{caller}\(loss\)"):
+        run()
+
+
+@pytest.mark.parametrize("loss", [fl.huber, fl.lambdarank])
+def test_attributes_of_objectives_are_none_of_a_loss(loss: Any) -> None:
+    for name in ("__name__", "calc_ders_range", "calc_ders_multi", "is_max_optimal"):
+        assert not hasattr(loss, name)
+        assert name not in dir(loss)
+    assert inspect.signature(loss).parameters["weight"].default is None
+
+
 @pytest.mark.parametrize(("library", "data"), [("xgboost", "DMatrix"), ("lightgbm", "Dataset")])
 def test_a_loss_is_no_objective(library: str, data: str) -> None:
     given = getattr(pytest.importorskip(library), data)(X, Y)
-    with pytest.raises(TypeError, match=f"a loss as an objective is made by fastloss.boosting.{library}"):
+    with pytest.raises(
+        TypeError, match=f"a loss as an objective, which has a metric, is made by fastloss.boosting.{library}"
+    ):
         fl.huber(np.zeros(40), given)
 
 

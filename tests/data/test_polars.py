@@ -93,11 +93,14 @@ def test_what_is_wrong_is_said() -> None:
             lambda: losses.cross_entropy(["a", "b"], "y"),
             r"cross_entropy: pred is .*; several columns are polars.concat_list\(...\)",
         ),
-        (lambda: losses.huber("p", 3), "huber: target is 3, expected a column's name or an expression"),
+        (
+            lambda: losses.huber("p", 3),
+            r"huber: target is 3, expected a column's name or an expression; a number is polars.lit\(3\)",
+        ),
         (lambda: losses.huber("p", "y", detla=3), r"huber: 'detla' is no argument, .*did you mean delta\?"),
         (lambda: losses.huber("p", "y", "d"), "huber: 3 inputs are given, expected pred and target; .*"),
     ):
         with pytest.raises(TypeError, match=f"^{text}$"):
             made()
-    with pytest.raises(Exception, match="huber: column 'target' has type large_string, expected numbers"):
+    with pytest.raises(Exception, match="huber: column 'k' has type large_string, expected numbers"):
         FRAME.select(losses.huber("p", "k")).collect()

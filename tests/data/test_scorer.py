@@ -361,8 +361,8 @@ def test_what_is_wrong_is_said(what) -> None:
 def test_what_is_wrong_with_columns_is_said() -> None:
     score = fl.data.scorer("huber", "p", "y")
     for y, text in (
-        (np.array(["a"]), "huber: column 'y' has dtype <U1, expected numbers"),
-        ([Decimal(1), "b"], "huber: column 'y' holds a str, expected numbers"),
+        (np.array(["a"]), "huber: column 'y' has dtype <U1, expected numbers; row 0 has 'a'"),
+        ([Decimal(1), "b"], "huber: column 'y' holds a str, expected numbers; row 1 has 'b'"),
         (np.array(["2020-01-01"], "M8[D]"), r"huber: column 'y' has dtype datetime64\[D\], expected numbers"),
         (np.zeros((1, 1, 1)), r"huber: column 'y' has shape \(1, 1, 1\), expected one number or one row of numbers .*"),
         (pa.array([[[1.0]]]), "huber: column 'y' has type list<.*>, expected lists of numbers"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import pickle
+import re
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 
 import fastloss as fl
 from fastloss.define.attributes import OTHERS
-from fastloss.losses.names import KINDS, PEERS, suggestion
+from fastloss.losses.names import suggestion
+from fastloss.losses.peers import KINDS, PEERS
 from fastloss.structured.verbs import HostLoss
 
 MODULES = [m for m in (getattr(fl, n) for n in fl.__all__) if isinstance(m, ModuleType)]
@@ -56,6 +58,7 @@ def test_a_loss_says_which_verb_is_meant(loss: Any) -> None:
             getattr(loss, name)
         assert not hasattr(loss, name) and name not in dir(loss)
         assert verb == "the call" or hasattr(fl.huber, verb)
+    assert not {*OTHERS, "__name__"} & {*dir(type(loss)), *dir(loss)}
     assert copy.deepcopy(loss).name == pickle.loads(pickle.dumps(loss)).name == loss.name
 
 
@@ -103,6 +106,28 @@ def test_kinds_of_what_is_not_here(name: str, kind: str) -> None:
     assert text.startswith(f"it has no counterpart here; of its kind there are {kind}")
     assert text.endswith("; `fastloss losses --search WORD` finds some, fl.derive makes others")
     assert suggestion("perceptual").startswith("fl.LOSSES has all losses, by name; `fastloss losses --search")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("asymmetric_huber", "did you mean fl.huber"), ("SeesawHingeLoss", "did you mean fl.hinge"),
+     ("AsymmetricFocalLoss", "did you mean fl.binary_focal"), ("student_teacher", "did you mean fl.distillation or"),
+     ("low_rank", "fl.LOSSES has"), ("zip_longest", "fl.LOSSES has"), ("center_crop", "fl.LOSSES has"),
+     ("StudentTLoss", "it has no counterpart here; .* fl.welsch"), ("CenterLoss", "it has no counterpart .* fl.circle"),
+     ("rank:foo", "it has no counterpart .* fl.lambdarank"), ("LiftedStructureLoss", "it has no .* fl.circle"),
+     ("VanillaGAN", "did you mean fl.gan.minimax"), ("exp", r"did you mean fl.math.exp\?"), ("ExpLoss", "did you mean fl.exponential")],
+)  # fmt: skip
+def test_a_word_for_a_kind_says_nothing_of_a_name_that_has_a_loss_besides(name: str, said: str) -> None:
+    assert re.match(said, suggestion(name))
+
+
+def test_what_games_are_called_stands_once() -> None:
+    from fastloss.losses.peers import GAMES
+
+    for other, ours in GAMES.items():
+        assert PEERS[other] == f"gan.{ours}"
+        with pytest.raises(AttributeError, match=f"did you mean fastloss.gan.{ours}"):
+            getattr(fl.gan, other)
 
 
 FACES = {"torch": "fastloss.torch", "jax": "fastloss.jax"}

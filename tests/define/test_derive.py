@@ -481,7 +481,7 @@ def _late_math(pred: Any, target: Any) -> Any:
 def _late_numpy(pred: Any, target: Any) -> Any:
     import numpy as np
 
-    return np.arctan(pred)
+    return np.rint(pred)
 
 
 def _inner(x: Any) -> Any:
@@ -568,7 +568,7 @@ BAD: dict[str, tuple[Any, int, str]] = {
     "tuple": (lambda pred, target: (pred, 1.0), 0, "returns a tuple, expected the value alone; fl.pointwise takes"),
     "math": (_late_math, 3, r"`math.exp\(pred\)` calls math.exp, .*; write fl.math.exp"),
     "no such": (lambda pred, target: math.gamma(pred), 0, "calls math.gamma.*help.fl.math.*did you mean fl.math.lgamma"),
-    "name": (_late_numpy, 3, r"`np.arctan\(pred\)` calls np.arctan; write fl.math.atan"),
+    "name": (_late_numpy, 3, r"`np.rint\(pred\)` calls np.rint; help\(fl.math\) has the functions"),
     "array": (lambda pred, target: pred * np.arange(3), 0, r"has an array of shape \(3,\) where a number is"),
     "array before": (lambda pred, target: np.arange(3) * pred, 0, "takes an array; a loss is a function of one element"),
     "method": (lambda pred, target: pred.sum(), 0, "asks for an attribute 'sum'; .*return the loss of one element; the verbs reduce"),

@@ -73,6 +73,8 @@ CALLS: dict[str, str] = {
         'TypeError: huber: target is missing, expected pred and target',
     'fl.huber(y_true=t)':
         'TypeError: huber: pred is missing, expected pred and target',
+    'fl.huber(delta=2.0)':
+        'TypeError: huber: pred is missing, expected pred and target; huber.bind(delta=...) is the loss with other defaults',
     'fl.huber(p, t, 1.5)':
         'TypeError: huber: 3 inputs are given, expected pred and target; everything else is passed by name, such as delta=1.5',
     'fl.huber(p, t, w)':
@@ -148,7 +150,7 @@ CALLS: dict[str, str] = {
     'fl.huber(p, ["cat", "dog", "cat"])':
         'TypeError: huber: target has dtype <U3, expected real numbers of at most 64 bits; labels as text become numbers by numpy.unique(target, return_inverse=True)[1]',
     'fl.huber(p, [1.0, None, 2.0])':
-        'TypeError: huber: target has dtype object, expected real numbers of at most 64 bits; pass numpy.array(target, float); a None is then NaN, and absent with weight=0',
+        'TypeError: huber: target has dtype object, expected real numbers of at most 64 bits; target[1] is None: pass numpy.array(target, float); what is missing is then NaN, and absent with weight=0',
     'fl.huber(p, [[1.0], [1.0, 2.0]])':
         'TypeError: huber: target is a list that NumPy cannot read, expected an array of real numbers; rows of different lengths are padded to one, with weight=0 where there is nothing',
     'fl.huber(p, {"a": 1.0})':
@@ -164,21 +166,25 @@ CALLS: dict[str, str] = {
     'fl.huber(p, pd.Series(["a", "b", "a"], dtype="category"))':
         "TypeError: huber: target has dtype category, expected real numbers of at most 64 bits; pass the categories' codes, target.cat.codes",
     'fl.huber(pd.DataFrame({"a": [1.0, 2.0], "city": ["x", "y"]}), 0.0)':
-        "TypeError: huber: pred has dtype object, expected real numbers of at most 64 bits; its column 'city' has dtype str",
+        "TypeError: huber: pred has dtype object, expected real numbers of at most 64 bits; its column 'city' has 'x' in row 0",
     'fl.huber(pd.DataFrame({"a": [1.0, 2.0], "b": [3, None]}).astype("Float64"), 0.0)':
-        'TypeError: huber: pred has dtype object, expected real numbers of at most 64 bits; pass pred.to_numpy(float, na_value=numpy.nan); what is missing is then NaN, and absent with weight=0',
+        'TypeError: huber: pred has dtype object, expected real numbers of at most 64 bits; pred[1, 1] is <NA>: pass pred.to_numpy(float, na_value=numpy.nan); what is missing is then NaN, and absent with weight=0',
     'fl.huber(p, pl.col("target"))':
         'TypeError: huber: target is a polars.Expr, expected an array of real numbers; pass what it gives of a frame, frame.select(target).to_series()',
     'fl.huber(p, pl.DataFrame({"a": [1.0]}).lazy())':
         'TypeError: huber: target is a polars.LazyFrame, expected an array of real numbers; pass target.collect()',
     'fl.huber(made("torch", "Tensor"), t)':
-        'TypeError: huber: pred is a torch.Tensor on the CPU, expected an array of real numbers; pass pred.numpy(), the same memory',
+        'TypeError: huber: pred is a torch.Tensor on the CPU, expected an array of real numbers; call fastloss.torch.huber, or pass pred.numpy(), the same memory',
     'fl.huber(made("torch", "Tensor", requires_grad=True), t)':
-        'TypeError: huber: pred is a torch.Tensor on the CPU that requires a gradient, expected an array of real numbers; huber computes the gradient itself and records no graph: take value and grad of pred.detach().numpy() by huber.value_and_grad, then pred.backward(torch.from_numpy(grad)) continues',
+        'TypeError: huber: pred is a torch.Tensor on the CPU that requires a gradient, expected an array of real numbers; call fastloss.torch.huber, which autograd differentiates',
+    'fl.softmax(made("torch", "Tensor"))':
+        'TypeError: softmax: x is a torch.Tensor on the CPU, expected an array of real numbers; pass x.numpy(), the same memory',
     'fl.huber(made("jaxlib._jax", "ArrayImpl"), t)':
-        'TypeError: huber: pred is a jaxlib._jax.ArrayImpl on the CPU, expected an array of real numbers; huber computes the gradient itself, and jax.grad does not see it: pass numpy.asarray(pred), or use fastloss.jax',
+        'TypeError: huber: pred is a jaxlib._jax.ArrayImpl on the CPU, expected an array of real numbers; call fastloss.jax.huber, which jax.grad differentiates, or pass numpy.asarray(pred)',
     'fl.huber(made("jax._src.interpreters.partial_eval", "DynamicJaxprTracer"), t)':
-        'TypeError: huber: pred is a jax._src.interpreters.partial_eval.DynamicJaxprTracer, expected an array of real numbers; huber computes the gradient itself; under jit, grad and vmap it is called as fastloss.jax has it',
+        'TypeError: huber: pred is a jax._src.interpreters.partial_eval.DynamicJaxprTracer, expected an array of real numbers; call fastloss.jax.huber under jit, grad and vmap',
+    'fl.lambdarank(made("jax._src.interpreters.partial_eval", "DynamicJaxprTracer"), t)':
+        'TypeError: lambdarank: pred is a jax._src.interpreters.partial_eval.DynamicJaxprTracer, expected an array of real numbers; lambdarank is called outside of jit, grad and vmap',
     'fl.huber(made("tensorflow.python.framework.ops", "EagerTensor"), t)':
         'TypeError: huber: pred is a tensorflow.python.framework.ops.EagerTensor, expected an array of real numbers; huber computes the gradient itself, and no tape sees it: pass pred.numpy()',
     'fl.linear_cross_entropy(made("dask.array.core", "Array"), [[1.0]], labels)':

@@ -33,6 +33,19 @@ def test_arrays_in_host_memory_are_refused_with_what_to_pass() -> None:
     assert fl.mse(np.asarray(x), X) == 0.0
 
 
+def test_a_loss_with_an_algorithm_of_its_own_is_not_said_to_have_a_function() -> None:
+    import fastloss.jax as flj
+
+    x = jax.numpy.asarray(X)
+    for loss in (fl.dice_loss, fl.lambdarank, fl.gan.hinge.discriminator):
+        with pytest.raises(TypeError, match="on the CPU, expected an array of real numbers; pass numpy.asarray"):
+            loss(x, x)
+    with pytest.raises(TypeError, match=r"call fastloss\.jax\.function\(loss\), which jax\.grad differentiates"):
+        (2.0 * fl.mse)(x, X)
+    found = jax.grad(flj.function(2.0 * fl.mse))(x, jax.numpy.asarray(X + 1.0))
+    np.testing.assert_array_equal(found, (2.0 * fl.mse).grad(X, X + 1.0))
+
+
 def test_pure_callback_is_the_way_into_jit() -> None:
     def slope(x: Any) -> Any:
         return fl.huber.grad(np.asarray(x), np.zeros_like(X))

@@ -469,6 +469,30 @@ def test_training_with_a_loss_of_elements_compiled(rng: np.random.Generator) -> 
 
 
 @trains
+@pytest.mark.parametrize("where", ["loss", "metrics"])
+@pytest.mark.parametrize(("loss", "named"), [(fl.huber, "Huber"), (2 * fl.huber, "subclass(loss)")])
+def test_a_loss_itself_is_none_of_keras(loss: Any, named: str, where: str, rng: np.random.Generator) -> None:
+    made = model(1)
+    made.compile("sgd", **{"loss": "mse", where: loss if where == "loss" else [loss]})
+    with pytest.raises(TypeError, match="huber: Keras calls .*" + re.escape(f"fastloss.keras.{named}()")):
+        made.fit(rng.normal(size=(4, 2)), rng.normal(size=4), verbose=0)
+
+
+@trains
+@pytest.mark.parametrize("loss", [fl.quantile.bind(q=0.9), fl.poisson, fl.huber], ids=str)
+def test_a_function_of_tensors_is_none_of_keras(loss: Any, rng: np.random.Generator) -> None:
+    """Keras calls it with the targets first: the gradient of the quantile at 0.9 would be that at 0.1."""
+    face = importlib.import_module(f"fastloss.{BACKEND}")
+    made = model(1)
+    made.compile("sgd", loss=face.function(loss))
+    with pytest.raises(TypeError, match=rf"{loss.name}: .* targets first, .* fastloss\.keras\.{camel(loss.name)}\(\)"):
+        made.fit(rng.normal(size=(4, 2)), rng.uniform(size=4), verbose=0)
+    own = face.function(loss)
+    made.compile("sgd", loss=lambda y_true, y_pred: own(y_pred, y_true))
+    assert np.isfinite(made.fit(rng.normal(size=(4, 2)), rng.uniform(size=(4, 1)), verbose=0).history["loss"][0])
+
+
+@trains
 def test_a_model_is_saved_and_loaded_with_its_loss(tmp_path: Path, rng: np.random.Generator) -> None:
     x, t = data(rng)
     made = model()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -150,11 +151,55 @@ class BinaryFocal(torch.nn.Module):  # type: ignore[misc]
         return self._modulated(self.bce(logits, labels)).mean()
 
 
+def asks_what_it_has(pred: Any, target: Any, scale: float = 2.0) -> Any:
+    """As a function that takes numbers and arrays besides tensors."""
+    if not isinstance(target, torch.Tensor):
+        target = torch.tensor(target)
+    if isinstance(pred, (int, float)) or not torch.is_tensor(pred):
+        return abs(pred - target)
+    if not isinstance(scale, (int, float)) or not isinstance(scale, int | float):
+        return abs(pred - target)
+    return (scale if isinstance(scale, float) else 1.0) * (pred - target) ** 2
+
+
+POSITIVE_PART = functools.partial(torch.clamp, min=0)
+STEPS = [torch.nn.Softplus(), torch.tanh]
+
+
+def of_what_it_holds(pred: Any, target: Any) -> Any:
+    """Functions in a partial, in a list and in a class, imported in the function, and a module that is made in it."""
+    from torch.nn.functional import softplus
+
+    for step in STEPS:
+        pred = step(pred)
+    return POSITIVE_PART(pred - target) + torch.nn.MSELoss(reduction="none")(pred, softplus(target)) + Held.cube(pred)
+
+
+class Held(torch.nn.Module):  # type: ignore[misc]
+    K = 3.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = torch.nn.ModuleList([torch.nn.Softplus(), torch.nn.Sigmoid()])
+
+    @staticmethod
+    def cube(x: Any) -> Any:
+        return torch.pow(x, 3)
+
+    def forward(self, pred: Any, target: Any) -> Any:
+        for step in self.steps:
+            pred = step(pred)
+        total = type(self).K * len(self.steps) * (pred - target) ** 2 + type(self).cube(pred)
+        return total if self.steps and isinstance(self, Held) else pred
+
+
 FORMULAS: dict[str, tuple[Any, str]] = {
     **{f.__name__: (f, "labels") for f in (sigmoid_focal_loss, asymmetric, poly1)},
     **{f.__name__: (f, "probabilities") for f in (generalized, symmetric, taylor, adaptive_wing)},
     **{f.__name__: (f, "numbers") for f in (barron, tukey, wing, log_cosh, softplus_of_beta, gaussian, balanced_l1)},
     **{f.__name__: (f, "numbers") for f in (pinball, masked, of_both_kinds, branches, methods)},
+    **{f.__name__: (f, "numbers") for f in (asks_what_it_has, of_what_it_holds)},
+    "what a module holds": (Held(), "numbers"),
     "a module": (BinaryFocal(), "labels"),
     "a method": (BinaryFocal(1.5).forward, "labels"),
 }
@@ -231,12 +276,72 @@ def _theirs() -> list[Any]:
     return cases
 
 
+KINKS = [-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0, -3.7, 0.3, 7.0]
+
+ACTIVATIONS = ["celu", "elu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish",
+               "relu", "relu6", "selu", "silu", "softshrink", "softsign", "tanhshrink"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_slopes_of_activations_are_torch_own_at_kinks(name: str) -> None:
+    function = getattr(F, name)
+    jet = fl.derive(lambda pred: function(pred) + 0.0 * pred).jet
+    for x in KINKS:
+        at = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+        value = function(at)
+        value.backward()
+        # Of hardsigmoid torch has a sixth in float32.
+        assert jet(x)[:2] == pytest.approx((value.item(), at.grad.item()), rel=1e-7, abs=1e-15), x
+
+
+OF_TORCH: dict[str, tuple[Any, list[tuple[float, float]]]] = {
+    "binary_cross_entropy": (
+        F.binary_cross_entropy,
+        [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0), (0.0, 0.3), (1e-50, 1.0), (1e-14, 0.5), (0.3, 0.7)],
+    ),
+    "gaussian_nll_loss": (lambda x, y: F.gaussian_nll_loss(x, y, 0.5 + 0.0 * y, full=True), [(0.5, 1.0), (2.0, -1.0)]),
+    "its variance": (lambda x, y: F.gaussian_nll_loss(y, 0.0 * y, x), [(0.5, 1.0), (1e-9, 1e-3)]),
+    "kl_div": (lambda x, y: F.kl_div(x, y, reduction="none"), [(-0.5, 0.3), (-2.0, 0.0)]),
+    "log_target": (lambda x, y: F.kl_div(x, y, reduction="none", log_target=True), [(-0.5, -0.3)]),
+    "poisson_nll_loss": (lambda x, y: F.poisson_nll_loss(x, y, full=True), [(0.5, 3.0), (0.5, 1.0), (1.0, 0.0)]),
+    "of the mean": (lambda x, y: F.poisson_nll_loss(x, y, log_input=False), [(0.5, 3.0), (0.0, 0.0)]),
+    "soft_margin_loss": (F.soft_margin_loss, [(0.5, -1.0), (-2.0, 1.0)]),
+    "hinge_embedding_loss": (F.hinge_embedding_loss, [(0.5, -1.0), (1.0, -1.0), (2.0, -1.0), (2.0, 1.0)]),
+    "margin_ranking_loss": (lambda x, y: F.margin_ranking_loss(x, 0.0 * y, y), [(0.5, 1.0), (0.0, 1.0), (0.5, -1.0)]),
+}
+
+
+@pytest.mark.parametrize("name", OF_TORCH)
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+def test_losses_of_torch_have_its_slopes(name: str) -> None:
+    """Also where a bound holds: that of binary_cross_entropy is not its value's."""
+    function, points = OF_TORCH[name]
+    jet = plain(fl.derive(lambda x, y: function(x, y)).jet, np.float64)
+    for x, y in points:
+        pred, target = torch.tensor(x, dtype=torch.float64, requires_grad=True), torch.tensor(y, dtype=torch.float64)
+        value = function(pred, target)
+        value.backward()
+        with np.errstate(all="ignore"):
+            got = jet(np.float64(x), np.float64(y))
+        # The bound of binary_cross_entropy's slope, 1e-12, is torch's in float32.
+        assert got[:2] == pytest.approx((value.item(), pred.grad.item()), rel=1e-8, abs=1e-15), (x, y)
+
+
+def test_second_derivatives_within_bounds_keep_their_digits() -> None:
+    """Those of the logarithms, whose reciprocals the bound would hide."""
+    jet = plain(fl.derive(lambda x, y: F.binary_cross_entropy(x, y)).jet, np.float64)
+    for x in (1e-9, 0.3, 1.0 - 1e-9):
+        for y in (0.0, 1.0):
+            assert jet(np.float64(x), np.float64(y))[2] == pytest.approx(1.0 / (x if y else 1.0 - x) ** 2, rel=1e-14)
+
+
 def _number(theirs: Any, home: str, *args: float) -> float:
     """What another library gives for numbers, in its widest type."""
     kind: Callable[..., Any] = (lambda x: torch.tensor(x, dtype=torch.float64)) if home.startswith("torch") else float
     return float(theirs(*map(kind, args)))
 
 
+@pytest.mark.filterwarnings("ignore:reduction. .mean. divides")
 @pytest.mark.parametrize(("home", "theirs", "ours"), _theirs())
 def test_function_of_another_library(home: str, theirs: Any, ours: Any) -> None:
     """A name that means something else in one of the modules would be found here."""
@@ -283,7 +388,21 @@ def _raises(pred: Any, target: Any, c: float = 1.0) -> Any:
     return pred / c
 
 
+class _Elsewhere:
+    @staticmethod
+    def shaped(pred: Any) -> Any:
+        return pred * pred if isinstance(pred, torch.Tensor) else pred
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
+    "type": (lambda pred, target: pred if type(pred) is torch.Tensor else target, "isinstance.* holds of an input"),
+    "its type elsewhere": (lambda pred, target: _Elsewhere.shaped(pred), "`isinstance.* asks for the type of an arg"),
+    "type of a parameter": (lambda pred, target, c=1.0: pred * c if isinstance(c, int) else pred, "type of a param"),
+    "of rows": (lambda pred, target: F.cosine_embedding_loss(pred, pred, target), "a loss of rows is made by"),
+    "in a list": (lambda pred, target: [F.normalize][0](pred), "calls .*; an argument is one number; a loss of rows"),
+    "chance": (lambda pred, target: F.dropout(pred) - target, "nothing in a loss is random"),
+    "batchmean": (lambda pred, target: F.kl_div(pred, target, reduction="batchmean"), "return the loss of one"),
+    "fl.exp": (lambda pred, target: fl.exp(pred) - target, r"did you mean fl\.math\.exp\?"),
     "sum": (lambda pred, target: (pred - target).sum(), r"the loss of one element; the verbs reduce \(reduction="),
     "np.sum": (lambda pred, target: np.sum(pred - target), "calls np.sum; return the loss of one element"),
     "reduction": (lambda pred, target: F.mse_loss(pred, target, reduction="sum"), "is a sum; return the loss of one"),

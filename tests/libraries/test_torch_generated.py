@@ -276,7 +276,10 @@ def test_arguments_by_name_and_as_numbers() -> None:
     ("call", "words"),
     [
         (lambda f: f(torch.zeros(2)), "huber.* target"),
-        (lambda f: f(torch.zeros(2), np.zeros(2)), r"huber: target is a numpy.ndarray, expected a torch.Tensor"),
+        (
+            lambda f: f(torch.zeros(2), np.zeros(2)),
+            r"huber: target is a numpy.ndarray, expected a torch.Tensor; pass torch.as_tensor",
+        ),
         (lambda f: f(torch.zeros(2), torch.zeros(2), axis=0), r"no argument 'axis': it is called dim"),
         (
             lambda f: f(torch.zeros(2), torch.zeros(2), out=torch.zeros(2)),

@@ -56,6 +56,12 @@ def test_no_residual() -> None:
     assert np.isnan(fl.optimize.least_squares(fl.huber)(np.array([np.nan]))).all()
 
 
+def test_the_loss_itself_is_no_loss_of_scipy() -> None:
+    optimize = pytest.importorskip("scipy.optimize")
+    with pytest.raises(TypeError, match=r"; SciPy's least_squares takes fastloss.optimize.least_squares\(loss\)"):
+        optimize.least_squares(lambda w: w - 1.0, [0.0], loss=fl.huber)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_scipy_finds_what_its_own_loss_finds(name: str, rng: np.random.Generator) -> None:
     optimize = pytest.importorskip("scipy.optimize")

@@ -142,6 +142,23 @@ def test_a_target_of_one_column_is_scored() -> None:
     assert scorer("huber")(model, x, y[:, None]) == scorer("huber")(model, x, y)
 
 
+@pytest.mark.filterwarnings("ignore:Scoring failed")
+@pytest.mark.parametrize("scoring", [fl.huber, metrics.make_scorer(fl.expectile.bind(q=0.9)), {"a": metrics.make_scorer(fl.huber)}],
+                         ids=["loss", "metric", "several"])  # fmt: skip
+def test_the_loss_itself_is_no_scorer(scoring: Any) -> None:
+    """A metric is called with the labels first, which a loss would take for predictions."""
+    with pytest.raises((TypeError, AttributeError), match=r"scorers? .*fastloss\.sklearn\.scorer\(loss\)"):
+        cross_validate(linear_model.Ridge(), X, Y, scoring=scoring, error_score="raise")
+    with pytest.raises(TypeError, match="expected a scorer made of it"):
+        metrics.make_scorer(fl.hinge)(linear_model.LogisticRegression().fit(X, LABELS), X, LABELS)
+
+
+def test_a_function_of_ones_own_that_calls_a_loss_is_a_metric() -> None:
+    model = linear_model.Ridge().fit(X, Y)
+    found = metrics.make_scorer(lambda y, pred: fl.expectile(pred, y, q=0.2), greater_is_better=False)(model, X, Y)
+    assert found == scorer("expectile", q=0.2)(model, X, Y)
+
+
 def test_a_scorer_in_cross_validation_with_routed_weights() -> None:
     weight = RNG.random(len(X))
     mine = pickle.loads(pickle.dumps(scorer("mse")))

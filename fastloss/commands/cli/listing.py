@@ -12,7 +12,8 @@ import fastloss
 
 from ...define.keywords import keywords_of
 from ...losses import ALIASES
-from ...losses.names import PEERS, hint, meant
+from ...losses.names import hint, meant
+from ...losses.peers import PEERS
 from ...registry import LOSSES
 from .stop import FAILED, OK, USAGE, Stop, tell
 

@@ -28,6 +28,8 @@ def sliced(x: Any) -> Any:
         return _objects(x) if x.dtype.kind == "O" else x
     if of not in LIBRARIES:
         return x
+    if of == "polars" and str(x.dtype) == "Object":
+        return _objects(x.to_list())
     pa = arrow.pyarrow()
     try:
         if of == "pandas":
@@ -71,11 +73,11 @@ def _objects(x: Any) -> Any:
         try:
             return pa.array(values, from_pandas=nan)
         except OverflowError:
-            raise Unread("holds whole numbers of more than 64 bits, expected values that Arrow has") from None
+            raise arrow.wide(values, "values that Arrow has") from None
         except (pa.ArrowException, TypeError):
             pass
     if (numbers := arrow.mixed(values)) is not None:
         return numbers
     kinds = dict.fromkeys(named(v) for v in values if v is not None)
     some = listed([*kinds][:3])
-    raise Unread(f"holds {some}, expected values of one type that Arrow has")
+    raise arrow.strange(f"holds {some}, expected values of one type that Arrow has", values)

@@ -47,7 +47,7 @@ class Columns(Source):
         try:
             found = self.arrays[name] = sliced(self.arrays[name])
         except Unread as error:
-            raise DataError(f"{self.path}: column {name!r} {error}") from None
+            raise DataError(f"{self.path}: column {name!r} {error.told(0)}") from None
         return found
 
 

@@ -39,6 +39,8 @@ def open_source(given: Any, kind: str | None = None) -> Source:
     one = library(given) == "pandas" and getattr(given, "ndim", 0) == 1
     if hasattr(given, "items") and not one and library(given) != "dask":
         return npy.several(given)
+    if type(given).__name__ == "DataFrame" and library(given) == "polars" and "Object" in map(str, given.dtypes):
+        return npy.several({x.name: x for x in given})  # Arrow would have addresses
     if hasattr(given, "__arrow_c_stream__") and not one:
         from .streams import of_stream
 

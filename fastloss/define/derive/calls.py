@@ -9,7 +9,8 @@ from __future__ import annotations
 import builtins
 from contextlib import suppress
 from functools import partial
-from types import CellType, FunctionType, MethodType, ModuleType
+from numbers import Number
+from types import CellType, FunctionType, MethodType, ModuleType, UnionType
 from typing import TYPE_CHECKING, Any
 
 from ..frozen import globals_of, user_defined
@@ -58,8 +59,8 @@ def _is_traced(value: Any) -> bool:
 class _Owner:
     """The object whose method is traced, such as torch's module: its attributes, and its methods as they are traced."""
 
-    def __init__(self, owner: Any, meant: Any) -> None:
-        self._owner, self._meant = owner, meant
+    def __init__(self, owner: Any, meant: Any, copy: Any) -> None:
+        self._owner, self._meant, self._copy = owner, meant, copy
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -69,10 +70,22 @@ class _Owner:
     def __getitem__(self, key: Any) -> Any:
         return self._meant(self._owner[key])
 
+    def __iter__(self) -> Any:
+        return map(self._meant, self._owner)
+
+    def __len__(self) -> int:
+        return len(self._owner)
+
+    def __bool__(self) -> bool:
+        return bool(self._owner)
+
+    def __repr__(self) -> str:
+        return repr(self._owner)
+
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._owner, name)
         if getattr(value, "__self__", None) is self._owner:
-            return partial(self._meant(value.__func__), self)
+            return partial(self._copy(value.__func__), self)
         return self._meant(value)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -89,20 +102,19 @@ def method_of(function: Any) -> tuple[Any, Any]:
 
 def traceable(function: Any, owner: Any = None) -> Any:
     """A copy of a user's function, and of those that it calls, that calls what is meant for traced numbers."""
-    meant = _copying(known())
-    copy = meant(function)
-    return copy if owner is None else partial(copy, _Owner(owner, meant))
+    meant, copy = _copying(known())
+    return copy(function) if owner is None else partial(copy(function), _Owner(owner, meant, copy))
 
 
-def _copying(names: Known) -> Any:
-    """A function of a value that a user's function refers to: its copy, or what stands for it."""
+def _copying(names: Known) -> tuple[Any, Any]:
+    """A function of a value that a user's function refers to, its copy or what stands for it; one that copies."""
     done: dict[Any, Any] = {}
 
     def meant(value: Any) -> Any:
-        if isinstance(value, FunctionType) and (user_defined(value.__module__) and id(value) not in names):
+        if isinstance(value, FunctionType) and user_defined(value.__module__) and not foreign(value.__module__):
             return copy(value)
         if isinstance(getattr(value, "forward", None), MethodType):
-            return _Owner(value, meant)
+            return _Owner(value, meant, copy)
         return _meant(value, names)
 
     def copy(function: Any) -> Any:
@@ -121,7 +133,7 @@ def _copying(names: Known) -> Any:
                     cell.cell_contents = meant(original.cell_contents)
         return done[function]
 
-    return meant
+    return meant, copy
 
 
 def _meant(value: Any, names: Known) -> Any:
@@ -146,4 +158,34 @@ def _chosen(builtin: Any, function: Any) -> Any:
     return choose
 
 
-_CHOICES = {"min": _chosen(min, functions.minimum), "max": _chosen(max, functions.maximum)}
+def _is_instance(x: Any, kinds: Any) -> bool:
+    """Whether it is an instance: of other libraries' arrays an input is, and of numbers a parameter."""
+    if isinstance(kinds, UnionType):
+        kinds = kinds.__args__
+    if isinstance(kinds, tuple):
+        of_numbers = float in kinds and isinstance(x, Recorded) and x.node.fixed  # whatever an int beside it says
+        return of_numbers or any(_is_instance(x, kind) for kind in kinds)
+    kind = type if kinds is _type else kinds
+    if not isinstance(x, Recorded) or not isinstance(kind, type):
+        return isinstance(x, kind)
+    if foreign(kind.__module__) and kind.__name__ in ("Array", "ArrayImpl", "Tensor", "ndarray"):
+        return not x.node.fixed
+    if issubclass(kind, Number) and x.node.fixed:
+        if not issubclass(float, kind):
+            raise refused("asks for the type of a parameter", "a parameter is a number, or an array of them")
+        return True
+    return issubclass(object, kind)
+
+
+def _type(*args: Any) -> Any:
+    """The type of an object, which is none of those for tracing."""
+    if len(args) == 1 and isinstance(args[0], Recorded):
+        raise refused("asks for the type of an argument", "isinstance(x, torch.Tensor) holds of an input")
+    return args[0].__class__ if len(args) == 1 and type(args[0]) is _Owner else type(*args)
+
+
+_CHOICES = {
+    "min": _chosen(min, functions.minimum), "max": _chosen(max, functions.maximum), "isinstance": _is_instance,
+    "type": _type,
+}  # fmt: skip
+"""Built-in functions that mean something else of traced numbers."""

@@ -201,8 +201,8 @@ _WRITTEN: dict[str, Callable[..., Node]] = {
     "abs_slope": _sign, "clip": _clip, "div": _div, "exp": _exp, "log1mexp": _log1mexp, "log1p": _log1p,
     "log_cosh": _log_cosh, "logaddexp": _logaddexp, "maximum": _maximum, "minimum": _minimum, "pow": _pow,
     "root_of_sum": _root_of_sum, "sigmoid": _sigmoid, "sigmoid_slope": _sigmoid_slope, "sign": _sign,
-    "smooth_abs": _smooth_abs, "softplus": _softplus, "tanh_by_expm1": _tanh_by_expm1, "times_exp": _times_exp,
-    "xlogx": lambda g, u: _xlogy(g, u, u), "xlogy": _xlogy,
+    "sloped": lambda g, value, x, slope: value, "smooth_abs": _smooth_abs, "softplus": _softplus,
+    "tanh_by_expm1": _tanh_by_expm1, "times_exp": _times_exp, "xlogx": lambda g, u: _xlogy(g, u, u), "xlogy": _xlogy,
 }  # fmt: skip
 
 

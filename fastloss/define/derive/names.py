@@ -30,10 +30,14 @@ _ROWS = "an argument is one number; a loss of rows is made by fl.rowwise, and th
 _OTHERWISE = {
     **dict.fromkeys(("nansum", "numel", "prod", "sum"), f"return the loss of one element; {ELEMENT}"),
     **dict.fromkeys(
-        ("argmax", "cross_entropy", "cumsum", "gather", "log_softmax", "nll_loss", "norm", "one_hot", "softmax", "sort",
-         "stack", "unsqueeze"),
+        ("argmax", "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "ctc_loss", "cumsum", "gather", "glu",
+         "log_softmax", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss",
+         "norm", "normalize", "one_hot", "pairwise_distance", "softmax", "softmin", "sort", "stack",
+         "triplet_margin_loss", "unsqueeze"),
         _ROWS,
     ),
+    **dict.fromkeys(("bernoulli", "dropout", "rand", "rand_like", "randn_like", "rrelu"),
+                    "nothing in a loss is random; what is, is an input"),
     **dict.fromkeys(
         ("data", "detach", "item", "no_grad", "stop_gradient"),
         "the gradient of a loss is its value's; what has none of its own is an input, a parameter or weight=",
@@ -51,6 +55,12 @@ _OTHERWISE = {
 """What to write for what is no function of one element."""
 
 
+def of_math(name: str) -> str | None:
+    """The function of `fastloss.math`, or the number, that others call so; None if there is none."""
+    short = {**_ALIKE, **ELSEWHERE}.get(name, name)
+    return short if short in NAMES else None
+
+
 def foreign(module: object) -> bool:
     """Whether a module, by its name, belongs to a library whose functions users write formulas with."""
     return str(module).partition(".")[0] in _LIBRARIES
@@ -63,9 +73,8 @@ def instead_of(name: str) -> str:
         return _OTHERWISE[short]
     if short[-1:] == "_" and short.rstrip("_") in {*NAMES, *ELSEWHERE, *_ALIKE}:
         return f"nothing is changed in place: write x = x.{short.rstrip('_')}(...)"
-    short = {**_ALIKE, **ELSEWHERE}.get(short, short)
-    if short in NAMES:
-        return f"write fl.math.{short}"
+    if mine := of_math(short):
+        return f"write fl.math.{mine}"
     close = get_close_matches(short, NAMES, 1)
     hint = f"; did you mean fl.math.{close[0]}?" if close else ""
     return f"help(fl.math) has the functions that there are{hint}"

@@ -13,11 +13,12 @@ from inspect import signature
 from types import FunctionType
 from typing import Any
 
+from . import functional
 from . import functions as ours
-from .functions import absolute, clip, log, log1p, maximum, minimum, sigmoid, softplus, where, xlogy
-from .means import mean_of
+from .functional import reduced
+from .functions import clip, log, log1p, maximum, minimum, softplus, where, xlogy
 from .names import ELEMENT, ELSEWHERE, NAMES, instead_of
-from .refusals import refused
+from .refusals import called, refused
 from .traced import Condition, Recorded, value_of
 
 # -- functions of one argument -----------------------------------------------------------------------------------------
@@ -38,38 +39,11 @@ def _softplus(x: Any, beta: Any = 1.0, threshold: Any = 20.0) -> Any:
     return value if exact else where(beta * x > threshold, x, value)
 
 
-def _relu(x: Any, inplace: bool = False) -> Any:
-    return maximum(x, 0.0)
-
-
-def _leaky_relu(x: Any, slope: Any = 0.01, inplace: bool = False) -> Any:
-    return where(x > 0.0, x, slope * x)
-
-
-def _elu(x: Any, alpha: Any = 1.0, inplace: bool = False) -> Any:
-    return where(x > 0.0, x, alpha * ours.expm1(minimum(x, 0.0)))
-
-
-def _normal(x: Any) -> Any:
-    return 0.5 * ours.erfc(x * -(0.5**0.5))
-
-
-def _gelu(x: Any, approximate: Any = "none") -> Any:
-    if approximate not in ("none", False):
-        raise refused("is an approximation", "write it as arithmetic, with fl.math.tanh")
-    return x * _normal(x)
-
-
-def _silu(x: Any, inplace: bool = False) -> Any:
-    return x * sigmoid(x)
-
-
 _OF_ONE: dict[str, Any] = {
-    "elu": _elu, "entr": lambda x: -xlogy(x, x), "exp2": lambda x: ours.exp(x * math.log(2.0)),
-    "leaky_relu": _leaky_relu, "log": _log, "log10": lambda x: log(x) / math.log(10.0),
-    "log2": lambda x: log(x) / math.log(2.0), "logit": _logit, "ndtr": _normal,
-    "neg": lambda x: -x, "negative": lambda x: -x, "reciprocal": lambda x: 1.0 / x, "relu": _relu,
-    "rsqrt": lambda x: 1.0 / ours.sqrt(x), "silu": _silu, "softplus": _softplus, "swish": _silu,
+    "entr": lambda x: -xlogy(x, x), "exp2": lambda x: ours.exp(x * math.log(2.0)), "log": _log,
+    "log10": lambda x: log(x) / math.log(10.0), "log2": lambda x: log(x) / math.log(2.0), "logit": _logit,
+    "ndtr": functional.normal, "neg": lambda x: -x, "negative": lambda x: -x, "reciprocal": lambda x: 1.0 / x,
+    "rsqrt": lambda x: 1.0 / ours.sqrt(x), "softplus": _softplus,
 }  # fmt: skip
 
 # -- of several --------------------------------------------------------------------------------------------------------
@@ -164,56 +138,10 @@ def _mean(x: Any, axis: Any = None) -> Any:
 
 
 _OF_ARRAYS: dict[str, Any] = {
+    "is_floating_point": lambda x: not isinstance(x, Condition), "is_tensor": lambda x: not x.node.fixed,
     "full_like": lambda x, y: y, "mean": _mean, "ones_like": lambda x: 1.0, "zeros_like": lambda x: 0.0,
     **dict.fromkeys(("array", "as_tensor", "asarray", "cast", "convert_to_tensor", "tensor"), _cast),
     **dict.fromkeys(("flatten", "ravel", "reshape", "squeeze"), _flat),
-}  # fmt: skip
-
-# -- losses of elements, and what else torch.nn.functional has ---------------------------------------------------------
-
-
-def reduced(value: Any, reduction: Any) -> Any:
-    """A value of elements, or the mean of it."""
-    if reduction not in ("mean", "none"):
-        raise refused(f"is a {reduction}", f"return the loss of one element; {ELEMENT}")
-    return mean_of(value) if reduction == "mean" else value
-
-
-def _mse_loss(x: Any, y: Any, reduction: str = "mean") -> Any:
-    return reduced((x - y) * (x - y), reduction)
-
-
-def _l1_loss(x: Any, y: Any, reduction: str = "mean") -> Any:
-    return reduced(absolute(x - y), reduction)
-
-
-def _huber_loss(x: Any, y: Any, reduction: str = "mean", delta: Any = 1.0) -> Any:
-    far = absolute(x - y)
-    return reduced(where(far < delta, 0.5 * far * far, delta * (far - 0.5 * delta)), reduction)
-
-
-def _smooth_l1_loss(x: Any, y: Any, reduction: str = "mean", beta: Any = 1.0) -> Any:
-    if isinstance(beta, (int, float)) and beta == 0.0:
-        return _l1_loss(x, y, reduction)
-    return reduced(_huber_loss(x, y, "none", beta) / beta, reduction)
-
-
-def _cross_entropy(x: Any, y: Any, weight: Any = None, reduction: str = "mean") -> Any:
-    terms = y * maximum(log(x), -100.0) + (1.0 - y) * maximum(log1p(-x), -100.0)  # -100 is torch's bound
-    return reduced(-terms if weight is None else -weight * terms, reduction)
-
-
-def _cross_entropy_of_logits(
-    x: Any, y: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
-) -> Any:
-    terms = (y if pos_weight is None else pos_weight * y) * softplus(-x) + (1.0 - y) * softplus(x)
-    return reduced(terms if weight is None else weight * terms, reduction)
-
-
-_OF_TORCH: dict[str, Any] = {
-    "binary_cross_entropy": _cross_entropy, "binary_cross_entropy_with_logits": _cross_entropy_of_logits,
-    "gelu": _gelu, "huber_loss": _huber_loss, "l1_loss": _l1_loss, "mse_loss": _mse_loss,
-    "smooth_l1_loss": _smooth_l1_loss,
 }  # fmt: skip
 
 # -- how they are found and called -------------------------------------------------------------------------------------
@@ -221,11 +149,12 @@ _OF_TORCH: dict[str, Any] = {
 _OURS = {n: getattr(ours, n) for n in NAMES if isinstance(getattr(ours, n), FunctionType)}
 
 _EVERYWHERE: dict[str, Any] = {
-    **_OURS, **{theirs: _OURS[n] for theirs, n in ELSEWHERE.items()}, **_OF_ONE, **_OF_SEVERAL, **_OF_ARRAYS
+    **_OURS, **{theirs: _OURS[n] for theirs, n in ELSEWHERE.items()}, **_OF_ONE, **_OF_SEVERAL, **_OF_ARRAYS,
+    **functional.EVERYWHERE,
 }  # fmt: skip
 
 _OF_SCIPY = {
-    "huber": lambda delta, r: _huber_loss(r, 0.0, "none", delta),
+    "huber": lambda delta, r: functional.huber_loss(r, 0.0, "none", delta),
     "kl_div": lambda x, y: _rel_entr(x, y) - x + y,
     "pseudo_huber": lambda delta, r: delta * ours.smooth_abs(r, delta),
 }
@@ -235,7 +164,7 @@ HOMES: dict[str, dict[str, Any]] = {
         ("math", "numpy", "torch", "torch.special", "jax.nn", "jax.numpy", "jax.scipy.special"), _EVERYWHERE
     ),
     "scipy.special": _EVERYWHERE | _OF_SCIPY,
-    "torch.nn.functional": _EVERYWHERE | _OF_TORCH,
+    "torch.nn.functional": _EVERYWHERE | functional.TORCH | functional.LOSSES,
     "keras.ops": {n: f for n, f in _EVERYWHERE.items() if n != "leaky_relu"},  # its slope is another
 }
 """Modules, and what their functions of these names are; jax.lax.clamp and scipy.signal.square are something else."""
@@ -266,10 +195,23 @@ def method(x: Any, name: str) -> Any:
 
 Recorded.method = staticmethod(method)
 
+
+def function(theirs: Any, args: Any, options: Any) -> Any:
+    """What another library's function gives, called where no text was traced, as by functools.partial or a module."""
+    name, mine, _ = next((k for k in known().values() if k[2] is theirs or k[2] == theirs), ("", None, None))
+    if mine is None:
+        name = getattr(theirs, "__name__", str(theirs))
+        raise refused(f"calls {called(name)}", instead_of(name))
+    return call(name, mine, args, options)
+
+
+Recorded.function = staticmethod(function)
+
 _OPTIONS = {
     **dict.fromkeys(("a", "arr", "array", "input", "x1"), "x"),
     **dict.fromkeys(("exponent", "fill_value", "other", "target", "values", "x2"), "y"),
-    **dict.fromkeys(("a_min", "min", "x_min"), "low"), **dict.fromkeys(("a_max", "max", "x_max"), "high"),
+    **dict.fromkeys(("a_min", "min", "min_val", "x_min"), "low"),
+    **dict.fromkeys(("a_max", "max", "max_val", "x_max"), "high"),
     "dim": "axis", "negative_slope": "slope",
 }  # fmt: skip
 """Others' names of arguments, and ours."""

@@ -282,6 +282,10 @@ def _xlogy(g: Graph, n: Node, x: Pair, y: Pair) -> Pair:
     return slope, g.add(g.add(g.mul(log, x[1]), bend), g.mul(g.number(2.0), g.mul(x[0], rate)))
 
 
+def _sloped(g: Graph, n: Node, value: Pair, x: Pair, slope: Pair) -> Pair:
+    return g.mul(n.args[2], x[0]), g.add(g.mul(slope[0], x[0]), g.mul(n.args[2], x[1]))
+
+
 def _times_exp(g: Graph, n: Node, t: Pair, x: Pair) -> Pair:
     one, two = (part if part is g.zero else g.call("times_exp", part, n.args[1]) for part in t)
     bend = g.add(two, g.mul(n, g.add(x[1], g.mul(x[0], x[0]))))
@@ -311,6 +315,6 @@ FAR = 1e17
 _SEVERAL: dict[str, Callable[..., Pair]] = {
     "add": _add, "clip": _clip, "div": _div, "logaddexp": _logaddexp, "maximum": _largest, "minimum": _largest,
     "mul": _mul, "pow": _power, "root_of_sum": _root_of_sum, "select": _select, "smooth_abs": _smooth_abs,
-    "sub": _sub, "times_exp": _times_exp, "xlogy": _xlogy,
+    "sloped": _sloped, "sub": _sub, "times_exp": _times_exp, "xlogy": _xlogy,
     **dict.fromkeys(["lt", "gt", "le", "ge", "eq", "ne", "and", "or", "not"], _comparison),
 }  # fmt: skip

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import operator
+import sys
 from typing import Any, ClassVar
 
+from ..frozen import user_defined
 from ..wording import shown
 from .branches import WAYS, TooManyWays
 from .gradients import is_differentiated
@@ -24,10 +26,23 @@ class Recorded:
     reduced = False
     method: ClassVar[Any] = staticmethod(lambda x, name: None)
     """A tensor's method of a name, for a traced number: of `others`, which are made of such numbers."""
+    function: ClassVar[Any]
+    """What a function of torch's or NumPy's gives, called by what is not traced; of `others`, too."""
     __array_priority__ = 1e6
 
     def __init__(self, graph: Graph, node: Node) -> None:
         self.graph, self.node = graph, node
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """What ``isinstance`` asks for, of a text that is not traced, in which it would be false without a word."""
+        asking = sys._getframe(1)
+        ours = not user_defined(asking.f_globals.get("__name__", ""))
+        if not ours and user_frame() is asking and called("") == "isinstance":
+            raise refused(
+                "asks for the type of an argument", "call it in the function that is derived, or in a helper of it"
+            )
+        return type(self)
 
     def _refuse_iteration(self, *_: Any) -> Any:
         raise refused("loops over an argument", "a loss is a function of one element, and each argument one number")
@@ -51,7 +66,18 @@ class Recorded:
             return getattr(left if isinstance(left, Recorded) else value_of(self.graph, left), mine)(right)
         if arrays:
             raise refused("takes an array", "a loss is a function of one element; what it refers to are numbers")
+        if method == "__call__":
+            return Recorded.function(ufunc, inputs, options)
         raise refused(f"calls {called(f'np.{ufunc.__name__}')}", instead_of(ufunc.__name__))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return Recorded.function(function, args, options)
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), options: Any = None) -> Any:
+        if hasattr(function, "__objclass__") or function.__name__.startswith("__"):
+            return NotImplemented  # a tensor's operator: the other side's then takes its turn
+        return Recorded.function(function, args, options or {})
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         text = "a loss is a function of one element, each argument one number; losses are not called here, but added: "

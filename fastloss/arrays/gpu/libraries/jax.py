@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
+from ....define.callers import face, of_keras
 from ...shapes import NUMBERS as READABLE
 from .. import face as face_of
 from ..buffers import NUMBERS, char_of, stranger, unreadable
@@ -64,8 +65,10 @@ def _check(loss: Definition | Program, names: Sequence[str], arrays: Sequence[An
     given = [(name, x) for name, x in zip(names, arrays, strict=True) if x is not None and not isinstance(x, NUMBERS)]
     for name, x in given:
         if isinstance(x, jax.core.Tracer):
-            raise TypeError(f"{loss.name}: {name} is traced by JAX, so it has no numbers yet: call the loss outside of "
-                            "jit, grad and vmap, or as fastloss.jax has it")  # fmt: skip
+            own = face(loss.name, "jax")
+            instead = f"call the loss outside of jit, grad and vmap{own and f', or {own} on the CPU'}"
+            raise TypeError(f"{loss.name}: {name} is traced by JAX, so it has no numbers yet: "
+                            f"{of_keras(loss.name) or instead}")  # fmt: skip
     for name, x in given:
         if not owns(x):
             raise stranger(sys.modules[__name__], loss, names, arrays, name)

@@ -33,7 +33,7 @@ def owns(x: Any) -> bool:
 def refused(x: Any) -> str:
     """A gradient that autograd waits for would be lost; what is not strided has no addresses."""
     if x.requires_grad and torch.is_grad_enabled():
-        return "requires grad, and no verb is recorded by autograd: pass it detached, x.detach()"
+        return "requires grad, and no verb is recorded by autograd: call fastloss.torch's function, or pass x.detach()"
     if x.is_neg():
         return "is stored with the other sign, as conjugates' imaginary parts are: pass x.resolve_neg()"
     return "" if x.layout is torch.strided else f"has layout {x.layout}, expected torch.strided"
