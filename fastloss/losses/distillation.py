@@ -17,7 +17,7 @@ from .softmax import (
     among,
     below,
     finish_softmax,
-    grad_masses,
+    grad_parted,
     grad_softmax,
     missing,
     note_entropy,
@@ -88,7 +88,7 @@ class distillation:
         a: float, b: float, e: float, t: float, others: float, inverse: float, tl: float, tt: float, oa: float,
         ia: float, ib: float, gap: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
-        h1, h2 = grad_masses(e, t, others, inverse, tl, tt)
+        h1, h2 = grad_parted(e, t, others, inverse, tl, tt)
         s1, s2 = towards(a, b, ia, ib, gap), a * ia * missing(a, oa, ia)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
@@ -151,8 +151,8 @@ class distillation_from_probabilities:
         ia: float, low: float, best: float, soft: float, curve: float, temperature: float, alpha: float,
         scale_t2: float,
     ) -> Slope:  # fmt: skip
-        h1, h2 = grad_masses(e, t, others, inverse, tl, tt)
-        s1, s2 = grad_masses(a, y, oa, ia, low, best)
+        h1, h2 = grad_parted(e, t, others, inverse, tl, tt)
+        s1, s2 = grad_parted(a, y, oa, ia, low, best)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
     def note(z: float, y: float, m: float, temperature: float, alpha: float, scale_t2: float) -> float:
@@ -220,7 +220,7 @@ class reverse_distillation:
         ia: float, top: float, mean: float, soft: float, curve: float, temperature: float, alpha: float,
         scale_t2: float,
     ) -> Slope:  # fmt: skip
-        h1, h2 = grad_masses(e, t, others, inverse, tl, tt)
+        h1, h2 = grad_parted(e, t, others, inverse, tl, tt)
         s1, s2 = reverse(a, lead - top, oa, ia, mean)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 

@@ -19,7 +19,9 @@ from .softmax import (
     missing,
     note_entropy,
     rescale_masses,
+    rescale_softmax,
     softmax_stats,
+    tops,
 )
 from .special import INF, bounded_log, exp_neg, scaled
 
@@ -34,9 +36,9 @@ def _with_z_loss(
     return value + scaled(z_loss, lse * lse), (others, inverse, scaled(2.0 * z_loss, pull))
 
 
-def _of_masses(m: float, rest: float, ties: float, tx: float, low: float, top: float, z_loss: float) -> Ends:
-    value, (others, inverse, pull) = _with_z_loss(m, rest, ties, tx, low + top, z_loss)
-    return value, (others, inverse, low + pull, top)  # a GPU has room for four
+def _of_masses(m: float, rest: float, ties: float, tx: float, low: float, mass: float, z_loss: float) -> Ends:
+    value, (others, inverse, pull) = _with_z_loss(m, rest, ties, tx, mass, z_loss)
+    return value, (others, inverse, low + pull, mass + pull)  # a GPU has room for four
 
 
 def _capped(z: float, softcap: float) -> float:
@@ -44,10 +46,10 @@ def _capped(z: float, softcap: float) -> float:
     return z if z == -INF else softcap * math.tanh(z * (1.0 / softcap))
 
 
-def _pulled(e: float, t: float, others: float, inverse: float, low: float, top: float, z_loss: float) -> Slope:
+def _pulled(e: float, t: float, others: float, inverse: float, low: float, mass: float, z_loss: float) -> Slope:
     p = e * inverse
-    q = missing(e, others, inverse)
-    return p * (low + (top - t)) - scaled(t, q), (low + top) * p * q + 2.0 * z_loss * p * p
+    d1, d2 = grad_masses(e, t, others, inverse, low, mass)
+    return d1, d2 + 2.0 * z_loss * p * p
 
 
 class _OfMasses:
@@ -111,33 +113,62 @@ class cross_entropy:
         return z
 
     def fold(z: float, t: float, m: float, z_loss: float = 0.0, softcap: None = None) -> Row:
-        return fold_masses(z, t, m)
+        return fold_softmax(z, t, m)
 
     def rescale(
-        rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float, z_loss: float, softcap: None
+        rest: float, ties: float, tx: float, mass: float, m: float, n: float, z_loss: float, softcap: None
     ) -> tuple[float, ...]:
-        return rescale_masses(rest, ties, tx, low, top, m, n)
+        return rescale_softmax(rest, ties, tx, mass, m, n)
 
-    def finish(
-        m: float, rest: float, ties: float, tx: float, low: float, top: float, z_loss: float, softcap: None
-    ) -> Ends:
-        return _of_masses(m, rest, ties, tx, low, top, z_loss)
+    def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: None) -> Ends:
+        value, (others, inverse, pull) = _with_z_loss(m, rest, ties, tx, mass, z_loss)
+        return value, (others, inverse, mass, pull)
 
     def grad(
-        e: float, t: float, others: float, inverse: float, low: float, top: float, z_loss: float, softcap: None
+        e: float, t: float, others: float, inverse: float, mass: float, pull: float, z_loss: float, softcap: None
     ) -> Slope:
-        return _pulled(e, t, others, inverse, low, top, z_loss)
+        p = e * inverse
+        q = missing(e, others, inverse)
+        return p * (mass - t + pull) - scaled(t, q), (mass + pull) * p * q + 2.0 * z_loss * p * p
 
     def note(z: float, m: float, z_loss: float, softcap: None) -> float:
         return note_entropy(z, m)
 
     def stats(
-        m: float, rest: float, ties: float, tx: float, low: float, top: float, note: float, z_loss: float, softcap: None
+        m: float, rest: float, ties: float, tx: float, mass: float, note: float, z_loss: float, softcap: None
     ) -> Slope:
         return softmax_stats(m, rest, ties, note)
 
+    class dense:
+        """What is different where several classes may have a mass."""
+
+        def fold(z: float, t: float, m: float, z_loss: float, softcap: None) -> Row:
+            return fold_masses(z, t, m)
+
+        def rescale(
+            rest: float, whole: float, tx: float, low: float, mass: float, m: float, n: float, z_loss: float,
+            softcap: None,
+        ) -> tuple[float, ...]:  # fmt: skip
+            return rescale_masses(rest, whole, tx, low, mass, m, n)
+
+        def finish(
+            m: float, rest: float, whole: float, tx: float, low: float, mass: float, z_loss: float, softcap: None
+        ) -> Ends:
+            return _of_masses(m, rest, tops(rest, whole), tx, low, mass, z_loss)
+
+        def grad(
+            e: float, t: float, others: float, inverse: float, low: float, mass: float, z_loss: float, softcap: None
+        ) -> Slope:
+            return _pulled(e, t, others, inverse, low, mass, z_loss)
+
+        def stats(
+            m: float, rest: float, whole: float, tx: float, low: float, mass: float, note: float, z_loss: float,
+            softcap: None,
+        ) -> Slope:  # fmt: skip
+            return softmax_stats(m, rest, tops(rest, whole), note)
+
     class softcap:
-        """What is different with capped logits."""
+        """What is different with capped logits, of a label and of several masses."""
 
         def fold(z: float, t: float, m: float, z_loss: float, softcap: float) -> Row:
             a = z * (1.0 / softcap)
@@ -146,28 +177,29 @@ class cross_entropy:
             x = 0.0 if top else (0.0 if x > 0.0 else x)
             e = exp_neg(x)
             u = exp_neg(-(abs(a) + abs(a)))
-            low, most = 0.0 if top else t, t if top else 0.0
-            return (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), low, most), (e, u if z > 0.0 else -u)
+            sums = (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), 0.0 if top else t, t)
+            return sums, (e, u if z > 0.0 else -u)
 
         def rescale(
-            rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float, z_loss: float,
+            rest: float, ties: float, tx: float, low: float, mass: float, m: float, n: float, z_loss: float,
             softcap: float,
         ) -> tuple[float, ...]:  # fmt: skip
-            sums = rescale_masses(rest, ties, tx, low, top, _capped(m, softcap), _capped(n, softcap))
-            rest, ties, tx, low, top = sums
             # Above the cap nearly all are the same: the tops are those of the uncapped scores.
-            return (rest + ties, 0.0, tx, low + top, 0.0) if m < n else (rest, ties, tx, low, top)
+            capped, higher = _capped(m, softcap), _capped(n, softcap)
+            apart = 0.0 if capped == higher else higher - capped
+            raised = exp_neg(-apart) * (rest + ties), 0.0, tx + scaled(mass, apart), mass, mass
+            return (rest, ties, tx, low, mass) if m == n else raised
 
         def finish(
-            m: float, rest: float, ties: float, tx: float, low: float, top: float, z_loss: float, softcap: float
+            m: float, rest: float, ties: float, tx: float, low: float, mass: float, z_loss: float, softcap: float
         ) -> Ends:
-            return _of_masses(_capped(m, softcap), rest, ties, tx, low, top, z_loss)
+            return _of_masses(_capped(m, softcap), rest, ties, tx, low, mass, z_loss)
 
         def grad(
-            e: float, u: float, t: float, others: float, inverse: float, low: float, top: float, z_loss: float,
+            e: float, u: float, t: float, others: float, inverse: float, low: float, mass: float, z_loss: float,
             softcap: float,
         ) -> Slope:  # fmt: skip
-            d1, d2 = _pulled(e, t, others, inverse, low, top, z_loss)
+            d1, d2 = _pulled(e, t, others, inverse, low, mass, z_loss)
             far = abs(u)
             half = 1.0 / (1.0 + far)
             chain = 4.0 * far * half * half  # 1 - tanh^2
@@ -179,7 +211,7 @@ class cross_entropy:
             return note_entropy(_capped(z, softcap), _capped(m, softcap))
 
         def stats(
-            m: float, rest: float, ties: float, tx: float, low: float, top: float, note: float, z_loss: float,
+            m: float, rest: float, ties: float, tx: float, low: float, mass: float, note: float, z_loss: float,
             softcap: float,
         ) -> Slope:  # fmt: skip
             return softmax_stats(_capped(m, softcap), rest, ties, note)
@@ -257,12 +289,12 @@ class listwise_softmax:
     def fold(z: float, t: float, m: float) -> Row:
         return fold_masses(z, t, m)
 
-    def rescale(rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float) -> tuple[float, ...]:
-        return rescale_masses(rest, ties, tx, low, top, m, n)
+    def rescale(rest: float, whole: float, tx: float, low: float, mass: float, m: float, n: float) -> tuple[float, ...]:
+        return rescale_masses(rest, whole, tx, low, mass, m, n)
 
-    def finish(m: float, rest: float, ties: float, tx: float, low: float, top: float) -> Ends:
-        value, others, inverse = finish_softmax(m, rest, ties, tx, low + top)
-        return value, (others, inverse, low, top)
+    def finish(m: float, rest: float, whole: float, tx: float, low: float, mass: float) -> Ends:
+        value, others, inverse = finish_softmax(m, rest, tops(rest, whole), tx, mass)
+        return value, (others, inverse, low, mass)
 
-    def grad(e: float, t: float, others: float, inverse: float, low: float, top: float) -> Slope:
-        return grad_masses(e, t, others, inverse, low, top)
+    def grad(e: float, t: float, others: float, inverse: float, low: float, mass: float) -> Slope:
+        return grad_masses(e, t, others, inverse, low, mass)
