@@ -92,20 +92,13 @@ def finish_softmax(m: float, rest: float, ties: float, tx: float, mass: float) -
     return mass * math.log1p(others) + tx, others, 1.0 / (1.0 + others)
 
 
-def grad_softmax(e: float, t: float, others: float, inverse: float, mass: float) -> Slope:
-    """Derivatives of the cross-entropy: mass p - t without cancellation, mass p (1 - p)."""
-    p = e * inverse
-    q = missing(e, others, inverse)
-    return p * (mass - t) - scaled(t, q), mass * p * q
-
-
 def beside(e: float, t: float, others: float, low: float, mass: float) -> float:
     """All masses but a class's; of a top that is sure, and so alone, the sum of those below it."""
     return low if e == 1.0 and others < 1.0 else mass - t
 
 
 def grad_masses(e: float, t: float, others: float, inverse: float, low: float, mass: float) -> Slope:
-    """`grad_softmax` of masses below the top, and of all."""
+    """Derivatives of the cross-entropy, of masses below the top and of all: mass p - t without cancellation."""
     p = e * inverse
     q = missing(e, others, inverse)
     return p * beside(e, t, others, low, mass) - scaled(t, q), mass * p * q
