@@ -23,7 +23,7 @@ from .softmax import (
     softmax_stats,
     tops,
 )
-from .special import INF, bounded_log, exp_neg, scaled
+from .special import INF, bounded_log, exp_neg, exp_with_expm1, expm1_neg, scaled
 
 
 def _with_z_loss(
@@ -44,6 +44,22 @@ def _of_masses(m: float, rest: float, ties: float, tx: float, low: float, mass: 
 def _capped(z: float, softcap: float) -> float:
     """c tanh(z / c); a masked class stays masked."""
     return z if z == -INF else softcap * math.tanh(z * (1.0 / softcap))
+
+
+def _beneath(z: float, m: float, softcap: float) -> float:
+    """A logit's distance to the top, both capped: near the cap their difference would have lost its digits.
+
+    tanh a - tanh b = 2 v (e - 1) / ((1 + v) (v + e)) of e = exp(2 (a - b)) and v = exp(-2 b), or of b below 0 the same
+    by exp(2 b). A top of 20 c is at the cap to every digit.
+    """
+    cool, reach = 1.0 / softcap, 20.0 * softcap
+    b = reach if m > reach else (-reach if m < -reach else m)
+    d = 2.0 * ((z - b) * cool)
+    d = 0.0 if d > 0.0 else d
+    v = exp_neg(-2.0 * abs(b * cool))
+    below_cap = (v if b >= 0.0 else 1.0) + (1.0 if b >= 0.0 else v) * exp_with_expm1(d)
+    x = softcap * (2.0 * v / (1.0 + v)) * (expm1_neg(d) / below_cap)
+    return 0.0 if z == m else (z if z == -INF else x)
 
 
 def _pulled(e: float, t: float, others: float, inverse: float, low: float, mass: float, z_loss: float) -> Slope:
@@ -73,8 +89,9 @@ class _OfMasses:
         """The same of capped logits."""
 
         def fold(a: float, z: float, t: float, m: float, z_loss: float, softcap: float) -> Row:
-            sums, _ = fold_softmax(_capped(z, softcap), a, _capped(m, softcap))
-            return sums, (below(_capped(z, softcap), _capped(m, softcap)),)
+            x = _beneath(z, m, softcap)
+            sums, _ = fold_softmax(x, a, 0.0)
+            return sums, (x,)
 
         def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: float) -> Ends:
             capped = _capped(m, softcap)
@@ -171,12 +188,10 @@ class cross_entropy:
         """What is different with capped logits, of a label and of several masses."""
 
         def fold(z: float, t: float, m: float, z_loss: float, softcap: float) -> Row:
-            a = z * (1.0 / softcap)
-            x = _capped(z, softcap) - _capped(m, softcap)
-            top = z == m
-            x = 0.0 if top else (0.0 if x > 0.0 else x)
+            u = exp_neg(-2.0 * abs(z * (1.0 / softcap)))
+            x = _beneath(z, m, softcap)
             e = exp_neg(x)
-            u = exp_neg(-(abs(a) + abs(a)))
+            top = z == m
             sums = (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), 0.0 if top else t, t)
             return sums, (e, u if z > 0.0 else -u)
 
@@ -185,9 +200,8 @@ class cross_entropy:
             softcap: float,
         ) -> tuple[float, ...]:  # fmt: skip
             # Above the cap nearly all are the same: the tops are those of the uncapped scores.
-            capped, higher = _capped(m, softcap), _capped(n, softcap)
-            apart = 0.0 if capped == higher else higher - capped
-            raised = exp_neg(-apart) * (rest + ties), 0.0, tx + scaled(mass, apart), mass, mass
+            x = _beneath(m, n, softcap)
+            raised = exp_neg(x) * (rest + ties), 0.0, tx + scaled(mass, -x), mass, mass
             return (rest, ties, tx, low, mass) if m == n else raised
 
         def finish(
@@ -208,7 +222,7 @@ class cross_entropy:
             return d1 * chain, d2 * chain * chain + d1 * (bend if u < 0.0 else -bend)
 
         def note(z: float, m: float, z_loss: float, softcap: float) -> float:
-            return note_entropy(_capped(z, softcap), _capped(m, softcap))
+            return note_entropy(_beneath(z, m, softcap), 0.0)
 
         def stats(
             m: float, rest: float, ties: float, tx: float, low: float, mass: float, note: float, z_loss: float,
