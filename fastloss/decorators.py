@@ -202,11 +202,11 @@ def rowwise(
     the weight that `class_weight` gives the class, where ``classed=True`` says that there are classes.
 
     A parameter whose default is None is off unless it is given. What is different where it is given stands in a class
-    of the parameter's name inside; what is different where several classes may have a mass, in a class ``dense``. Where
-    a parameter has one of the values that `at` holds for it, the functions are those of another loss, or class, of the
-    same inputs and of parameters of the same names. `exchanged` is the same loss with its two inputs exchanged (which
-    a `symmetric` one is itself): its derivatives are those with respect to the second. `link`, and what the functions
-    refer to in their module, are as in `pointwise`: it is read once, here.
+    of the parameter's name inside; what is different from the rest where several classes may have a mass, in a class
+    ``dense``. Where a parameter has one of the values that `at` holds for it, the functions are those of another loss,
+    or class, of the same inputs and of parameters of the same names. `exchanged` is the same loss with its two inputs
+    exchanged (which a `symmetric` one is itself): its derivatives are those with respect to the second. `link`, and
+    what the functions refer to in their module, are as in `pointwise`: it is read once, here.
 
     >>> import math
     >>> import fastloss as fl

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 TARGETS = ("none", "labels", "dense", "both")
 
 DENSE = "dense"
-"""The name of the variant for targets in which several classes may have a mass: dense ones, and smoothed labels."""
+"""The name of the variant for targets in which several classes may have a mass: dense ones, and smoothed labels.
+
+Another variant, which a parameter's value has chosen, takes them as it takes labels."""
 
 
 class Functions(NamedTuple):
@@ -222,7 +224,7 @@ class Program(Parametrised):
     def _spread(self) -> tuple[Functions | Pair, Sizes]:
         """The functions for a target in which several classes may have a mass, and their sizes."""
         dense, sizes = self._variants.get((DENSE, None)), self.sizes
-        if dense is None:
+        if dense is None or self.functions is not self._base:  # what a parameter has chosen takes any target
             return self.functions, sizes
         return dense, dense.sizes(self.name, self.scores, self.inside, self._used_by_functions(self._numbers()))
 

@@ -18,7 +18,7 @@ from .softmax import (
     below,
     finish_softmax,
     grad_masses,
-    grad_softmax,
+    grad_parted,
     missing,
     note_entropy,
     softmax_stats,
@@ -88,7 +88,7 @@ class distillation:
         a: float, b: float, e: float, t: float, others: float, inverse: float, tl: float, tt: float, oa: float,
         ia: float, ib: float, gap: float, soft: float, curve: float, temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
-        h1, h2 = grad_masses(e, t, others, inverse, tl, tt)
+        h1, h2 = grad_parted(e, t, others, inverse, tl, tt)
         s1, s2 = towards(a, b, ia, ib, gap), a * ia * missing(a, oa, ia)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
@@ -151,8 +151,8 @@ class distillation_from_probabilities:
         ia: float, low: float, best: float, soft: float, curve: float, temperature: float, alpha: float,
         scale_t2: float,
     ) -> Slope:  # fmt: skip
-        h1, h2 = grad_masses(e, t, others, inverse, tl, tt)
-        s1, s2 = grad_masses(a, y, oa, ia, low, best)
+        h1, h2 = grad_parted(e, t, others, inverse, tl, tt)
+        s1, s2 = grad_parted(a, y, oa, ia, low, best)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
     def note(z: float, y: float, m: float, temperature: float, alpha: float, scale_t2: float) -> float:
@@ -220,7 +220,7 @@ class reverse_distillation:
         ia: float, top: float, mean: float, soft: float, curve: float, temperature: float, alpha: float,
         scale_t2: float,
     ) -> Slope:  # fmt: skip
-        h1, h2 = grad_masses(e, t, others, inverse, tl, tt)
+        h1, h2 = grad_parted(e, t, others, inverse, tl, tt)
         s1, s2 = reverse(a, lead - top, oa, ia, mean)
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)
 
@@ -259,23 +259,23 @@ class js_distillation:
     ) -> Row:  # fmt: skip
         x, v, w = heights(z, y, ms, mt, temperature)
         a, b, e = exp_neg(v), exp_neg(w), exp_neg(x)
-        top, best = z == ms, y == mt
+        below_top = z != ms
         return (
-            0.0 if top else e,
-            1.0 if top else 0.0,
-            scaled(t, -x),
+            e if below_top else 0.0,
+            0.0 if below_top else 1.0,
+            t * -x if below_top and t != 0.0 else 0.0,
+            t if below_top else 0.0,
             t,
-            0.0 if top else a,
-            0.0 if best else b,
-            1.0 if best else 0.0,
-            b if top else 0.0,
+            a if below_top else 0.0,
+            b if below_top else 0.0,
+            0.0 if below_top else b,
         ), (a, b, e)
 
     def settle(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float,
-        best: float, head: float, beta: float, temperature: float, alpha: float, scale_t2: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, low: float, mass: float, ra: float, rb: float,
+        head: float, beta: float, temperature: float, alpha: float, scale_t2: float,
     ) -> tuple[float, ...]:  # fmt: skip
-        ia, ib = 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
+        ia, ib = 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, head))
         return ia, ib, *at_top(ia, ib, head, ties, beta)
 
     def second(
@@ -285,23 +285,24 @@ class js_distillation:
         return mixed(a * ia, b * ib, log_top, ratio_top, beta)
 
     def finish(
-        ms: float, mt: float, rest: float, ties: float, tx: float, mass: float, ra: float, rb: float,
-        best: float, head: float, js: float, mean: float, share: float, beta: float, temperature: float, alpha: float,
+        ms: float, mt: float, rest: float, ties: float, tx: float, low: float, mass: float, ra: float, rb: float,
+        head: float, js: float, mean: float, share: float, beta: float, temperature: float, alpha: float,
         scale_t2: float,
     ) -> Ends:  # fmt: skip
         ce, others, inverse = finish_softmax(ms, rest, ties, tx, mass)
         oa = among(ms, ra, ties)
-        ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
-        whole, soft, curve = weights(temperature, alpha, scale_t2)
+        ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, head))
+        whole, soft, _ = weights(temperature, alpha, scale_t2)
         value = scaled(alpha, ce) + scaled(whole, js)
         top = at_top(ia, ib, head, ties, beta)
-        return value, (others, inverse, mass, oa, ia, ib, *top, mean, share, soft, curve)
+        return value, (others, inverse, low, mass, oa, ia, ib, *top, mean, share, soft)
 
     def grad(
-        a: float, b: float, e: float, t: float, others: float, inverse: float, mass: float, oa: float,
-        ia: float, ib: float, log_top: float, ratio_top: float, mean: float, share: float, soft: float, curve: float,
-        beta: float, temperature: float, alpha: float, scale_t2: float,
+        a: float, b: float, e: float, t: float, others: float, inverse: float, low: float, mass: float, oa: float,
+        ia: float, ib: float, log_top: float, ratio_top: float, mean: float, share: float, soft: float, beta: float,
+        temperature: float, alpha: float, scale_t2: float,
     ) -> Slope:  # fmt: skip
-        h1, h2 = grad_softmax(e, t, others, inverse, mass)
+        h1, h2 = grad_masses(e, t, others, inverse, low, mass)
         s1, s2 = skewed(a * ia, b * ib, missing(a, oa, ia), log_top, ratio_top, mean, share, beta)
+        curve = soft * (1.0 / temperature)  # no number of the row: a GPU has no more registers
         return scaled(alpha, h1) + scaled(soft, s1), scaled(alpha, h2) + scaled(curve, s2)

@@ -19,9 +19,11 @@ from .softmax import (
     missing,
     note_entropy,
     rescale_masses,
+    rescale_softmax,
     softmax_stats,
+    tops,
 )
-from .special import INF, bounded_log, exp_neg, scaled
+from .special import INF, bounded_log, exp_neg, exp_with_expm1, expm1_neg, scaled
 
 
 def _with_z_loss(
@@ -34,9 +36,9 @@ def _with_z_loss(
     return value + scaled(z_loss, lse * lse), (others, inverse, scaled(2.0 * z_loss, pull))
 
 
-def _of_masses(m: float, rest: float, ties: float, tx: float, low: float, top: float, z_loss: float) -> Ends:
-    value, (others, inverse, pull) = _with_z_loss(m, rest, ties, tx, low + top, z_loss)
-    return value, (others, inverse, low + pull, top)  # a GPU has room for four
+def _of_masses(m: float, rest: float, ties: float, tx: float, low: float, mass: float, z_loss: float) -> Ends:
+    value, (others, inverse, pull) = _with_z_loss(m, rest, ties, tx, mass, z_loss)
+    return value, (others, inverse, low + pull, mass + pull)  # a GPU has room for four
 
 
 def _capped(z: float, softcap: float) -> float:
@@ -44,10 +46,26 @@ def _capped(z: float, softcap: float) -> float:
     return z if z == -INF else softcap * math.tanh(z * (1.0 / softcap))
 
 
-def _pulled(e: float, t: float, others: float, inverse: float, low: float, top: float, z_loss: float) -> Slope:
+def _beneath(z: float, m: float, softcap: float) -> float:
+    """A logit's distance to the top, both capped: near the cap their difference would have lost its digits.
+
+    tanh a - tanh b = 2 v (e - 1) / ((1 + v) (v + e)) of e = exp(2 (a - b)) and v = exp(-2 b), or of b below 0 the same
+    by exp(2 b). A top of 20 c is at the cap to every digit.
+    """
+    cool, reach = 1.0 / softcap, 20.0 * softcap
+    b = reach if m > reach else (-reach if m < -reach else m)
+    d = 2.0 * ((z - b) * cool)
+    d = 0.0 if d > 0.0 else d
+    v = exp_neg(-2.0 * abs(b * cool))
+    below_cap = (v if b >= 0.0 else 1.0) + (1.0 if b >= 0.0 else v) * exp_with_expm1(d)
+    x = softcap * (2.0 * v / (1.0 + v)) * (expm1_neg(d) / below_cap)
+    return 0.0 if z == m else (z if z == -INF else x)
+
+
+def _pulled(e: float, t: float, others: float, inverse: float, low: float, mass: float, z_loss: float) -> Slope:
     p = e * inverse
-    q = missing(e, others, inverse)
-    return p * (low + (top - t)) - scaled(t, q), (low + top) * p * q + 2.0 * z_loss * p * p
+    d1, d2 = grad_masses(e, t, others, inverse, low, mass)
+    return d1, d2 + 2.0 * z_loss * p * p
 
 
 class _OfMasses:
@@ -71,8 +89,9 @@ class _OfMasses:
         """The same of capped logits."""
 
         def fold(a: float, z: float, t: float, m: float, z_loss: float, softcap: float) -> Row:
-            sums, _ = fold_softmax(_capped(z, softcap), a, _capped(m, softcap))
-            return sums, (below(_capped(z, softcap), _capped(m, softcap)),)
+            x = _beneath(z, m, softcap)
+            sums, _ = fold_softmax(x, a, 0.0)
+            return sums, (x,)
 
         def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: float) -> Ends:
             capped = _capped(m, softcap)
@@ -111,63 +130,90 @@ class cross_entropy:
         return z
 
     def fold(z: float, t: float, m: float, z_loss: float = 0.0, softcap: None = None) -> Row:
-        return fold_masses(z, t, m)
+        return fold_softmax(z, t, m)
 
     def rescale(
-        rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float, z_loss: float, softcap: None
+        rest: float, ties: float, tx: float, mass: float, m: float, n: float, z_loss: float, softcap: None
     ) -> tuple[float, ...]:
-        return rescale_masses(rest, ties, tx, low, top, m, n)
+        return rescale_softmax(rest, ties, tx, mass, m, n)
 
-    def finish(
-        m: float, rest: float, ties: float, tx: float, low: float, top: float, z_loss: float, softcap: None
-    ) -> Ends:
-        return _of_masses(m, rest, ties, tx, low, top, z_loss)
+    def finish(m: float, rest: float, ties: float, tx: float, mass: float, z_loss: float, softcap: None) -> Ends:
+        value, (others, inverse, pull) = _with_z_loss(m, rest, ties, tx, mass, z_loss)
+        return value, (others, inverse, mass, pull)
 
     def grad(
-        e: float, t: float, others: float, inverse: float, low: float, top: float, z_loss: float, softcap: None
+        e: float, t: float, others: float, inverse: float, mass: float, pull: float, z_loss: float, softcap: None
     ) -> Slope:
-        return _pulled(e, t, others, inverse, low, top, z_loss)
+        p = e * inverse
+        q = missing(e, others, inverse)
+        return p * (mass - t + pull) - scaled(t, q), (mass + pull) * p * q + 2.0 * z_loss * p * p
 
     def note(z: float, m: float, z_loss: float, softcap: None) -> float:
         return note_entropy(z, m)
 
     def stats(
-        m: float, rest: float, ties: float, tx: float, low: float, top: float, note: float, z_loss: float, softcap: None
+        m: float, rest: float, ties: float, tx: float, mass: float, note: float, z_loss: float, softcap: None
     ) -> Slope:
         return softmax_stats(m, rest, ties, note)
 
-    class softcap:
-        """What is different with capped logits."""
+    class dense:
+        """What is different where several classes may have a mass."""
 
-        def fold(z: float, t: float, m: float, z_loss: float, softcap: float) -> Row:
-            a = z * (1.0 / softcap)
-            x = _capped(z, softcap) - _capped(m, softcap)
-            top = z == m
-            x = 0.0 if top else (0.0 if x > 0.0 else x)
-            e = exp_neg(x)
-            u = exp_neg(-(abs(a) + abs(a)))
-            low, most = 0.0 if top else t, t if top else 0.0
-            return (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), low, most), (e, u if z > 0.0 else -u)
+        def fold(z: float, t: float, m: float, z_loss: float, softcap: None) -> Row:
+            return fold_masses(z, t, m)
 
         def rescale(
-            rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float, z_loss: float,
-            softcap: float,
+            rest: float, whole: float, tx: float, low: float, mass: float, m: float, n: float, z_loss: float,
+            softcap: None,
         ) -> tuple[float, ...]:  # fmt: skip
-            sums = rescale_masses(rest, ties, tx, low, top, _capped(m, softcap), _capped(n, softcap))
-            rest, ties, tx, low, top = sums
-            # Above the cap nearly all are the same: the tops are those of the uncapped scores.
-            return (rest + ties, 0.0, tx, low + top, 0.0) if m < n else (rest, ties, tx, low, top)
+            return rescale_masses(rest, whole, tx, low, mass, m, n)
 
         def finish(
-            m: float, rest: float, ties: float, tx: float, low: float, top: float, z_loss: float, softcap: float
+            m: float, rest: float, whole: float, tx: float, low: float, mass: float, z_loss: float, softcap: None
         ) -> Ends:
-            return _of_masses(_capped(m, softcap), rest, ties, tx, low, top, z_loss)
+            return _of_masses(m, rest, tops(rest, whole), tx, low, mass, z_loss)
 
         def grad(
-            e: float, u: float, t: float, others: float, inverse: float, low: float, top: float, z_loss: float,
+            e: float, t: float, others: float, inverse: float, low: float, mass: float, z_loss: float, softcap: None
+        ) -> Slope:
+            return _pulled(e, t, others, inverse, low, mass, z_loss)
+
+        def stats(
+            m: float, rest: float, whole: float, tx: float, low: float, mass: float, note: float, z_loss: float,
+            softcap: None,
+        ) -> Slope:  # fmt: skip
+            return softmax_stats(m, rest, tops(rest, whole), note)
+
+    class softcap:
+        """What is different with capped logits, of a label and of several masses."""
+
+        def fold(z: float, t: float, m: float, z_loss: float, softcap: float) -> Row:
+            u = exp_neg(-2.0 * abs(z * (1.0 / softcap)))
+            x = _beneath(z, m, softcap)
+            e = exp_neg(x)
+            top = z == m
+            sums = (0.0 if top else e, 1.0 if top else 0.0, scaled(t, -x), 0.0 if top else t, t)
+            return sums, (e, u if z > 0.0 else -u)
+
+        def rescale(
+            rest: float, ties: float, tx: float, low: float, mass: float, m: float, n: float, z_loss: float,
+            softcap: float,
+        ) -> tuple[float, ...]:  # fmt: skip
+            # Above the cap nearly all are the same: the tops are those of the uncapped scores.
+            x = _beneath(m, n, softcap)
+            raised = exp_neg(x) * (rest + ties), 0.0, tx + scaled(mass, -x), mass, mass
+            return (rest, ties, tx, low, mass) if m == n else raised
+
+        def finish(
+            m: float, rest: float, ties: float, tx: float, low: float, mass: float, z_loss: float, softcap: float
+        ) -> Ends:
+            return _of_masses(_capped(m, softcap), rest, ties, tx, low, mass, z_loss)
+
+        def grad(
+            e: float, u: float, t: float, others: float, inverse: float, low: float, mass: float, z_loss: float,
             softcap: float,
         ) -> Slope:  # fmt: skip
-            d1, d2 = _pulled(e, t, others, inverse, low, top, z_loss)
+            d1, d2 = _pulled(e, t, others, inverse, low, mass, z_loss)
             far = abs(u)
             half = 1.0 / (1.0 + far)
             chain = 4.0 * far * half * half  # 1 - tanh^2
@@ -176,10 +222,10 @@ class cross_entropy:
             return d1 * chain, d2 * chain * chain + d1 * (bend if u < 0.0 else -bend)
 
         def note(z: float, m: float, z_loss: float, softcap: float) -> float:
-            return note_entropy(_capped(z, softcap), _capped(m, softcap))
+            return note_entropy(_beneath(z, m, softcap), 0.0)
 
         def stats(
-            m: float, rest: float, ties: float, tx: float, low: float, top: float, note: float, z_loss: float,
+            m: float, rest: float, ties: float, tx: float, low: float, mass: float, note: float, z_loss: float,
             softcap: float,
         ) -> Slope:  # fmt: skip
             return softmax_stats(_capped(m, softcap), rest, ties, note)
@@ -257,12 +303,12 @@ class listwise_softmax:
     def fold(z: float, t: float, m: float) -> Row:
         return fold_masses(z, t, m)
 
-    def rescale(rest: float, ties: float, tx: float, low: float, top: float, m: float, n: float) -> tuple[float, ...]:
-        return rescale_masses(rest, ties, tx, low, top, m, n)
+    def rescale(rest: float, whole: float, tx: float, low: float, mass: float, m: float, n: float) -> tuple[float, ...]:
+        return rescale_masses(rest, whole, tx, low, mass, m, n)
 
-    def finish(m: float, rest: float, ties: float, tx: float, low: float, top: float) -> Ends:
-        value, others, inverse = finish_softmax(m, rest, ties, tx, low + top)
-        return value, (others, inverse, low, top)
+    def finish(m: float, rest: float, whole: float, tx: float, low: float, mass: float) -> Ends:
+        value, others, inverse = finish_softmax(m, rest, tops(rest, whole), tx, mass)
+        return value, (others, inverse, low, mass)
 
-    def grad(e: float, t: float, others: float, inverse: float, low: float, top: float) -> Slope:
-        return grad_masses(e, t, others, inverse, low, top)
+    def grad(e: float, t: float, others: float, inverse: float, low: float, mass: float) -> Slope:
+        return grad_masses(e, t, others, inverse, low, mass)

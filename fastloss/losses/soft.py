@@ -148,20 +148,15 @@ class soft_js_distillation:
     ) -> Row:  # fmt: skip
         _, v, w = heights(z, y, ms, mt, temperature)
         a, b = exp_neg(v), exp_neg(w)
-        top, best = z == ms, y == mt
-        return (
-            0.0 if top else a,
-            1.0 if top else 0.0,
-            0.0 if best else b,
-            1.0 if best else 0.0,
-            b if top else 0.0,
-        ), (a, b)
+        below_top = z != ms
+        sums = (a if below_top else 0.0, 0.0 if below_top else 1.0, b if below_top else 0.0, 0.0 if below_top else b)
+        return sums, (a, b)
 
     def settle(
-        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, head: float, beta: float,
+        ms: float, mt: float, ra: float, ties: float, rb: float, head: float, beta: float,
         temperature: float, scale_t2: float,
     ) -> tuple[float, ...]:  # fmt: skip
-        ia, ib = 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, best))
+        ia, ib = 1.0 / (1.0 + among(ms, ra, ties)), 1.0 / (1.0 + among(mt, rb, head))
         return ia, ib, *at_top(ia, ib, head, ties, beta)
 
     def second(
@@ -171,11 +166,11 @@ class soft_js_distillation:
         return mixed(a * ia, b * ib, log_top, ratio_top, beta)
 
     def finish(
-        ms: float, mt: float, ra: float, ties: float, rb: float, best: float, head: float, js: float, mean: float,
+        ms: float, mt: float, ra: float, ties: float, rb: float, head: float, js: float, mean: float,
         share: float, beta: float, temperature: float, scale_t2: float,
     ) -> Ends:  # fmt: skip
         oa = among(ms, ra, ties)
-        ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, best))
+        ia, ib = 1.0 / (1.0 + oa), 1.0 / (1.0 + among(mt, rb, head))
         whole, soft, curve = weights(temperature, 0.0, scale_t2)
         return whole * js, (oa, ia, ib, *at_top(ia, ib, head, ties, beta), mean, share, soft, curve)
 

@@ -1,9 +1,9 @@
 """What is computed of two boxes: plain functions of numbers, each axis apart, which the kernels are completed with.
 
-An axis is five numbers: how far the box's low end lies above that of the other, its high end likewise, its width, the
-other's, and the width that both share (negative where they are apart). So each format of boxes has a function for its
-axes alone, and differences are taken of what the caller passed. Then all lengths are divided by that of the axis which
-holds both boxes: overlaps do not change, and no area overflows or underflows.
+An axis is six numbers: how far the box's low end lies above that of the other, its high end likewise, its width, the
+other's, the width that both share (negative where they are apart), and by how much the other is wider. So each format
+of boxes has a function for its axes alone, and differences are taken of what the caller passed. Then all lengths are
+divided by that of the axis which holds both boxes: overlaps do not change, and no area overflows or underflows.
 
 1 - IoU is the area that one box has alone, divided by the union: a sum of products of at least 0, in which nothing
 cancels where the boxes are nearly the same.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-Axis = tuple[float, float, float, float, float]
+Axis = tuple[float, float, float, float, float, float]
 Result = tuple[float, float, float, float, float]
 """The loss, and its derivatives by the low and high end of the first axis and of the second."""
 
@@ -27,15 +27,16 @@ def corner_axis(a: float, b: float, c: float, d: float) -> Axis:
     width, other = b - a, d - c
     # The comparisons may pass over a NaN, the product does not.
     shared = (b if b < d else d) - (a if a > c else c) + 0.0 * (width + other)
-    return low, high, width, other, shared
+    return low, high, width, other, shared, low - high
 
 
 def center_axis(a: float, width: float, c: float, other: float) -> Axis:
     """Of the centers a, c and the widths."""
     d, half = a - c, 0.5 * (width - other)
-    top, bottom = d + 0.5 * width, d - 0.5 * width
-    shared = (top if top < 0.5 * other else 0.5 * other) - (bottom if bottom > -0.5 * other else -0.5 * other)
-    return d - half, d + half, width, other, shared + 0.0 * (width + other)
+    # No end of a box within the other counts, whose distance from the center would take the digits of its width.
+    least, across = width if width < other else other, 0.5 * (width + other) - math.fabs(d)
+    shared = least if least < across else across
+    return d - half, d + half, width, other, shared + 0.0 * (width + other), other - width
 
 
 def corner_slopes(low: float, high: float) -> tuple[float, float]:
@@ -81,7 +82,7 @@ def inverse(x: float) -> float:
 
 def scaled(axis: Axis) -> tuple[float, float, float, float, float, float]:
     """What the box has beyond the other, the other beyond it, their widths, what they share; what all is divided by."""
-    low, high, width, other, shared = axis
+    low, high, width, other, shared, _ = axis
     beyond, lacking = positive(high) + positive(-low), positive(low) + positive(-high)
     s = inverse(width + lacking)
     return beyond * s, lacking * s, width * s, other * s, shared * s, s
@@ -125,14 +126,17 @@ def iou_loss(x: Axis, y: Axis) -> Result:
 def giou_loss(x: Axis, y: Axis) -> Result:
     """1 - IoU, and the share of the box around both that neither covers."""
     distance, union, inx, outx, iny, outy, nothing = both(x, y)
-    ex, fx, wx, _, ix, sx = scaled(x)
-    ey, fy, wy, _, iy, sy = scaled(y)
+    ex, fx, wx, gx, ix, sx = scaled(x)
+    ey, fy, wy, gy, iy, sy = scaled(y)
     meet = (ix if ix < iy else iy) > 0.0
     # Of boxes that meet, a corner is empty where one box ends on one axis and the other on the other.
     sx, sy = sx if sy != 0.0 else 0.0, sy if sx != 0.0 else 0.0
     gap = ex * fy + fx * ey if meet else positive(1.0 - union) if sx != 0.0 else 0.0
-    x1, x2 = ends(x[0], x[1], inx + (ey if meet else wy) * sx, outx + (fy - gap) * sx)
-    y1, y2 = ends(y[0], y[1], iny + (ex if meet else wx) * sy, outy + (fx - gap) * sy)
+    # What the other has beyond on one axis less the gap, written out: both are near 1 where boxes are far apart.
+    restx = fy * (fx + ix) - fx * ey if meet else gx * gy - fx * wy
+    resty = fx * (fy + iy) - fy * ex if meet else gx * gy - fy * wx
+    x1, x2 = ends(x[0], x[1], inx + (ey if meet else wy) * sx, outx + restx * sx)
+    y1, y2 = ends(y[0], y[1], iny + (ex if meet else wx) * sy, outy + resty * sy)
     return distance + gap, x1 + nothing, x2 + nothing, y1 + nothing, y2 + nothing
 
 
@@ -169,7 +173,7 @@ def ciou_loss(x: Axis, y: Axis) -> Result:
     s = inverse(w if w > h else h)
     a, b = w * s, h * s
     # The difference of two arcs' tangents by its own tangent: nothing cancels where the aspects are nearly the same.
-    rise, run = (x[0] - x[1]) * b - a * (y[0] - y[1]), b * k + a * g
+    rise, run = x[5] * b - a * y[5], b * k + a * g
     slope = rise / run if run != 0.0 else INF if rise > 0.0 else -INF if rise < 0.0 else 0.0
     angle = math.atan(slope)
     v = 4.0 / (math.pi * math.pi) * angle * angle

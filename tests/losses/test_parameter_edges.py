@@ -33,12 +33,7 @@ OWN = {
 """Values for parameters of these names, whose edges are elsewhere or which nobody has so large."""
 
 WIDER = {
-    ("cross_entropy", "softcap"): 80.0,  # of a thousand, which scores reach: differences of what is near the cap
     ("distillation", "temperature"): 30.0,  # of 100: sums of nearly uniform exponentials, by their difference
-    # Of masses that are sure as the row is: to sum those beside its top apart takes a GPU more registers than it has.
-    ("js_distillation", "alpha"): 100.0,
-    ("js_distillation", "beta"): 50_000.0,
-    ("js_distillation", "temperature"): 100_000.0,
     ("multiclass_focal", "gamma"): 110.0,  # of 100: a power multiplies what 1 - p is off by
     ("multiclass_focal_from_probabilities", "gamma"): 40.0,  # as `multiclass_focal`
     ("reverse_distillation", "temperature"): 35.0,  # as `distillation`

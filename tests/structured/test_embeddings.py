@@ -247,3 +247,13 @@ def test_errors(rng: np.random.Generator) -> None:
         assert_array_equal((a, p, n), before)
     assert np.isfinite(cosine(a, p, [1, -1, 0, 1], check=False))
     assert all(pickle.loads(pickle.dumps(loss)) is loss for loss in LOSSES)
+
+
+def test_cosines_with_nothing_are_all_0(rng: np.random.Generator) -> None:
+    """Distances of exactly 1 from a vector of zeros: its triplets are on a margin of 0, and none is active."""
+    nothing, some, others = np.zeros((20, 5)), *vectors(rng, 2, (20, 5))
+    found, grads = fl.triplet_margin.value_and_grad(nothing, some, others, margin=0.0, distance="cosine")
+    assert found == 0.0 and not any(g.any() for g in grads)
+    for one, other in zip(some, others, strict=True):
+        x, keywords = [nothing[0], one, other], {"margin": 0.0, "distance": "cosine", "reduction": "none"}
+        assert fl.batch_triplet_margin(x, [0, 0, 1], **keywords)[0] == 0.0

@@ -86,13 +86,8 @@ class _Numbers(NamedTuple):
     """A variable for each."""
     seeds: dict[Node, Node]
     """The variables of numbers that move, and of their changes."""
-    size: int
-    """How many numbers there are."""
-
-    @property
-    def own(self) -> list[Node]:
-        """The variables of the numbers."""
-        return self.names[: self.size]
+    own: list[Node]
+    """The variables of the numbers alone, in the order in which they were asked for; equal sums have one."""
 
     def asked(self, roots: Sequence[Node]) -> list[tuple[Node, Node]]:
         """Variables that these expressions ask for, and what they stand for."""
@@ -149,7 +144,8 @@ class _Writer:
 
     def _moved(self, letter: str, nodes: Sequence[Node], seeds: Mapping[Node, Node], still: bool = False) -> _Numbers:
         """Expressions without exceptions at single points, what they change by, and variables for both."""
-        own = smooth(self.g, nodes, seeds)
+        asked = smooth(self.g, nodes, seeds)
+        own = [*dict.fromkeys(asked)] if letter == "s" else asked
         change = tangents(self.g, own, {} if still else seeds)
         names, changes = self._variables(letter, len(own)), self._variables(f"d{letter}", len(own))
         moved = [k for k, n in enumerate(own) if change[n] is not self.g.zero]
@@ -157,12 +153,12 @@ class _Writer:
             [*own, *(change[own[k]] for k in moved)],
             [*names, *(changes[k] for k in moved)],
             {names[k]: changes[k] for k in moved},
-            len(own),
+            [names[own.index(n)] for n in asked] if letter == "s" else names,
         )
 
     def functions(self) -> _Made:
         """All of them."""
-        f, p, m, none = self.f, self.p, self.m, _Numbers([], [], {}, 0)
+        f, p, m, none = self.f, self.p, self.m, _Numbers([], [], {}, [])
         sums, kept = self.read(f.fold, [self.x, self.t, *m, *p])
         s, k = (self._moved(letter, part, {self.x: self.v}) for letter, part in zip("sk", (sums, kept), strict=True))
         c, r, probes = none, none, list[Node]()

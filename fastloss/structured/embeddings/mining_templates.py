@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...kernels.bind import port
-from .templates import squared
+from .templates import squared, turned
 
 # Ports.
 prange: Any = range
@@ -41,7 +41,7 @@ def row(points: Any, lacks: Any, own: int, metric: int, unit: float, out: Any) -
         elif metric == 1:
             out[j] = out[j] * unit * unit
         else:
-            out[j] = 0.5 * out[j] + (lacks[own] + lacks[j])
+            out[j] = turned(out[j], lacks[own] + lacks[j])
 
 
 def squared_of_four(x: Any, a: Any, b: Any, c: Any, d: Any) -> tuple[float, float, float, float]:

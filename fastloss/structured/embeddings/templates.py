@@ -54,7 +54,7 @@ def squares(a: Any, b: Any, ra: float, rb: float, unit: float) -> float:
 def direction(a: Any) -> tuple[float, float]:
     """The reciprocal of a vector's length; and what half its squared distance from another lacks to 1 - cos.
 
-    One of no length has no direction: its cosine with anything is 0.
+    One of no length has no direction, and lacks a half: its cosine with anything is 0.
     """
     total, unit = square(a), 1.0
     if not SMALL < total < LARGE:
@@ -79,7 +79,12 @@ def apart(a: Any, b: Any, metric: float, ra: float, rb: float, lack: float) -> t
         return root / shrunk, 0.0 if root == 0.0 else 1.0 / root, ra, rb, unit
     if metric == 1.0:
         return total / shrunk / shrunk, 2.0 / shrunk, ra, rb, unit
-    return 0.5 * total + lack, 1.0, ra, rb, unit
+    return turned(total, lack), 1.0, ra, rb, unit
+
+
+def turned(total: float, lack: float) -> float:
+    """1 - cos, of the squared distance of two directions; exactly 1 where one is none, so that such distances tie."""
+    return 0.5 * total if lack == 0.0 else 1.0 + 0.0 * total
 
 
 def directions(a: Any, b: Any, metric: float) -> tuple[float, float, float]:

@@ -1,0 +1,47 @@
+"""Losses with algorithms of their own, of extreme inputs: no result is off by more than rounded inputs excuse.
+
+As `test_parameter_edges` of losses of elements and rows; a gradient is held to units of its largest number, too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conditioned import BOUND, off
+from data import some
+from edge_cases import CASES, loss
+from elements import TYPES
+
+import fastloss as fl
+from fastloss.structured.verbs import HostLoss
+
+pytestmark = pytest.mark.usefixtures("compiled_at_last")
+
+WIDER = {
+    # Cosines of unit vectors are rounded as numbers near 1 are, whatever inputs move them by.
+    "circle": 8_000.0,
+    "info_nce": 256.0,
+    "nt_xent": 64.0,
+    "supervised_contrastive": 64.0,
+    "cosine_embedding": 1_024.0,  # of a margin of -1: 2 - d, of distances near 2
+    "ctc": 64.0,  # a frame's probability less a share that is as large: of sure ones by exponentials of rounded scores
+}
+"""What is off by more, as found in either type, and why."""
+
+
+def test_every_loss_has_cases() -> None:
+    ours = {x.name for x in (getattr(fl, name) for name in fl.__all__) if isinstance(x, HostLoss)}
+    pairs = {"relativistic.discriminator", "relativistic.generator"}  # losses of elements
+    gans = {f"{n}.{p}" for n in fl.gan.__all__ if n.islower() for p in ("discriminator", "generator")} - pairs
+    penalties = {"l1", "l2", "elastic_net", "group_lasso", "total_variation"}
+    assert {*CASES} == (ours - {"multibox"}) | gans | penalties  # multibox is composed of losses of elements and rows
+
+
+@pytest.mark.parametrize("dtype", some(TYPES, ["float64"]))
+@pytest.mark.parametrize("name", CASES)
+def test_edges(name: str, dtype: str) -> None:
+    found = (
+        each for case in CASES[name](name, np.random.default_rng(23)) for each in off(case, loss(name), TYPES[dtype])
+    )
+    worst, where = max(found)
+    assert worst <= WIDER.get(name, BOUND), f"{worst:.1f} units: {where}"
