@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import box_oracle
+import cox_oracle
 import ctc_oracle
 import embedding_oracle
 import gan_oracle
@@ -137,6 +138,24 @@ def weights_of_pairs(name: str, of: Any, s: Any, t: Any) -> Any:
 def of_pairs(sigma: float, s: Any, t: Any, held: Any) -> Any:
     pairs, share = held
     return share * sum((w * mp.log1p(exp(-mpf(sigma) * (s[0, i] - s[0, j]))) for i, j, w in pairs), mpf(0))
+
+
+# -- Survival ----------------------------------------------------------------------------------------------------------
+
+
+def survivors(name: str, rng: Any) -> Iterator[Case]:
+    """Scores of which one outweighs all, or none does, with ties and without; some times are censored."""
+    event = np.array([1, 0, 1, 1, 0, 1])
+    for spread in (1e-3, 1.0, 30.0, 80.0):
+        for time in (np.arange(6.0), np.array([1.0, 1.0, 1.0, 2.0, 2.0, 3.0])):
+            for ties in ("breslow", "efron"):
+                exact = partial(of_survivors, time, event, ties)
+                yield Case([spread * rng.normal(size=6)], exact, {"ties": ties}, (time, event))
+
+
+def of_survivors(time: Any, event: Any, ties: str, s: Any, held: Any) -> Any:
+    losses, _, _ = cox_oracle.partial_likelihood(s, time, event, [1] * 6, [0] * 6, ties == "efron", mp.dps)
+    return sum(losses, mpf(0)) / int(event.sum())
 
 
 # -- Embeddings --------------------------------------------------------------------------------------------------------
@@ -289,6 +308,7 @@ CASES: dict[str, Callable[[str, Any], Iterator[Case]]] = {
     **dict.fromkeys(box_oracle.KINDS, boxes),
     **dict.fromkeys(RATIOS, regions),
     **dict.fromkeys(("lovasz_hinge_loss", "lovasz_softmax_loss"), extensions),
+    "cox": survivors,
     "ctc": frames,
     **dict.fromkeys(("lambdarank", "pairwise_logistic"), queries),
     "triplet_margin": triplets,
