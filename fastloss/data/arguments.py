@@ -24,10 +24,12 @@ def loss_of(loss: Any, owner: str = "fl.data") -> Any:
     if isinstance(loss, str):
         found = LOSSES.get(ALIASES.get(loss, loss))
         if found is None:
-            from ..losses.names import suggestion
+            from ..losses.names import row_by_row
 
-            raise ValueError(f"{owner}: {loss!r} is no loss; {suggestion(loss)}")
+            raise ValueError(f"{owner}: {loss!r} is no loss; {row_by_row(loss)}")
         return found
+    if not hasattr(loss, "shared") and hasattr(loss, "inputs") and hasattr(loss, "name"):
+        raise TypeError(f"{owner}: {loss.name} has no loss of each row: call it with arrays")
     if not (hasattr(loss, "inputs") and hasattr(loss, "wrt") and hasattr(loss, "shared")):
         raise TypeError(
             f"{owner}: the loss is {named(loss)}, expected the name of a loss, or a loss of elements or rows"

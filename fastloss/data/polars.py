@@ -77,9 +77,11 @@ def __getattr__(name: str) -> Expression:
         return Expression(LOSSES[ALIASES.get(name, name)])
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ..losses.names import suggestion
+    from ..losses.names import row_by_row
 
-    meant = re.sub(r"fl\.(?!math)", "fl.data.polars.", suggestion(name))
+    meant = row_by_row(name)
+    if "no loss of each row" not in meant:
+        meant = re.sub(r"fl\.(?!math)", "fl.data.polars.", meant)
     raise AttributeError(f"fl.data.polars: {name!r}: {meant}", obj=LOSSES)
 
 

@@ -114,6 +114,14 @@ def of_a_face(name: str, library: Any, spelt: Callable[[str], str | None]) -> st
     return f": fl.{likely[0]} has it, for NumPy's arrays" if likely else f": {suggestion(name)}"
 
 
+def row_by_row(name: str) -> str:
+    """The end of the error for a name that is to be a loss of elements or of rows."""
+    likely = likely_losses(name)
+    if likely and not any(n in LOSSES for n in likely):
+        return f"fl.{likely[0]} has no loss of each row: call it with arrays"
+    return suggestion(name)
+
+
 def suggestion(name: str, also: Iterable[str] = ()) -> str:
     """The end of the error for an attribute that does not exist."""
     if name in VERBS:

@@ -79,6 +79,10 @@ def test_a_second_derivative_is_chosen_by_name() -> None:
     frame = pl.DataFrame({"a": [0.0], "b": [1.0], "y": [1]})
     assert frame.select(losses.margin_ranking.grad("a", "b", "y", by="other")).item() == 1.0
     with pytest.raises(
+        AttributeError, match=r"'dice_loss': fl.dice_loss has no loss of each row: call it with arrays$"
+    ):
+        losses.dice_loss  # noqa: B018
+    with pytest.raises(
         ValueError, match=r"^margin_ranking: by is 'target', expected pred or other; with_respect_to chooses others$"
     ):
         losses.margin_ranking.grad("a", "b", "y", by="target")

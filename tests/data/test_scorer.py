@@ -327,6 +327,8 @@ def test_every_loss_of_rows_and_elements_has_a_scorer() -> None:
 
 TABLE = pa.table({"p": [1.0, 2.0], "y": [0.0, 7.0], "s": ["a", "b"], "l": [[1.0, 2.0], [1.0]], "loss": [0.0, 0.0]})
 WRONG = {
+    "loss of whole arrays": (ValueError, "fl.data: 'lambdarank' is no loss; fl.lambdarank has no loss of each row: call it with arrays", {"loss": "lambdarank"}),
+    "the same itself": (TypeError, "fl.data: cox has no loss of each row: call it with arrays", {"loss": fl.cox}),
     "unknown loss": (ValueError, "fl.data: 'hubr' is no loss; did you mean fl.huber\\?", {"loss": "hubr"}),
     "no loss": (TypeError, "fl.data: the loss is an int, expected the name of a loss, or a loss of elements or rows", {"loss": 3}),
     "argument": (TypeError, "huber: 'detla' is no argument, expected pred, target, delta, weight, output, grad, nulls, backend, check; did you mean delta\\?", {"detla": 1.0}),

@@ -300,7 +300,7 @@ BUDGET = {
     "kernels/plan": 660,
     "kernels/ports": 710,
     "kernels/templates": 1000,
-    "losses": 5020,
+    "losses": 5030,
     "optimize": 890,
     "penalties": 920,
     "plot": 680,
