@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -108,15 +109,21 @@ class Meanwhile:
     """Recipes in place of those that losses have, which are of compiled kernels, and are there again afterwards."""
 
     def __init__(self) -> None:
-        self.found: dict[int, tuple[Parametrised, dict[Any, Any]]] = {}
+        self.found: dict[int, dict[Any, Any]] = {}
 
     def __get__(self, loss: Parametrised, kind: type) -> dict[Any, Any]:
-        return self.found.setdefault(id(loss), (loss, {}))[1]
+        if id(loss) not in self.found:
+            self._keep(loss, {})
+        return self.found[id(loss)]
 
     def __set__(self, loss: Parametrised, recipes: dict[Any, Any]) -> None:
         """Take those of a new loss, which outlives this without them."""
         vars(loss)["recipes"] = {}
-        self.found[id(loss)] = loss, recipes
+        self._keep(loss, recipes)
+
+    def _keep(self, loss: Parametrised, recipes: dict[Any, Any]) -> None:
+        self.found[id(loss)] = recipes
+        weakref.finalize(loss, self.found.pop, id(loss), None)  # another may have its number
 
 
 @contextmanager
