@@ -228,7 +228,7 @@ def _documented(loss: Any, name: str, keywords: Iterable[str]) -> str:
 
 def refusal(loss: Any) -> str | None:
     """Why a loss is none of Keras's; None for one that is."""
-    if len(loss.inputs) != 2 or loss.inputs[0] not in differentiated(loss):
+    if len(loss.inputs) != 2 or differentiated(loss) != loss.inputs[:1]:
         return (f"{loss.name} reads {listed(loss.inputs)}, differentiates {listed(differentiated(loss))}, and Keras's "
                 "losses read y_true and differentiate y_pred: docs/keras.md shows how to wrap it")  # fmt: skip
     if loss.rooted:

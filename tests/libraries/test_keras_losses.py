@@ -86,7 +86,7 @@ def test_every_loss_is_a_class_that_gives_the_verbs_numbers_or_says_why_not(
     name: str, rng: np.random.Generator
 ) -> None:
     loss = fl.LOSSES[name]
-    if len(loss.inputs) != 2 or loss.rooted:
+    if len(loss.inputs) != 2 or len(loss.wrt) != 1 or loss.rooted:
         assert not hasattr(flk, camel(name))
         with pytest.raises(AttributeError, match=f"{camel(name)}'?: {name} (reads|is the root)"):
             getattr(flk, camel(name))
