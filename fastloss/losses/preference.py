@@ -35,5 +35,5 @@ def preference(
     positive = x > 0.0
     wrong = label_smoothing if positive else 1.0 - label_smoothing
     slope = beta * (wrong - near if positive else near - wrong)
-    bend = beta * beta * (far * near)
+    bend = (beta * near) * (beta * far)  # the square of beta may be infinite where near is 0
     return scaled(wrong, abs(x)) + log1p_unit(e), (slope, 0.0 - slope), (bend, bend)
