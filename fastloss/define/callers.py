@@ -26,6 +26,10 @@ _CALLERS = (*BOOSTERS, "keras", "sklearn.metrics._scorer")
 """Who calls with labels first. (Asking whether one is loaded takes 0.2 us, going through the frames of a call 2.)"""
 
 
+_KERAS = tuple([f"keras.src.{folder}." for folder in ("losses", "metrics", "trainers")])
+"""Where Keras calls with targets first; its `tree.map_structure` passes arguments on in their order."""
+
+
 class Nameless:
     """The `__name__` that a loss has not: scikit-learn and XGBoost ask for it where they take a metric of labels first.
 
@@ -70,7 +74,7 @@ def _refuse_at(loss: str, between: tuple[str, ...]) -> None:
         raise handed(loss, package)
     if package == "sklearn" and frame is not None and _module(frame) == "sklearn.metrics._scorer":
         raise _scored(loss)
-    if package == "keras":
+    if frame is not None and _module(frame).startswith(_KERAS):
         raise TypeError(f"{loss}: Keras calls what it is handed with the targets first, expected an object of a class; "
                         f"{of_keras(loss)}")  # fmt: skip
 
