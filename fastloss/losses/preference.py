@@ -20,7 +20,7 @@ def preference(
 
     Of rewards it is Bradley and Terry's (1952), by which reward models are trained. Of each answer's sum of
     log-probabilities it is DPO's (Rafailov et al., 2023; TRL's ``"sigmoid"``), where `reference` is the difference of
-    the two in the frozen model, and `beta` 0.1; without a reference CPO's (Xu et al., 2024). Of means of
+    the two in the frozen model, and `beta` 0.1; without a reference CPO's first term (Xu et al., 2024). Of means of
     log-probabilities it is SimPO's (Meng et al., 2024), where the reference is the margin divided by `beta`.
 
     >>> import fastloss as fl
