@@ -21,10 +21,8 @@ _VERBS = tuple([f"{_OWN}.{module}." for module in ("loss", "arrays", "torch", "j
 
 BOOSTERS = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
 
-
 _CALLERS = (*BOOSTERS, "keras", "sklearn.metrics._scorer")
 """Who calls with labels first. (Asking whether one is loaded takes 0.2 us, going through the frames of a call 2.)"""
-
 
 _KERAS = tuple([f"keras.src.{folder}." for folder in ("losses", "metrics", "trainers")])
 """Where Keras calls with targets first; its `tree.map_structure` passes arguments on in their order."""
