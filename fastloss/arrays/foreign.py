@@ -122,7 +122,7 @@ def _of_numbers(name: str, x: Any, array: Any) -> str:
     if odd is None:
         return f"pass numpy.array({name}, float)"
     place = f"{_place(name, x, array, odd[0])} is {shown(odd[1])}"
-    if isinstance(odd[1], int) and not isinstance(odd[1], bool):
+    if isinstance(odd[1], int):
         return f"{place}, an integer of more than 64 bits"
     instead = f"numpy.array({name}, float)"
     if type(x).__module__.startswith("pyarrow"):
@@ -137,7 +137,7 @@ def _of_numbers(name: str, x: Any, array: Any) -> str:
 def _first_odd(values: Iterable[Any]) -> tuple[int, Any] | None:
     """The first value for which numbers are objects, and its place."""
     for k, v in enumerate(values):
-        plain = isinstance(v, (int, float, np.number)) and not isinstance(v, bool)
+        plain = isinstance(v, (int, float, np.number, np.bool_))
         if not plain or (isinstance(v, int) and v.bit_length() > 64):
             return k, v
     return None

@@ -32,8 +32,9 @@ def duckdb(con: Any, losses: Iterable[Any] | Mapping[str, Any] | None = None) ->
     ``huber(p, y)`` is the loss of each row and ``huber_grad(p, y)`` its derivative with respect to the prediction, as
     DOUBLE. Parameters have their names and defaults, ``huber(p, y, delta := 1.5)``,
     and may be columns. A loss of rows takes lists or arrays, ``cross_entropy(logits, label)``, and its gradient is a
-    list. NULL in any argument gives NULL. A name that DuckDB has already ends in ``_loss`` here: ``gamma_loss``,
-    ``quantile_loss``. What differentiates a second input has it in its name: ``margin_ranking_grad_other``.
+    list; `ignore_index`, `label_smoothing` and `class_weight` are one value for all rows there. NULL in any argument
+    gives NULL. A name that DuckDB has already ends in ``_loss`` here: ``gamma_loss``, ``quantile_loss``. What
+    differentiates a second input has it in its name: ``margin_ranking_grad_other``.
 
     con
         A connection. Another one, also a cursor, does not see the functions: call this for it, too.
@@ -164,17 +165,19 @@ def _function(loss: Any, by: str | None, more: tuple[str, ...]) -> Callable[...,
 
 def _constant(loss: Any, name: str, column: Any) -> Any:
     """The value that an argument has in all rows; its name, if values differ."""
-    if column.null_count == len(column) and (name in KEYWORDS or name in loss.optional):
+    keyword = name in KEYWORDS and name not in loss.parameters
+    if column.null_count == len(column) and (keyword or name in loss.optional):
         return None
     try:
         values, nulls, _ = arrow.read(column)
     except Unread as error:
         raise TypeError(f"{loss.name}: {name} {error.told(None)}") from None
-    if name in KEYWORDS:
-        return KEYWORDS[name](values[0])
     first = values[0]
-    if nulls is None and (values == first).all():
-        return first.item()
+    same = nulls is None and (values == first).all()
+    if keyword and not same:
+        raise TypeError(f"{loss.name}: {name} differs from row to row, expected one value for all rows")
+    if same:
+        return KEYWORDS[name](first) if keyword else first.item()
     if name in loss.single:
         raise loss.not_single(name, values)
     return name

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 _OWN = __name__.partition(".")[0]
 
-_VERBS = tuple([f"{_OWN}.{module}" for module in ("loss", "arrays", "torch", "jax")])
+_VERBS = tuple([f"{_OWN}.{module}." for module in ("loss", "arrays", "torch", "jax")])
 """Where a call of a verb, or of a function of tensors, goes through before it is refused."""
 
 BOOSTERS = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
 
-
 _CALLERS = (*BOOSTERS, "keras", "sklearn.metrics._scorer")
 """Who calls with labels first. (Asking whether one is loaded takes 0.2 us, going through the frames of a call 2.)"""
+
+_KERAS = tuple([f"keras.src.{folder}." for folder in ("losses", "metrics", "trainers")])
+"""Where Keras calls with targets first; its `tree.map_structure` passes arguments on in their order."""
 
 
 class Nameless:
@@ -45,7 +47,7 @@ class Nameless:
 
 def refuse_asking(loss: str) -> None:
     """Raise where a booster asks for an attribute of its objectives, or for a signature, to call with labels first."""
-    _refuse_at(loss, ("inspect",))
+    _refuse_at(loss, ("inspect.",))
 
 
 def refuse_calling(loss: str) -> None:
@@ -61,16 +63,16 @@ def refuse_calling(loss: str) -> None:
 
 
 def _refuse_at(loss: str, between: tuple[str, ...]) -> None:
-    """Raise by the module of the first frame that is in none of those between."""
+    """Raise by the module of the first frame that is in none of those between, which end with a dot."""
     frame: FrameType | None = sys._getframe(3)  # behind who calls the function that calls this
-    while frame is not None and _module(frame).startswith(between):
+    while frame is not None and f"{_module(frame)}.".startswith(between):
         frame = frame.f_back
     package = "" if frame is None else _package(frame)
     if package in BOOSTERS:
         raise handed(loss, package)
     if package == "sklearn" and frame is not None and _module(frame) == "sklearn.metrics._scorer":
         raise _scored(loss)
-    if package == "keras":
+    if frame is not None and _module(frame).startswith(_KERAS):
         raise TypeError(f"{loss}: Keras calls what it is handed with the targets first, expected an object of a class; "
                         f"{of_keras(loss)}")  # fmt: skip
 

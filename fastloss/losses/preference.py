@@ -20,7 +20,7 @@ def preference(
 
     Of rewards it is Bradley and Terry's (1952), by which reward models are trained. Of each answer's sum of
     log-probabilities it is DPO's (Rafailov et al., 2023; TRL's ``"sigmoid"``), where `reference` is the difference of
-    the two in the frozen model, and `beta` 0.1; without a reference CPO's (Xu et al., 2024). Of means of
+    the two in the frozen model, and `beta` 0.1; without a reference CPO's first term (Xu et al., 2024). Of means of
     log-probabilities it is SimPO's (Meng et al., 2024), where the reference is the margin divided by `beta`.
 
     >>> import fastloss as fl
@@ -35,5 +35,5 @@ def preference(
     positive = x > 0.0
     wrong = label_smoothing if positive else 1.0 - label_smoothing
     slope = beta * (wrong - near if positive else near - wrong)
-    bend = beta * beta * (far * near)
+    bend = (beta * near) * (beta * far)  # the square of beta may be infinite where near is 0
     return scaled(wrong, abs(x)) + log1p_unit(e), (slope, 0.0 - slope), (bend, bend)

@@ -69,7 +69,9 @@ class Cox(CurvedLoss):
     | XGBoost `cox-nloglik`, pycox, TorchSurv | the mean |
     | R `coxph` and lifelines, whose ties are "efron" | minus the log-likelihood is ``cox(..., reduction="sum")`` |
 
-    XGBoost's weights are factors of its derivatives alone, and of equal times its sums depend on the order of the rows.
+    R's and lifelines' sums have weights as they are: minus their log-likelihood is larger by the events' weight times
+    the logarithm of the mean weight. XGBoost's weights are factors of its derivatives alone, and of equal times its
+    sums depend on the order of the rows.
     D. R. Cox, "Regression models and life-tables" (JRSS B, 1972).
 
     >>> import fastloss as fl
@@ -197,9 +199,9 @@ def ordered(keys: list[NDArray[Any]]) -> NDArray[Any]:
         return kept
     found = np.lexsort(keys) if len(keys) > 1 else np.argsort(keys[0], kind="stable")
     if count >= LEAST:
-        if count not in _kept and len(_kept) >= MOST:
-            _kept.pop(next(iter(_kept), count), None)
         _kept[count] = found
+        for oldest in list(_kept)[:-MOST]:  # a list, as other threads change the dictionary
+            _kept.pop(oldest, None)
     return found
 
 

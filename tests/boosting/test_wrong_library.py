@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,15 @@ def test_attributes_of_objectives_are_none_of_a_loss(loss: Any) -> None:
         assert not hasattr(loss, name)
         assert name not in dir(loss)
     assert inspect.signature(loss).parameters["weight"].default is None
+
+
+def test_who_asks_for_a_signature_within_a_booster_may_be_called_like_inspect() -> None:
+    asks, booster = ModuleType("inspection"), ModuleType("xgboost.core")
+    exec("import inspect\ndef ask(loss): return inspect.signature(loss)", vars(asks))
+    exec("def call(function, *arguments): return function(*arguments)", vars(booster))
+    assert booster.call(asks.ask, fl.huber).parameters["delta"].default == 1.0
+    with pytest.raises(TypeError, match="XGBoost is handed the loss itself"):
+        booster.call(inspect.signature, fl.huber)
 
 
 @pytest.mark.parametrize(("library", "data"), [("xgboost", "DMatrix"), ("lightgbm", "Dataset")])

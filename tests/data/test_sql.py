@@ -72,6 +72,30 @@ def test_null_in_null_out(con) -> None:
     assert con.sql("select huber(range, 0) from range(0)").fetchall() == []
 
 
+SMOOTHED = [n for n, loss in fl.LOSSES.items() if "label_smoothing" in loss.parameters]
+
+
+@pytest.mark.parametrize("name", SMOOTHED)
+def test_a_parameter_that_is_a_keyword_elsewhere_may_be_a_column(con, name: str) -> None:
+    values = [0.0, 0.1, 0.5, 1.0]
+    rows = con.sql(
+        f"select {name}(0.25, 1.0, label_smoothing := s) from (values (0.0), (0.1), (0.5), (1.0)) t(s)"
+    ).fetchall()
+    assert rows == [(pytest.approx(fl.LOSSES[name](0.25, 1.0, label_smoothing=s), rel=1e-14),) for s in values]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "one", "other"),
+    [("label_smoothing", "0.1", "0.2"), ("class_weight", "[1.0, 2.0]", "[1.0, 3.0]"), ("ignore_index", "0", "1")],
+)
+def test_a_keyword_is_one_for_all_rows(con, keyword: str, one: str, other: str) -> None:
+    asked = f"select cross_entropy([2.0, 0.0], 1, {keyword} := k) from (values ({one}), ({{}})) t(k)"
+    first, second = con.sql(asked.format(one)).fetchall()
+    assert first == second
+    with pytest.raises(duckdb.Error, match=f"cross_entropy: {keyword} differs from row to row, expected one value"):
+        con.sql(asked.format(other)).fetchall()
+
+
 def test_many_rows_are_what_the_loss_gives(con) -> None:
     p, y = np.random.default_rng(0).normal(size=(2, 10_000)) * 3
     frame = {"i": np.arange(10_000), "p": p, "y": y}

@@ -97,7 +97,7 @@ def test_names_of_other_libraries(name: str, meant: str) -> None:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("ArcFaceLoss", "fl.circle"), ("tukey_biweight", "fl.welsch"), ("AsymmetricLoss", "fl.binary_focal"),
-     ("symmetric_cross_entropy", "fl.generalized_cross_entropy"), ("NegativeBinomialNLL", "fl.poisson"),
+     ("symmetric_cross_entropy", "fl.generalized_cross_entropy"), ("zero_inflated_poisson", "fl.poisson"),
      ("linex", "fl.expectile"), ("crps", "fl.quantile"), ("LDAMLoss", "fl.cross_entropy"), ("cb_loss", "fl.cross_")],
 )  # fmt: skip
 def test_kinds_of_what_is_not_here(name: str, kind: str) -> None:

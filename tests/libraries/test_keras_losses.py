@@ -492,6 +492,13 @@ def test_a_function_of_tensors_is_none_of_keras(loss: Any, rng: np.random.Genera
     assert np.isfinite(made.fit(rng.normal(size=(4, 2)), rng.uniform(size=(4, 1)), verbose=0).history["loss"][0])
 
 
+def test_what_keras_maps_over_trees_is_called_in_the_order_of_the_trees(rng: np.random.Generator) -> None:
+    pred, target = rng.normal(size=(2, 7)).astype("f4")
+    own = fl.derive(lambda pred, target: (pred - 2.0 * target) ** 2, name="mapped")  # which nobody has called
+    found = keras.tree.map_structure(own, {"a": pred}, {"a": target})
+    assert found["a"] == pytest.approx(np.mean((pred - 2.0 * target) ** 2), rel=1e-6)
+
+
 @trains
 def test_a_model_is_saved_and_loaded_with_its_loss(tmp_path: Path, rng: np.random.Generator) -> None:
     x, t = data(rng)

@@ -76,6 +76,17 @@ def test_a_divergence_of_numbers_near_the_largest(dtype: str) -> None:
 ONE, NONE = np.ones((1, 3)), np.ones((0, 3))
 
 
+@pytest.mark.compiled
+@pytest.mark.parametrize(("dtype", "beta"), [("f4", 1e25), ("f8", 1e200)])
+def test_a_preference_by_a_factor_whose_square_is_infinite(dtype: str, beta: float) -> None:
+    for sign, wrong in ((1.0, 0.0), (-1.0, 1.0)):
+        pred, other = np.array([sign, 0.0]).astype(dtype), np.zeros(2, dtype)
+        (grad, _), (hess, more) = fl.preference.grad_and_hess(pred, other, beta=beta, reduction="sum")
+        assert_allclose(grad, [-wrong * beta, -0.5 * beta], rtol=ROUNDING[dtype])
+        assert_array_equal(hess, [0.0, np.inf])
+        assert_array_equal(more, hess)
+
+
 @pytest.mark.parametrize("loss", [fl.squared_error, fl.poisson, fl.root_mean_squared_error], ids=str)
 def test_one_against_none(loss: Any) -> None:
     """An axis of length 1 that is broadcast to none: its gradient is a sum of nothing."""

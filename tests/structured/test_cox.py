@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -144,6 +146,12 @@ def test_weights_are_as_many_samples_whatever_their_unit(rng: np.random.Generato
         same = fl.cox.value_and_grad(pred, time, event, weight=weight)
         assert_allclose(value, same[0], rtol=1e-14)
         assert_allclose(grad, same[1], rtol=1e-12, atol=1e-17)
+    other = -sum(
+        w * (x - np.log((weight * np.exp(pred))[time >= t].sum()))
+        for x, t, w in zip(pred[event], time[event], weight[event], strict=True)
+    )  # as coxph sums up
+    value = fl.cox(pred, time, event, weight=weight, reduction="sum")
+    assert_allclose(other - value, weight[event].sum() * np.log(weight.mean()), rtol=1e-12)
     wide = fl.cox.value_and_grad([0.0, 0.0], [1.0, 2.0], [1, 0], weight=[1e150, 1e-150], reduction="none")
     assert_allclose(wide[1], [-1e-150, 1e-150], rtol=1e-12)  # 1e150 times the share 1e-300
 
@@ -208,6 +216,26 @@ def test_an_order_that_is_kept_is_the_one_that_would_be_found(rng: np.random.Gen
     for more in range(2 * module.MOST):
         fl.cox(*survivors(rng, count + more))
     assert len(module._kept) == module.MOST
+
+
+def test_another_thread_may_keep_an_order_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_kept", {count: np.arange(count) for count in range(-module.MOST, 0)})
+    monkeypatch.setattr(module, "LEAST", 1)
+    sizes = iter(range(100, 1_000))
+
+    def other(frame: FrameType, event: str, _: Any) -> None:
+        """What another thread does after each built-in function that is called."""
+        if event == "c_return" and frame.f_code is module.ordered.__code__:
+            module._kept[next(sizes)] = np.arange(1)
+
+    before = sys.getprofile()
+    sys.setprofile(other)
+    try:
+        found = module.ordered([np.array([3.0, 1.0, 2.0])])
+    finally:
+        sys.setprofile(before)
+    assert_array_equal(found, [1, 2, 0])
+    assert next(sizes) > 100
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
