@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 TIES = ("breslow", "efron")
 
-LEAST, MOST = 10_000, 4
-"""From how many samples on an order is kept, which takes them half of the time, and how many are."""
+LEAST, LARGEST, MOST = 10_000, 1 << 24, 4
+"""Of how many samples orders are kept, which takes half of the next call's time, and how many: 512 MiB at most."""
 
 _kept: dict[int, NDArray[Any]] = {}
 """The last orders by how many samples they are of: trainings ask for the same again and again."""
@@ -57,11 +57,11 @@ class Cox(CurvedLoss):
     out : array, optional
         Where the gradient goes: as `pred`, which it may be. (grad, hess) for two.
 
-    The Hessian is its diagonal. Times are sorted, and gone through there and back; of 10,000 samples and more the order
-    is kept for the next call with the same times. No derivative cancels. Arithmetic is in float64 for any type. An
-    infinite score is the limit, equal infinities count as equal scores, and NaN makes its stratum NaN. Arrays on a GPU
-    are refused. Networks are trained on batches as if each were all who are at risk, which takes some hundreds;
-    ``empty="zero"`` is for those that may have no event.
+    The Hessian is its diagonal. Times are sorted, and gone through there and back; of 10,000 to 16,777,216 samples
+    the order is kept for the next call with the same times. No derivative cancels but where terms of both signs meet.
+    Arithmetic is in float64 for any type. An infinite score is the limit, equal infinities count as equal scores, and
+    NaN makes its stratum NaN. Arrays on a GPU are refused. Networks are trained on batches as if each were all who are
+    at risk, which takes some hundreds; ``empty="zero"`` is for those that may have no event.
 
     | library | here |
     |---|---|
@@ -198,7 +198,7 @@ def ordered(keys: list[NDArray[Any]]) -> NDArray[Any]:
     if kept is not None and _ascend(keys[::-1], kept):
         return kept
     found = np.lexsort(keys) if len(keys) > 1 else np.argsort(keys[0], kind="stable")
-    if count >= LEAST:
+    if LEAST <= count <= LARGEST:
         _kept[count] = found
         for oldest in list(_kept)[:-MOST]:  # a list, as other threads change the dictionary
             _kept.pop(oldest, None)

@@ -282,7 +282,7 @@ BUDGET = {
     "data/files": 1310,
     "data/scoring": 1330,
     "data/templates": 230,
-    "define": 2450,
+    "define": 2460,
     "define/compose": 800,
     "define/derive": 2670,
     "define/product": 600,
