@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import box_oracle
+import cox_oracle
 import ctc_oracle
 import embedding_oracle
 import gan_oracle
@@ -14,7 +15,7 @@ import numpy as np
 import penalty_oracle
 import ranking_oracle
 import region_oracle
-from conditioned import Case
+from conditioned import DIGITS, Case
 from mpmath import exp, log, mp, mpf
 
 import fastloss as fl
@@ -137,6 +138,27 @@ def weights_of_pairs(name: str, of: Any, s: Any, t: Any) -> Any:
 def of_pairs(sigma: float, s: Any, t: Any, held: Any) -> Any:
     pairs, share = held
     return share * sum((w * mp.log1p(exp(-mpf(sigma) * (s[0, i] - s[0, j]))) for i, j, w in pairs), mpf(0))
+
+
+# -- Survival times ----------------------------------------------------------------------------------------------------
+
+
+def survivors(name: str, rng: Any) -> Iterator[Case]:
+    """Scores that are near, usual, far apart, near beside their size; weights of 36 powers of ten; all of one time."""
+    time, event = np.array([3.0, 1.0, 3.0, 2.0, 4.0, 3.0]), np.array([1, 1, 1, 0, 0, 1])
+    usual = rng.normal(size=6)
+    for ties in ("breslow", "efron"):
+        for pred in (1e-5 * usual, usual, 30.0 * usual, 1e3 * usual, 1e4 + 1e-2 * usual):
+            for weight in (None, np.array([1e18, 1.0, 1e-18, 1e-3, 2.0, 1.0])):
+                given = {"ties": ties} if weight is None else {"ties": ties, "weight": weight}
+                for when in (time, np.ones(6)):
+                    exact = partial(of_survivors, when, event, np.ones(6) if weight is None else weight, ties)
+                    yield Case([pred], exact, given, [when, event])
+
+
+def of_survivors(time: Any, event: Any, weight: Any, ties: str, pred: Any, held: Any) -> Any:
+    losses, _, _ = cox_oracle.partial_likelihood(pred, time, event, weight, np.zeros(6), ties == "efron", DIGITS)
+    return mp.fsum(losses) / mp.fsum(mpf(float(w)) for w, e in zip(weight, event, strict=True) if e)
 
 
 # -- Embeddings --------------------------------------------------------------------------------------------------------
@@ -291,6 +313,7 @@ CASES: dict[str, Callable[[str, Any], Iterator[Case]]] = {
     **dict.fromkeys(("lovasz_hinge_loss", "lovasz_softmax_loss"), extensions),
     "ctc": frames,
     **dict.fromkeys(("lambdarank", "pairwise_logistic"), queries),
+    "cox": survivors,
     "triplet_margin": triplets,
     **dict.fromkeys(("cosine_embedding", "contrastive_embedding"), labelled),
     "batch_triplet_margin": mined,
