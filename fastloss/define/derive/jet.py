@@ -50,8 +50,8 @@ class Derived:
         if unknown:
             raise TypeError(f"{self.name}: wrt names {unknown[0]}, its inputs are {listed(self.inputs)}")
         traced = traceable(self.function, self.owner)
-        first, self.value = self._traced(traced), self._traced(traced)
-        if written(first) != written(self.value):
+        once, self.value = self._traced(traced), self._traced(traced)
+        if written(once) != written(self.value):
             raise self._error("computes something else when it is called again; what changes is an input or parameter")
         silent = [n for n in self.wrt if self.variables[n] not in reachable([self.value])]
         if silent:
