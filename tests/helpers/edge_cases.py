@@ -24,7 +24,7 @@ import fastloss as fl
 
 
 def boxes(name: str, rng: Any) -> Iterator[Case]:
-    """All but the same, apart by up to a million, one within the other, thin, nearly touching; in both formats."""
+    """All but the same, apart by up to a million, one within the other, thin, nearly touching, of unlike sizes."""
     box, size = np.array([0.25, 1.0, 2.25, 4.0]), np.array([2.0, 3.0, 2.0, 3.0])
     pairs = [(box + near * size * rng.normal(size=4), box) for near in (0.1, 1e-3, 1e-6)]
     pairs += [(unit * (box + 0.1 * rng.normal(size=4)), unit * box) for unit in (1e-18, 1e12)]
@@ -32,6 +32,7 @@ def boxes(name: str, rng: Any) -> Iterator[Case]:
     pairs += [(np.array([1.0, 1.5, 1.001, 1.502]), np.array([0.0, 0.0, 10.0, 10.0]))]
     pairs += [(np.array([0.0, 0.0, 1e-6, 5.0]), np.array([1e-7, 0.1, 2e-6, 4.9]))]
     pairs += [(np.array([0.0, 0.0, 1.0, 1.0]), np.array([1.0 - 1e-4, 1.0 - 2e-4, 2.0, 2.0]))]
+    pairs += [(np.array([-114.0, 54.0, 2538.0, 785.0]), np.array([0.002, -0.001, 0.0093, 0.0011]))]
     for format in ("xyxy", "cxcywh"):
         exact = partial(of_boxes, name, format)
         for pair in pairs:
