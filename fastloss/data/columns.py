@@ -28,7 +28,7 @@ def read(x: Any) -> Column:
         return arrow.read(x)
     if library == "polars":
         return _polars(x)
-    if library == "pandas":
+    if library == "pandas" and hasattr(x, "dtype"):
         return _pandas(x)
     if isinstance(x, (list, tuple)):
         return _objects(x)
@@ -57,7 +57,7 @@ def _objects(x: Any) -> Column:
             return _array(array)
     try:
         made = arrow.pyarrow().array(list(x) if isinstance(x, np.ndarray) else x)
-    except (arrow.pyarrow().ArrowInvalid, arrow.pyarrow().ArrowTypeError):
+    except (ValueError, TypeError):  # Arrow's, and pandas' of a NaT
         made = arrow.mixed(x)
         if made is None:
             odd = next(v for v in x if not isinstance(v, arrow.NUMERIC))

@@ -173,7 +173,8 @@ def ciou_loss(x: Axis, y: Axis) -> Result:
     s = inverse(w if w > h else h)
     a, b = w * s, h * s
     # The difference of two arcs' tangents by its own tangent: nothing cancels where the aspects are nearly the same.
-    rise, run = x[5] * b - a * y[5], b * k + a * g
+    run, near = b * k + a * g, math.fabs(x[5]) * b + a * math.fabs(y[5])
+    rise = x[5] * b - a * y[5] if near < run else g * b - a * k  # of a box beside a much larger one
     slope = rise / run if run != 0.0 else INF if rise > 0.0 else -INF if rise < 0.0 else 0.0
     angle = math.atan(slope)
     v = 4.0 / (math.pi * math.pi) * angle * angle

@@ -153,7 +153,7 @@ def forwards(inputs: Any, outputs: Any, numbers: Any, order: Any, room: Any, beg
         else:
             own = divided(inputs, numbers, order, room, b, start, stop)
             samples(inputs, outputs, numbers, order, room, b, start, stop, before, own)
-            _, tied, censored, one, two, _, two_tied, _, _ = own
+            _, tied, censored, one, two, _, two_tied, _, _, _, _ = own
             inverse, inverse_lost = plus(inverse, inverse_lost, one)
             more = (tied + censored) * before[1] + (censored * two + tied * two_tied)
             moved, moved_lost = plus(moved, moved_lost, more)
@@ -180,18 +180,18 @@ def alone(
 def divided(inputs: Any, numbers: Any, order: Any, room: Any, b: int, start: int, stop: int) -> Any:
     """Of a block: how many terms, the exponentials with an event and without, sums over the terms X = rest + f tied.
 
-    The sums are of c / X, c / X^2, c f / X, c f / X^2 and c f^2 / X^2, and the mean of log(X). Breslow's method has one
-    term, f = 1, and the events' weight as c. Efron's has one for each event, f from 1 down to 1 / count, and their mean
-    weight. One event without another is told by 0 terms.
+    The sums are of c / X, c / X^2, c f / X, c f / X^2 and c f^2 / X^2; then the mean of log(X), and the events' weight
+    in two numbers. Breslow's method has one term, f = 1, and that weight as c. Efron's has one for each event, f from 1
+    down to 1 / count, and their mean weight. One event without another is told by 0 terms.
     """
     events, weights = inputs[2], inputs[3]
-    count, weight = 0, 0.0
+    count, weight, weight_lost = 0, 0.0, 0.0
     tied = tied_lost = censored = censored_lost = 0.0
     for i in range(stop - 1, start - 1, -1):
         room[TIED][i - start], room[CENSORED][i - start] = tied + tied_lost, censored + censored_lost
         if events[i] != 0:
             count += 1
-            weight += weights[order[i]] if weights.size else 1.0
+            weight, weight_lost = plus(weight, weight_lost, weights[order[i]] if weights.size else 1.0)
             tied, tied_lost = plus(tied, tied_lost, room[SHARE][i])
         else:
             censored, censored_lost = plus(censored, censored_lost, room[SHARE][i])
@@ -209,7 +209,8 @@ def divided(inputs: Any, numbers: Any, order: Any, room: Any, b: int, start: int
         both_tied += f * f * (inverse / x)
         if VALUE and terms > 1:
             logs += math.log(x) / terms
-    return terms if count > 1 else 0, tied, censored, one, two, one_tied, two_tied, both_tied, logs
+    count = terms if count > 1 else 0
+    return count, tied, censored, one, two, one_tied, two_tied, both_tied, logs, weight, weight_lost
 
 
 def samples(
@@ -218,7 +219,7 @@ def samples(
     """The results of a block's samples."""
     events, weights, ratios = inputs[2], inputs[3], inputs[4]
     scale, later = numbers[0], room[NEXT][b]
-    terms, tied, censored, one, two, one_tied, two_tied, both_tied, logs = own
+    terms, tied, censored, one, two, one_tied, two_tied, both_tied, logs, total, total_lost = own
     ties = ties_lost = others = others_lost = 0.0
     for i in range(start, stop):
         k, share = order[i], room[SHARE][i]
@@ -232,6 +233,8 @@ def samples(
                 value = loss_of(apart(room[SCORE][i], room[TOP][b]), share, more + rest, logs, terms)
                 value = weight * (value + ratios[k] if ratios.size else value)
             slope = share * one_tied - weight if terms > 0 else -weight * (rest / (rest + share))
+            if terms > 0 and share > more + rest:  # the events' weight may be nearly all its own
+                slope = ((total - weight) + total_lost) - ((later + censored) * one + more * one_tied)
             curve += (later + censored) * two_tied + more * both_tied
             put(outputs, k, value, scale * (share * before[0] + slope), scale * (share * curve))
             ties, ties_lost = plus(ties, ties_lost, share)

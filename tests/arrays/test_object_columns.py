@@ -128,3 +128,17 @@ def test_texts_of_numbers() -> None:
         np.testing.assert_array_equal(np.array(given, float), [1.5, 2.0])
     with pytest.raises(TypeError, match=r"labels as text become numbers by numpy.unique"):
         fl.huber([0.0, 0.0], ["a", "b"])
+
+
+def test_times_that_are_missing_are_named() -> None:
+    column = pd.Series([1.0, pd.NaT], dtype=object)
+    with pytest.raises(TypeError, match="column 'pred' holds a .*NaTType, expected numbers"):
+        fl.data.scorer("huber")({"pred": column, "target": np.zeros(2)})
+    times = pd.Series([pd.NaT, pd.Timestamp("2020-01-01")], dtype=object)
+    frame = pd.DataFrame({"p": [1.0, 2.0], "y": [0.0, 0.0], "t": times})
+    assert fl.data.score("huber", frame, pred="p", target="y", by="t").rows == 2
+
+
+def test_a_frame_is_no_column() -> None:
+    with pytest.raises(TypeError, match="column 'pred' is a .*DataFrame, expected an array, a list, or a column"):
+        fl.data.scorer("huber")({"pred": pd.DataFrame({"a": [1.0, 2.0]}), "target": np.zeros(2)})

@@ -19,9 +19,10 @@ def partial_likelihood(
     """The loss of each sample, and of their sum the gradient and the diagonal of the Hessian."""
     with workdps(digits):
         here = [i for i in range(len(scores)) if weights[i]]
-        scores, w = ([x if isinstance(x, mpf) else mpf(float(x)) for x in given] for given in (scores, weights))
+        w = [mpf(float(x)) for x in weights]
         mean = sum(w[i] for i in here) / len(here)
-        lifted = [w[i] / mean * exp(scores[i]) for i in range(len(scores))]
+        z = [x if isinstance(x, mpf) else mpf(float(x)) for x in scores]
+        lifted = [w[i] / mean * exp(z[i]) for i in range(len(scores))]
         losses, slopes, curves = ([mpf(0)] * len(scores) for _ in range(3))
         for stratum, time in {(strata[i], times[i]) for i in here if events[i]}:
             tied = [i for i in here if strata[i] == stratum and times[i] == time and events[i]]
@@ -37,6 +38,6 @@ def partial_likelihood(
                     slopes[j] += weight / terms * share
                     curves[j] += weight / terms * share * (1 - share)
             for i in tied:
-                losses[i] -= w[i] * scores[i]
+                losses[i] -= w[i] * z[i]
                 slopes[i] -= w[i]
         return losses, slopes, curves

@@ -15,7 +15,7 @@ import numpy as np
 import penalty_oracle
 import ranking_oracle
 import region_oracle
-from conditioned import Case
+from conditioned import DIGITS, Case
 from mpmath import exp, log, mp, mpf
 
 import fastloss as fl
@@ -24,7 +24,7 @@ import fastloss as fl
 
 
 def boxes(name: str, rng: Any) -> Iterator[Case]:
-    """All but the same, apart by up to a million, one within the other, thin, nearly touching; in both formats."""
+    """All but the same, apart by up to a million, one within the other, thin, nearly touching, of unlike sizes."""
     box, size = np.array([0.25, 1.0, 2.25, 4.0]), np.array([2.0, 3.0, 2.0, 3.0])
     pairs = [(box + near * size * rng.normal(size=4), box) for near in (0.1, 1e-3, 1e-6)]
     pairs += [(unit * (box + 0.1 * rng.normal(size=4)), unit * box) for unit in (1e-18, 1e12)]
@@ -32,6 +32,7 @@ def boxes(name: str, rng: Any) -> Iterator[Case]:
     pairs += [(np.array([1.0, 1.5, 1.001, 1.502]), np.array([0.0, 0.0, 10.0, 10.0]))]
     pairs += [(np.array([0.0, 0.0, 1e-6, 5.0]), np.array([1e-7, 0.1, 2e-6, 4.9]))]
     pairs += [(np.array([0.0, 0.0, 1.0, 1.0]), np.array([1.0 - 1e-4, 1.0 - 2e-4, 2.0, 2.0]))]
+    pairs += [(np.array([-114.0, 54.0, 2538.0, 785.0]), np.array([0.002, -0.001, 0.0093, 0.0011]))]
     for format in ("xyxy", "cxcywh"):
         exact = partial(of_boxes, name, format)
         for pair in pairs:
@@ -140,22 +141,25 @@ def of_pairs(sigma: float, s: Any, t: Any, held: Any) -> Any:
     return share * sum((w * mp.log1p(exp(-mpf(sigma) * (s[0, i] - s[0, j]))) for i, j, w in pairs), mpf(0))
 
 
-# -- Survival ----------------------------------------------------------------------------------------------------------
+# -- Survival times ----------------------------------------------------------------------------------------------------
 
 
 def survivors(name: str, rng: Any) -> Iterator[Case]:
-    """Scores of which one outweighs all, or none does, with ties and without; some times are censored."""
-    event = np.array([1, 0, 1, 1, 0, 1])
-    for spread in (1e-3, 1.0, 30.0, 80.0):
-        for time in (np.arange(6.0), np.array([1.0, 1.0, 1.0, 2.0, 2.0, 3.0])):
-            for ties in ("breslow", "efron"):
-                exact = partial(of_survivors, time, event, ties)
-                yield Case([spread * rng.normal(size=6)], exact, {"ties": ties}, (time, event))
+    """Scores that are near, usual, far apart, near beside their size; weights of 36 powers of ten; all of one time, and none."""
+    time, event = np.array([3.0, 1.0, 3.0, 2.0, 4.0, 3.0]), np.array([1, 1, 1, 0, 0, 1])
+    usual = rng.normal(size=6)
+    for ties in ("breslow", "efron"):
+        for pred in (1e-5 * usual, usual, 30.0 * usual, 1e3 * usual, 1e4 + 1e-2 * usual):
+            for weight in (None, np.array([1e18, 1.0, 1e-18, 1e-3, 2.0, 1.0])):
+                given = {"ties": ties} if weight is None else {"ties": ties, "weight": weight}
+                for when in (time, np.ones(6), np.arange(6.0)):
+                    exact = partial(of_survivors, when, event, np.ones(6) if weight is None else weight, ties)
+                    yield Case([pred], exact, given, [when, event])
 
 
-def of_survivors(time: Any, event: Any, ties: str, s: Any, held: Any) -> Any:
-    losses, _, _ = cox_oracle.partial_likelihood(s, time, event, [1] * 6, [0] * 6, ties == "efron", mp.dps)
-    return sum(losses, mpf(0)) / int(event.sum())
+def of_survivors(time: Any, event: Any, weight: Any, ties: str, pred: Any, held: Any) -> Any:
+    losses, _, _ = cox_oracle.partial_likelihood(pred, time, event, weight, np.zeros(6), ties == "efron", DIGITS)
+    return mp.fsum(losses) / mp.fsum(mpf(float(w)) for w, e in zip(weight, event, strict=True) if e)
 
 
 # -- Embeddings --------------------------------------------------------------------------------------------------------
@@ -308,9 +312,9 @@ CASES: dict[str, Callable[[str, Any], Iterator[Case]]] = {
     **dict.fromkeys(box_oracle.KINDS, boxes),
     **dict.fromkeys(RATIOS, regions),
     **dict.fromkeys(("lovasz_hinge_loss", "lovasz_softmax_loss"), extensions),
-    "cox": survivors,
     "ctc": frames,
     **dict.fromkeys(("lambdarank", "pairwise_logistic"), queries),
+    "cox": survivors,
     "triplet_margin": triplets,
     **dict.fromkeys(("cosine_embedding", "contrastive_embedding"), labelled),
     "batch_triplet_margin": mined,

@@ -157,6 +157,8 @@ def asks_what_it_has(pred: Any, target: Any, scale: float = 2.0) -> Any:
         target = torch.tensor(target)
     if isinstance(pred, (int, float)) or not torch.is_tensor(pred):
         return abs(pred - target)
+    if not isinstance(pred, torch.autograd.Variable):
+        return target
     if not isinstance(scale, (int, float)) or not isinstance(scale, int | float):
         return abs(pred - target)
     return (scale if isinstance(scale, float) else 1.0) * (pred - target) ** 2
@@ -394,7 +396,65 @@ class _Elsewhere:
         return pred * pred if isinstance(pred, torch.Tensor) else pred
 
 
+class _Reversed(torch.autograd.Function):  # type: ignore[misc]
+    """What it computes says nothing of its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return -g
+
+
+class _Counting(torch.nn.Module):  # type: ignore[misc]
+    calls = 0
+
+    def forward(self, pred: Any, target: Any) -> Any:
+        self.calls += 1
+        return pred / self.calls - target
+
+
+def _without_gradient(pred: Any, target: Any) -> Any:
+    with torch.no_grad():
+        weight = pred.clone()
+    return weight * pred
+
+
+def _also_of_another_name(pred: Any, target: Any) -> Any:
+    mask = pred > 0
+    known = mask
+    mask &= target > 0
+    return torch.where(known, pred, 2 * pred)
+
+
+_CALLS: list[int] = []
+
+
+def _remembers(pred: Any, target: Any) -> Any:
+    _CALLS.append(1)
+    return pred * len(_CALLS)
+
+
+def _hooked() -> Any:
+    module = torch.nn.Softplus()
+    module.register_forward_hook(lambda module, given, value: 2 * value)
+    return module
+
+
+_HOOKED = _hooked()
+
 REFUSED: dict[str, tuple[Any, str]] = {
+    "torch.tensor": (lambda pred, target: torch.tensor(pred) * pred, "is computed without gradients"),
+    "a copy": (_without_gradient, "is computed without gradients"),
+    "a gradient of its own": (lambda pred, target: _Reversed.apply(pred) - target, r"a loss of fl\.pointwise"),
+    "hooks": (_HOOKED, "Softplus: the module has hooks, which are not derived; derive its forward"),
+    "hooks inside": (lambda pred, target: _HOOKED(pred) - target, "the module has hooks"),
+    "a count": (_Counting(), "computes something else when it is called again"),
+    "a list": (_remembers, "computes something else when it is called again"),
+    "a mask in place": (_also_of_another_name, "what was changed in place under another name"),
+    "type of numbers": (lambda pred, target: pred if isinstance(pred, torch.DoubleTensor) else target, "of numbers"),
     "type": (lambda pred, target: pred if type(pred) is torch.Tensor else target, "isinstance.* holds of an input"),
     "its type elsewhere": (lambda pred, target: _Elsewhere.shaped(pred), "`isinstance.* asks for the type of an arg"),
     "type of a parameter": (lambda pred, target, c=1.0: pred * c if isinstance(c, int) else pred, "type of a param"),

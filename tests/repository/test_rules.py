@@ -284,7 +284,7 @@ BUDGET = {
     "data/templates": 230,
     "define": 2460,
     "define/compose": 800,
-    "define/derive": 2670,
+    "define/derive": 2720,
     "define/product": 600,
     "fused": 840,
     "gan": 910,

@@ -24,6 +24,7 @@ WIDER = {
     "nt_xent": 64.0,
     "supervised_contrastive": 64.0,
     "cosine_embedding": 1_024.0,  # of a margin of -1: 2 - d, of distances near 2
+    "cox": 32.0,  # weights of 36 powers of ten, whose logarithms are rounded as scores of their size are
     "ctc": 64.0,  # a frame's probability less a share that is as large: of sure ones by exponentials of rounded scores
 }
 """What is off by more, as found in either type, and why."""

@@ -74,7 +74,7 @@ def _objects(x: Any) -> Any:
             return pa.array(values, from_pandas=nan)
         except OverflowError:
             raise arrow.wide(values, "values that Arrow has") from None
-        except (pa.ArrowException, TypeError):
+        except (pa.ArrowException, TypeError, ValueError):
             pass
     if (numbers := arrow.mixed(values)) is not None:
         return numbers

@@ -52,6 +52,13 @@ class _Either:
         return getattr(self._theirs, name)
 
 
+class _Differentiated:
+    """A class of torch's autograd.Function, whose gradient is another than its forward's."""
+
+    def __init__(self, theirs: Any) -> None:
+        self.apply = _Either(theirs.apply, "apply")
+
+
 def _is_traced(value: Any) -> bool:
     return isinstance(value, Recorded) or (isinstance(value, (list, tuple)) and any(map(_is_traced, value)))
 
@@ -89,14 +96,24 @@ class _Owner:
         return self._meant(value)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        traced = any(_is_traced(a) for a in (*args, *options.values()))
-        return (self.forward if traced else self._owner)(*args, **options)
+        if not any(_is_traced(a) for a in (*args, *options.values())):
+            return self._owner(*args, **options)
+        _check_hooks(self._owner)
+        return self.forward(*args, **options)
+
+
+def _check_hooks(module: Any) -> None:
+    """Raise for a module of torch's that changes what its forward gives, or its gradient."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    if any(getattr(module, n, None) for n in hooks):
+        raise TypeError(f"{type(module).__name__}: the module has hooks, which are not derived; derive its forward")
 
 
 def method_of(function: Any) -> tuple[Any, Any]:
     """The function of a bound method, or of the forward of torch's module, and the object that it is of."""
-    if not isinstance(function, type):
-        function = getattr(function, "forward", function)
+    if not isinstance(function, type) and hasattr(function, "forward"):
+        _check_hooks(function)
+        function = function.forward
     return (function.__func__, function.__self__) if isinstance(function, MethodType) else (function, None)
 
 
@@ -140,6 +157,8 @@ def _meant(value: Any, names: Known) -> Any:
     """A module as a `_Library`, a function of these names as ours; anything else is itself."""
     if isinstance(value, ModuleType):
         return _Library(value, names) if foreign(value.__name__) else value
+    if isinstance(value, type) and any(c.__module__ == "torch.autograd.function" for c in value.__mro__):
+        return _Differentiated(value)
     name, ours, _ = names.get(id(value), ("", None, None))
     if not name and callable(value) and not isinstance(value, type) and foreign(getattr(value, "__module__", "")):
         name = getattr(value, "__name__", "")
@@ -168,8 +187,10 @@ def _is_instance(x: Any, kinds: Any) -> bool:
     kind = type if kinds is _type else kinds
     if not isinstance(x, Recorded) or not isinstance(kind, type):
         return isinstance(x, kind)
-    if foreign(kind.__module__) and kind.__name__ in ("Array", "ArrayImpl", "Tensor", "ndarray"):
+    if foreign(kind.__module__) and kind.__name__ in ("Array", "ArrayImpl", "Tensor", "Variable", "ndarray"):
         return not x.node.fixed
+    if foreign(kind.__module__) and kind.__name__.endswith("Tensor") and not x.node.fixed:  # torch.FloatTensor
+        raise refused("asks for the type of numbers", "isinstance(x, torch.Tensor) holds of an input")
     if issubclass(kind, Number) and x.node.fixed:
         if not issubclass(float, kind):
             raise refused("asks for the type of a parameter", "a parameter is a number, or an array of them")

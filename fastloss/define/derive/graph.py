@@ -278,3 +278,10 @@ def reachable(roots: Iterable[Node]) -> list[Node]:
             found.add(node)
             waiting += node.args
     return sorted(found, key=lambda n: n.index)
+
+
+def written(root: Node) -> list[Any]:
+    """What tells apart the expressions of two graphs."""
+    nodes = reachable([root])
+    places = {node: k for k, node in enumerate(nodes)}
+    return [(n.op, repr(n.value), [places[a] for a in n.args]) for n in nodes]

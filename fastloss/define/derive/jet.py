@@ -15,7 +15,7 @@ from .branches import Branches
 from .calls import method_of, traceable
 from .emit import SCOPE, function_tree
 from .gradients import differentiating
-from .graph import Graph, Node, reachable
+from .graph import Graph, Node, reachable, written
 from .lower import keeping_nan, lowered
 from .means import Mean
 from .refusals import NotDerivable
@@ -45,15 +45,14 @@ class Derived:
         self.arguments = (*code.co_varnames[first:count], *self.by_name)
         self.defaults = (*by_position, *[(function.__kwdefaults__ or {}).get(n) for n in self.by_name])
         self._check_signature()
-        self.graph = Graph(code.co_firstlineno)
-        self.branches = self.graph.branches = Branches(self.graph)
-        self.variables = {n: self.graph.variable(n, n not in self.inputs) for n in self.arguments}
         self.wrt = tuple(wrt or self.inputs[:1])
         unknown = [n for n in self.wrt if n not in self.inputs]
         if unknown:
             raise TypeError(f"{self.name}: wrt names {unknown[0]}, its inputs are {listed(self.inputs)}")
-        self.graph.wrt = frozenset(self.variables[n] for n in self.wrt)
-        self.value = self._traced()
+        traced = traceable(self.function, self.owner)
+        once, self.value = self._traced(traced), self._traced(traced)
+        if written(once) != written(self.value):
+            raise self._error("computes something else when it is called again; what changes is an input or parameter")
         silent = [n for n in self.wrt if self.variables[n] not in reachable([self.value])]
         if silent:
             raise self._error(f"the value does not depend on {silent[0]}, by which it would be differentiated")
@@ -78,9 +77,12 @@ class Derived:
         place = f"{Path(file or code.co_filename).name}, line {line or code.co_firstlineno}"
         return TypeError(f"{self.name} ({place}): {what}")
 
-    def _traced(self) -> Node:
-        """The value's node, by calling the function, on each way through it."""
-        function = traceable(self.function, self.owner)
+    def _traced(self, function: Any) -> Node:
+        """The value's node, in a graph of its own, by calling the function, on each way through it."""
+        self.graph = Graph(self.function.__code__.co_firstlineno)
+        self.branches = self.graph.branches = Branches(self.graph)
+        self.variables = {n: self.graph.variable(n, n not in self.inputs) for n in self.arguments}
+        self.graph.wrt = frozenset(self.variables[n] for n in self.wrt)
         with differentiating():
             return self.branches.followed(lambda: self._called(function))
 

@@ -36,6 +36,7 @@ _OTHERWISE = {
          "triplet_margin_loss", "unsqueeze"),
         _ROWS,
     ),
+    "apply": "what has a gradient of its own is a loss of fl.pointwise, which takes (value, d1, d2)",
     **dict.fromkeys(("bernoulli", "dropout", "rand", "rand_like", "randn_like", "rrelu"),
                     "nothing in a loss is random; what is, is an input"),
     **dict.fromkeys(

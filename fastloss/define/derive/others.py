@@ -17,9 +17,10 @@ from . import functional
 from . import functions as ours
 from .functional import reduced
 from .functions import clip, log, log1p, maximum, minimum, softplus, where, xlogy
+from .gradients import is_differentiated
 from .names import ELEMENT, ELSEWHERE, NAMES, instead_of
 from .refusals import called, refused
-from .traced import Condition, Recorded, value_of
+from .traced import Condition, Recorded, Traced, value_of, without_gradient
 
 # -- functions of one argument -----------------------------------------------------------------------------------------
 
@@ -112,6 +113,8 @@ _OF_SEVERAL: dict[str, Any] = {
 
 
 def _same(x: Any, *_: Any, **__: Any) -> Any:
+    if isinstance(x, Traced) and not is_differentiated():
+        without_gradient(x)
     return x
 
 
@@ -124,13 +127,20 @@ def _cast(x: Any, *types: Any, dtype: Any = None) -> Any:
         return value_of(x.graph, x)
     if any(re.fullmatch(r"u?(int|long)\d*", n) for n in names):
         raise refused("makes a whole number", instead_of("int"))
-    return x
+    return _same(x)
+
+
+def _tensor(x: Any, dtype: Any = None) -> Any:
+    """A copy of the number alone: torch.tensor's has no gradient, as_tensor's has."""
+    if isinstance(x, Traced):
+        without_gradient(x)
+    return _cast(x, dtype=dtype)
 
 
 def _flat(x: Any, shape: Any = -1) -> Any:
     if shape != -1:
         raise refused("gives an argument a shape", f"an argument is one number, and {ELEMENT}")
-    return x
+    return _same(x)
 
 
 def _mean(x: Any, axis: Any = None) -> Any:
@@ -140,7 +150,7 @@ def _mean(x: Any, axis: Any = None) -> Any:
 _OF_ARRAYS: dict[str, Any] = {
     "is_floating_point": lambda x: not isinstance(x, Condition), "is_tensor": lambda x: not x.node.fixed,
     "full_like": lambda x, y: y, "mean": _mean, "ones_like": lambda x: 1.0, "zeros_like": lambda x: 0.0,
-    **dict.fromkeys(("array", "as_tensor", "asarray", "cast", "convert_to_tensor", "tensor"), _cast),
+    **dict.fromkeys(("array", "as_tensor", "asarray", "cast", "convert_to_tensor"), _cast), "tensor": _tensor,
     **dict.fromkeys(("flatten", "ravel", "reshape", "squeeze"), _flat),
 }  # fmt: skip
 

@@ -99,6 +99,12 @@ class Recorded:
         return f"<traced {self.node.value or self.node.op}>"
 
 
+def without_gradient(x: Recorded) -> None:
+    """Raise if what is computed without gradients has one."""
+    if not x.graph.wrt.isdisjoint(reachable([x.node])):
+        raise refused("is computed without gradients", instead_of("no_grad"))
+
+
 class Condition(Recorded):
     """A comparison of traced numbers; `&`, `|`, `^` and `~` combine several."""
 
@@ -143,8 +149,8 @@ class Traced(Recorded):
 
     def __init__(self, graph: Graph, node: Node) -> None:
         super().__init__(graph, node)
-        if not is_differentiated() and not graph.wrt.isdisjoint(reachable([node])):
-            raise refused("is computed without gradients", instead_of("no_grad"))
+        if not is_differentiated():
+            without_gradient(self)
 
     def __bool__(self) -> bool:
         return bool(self != 0.0)
@@ -227,7 +233,7 @@ class Traced(Recorded):
 def _in_place(operation: Any) -> Any:
     """``x += y``, of which nothing tells whether x has other names: arrays change under them, and numbers do not."""
 
-    def change(self: Traced, other: Any) -> Any:
+    def change(self: Recorded, other: Any) -> Any:
         result = operation(self, other)
         del self.node  # which is then asked for by another name alone
         return result
@@ -237,6 +243,9 @@ def _in_place(operation: Any) -> Any:
 
 for _name in ("add", "sub", "mul", "truediv", "pow"):
     setattr(Traced, f"__i{_name}__", _in_place(getattr(operator, _name)))
+
+for _name in ("and", "or", "xor"):
+    setattr(Condition, f"__i{_name}__", _in_place(getattr(operator, f"__{_name}__")))
 
 
 def _as_number(name: str) -> Any:
