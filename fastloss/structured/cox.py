@@ -167,15 +167,15 @@ class Survivors(Scores):
         weights = np.empty(0) if self.weight is None else self.weights
         order, begins = self._order()
         each = np.empty(self.count if call.want & VALUE else 0)
-        if order.size < self.count:
-            for x in (each, *slopes):
-                x[...] = 0.0
         inputs = [self.pred, self.time[order], self.event[order] != 0, weights, _ratios(weights), order, begins]
         kinds = [np.float64, np.float64, np.uint8, np.float64, np.float64, np.int64, np.int64]
         dense = [reading.dense(x, kind) for x, kind in zip(inputs, kinds, strict=True)]
         outputs = [each, *slopes, np.empty((templates.ROWS, order.size)), np.empty(order.size, np.int64)]
         run(templates.strata, dense, outputs, numbers, compute="d", size=self.count if begins.size > 2 else 0,
             backend=call.backend, flags=flags(call.want))  # fmt: skip
+        if order.size < self.count:  # the gradient may lie where the scores do
+            for x in (each, *slopes):
+                x[~self.present if x.size else slice(0)] = 0.0
         return each
 
     def _order(self) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -128,6 +128,9 @@ def test_samples_in_any_order_and_without_what_weighs_nothing(ties: str, rng: np
     more = fl.cox.value_and_grad(*absent, ties=ties, weight=np.r_[weight, 0, 0], strata=np.r_[strata, 0, 9])
     assert more[0] == value
     assert_array_equal(more[1], np.r_[grad, 0.0, 0.0])
+    pred = absent[0]
+    fl.cox.grad(pred, *absent[1:], ties=ties, weight=np.r_[weight, 0, 0], strata=np.r_[strata, 0, 9], out=pred)
+    assert_array_equal(pred, more[1])
 
 
 def test_weights_are_as_many_samples_whatever_their_unit(rng: np.random.Generator) -> None:
