@@ -5,6 +5,8 @@ As `test_parameter_edges` of losses of elements and rows; a gradient is held to 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from conditioned import BOUND, off
@@ -46,3 +48,22 @@ def test_edges(name: str, dtype: str) -> None:
     )
     worst, where = max(found)
     assert worst <= WIDER.get(name, BOUND), f"{worst:.1f} units: {where}"
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if isinstance(loss(n), HostLoss)])
+def test_a_gradient_in_the_place_of_its_input(name: str) -> None:
+    """The same as in an array of its own, where a sample is absent, too."""
+    own, case = loss(name), next(CASES[name](name, np.random.default_rng(23)))
+    given: dict[str, Any] = {**case.keywords, "reduction": "none"}
+    shape = np.shape(own(*case.arrays, *case.others, **given))
+    given["reduction"] = "sum"
+    if shape == np.shape(case.arrays[0])[: len(shape)] != ():
+        given["weight"] = np.ones(shape)
+        given["weight"].flat[0] = 0.0
+    arrays = [np.array(x, np.float64) for x in case.arrays]
+    expected = own.value_and_grad(*arrays, *case.others, **given)
+    places = [arrays[k] for k in own.wrt]
+    value, _ = own.value_and_grad(*arrays, *case.others, **given, out=places[0] if len(places) == 1 else tuple(places))
+    assert value == expected[0]
+    for got, right in zip(places, expected[1] if len(places) > 1 else expected[1:], strict=True):
+        np.testing.assert_array_equal(got, right)
