@@ -100,7 +100,10 @@ class Further(Several):
 REFUSED: dict[str, tuple[Any, str]] = {
     "no_grad": (without_gradients, r"`torch.sigmoid\(pred\)` is computed without gradients; the gradient of a loss"),
     "decorated": (lambda pred, target: _weight(pred) * pred, "is computed without gradients"),
-    "backward": (lambda pred, target: Reversed.apply(pred) * target, r"`x \* 1.5` is computed without gradients"),
+    "backward": (
+        lambda pred, target: Reversed.apply(pred) * target,
+        r"`Reversed.apply\(pred\)` calls Reversed.apply; what",
+    ),
     "in place": (changed_in_place, r"`error \* doubled` is of what was changed in place under another name; write x"),
     "argument": (argument_changed_in_place, "is of what was changed in place under another name"),
     "to": (lambda pred, target: pred - target.to(torch.long), "makes a whole number; a function of steps"),
