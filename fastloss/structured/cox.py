@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from math import inf
+from math import inf, log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -223,7 +222,7 @@ def _ratios(weights: NDArray[Any]) -> NDArray[Any]:
         return np.empty(0)
     parts, powers = np.frexp(weights)
     mean, power = np.frexp(np.ldexp(weights, -powers.max()).mean(where=here))
-    found: NDArray[Any] = np.log(parts / mean) + math.log(2.0) * (powers - powers.max() - power)
+    found: NDArray[Any] = np.log(parts / mean) + log(2.0) * (powers - powers.max() - power)
     return found
 
 
